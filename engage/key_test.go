@@ -1,0 +1,81 @@
+package engage
+
+import (
+	"slices"
+	"testing"
+)
+
+func TestKey(t *testing.T) {
+	for name, want := range map[string]string{
+		"Order completed last 30days": "order_completed_last_30days",
+		"First Time Shopper":          "first_time_shopper",
+		"VIPCustomers (EU)":           "vip_customers_eu",
+		"Don't email":                 "dont_email",
+		"Don’t email":                 "dont_email",
+		"high_value_customers":        "high_value_customers",
+		"  spaced -- out  ":           "spaced_out",
+		"__init__":                    "init",
+		"camelCaseName":               "camel_case_name",
+		"HTTPServer":                  "http_server",
+		"already_snake_2":             "already_snake_2",
+		"30Days":                      "30_days",
+		"last30days":                  "last30days",
+		"v2Beta":                      "v2_beta",
+		"ABC":                         "abc",
+		"aB":                          "a_b",
+		"Crème Brûlée":                "creme_brulee",
+		"Ünïcode":                     "unicode",
+		"e\u0301te\u0301":             "ete",
+		"Großkunden":                  "großkunden",
+		"Клиенты Йод":                 "клиенты_йод",
+		"顧客が好き":                       "顧客が好き",
+		"ग्राहक":                      "ग्राहक",
+		"İstanbul":                    "istanbul",
+		"50% off!":                    "50_off",
+		"a.b$c":                       "a_b_c",
+		"emoji 🔥 fire":                "emoji_fire",
+		"tab\there\nnew":              "tab_here_new",
+		"x\x00y":                      "x_y",
+	} {
+		got, err := Key(name)
+		if err != nil || got != want {
+			t.Errorf("Key(%q) = %q, %v, want %q", name, got, err, want)
+		}
+	}
+	for _, name := range []string{"", "   ", "🔥", "'", "---", "\u0301", "Email", "user ID", "Plan", "phone", "NAME", "userId"} {
+		if key, err := Key(name); err == nil {
+			t.Errorf("Key(%q) = %q, want an error", name, key)
+		}
+	}
+}
+
+func TestCheckKey(t *testing.T) {
+	for _, key := range []string{"vip", "isVip", "vip-eu", "über_30"} {
+		if err := CheckKey(key); err != nil {
+			t.Errorf("CheckKey(%q): %v", key, err)
+		}
+	}
+	for _, key := range append([]string{"", "a b", "a.b", "$a", "a\n"}, reserved...) {
+		if CheckKey(key) == nil {
+			t.Errorf("CheckKey(%q) accepts it", key)
+		}
+	}
+}
+
+func FuzzKey(f *testing.F) {
+	for _, name := range []string{"Order completed last 30days", "VIPCustomers (EU)", "e\u0301", "𝐀𝐀b", "ǅx", "ϴ", "İ", "x\u0345"} {
+		f.Add(name)
+	}
+	f.Fuzz(func(t *testing.T, name string) {
+		key, err := Key(name)
+		if err != nil {
+			return
+		}
+		if key == "" || slices.Contains(reserved, key) {
+			t.Fatalf("Key(%q) = %q", name, key)
+		}
+		if again, err := Key(key); again != key || err != nil {
+			t.Fatalf("the key of %q is %q, and the key of that %q, %v", name, key, again, err)
+		}
+	})
+}
