@@ -1,0 +1,418 @@
+package engage
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// maxRow is the longest row that is read, in bytes. A longer one is an invalid
+// row: it is passed over in bounded memory.
+const maxRow = 16 << 20
+
+// errTruncated says that the input ends where it cannot be complete.
+var errTruncated = errors.New("the file ends inside a row: the export is not complete")
+
+// rowError is a row that cannot be read while the rows after it can. It never
+// holds the row's text.
+type rowError struct {
+	line   int
+	reason string
+}
+
+func (e *rowError) Error() string { return fmt.Sprintf("line %d: %s", e.line, e.reason) }
+
+// csvReader reads RFC 4180 rows as encoding/csv does with its defaults, with
+// four differences: the fields are parts of its buffer and valid until the next
+// row, so reading allocates nothing; a row that is too long is passed over; input
+// that ends inside quotes is told apart from a row that is broken; and rows may
+// differ in their number of fields.
+type csvReader struct {
+	r     io.Reader
+	comma byte
+	max   int // of a row's bytes
+
+	buf        []byte
+	start, end int // what is buffered and not yet returned
+	eof        bool
+	readErr    error
+
+	line       int // of the row that was returned last
+	nextLine   int
+	fields     [][]byte
+	doubled    []int // the fields of a line that hold doubled quotes
+	terminated bool  // the row that was returned last ended with a line break
+}
+
+func newCSVReader(r io.Reader, comma byte) *csvReader {
+	return &csvReader{r: r, comma: comma, max: maxRow, buf: make([]byte, 64<<10), nextLine: 1}
+}
+
+// next returns the fields of the next row that is not empty, io.EOF after the
+// last, or a *rowError after which reading can go on. Every other error ends
+// the input.
+func (c *csvReader) next() ([][]byte, error) {
+	for {
+		line, size, quoted, err := c.findLine()
+		if err != nil {
+			return nil, err
+		}
+		if len(line) == 0 {
+			c.advance(size)
+			continue
+		}
+		c.line = c.nextLine
+		c.terminated = size > len(line)
+		if !quoted {
+			c.split(line)
+		} else if !c.splitQuoted(line) {
+			return c.quotedRow()
+		}
+		c.start += size
+		c.nextLine++
+		return c.fields, nil
+	}
+}
+
+// split cuts a line without quotes into its fields.
+func (c *csvReader) split(line []byte) {
+	c.fields = c.fields[:0]
+	for {
+		i := bytes.IndexByte(line, c.comma)
+		if i < 0 {
+			c.fields = append(c.fields, line)
+			return
+		}
+		c.fields = append(c.fields, line[:i:i])
+		line = line[i+1:]
+	}
+}
+
+// splitQuoted cuts a line with quotes into its fields. It reports false, with
+// nothing changed in the buffer, if the line is not a sound row by itself.
+func (c *csvReader) splitQuoted(line []byte) bool {
+	c.fields, c.doubled = c.fields[:0], c.doubled[:0]
+	for {
+		var field []byte
+		more := false
+		if len(line) > 0 && line[0] == '"' {
+			end, doubled := closingQuote(line[1:])
+			if end < 0 {
+				return false
+			}
+			field, line = line[1:1+end:1+end], line[end+2:]
+			if len(line) > 0 {
+				if line[0] != c.comma {
+					return false
+				}
+				line, more = line[1:], true
+			}
+			if doubled {
+				c.doubled = append(c.doubled, len(c.fields))
+			}
+		} else {
+			field = line
+			if i := bytes.IndexByte(line, c.comma); i >= 0 {
+				field, line, more = line[:i:i], line[i+1:], true
+			}
+			if bytes.IndexByte(field, '"') >= 0 {
+				return false
+			}
+		}
+		c.fields = append(c.fields, field)
+		if !more {
+			break
+		}
+	}
+	for _, i := range c.doubled {
+		c.fields[i] = undouble(c.fields[i])
+	}
+	return true
+}
+
+// closingQuote returns where in field, which begins behind an opening quote,
+// the closing one stands, or -1, and whether there are doubled quotes before.
+func closingQuote(field []byte) (end int, doubled bool) {
+	for {
+		i := bytes.IndexByte(field[end:], '"')
+		if i < 0 {
+			return -1, doubled
+		}
+		end += i
+		if end+1 == len(field) || field[end+1] != '"' {
+			return end, doubled
+		}
+		end, doubled = end+2, true
+	}
+}
+
+// undouble makes one quote of each two, in place.
+func undouble(field []byte) []byte {
+	out := bytes.IndexByte(field, '"') + 1
+	for rest := field[out+1:]; ; {
+		i := bytes.IndexByte(rest, '"')
+		if i < 0 {
+			out += copy(field[out:], rest)
+			return field[:out:out]
+		}
+		out += copy(field[out:], rest[:i+1])
+		rest = rest[i+2:]
+	}
+}
+
+// findLine returns the buffered text up to the next line break, its size with
+// the break, and whether it holds a quote. A line that does not fit is a row
+// that is too long.
+func (c *csvReader) findLine() (line []byte, size int, quoted bool, err error) {
+	searched := 0
+	for {
+		window := c.buf[c.start:c.end]
+		if i := bytes.IndexByte(window[searched:], '\n'); i >= 0 {
+			size = searched + i + 1
+			line = trimCR(window[:size-1])
+			return line, size, bytes.IndexByte(line, '"') >= 0, nil
+		}
+		searched = len(window)
+		if c.eof {
+			switch {
+			case c.readErr != nil:
+				return nil, 0, false, c.readErr
+			case len(window) == 0:
+				return nil, 0, false, io.EOF
+			}
+			line = trimCR(window)
+			return line, len(window), bytes.IndexByte(line, '"') >= 0, nil
+		}
+		if !c.fill() {
+			c.line = c.nextLine
+			return nil, 0, false, c.skipLong()
+		}
+	}
+}
+
+func trimCR(line []byte) []byte {
+	if n := len(line); n > 0 && line[n-1] == '\r' {
+		return line[:n-1]
+	}
+	return line
+}
+
+// quotedRow reads the row at the start of the buffer, which is broken or goes on
+// over several lines. It first looks for the row's end, since that may lie behind
+// what is buffered, then takes the quotes out in place.
+func (c *csvReader) quotedRow() ([][]byte, error) {
+	size, err := c.findRowEnd()
+	if err != nil {
+		return nil, err
+	}
+	row := c.buf[c.start : c.start+size]
+	c.terminated = row[size-1] == '\n'
+	c.fields = c.fields[:0]
+	for done := false; !done; {
+		var field []byte
+		if len(row) > 0 && row[0] == '"' {
+			field, row = unquote(row[1:])
+			switch {
+			case len(row) == 0:
+				done = true
+			case row[0] == c.comma:
+				row = row[1:]
+			default: // the line break: findRowEnd saw to it that nothing else stands here
+				done = true
+			}
+		} else if i := bytes.IndexByte(row, c.comma); i >= 0 {
+			field, row = row[:i:i], row[i+1:]
+		} else {
+			field = trimCR(bytes.TrimSuffix(row, []byte{'\n'}))
+			done = true
+		}
+		c.fields = append(c.fields, field)
+	}
+	c.advance(size)
+	return c.fields, nil
+}
+
+// findRowEnd returns the size of the row at the start of the buffer, line break
+// included. On a quote where none may stand it passes over the rest of that
+// line and returns a *rowError.
+func (c *csvReader) findRowEnd() (int, error) {
+	const (
+		fieldStart = iota
+		plain
+		inQuotes
+		afterQuote // a closing quote, or the first of two
+	)
+	state := fieldStart
+	for i := 0; ; i++ {
+		if c.start+i == c.end {
+			if c.eof {
+				switch {
+				case c.readErr != nil:
+					return 0, c.readErr
+				case state == inQuotes:
+					return 0, errTruncated
+				}
+				return i, nil
+			}
+			if !c.fill() {
+				return 0, c.skipLong()
+			}
+			i--
+			continue
+		}
+		b := c.buf[c.start+i]
+		switch state {
+		case inQuotes:
+			if b == '"' {
+				state = afterQuote
+			} else if jump := bytes.IndexByte(c.buf[c.start+i:c.end], '"'); jump > 0 {
+				i += jump - 1
+			} else if jump < 0 {
+				i = c.end - c.start - 1
+			}
+			continue
+		case fieldStart:
+			if b == '"' {
+				state = inQuotes
+				continue
+			}
+			state = plain
+		case afterQuote:
+			if b == '"' {
+				state = inQuotes
+				continue
+			}
+			if b == '\r' && (c.peek(i+1) == '\n' || c.peek(i+1) == -1) {
+				continue
+			}
+			if b != c.comma && b != '\n' {
+				return 0, c.skipLine(i, "text after a closing quote")
+			}
+		}
+		switch b {
+		case '\n':
+			return i + 1, nil
+		case c.comma:
+			state = fieldStart
+		case '"':
+			return 0, c.skipLine(i, "a quote inside a field without quotes")
+		}
+	}
+}
+
+// peek returns the byte at i, or -1 where the input ends before it.
+func (c *csvReader) peek(i int) int {
+	for c.start+i >= c.end {
+		if c.eof || !c.fill() {
+			return -1
+		}
+	}
+	return int(c.buf[c.start+i])
+}
+
+// unquote takes a quoted field, without its opening quote, off the start of row
+// and returns what follows its closing quote. As encoding/csv does, it turns
+// CRLF into LF.
+func unquote(row []byte) (field, rest []byte) {
+	out := 0
+	for i := 0; i < len(row); i++ {
+		switch {
+		case row[i] == '"' && i+1 < len(row) && row[i+1] == '"':
+			i++
+		case row[i] == '"':
+			return row[:out:out], row[i+1:]
+		case row[i] == '\r' && i+1 < len(row) && row[i+1] == '\n':
+			continue
+		}
+		row[out] = row[i]
+		out++
+	}
+	return row[:out:out], nil
+}
+
+// skipLine passes over the line in which position i of the row stands.
+func (c *csvReader) skipLine(i int, reason string) error {
+	for {
+		if j := bytes.IndexByte(c.buf[c.start+i:c.end], '\n'); j >= 0 {
+			c.advance(i + j + 1)
+			return &rowError{c.line, reason}
+		}
+		if c.eof {
+			if c.readErr != nil {
+				return c.readErr
+			}
+			c.advance(c.end - c.start)
+			return &rowError{c.line, reason}
+		}
+		i = c.end - c.start
+		if !c.fill() {
+			return c.skipLong()
+		}
+	}
+}
+
+// skipLong passes over a row that is too long, up to the next line break
+// outside quotes, and keeps none of it.
+func (c *csvReader) skipLong() error {
+	quotes := false
+	for {
+		window := c.buf[c.start:c.end]
+		for i, b := range window {
+			if b == '"' {
+				quotes = !quotes
+			} else if b == '\n' && !quotes {
+				c.advance(i + 1)
+				return &rowError{c.line, fmt.Sprintf("the row is longer than %d MiB", maxRow>>20)}
+			}
+		}
+		c.advance(len(window))
+		if c.eof {
+			switch {
+			case c.readErr != nil:
+				return c.readErr
+			case quotes:
+				return errTruncated
+			}
+			return &rowError{c.line, fmt.Sprintf("the row is longer than %d MiB", maxRow>>20)}
+		}
+		c.fill()
+	}
+}
+
+// advance marks n buffered bytes as returned and counts their lines.
+func (c *csvReader) advance(n int) {
+	c.nextLine += bytes.Count(c.buf[c.start:c.start+n], []byte{'\n'})
+	c.start += n
+}
+
+// fill reads more behind what is buffered. It reports false if a row of the
+// allowed size is buffered already.
+func (c *csvReader) fill() bool {
+	if c.start > 0 {
+		c.end = copy(c.buf, c.buf[c.start:c.end])
+		c.start = 0
+	}
+	if c.end == len(c.buf) {
+		if c.end >= c.max {
+			return false
+		}
+		c.buf = append(c.buf, make([]byte, len(c.buf))...)
+	}
+	for range 100 {
+		n, err := c.r.Read(c.buf[c.end:])
+		c.end += n
+		if err != nil {
+			c.eof = true
+			if err != io.EOF {
+				c.readErr = err
+			}
+			return true
+		}
+		if n > 0 {
+			return true
+		}
+	}
+	c.eof, c.readErr = true, io.ErrNoProgress
+	return true
+}

@@ -1,0 +1,51 @@
+package engage
+
+// Kind says what an attribute is made from.
+type Kind string
+
+// The kinds of attribute.
+const (
+	Audience Kind = "audience"
+	Trait    Kind = "trait"
+)
+
+// Identifiers says which user ids count if a profile has several.
+type Identifiers string
+
+// The choices for [Export.Identifiers].
+const (
+	AllIDs  Identifiers = "all" // each is a contact of its own, as Segment has it
+	FirstID Identifiers = "first"
+	LastID  Identifiers = "last"
+)
+
+// Pick says what is read if a glob matches several files.
+type Pick string
+
+// The choices for [Export.Pick].
+const (
+	PickOne    Pick = ""       // several files are an error
+	PickNewest Pick = "newest" // the one that was changed last
+	PickAll    Pick = "all"    // all of them, as parts of one snapshot
+)
+
+// Export is one source of rows and what is wanted of it.
+type Export struct {
+	Source      string      // a path or a glob
+	Dir         string      // where a relative Source starts
+	Pick        Pick        // for globs
+	Delimiter   byte        // between fields, 0: found in the header
+	UserID      string      // the column with the user id, "": see [Source.Read]
+	Identifiers Identifiers // "" is AllIDs
+	Attributes  []Attribute // at least one
+	Fields      []string    // columns or traits that hold contact fields, not all need to be there
+}
+
+// Attribute is one attribute that an export feeds.
+type Attribute struct {
+	Kind   Kind
+	Key    string // its name in Gleap
+	Name   string // the name of the audience or trait in Engage
+	Column string // the column that holds it, "": an audience's members, a trait's column "value"
+	Type   Type   // of a trait's values
+}

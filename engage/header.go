@@ -1,0 +1,209 @@
+package engage
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+)
+
+// delimiters are tried in this order.
+const delimiters = ",\t|;:"
+
+// layout says where in a row the wanted things stand.
+type layout struct {
+	width    int
+	userIDs  []int // columns with a user id, the first one first
+	named    bool  // the configuration names the user id's column
+	profile  int   // Segment's own id of a profile, -1: none
+	external int   // JSON object of the profile's external ids, -1: none
+	traits   int   // JSON object of the profile's traits, -1: none
+	cells    []cellSource
+	missing  []error // for each attribute: why the header does not have it
+}
+
+// cellSource says where one attribute or contact field stands.
+type cellSource struct {
+	column int    // -1: not a column of its own
+	member bool   // being in the export is the value
+	name   string // in the JSON of traits and external ids
+	inJSON bool
+}
+
+// detectDelimiter returns the delimiter of a header, given the first bytes of a
+// file: the one that finds a column with ids, else the one that makes the most
+// columns.
+func detectDelimiter(start []byte) byte {
+	best, most := byte(','), 0
+	for _, comma := range []byte(delimiters) {
+		probe := newCSVReader(bytes.NewReader(start), comma)
+		header, err := probe.next()
+		if err != nil {
+			continue
+		}
+		score := len(header)
+		for _, name := range header {
+			if s := snake(string(name)); len(header) > 1 && (s == "user_id" || s == "external_ids") {
+				score += 1 << 20
+				break
+			}
+		}
+		if score > most {
+			best, most = comma, score
+		}
+	}
+	return best
+}
+
+// singleColumn is what a user can do about an export without user ids.
+const otherForm = `download the audience again as "Unformatted" or "Formatted" CSV with the user_id identifier`
+
+// newLayout finds what e wants in a header. It fails where no user id can be
+// had; an attribute without a column is only missing.
+func newLayout(header [][]byte, e Export) (*layout, error) {
+	names := make([]string, len(header))
+	for i, name := range header {
+		names[i] = strings.TrimSpace(string(name))
+	}
+	l := &layout{
+		width:    len(names),
+		profile:  find(names, "key"),
+		external: find(names, "external_ids"),
+		traits:   find(names, "traits"),
+		missing:  make([]error, len(e.Attributes)),
+	}
+	if err := l.findUserIDs(names, e.UserID); err != nil {
+		return nil, err
+	}
+	for i, a := range e.Attributes {
+		source := cellSource{column: -1, name: a.Name}
+		switch {
+		case a.Column != "":
+			source.column, source.name = find(names, a.Column), a.Column
+		case a.Kind == Audience:
+			// A column of the audience's own name says who is in and who is not.
+			source.column = findKey(names, a.Key)
+			source.member = source.column < 0
+		default:
+			source.column = find(names, "value")
+			if source.column < 0 {
+				source.column = findKey(names, a.Key)
+			}
+		}
+		if source.column < 0 && !source.member {
+			source.inJSON = l.traits >= 0
+			if !source.inJSON {
+				l.missing[i] = fmt.Errorf("the header has no column %q", orValue(a.Column))
+			}
+		}
+		l.cells = append(l.cells, source)
+	}
+	for _, field := range e.Fields {
+		source := cellSource{column: find(names, field), name: field}
+		source.inJSON = source.column < 0 && (l.traits >= 0 || l.external >= 0)
+		l.cells = append(l.cells, source)
+	}
+	return l, nil
+}
+
+func orValue(column string) string {
+	if column == "" {
+		return "value"
+	}
+	return column
+}
+
+func (l *layout) findUserIDs(names []string, setting string) error {
+	if setting != "" {
+		i := find(names, setting)
+		if i < 0 {
+			return fmt.Errorf("the header has no column %q, which user_id names", setting)
+		}
+		l.userIDs, l.named = []int{i}, true
+		return nil
+	}
+	if i := find(names, "user_id"); i >= 0 {
+		l.userIDs = append(l.userIDs, i)
+	} else if i := find(names, "userId"); i >= 0 {
+		l.userIDs = append(l.userIDs, i)
+	}
+	for n := 1; ; n++ { // a profile's further ids
+		i := find(names, "user_id_"+strconv.Itoa(n))
+		if i < 0 {
+			break
+		}
+		l.userIDs = append(l.userIDs, i)
+	}
+	switch {
+	case len(l.userIDs) > 0 || l.external >= 0:
+		return nil
+	case len(names) == 1:
+		return errors.New("a single-column export holds no user id: " + otherForm)
+	}
+	return errors.New("the header has no column user_id, userId or external_ids: name the user id's column with user_id, or " + otherForm)
+}
+
+// find returns the index of a column: the one of exactly that name, else the
+// first whose name differs only in case, blanks or underscores.
+func find(names []string, name string) int {
+	for i, n := range names {
+		if n == name {
+			return i
+		}
+	}
+	want := snake(name)
+	for i, n := range names {
+		if want != "" && snake(n) == want {
+			return i
+		}
+	}
+	return -1
+}
+
+// findKey finds an attribute's column by its key, but none of Segment's own.
+func findKey(names []string, key string) int {
+	i := find(names, key)
+	if i >= 0 {
+		switch snake(names[i]) {
+		case "key", "external_ids", "traits", "value":
+			return -1
+		}
+	}
+	return i
+}
+
+var (
+	utf8BOM   = []byte{0xef, 0xbb, 0xbf}
+	utf16BOMs = [][]byte{{0xff, 0xfe}, {0xfe, 0xff}}
+)
+
+// readHeader reads the header and returns a reader that stands behind it.
+func readHeader(r io.Reader, delimiter byte) (*csvReader, [][]byte, error) {
+	c := newCSVReader(r, delimiter)
+	for c.end < 4<<10 && !c.eof {
+		c.fill()
+	}
+	start := c.buf[:c.end]
+	for _, bom := range utf16BOMs {
+		if bytes.HasPrefix(start, bom) {
+			return nil, nil, errors.New("the file is UTF-16: export it as UTF-8")
+		}
+	}
+	if bytes.HasPrefix(start, utf8BOM) {
+		c.start = len(utf8BOM)
+	}
+	if delimiter == 0 {
+		c.comma = detectDelimiter(bytes.Clone(c.buf[c.start:c.end]))
+	}
+	header, err := c.next()
+	var broken *rowError
+	switch {
+	case err == io.EOF:
+		return nil, nil, errors.New("the file is empty: it has no header")
+	case errors.As(err, &broken):
+		return nil, nil, errors.New("the header is no CSV: " + broken.reason)
+	}
+	return c, header, err
+}

@@ -1,0 +1,390 @@
+package engage
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"unicode/utf8"
+
+	"gleapsync/internal/attr"
+)
+
+// MaxUserID is the longest user id, in bytes. A row with a longer one is broken.
+const MaxUserID = 1024
+
+// maxProblems is how many broken rows are remembered with their reasons.
+const maxProblems = 5
+
+// Result says what was read.
+type Result struct {
+	Rows          int // without headers
+	WithoutUserID int // rows of profiles that have no user id
+	Invalid       int // rows that were broken as a whole
+	Attributes    []AttributeResult
+	HasFields     bool // some of the contact fields were there
+	Problems      []Problem
+}
+
+// AttributeResult says how one attribute fared; its place is that in
+// [Export.Attributes].
+type AttributeResult struct {
+	Invalid int   // rows whose value could not be read
+	Err     error // why the export does not have the attribute at all
+}
+
+// Problem is a broken row, without its data.
+type Problem struct {
+	File   string `json:"file"`
+	Line   int    `json:"line"`
+	Column string `json:"column,omitempty"`
+	Reason string `json:"reason"`
+}
+
+func (p Problem) String() string {
+	if p.Column != "" {
+		return fmt.Sprintf("%s:%d: column %s: %s", p.File, p.Line, p.Column, p.Reason)
+	}
+	return fmt.Sprintf("%s:%d: %s", p.File, p.Line, p.Reason)
+}
+
+// Read streams the rows of s. For each user id of each row it calls yield with
+// the values of the attributes followed by those of the contact fields, in the
+// order of the export's settings. A value of kind None says nothing. Both
+// arguments are valid until yield returns; an error from yield ends the reading.
+//
+// The user id stands in the column that the settings name, else in user_id (and
+// user_id_1, user_id_2 …) or userId, else in the JSON of external_ids. Rows that
+// follow each other with the same profile id are one profile.
+//
+// An error means that the export cannot be used, whatever was yielded before.
+func (s *Source) Read(ctx context.Context, yield func(userID []byte, cells []attr.Value) error) (Result, error) {
+	result := Result{Attributes: make([]AttributeResult, len(s.export.Attributes))}
+	for _, f := range s.files {
+		if err := s.readFile(ctx, f, &result, yield); err != nil {
+			return result, err
+		}
+	}
+	return result, nil
+}
+
+func (s *Source) readFile(ctx context.Context, f file, result *Result, yield func([]byte, []attr.Value) error) (err error) {
+	text, err := f.open()
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if closeErr := text.Close(); err == nil {
+			err = closeErr
+		}
+	}()
+	rows, header, err := readHeader(text, s.export.Delimiter)
+	if err != nil {
+		return fmt.Errorf("%s: %w", f.name, err)
+	}
+	l, err := newLayout(header, s.export)
+	if err != nil {
+		return fmt.Errorf("%s: %w", f.name, err)
+	}
+	for i, missing := range l.missing {
+		if missing != nil {
+			result.Attributes[i].Err = fmt.Errorf("%s: %w", f.name, missing)
+		}
+	}
+	for _, source := range l.cells[len(s.export.Attributes):] {
+		result.HasFields = result.HasFields || source.column >= 0 || source.inJSON
+	}
+	r := &rowReader{
+		layout: l, export: s.export, file: f.name, result: result, yield: yield,
+		rows: rows, cells: make([]attr.Value, len(l.cells)),
+	}
+	return r.all(ctx)
+}
+
+// rowReader reads the rows of one file.
+type rowReader struct {
+	*layout
+	export Export
+	file   string
+	result *Result
+	yield  func([]byte, []attr.Value) error
+	rows   *csvReader
+	cells  []attr.Value
+	ids    [][]byte
+
+	// The profile that is being read: several rows may belong to it.
+	profileID []byte
+	firstID   []byte // with [FirstID]: the id that counts
+	hasID     bool
+	withoutID int
+	// The lines of the rows whose external ids are no JSON.
+	unreadableIDs []int
+
+	lastID    []byte       // with [LastID]: the id that counts so far,
+	lastCells []attr.Value // and what was said of it
+
+	// For the recognition of hashed ids.
+	idsSeen, hashesSeen int
+}
+
+func (r *rowReader) all(ctx context.Context) error {
+	for {
+		fields, err := r.rows.next()
+		if err == io.EOF {
+			break
+		}
+		if r.result.Rows++; r.result.Rows&1023 == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		var broken *rowError
+		switch {
+		case errors.As(err, &broken):
+			r.invalidRow(broken.reason)
+			continue
+		case err != nil:
+			return fmt.Errorf("%s: %w", r.file, err)
+		case len(fields) < r.width && !r.rows.terminated:
+			return fmt.Errorf("%s: %w", r.file, errTruncated)
+		case len(fields) != r.width:
+			r.invalidRow(fmt.Sprintf("the row has %d fields, the header %d", len(fields), r.width))
+			continue
+		}
+		if err := r.row(fields); err != nil {
+			return err
+		}
+	}
+	if err := r.endProfile(); err != nil {
+		return err
+	}
+	return r.checkHashes()
+}
+
+func (r *rowReader) row(fields [][]byte) error {
+	if r.profile < 0 || len(fields[r.profile]) == 0 || !bytes.Equal(fields[r.profile], r.profileID) {
+		if err := r.endProfile(); err != nil {
+			return err
+		}
+		if r.profile >= 0 {
+			r.profileID = append(r.profileID[:0], fields[r.profile]...)
+		}
+	}
+	external, traits, ok := r.objects(fields)
+	if !r.userIDsOf(fields, external) {
+		if ok {
+			r.withoutID++
+		} else {
+			r.unreadableIDs = append(r.unreadableIDs, r.rows.line)
+		}
+		return nil
+	}
+	for _, id := range r.ids {
+		switch {
+		case len(id) > MaxUserID:
+			r.invalidRow(fmt.Sprintf("the user id is longer than %d bytes", MaxUserID))
+			return nil
+		case !utf8.Valid(id):
+			r.invalidRow("the user id is not UTF-8")
+			return nil
+		}
+	}
+	r.hasID = true
+	r.readCells(fields, external, traits)
+	if r.idsSeen < enoughHashes {
+		r.idsSeen++
+		if isHash(r.ids[0]) {
+			r.hashesSeen++
+		}
+		if r.idsSeen == enoughHashes {
+			if err := r.checkHashes(); err != nil {
+				return err
+			}
+		}
+	}
+	return r.yieldIDs()
+}
+
+// yieldIDs hands the row on for those of its ids that count.
+func (r *rowReader) yieldIDs() error {
+	switch r.export.Identifiers {
+	case FirstID:
+		if r.firstID == nil {
+			r.firstID = bytes.Clone(r.ids[0])
+		}
+		return r.yield(r.firstID, r.cells)
+	case LastID:
+		r.lastID = append(r.lastID[:0], r.ids[len(r.ids)-1]...)
+		r.lastCells = r.lastCells[:0]
+		for _, cell := range r.cells {
+			r.lastCells = append(r.lastCells, cell.Clone())
+		}
+		return nil
+	}
+	for _, id := range r.ids {
+		if err := r.yield(id, r.cells); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// endProfile closes the profile whose rows were read.
+func (r *rowReader) endProfile() error {
+	if !r.hasID {
+		r.result.WithoutUserID += r.withoutID
+		for _, line := range r.unreadableIDs {
+			r.invalidLine(line, "external_ids is no JSON object, and no other column holds a user id")
+		}
+	}
+	r.unreadableIDs = r.unreadableIDs[:0]
+	var err error
+	if len(r.lastID) > 0 {
+		err = r.yield(r.lastID, r.lastCells)
+	}
+	r.hasID, r.withoutID, r.firstID, r.lastID = false, 0, nil, r.lastID[:0]
+	return err
+}
+
+// userIDsOf puts the row's user ids into r.ids and reports whether it has any.
+func (r *rowReader) userIDsOf(fields [][]byte, external map[string]json.RawMessage) bool {
+	r.ids = r.ids[:0]
+	for _, i := range r.userIDs {
+		if id := fields[i]; !isNull(id) {
+			r.ids = append(r.ids, id)
+		}
+	}
+	if len(r.ids) == 0 && !r.named {
+		r.ids = appendTexts(r.ids, external["user_id"])
+	}
+	return len(r.ids) > 0
+}
+
+// objects returns the row's JSON columns as far as they are needed. It reports
+// false if external_ids cannot be read.
+func (r *rowReader) objects(fields [][]byte) (external, traits map[string]json.RawMessage, ok bool) {
+	needExternal, needTraits := !r.named, false
+	for _, i := range r.userIDs {
+		needExternal = needExternal && isNull(fields[i])
+	}
+	for _, source := range r.layout.cells {
+		needExternal = needExternal || source.inJSON
+		needTraits = needTraits || source.inJSON
+	}
+	ok = true
+	if needExternal && r.external >= 0 && !isNull(fields[r.external]) {
+		ok = json.Unmarshal(fields[r.external], &external) == nil
+	}
+	if needTraits && r.traits >= 0 && !isNull(fields[r.traits]) {
+		_ = json.Unmarshal(fields[r.traits], &traits) // traits that cannot be read say nothing
+	}
+	return external, traits, ok
+}
+
+func (r *rowReader) readCells(fields [][]byte, external, traits map[string]json.RawMessage) {
+	for i, source := range r.layout.cells {
+		r.cells[i] = attr.Value{}
+		var cell []byte
+		switch {
+		case source.member:
+			r.cells[i] = attr.OfBool(true)
+			continue
+		case source.column >= 0:
+			cell = fields[source.column]
+		case source.inJSON:
+			cell = jsonCell(traits, source.name)
+			if cell == nil && i >= len(r.export.Attributes) {
+				if texts := appendTexts(nil, external[source.name]); len(texts) > 0 {
+					cell = texts[0]
+				}
+			}
+		}
+		reason := ""
+		switch {
+		case i >= len(r.export.Attributes): // contact fields are checked by who sends them
+			if !isNull(cell) {
+				r.cells[i] = attr.OfString(cell)
+			}
+			continue
+		case r.export.Attributes[i].Kind == Audience:
+			var ok bool
+			if r.cells[i], ok = parseBool(cell); !ok {
+				reason = notBoolean
+			}
+		default:
+			r.cells[i], reason = r.export.Attributes[i].Type.parse(cell)
+		}
+		if reason != "" {
+			r.result.Attributes[i].Invalid++
+			column := r.export.Attributes[i].Column
+			if column == "" {
+				column = r.export.Attributes[i].Key
+			}
+			r.problem(r.rows.line, column, reason)
+		}
+	}
+}
+
+// jsonCell returns what a cell of its own would hold: text without quotes, other
+// values as JSON. The trait's name may stand there as a name or as its key.
+func jsonCell(object map[string]json.RawMessage, name string) []byte {
+	raw, ok := object[name]
+	if !ok {
+		raw, ok = object[snake(name)]
+	}
+	if !ok || string(raw) == "null" {
+		return nil
+	}
+	return []byte(scalarText(raw))
+}
+
+// appendTexts appends the texts of a JSON list or scalar.
+func appendTexts(ids [][]byte, raw json.RawMessage) [][]byte {
+	if len(raw) == 0 {
+		return ids
+	}
+	items := []json.RawMessage{raw}
+	if raw[0] == '[' && json.Unmarshal(raw, &items) != nil {
+		return ids
+	}
+	for _, item := range items {
+		if id := []byte(scalarText(item)); !isNull(id) && string(id) != "null" {
+			ids = append(ids, id)
+		}
+	}
+	return ids
+}
+
+func (r *rowReader) invalidRow(reason string) { r.invalidLine(r.rows.line, reason) }
+
+func (r *rowReader) invalidLine(line int, reason string) {
+	r.result.Invalid++
+	r.problem(line, "", reason)
+}
+
+func (r *rowReader) problem(line int, column, reason string) {
+	if len(r.result.Problems) < maxProblems {
+		r.result.Problems = append(r.result.Problems, Problem{r.file, line, column, reason})
+	}
+}
+
+// enoughHashes is how many ids tell whether all are hashes.
+const enoughHashes = 100
+
+// checkHashes refuses an export whose user ids are all SHA-256 hashes: Segment's
+// single-column form is often hashed, and the ids in Gleap are not.
+func (r *rowReader) checkHashes() error {
+	if r.idsSeen > 0 && r.hashesSeen == r.idsSeen && !r.named {
+		return fmt.Errorf("%s: the user ids are SHA-256 hashes, which Gleap does not know: %s (if they really are your user ids, name their column with user_id)", r.file, otherForm)
+	}
+	return nil
+}
+
+func isHash(id []byte) bool {
+	for _, c := range id {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'f') && (c < 'A' || c > 'F') {
+			return false
+		}
+	}
+	return len(id) == 64
+}

@@ -1,0 +1,136 @@
+package engage
+
+import (
+	"bytes"
+	"encoding/json"
+	"strings"
+	"unicode/utf8"
+
+	"gleapsync/internal/attr"
+)
+
+// Type says how a trait's values are read.
+type Type string
+
+// The types of a trait. Blank and NULL say nothing, whatever the type.
+const (
+	// Auto takes a number where a float64 holds it exactly and prints it back as
+	// the same text, true and false as booleans, and everything else as text.
+	Auto     Type = "auto"
+	Text     Type = "string"
+	Number   Type = "number"   // what is no number is a broken row
+	Boolean  Type = "boolean"  // see [parseBool]
+	Datetime Type = "datetime" // sent as RFC 3339 in UTC
+)
+
+// parse reads a cell as a value of type t. None says nothing; reason tells why
+// the cell cannot be read. The value may be a part of cell.
+func (t Type) parse(cell []byte) (v attr.Value, reason string) {
+	if isNull(cell) {
+		return attr.Value{}, ""
+	}
+	if !utf8.Valid(cell) {
+		return attr.Value{}, "the value is not UTF-8"
+	}
+	ok := true
+	switch t {
+	case Number:
+		if v, ok = attr.NearestNumber(bytes.TrimSpace(cell)); !ok {
+			reason = "the value is not a number that JSON can hold exactly"
+		}
+	case Boolean:
+		if v, ok = parseBool(cell); !ok {
+			reason = notBoolean
+		}
+	case Datetime:
+		if v, ok = attr.Datetime(string(cell)); !ok {
+			reason = "the value is not a date"
+		}
+	case Text:
+		v = parseText(cell)
+	default:
+		if v, ok = attr.ExactNumber(cell); !ok {
+			v = parseText(cell)
+			switch string(cell) {
+			case "true", "false":
+				v = attr.OfBool(len(cell) == len("true"))
+			}
+		}
+	}
+	return v, reason
+}
+
+const notBoolean = "the value is neither true nor false"
+
+// parseBool reads true and false as the warehouses write them, in any case:
+// true, t, 1 and yes, false, f, 0 and no. Blank and null are None.
+func parseBool(cell []byte) (attr.Value, bool) {
+	if isNull(cell) {
+		return attr.Value{}, true
+	}
+	switch strings.ToLower(string(bytes.TrimSpace(cell))) {
+	case "true", "t", "1", "yes":
+		return attr.OfBool(true), true
+	case "false", "f", "0", "no":
+		return attr.OfBool(false), true
+	case "null":
+		return attr.Value{}, true
+	}
+	return attr.Value{}, false
+}
+
+// isNull reports whether a cell says nothing: it is blank, or NULL as a
+// warehouse unloads it.
+func isNull(cell []byte) bool {
+	switch len(bytes.TrimSpace(cell)) {
+	case 0:
+		return true
+	case 2:
+		return string(cell) == `\N`
+	case 4:
+		return string(cell) == "NULL"
+	}
+	return false
+}
+
+// parseText returns cell as a string. Gleap takes no lists and objects, so a
+// JSON list becomes its items joined by ", ", and an object compact JSON.
+func parseText(cell []byte) attr.Value {
+	if c := cell[0]; c != '[' && c != '{' {
+		return attr.OfString(cell)
+	}
+	if text, ok := flatten(cell); ok {
+		return attr.OfString([]byte(text))
+	}
+	return attr.OfString(cell)
+}
+
+// flatten returns the text that stands for a JSON value; it reports false if
+// raw is no JSON.
+func flatten(raw []byte) (string, bool) {
+	var items []json.RawMessage
+	if raw[0] == '[' && json.Unmarshal(raw, &items) == nil {
+		texts := make([]string, len(items))
+		for i, item := range items {
+			texts[i] = scalarText(item)
+		}
+		return strings.Join(texts, ", "), true
+	}
+	var compact bytes.Buffer
+	err := json.Compact(&compact, raw)
+	return compact.String(), err == nil
+}
+
+// scalarText returns a JSON string without its quotes, everything else, numbers
+// with all their digits, as compact JSON.
+func scalarText(raw json.RawMessage) string {
+	var text string
+	if raw[0] == '"' && json.Unmarshal(raw, &text) == nil {
+		return text
+	}
+	var compact bytes.Buffer
+	if json.Compact(&compact, raw) != nil {
+		return string(raw)
+	}
+	return compact.String()
+}
