@@ -1,0 +1,238 @@
+package state
+
+import (
+	"bytes"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime/debug"
+	"time"
+
+	"go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
+)
+
+// formatVersion is the version of the file's format that this package reads and
+// writes: docs/state-format.md.
+const formatVersion = 1
+
+var (
+	bucketMeta       = []byte("meta")
+	bucketAttributes = []byte("attributes")
+	bucketRecords    = []byte("records")
+	bucketParked     = []byte("parked")
+	bucketRuns       = []byte("runs")
+
+	keyFormat   = []byte("format")
+	keyProject  = []byte("project")
+	keyCreated  = []byte("created")
+	keySalt     = []byte("salt")
+	keyEpoch    = []byte("epoch")
+	keyResynced = []byte("resynced")
+)
+
+// ErrDamaged is what every method returns, wrapped, for a file that bbolt or this
+// package cannot read.
+var ErrDamaged = errors.New("the state file is damaged")
+
+// lockTimeout bounds the wait for another process that holds the file open, which
+// takes well under a second by itself.
+const lockTimeout = 10 * time.Second
+
+// Options says which file to open.
+type Options struct {
+	Path      string
+	Project   string // the Gleap project; a file of another one is refused
+	MustExist bool   // a file that is not there is an error, not a first run
+}
+
+// Store is a state file. Its methods may be called by several goroutines.
+type Store struct {
+	path    string
+	project string
+	salt    []byte // nil as long as there is no file
+}
+
+// Open checks the file and returns a store for it. A file that does not exist is an
+// empty store, unless o.MustExist; [Store.Begin] creates it. An error says what is
+// wrong and what to do.
+func Open(o Options) (*Store, error) {
+	s := &Store{path: o.Path, project: o.Project}
+	info, err := os.Stat(o.Path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist) && o.MustExist:
+		return nil, fmt.Errorf("the state file %s does not exist and must_exist is set: mount its volume or restore a backup (for a first run set must_exist = false)", o.Path)
+	case errors.Is(err, fs.ErrNotExist):
+		return s, nil
+	case err != nil:
+		return nil, fmt.Errorf("the state file cannot be read: %w", err)
+	case info.Size() == 0:
+		return nil, fmt.Errorf("%w: %s is empty: restore a backup, or move it away to start with a full sync", ErrDamaged, o.Path)
+	}
+	return s, s.view(func(tx *bbolt.Tx) error {
+		s.salt = bytes.Clone(tx.Bucket(bucketMeta).Get(keySalt))
+		if len(s.salt) != sha256.Size {
+			return s.damaged(errors.New("the salt is missing"))
+		}
+		return nil
+	})
+}
+
+// Exists reports whether there is a file yet.
+func (s *Store) Exists() bool { return s.salt != nil }
+
+// Path returns the file's path.
+func (s *Store) Path() string { return s.path }
+
+// view runs fn in a read transaction. Nothing that fn sees may be kept.
+func (s *Store) view(fn func(*bbolt.Tx) error) error {
+	return s.do(&bbolt.Options{ReadOnly: true, Timeout: lockTimeout}, (*bbolt.DB).View, fn)
+}
+
+// update runs fn in a write transaction and returns after it is on the disk.
+func (s *Store) update(fn func(*bbolt.Tx) error) error {
+	options := &bbolt.Options{Timeout: lockTimeout, FreelistType: bbolt.FreelistMapType, OpenFile: openExisting}
+	return s.do(options, (*bbolt.DB).Update, fn)
+}
+
+// openExisting keeps bbolt from making an empty state out of a file that vanished.
+func openExisting(name string, flag int, mode os.FileMode) (*os.File, error) {
+	return os.OpenFile(name, flag&^os.O_CREATE, mode)
+}
+
+// do opens the file, checks what it is, runs one transaction and closes the file.
+func (s *Store) do(o *bbolt.Options, run func(*bbolt.DB, func(*bbolt.Tx) error) error, fn func(*bbolt.Tx) error) (err error) {
+	// bbolt reads the file through a memory map: what is damaged can panic, and a
+	// page behind the end of the file is a fault.
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			err = s.damaged(fmt.Errorf("%v", p))
+		}
+	}()
+	db, err := bbolt.Open(s.path, 0o600, o)
+	if err != nil {
+		return s.openError(err)
+	}
+	defer db.Close()
+	return run(db, func(tx *bbolt.Tx) error {
+		if err := s.check(tx); err != nil {
+			return err
+		}
+		return fn(tx)
+	})
+}
+
+func (s *Store) openError(err error) error {
+	switch {
+	case errors.Is(err, berrors.ErrTimeout):
+		return fmt.Errorf("the state file %s is held by another process for more than %s: end that process, then try again", s.path, lockTimeout)
+	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("the state file cannot be opened: %w", err)
+	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrVersionMismatch), errors.Is(err, berrors.ErrChecksum):
+		return fmt.Errorf("%w: %s is not a state file of gleapsync or lost its start: restore a backup, or move it away to start with a full sync", ErrDamaged, s.path)
+	}
+	return fmt.Errorf("the state file %s cannot be opened: %w", s.path, err)
+}
+
+func (s *Store) damaged(err error) error {
+	return fmt.Errorf("%w: %s: %w: restore a backup, or move it away to start with a full sync", ErrDamaged, s.path, err)
+}
+
+// check makes sure that the open file is whole and is the one that was asked for.
+func (s *Store) check(tx *bbolt.Tx) error {
+	if info, err := os.Stat(s.path); err == nil && info.Size() < tx.Size() {
+		return s.damaged(fmt.Errorf("%d of its %d bytes are there", info.Size(), tx.Size()))
+	}
+	meta := tx.Bucket(bucketMeta)
+	if meta == nil {
+		return fmt.Errorf("%s is a bbolt file, but not a state file of gleapsync: set state.path to another file", s.path)
+	}
+	for _, name := range [][]byte{bucketAttributes, bucketRecords, bucketParked, bucketRuns} {
+		if tx.Bucket(name) == nil {
+			return s.damaged(fmt.Errorf("the bucket %q is missing", name))
+		}
+	}
+	if v := getUint(meta, keyFormat); v != formatVersion {
+		return fmt.Errorf("the state file %s has format version %d, this gleapsync reads version %d: use the version of gleapsync that wrote it", s.path, v, formatVersion)
+	}
+	if project := string(meta.Get(keyProject)); project != s.project {
+		return fmt.Errorf("the state file %s belongs to the project %q, not to %q: set project or state.path to what goes together", s.path, project, s.project)
+	}
+	return nil
+}
+
+// create writes an empty state beside the file's place and moves it there, so that
+// what stands there is always whole.
+func (s *Store) create() error {
+	temporary := s.path + ".new"
+	if err := os.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("create the state file: %w", err)
+	}
+	db, err := bbolt.Open(temporary, 0o600, &bbolt.Options{Timeout: lockTimeout})
+	if err != nil {
+		return fmt.Errorf("create the state file: %w", err)
+	}
+	salt := make([]byte, sha256.Size)
+	rand.Read(salt)
+	err = db.Update(func(tx *bbolt.Tx) error {
+		for _, name := range [][]byte{bucketMeta, bucketAttributes, bucketRecords, bucketParked, bucketRuns} {
+			if _, err := tx.CreateBucket(name); err != nil {
+				return err
+			}
+		}
+		meta := tx.Bucket(bucketMeta)
+		return errors.Join(
+			putUint(meta, keyFormat, formatVersion),
+			meta.Put(keyProject, []byte(s.project)),
+			meta.Put(keyCreated, []byte(time.Now().UTC().Format(time.RFC3339))),
+			meta.Put(keySalt, salt),
+			putUint(meta, keyEpoch, 1),
+			putUint(meta, keyResynced, 0),
+		)
+	})
+	if err = errors.Join(err, db.Close()); err == nil {
+		err = os.Rename(temporary, s.path)
+	}
+	if err != nil {
+		return fmt.Errorf("create the state file: %w", err)
+	}
+	syncFolder(filepath.Dir(s.path))
+	s.salt = salt
+	return nil
+}
+
+// syncFolder makes a rename last; not every system can, and then nothing is lost
+// but the file's new name.
+func syncFolder(path string) {
+	if folder, err := os.Open(path); err == nil {
+		_ = folder.Sync()
+		folder.Close()
+	}
+}
+
+func getUint(b *bbolt.Bucket, key []byte) uint64 {
+	v := b.Get(key)
+	if len(v) != 8 {
+		return 0
+	}
+	return binary.BigEndian.Uint64(v)
+}
+
+func putUint(b *bbolt.Bucket, key []byte, v uint64) error {
+	return b.Put(key, binary.BigEndian.AppendUint64(nil, v))
+}
+
+func putJSON(b *bbolt.Bucket, key []byte, v any) error {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return b.Put(key, text)
+}
