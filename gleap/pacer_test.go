@@ -1,0 +1,176 @@
+package gleap
+
+import (
+	"context"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// arrivals lets workers send requests for a while, over a network and to a server
+// of the given delays, and returns when the server saw them.
+func arrivals(p *pacer, workers int, lasts, network, latency time.Duration) []time.Time {
+	ctx, cancel := context.WithTimeout(context.Background(), lasts)
+	defer cancel()
+	var (
+		mu   sync.Mutex
+		seen []time.Time
+		wg   sync.WaitGroup
+	)
+	random := rand.New(rand.NewPCG(1, 2))
+	upTo := func(d time.Duration) time.Duration {
+		mu.Lock()
+		defer mu.Unlock()
+		return time.Duration(random.Int64N(int64(d) + 1))
+	}
+	for range workers {
+		wg.Go(func() {
+			for {
+				t, err := p.take(ctx)
+				if err != nil {
+					return
+				}
+				time.Sleep(upTo(network)) // connecting, writing
+				t.sent()
+				time.Sleep(upTo(network)) // on the way
+				mu.Lock()
+				seen = append(seen, time.Now())
+				mu.Unlock()
+				time.Sleep(latency)
+				t.done()
+			}
+		})
+	}
+	wg.Wait()
+	slices.SortFunc(seen, time.Time.Compare)
+	return seen
+}
+
+// peak returns the most times in any window.
+func peak(times []time.Time, window time.Duration) int {
+	most, first := 0, 0
+	for i, t := range times {
+		for !times[first].After(t.Add(-window)) {
+			first++
+		}
+		most = max(most, i-first+1)
+	}
+	return most
+}
+
+func TestPace(t *testing.T) {
+	for _, test := range []struct {
+		name             string
+		limit, workers   int
+		window           time.Duration
+		network, latency time.Duration
+	}{
+		{"quick answers", 1000, 16, time.Minute, 10 * time.Millisecond, 20 * time.Millisecond},
+		{"usual answers", 1000, 36, time.Minute, 100 * time.Millisecond, 300 * time.Millisecond},
+		{"answers after 2 s", 1000, 42, time.Minute, 100 * time.Millisecond, 2 * time.Second},
+		{"small window", 500, 16, 2 * time.Second, time.Millisecond, time.Millisecond},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				lasts := 4 * test.window
+				seen := arrivals(newPacer(test.limit, test.window), test.workers, lasts, test.network, test.latency)
+				if most := peak(seen, test.window); most > test.limit {
+					t.Errorf("a window saw %d requests, %d are allowed", most, test.limit)
+				}
+				if used := float64(len(seen)) / float64(4*test.limit); used < 0.99 {
+					t.Errorf("%.2f %% of the limit was used", 100*used)
+				}
+			})
+		})
+	}
+}
+
+// TestPaceAfterStall: requests that pile up somewhere on the way arrive together, and
+// still no window sees too many.
+func TestPaceAfterStall(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPacer(100, time.Minute)
+		var seen []time.Time
+		stall := time.Now().Add(90 * time.Second)
+		for time.Since(stall) < 3*time.Minute {
+			tk, err := p.take(context.Background())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if time.Until(stall) > 0 && time.Until(stall) < 20*time.Second {
+				time.Sleep(time.Until(stall)) // nothing comes through until then
+			}
+			tk.sent()
+			seen = append(seen, time.Now())
+			tk.done()
+		}
+		if most := peak(seen, time.Minute); most > 100 {
+			t.Errorf("a window saw %d requests", most)
+		}
+	})
+}
+
+func TestPause(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPacer(1000, time.Minute)
+		begin := time.Now()
+		p.pause(30*time.Second, true)
+		p.pause(10*time.Second, true) // a request that was on its way: halved once, the longer pause stays
+		if _, err := p.take(context.Background()); err != nil || time.Since(begin) < 30*time.Second {
+			t.Errorf("a ticket after %s, %v", time.Since(begin), err)
+		}
+		if p.share != 0.5 {
+			t.Errorf("the pace is %v", p.share)
+		}
+		for range 499 {
+			p.recover()
+		}
+		if p.share >= 1 {
+			t.Error("the pace recovers at once")
+		}
+		for range 10 {
+			p.recover()
+		}
+		if p.share != 1 {
+			t.Errorf("the pace does not recover: %v", p.share)
+		}
+	})
+}
+
+func TestTakeEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := newPacer(1, time.Hour)
+		if _, err := p.take(context.Background()); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+		defer cancel()
+		begin := time.Now()
+		if _, err := p.take(ctx); err != context.DeadlineExceeded || time.Since(begin) != time.Minute {
+			t.Errorf("after %s: %v", time.Since(begin), err)
+		}
+	})
+}
+
+func TestNoLimit(t *testing.T) {
+	p := newPacer(0, time.Minute)
+	for range 100_000 {
+		tk, err := p.take(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		tk.done()
+	}
+}
+
+func BenchmarkTake(b *testing.B) {
+	p := newPacer(1_000_000_000, time.Minute)
+	for b.Loop() {
+		t, _ := p.take(context.Background())
+		t.sent()
+		t.done()
+	}
+}

@@ -1,0 +1,125 @@
+package gleap
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// RefusedError is returned for a call that Gleap will not take, now or later.
+type RefusedError struct{ Status int }
+
+func (e *RefusedError) Error() string {
+	return fmt.Sprintf("Gleap refused the contact: %s", statusText(e.Status))
+}
+
+// UnreachableError is returned after no call went through for the time that the
+// options allow.
+type UnreachableError struct {
+	Since time.Duration // how long nothing went through
+	Last  string        // what happened last
+}
+
+func (e *UnreachableError) Error() string {
+	return fmt.Sprintf("no call went through for %s, the last one ended with: %s", e.Since.Round(time.Second), e.Last)
+}
+
+// StopError is returned where no further call can succeed either.
+type StopError struct{ Reason string }
+
+func (e *StopError) Error() string { return e.Reason }
+
+func statusText(status int) string {
+	return strings.TrimSpace(fmt.Sprintf("%d %s", status, http.StatusText(status)))
+}
+
+// verdict is what an attempt's outcome means.
+type verdict struct {
+	acknowledged bool
+	err          error         // final: not acknowledged and not to be tried again
+	cause        string        // what happened, if it is to be tried again
+	limited      bool          // by the rate limit
+	wait         time.Duration // what Retry-After asks for, 0: nothing
+}
+
+// judge decides on an answer that arrived whole.
+func judge(status int, header http.Header, body []byte, now time.Time) verdict {
+	switch {
+	case status >= 200 && status < 300:
+		if reason := brokenBody(header, body); reason != "" {
+			return verdict{cause: statusText(status) + " with " + reason}
+		}
+		return verdict{acknowledged: true}
+	case status == http.StatusUnauthorized || status == http.StatusForbidden:
+		return verdict{err: &StopError{fmt.Sprintf("Gleap refused the API token (%s): check that it is the secret API token of this project, in Gleap under Project settings", statusText(status))}}
+	case status >= 300 && status < 400:
+		return verdict{err: &StopError{fmt.Sprintf("Gleap answered with a redirect (%s), which is not followed: set gleap.base_url to the address of the API itself", statusText(status))}}
+	case status == http.StatusTooManyRequests || status >= 500 ||
+		status == http.StatusRequestTimeout || status == http.StatusTooEarly:
+		return verdict{
+			cause:   statusText(status),
+			limited: status == http.StatusTooManyRequests,
+			wait:    retryAfter(header.Get("Retry-After"), now),
+		}
+	}
+	return verdict{err: &RefusedError{status}}
+}
+
+// brokenBody says what shows that an answer of success does not come from Gleap, or
+// not all of it. What Gleap answers is not documented, so only HTML (a proxy's page)
+// and JSON that does not parse count.
+func brokenBody(header http.Header, body []byte) string {
+	body = bytes.TrimSpace(body)
+	kind := header.Get("Content-Type")
+	switch {
+	case strings.HasPrefix(kind, "text/html") || bytes.HasPrefix(body, []byte("<")):
+		return "HTML instead of JSON"
+	case len(body) > 0 && (strings.HasPrefix(kind, "application/json") || body[0] == '{' || body[0] == '[') && !json.Valid(body):
+		return "broken JSON"
+	}
+	return ""
+}
+
+// judgeError decides on an attempt that got no whole answer.
+func judgeError(err error) verdict {
+	var u *url.Error
+	if errors.As(err, &u) {
+		err = u.Err // without the URL, which may hold a user id
+	}
+	var timeout net.Error
+	if errors.As(err, &timeout) && timeout.Timeout() {
+		return verdict{cause: "time-out"}
+	}
+	return verdict{cause: err.Error()}
+}
+
+// maxRetryAfter bounds what an answer can ask for.
+const maxRetryAfter = 5 * time.Minute
+
+// retryAfter reads the header of that name: seconds, or a date.
+func retryAfter(text string, now time.Time) time.Duration {
+	var wait time.Duration
+	if seconds, err := strconv.ParseFloat(text, 64); err == nil {
+		wait = time.Duration(min(max(seconds, 0), maxRetryAfter.Seconds()) * float64(time.Second))
+	} else if date, err := http.ParseTime(text); err == nil {
+		wait = date.Sub(now)
+	}
+	return min(max(wait, 0), maxRetryAfter)
+}
+
+// backoff returns how long to wait before the next attempt: at random up to a bound
+// that doubles each time ("full jitter"), so that what failed together does not come
+// back together.
+func backoff(attempt int) time.Duration {
+	const first, longest = 500 * time.Millisecond, 30 * time.Second
+	bound := min(longest, first<<min(attempt, 10))
+	return rand.N(bound)
+}
