@@ -55,6 +55,10 @@ func (s *Store) Commit(acks []Acknowledgement, parked []Parked) error {
 		records, parkedBucket := tx.Bucket(bucketRecords), tx.Bucket(bucketParked)
 		records.FillPercent = 0.9 // a first sync appends in order
 		members := map[uint32]int{}
+		traits, err := s.traits(tx)
+		if err != nil {
+			return err
+		}
 		var record Record
 		for _, ack := range acks {
 			record = Record{Attributes: record.Attributes[:0], Fields: record.Fields[:0]}
@@ -63,7 +67,7 @@ func (s *Store) Commit(acks []Acknowledgement, parked []Parked) error {
 					return s.damaged(err)
 				}
 			}
-			s.apply(&record, ack, members)
+			s.apply(&record, ack, traits, members)
 			if err := records.Put(ack.UserID, record.append(nil)); err != nil {
 				return err
 			}
@@ -92,14 +96,15 @@ func (s *Store) Commit(acks []Acknowledgement, parked []Parked) error {
 
 // apply changes a record as ack says, and members as its attributes turn to or
 // from true, or to or from a value.
-func (s *Store) apply(record *Record, ack Acknowledgement, members map[uint32]int) {
+func (s *Store) apply(record *Record, ack Acknowledgement, traits map[uint32]bool, members map[uint32]int) {
 	at := max(ack.At.Unix(), record.Acknowledged) // clocks may be set back
 	record.Acknowledged = at
 	if ack.Complete {
 		record.Epoch = ack.Epoch
 	}
 	for _, c := range ack.Attributes {
-		members[c.ID] += memberCount(c.Value) - memberCount(record.Find(c.ID).Value)
+		trait := traits[c.ID]
+		members[c.ID] += MemberCount(trait, c.Value) - MemberCount(trait, record.Find(c.ID).Value)
 		record.set(Known{c.ID, at, c.Value})
 	}
 	for _, f := range ack.Fields {
@@ -107,13 +112,31 @@ func (s *Store) apply(record *Record, ack Acknowledgement, members map[uint32]in
 	}
 }
 
-// memberCount is 1 for a member of an audience and for a contact with a trait.
-func memberCount(v attr.Value) int {
+// MemberCount is 1 for the value of a member of an audience, and for any value of a
+// trait, else 0.
+func MemberCount(trait bool, v attr.Value) int {
 	switch v.Kind() {
-	case attr.None, attr.Null, attr.False:
+	case attr.None, attr.Null:
 		return 0
+	case attr.False:
+		if !trait {
+			return 0
+		}
 	}
 	return 1
+}
+
+// traits returns which attributes are traits.
+func (s *Store) traits(tx *bbolt.Tx) (map[uint32]bool, error) {
+	traits := map[uint32]bool{}
+	return traits, tx.Bucket(bucketAttributes).ForEach(func(k, v []byte) error {
+		var a Attribute
+		if err := json.Unmarshal(v, &a); err != nil || len(k) != 4 {
+			return s.damaged(fmt.Errorf("attribute %x cannot be decoded", k))
+		}
+		traits[binary.BigEndian.Uint32(k)] = a.Kind == KindTrait
+		return nil
+	})
 }
 
 func (s *Store) addMembers(tx *bbolt.Tx, members map[uint32]int) error {

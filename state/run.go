@@ -13,6 +13,10 @@ import (
 // keepRuns is how many run reports the file keeps.
 const keepRuns = 500
 
+// KindTrait is the kind of an attribute that holds a trait's value; every other is an
+// audience's.
+const KindTrait = "trait"
+
 // Attribute is one attribute of the project's contacts, as the file knows it.
 type Attribute struct {
 	ID      uint32  `json:"-"`

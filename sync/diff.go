@@ -1,0 +1,316 @@
+package sync
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"hash/fnv"
+
+	"gleapsync/engage"
+	"gleapsync/gleap"
+	"gleapsync/internal/attr"
+	"gleapsync/state"
+)
+
+// class orders the calls of a plan.
+type class int
+
+const (
+	exits    class = iota // contacts that leave an audience or lose a value
+	deltas                // other contacts that Gleap knows
+	backfill              // contacts that are new to Gleap
+	classes
+)
+
+// entry is what one contact's calls will say.
+type entry struct {
+	userID     []byte
+	attributes []state.Change
+	fields     []gleap.FieldText
+}
+
+// empty reports whether the entry says nothing.
+func (e *entry) empty() bool { return len(e.attributes) == 0 && len(e.fields) == 0 }
+
+// calls returns how many calls the entry needs.
+func (e *entry) calls() int {
+	return max(1, (len(e.attributes)+gleap.MaxAttributes-1)/gleap.MaxAttributes)
+}
+
+// append appends the binary form, which decode reads.
+func (e *entry) append(dst []byte) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(e.userID)))
+	dst = append(dst, e.userID...)
+	dst = binary.AppendUvarint(dst, uint64(len(e.attributes)))
+	for _, c := range e.attributes {
+		dst = binary.AppendUvarint(dst, uint64(c.ID))
+		dst = c.Value.Append(dst)
+	}
+	for _, f := range e.fields {
+		dst = append(dst, byte(f.Field))
+		dst = binary.AppendUvarint(dst, uint64(len(f.Text)))
+		dst = append(dst, f.Text...)
+	}
+	return dst
+}
+
+var errEntry = errors.New("the plan file cannot be decoded")
+
+// decode reads the binary form; what it finds are parts of b.
+func (e *entry) decode(b []byte) error {
+	*e = entry{attributes: e.attributes[:0], fields: e.fields[:0]}
+	var ok bool
+	if e.userID, b, ok = cutBytes(b); !ok {
+		return errEntry
+	}
+	n, size := binary.Uvarint(b)
+	if size <= 0 || n > uint64(len(b)) {
+		return errEntry
+	}
+	b = b[size:]
+	for range n {
+		id, size := binary.Uvarint(b)
+		if size <= 0 || id > 1<<31 {
+			return errEntry
+		}
+		v, rest, err := attr.Cut(b[size:])
+		if err != nil {
+			return errEntry
+		}
+		e.attributes = append(e.attributes, state.Change{ID: uint32(id), Value: v})
+		b = rest
+	}
+	for len(b) > 0 {
+		field := gleap.Field(b[0])
+		var text []byte
+		if text, b, ok = cutBytes(b[1:]); !ok {
+			return errEntry
+		}
+		e.fields = append(e.fields, gleap.FieldText{Field: field, Text: text})
+	}
+	return nil
+}
+
+func cutBytes(b []byte) (item, rest []byte, ok bool) {
+	size, n := binary.Uvarint(b)
+	if n <= 0 || size > uint64(len(b)-n) {
+		return nil, nil, false
+	}
+	return b[n : n+int(size) : n+int(size)], b[n+int(size):], true
+}
+
+// wantedHash identifies what an entry says, so that a parked contact is tried again
+// only when that changes.
+func (e *entry) wantedHash() uint64 {
+	h := fnv.New64a()
+	h.Write(e.append(nil))
+	return h.Sum64()
+}
+
+// contact is all that is wanted and known of one contact, while the merge passes it.
+type contact struct {
+	userID  []byte
+	wanted  []said[attr.Value] // by attribute id: what the exports say
+	ids     []uint32           // the attributes of which they say something
+	present []said[bool]       // by export: whether the contact is in it
+	fields  []said[[]byte]     // by column of the contact fields
+	known   bool               // there is a record
+	record  state.Record
+
+	now   uint32 // marks what was said of this contact, not of one before
+	arena []byte // holds what the streams return only until their next row
+}
+
+// said is a thing and the mark of the contact of which it was said.
+type said[T any] struct {
+	value T
+	mark  uint32
+}
+
+// start forgets the contact before.
+func (c *contact) start(userID []byte) {
+	c.now++
+	c.userID = append(c.userID[:0], userID...)
+	c.ids, c.arena = c.ids[:0], c.arena[:0]
+	c.known = false
+	c.record = state.Record{Attributes: c.record.Attributes[:0], Fields: c.record.Fields[:0]}
+}
+
+// add takes one export's row. Of several values of one attribute the last one counts,
+// of a contact field's the first: exports and their further rows come in order.
+func (c *contact) add(e *export, payload []byte) error {
+	c.present[e.index] = said[bool]{true, c.now}
+	from := len(c.arena)
+	c.arena = append(c.arena, payload...)
+	for b := c.arena[from:]; len(b) > 0; {
+		cell, n := binary.Uvarint(b)
+		if n <= 0 {
+			return errTemp
+		}
+		v, rest, err := attr.Cut(b[n:])
+		if err != nil {
+			return errTemp
+		}
+		b = rest
+		if int(cell) < len(e.attributes) {
+			id := e.attributes[cell].id
+			if c.wanted[id].mark != c.now {
+				c.ids = append(c.ids, id)
+			}
+			c.wanted[id] = said[attr.Value]{v, c.now}
+		} else if f := &c.fields[int(cell)-len(e.attributes)]; f.mark != c.now {
+			*f = said[[]byte]{v.Text(), c.now}
+		}
+	}
+	return nil
+}
+
+// diff returns what is to be told to Gleap about c, and counts it. The entry is
+// empty if nothing is.
+func (p *plan) diff(c *contact, e *entry) class {
+	*e = entry{userID: c.userID, attributes: e.attributes[:0], fields: e.fields[:0]}
+	all := c.known && c.record.Epoch < p.epoch // the resync has not come to it yet
+	to := backfill
+	if c.known {
+		to = deltas
+	}
+	for _, k := range c.record.Attributes {
+		a := p.attribute(k.ID)
+		active := a != nil && a.active()
+		want := attr.Value{}
+		if active {
+			a.before += a.memberCount(k.Value)
+			want = c.want(a, k.Value)
+		}
+		switch {
+		case want.Kind() != attr.None && !want.Equal(k.Value):
+			if a.count(k.Value, want) {
+				to = exits
+			}
+			e.attributes = append(e.attributes, state.Change{ID: k.ID, Value: want})
+		case all || active && p.resend:
+			e.attributes = append(e.attributes, state.Change{ID: k.ID, Value: k.Value})
+		}
+	}
+	for _, id := range c.ids {
+		a := p.attribute(id)
+		if !a.active() {
+			continue
+		}
+		v := c.wanted[id].value
+		a.members += a.memberCount(v)
+		if c.record.Find(id).Value.Kind() != attr.None || v.Kind() == attr.False && a.Kind == engage.Audience {
+			continue // compared already; nobody is told false who was never told true
+		}
+		a.count(attr.Value{}, v)
+		e.attributes = append(e.attributes, state.Change{ID: id, Value: v})
+	}
+	if c.known || len(e.attributes) > 0 {
+		p.diffFields(c, e, all || p.resend)
+	}
+	return to
+}
+
+// want returns what the exports say about an attribute of which Gleap knows a value,
+// None if they say nothing.
+func (c *contact) want(a *attribute, known attr.Value) attr.Value {
+	if c.wanted[a.id].mark == c.now {
+		return c.wanted[a.id].value
+	}
+	absent := c.present[a.export.index].mark != c.now
+	switch {
+	case !absent:
+	case a.Kind == engage.Audience && known.Kind() == attr.True && !a.export.KeepAbsent:
+		return attr.OfBool(false)
+	case a.Kind == engage.Trait && known.Kind() != attr.Null && a.export.ClearMissing:
+		return attr.OfNull()
+	}
+	return attr.Value{}
+}
+
+// count counts a change, and reports whether it is an exit.
+func (a *attribute) count(known, want attr.Value) (exit bool) {
+	switch {
+	case a.Kind == engage.Trait && want.Kind() == attr.Null,
+		a.Kind == engage.Audience && want.Kind() == attr.False:
+		a.exited++
+		return true
+	case a.Kind == engage.Trait:
+		a.changed++
+	default:
+		a.entered++
+	}
+	return false
+}
+
+// diffFields adds the contact fields that changed, or all of them.
+func (p *plan) diffFields(c *contact, e *entry, all bool) {
+	var leftOut [gleap.LastPageView + 1]int
+	var lastActivity []byte
+	hasPage, hasActivity := false, false
+	column := 0
+	for _, f := range p.runner.o.Fields {
+		text := c.field(column, len(f.Columns))
+		column += len(f.Columns)
+		if len(text) == 0 {
+			continue
+		}
+		clean, ok := f.Field.Clean(text)
+		if !ok {
+			leftOut[f.Field]++
+			continue
+		}
+		changed := all || !c.hasField(p.runner.store, f.Field, clean)
+		if changed {
+			e.fields = append(e.fields, gleap.FieldText{Field: f.Field, Text: clean})
+		}
+		switch f.Field {
+		case gleap.LastPageView:
+			hasPage = changed
+		case gleap.LastActivity:
+			lastActivity, hasActivity = clean, changed
+		}
+	}
+	if hasPage && !hasActivity && lastActivity != nil { // it dates the page view
+		e.fields = append(e.fields, gleap.FieldText{Field: gleap.LastActivity, Text: lastActivity})
+	}
+	if !e.empty() {
+		for f, n := range leftOut {
+			p.leftOut[f] += n
+		}
+	}
+}
+
+// field returns a contact field's text: its columns, as far as they say something,
+// joined by blanks.
+func (c *contact) field(first, n int) []byte {
+	var text []byte
+	for _, said := range c.fields[first : first+n] {
+		if said.mark != c.now {
+			continue
+		}
+		part := bytes.TrimSpace(said.value)
+		switch {
+		case len(part) == 0:
+		case len(text) == 0:
+			text = part
+		default:
+			text = bytes.Join([][]byte{text, part}, []byte(" "))
+		}
+	}
+	return text
+}
+
+// hasField reports whether Gleap acknowledged that text last.
+func (c *contact) hasField(store *state.Store, field gleap.Field, text []byte) bool {
+	if len(c.record.Fields) == 0 {
+		return false
+	}
+	hash := store.FieldHash(byte(field), text)
+	for _, known := range c.record.Fields {
+		if known == hash {
+			return true
+		}
+	}
+	return false
+}

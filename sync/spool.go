@@ -1,0 +1,108 @@
+package sync
+
+import (
+	"bufio"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+)
+
+// spool is a sequence of bytes that is written once, then read: in memory as long as
+// it is small, in a temporary file above.
+type spool struct {
+	dir  string
+	file *os.File // nil: all is in buf
+	buf  []byte
+	size int64 // of what is in file
+}
+
+// spoolBuffer is what a spool keeps in memory.
+const spoolBuffer = 256 << 10
+
+func (s *spool) Write(b []byte) (int, error) {
+	if len(s.buf)+len(b) > spoolBuffer {
+		if err := s.flush(); err != nil {
+			return 0, err
+		}
+	}
+	if len(b) > spoolBuffer {
+		return len(b), s.writeFile(b)
+	}
+	if s.buf == nil {
+		s.buf = make([]byte, 0, 4<<10)
+	}
+	s.buf = append(s.buf, b...)
+	return len(b), nil
+}
+
+// position returns how much was written.
+func (s *spool) position() int64 { return s.size + int64(len(s.buf)) }
+
+func (s *spool) flush() error {
+	err := s.writeFile(s.buf)
+	s.buf = s.buf[:0]
+	return err
+}
+
+func (s *spool) writeFile(b []byte) error {
+	if s.file == nil {
+		file, err := createTemp(s.dir)
+		if err != nil {
+			return err
+		}
+		s.file = file
+	}
+	n, err := s.file.Write(b)
+	s.size += int64(n)
+	if err != nil {
+		return fmt.Errorf("write a temporary file in %s: %w", s.dir, err)
+	}
+	return nil
+}
+
+// reader reads what was written between two positions. Nothing may be written any
+// more.
+func (s *spool) reader(from, to int64) *bufio.Reader {
+	var parts []io.Reader
+	if from < s.size {
+		parts = append(parts, io.NewSectionReader(s.file, from, min(to, s.size)-from))
+	}
+	if to > s.size {
+		parts = append(parts, &sliceReader{s.buf[max(from, s.size)-s.size : to-s.size]})
+	}
+	return bufio.NewReaderSize(io.MultiReader(parts...), 64<<10)
+}
+
+type sliceReader struct{ b []byte }
+
+func (r *sliceReader) Read(p []byte) (int, error) {
+	if len(r.b) == 0 {
+		return 0, io.EOF
+	}
+	n := copy(p, r.b)
+	r.b = r.b[n:]
+	return n, nil
+}
+
+func (s *spool) close() {
+	if s.file != nil {
+		s.file.Close()
+		os.Remove(s.file.Name()) // where an open file cannot be unlinked
+	}
+	*s = spool{dir: s.dir}
+}
+
+// createTemp creates a file that only this process can find: it is unlinked at once
+// where the system allows that.
+func createTemp(dir string) (*os.File, error) {
+	file, err := os.CreateTemp(dir, "gleapsync-*.tmp")
+	if err != nil {
+		return nil, fmt.Errorf("create a temporary file (sync.temp_dir): %w", err)
+	}
+	_ = os.Remove(file.Name())
+	return file, nil
+}
+
+// errTemp is returned where a temporary file does not hold what was written.
+var errTemp = errors.New("a temporary file was changed by somebody else")
