@@ -55,7 +55,7 @@ type Counts struct {
 
 // New returns a client. The error says what is wrong with the base URL.
 func New(o Options) (*Client, error) {
-	base, err := checkBaseURL(o.BaseURL)
+	base, err := parseBaseURL(o.BaseURL)
 	if err != nil {
 		return nil, err
 	}
@@ -85,26 +85,38 @@ func New(o Options) (*Client, error) {
 	return c, nil
 }
 
-// checkBaseURL lets the token go to one host over TLS, or to this machine.
-func checkBaseURL(text string) (*url.URL, error) {
+// CheckBaseURL returns an error for an address to which the token must not go: it is
+// sent over TLS, or to this machine.
+func CheckBaseURL(text string) error {
+	_, err := parseBaseURL(text)
+	return err
+}
+
+func parseBaseURL(text string) (*url.URL, error) {
 	base, err := url.Parse(text)
 	if err != nil || base.Host == "" || base.User != nil || base.RawQuery != "" || base.Fragment != "" {
-		return nil, fmt.Errorf("gleap.base_url is not an address such as https://api.gleap.io")
+		return nil, errors.New("it takes an address such as https://api.gleap.io")
 	}
 	switch {
 	case base.Scheme == "https":
-	case base.Scheme == "http" && isLoopback(base.Hostname()):
+	case base.Scheme == "http" && isLoopback(base):
 	case base.Scheme == "http":
-		return nil, fmt.Errorf("gleap.base_url would send the token over plain http to %s: use https", base.Hostname())
+		return nil, fmt.Errorf("the token would go over plain http to %s: use https", base.Hostname())
 	default:
-		return nil, fmt.Errorf("gleap.base_url has the scheme %q: use https", base.Scheme)
+		return nil, fmt.Errorf("it has the scheme %q: use https", base.Scheme)
 	}
 	return base, nil
 }
 
-func isLoopback(host string) bool {
-	ip, err := netip.ParseAddr(host)
-	return host == "localhost" || err == nil && ip.IsLoopback()
+// IsLoopback reports whether an address is on this machine.
+func IsLoopback(text string) bool {
+	base, err := url.Parse(text)
+	return err == nil && isLoopback(base)
+}
+
+func isLoopback(base *url.URL) bool {
+	ip, err := netip.ParseAddr(base.Hostname())
+	return base.Hostname() == "localhost" || err == nil && ip.IsLoopback()
 }
 
 // Identify sends one Identify Contact call and returns nil once Gleap acknowledged

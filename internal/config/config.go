@@ -1,0 +1,387 @@
+package config
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/pelletier/go-toml/v2"
+	"github.com/robfig/cron/v3"
+
+	"gleapsync/engage"
+	"gleapsync/gleap"
+	"gleapsync/state"
+	"gleapsync/sync"
+)
+
+// Config is a configuration that was checked.
+type Config struct {
+	Path     string
+	Sync     sync.Options
+	State    state.Options
+	Gleap    gleap.Options // without Token, Version and Log
+	Sandbox  bool          // use an embedded sandbox instead of Gleap.BaseURL
+	Schedule string        // for cron
+
+	tokenEnv, tokenFile string
+}
+
+// Sandbox is the base_url that asks for an embedded sandbox.
+const Sandbox = "sandbox"
+
+// Load reads the file at path. The error lists all that is wrong with it.
+func Load(path string) (*Config, error) {
+	text, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("there is no configuration at %s: name it with --config, or start from config.example.toml", path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("the configuration cannot be read: %w", err)
+	}
+	f := defaults()
+	if err := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields().Decode(&f); err != nil {
+		return nil, describe(path, err)
+	}
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return nil, fmt.Errorf("the configuration cannot be read: %w", err)
+	}
+	l := &loader{path: path, dir: filepath.Dir(absolute), lines: findLines(text)}
+	c := l.config(&f)
+	return c, errors.Join(l.errs...)
+}
+
+// Token reads the API token from where the configuration says it is.
+func (c *Config) Token() (gleap.Token, error) {
+	switch {
+	case c.tokenEnv != "":
+		token, err := gleap.ParseToken(os.Getenv(c.tokenEnv))
+		if err != nil {
+			return "", fmt.Errorf("the environment variable %s (gleap.api_token_env): %w", c.tokenEnv, err)
+		}
+		return token, nil
+	case c.tokenFile != "":
+		text, err := os.ReadFile(c.tokenFile)
+		if err != nil {
+			return "", fmt.Errorf("gleap.api_token_file: %w", err)
+		}
+		token, err := gleap.ParseToken(string(text))
+		if err != nil {
+			return "", fmt.Errorf("the file %s (gleap.api_token_file): %w", c.tokenFile, err)
+		}
+		return token, nil
+	}
+	return "", errors.New("no API token: set gleap.api_token_env or gleap.api_token_file (the token is in Gleap under Project settings)")
+}
+
+// Attribute returns the attribute of that key.
+func (c *Config) Attribute(key string) (engage.Attribute, bool) {
+	for _, e := range c.Sync.Exports {
+		for _, a := range e.Attributes {
+			if a.Key == key {
+				return a, true
+			}
+		}
+	}
+	return engage.Attribute{}, false
+}
+
+// loader turns the file into settings and collects what is wrong.
+type loader struct {
+	path  string
+	dir   string
+	lines lines
+	errs  []error
+	keys  map[string]string // of attributes: what has the key
+}
+
+func (l *loader) fail(key string, err error) {
+	l.errs = append(l.errs, fmt.Errorf("%s:%d: %s: %w", l.path, l.lines.at(key), key, err))
+}
+
+func (l *loader) text(key, value string) string {
+	text, err := expand(value)
+	if err != nil {
+		l.fail(key, err)
+	}
+	return text
+}
+
+func (l *loader) duration(key, value string) time.Duration {
+	text := l.text(key, value)
+	if text == "" {
+		return 0
+	}
+	d, err := parseDuration(text)
+	if err != nil {
+		l.fail(key, err)
+	}
+	return d
+}
+
+func (l *loader) limit(key string, value any) sync.Limit {
+	limit, err := parseLimit(value)
+	if err != nil {
+		l.fail(key, err)
+	}
+	return limit
+}
+
+// choice maps a word to a setting.
+func choice[T any](l *loader, key, value string, choices map[string]T) T {
+	v, ok := choices[l.text(key, value)]
+	if !ok {
+		words := slices.DeleteFunc(slices.Sorted(maps.Keys(choices)), func(w string) bool { return w == "" || w == "\t" })
+		l.fail(key, fmt.Errorf("it takes one of: %s", strings.Join(words, " ")))
+	}
+	return v
+}
+
+// file returns the path that a key names, from the configuration's folder.
+func (l *loader) file(key, value string) string {
+	path := l.text(key, value)
+	if path == "" || filepath.IsAbs(path) {
+		return path
+	}
+	return filepath.Join(l.dir, path)
+}
+
+func (l *loader) atLeast(key string, value, least int) int {
+	if value < least {
+		l.fail(key, fmt.Errorf("it takes %d at least", least))
+	}
+	return value
+}
+
+func (l *loader) config(f *file) *Config {
+	c := &Config{Path: l.path, Schedule: l.text("sync.schedule", f.Sync.Schedule)}
+	project := l.text("project", f.Project)
+	if project == "" {
+		l.fail("project", errors.New("it is missing: name the Gleap project that this state belongs to"))
+	}
+	if _, err := cron.ParseStandard(c.Schedule); err != nil {
+		l.fail("sync.schedule", errors.New(`it takes five fields as cron has them, such as "0 */2 * * *", or "@every 2h"`))
+	}
+	l.gleap(f, c)
+	c.State = state.Options{Path: l.file("state.path", f.State.Path), Project: project, MustExist: f.State.MustExist}
+	if c.State.Path == "" {
+		l.fail("state.path", errors.New("it is empty"))
+	}
+	c.Sync = sync.Options{
+		Project:     project,
+		Memory:      l.memory(f.Sync.Memory),
+		TempDir:     l.file("sync.temp_dir", f.Sync.TempDir),
+		Deadline:    l.duration("sync.deadline", f.Sync.Deadline),
+		Rate:        c.Gleap.Rate,
+		Window:      c.Gleap.Window,
+		Concurrency: c.Gleap.Concurrency,
+		Guard: sync.Guard{
+			MaxExits:   l.limit("guard.max_exits", f.Guard.MaxExits),
+			MinExits:   l.atLeast("guard.min_exits", f.Guard.MinExits, 0),
+			MaxInvalid: l.limit("guard.max_invalid", f.Guard.MaxInvalid),
+		},
+		Fields: l.contact(f.Contact),
+	}
+	if c.Sync.TempDir == "" {
+		c.Sync.TempDir = filepath.Dir(c.State.Path)
+	}
+	l.keys = map[string]string{}
+	for i := range f.Audiences {
+		c.Sync.Exports = append(c.Sync.Exports, l.audience(fmt.Sprintf("audience[%d]", i), &f.Audiences[i]))
+	}
+	for i := range f.Traits {
+		c.Sync.Exports = append(c.Sync.Exports, l.trait(fmt.Sprintf("trait[%d]", i), &f.Traits[i]))
+	}
+	for i := range f.Tables {
+		c.Sync.Exports = append(c.Sync.Exports, l.table(fmt.Sprintf("table[%d]", i), &f.Tables[i]))
+	}
+	if len(c.Sync.Exports) == 0 {
+		l.errs = append(l.errs, fmt.Errorf("%s: there is no [[audience]], [[trait]] or [[table]]: nothing to sync", l.path))
+	}
+	return c
+}
+
+func (l *loader) gleap(f *file, c *Config) {
+	g := &f.Gleap
+	c.Gleap = gleap.Options{
+		BaseURL:            l.text("gleap.base_url", g.BaseURL),
+		Rate:               l.atLeast("gleap.rate", g.Rate, 0),
+		Window:             l.duration("gleap.window", g.Window),
+		Concurrency:        l.atLeast("gleap.concurrency", g.Concurrency, 0),
+		Timeout:            l.duration("gleap.timeout", g.Timeout),
+		GiveUp:             l.duration("gleap.give_up", g.GiveUp),
+		UpdateLastActivity: g.UpdateLastActivity,
+	}
+	for key, d := range map[string]time.Duration{"gleap.window": c.Gleap.Window, "gleap.timeout": c.Gleap.Timeout, "gleap.give_up": c.Gleap.GiveUp} {
+		if d < time.Second && len(l.errs) == 0 {
+			l.fail(key, errors.New("it takes one second at least"))
+		}
+	}
+	c.tokenEnv, c.tokenFile = l.text("gleap.api_token_env", g.APITokenEnv), l.file("gleap.api_token_file", g.APITokenFile)
+	if c.tokenEnv != "" && c.tokenFile != "" {
+		l.fail("gleap.api_token_file", errors.New("api_token_env is set too: choose one"))
+	}
+	if c.Gleap.Concurrency == 0 && c.Gleap.Window > 0 {
+		c.Gleap.Concurrency = enoughConnections(c.Gleap.Rate, c.Gleap.Window)
+	}
+	if c.Sandbox = c.Gleap.BaseURL == Sandbox; c.Sandbox {
+		return
+	}
+	if err := gleap.CheckBaseURL(c.Gleap.BaseURL); err != nil {
+		l.fail("gleap.base_url", err)
+	} else if c.Gleap.Rate == 0 && !gleap.IsLoopback(c.Gleap.BaseURL) {
+		l.fail("gleap.rate", errors.New("it takes 1 at least: without a limit only a sandbox on loopback can be called"))
+	}
+}
+
+// enoughConnections holds the rate even if every answer takes two seconds.
+func enoughConnections(rate int, window time.Duration) int {
+	const slowAnswer = 2 * time.Second
+	return min(256, max(16, 2+int(int64(rate)*int64(slowAnswer)/int64(window))))
+}
+
+func (l *loader) memory(value string) int64 {
+	const least = 16 << 20
+	n, err := parseSize(l.text("sync.memory", value))
+	if err == nil && n < least {
+		err = errors.New("it takes 16MiB at least")
+	}
+	if err != nil {
+		l.fail("sync.memory", err)
+	}
+	return n
+}
+
+// contact returns the contact fields that are mapped. First and last name make one
+// field, and go together with whichever of them is there.
+func (l *loader) contact(t contactTable) []sync.Field {
+	var fields []sync.Field
+	add := func(field gleap.Field, keysAndColumns ...string) {
+		f := sync.Field{Field: field}
+		for i := 0; i < len(keysAndColumns); i += 2 {
+			if column := l.text("contact."+keysAndColumns[i], keysAndColumns[i+1]); column != "" {
+				f.Columns = append(f.Columns, column)
+			}
+		}
+		if len(f.Columns) > 0 {
+			fields = append(fields, f)
+		}
+	}
+	add(gleap.Name, "first_name", t.FirstName, "last_name", t.LastName)
+	add(gleap.Email, "email", t.Email)
+	add(gleap.Phone, "phone", t.Phone)
+	add(gleap.CompanyName, "company_name", t.CompanyName)
+	add(gleap.CompanyID, "company_id", t.CompanyID)
+	add(gleap.Lang, "lang", t.Lang)
+	add(gleap.Plan, "plan", t.Plan)
+	add(gleap.Value, "value", t.Value)
+	add(gleap.CreatedAt, "created_at", t.CreatedAt)
+	add(gleap.LastActivity, "last_activity", t.LastActivity)
+	add(gleap.LastPageView, "last_page_view", t.LastPageView)
+	return fields
+}
+
+func (l *loader) audience(key string, a *audienceKeys) sync.Export {
+	e := l.export(key, &a.exportKeys)
+	e.Attributes = []engage.Attribute{l.attribute(key, engage.Audience, a.Name, a.Key)}
+	return e
+}
+
+func (l *loader) trait(key string, t *traitKeys) sync.Export {
+	e := l.export(key, &t.exportKeys)
+	a := l.attribute(key, engage.Trait, t.Name, t.Key)
+	a.Type, a.Column = l.traitType(key, t.Type), l.text(key+".value", t.Value)
+	e.ClearMissing = l.clearMissing(key, t.OnMissing)
+	e.Attributes = []engage.Attribute{a}
+	return e
+}
+
+func (l *loader) table(key string, t *tableKeys) sync.Export {
+	e := l.export(key, &t.exportKeys)
+	e.ClearMissing = l.clearMissing(key, t.OnMissing)
+	typ := l.traitType(key, t.Type)
+	for i, name := range t.Audiences {
+		a := l.attribute(fmt.Sprintf("%s.audiences[%d]", key, i), engage.Audience, name, "")
+		a.Column = a.Name
+		e.Attributes = append(e.Attributes, a)
+	}
+	for i, name := range t.Traits {
+		a := l.attribute(fmt.Sprintf("%s.traits[%d]", key, i), engage.Trait, name, "")
+		a.Column, a.Type = a.Name, typ
+		e.Attributes = append(e.Attributes, a)
+	}
+	if len(e.Attributes) == 0 {
+		l.fail(key, errors.New("it names no column: set audiences or traits"))
+	}
+	return e
+}
+
+func (l *loader) traitType(key, value string) engage.Type {
+	return choice(l, key+".type", value, map[string]engage.Type{
+		"": engage.Auto, "auto": engage.Auto, "string": engage.Text, "number": engage.Number,
+		"boolean": engage.Boolean, "datetime": engage.Datetime,
+	})
+}
+
+func (l *loader) clearMissing(key, value string) bool {
+	return choice(l, key+".on_missing", value, map[string]bool{"": false, "keep": false, "clear": true})
+}
+
+func (l *loader) export(key string, k *exportKeys) sync.Export {
+	e := sync.Export{
+		Export: engage.Export{
+			Source:    l.text(key+".source", k.Source),
+			Dir:       l.dir,
+			Pick:      choice(l, key+".pick", k.Pick, map[string]engage.Pick{"": engage.PickOne, "newest": engage.PickNewest, "all": engage.PickAll}),
+			Delimiter: choice(l, key+".delimiter", k.Delimiter, delimiters),
+			UserID:    l.text(key+".user_id", k.UserID),
+			Identifiers: choice(l, key+".identifiers", k.Identifiers, map[string]engage.Identifiers{
+				"": engage.AllIDs, "all": engage.AllIDs, "first": engage.FirstID, "last": engage.LastID,
+			}),
+		},
+		KeepAbsent: choice(l, key+".absent", k.Absent, map[string]bool{"": false, "exit": false, "keep": true}),
+		MaxAge:     l.duration(key+".max_age", k.MaxAge),
+		AllowEmpty: k.AllowEmpty,
+	}
+	choice(l, key+".format", k.Format, map[string]bool{"": true, "csv": true})
+	if k.MaxExits != nil {
+		limit := l.limit(key+".max_exits", k.MaxExits)
+		e.MaxExits = &limit
+	}
+	if e.Source == "" {
+		l.fail(key+".source", errors.New("it is missing"))
+	}
+	return e
+}
+
+// attribute checks that the attribute's key can be one and is not taken.
+func (l *loader) attribute(at string, kind engage.Kind, name, override string) engage.Attribute {
+	a := engage.Attribute{Kind: kind, Name: l.text(at+".name", name), Key: l.text(at+".key", override)}
+	var err error
+	switch {
+	case a.Name == "":
+		l.fail(at+".name", errors.New("it is missing"))
+		return a
+	case a.Key == "":
+		a.Key, err = engage.Key(a.Name)
+	default:
+		err = engage.CheckKey(a.Key)
+	}
+	what := fmt.Sprintf("%s %q", kind, a.Name)
+	if err != nil {
+		l.fail(at, fmt.Errorf("%s: %w: choose another one with key = \"…\"", what, err))
+		return a
+	}
+	what = fmt.Sprintf("%s (line %d)", what, l.lines.at(at))
+	if other, taken := l.keys[a.Key]; taken {
+		l.fail(at, fmt.Errorf("%s and %s have the same key %s: choose another one with key = \"…\"", other, what, a.Key))
+	}
+	l.keys[a.Key] = what
+	return a
+}

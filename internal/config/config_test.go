@@ -1,0 +1,213 @@
+package config
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+	"time"
+
+	"gleapsync/engage"
+	"gleapsync/gleap"
+	"gleapsync/sync"
+)
+
+const minimal = "project = \"acme\"\n[gleap]\napi_token_env = \"TOKEN\"\n[[audience]]\nname = \"VIP Customers\"\nsource = \"vip.csv\"\n"
+
+func load(t testing.TB, text string) (*Config, error) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "c.toml")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return Load(path)
+}
+
+func TestDefaults(t *testing.T) {
+	c, err := load(t, minimal)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Dir(c.Path)
+	if c.Gleap.BaseURL != "https://api.gleap.io" || c.Gleap.Rate != 1000 || c.Gleap.Window != time.Minute || c.Gleap.Concurrency != 35 ||
+		c.Gleap.Timeout != 30*time.Second || c.Gleap.GiveUp != 15*time.Minute || c.Gleap.UpdateLastActivity || c.Sandbox {
+		t.Errorf("gleap: %+v", c.Gleap)
+	}
+	if c.State.Path != filepath.Join(dir, "gleapsync.db") || c.State.Project != "acme" || c.State.MustExist {
+		t.Errorf("state: %+v", c.State)
+	}
+	if s := c.Sync; s.Memory != 256<<20 || s.TempDir != dir || s.Deadline != 0 || s.Guard.MaxExits.String() != "30%" || s.Guard.MinExits != 50 || s.Guard.MaxInvalid.String() != "1%" || s.Fields != nil {
+		t.Errorf("sync: %+v", s)
+	}
+	want := engage.Export{
+		Source: "vip.csv", Dir: dir, Identifiers: engage.AllIDs,
+		Attributes: []engage.Attribute{{Kind: engage.Audience, Key: "vip_customers", Name: "VIP Customers"}},
+	}
+	if got := c.Sync.Exports[0]; !reflect.DeepEqual(got.Export, want) || got.KeepAbsent || got.ClearMissing || got.MaxExits != nil {
+		t.Errorf("export: %+v", got)
+	}
+}
+
+func TestEverything(t *testing.T) {
+	t.Setenv("TOKEN", "abc")
+	t.Setenv("DAY", "day2")
+	c, err := load(t, `
+project = "acme"
+[gleap]
+base_url = "http://127.0.0.1:8080"
+api_token_env = "TOKEN"
+rate = 0
+window = "2s"
+concurrency = 7
+timeout = "5s"
+give_up = "1m30s"
+update_last_activity = true
+[state]
+path = "/var/lib/s.db"
+must_exist = true
+[sync]
+schedule = "@every 3h"
+deadline = "110m"
+memory = "64MiB"
+temp_dir = "tmp"
+[guard]
+max_exits = 10
+min_exits = 0
+max_invalid = "0.5%"
+[contact]
+last_name = "family"
+first_name = "given"
+last_activity = "seen"
+[[audience]]
+name = "A"
+key = "isA"
+source = "${DAY}/${OTHER:-x}*.csv"
+pick = "newest"
+format = "csv"
+delimiter = "tab"
+user_id = "id"
+identifiers = "last"
+absent = "keep"
+max_age = "26h"
+max_exits = "75%"
+allow_empty = true
+[[trait]]
+name = "T"
+source = "t.csv"
+type = "datetime"
+value = "when"
+on_missing = "clear"
+[[table]]
+source = "users.csv"
+audiences = ["first_time_shopper"]
+traits = ["Total Orders"]
+type = "number"
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if token, err := c.Token(); err != nil || string(token) != "abc" {
+		t.Errorf("token: %v", err)
+	}
+	a := c.Sync.Exports[0]
+	if a.Source != "day2/x*.csv" || a.Pick != engage.PickNewest || a.Delimiter != '\t' || a.UserID != "id" || a.Identifiers != engage.LastID ||
+		!a.KeepAbsent || a.MaxAge != 26*time.Hour || a.MaxExits.String() != "75%" || !a.AllowEmpty || a.Attributes[0].Key != "isA" {
+		t.Errorf("audience: %+v", a)
+	}
+	if tr := c.Sync.Exports[1]; tr.Attributes[0].Type != engage.Datetime || tr.Attributes[0].Column != "when" || !tr.ClearMissing {
+		t.Errorf("trait: %+v", tr)
+	}
+	wantTable := []engage.Attribute{
+		{Kind: engage.Audience, Key: "first_time_shopper", Name: "first_time_shopper", Column: "first_time_shopper"},
+		{Kind: engage.Trait, Key: "total_orders", Name: "Total Orders", Column: "Total Orders", Type: engage.Number},
+	}
+	if got := c.Sync.Exports[2].Attributes; !reflect.DeepEqual(got, wantTable) {
+		t.Errorf("table: %+v", got)
+	}
+	wantFields := []sync.Field{{Field: gleap.Name, Columns: []string{"given", "family"}}, {Field: gleap.LastActivity, Columns: []string{"seen"}}}
+	if !reflect.DeepEqual(c.Sync.Fields, wantFields) {
+		t.Errorf("contact: %+v", c.Sync.Fields)
+	}
+	if c.Sync.Guard.MaxExits.String() != "10" || c.Sync.Deadline != 110*time.Minute || c.Gleap.Concurrency != 7 || c.Gleap.Rate != 0 {
+		t.Errorf("%+v %+v", c.Sync.Guard, c.Gleap)
+	}
+}
+
+func TestErrors(t *testing.T) {
+	for name, test := range map[string]struct{ text, want string }{
+		"unknown key":           {minimal + "pik = \"newest\"\n", "c.toml:7: audience.pik: there is no such key"},
+		"unknown table":         {minimal + "[gaurd]\nmin_exits = 1\n", "c.toml:7: gaurd: there is no such key"},
+		"token":                 {"project = \"a\"\n[gleap]\napi_token = \"secret\"\n", "c.toml:3: gleap.api_token: the token does not belong into this file"},
+		"no TOML":               {"project = \"a\"\nrate = = 3\n", "c.toml:2: "},
+		"wrong kind":            {"project = \"a\"\n[gleap]\nrate = \"many\"\n", "c.toml:3: gleap.rate: the value is not of the kind that this key takes"},
+		"no project":            {strings.Replace(minimal, "project = \"acme\"", "", 1), ": project: it is missing"},
+		"no export":             {"project = \"a\"\n", "c.toml: there is no [[audience]], [[trait]] or [[table]]"},
+		"no source":             {"project = \"a\"\n[[audience]]\nname = \"A\"\n", "c.toml:2: audience[0].source: it is missing"},
+		"no name":               {"project = \"a\"\n[[audience]]\nsource = \"a\"\n", "c.toml:2: audience[0].name: it is missing"},
+		"duration":              {minimal + "max_age = \"2 days\"\n", "c.toml:7: audience[0].max_age: it takes a duration such as 90s or 2h"},
+		"negative duration":     {minimal + "max_age = \"-2h\"\n", "c.toml:7: audience[0].max_age: it takes a duration"},
+		"short window":          {strings.Replace(minimal, "[gleap]", "[gleap]\nwindow = \"1ms\"", 1), "c.toml:3: gleap.window: it takes one second at least"},
+		"limit":                 {minimal + "max_exits = \"130%\"\n", "c.toml:7: audience[0].max_exits: a limit is a share such as"},
+		"limit of a wrong kind": {minimal + "max_exits = true\n", "c.toml:7: audience[0].max_exits: a limit is"},
+		"size":                  {minimal + "[sync]\nmemory = \"much\"\n", "c.toml:8: sync.memory: it takes a size such as 256MiB"},
+		"small size":            {minimal + "[sync]\nmemory = \"1MiB\"\n", "c.toml:8: sync.memory: it takes 16MiB at least"},
+		"schedule":              {minimal + "[sync]\nschedule = \"hourly\"\n", "c.toml:8: sync.schedule: it takes five fields"},
+		"pick":                  {minimal + "pick = \"oldest\"\n", "c.toml:7: audience[0].pick: it takes one of: all newest"},
+		"format":                {minimal + "format = \"xml\"\n", "c.toml:7: audience[0].format: it takes one of: csv"},
+		"delimiter":             {minimal + "delimiter = \"#\"\n", "c.toml:7: audience[0].delimiter: it takes one of: , : ; colon comma pipe semicolon tab |"},
+		"environment":           {minimal + "user_id = \"${NOT_THERE}\"\n", "c.toml:7: audience[0].user_id: the environment has no NOT_THERE"},
+		"reserved":              {"project = \"a\"\n[[audience]]\nname = \"E-Mail\"\nsource = \"a\"\n[[audience]]\nname = \"Email\"\nsource = \"a\"\n", "c.toml:5: audience[1]: audience \"Email\": \"email\" is a field that Gleap contacts already have: choose another one with key = \"…\""},
+		"reserved override":     {minimal + "key = \"userId\"\n", "audience \"VIP Customers\": \"userId\" is a field that Gleap contacts already have"},
+		"no key":                {"project = \"a\"\n[[audience]]\nname = \"🔥\"\nsource = \"a\"\n", "c.toml:2: audience[0]: audience \"🔥\": the name has no letter or digit"},
+		"collision":             {minimal + "[[trait]]\nname = \"vip customers\"\nsource = \"a\"\n", "c.toml:7: trait[0]: audience \"VIP Customers\" (line 4) and trait \"vip customers\" (line 7) have the same key vip_customers"},
+		"collision in a table":  {minimal + "[[table]]\naudiences = [\"vip_customers\"]\nsource = \"a\"\n", "c.toml:8: table[0].audiences[0]: audience \"VIP Customers\" (line 4) and audience \"vip_customers\" (line 8) have the same key"},
+		"empty table":           {minimal + "[[table]]\nsource = \"a\"\n", "c.toml:7: table[0]: it names no column"},
+		"base_url":              {strings.Replace(minimal, "[gleap]", "[gleap]\nbase_url = \"http://api.gleap.io\"", 1), "c.toml:3: gleap.base_url: the token would go over plain http to api.gleap.io: use https"},
+		"no limit":              {strings.Replace(minimal, "[gleap]", "[gleap]\nrate = 0", 1), "c.toml:3: gleap.rate: it takes 1 at least"},
+		"two tokens":            {strings.Replace(minimal, "[gleap]", "[gleap]\napi_token_file = \"t\"", 1), "c.toml:3: gleap.api_token_file: api_token_env is set too"},
+	} {
+		_, err := load(t, test.text)
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%s: got %v\nwant %s", name, err, test.want)
+		}
+		if err != nil && (strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "struct")) {
+			t.Errorf("%s: the error shows too much: %v", name, err)
+		}
+	}
+	if _, err := Load(filepath.Join(t.TempDir(), "none.toml")); err == nil || !strings.Contains(err.Error(), "config.example.toml") {
+		t.Errorf("no file: %v", err)
+	}
+	_, err := load(t, minimal+"pick = \"x\"\nabsent = \"y\"\n")
+	if err == nil || strings.Count(err.Error(), "\n") != 1 {
+		t.Errorf("two errors: %v", err)
+	}
+}
+
+func TestToken(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "token")
+	os.WriteFile(file, []byte("from-file\n"), 0o600)
+	for _, test := range []struct{ line, want string }{
+		{"api_token_file = \"" + filepath.ToSlash(file) + "\"", "from-file"},
+		{"api_token_file = \"no-such-file\"", "error"},
+		{"api_token_env = \"NO_SUCH_VARIABLE\"", "error"},
+		{"", "error"},
+	} {
+		c, err := load(t, strings.Replace(minimal, `api_token_env = "TOKEN"`, test.line, 1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		token, err := c.Token()
+		if got := string(token); err == nil && got != test.want || (err != nil) != (test.want == "error") {
+			t.Errorf("%s: %q, %v", test.line, got, err)
+		}
+	}
+}
+
+// FuzzLoad: no text makes the loader panic.
+func FuzzLoad(f *testing.F) {
+	f.Add(minimal)
+	f.Add("project = \"${X:-y}\"\n[[table]]\naudiences = [\"a\"]\nsource = \"x\"\n[contact]\nemail = 3\n")
+	f.Fuzz(func(t *testing.T, text string) { _, _ = load(t, text) })
+}

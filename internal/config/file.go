@@ -1,0 +1,106 @@
+package config
+
+// file is the configuration as it is written.
+type file struct {
+	Project string `toml:"project"`
+	Gleap   struct {
+		BaseURL            string `toml:"base_url"`
+		APITokenEnv        string `toml:"api_token_env"`
+		APITokenFile       string `toml:"api_token_file"`
+		Rate               int    `toml:"rate"`
+		Window             string `toml:"window"`
+		Concurrency        int    `toml:"concurrency"`
+		Timeout            string `toml:"timeout"`
+		GiveUp             string `toml:"give_up"`
+		UpdateLastActivity bool   `toml:"update_last_activity"`
+	} `toml:"gleap"`
+	State struct {
+		Path      string `toml:"path"`
+		MustExist bool   `toml:"must_exist"`
+	} `toml:"state"`
+	Sync struct {
+		Schedule string `toml:"schedule"`
+		Deadline string `toml:"deadline"`
+		Memory   string `toml:"memory"`
+		TempDir  string `toml:"temp_dir"`
+	} `toml:"sync"`
+	Guard struct {
+		MaxExits   any `toml:"max_exits"`
+		MinExits   int `toml:"min_exits"`
+		MaxInvalid any `toml:"max_invalid"`
+	} `toml:"guard"`
+	Contact   contactTable   `toml:"contact"`
+	Audiences []audienceKeys `toml:"audience"`
+	Traits    []traitKeys    `toml:"trait"`
+	Tables    []tableKeys    `toml:"table"`
+}
+
+type contactTable struct {
+	FirstName    string `toml:"first_name"`
+	LastName     string `toml:"last_name"`
+	Email        string `toml:"email"`
+	Phone        string `toml:"phone"`
+	CompanyName  string `toml:"company_name"`
+	CompanyID    string `toml:"company_id"`
+	Lang         string `toml:"lang"`
+	Plan         string `toml:"plan"`
+	Value        string `toml:"value"`
+	LastPageView string `toml:"last_page_view"`
+	CreatedAt    string `toml:"created_at"`
+	LastActivity string `toml:"last_activity"`
+}
+
+// exportKeys are the keys that every export may have.
+type exportKeys struct {
+	Source      string `toml:"source"`
+	Pick        string `toml:"pick"`
+	Format      string `toml:"format"`
+	Delimiter   string `toml:"delimiter"`
+	UserID      string `toml:"user_id"`
+	Identifiers string `toml:"identifiers"`
+	Absent      string `toml:"absent"`
+	MaxAge      string `toml:"max_age"`
+	MaxExits    any    `toml:"max_exits"`
+	AllowEmpty  bool   `toml:"allow_empty"`
+}
+
+type audienceKeys struct {
+	Name string `toml:"name"`
+	Key  string `toml:"key"`
+	exportKeys
+}
+
+type traitKeys struct {
+	Name      string `toml:"name"`
+	Key       string `toml:"key"`
+	Type      string `toml:"type"`
+	Value     string `toml:"value"`
+	OnMissing string `toml:"on_missing"`
+	exportKeys
+}
+
+type tableKeys struct {
+	Audiences []string `toml:"audiences"`
+	Traits    []string `toml:"traits"`
+	Type      string   `toml:"type"`
+	OnMissing string   `toml:"on_missing"`
+	exportKeys
+}
+
+// defaults are the settings of an empty file, those of Gleap's documentation among
+// them.
+func defaults() file {
+	var f file
+	f.Gleap.BaseURL = "https://api.gleap.io"
+	f.Gleap.Rate = 1000 // Gleap allows 1000 requests in 60 s for a project
+	f.Gleap.Window = "60s"
+	f.Gleap.Timeout = "30s"
+	f.Gleap.GiveUp = "15m"
+	f.State.Path = "gleapsync.db"
+	f.Sync.Schedule = "0 */2 * * *"
+	f.Sync.Memory = "256MiB"
+	f.Guard.MaxExits = "30%"
+	f.Guard.MinExits = 50
+	f.Guard.MaxInvalid = "1%"
+	return f
+}
