@@ -33,8 +33,18 @@ type file struct {
 	time time.Time
 }
 
-// Open finds the files of e. The error says why they are not there, or why it
-// cannot tell which of them is meant.
+// UnreadableError says that an export's files are not there or cannot be read, as
+// opposed to files whose content is of no use.
+type UnreadableError struct{ reason string }
+
+func (e *UnreadableError) Error() string { return e.reason }
+
+func unreadable(format string, args ...any) error {
+	return &UnreadableError{fmt.Sprintf(format, args...)}
+}
+
+// Open finds the files of e. The error is an [*UnreadableError]: it says why they are
+// not there, or why it cannot tell which of them is meant.
 func (e Export) Open() (*Source, error) {
 	paths, err := e.paths()
 	if err != nil {
@@ -51,7 +61,7 @@ func (e Export) Open() (*Source, error) {
 			return nil, readable(name, err)
 		}
 		if !info.Mode().IsRegular() {
-			return nil, fmt.Errorf("%s is not a file", name)
+			return nil, unreadable("%s is not a file", name)
 		}
 		s.files = append(s.files, file{path, name, info.Size(), info.ModTime()})
 	}
@@ -75,11 +85,11 @@ func (e Export) paths() ([]string, error) {
 	matches, err := filepath.Glob(path)
 	switch {
 	case err != nil:
-		return nil, fmt.Errorf("%s is not a valid pattern", e.Source)
+		return nil, unreadable("%s is not a valid pattern", e.Source)
 	case len(matches) == 0:
-		return nil, fmt.Errorf("no file matches %s", e.Source)
+		return nil, unreadable("no file matches %s", e.Source)
 	case len(matches) > 1 && e.Pick == PickOne:
-		return nil, fmt.Errorf(`%s matches %d files: set pick to "newest", or to "all" if they are parts of one snapshot`, e.Source, len(matches))
+		return nil, unreadable(`%s matches %d files: set pick to "newest", or to "all" if they are parts of one snapshot`, e.Source, len(matches))
 	}
 	return matches, nil
 }
@@ -88,15 +98,15 @@ func (e Export) paths() ([]string, error) {
 func readable(name string, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("%s does not exist", name)
+		return unreadable("%s does not exist", name)
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("%s may not be read: permission denied", name)
+		return unreadable("%s may not be read: permission denied", name)
 	}
 	var path *fs.PathError
 	if errors.As(err, &path) {
 		err = path.Err
 	}
-	return fmt.Errorf("%s cannot be read: %w", name, err)
+	return unreadable("%s cannot be read: %v", name, err)
 }
 
 // Fingerprint identifies what would be read: the files by name, size and time of
@@ -132,7 +142,7 @@ func (f file) open() (*fileReader, error) {
 	r := &fileReader{file: f, raw: raw}
 	if r.text, err = decompress(raw); err != nil {
 		raw.Close()
-		return nil, readable(f.name, err)
+		return nil, fmt.Errorf("%s: %w", f.name, err)
 	}
 	return r, nil
 }

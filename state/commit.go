@@ -43,7 +43,7 @@ type Parked struct {
 	Attempts int       `json:"attempts"`
 	First    time.Time `json:"first"`
 	Last     time.Time `json:"last"`
-	Wanted   uint64    `json:"wanted"` // a hash of what was refused
+	Wanted   uint64    `json:"wanted,string"` // a hash of what was refused
 }
 
 // Commit writes acknowledgements and refusals in one transaction. An

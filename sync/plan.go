@@ -64,6 +64,7 @@ type export struct {
 	source      *engage.Source
 	fingerprint string
 	asOf        time.Time
+	unreadable  bool // the files are not there, or cannot be read
 	result      engage.Result
 	rows        *sorter // nil: not read
 }
@@ -96,9 +97,11 @@ func (a *attribute) hold(reason string) {
 	}
 }
 
-func (e *export) hold(reason string) {
+// refuse holds all of the export.
+func (e *export) refuse(err error) {
+	e.unreadable = errors.As(err, new(*engage.UnreadableError))
 	for _, a := range e.attributes {
-		a.hold(reason)
+		a.hold(err.Error())
 	}
 }
 
@@ -189,7 +192,7 @@ func (p *plan) open() {
 		}
 		source, err := e.Open()
 		if err != nil {
-			e.hold(err.Error())
+			e.refuse(err)
 			continue
 		}
 		e.source, e.asOf = source, source.AsOf()
@@ -272,7 +275,7 @@ func (p *plan) readExport(ctx context.Context, e *export, keep int64) error {
 		return cmpErr(failed, ctx.Err())
 	}
 	if err != nil {
-		e.hold(err.Error())
+		e.refuse(err)
 		e.rows.close()
 		e.rows = nil
 		return nil
@@ -538,7 +541,8 @@ func (a *attribute) report() ExportReport {
 		Key: a.Key, Name: a.Name, Kind: a.Kind, Source: a.export.Source,
 		Status: a.status, Reason: a.reason, AsOf: a.export.asOf,
 		Rows: result.Rows, WithoutUserID: result.WithoutUserID, Invalid: result.Invalid,
-		Members: a.members, Entered: a.entered, Exited: a.exited, Changed: a.changed,
+		Unreadable: a.export.unreadable,
+		Members:    a.members, Entered: a.entered, Exited: a.exited, Changed: a.changed,
 		Problems: result.Problems,
 	}
 	if len(result.Attributes) > a.index() {

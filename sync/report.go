@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"slices"
 	"time"
 
 	"gleapsync/engage"
@@ -66,6 +67,7 @@ type ExportReport struct {
 	Source        string           `json:"source"`
 	Status        Status           `json:"status"`
 	Reason        string           `json:"reason,omitempty"`
+	Unreadable    bool             `json:"unreadable,omitempty"` // held since its files are not there or cannot be read
 	AsOf          time.Time        `json:"as_of,omitzero"`
 	Rows          int              `json:"rows"`    // that were read, 0 if unchanged
 	Invalid       int              `json:"invalid"` // of these
@@ -75,6 +77,21 @@ type ExportReport struct {
 	Exited        int              `json:"exited"`  // members who left, or values that are cleared
 	Changed       int              `json:"changed"` // values of a trait that are new or different
 	Problems      []engage.Problem `json:"problems,omitempty"`
+}
+
+// Held reports whether an export is held.
+func (r *Report) Held() bool {
+	return slices.ContainsFunc(r.Exports, func(e ExportReport) bool { return e.Status == StatusHeld })
+}
+
+// Unreadable reports whether none of the exports could be read at all.
+func (r *Report) Unreadable() bool {
+	for _, e := range r.Exports {
+		if !e.Unreadable {
+			return false
+		}
+	}
+	return len(r.Exports) > 0
 }
 
 // ContactCounts counts contacts.

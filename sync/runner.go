@@ -157,7 +157,7 @@ func (r *Runner) finish(ctx context.Context, p *plan, report Report, err error) 
 		applied = p.applied(report.Finished)
 		resynced = p.epoch
 		report.Outcome = Complete
-		if slices.ContainsFunc(report.Exports, func(e ExportReport) bool { return e.Status == StatusHeld }) {
+		if report.Held() {
 			report.Outcome = Held
 		}
 	case errors.Is(err, context.Canceled) && errors.Is(context.Cause(ctx), ErrInterrupted):

@@ -1,0 +1,213 @@
+// Package app carries out the commands: it puts configuration, state, client and
+// runner together, and shows what comes out.
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"slices"
+
+	"golang.org/x/term"
+
+	"gleapsync/gleap"
+	"gleapsync/gleap/sandbox"
+	"gleapsync/internal/config"
+	"gleapsync/internal/console"
+	"gleapsync/state"
+	"gleapsync/sync"
+)
+
+// Options are what the command line says for all commands.
+type Options struct {
+	Config    string // path
+	JSON      bool   // results as JSON
+	LogJSON   bool
+	LogLevel  slog.Level
+	Version   string
+	Out, Errs *os.File
+}
+
+// App runs commands. Close it after the last one.
+type App struct {
+	o   Options
+	log *slog.Logger
+	bar *console.Bar // nil: no terminal
+}
+
+// New returns an app.
+func New(o Options) *App {
+	a := &App{o: o}
+	var w io.Writer = o.Errs
+	if term.IsTerminal(int(o.Errs.Fd())) && os.Getenv("TERM") != "dumb" {
+		a.bar = console.NewBar(o.Errs)
+		w = a.bar
+	}
+	options := &slog.HandlerOptions{Level: o.LogLevel}
+	if o.LogJSON {
+		a.log = slog.New(slog.NewJSONHandler(w, options))
+	} else {
+		a.log = slog.New(slog.NewTextHandler(w, options))
+	}
+	return a
+}
+
+// Close ends the progress bar.
+func (a *App) Close() {
+	if a.bar != nil {
+		a.bar.Close()
+		a.bar = nil
+	}
+}
+
+// UsageError is an error in what was asked for.
+type UsageError struct{ Err error }
+
+func (e *UsageError) Error() string { return e.Err.Error() }
+
+// Request is what the command line asks of a run.
+type Request struct {
+	Full     bool
+	Only     []string
+	MaxExits map[string]string
+}
+
+// check turns a request into one for a runner.
+func (r Request) check(cfg *config.Config) (sync.Request, error) {
+	request := sync.Request{Full: r.Full, Only: r.Only, MaxExits: map[string]sync.Limit{}}
+	for key, text := range r.MaxExits {
+		limit, err := sync.ParseLimit(text)
+		if err != nil {
+			return request, &UsageError{fmt.Errorf("--max-exits %s: %w", key, err)}
+		}
+		request.MaxExits[key] = limit
+	}
+	for _, key := range slices.Concat(r.Only, keys(request.MaxExits)) {
+		if _, ok := cfg.Attribute(key); !ok {
+			return request, &UsageError{fmt.Errorf("the configuration has no audience or trait with the key %q", key)}
+		}
+	}
+	return request, nil
+}
+
+func keys(m map[string]sync.Limit) []string {
+	var all []string
+	for key := range m {
+		all = append(all, key)
+	}
+	return all
+}
+
+// load reads the configuration and opens the state.
+func (a *App) load() (*config.Config, *state.Store, error) {
+	cfg, err := config.Load(a.o.Config)
+	if err != nil {
+		return nil, nil, err
+	}
+	store, err := state.Open(cfg.State)
+	return cfg, store, err
+}
+
+// client returns a client for the configured Gleap. An embedded sandbox comes back
+// too; stop ends it.
+func (a *App) client(cfg *config.Config) (c *gleap.Client, embedded *sandbox.Sandbox, stop func(), err error) {
+	o := cfg.Gleap
+	o.Version, o.Log = a.o.Version, a.log
+	stop = func() {}
+	if cfg.Sandbox {
+		if embedded, o.BaseURL, o.Token, stop, err = startSandbox(o.Rate, o.Window); err != nil {
+			return nil, nil, nil, err
+		}
+	} else if o.Token, err = cfg.Token(); err != nil {
+		return nil, nil, nil, err
+	}
+	c, err = gleap.New(o)
+	return c, embedded, stop, err
+}
+
+// watch draws a run's progress where there is a terminal.
+func (a *App) watch() func(sync.Progress) {
+	if a.bar == nil {
+		return nil
+	}
+	return a.bar.Show
+}
+
+// print writes a result in the form that was asked for.
+func (a *App) print(result any, asText func(io.Writer)) error {
+	a.Close()
+	if !a.o.JSON {
+		asText(a.o.Out)
+		return nil
+	}
+	encoder := json.NewEncoder(a.o.Out)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	return encoder.Encode(result)
+}
+
+// Plan shows what a sync would do.
+func (a *App) Plan(ctx context.Context, r Request) (sync.Report, error) {
+	cfg, store, err := a.load()
+	if err != nil {
+		return sync.Report{}, err
+	}
+	request, err := r.check(cfg)
+	if err != nil {
+		return sync.Report{}, err
+	}
+	report, err := sync.New(cfg.Sync, store, nil, a.log, a.watch()).Plan(ctx, request)
+	if err != nil {
+		return report, err
+	}
+	return report, a.print(report, func(w io.Writer) { console.Plan(w, report, cfg.Sync.Rate, cfg.Sync.Window) })
+}
+
+// Sync sends what changed, and shows the report whatever the error.
+func (a *App) Sync(ctx context.Context, r Request) (sync.Report, error) {
+	return a.deliver(ctx, r, (*sync.Runner).Sync)
+}
+
+// Baseline takes the exports as delivered.
+func (a *App) Baseline(ctx context.Context, r Request) (sync.Report, error) {
+	return a.deliver(ctx, r, (*sync.Runner).Baseline)
+}
+
+func (a *App) deliver(ctx context.Context, r Request, run func(*sync.Runner, context.Context, sync.Request) (sync.Report, error)) (sync.Report, error) {
+	cfg, store, err := a.load()
+	if err != nil {
+		return sync.Report{}, err
+	}
+	request, err := r.check(cfg)
+	if err != nil {
+		return sync.Report{}, err
+	}
+	client, embedded, stop, err := a.client(cfg)
+	if err != nil {
+		return sync.Report{}, err
+	}
+	defer stop()
+	defer client.Close()
+	report, err := run(sync.New(cfg.Sync, store, client, a.log, a.watch()), ctx, request)
+	if report.Run == "" { // it did not begin
+		return report, err
+	}
+	result := struct {
+		sync.Report
+		Sandbox *sandbox.Counts `json:"sandbox,omitempty"`
+	}{Report: report}
+	if embedded != nil {
+		counts := embedded.Counts()
+		result.Sandbox = &counts
+	}
+	return report, errors.Join(err, a.print(result, func(w io.Writer) {
+		console.Sync(w, report)
+		if embedded != nil {
+			console.Sandbox(w, embedded)
+		}
+	}))
+}

@@ -1,0 +1,77 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"gleapsync/internal/config"
+	"gleapsync/internal/console"
+	"gleapsync/state"
+	"gleapsync/sync"
+)
+
+// ErrCheck is returned by [App.Check] if something that every run needs failed.
+var ErrCheck = errors.New("the check failed")
+
+// Check tries the configuration, the state, the token and the exports, one after the
+// other, and sends nothing but the question whether the token is good. The report is
+// that of a plan which looks at everything.
+func (a *App) Check(ctx context.Context) (sync.Report, error) {
+	var checks []console.Check
+	var report sync.Report
+	failed := false
+	note := func(name string, err error, detail string) {
+		if err != nil {
+			detail, failed = err.Error(), true
+		}
+		checks = append(checks, console.Check{Name: name, OK: err == nil, Detail: detail})
+	}
+	cfg, err := config.Load(a.o.Config)
+	note("configuration", err, a.o.Config)
+	if err == nil {
+		note("token", a.checkToken(ctx, cfg), "Gleap takes it")
+		store, err := state.Open(cfg.State)
+		note("state", err, cfg.State.Path)
+		if err == nil {
+			report, err = sync.New(cfg.Sync, store, nil, a.log, a.watch()).Plan(ctx, sync.Request{Full: true})
+			if err != nil {
+				note("exports", err, "")
+			}
+			checks = append(checks, exportChecks(report)...)
+		}
+	}
+	if ctx.Err() != nil {
+		return report, context.Cause(ctx)
+	}
+	if failed || report.Unreadable() {
+		err = ErrCheck
+	}
+	return report, errors.Join(err, a.print(struct {
+		Checks []console.Check `json:"checks"`
+	}{checks}, func(w io.Writer) { console.Checks(w, checks) }))
+}
+
+func (a *App) checkToken(ctx context.Context, cfg *config.Config) error {
+	client, _, stop, err := a.client(cfg)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	defer client.Close()
+	return client.Authenticate(ctx)
+}
+
+func exportChecks(r sync.Report) []console.Check {
+	var checks []console.Check
+	for _, e := range r.Exports {
+		c := console.Check{Name: string(e.Kind), OK: e.Status != sync.StatusHeld}
+		c.Detail = fmt.Sprintf("%s: %s: %d rows, %d members, %d invalid, %d without user id", e.Key, e.Source, e.Rows, e.Members, e.Invalid, e.WithoutUserID)
+		if !c.OK {
+			c.Detail = e.Key + ": " + e.Reason
+		}
+		checks = append(checks, c)
+	}
+	return checks
+}

@@ -1,0 +1,122 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+
+	"gleapsync/internal/console"
+	"gleapsync/sync"
+)
+
+// inspector opens the state to look into it.
+func (a *App) inspector() (*sync.Inspector, error) {
+	cfg, store, err := a.load()
+	if err != nil {
+		return nil, err
+	}
+	return sync.NewInspector(cfg.Sync, store), nil
+}
+
+// inspect shows what a question to the inspector is answered with.
+func inspect[T any](a *App, ask func(*sync.Inspector) (T, error), show func(io.Writer, T)) error {
+	i, err := a.inspector()
+	if err != nil {
+		return err
+	}
+	answer, err := ask(i)
+	if err != nil {
+		return err
+	}
+	return a.print(answer, func(w io.Writer) { show(w, answer) })
+}
+
+// InspectSummary shows what the state holds.
+func (a *App) InspectSummary() error {
+	return inspect(a, (*sync.Inspector).Summary, console.Summary)
+}
+
+// InspectAudiences lists the audiences and traits.
+func (a *App) InspectAudiences() error {
+	return inspect(a, (*sync.Inspector).Attributes, console.Attributes)
+}
+
+// InspectContact shows all that is known of a contact.
+func (a *App) InspectContact(ctx context.Context, userID string) error {
+	ask := func(i *sync.Inspector) (sync.ContactDetail, error) { return i.Contact(ctx, userID) }
+	return inspect(a, ask, console.Contact)
+}
+
+// InspectParked lists the parked contacts.
+func (a *App) InspectParked() error {
+	return inspect(a, (*sync.Inspector).Parked, console.Parked)
+}
+
+// InspectRuns lists the last runs.
+func (a *App) InspectRuns(limit int) error {
+	if a.o.JSON {
+		ask := func(i *sync.Inspector) ([]json.RawMessage, error) {
+			reports, err := i.Reports(limit)
+			return append([]json.RawMessage{}, reports...), err
+		}
+		return inspect(a, ask, nil)
+	}
+	ask := func(i *sync.Inspector) ([]sync.RunSummary, error) { return i.Runs(limit) }
+	return inspect(a, ask, console.Runs)
+}
+
+// InspectRun shows one run.
+func (a *App) InspectRun(id string) error {
+	return inspect(a, func(i *sync.Inspector) (sync.Report, error) { return i.Run(id) }, console.Sync)
+}
+
+// InspectAudience shows one audience or trait, with its members if asked for.
+func (a *App) InspectAudience(key string, members bool) error {
+	ask := func(i *sync.Inspector) (sync.AttributeSummary, error) { return i.Attribute(key) }
+	if !members {
+		return inspect(a, ask, func(w io.Writer, s sync.AttributeSummary) { console.Attributes(w, []sync.AttributeSummary{s}) })
+	}
+	i, err := a.inspector()
+	if err != nil {
+		return err
+	}
+	summary, err := ask(i)
+	if err != nil {
+		return err
+	}
+	a.Close()
+	if a.o.JSON {
+		return writeMembers(a.o.Out, i, summary)
+	}
+	return i.Members(key, func(userID string) error {
+		_, err := fmt.Fprintln(a.o.Out, console.Printable(userID))
+		return err
+	})
+}
+
+// writeMembers writes an audience with its members as JSON, one by one: there may be
+// millions.
+func writeMembers(w io.Writer, i *sync.Inspector, summary sync.AttributeSummary) error {
+	head, err := json.Marshal(summary)
+	if err != nil {
+		return err
+	}
+	if _, err := fmt.Fprintf(w, "%s,\"user_ids\":[", head[:len(head)-1]); err != nil {
+		return err
+	}
+	separator := "\n"
+	if err := i.Members(summary.Key, func(userID string) error {
+		text, err := json.Marshal(userID)
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(w, "%s%s", separator, text)
+		separator = ",\n"
+		return err
+	}); err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(w, "\n]}")
+	return err
+}

@@ -1,0 +1,148 @@
+package console
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+
+	"gleapsync/gleap/sandbox"
+	"gleapsync/sync"
+)
+
+// Summary writes what the state holds.
+func Summary(w io.Writer, s sync.Summary) {
+	fmt.Fprintf(w, "Project   %s\n", Printable(s.Project))
+	if s.Created.IsZero() {
+		fmt.Fprintf(w, "State     %s does not exist yet: the first sync creates it\n", Printable(s.State))
+		return
+	}
+	fmt.Fprintf(w, "State     %s, %s bytes, since %s\n", Printable(s.State), grouped(int(s.Bytes)), orDash(s.Created))
+	fmt.Fprintf(w, "Holds     %s, %s, %s parked\n", count(s.Contacts, "contact"), count(s.Attributes, "attribute"), grouped(s.Parked))
+	if s.Resyncing {
+		fmt.Fprintln(w, "          a full sync is not complete yet: the next run goes on with it")
+	}
+	if s.LastRun != nil {
+		fmt.Fprintf(w, "Last run  %s, %s, %s sent of %s\n", orDash(s.LastRun.Started), s.LastRun.Outcome, grouped(s.LastRun.Contacts.Sent), grouped(s.LastRun.Contacts.Planned))
+	}
+}
+
+// Attributes writes a line for each attribute.
+func Attributes(w io.Writer, all []sync.AttributeSummary) {
+	if len(all) == 0 {
+		fmt.Fprintln(w, "The state holds no audiences and no traits yet.")
+		return
+	}
+	t := newRows("KEY", "NAME", "KIND", "MEMBERS>", "DATA OF", "APPLIED")
+	for _, a := range all {
+		t.add(a.Key, a.Name, a.Kind, grouped(a.Members), orDash(a.AsOf), orDash(a.Applied))
+	}
+	t.write(w)
+}
+
+// Contact writes all that is known of a contact.
+func Contact(w io.Writer, d sync.ContactDetail) {
+	fmt.Fprintf(w, "Contact %s\n\n", Printable(d.UserID))
+	t := newRows("KEY", "ACKNOWLEDGED", "AT", "PRESENT EXPORT")
+	keys := map[string]bool{}
+	for key := range d.Attributes {
+		keys[key] = true
+	}
+	for key := range d.Exports {
+		keys[key] = true
+	}
+	for _, key := range slices.Sorted(maps.Keys(keys)) {
+		known, at := dash, dash
+		if v, ok := d.Attributes[key]; ok {
+			known, at = string(v.AppendJSON(nil)), orDash(d.Acknowledged[key])
+		}
+		said, ok := d.Exports[key]
+		now := string(said.Value.AppendJSON(nil))
+		switch {
+		case !ok:
+			now = "in no export any more"
+		case said.Error != "":
+			now = "not readable: " + said.Error
+		case said.Absent:
+			now = "not in it"
+		case said.Value.String() == "":
+			now = "says nothing"
+		}
+		t.add(key, known, at, now)
+	}
+	t.write(w)
+	if p := d.Parked; p != nil {
+		fmt.Fprintf(w, "\nParked: %s, %s since %s, last %s\n", Printable(p.Reason), count(p.Attempts, "attempt"), orDash(p.First), orDash(p.Last))
+	}
+}
+
+// Runs writes a line for each run.
+func Runs(w io.Writer, runs []sync.RunSummary) {
+	if len(runs) == 0 {
+		fmt.Fprintln(w, "There was no run yet.")
+		return
+	}
+	t := newRows("RUN", "COMMAND", "MODE", "OUTCOME", "PLANNED>", "SENT>", "REMAINING>", "TOOK>")
+	for _, r := range runs {
+		t.add(r.Run, r.Command, r.Mode, r.Outcome, grouped(r.Contacts.Planned), grouped(r.Contacts.Sent), grouped(r.Contacts.Remaining), about(r.Finished.Sub(r.Started)))
+	}
+	t.write(w)
+}
+
+// Parked writes a line for each parked contact.
+func Parked(w io.Writer, parked []sync.ParkedContact) {
+	if len(parked) == 0 {
+		fmt.Fprintln(w, "No contact is parked.")
+		return
+	}
+	t := newRows("USER ID", "STATUS>", "ATTEMPTS>", "FIRST", "LAST", "REASON")
+	for _, p := range parked {
+		t.add(p.UserID, p.Status, p.Attempts, orDash(p.First), orDash(p.Last), p.Reason)
+	}
+	t.write(w)
+}
+
+// Sandbox writes what an embedded sandbox received.
+func Sandbox(w io.Writer, s *sandbox.Sandbox) {
+	c := s.Counts()
+	fmt.Fprintf(w, "\nThe sandbox received %s and holds %s", count(c.Identify, "Identify Contact call"), count(c.Contacts, "contact"))
+	const show = 20
+	n := 0
+	for contact := range s.Contacts() {
+		if n == 0 {
+			fmt.Fprintln(w, ":")
+		}
+		if n++; n > show {
+			fmt.Fprintf(w, "  and %s more\n", grouped(c.Contacts-show))
+			return
+		}
+		all := maps.Clone(contact.Fields)
+		maps.Copy(all, contact.Attributes)
+		fmt.Fprintf(w, "  %s", Printable(contact.UserID))
+		for _, key := range slices.Sorted(maps.Keys(all)) {
+			fmt.Fprintf(w, "  %s=%s", Printable(key), Printable(fmt.Sprint(all[key])))
+		}
+		fmt.Fprintln(w)
+	}
+	if n == 0 {
+		fmt.Fprintln(w, ".")
+	}
+}
+
+// Checks writes what a check found.
+func Checks(w io.Writer, checks []Check) {
+	for _, c := range checks {
+		mark := "ok    "
+		if !c.OK {
+			mark = "FAILED"
+		}
+		fmt.Fprintf(w, "%s  %-13s  %s\n", mark, c.Name, Printable(c.Detail))
+	}
+}
+
+// Check is one thing that was tried.
+type Check struct {
+	Name   string `json:"check"`
+	OK     bool   `json:"ok"`
+	Detail string `json:"detail"`
+}

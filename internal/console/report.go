@@ -1,0 +1,94 @@
+package console
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"time"
+
+	"gleapsync/engage"
+	"gleapsync/sync"
+)
+
+// Plan writes what a sync would do, at a rate of so many calls per window.
+func Plan(w io.Writer, r sync.Report, rate int, window time.Duration) {
+	exports(w, r)
+	if r.Contacts.Planned == 0 {
+		fmt.Fprintln(w, "Nothing to send.")
+	} else {
+		fmt.Fprintf(w, "%s to send: %s.\n", count(r.Contacts.Planned, "contact"), classes(r.Contacts))
+		pace := "without a limit"
+		if rate > 0 {
+			pace = fmt.Sprintf("about %s at %s calls in %s", about(time.Duration(r.Estimate)*time.Second), grouped(rate), about(window))
+		}
+		fmt.Fprintf(w, "%s to Gleap, %s.\n", count(r.Calls.Identify, "call"), pace)
+	}
+	remarks(w, r)
+}
+
+// Sync writes what a run did.
+func Sync(w io.Writer, r sync.Report) {
+	exports(w, r)
+	took := about(r.Finished.Sub(r.Started))
+	switch {
+	case r.Contacts.Planned == 0:
+		fmt.Fprintf(w, "Nothing to send: Gleap is up to date (%s).\n", took)
+	case r.Command == "baseline":
+		fmt.Fprintf(w, "%s taken as delivered, nothing sent (%s).\n", count(r.Contacts.Assumed, "contact"), took)
+	default:
+		fmt.Fprintf(w, "%s of %s sent with %s in %s (%s).\n", grouped(r.Contacts.Sent), count(r.Contacts.Planned, "contact"), count(r.Calls.Identify, "call"), took, classes(r.Contacts))
+	}
+	if n := r.Calls.Retried; n > 0 {
+		fmt.Fprintf(w, "%s repeated, %s by the rate limit.\n", count(n, "attempt"), count(r.Calls.RateLimited, "refusal"))
+	}
+	if n := r.Contacts.Remaining; n > 0 {
+		fmt.Fprintf(w, "%s left for the next run.\n", count(n, "contact"))
+	}
+	remarks(w, r)
+	if r.Error != "" {
+		fmt.Fprintf(w, "The run failed: %s\n", Printable(r.Error))
+	}
+}
+
+func classes(c sync.ContactCounts) string {
+	return fmt.Sprintf("%s known, %s new", grouped(c.Delta), grouped(c.Backfill))
+}
+
+// exports writes a line for each attribute.
+func exports(w io.Writer, r sync.Report) {
+	t := newRows("KEY", "KIND", "MEMBERS>", "ENTERED>", "EXITED>", "CHANGED>", "INVALID>", "NO ID>", "STATUS")
+	for _, e := range r.Exports {
+		entered, changed := grouped(e.Entered), dash
+		if e.Kind == engage.Trait {
+			entered, changed = dash, grouped(e.Changed)
+		}
+		t.add(e.Key, e.Kind, grouped(e.Members), entered, grouped(e.Exited), changed, grouped(e.Invalid), grouped(e.WithoutUserID), e.Status)
+	}
+	t.write(w)
+	fmt.Fprintln(w)
+}
+
+// remarks writes what somebody should look at.
+func remarks(w io.Writer, r sync.Report) {
+	for _, e := range r.Exports {
+		if e.Status == sync.StatusHeld {
+			fmt.Fprintf(w, "Held: %s: %s\n", Printable(e.Key), Printable(e.Reason))
+		}
+	}
+	shown := map[engage.Problem]bool{}
+	for _, e := range r.Exports {
+		for _, p := range e.Problems {
+			if !shown[p] {
+				fmt.Fprintf(w, "Invalid row: %s\n", Printable(p.String()))
+			}
+			shown[p] = true
+		}
+	}
+	for _, field := range slices.Sorted(maps.Keys(r.LeftOut)) {
+		fmt.Fprintf(w, "Left out: %s of %s: Gleap would refuse the value.\n", field, count(r.LeftOut[field], "contact"))
+	}
+	if n := r.Contacts.Parked; n > 0 {
+		fmt.Fprintf(w, "%s parked: Gleap refused the call, see gleapsync inspect parked.\n", count(n, "contact"))
+	}
+}

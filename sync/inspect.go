@@ -1,0 +1,272 @@
+package sync
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"gleapsync/engage"
+	"gleapsync/internal/attr"
+	"gleapsync/state"
+)
+
+// Summary is what the state holds, in numbers.
+type Summary struct {
+	Project    string      `json:"project"`
+	State      string      `json:"state"` // the file
+	Bytes      int64       `json:"bytes"`
+	Created    time.Time   `json:"created,omitzero"`
+	Resyncing  bool        `json:"resyncing"` // a first sync or a full resync is not complete yet
+	Attributes int         `json:"attributes"`
+	Contacts   int         `json:"contacts"`
+	Parked     int         `json:"parked"`
+	LastRun    *RunSummary `json:"last_run"`
+}
+
+// RunSummary is one run in a line.
+type RunSummary struct {
+	Run      string        `json:"run"`
+	Command  string        `json:"command"`
+	Mode     Mode          `json:"mode"`
+	Started  time.Time     `json:"started"`
+	Finished time.Time     `json:"finished"`
+	Outcome  Outcome       `json:"outcome"`
+	Contacts ContactCounts `json:"contacts"`
+}
+
+// AttributeSummary is one attribute of the state.
+type AttributeSummary struct {
+	Key     string      `json:"key"`
+	Name    string      `json:"name"`
+	Kind    engage.Kind `json:"kind"`
+	Members int         `json:"members"` // contacts for which Gleap acknowledged true or a value
+	AsOf    time.Time   `json:"as_of,omitzero"`
+	Applied time.Time   `json:"applied,omitzero"`
+}
+
+// ContactDetail is all that is known of one contact.
+type ContactDetail struct {
+	UserID       string                `json:"user_id"`
+	Attributes   map[string]attr.Value `json:"attributes"`   // what Gleap acknowledged last
+	Acknowledged map[string]time.Time  `json:"acknowledged"` // when, by attribute
+	Exports      map[string]Said       `json:"exports"`      // what the present exports say
+	Parked       *state.Parked         `json:"parked"`
+}
+
+// Said is what an export says about an attribute of a contact.
+type Said struct {
+	Value  attr.Value `json:"value"`            // null if it says nothing
+	Absent bool       `json:"absent,omitempty"` // the contact is not in the export
+	Error  string     `json:"error,omitempty"`  // the export cannot be read
+}
+
+// Inspector looks into a state. It changes nothing and can be used while a sync runs.
+type Inspector struct {
+	project string
+	exports []Export
+	store   *state.Store
+}
+
+// NewInspector returns an inspector of a state and of the exports that feed it.
+func NewInspector(o Options, store *state.Store) *Inspector {
+	return &Inspector{o.Project, o.Exports, store}
+}
+
+// Summary counts what the state holds. It reads all of it.
+func (i *Inspector) Summary() (Summary, error) {
+	o, err := i.store.Overview()
+	if err != nil {
+		return Summary{}, err
+	}
+	s := Summary{
+		Project: i.project, State: i.store.Path(), Bytes: o.Bytes, Created: o.Created,
+		Resyncing: i.store.Exists() && o.Resynced < o.Epoch, Attributes: len(o.Attributes), Parked: o.Parked,
+	}
+	records := i.store.Records()
+	for records.Next() {
+		s.Contacts++
+	}
+	runs, err := i.Runs(1)
+	if len(runs) > 0 {
+		s.LastRun = &runs[0]
+	}
+	return s, errors.Join(records.Err(), err)
+}
+
+// Attributes lists the state's attributes.
+func (i *Inspector) Attributes() ([]AttributeSummary, error) {
+	o, err := i.store.Overview()
+	all := []AttributeSummary{}
+	for _, a := range o.Attributes {
+		all = append(all, AttributeSummary{a.Key, a.Name, engage.Kind(a.Kind), a.Members, a.Applied.AsOf, a.Applied.At})
+	}
+	return all, err
+}
+
+// ErrUnknown is returned, wrapped, for a key or run that the state does not have.
+var ErrUnknown = errors.New("not in the state")
+
+// Attribute returns one attribute of the state.
+func (i *Inspector) Attribute(key string) (AttributeSummary, error) {
+	all, err := i.Attributes()
+	if err != nil {
+		return AttributeSummary{}, err
+	}
+	for _, a := range all {
+		if a.Key == key {
+			return a, nil
+		}
+	}
+	return AttributeSummary{}, fmt.Errorf("there is no audience or trait %q: %w, see gleapsync inspect audiences", key, ErrUnknown)
+}
+
+// Members calls yield with the user ids of an attribute's members, in their order.
+func (i *Inspector) Members(key string, yield func(userID string) error) error {
+	o, err := i.store.Overview()
+	if err != nil {
+		return err
+	}
+	for _, a := range o.Attributes {
+		if a.Key != key {
+			continue
+		}
+		records := i.store.Records()
+		var record state.Record
+		for records.Next() {
+			if err := record.Decode(records.Record()); err != nil {
+				return err
+			}
+			if state.MemberCount(a.Kind == state.KindTrait, record.Find(a.ID).Value) > 0 {
+				if err := yield(string(records.UserID())); err != nil {
+					return err
+				}
+			}
+		}
+		return records.Err()
+	}
+	return nil
+}
+
+// Contact returns what Gleap acknowledged of a contact and what the exports say. It
+// reads all exports.
+func (i *Inspector) Contact(ctx context.Context, userID string) (ContactDetail, error) {
+	d := ContactDetail{
+		UserID: userID, Attributes: map[string]attr.Value{}, Acknowledged: map[string]time.Time{}, Exports: map[string]Said{},
+	}
+	o, err := i.store.Overview()
+	if err != nil {
+		return d, err
+	}
+	record, err := i.store.Record(userID)
+	if err != nil && !errors.Is(err, state.ErrNotFound) {
+		return d, err
+	}
+	for _, a := range o.Attributes {
+		if k := record.Find(a.ID); k.Value.Kind() != attr.None {
+			d.Attributes[a.Key] = k.Value
+			d.Acknowledged[a.Key] = time.Unix(k.At, 0).UTC()
+		}
+	}
+	parked, err := i.store.Parked()
+	if err != nil {
+		return d, err
+	}
+	for n := range parked {
+		if parked[n].UserID == userID {
+			d.Parked = &parked[n]
+		}
+	}
+	for _, e := range i.exports {
+		if err := d.ask(ctx, e); err != nil {
+			return d, err
+		}
+	}
+	return d, nil
+}
+
+// ask adds what one export says.
+func (d *ContactDetail) ask(ctx context.Context, e Export) error {
+	found := false
+	values := make([]attr.Value, len(e.Attributes))
+	source, err := e.Open()
+	var result engage.Result
+	if err == nil {
+		result, err = source.Read(ctx, func(userID []byte, cells []attr.Value) error {
+			if string(userID) != d.UserID {
+				return nil
+			}
+			found = true
+			for n, cell := range cells[:len(values)] {
+				if cell.Kind() != attr.None {
+					values[n] = cell.Clone()
+				}
+			}
+			return nil
+		})
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	for n, a := range e.Attributes {
+		said := Said{Value: values[n], Absent: !found}
+		if err != nil {
+			said = Said{Error: err.Error()}
+		} else if missing := result.Attributes[n].Err; missing != nil {
+			said = Said{Error: missing.Error()}
+		}
+		d.Exports[a.Key] = said
+	}
+	return nil
+}
+
+// Runs returns the last n runs, the latest first.
+func (i *Inspector) Runs(n int) ([]RunSummary, error) {
+	reports, err := i.store.Runs(n)
+	runs := []RunSummary{}
+	for _, text := range reports {
+		var r RunSummary
+		if err := json.Unmarshal(text, &r); err != nil {
+			return nil, fmt.Errorf("a run's report cannot be decoded: %w", err)
+		}
+		runs = append(runs, r)
+	}
+	return runs, err
+}
+
+// Reports returns the reports of the last n runs as they were printed, the latest
+// first.
+func (i *Inspector) Reports(n int) ([]json.RawMessage, error) { return i.store.Runs(n) }
+
+// Run returns one run's report.
+func (i *Inspector) Run(id string) (Report, error) {
+	text, err := i.store.Run(id)
+	if err != nil {
+		return Report{}, err
+	}
+	if len(text) == 0 {
+		return Report{}, fmt.Errorf("there is no run %q: %w, see gleapsync inspect runs", id, ErrUnknown)
+	}
+	var r Report
+	if err := json.Unmarshal(text, &r); err != nil {
+		return Report{}, fmt.Errorf("a run's report cannot be decoded: %w", err)
+	}
+	return r, nil
+}
+
+// ParkedContact is a contact whose call Gleap refused for good.
+type ParkedContact struct {
+	UserID string `json:"user_id"`
+	state.Parked
+}
+
+// Parked returns the parked contacts in the order of their ids.
+func (i *Inspector) Parked() ([]ParkedContact, error) {
+	parked, err := i.store.Parked()
+	all := []ParkedContact{}
+	for _, p := range parked {
+		all = append(all, ParkedContact{p.UserID, p})
+	}
+	return all, err
+}
