@@ -1,0 +1,286 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"gleapsync/gleap"
+	"gleapsync/gleap/sandbox"
+	"gleapsync/internal/app"
+	"gleapsync/state"
+	"gleapsync/sync"
+)
+
+func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"gleapsync": main}) }
+
+// TestScript runs testdata/script against the real program.
+func TestScript(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 "testdata/script",
+		RequireExplicitExec: true,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("GLEAP_API_TOKEN", "secret-token")
+			return copyExamples(env.WorkDir)
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"gleap": startGleap, "exit": exitsWith, "sent": sentCalls, "lock": holdLock, "json": jsonHas, "age": setAge, "truncate": truncate,
+		},
+	})
+}
+
+func copyExamples(dir string) error {
+	for _, day := range []string{"day1", "day2"} { // day2 must not look older than day1
+		if err := os.CopyFS(filepath.Join(dir, "examples", day), os.DirFS("examples/"+day)); err != nil {
+			return err
+		}
+	}
+	text, err := os.ReadFile("config.example.toml")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(dir, "config.example.toml"), text, 0o600)
+}
+
+// newGleap starts a sandbox which refuses contacts whose id begins with "refused". If
+// status is not 0 it answers everything with that.
+func newGleap(status int, latency time.Duration) *httptest.Server {
+	s := sandbox.New(sandbox.Options{Token: "secret-token", Latency: latency})
+	return httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		switch {
+		case err != nil:
+			panic(http.ErrAbortHandler)
+		case status != 0 && !strings.HasPrefix(r.URL.Path, "/sandbox/"):
+			w.WriteHeader(status)
+		case bytes.Contains(body, []byte(`"userId":"refused`)):
+			w.WriteHeader(http.StatusUnprocessableEntity)
+		default:
+			s.ServeHTTP(w, r)
+		}
+	}))
+}
+
+// startGleap starts a Gleap and puts its address into $GLEAP: gleap [STATUS].
+func startGleap(ts *testscript.TestScript, neg bool, args []string) {
+	status := 0
+	if len(args) > 0 {
+		var err error
+		status, err = strconv.Atoi(args[0])
+		ts.Check(err)
+	}
+	server := newGleap(status, 0)
+	ts.Defer(server.Close)
+	ts.Setenv("GLEAP", server.URL)
+}
+
+// exitsWith runs a program that must end with a code: exit CODE PROGRAM ARGS…
+func exitsWith(ts *testscript.TestScript, neg bool, args []string) {
+	err := ts.Exec(args[1], args[2:]...)
+	code := 0
+	var exit *exec.ExitError
+	if errors.As(err, &exit) {
+		code = exit.ExitCode()
+	} else {
+		ts.Check(err)
+	}
+	if strconv.Itoa(code) != args[0] {
+		ts.Fatalf("exit code %d, want %s", code, args[0])
+	}
+}
+
+// sentCalls checks how many calls the Gleap at $GLEAP has applied: sent N.
+func sentCalls(ts *testscript.TestScript, neg bool, args []string) {
+	counts, err := countsOf(ts.Getenv("GLEAP"))
+	ts.Check(err)
+	if strconv.Itoa(counts.Identify) != args[0] {
+		ts.Fatalf("Gleap received %d calls, want %s", counts.Identify, args[0])
+	}
+}
+
+func countsOf(url string) (c sandbox.Counts, err error) {
+	answer, err := http.Get(url + "/sandbox/counts")
+	if err != nil {
+		return c, err
+	}
+	defer answer.Body.Close()
+	return c, json.NewDecoder(answer.Body).Decode(&c)
+}
+
+// holdLock holds the lock of a state until the script ends: lock PATH PROJECT.
+func holdLock(ts *testscript.TestScript, neg bool, args []string) {
+	store, err := state.Open(state.Options{Path: ts.MkAbs(args[0]), Project: args[1]})
+	ts.Check(err)
+	release, err := store.Lock()
+	ts.Check(err)
+	ts.Defer(release)
+}
+
+// jsonHas checks a value of the JSON that was printed last. Objects in lists are found
+// by their key: json exports.vip.status held.
+func jsonHas(ts *testscript.TestScript, neg bool, args []string) {
+	decoder := json.NewDecoder(strings.NewReader(ts.ReadFile("stdout")))
+	decoder.UseNumber()
+	var v any
+	ts.Check(decoder.Decode(&v))
+	if decoder.More() {
+		ts.Fatalf("more than one JSON value was printed")
+	}
+	for _, step := range strings.Split(args[0], ".") {
+		v = stepInto(v, step)
+	}
+	text, err := json.Marshal(v)
+	ts.Check(err)
+	got := strings.Trim(string(text), `"`)
+	if (got == args[1]) == neg {
+		ts.Fatalf("%s is %s, want %s", args[0], got, args[1])
+	}
+}
+
+func stepInto(v any, step string) any {
+	switch v := v.(type) {
+	case map[string]any:
+		return v[step]
+	case []any:
+		if i, err := strconv.Atoi(step); err == nil && i < len(v) {
+			return v[i]
+		}
+		for _, item := range v {
+			if m, ok := item.(map[string]any); ok && m["key"] == step {
+				return m
+			}
+		}
+	}
+	return nil
+}
+
+// setAge makes a file look that old: age DURATION FILE.
+func setAge(ts *testscript.TestScript, neg bool, args []string) {
+	age, err := time.ParseDuration(args[0])
+	ts.Check(err)
+	when := time.Now().Add(-age)
+	ts.Check(os.Chtimes(ts.MkAbs(args[1]), when, when))
+}
+
+// truncate cuts a file off: truncate SIZE FILE.
+func truncate(ts *testscript.TestScript, neg bool, args []string) {
+	size, err := strconv.ParseInt(args[0], 10, 64)
+	ts.Check(err)
+	ts.Check(os.Truncate(ts.MkAbs(args[1]), size))
+}
+
+// TestSignals: a signal ends a sync after the calls on their way, with what Gleap
+// acknowledged in the state; the next run sends the rest and nothing twice.
+func TestSignals(t *testing.T) {
+	for s, code := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143} {
+		t.Run(s.String(), func(t *testing.T) {
+			t.Parallel()
+			gleap := newGleap(0, 20*time.Millisecond)
+			defer gleap.Close()
+			dir := t.TempDir()
+			var members strings.Builder
+			const contacts = 300
+			members.WriteString("user_id\n")
+			for i := range contacts {
+				fmt.Fprintf(&members, "u%03d\n", i)
+			}
+			config := fmt.Sprintf("project = \"p\"\n[gleap]\nbase_url = %q\napi_token_env = \"TOKEN\"\nrate = 6000\nconcurrency = 2\n[[audience]]\nname = \"vip\"\nsource = \"vip.csv\"\n", gleap.URL)
+			for name, text := range map[string]string{"vip.csv": members.String(), "c.toml": config} {
+				if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+					t.Fatal(err)
+				}
+			}
+			start := func() (*exec.Cmd, *bytes.Buffer) {
+				var out bytes.Buffer
+				cmd := exec.Command("gleapsync", "sync", "--output", "json", "--config", filepath.Join(dir, "c.toml"))
+				cmd.Env = append(os.Environ(), "TOKEN=secret-token")
+				cmd.Stdout, cmd.Stderr = &out, os.Stderr
+				if err := cmd.Start(); err != nil {
+					t.Fatal(err)
+				}
+				return cmd, &out
+			}
+			cmd, out := start()
+			for { // until it is in the middle of sending
+				counts, err := countsOf(gleap.URL)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if counts.Identify >= 10 {
+					break
+				}
+				time.Sleep(5 * time.Millisecond)
+			}
+			if err := cmd.Process.Signal(s); err != nil {
+				t.Fatal(err)
+			}
+			_ = cmd.Wait()
+			var report sync.Report
+			if err := json.Unmarshal(out.Bytes(), &report); err != nil {
+				t.Fatalf("%v: %s", err, out)
+			}
+			counts, _ := countsOf(gleap.URL)
+			if got := cmd.ProcessState.ExitCode(); got != code || report.Outcome != sync.Interrupted || report.Contacts.Sent != counts.Identify || report.Contacts.Remaining != contacts-counts.Identify {
+				t.Errorf("exit code %d, Gleap applied %d calls, the report says %s %+v", got, counts.Identify, report.Outcome, report.Contacts)
+			}
+			cmd, _ = start()
+			if err := cmd.Wait(); err != nil {
+				t.Fatal(err)
+			}
+			if counts, _ = countsOf(gleap.URL); counts.Identify != contacts {
+				t.Errorf("after both runs Gleap applied %d calls for %d contacts", counts.Identify, contacts)
+			}
+		})
+	}
+}
+
+// TestExitCodes holds the function that turns errors into exit codes against the
+// documented list.
+func TestExitCodes(t *testing.T) {
+	signals := make(chan os.Signal, 1)
+	for _, test := range []struct {
+		err  error
+		code int
+	}{
+		{nil, 0},
+		{errors.New("whatever"), 1},
+		{&gleap.StopError{Reason: "401"}, 1},
+		{fmt.Errorf("wrapped: %w", &app.UsageError{Err: errors.New("no such key")}), 2},
+		{judge(sync.Report{}, nil), 0},
+		{judge(sync.Report{Contacts: sync.ContactCounts{Parked: 1}}, nil), 3},
+		{judge(sync.Report{Contacts: sync.ContactCounts{Parked: 1}, Exports: []sync.ExportReport{{Status: sync.StatusHeld}}}, nil), 4},
+		{judge(sync.Report{Exports: []sync.ExportReport{{Status: sync.StatusHeld, Unreadable: true}, {Status: sync.StatusApplied}}}, nil), 4},
+		{judge(sync.Report{Exports: []sync.ExportReport{{Status: sync.StatusHeld, Unreadable: true}}}, nil), 1},
+		{judge(sync.Report{Outcome: sync.Partial}, nil), 0},
+		{judge(sync.Report{Exports: []sync.ExportReport{{Status: sync.StatusHeld}}}, &gleap.UnreachableError{}), 5},
+		{&state.LockedError{}, 75},
+	} {
+		if got := exitCode(test.err, signals); got != test.code {
+			t.Errorf("%v: exit code %d, want %d", test.err, got, test.code)
+		}
+	}
+	signals <- syscall.SIGINT
+	if got := exitCode(sync.ErrInterrupted, signals); got != 130 {
+		t.Errorf("SIGINT: %d", got)
+	}
+	signals <- syscall.SIGTERM
+	if got := exitCode(fmt.Errorf("x: %w", sync.ErrInterrupted), signals); got != 143 {
+		t.Errorf("SIGTERM: %d", got)
+	}
+}
+
