@@ -20,7 +20,7 @@ type Acknowledgement struct {
 	Attributes []Change
 	Fields     []Field
 	Complete   bool   // nothing of the contact's changes is left over
-	Epoch      uint64 // of the running resync; it is recorded if Complete
+	Epoch      uint64 // of the last resync; recorded if Complete, or if the contact is new
 }
 
 // Change is an attribute with the value that was sent.
@@ -62,10 +62,10 @@ func (s *Store) Commit(acks []Acknowledgement, parked []Parked) error {
 		var record Record
 		for _, ack := range acks {
 			record = Record{Attributes: record.Attributes[:0], Fields: record.Fields[:0]}
-			if old := records.Get(ack.UserID); old != nil {
-				if err := record.Decode(old); err != nil {
-					return s.damaged(err)
-				}
+			if old := records.Get(ack.UserID); old == nil {
+				record.Epoch = ack.Epoch // there is nothing from before to send again
+			} else if err := record.Decode(old); err != nil {
+				return s.damaged(err)
 			}
 			s.apply(&record, ack, traits, members)
 			if err := records.Put(ack.UserID, record.append(nil)); err != nil {

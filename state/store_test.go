@@ -87,6 +87,9 @@ func TestCommit(t *testing.T) {
 
 func TestPartialAcknowledgement(t *testing.T) {
 	s := newStore(t)
+	if err := s.Commit([]Acknowledgement{ack("u1", 0, attr.OfBool(false))}, nil); err != nil {
+		t.Fatal(err)
+	}
 	part := ack("u1", 0, attr.OfBool(true))
 	part.Complete, part.Epoch = false, 5
 	part.Fields = []Field{{1, []byte("a@x.io")}}
@@ -94,7 +97,7 @@ func TestPartialAcknowledgement(t *testing.T) {
 		t.Fatal(err)
 	}
 	r, err := s.Record("u1")
-	if err != nil || r.Epoch != 0 || len(r.Fields) != 1 || r.Fields[0] != s.FieldHash(1, []byte("a@x.io")) {
+	if err != nil || r.Epoch != 1 || len(r.Fields) != 1 || r.Fields[0] != s.FieldHash(1, []byte("a@x.io")) {
 		t.Errorf("record %+v, %v", r, err)
 	}
 	if parked, _ := s.Parked(); len(parked) != 1 || parked[0].Attempts != 1 {

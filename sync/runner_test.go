@@ -1,0 +1,449 @@
+package sync
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	stdsync "sync"
+	"testing"
+	"time"
+
+	"gleapsync/engage"
+	"gleapsync/gleap"
+)
+
+// fakeGleap takes calls without a network.
+type fakeGleap struct {
+	mu    stdsync.Mutex
+	calls []string // user ids, in the order of the calls
+	keep  bool     // the calls
+	n     int
+	after func(n int) error // what the n-th call is answered with
+}
+
+func (f *fakeGleap) Identify(ctx context.Context, c *gleap.Contact) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	f.n++
+	if f.keep {
+		f.calls = append(f.calls, string(c.UserID))
+	}
+	if f.after != nil {
+		return f.after(f.n)
+	}
+	return nil
+}
+
+func (f *fakeGleap) Counts() gleap.Counts { return gleap.Counts{} }
+
+// with returns a runner of w's that sends to f, one call at a time.
+func (w *world) with(t fataler, f *fakeGleap) *Runner {
+	r := w.runner(t)
+	r.client = f
+	r.o.Concurrency = 1
+	return r
+}
+
+func list(ids ...string) string { return "user_id\n" + strings.Join(ids, "\n") + "\n" }
+
+func TestCallsAreSplitAbove35Attributes(t *testing.T) {
+	header, cells := "user_id", ""
+	table := Export{Export: engage.Export{Source: "t.csv"}}
+	for i := range 80 {
+		name := fmt.Sprintf("a%02d", i)
+		header += "," + name
+		cells += ",1"
+		table.Attributes = append(table.Attributes, engage.Attribute{Kind: engage.Audience, Key: name, Column: name})
+	}
+	w := newWorld(t, table)
+	w.options.Fields = []Field{{gleap.Plan, []string{"plan"}}}
+	w.write(t, "t.csv", header+",plan\nu1"+cells+",gold\n")
+	report := w.sync(t, Request{})
+	if report.Calls.Identify != 3 || report.Contacts.Sent != 1 || w.gleap.Counts().Refused != 0 {
+		t.Errorf("%+v %+v", report.Calls, report.Contacts)
+	}
+	if c, _ := w.gleap.Contact("u1"); len(c.Attributes) != 80 || c.Fields["plan"] != "gold" {
+		t.Errorf("Gleap has %d attributes and %v", len(c.Attributes), c.Fields)
+	}
+	// A contact whose second call is refused is not complete: the rest is tried again
+	// when something changes, and what was acknowledged is not sent twice.
+	w.write(t, "t.csv", header+",plan\nu2"+cells+",gold\nu1"+cells+",gold\n")
+	f := &fakeGleap{keep: true, after: func(n int) error {
+		if n == 2 {
+			return &gleap.RefusedError{Status: 422}
+		}
+		return nil
+	}}
+	report, err := w.with(t, f).Sync(t.Context(), Request{})
+	if err != nil || report.Contacts.Parked != 1 || report.Contacts.Sent != 0 || report.Calls.Identify != 1 || len(f.calls) != 2 {
+		t.Errorf("%+v %+v, %v, %v", report.Contacts, report.Calls, f.calls, err)
+	}
+	w.write(t, "t.csv", header+",plan\nu2"+cells+",silver\nu1"+cells+",gold\n")
+	report = w.sync(t, Request{})
+	if c, _ := w.gleap.Contact("u2"); report.Calls.Identify != 2 || len(c.Attributes) != 45 || c.Fields["plan"] != "silver" {
+		t.Errorf("%+v, Gleap was told %d attributes", report.Calls, len(c.Attributes))
+	}
+}
+
+// TestOrder: exits go first, then other contacts that Gleap knows, then new ones.
+func TestOrder(t *testing.T) {
+	w := newWorld(t, audience("a.csv", "a"), audience("b.csv", "b"))
+	w.write(t, "a.csv", list("exit1", "exit2", "known1", "known2"))
+	w.write(t, "b.csv", list())
+	w.sync(t, Request{})
+	w.write(t, "a.csv", list("a_new", "known1", "known2", "z_new"))
+	w.write(t, "b.csv", list("known1", "known2"))
+	f := &fakeGleap{keep: true}
+	if _, err := w.with(t, f).Sync(t.Context(), Request{}); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"exit1", "exit2", "known1", "known2", "a_new", "z_new"}; !slices.Equal(f.calls, want) {
+		t.Errorf("calls in the order %v, want %v", f.calls, want)
+	}
+}
+
+// TestDeadline: a first sync that is larger than its deadline goes on in the next
+// run, and changes of contacts that Gleap knows go before it.
+func TestDeadline(t *testing.T) {
+	w := newWorld(t, audience("a.csv", "a"))
+	w.options.Deadline = time.Hour
+	var ids []string
+	for i := range 100 {
+		ids = append(ids, fmt.Sprintf("u%02d", i))
+	}
+	w.write(t, "a.csv", list(ids...))
+	stop := func(at int) *fakeGleap {
+		f := &fakeGleap{keep: true}
+		f.after = func(n int) error {
+			if n == at {
+				return context.DeadlineExceeded
+			}
+			return nil
+		}
+		return f
+	}
+	run := func(f *fakeGleap) Report {
+		t.Helper()
+		r := w.with(t, f)
+		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Hour, errDeadline)
+		defer cancel()
+		if f.after != nil {
+			inner := f.after
+			f.after = func(n int) error {
+				err := inner(n)
+				if err != nil {
+					cancel() // stands for the time that went by
+				}
+				return err
+			}
+		}
+		report, err := r.Sync(ctx, Request{})
+		if err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatal(err)
+		}
+		return report
+	}
+	first := run(stop(31))
+	if first.Contacts.Sent != 30 || first.Contacts.Remaining != 70 || first.Mode != Full {
+		t.Errorf("first run: %+v", first.Contacts)
+	}
+	w.write(t, "a.csv", list(ids[5:]...)) // five of those that were sent leave
+	f := stop(16)
+	second := run(f)
+	if second.Mode != Full || second.Contacts.Delta != 5 || second.Contacts.Backfill != 70 || !slices.Equal(f.calls[:5], ids[:5]) {
+		t.Errorf("second run: %+v, calls %v", second.Contacts, f.calls)
+	}
+	third := run(&fakeGleap{})
+	if third.Contacts.Sent != 60 || third.Contacts.Remaining != 0 || third.Outcome != Complete {
+		t.Errorf("third run: %s %+v", third.Outcome, third.Contacts)
+	}
+	if fourth := run(&fakeGleap{}); fourth.Mode != Incremental || fourth.Contacts.Planned != 0 || fourth.Exports[0].Status != StatusUnchanged {
+		t.Errorf("fourth run: %+v", fourth)
+	}
+}
+
+func TestDeadlineIsNoError(t *testing.T) {
+	w := newWorld(t, audience("a.csv", "a"))
+	w.options.Deadline = 200 * time.Millisecond
+	w.write(t, "a.csv", list("u1", "u2"))
+	r := w.runner(t)
+	r.client = waiting{}
+	report, err := r.Sync(t.Context(), Request{})
+	if err != nil || report.Outcome != Partial || report.Contacts.Remaining != 2 {
+		t.Errorf("%s %+v, %v", report.Outcome, report.Contacts, err)
+	}
+}
+
+// waiting is a Gleap whose turn never comes.
+type waiting struct{}
+
+func (waiting) Identify(ctx context.Context, _ *gleap.Contact) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func (waiting) Counts() gleap.Counts { return gleap.Counts{} }
+
+// TestFullResync sends everything again, false for the audiences that a contact once
+// was in included, goes on after an interruption, and ends.
+func TestFullResync(t *testing.T) {
+	w := newWorld(t, audience("a.csv", "a"), trait("t.csv", "t"))
+	w.write(t, "a.csv", list("left", "stays1", "stays2"))
+	w.write(t, "t.csv", "user_id,value\nonly_trait,7\n")
+	w.sync(t, Request{})
+	w.write(t, "a.csv", list("stays1", "stays2"))
+	w.sync(t, Request{})
+	for _, id := range []string{"left", "stays1", "stays2", "only_trait"} {
+		w.gleap.ServeHTTP(discard{}, deleteRequest(id)) // Gleap has lost everything
+	}
+	f := &fakeGleap{after: func(n int) error {
+		if n == 3 {
+			return &gleap.UnreachableError{}
+		}
+		return nil
+	}}
+	report, err := w.with(t, f).Sync(t.Context(), Request{Full: true})
+	if report.Mode != Full || report.Contacts.Planned != 4 || report.Contacts.Sent != 2 || err == nil {
+		t.Fatalf("%+v, %v", report.Contacts, err)
+	}
+	report = w.sync(t, Request{})
+	if report.Mode != Full || report.Contacts.Sent != 2 || report.Outcome != Complete || report.Exports[0].Entered != 0 || report.Exports[0].Exited != 0 {
+		t.Errorf("the second half: %+v", report)
+	}
+	if report = w.sync(t, Request{}); report.Mode != Incremental || report.Contacts.Planned != 0 {
+		t.Errorf("it does not end: %+v", report)
+	}
+	report = w.sync(t, Request{Full: true})
+	want := map[string]string{"left": `{"a":false}`, "stays1": `{"a":true}`, "stays2": `{"a":true}`, "only_trait": `{"t":7}`}
+	if got := w.contacts(); !maps.Equal(got, want) || report.Contacts.Sent != 4 {
+		t.Errorf("Gleap has %v, want %v", got, want)
+	}
+}
+
+// TestHeldMembersStay: what a guard holds stays as it is, in a full resync too.
+func TestHeldMembersStay(t *testing.T) {
+	w := newWorld(t, audience("a.csv", "a"), audience("b.csv", "b"))
+	w.write(t, "a.csv", list("u1", "u2"))
+	w.write(t, "b.csv", list("u1"))
+	w.sync(t, Request{})
+	os.Remove(filepath.Join(w.dir, "a.csv"))
+	w.write(t, "b.csv", list("u2"))
+	for _, full := range []bool{false, true} {
+		report := w.sync(t, Request{Full: full})
+		if report.Outcome != Held || report.Exports[0].Status != StatusHeld || report.Exports[0].Reason != "a.csv does not exist" {
+			t.Errorf("%+v", report)
+		}
+		want := map[string]string{"u1": `{"a":true,"b":false}`, "u2": `{"a":true,"b":true}`}
+		if got := w.contacts(); !maps.Equal(got, want) {
+			t.Errorf("Gleap has %v, want %v", got, want)
+		}
+	}
+}
+
+func TestColumnsAreGuardedOneByOne(t *testing.T) {
+	table := Export{Export: engage.Export{Source: "t.csv", Attributes: []engage.Attribute{
+		{Kind: engage.Audience, Key: "whole", Column: "whole"},
+		{Kind: engage.Audience, Key: "broken", Column: "broken"},
+		{Kind: engage.Audience, Key: "gone", Column: "gone"},
+		{Kind: engage.Audience, Key: "shrunk", Column: "shrunk"},
+	}}}
+	w := newWorld(t, table)
+	w.options.Guard.MaxExits, _ = ParseLimit("50%")
+	w.write(t, "t.csv", "user_id,whole,broken,gone,shrunk\nu1,t,t,t,t\nu2,t,t,t,t\nu3,t,t,t,t\n")
+	w.sync(t, Request{})
+	w.write(t, "t.csv", "user_id,whole,broken,shrunk\nu1,f,f,f\nu2,t,?,f\nu3,,f,t\n")
+	report := w.sync(t, Request{})
+	var statuses []Status
+	for _, e := range report.Exports {
+		statuses = append(statuses, e.Status)
+	}
+	if want := []Status{StatusApplied, StatusHeld, StatusHeld, StatusHeld}; !slices.Equal(statuses, want) {
+		t.Errorf("%v, want %v: %+v", statuses, want, report.Exports)
+	}
+	want := map[string]string{
+		"u1": `{"broken":true,"gone":true,"shrunk":true,"whole":false}`,
+		"u2": `{"broken":true,"gone":true,"shrunk":true,"whole":true}`,
+		"u3": `{"broken":true,"gone":true,"shrunk":true,"whole":true}`, // blank says nothing
+	}
+	if got := w.contacts(); !maps.Equal(got, want) {
+		t.Errorf("Gleap has %v\nwant %v", got, want)
+	}
+	if calls := w.gleap.Counts().Identify; calls != 3+1 {
+		t.Errorf("%d calls", calls)
+	}
+}
+
+func TestContactFields(t *testing.T) {
+	w := newWorld(t, audience("a.csv", "a"))
+	w.options.Fields = []Field{
+		{gleap.Name, []string{"first", "last"}}, {gleap.Email, []string{"email"}},
+		{gleap.Value, []string{"value"}}, {gleap.LastPageView, []string{"page"}}, {gleap.LastActivity, []string{"seen"}},
+	}
+	const header = "user_id,first,last,email,value,page,seen\n"
+	w.write(t, "a.csv", header+
+		"u1,Ada,Lovelace, a@x.io ,12.50,https://x.io,2026-03-01\n"+
+		"u2,,Hopper,broken,lots,,\n"+
+		"u3,Alan,NULL,,,,\n")
+	report := w.sync(t, Request{})
+	if report.LeftOut["email"] != 1 || report.LeftOut["value"] != 1 || report.Contacts.Sent != 3 {
+		t.Errorf("%v %+v", report.LeftOut, report.Contacts)
+	}
+	want := map[string]string{
+		"u1": `{"a":true,"email":"a@x.io","lastActivity":"2026-03-01T00:00:00Z","lastPageView":{"date":"2026-03-01T00:00:00Z","page":"https://x.io"},"name":"Ada Lovelace","value":12.5}`,
+		"u2": `{"a":true,"name":"Hopper"}`,
+		"u3": `{"a":true,"name":"Alan"}`,
+	}
+	if got := w.contacts(); !maps.Equal(got, want) {
+		t.Errorf("Gleap has %v\nwant %v", got, want)
+	}
+	for c := range w.gleap.Contacts() {
+		if moved := !c.LastActivity.IsZero(); moved != (c.UserID == "u1") {
+			t.Errorf("the last activity of %s is %s", c.UserID, c.LastActivity)
+		}
+	}
+	// Only what changed is sent again; a blank leaves what is known.
+	w.write(t, "a.csv", header+"u1,,,b@x.io,12.5,https://x.io,2026-03-01\nu2,,Hopper,broken,lots,,\nu3,Alan,,,,,\n")
+	before := w.gleap.Counts().Identify
+	w.sync(t, Request{})
+	if calls := w.gleap.Counts().Identify - before; calls != 1 {
+		t.Errorf("%d calls for one changed address", calls)
+	}
+	if c, _ := w.gleap.Contact("u1"); c.Fields["email"] != "b@x.io" || c.Fields["name"] != "Ada Lovelace" {
+		t.Errorf("u1 is %v", c.Fields)
+	}
+	raw, _ := os.ReadFile(filepath.Join(w.dir, "state.db"))
+	for _, secret := range []string{"x.io", "Lovelace", "Hopper"} {
+		if strings.Contains(string(raw), secret) {
+			t.Errorf("the state file holds %q", secret)
+		}
+	}
+}
+
+// TestFieldsOfUnchangedExports: a contact that becomes known through one export gets
+// the fields that another, unchanged one has for it.
+func TestFieldsOfUnchangedExports(t *testing.T) {
+	w := newWorld(t, audience("a.csv", "a"), trait("t.csv", "t"))
+	w.options.Fields = []Field{{gleap.Email, []string{"email"}}}
+	w.write(t, "a.csv", list("u1"))
+	w.write(t, "t.csv", "user_id,value,email\nu2,,u2@x.io\nu1,1,u1@x.io\n")
+	w.sync(t, Request{})
+	w.write(t, "a.csv", list("u1", "u2"))
+	report := w.sync(t, Request{})
+	if c, _ := w.gleap.Contact("u2"); c.Fields["email"] != "u2@x.io" {
+		t.Errorf("u2 is %+v", c)
+	}
+	if report.Exports[1].Status != StatusUnchanged || report.Contacts.Sent != 1 {
+		t.Errorf("%+v", report)
+	}
+}
+
+// TestStateThatCannotBeWritten: without the state every call would be repeated, so
+// the run ends; nothing is taken as delivered.
+func TestStateThatCannotBeWritten(t *testing.T) {
+	w := newWorld(t, audience("a.csv", "a"))
+	w.write(t, "a.csv", list("u1", "u2", "u3"))
+	r := w.runner(t)
+	f := &fakeGleap{}
+	path := filepath.Join(w.dir, "state.db")
+	f.after = func(n int) error {
+		if n == 1 {
+			return os.Rename(path, path+".away")
+		}
+		return nil
+	}
+	r.client, r.o.Concurrency = f, 1
+	report, err := r.Sync(t.Context(), Request{})
+	if err == nil || report.Outcome != Failed || report.Contacts.Sent != 0 || report.Contacts.Remaining != 3 {
+		t.Errorf("%s %+v, %v", report.Outcome, report.Contacts, err)
+	}
+	if err := os.Rename(path+".away", path); err != nil {
+		t.Fatal(err)
+	}
+	if report := w.sync(t, Request{}); report.Contacts.Sent != 3 {
+		t.Errorf("the next run sends %+v", report.Contacts)
+	}
+}
+
+// TestMillionMembers: an export of a million members is planned and applied with a
+// sixteenth of a gigabyte for sorting, whatever the order of its rows.
+func TestMillionMembers(t *testing.T) {
+	members := 1_000_000
+	if testing.Short() {
+		members = 50_000
+	}
+	w := newWorld(t, audience("a.csv", "a"))
+	w.options.Memory = 64 << 20
+	file, err := os.Create(filepath.Join(w.dir, "a.csv"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := bufio.NewWriter(file)
+	fmt.Fprintln(out, "key,external_ids,user_id,email")
+	for i := range members {
+		n := i * 7919 % members // not in the order of the ids
+		fmt.Fprintf(out, "use_%010d,\"{\"\"user_id\"\":[\"\"user-%08d\"\"]}\",user-%08d,somebody%d@example.com\n", n, n, n, n)
+	}
+	if err := errors.Join(out.Flush(), file.Close()); err != nil {
+		t.Fatal(err)
+	}
+	f := &fakeGleap{}
+	r := w.with(t, f)
+	r.o.Concurrency = 8
+	stop, peak := make(chan struct{}), make(chan uint64)
+	go func() {
+		var most uint64
+		for {
+			var m runtime.MemStats
+			runtime.ReadMemStats(&m)
+			most = max(most, m.HeapAlloc)
+			select {
+			case <-stop:
+				peak <- most
+				return
+			case <-time.After(50 * time.Millisecond):
+			}
+		}
+	}()
+	report, err := r.Sync(t.Context(), Request{})
+	close(stop)
+	most := <-peak
+	if err != nil || report.Contacts.Sent != members || f.n != members || report.Exports[0].Members != members {
+		t.Fatalf("%+v, %v", report.Contacts, err)
+	}
+	info, _ := os.Stat(filepath.Join(w.dir, "state.db"))
+	t.Logf("planned and applied in %s, at most %d MiB of heap, %d bytes of state for a contact", report.Finished.Sub(report.Started), most>>20, info.Size()/int64(members))
+	if most > 256<<20 {
+		t.Errorf("the heap grew to %d MiB", most>>20)
+	}
+	if left, _ := filepath.Glob(filepath.Join(w.dir, "*.tmp")); len(left) > 0 {
+		t.Errorf("temporary files are left: %v", left)
+	}
+	if report, err = w.with(t, f).Sync(t.Context(), Request{}); err != nil || report.Contacts.Planned != 0 {
+		t.Errorf("a second run plans %+v, %v", report.Contacts, err)
+	}
+}
+
+// discard takes an answer that nobody reads.
+type discard struct{}
+
+func (discard) Header() http.Header         { return http.Header{} }
+func (discard) Write(b []byte) (int, error) { return len(b), nil }
+func (discard) WriteHeader(int)             {}
+
+func deleteRequest(id string) *http.Request {
+	r := httptest.NewRequest(http.MethodDelete, "/admin/contacts/"+id, nil)
+	r.Header.Set("Api-Token", "token")
+	return r
+}
