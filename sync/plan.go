@@ -432,6 +432,7 @@ func (p *plan) write(to class, e *entry) error {
 // entries calls fn with each entry of the plan, in the order of sending. The bytes
 // are fn's to keep.
 func (p *plan) entries(fn func(raw []byte) error) error {
+	left := p.contacts.Planned
 	for i := range p.segments {
 		s := &p.segments[i]
 		r := s.reader(0, s.position())
@@ -446,7 +447,11 @@ func (p *plan) entries(fn func(raw []byte) error) error {
 			if err := fn(raw); err != nil {
 				return err
 			}
+			left--
 		}
+	}
+	if left != 0 {
+		return errEntry
 	}
 	return nil
 }

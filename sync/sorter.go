@@ -29,7 +29,10 @@ type ref struct {
 }
 
 // run is a sorted part of the spool.
-type run struct{ from, to int64 }
+type run struct {
+	from, to int64
+	rows     int
+}
 
 const (
 	blockSize = 256 << 10
@@ -142,7 +145,7 @@ func (s *sorter) spill() error {
 	if err := s.spool.flush(); err != nil { // what is kept in memory is for rows
 		return err
 	}
-	s.runs = append(s.runs, run{from, s.spool.position()})
+	s.runs = append(s.runs, run{from, s.spool.position(), len(s.refs)})
 	s.blocks, s.refs, s.used, s.sorted = nil, nil, 0, true
 	return nil
 }
@@ -160,10 +163,10 @@ func (s *sorter) finish(keep int64) error {
 func (s *sorter) stream() stream {
 	var parts []stream
 	for _, r := range s.runs {
-		parts = append(parts, &runStream{r: s.spool.reader(r.from, r.to)})
+		parts = append(parts, &runStream{r: s.spool.reader(r.from, r.to), left: r.rows})
 	}
 	if len(s.refs) > 0 {
-		parts = append(parts, &memoryStream{s: s, next_: 0})
+		parts = append(parts, &memoryStream{s: s})
 	}
 	if len(parts) == 1 {
 		return parts[0]
@@ -188,16 +191,16 @@ type stream interface {
 // memoryStream reads the rows that a sorter kept.
 type memoryStream struct {
 	s       *sorter
-	next_   int
+	at      int
 	id, pay []byte
 }
 
 func (m *memoryStream) next() bool {
-	if m.next_ == len(m.s.refs) {
+	if m.at == len(m.s.refs) {
 		return false
 	}
-	m.id, m.pay = m.s.row(m.s.refs[m.next_])
-	m.next_++
+	m.id, m.pay = m.s.row(m.s.refs[m.at])
+	m.at++
 	return true
 }
 
@@ -205,23 +208,23 @@ func (m *memoryStream) userID() []byte  { return m.id }
 func (m *memoryStream) payload() []byte { return m.pay }
 func (m *memoryStream) err() error      { return nil }
 
-// runStream reads a run. It checks that the ids come in order: a temporary file that
-// does not hold what was written must not turn into exits.
+// runStream reads a run. It checks that the ids come in order and that none is
+// missing: a temporary file that does not hold what was written must not turn into
+// exits.
 type runStream struct {
 	r       *bufio.Reader
+	left    int // rows
 	id, pay []byte
 	before  []byte
 	failed  error
 }
 
 func (r *runStream) next() bool {
-	if r.failed != nil {
+	if r.failed != nil || r.left == 0 {
 		return false
 	}
+	r.left--
 	shared, err := binary.ReadUvarint(r.r)
-	if err == io.EOF {
-		return false
-	}
 	suffix, err2 := binary.ReadUvarint(r.r)
 	if err != nil || err2 != nil || shared > uint64(len(r.id)) || suffix > 1<<20 {
 		return r.fail(err, err2)

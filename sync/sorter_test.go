@@ -1,0 +1,206 @@
+package sync
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+type row struct{ id, payload string }
+
+func drain(t fataler, s stream) []row {
+	var rows []row
+	for s.next() {
+		rows = append(rows, row{string(s.userID()), string(s.payload())})
+	}
+	if s.err() != nil {
+		t.Fatal(s.err())
+	}
+	return rows
+}
+
+// TestSorter holds the sorter against a stable sort, with runs on disk and without.
+func TestSorter(t *testing.T) {
+	dir := t.TempDir()
+	rapid.Check(t, func(t *rapid.T) {
+		s := newSorter(0, dir)
+		defer s.close()
+		var want []row
+		ids := rapid.OneOf(rapid.StringMatching(`[ab]{0,12}`), rapid.StringMatching(`prefix-[0-9]{1,3}`), rapid.Just("a\x00"))
+		for i, id := range rapid.SliceOf(ids).Draw(t, "ids") {
+			payload := fmt.Sprint(i, string(bytes.Repeat([]byte("x"), rapid.SampledFrom([]int{0, 1, 100_000}).Draw(t, "size"))))
+			want = append(want, row{id, payload})
+			if err := s.add([]byte(id), []byte(payload)); err != nil {
+				t.Fatal(err)
+			}
+			if rapid.IntRange(0, 5).Draw(t, "spill") == 0 {
+				if err := s.spill(); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		slices.SortStableFunc(want, func(a, b row) int { return cmp.Compare(a.id, b.id) })
+		if err := s.finish(rapid.SampledFrom([]int64{0, 1 << 30}).Draw(t, "keep")); err != nil {
+			t.Fatal(err)
+		}
+		for range 2 { // a guard may make the merge go over it again
+			if got := drain(t, s.stream()); !slices.Equal(got, want) {
+				t.Fatalf("got %d rows %.200q\nwant %d rows %.200q", len(got), got, len(want), want)
+			}
+		}
+	})
+	if left, _ := filepath.Glob(filepath.Join(dir, "*")); len(left) > 0 {
+		t.Errorf("temporary files are left: %v", left)
+	}
+}
+
+func TestMergerKeepsTheOrderOfStreams(t *testing.T) {
+	var parts []stream
+	for i := range 5 {
+		s := newSorter(1<<20, t.TempDir())
+		for _, id := range []string{"b", "a", "b"} {
+			s.add([]byte(id), fmt.Append(nil, i))
+		}
+		s.finish(1 << 20)
+		parts = append(parts, s.stream())
+	}
+	m := newMerger(parts)
+	got := ""
+	for m.next() {
+		got += fmt.Sprintf("%s%s%d ", m.userID(), m.payload(), m.source())
+	}
+	if want := "a00 a11 a22 a33 a44 b00 b00 b11 b11 b22 b22 b33 b33 b44 b44 "; got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+// TestDamagedRun: a temporary file that does not hold what was written is an error,
+// never a shorter stream: that would turn into exits.
+func TestDamagedRun(t *testing.T) {
+	for name, damage := range map[string]func(*os.File) error{
+		"cut off": func(f *os.File) error { return f.Truncate(100) },
+		"zeros":   func(f *os.File) error { _, err := f.WriteAt(make([]byte, 64), 40); return err },
+		"no order": func(f *os.File) error {
+			_, err := f.WriteAt([]byte{0, 2, 'z', 'z', 1, 'x', 0, 2, 'a', 'a', 1, 'x'}, 0)
+			return err
+		},
+	} {
+		s := newSorter(1<<20, t.TempDir())
+		for i := range 100 {
+			s.add(fmt.Appendf(nil, "%d", rand.IntN(1e9)), fmt.Append(nil, i))
+		}
+		if err := s.finish(0); err != nil {
+			t.Fatal(err)
+		}
+		if err := damage(s.spool.file); err != nil {
+			t.Fatal(err)
+		}
+		stream := s.stream()
+		for stream.next() {
+		}
+		if !errors.Is(stream.err(), errTemp) {
+			t.Errorf("%s: %v", name, stream.err())
+		}
+		s.close()
+	}
+}
+
+func TestTempDirIsNotThere(t *testing.T) {
+	w := newWorld(t, audience("a.csv", "a"))
+	w.options.TempDir = filepath.Join(w.dir, "no", "such", "folder")
+	w.options.Memory = 1
+	var ids []string
+	for i := range 100_000 {
+		ids = append(ids, fmt.Sprint(i))
+	}
+	w.write(t, "a.csv", list(ids...))
+	if _, err := w.runner(t).Plan(t.Context(), Request{}); err == nil || !bytes.Contains([]byte(err.Error()), []byte("sync.temp_dir")) {
+		t.Errorf("got %v", err)
+	}
+}
+
+// FuzzEntry: decode of append is the same entry, and no bytes panic.
+func FuzzEntry(f *testing.F) {
+	f.Add([]byte{2, 'u', '1', 1, 0, 3, 2, 1, 'a'})
+	f.Add([]byte{0, 0})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var e, again entry
+		if e.decode(b) != nil {
+			return
+		}
+		encoded := e.append(nil)
+		if err := again.decode(encoded); err != nil || !bytes.Equal(again.append(nil), encoded) || again.calls() != e.calls() {
+			t.Fatalf("%x changes to %x, %v", b, encoded, err)
+		}
+	})
+}
+
+func TestLimit(t *testing.T) {
+	for _, test := range []struct {
+		text  string
+		whole int
+		most  int // -1: no limit
+	}{
+		{"30%", 100, 30}, {"30%", 99, 29}, {"0%", 100, 0}, {"100%", 7, 7}, {"0.5%", 1000, 5}, {"10", 3, 10}, {"0", 3, 0}, {" 5 % ", 100, 5},
+		{"", 0, -1}, {"%", 0, -1}, {"-1", 0, -1}, {"-1%", 0, -1}, {"101%", 0, -1}, {"NaN%", 0, -1}, {"1.5", 0, -1}, {"ten", 0, -1},
+	} {
+		l, err := ParseLimit(test.text)
+		if err != nil != (test.most < 0) || err == nil && l.Of(test.whole) != test.most {
+			t.Errorf("%q of %d: %d, %v", test.text, test.whole, l.Of(test.whole), err)
+		}
+	}
+}
+
+func BenchmarkSort(b *testing.B) {
+	const rows = 500_000
+	ids := make([][]byte, rows)
+	for i := range ids {
+		ids[i] = fmt.Appendf(nil, "user-%08d", i*7919%rows)
+	}
+	dir := b.TempDir()
+	b.ReportAllocs()
+	for b.Loop() {
+		s := newSorter(256<<20, dir)
+		for _, id := range ids {
+			if err := s.add(id, []byte{0, 3}); err != nil {
+				b.Fatal(err)
+			}
+		}
+		if err := s.finish(256 << 20); err != nil {
+			b.Fatal(err)
+		}
+		s.close()
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/rows, "ns/row")
+}
+
+func BenchmarkMerge(b *testing.B) {
+	const rows = 200_000
+	var sorters []*sorter
+	for i := range 10 {
+		s := newSorter(256<<20, b.TempDir())
+		for n := range rows {
+			s.add(fmt.Appendf(nil, "user-%08d", n*(i+1)), []byte{0, 3})
+		}
+		s.finish(256 << 20)
+		sorters = append(sorters, s)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		var parts []stream
+		for _, s := range sorters {
+			parts = append(parts, s.stream())
+		}
+		for m := newMerger(parts); m.next(); {
+		}
+	}
+	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/(10*rows), "ns/row")
+}
