@@ -1,0 +1,106 @@
+package gleap_test
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"gleapsync/gleap"
+	"gleapsync/gleap/sandbox"
+	"gleapsync/internal/attr"
+)
+
+func connect(t *testing.T, s *sandbox.Sandbox, rate int, window time.Duration) *gleap.Client {
+	t.Helper()
+	server := httptest.NewServer(s)
+	t.Cleanup(server.Close)
+	c, err := gleap.New(gleap.Options{
+		BaseURL: server.URL, Token: "token", Rate: rate, Window: window, Concurrency: 16,
+		Timeout: 10 * time.Second, GiveUp: time.Minute, Version: "test", Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c
+}
+
+func identifyAll(ctx context.Context, c *gleap.Client, calls, workers int) error {
+	group, ctx := errgroup.WithContext(ctx)
+	for w := range workers {
+		group.Go(func() error {
+			for i := w; i < calls; i += workers {
+				contact := &gleap.Contact{UserID: fmt.Append(nil, i), Attributes: []gleap.Attribute{{Key: "vip", Value: attr.OfBool(true)}}}
+				if err := c.Identify(ctx, contact); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+	}
+	return group.Wait()
+}
+
+// TestPaceOverTheNetwork sends 3,000 calls at 500 per 2 s to a Gleap that refuses the
+// 501st request in any window: none is refused, and the limit is used.
+func TestPaceOverTheNetwork(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes 12 s")
+	}
+	const calls, rate, window = 3000, 500, 2 * time.Second
+	s := sandbox.New(sandbox.Options{Token: "token", Rate: rate, Window: window})
+	c := connect(t, s, rate, window)
+	begin := time.Now()
+	if err := identifyAll(t.Context(), c, calls, 16); err != nil {
+		t.Fatal(err)
+	}
+	took := time.Since(begin)
+	used := float64(calls) / (rate * took.Seconds() / window.Seconds())
+	counts := s.Counts()
+	t.Logf("%d calls in %s, %.1f %% of the limit, at most %d in a window", calls, took.Round(time.Millisecond), 100*used, counts.PeakInWindow)
+	if counts.RateLimited > 0 || c.Counts().Retried > 0 || counts.PeakInWindow > rate || counts.Identify != calls {
+		t.Errorf("%+v %+v", counts, c.Counts())
+	}
+	if used < 0.99 {
+		t.Errorf("%.1f %% of the limit was used", 100*used)
+	}
+}
+
+// TestFaults: whatever goes wrong on the way, every call is applied in the end.
+func TestFaults(t *testing.T) {
+	fault, err := sandbox.ParseFaults([]string{"429=0.5%", "500=5%", "reset=5%", "lost=5%"}, 1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := sandbox.New(sandbox.Options{Token: "token", Fault: fault})
+	c := connect(t, s, 0, time.Minute)
+	const calls = 200
+	if err := identifyAll(t.Context(), c, calls, 16); err != nil {
+		t.Fatal(err)
+	}
+	n := 0
+	for contact := range s.Contacts() {
+		if n++; contact.Attributes["vip"] != true {
+			t.Errorf("%+v", contact)
+		}
+	}
+	if n != calls || c.Counts().Retried == 0 {
+		t.Errorf("%d contacts, %+v, %+v", n, c.Counts(), s.Counts())
+	}
+}
+
+func TestAuthenticate(t *testing.T) {
+	good := connect(t, sandbox.New(sandbox.Options{Token: "token"}), 1000, time.Minute)
+	if err := good.Authenticate(t.Context()); err != nil {
+		t.Error(err)
+	}
+	bad := connect(t, sandbox.New(sandbox.Options{Token: "other"}), 1000, time.Minute)
+	if err := bad.Authenticate(t.Context()); err == nil {
+		t.Error("a wrong token is taken")
+	}
+}
