@@ -1,0 +1,83 @@
+package main
+
+import (
+	"bytes"
+	"flag"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+var update = flag.Bool("update", false, "write the README's outputs anew")
+
+// consoleBlock is a block of commands with their output.
+var consoleBlock = regexp.MustCompile("(?s)```console\n(.*?)```")
+
+// TestReadme runs the README's commands one after the other and compares what they
+// print with what it says. Times and sizes may differ.
+func TestReadme(t *testing.T) {
+	text, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := copyExamples(dir); err != nil {
+		t.Fatal(err)
+	}
+	updated := consoleBlock.ReplaceAllFunc(text, func(block []byte) []byte {
+		var all bytes.Buffer
+		all.WriteString("```console\n")
+		for line := range strings.Lines(string(block)) {
+			command, ok := strings.CutPrefix(strings.TrimSpace(line), "$ ")
+			if !ok {
+				continue
+			}
+			output := shell(t, dir, command)
+			all.WriteString("$ " + command + "\n" + output)
+		}
+		all.WriteString("```")
+		if got, want := variable.ReplaceAllString(all.String(), "~"), variable.ReplaceAllString(string(block), "~"); got != want && !*update {
+			t.Errorf("the README says\n%s\nthe program\n%s\n(go test -run TestReadme -update . writes it anew)", block, all.Bytes())
+		}
+		return all.Bytes()
+	})
+	if *update {
+		if err := os.WriteFile("README.md", updated, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	// What is not in a console block is at least a command that exists.
+	for _, command := range []string{"go run . sync --config config.example.toml", "go test ./...", "gleapsync sandbox --listen 127.0.0.1:8089 --token rehearsal"} {
+		if !bytes.Contains(text, []byte("\n"+command+"\n")) {
+			t.Errorf("the README does not have the command %s any more", command)
+		}
+	}
+}
+
+// variable is what differs from run to run: ids and times of runs, durations, paths
+// and sizes, and the blanks that align them.
+var variable = regexp.MustCompile(`20\d{6}T[0-9.Z]+-[0-9a-f]{4}|20\d\d-\d\d-\d\d \d\d:\d\d:\d\d|\b[0-9.]+m?s\b|/\S+/|[0-9,]+ bytes| {2,}`)
+
+func shell(t *testing.T, dir, command string) string {
+	t.Helper()
+	words := strings.Fields(command)
+	cmd := exec.Command("gleapsync")
+	cmd.Env, cmd.Dir = os.Environ(), dir
+	for strings.Contains(words[0], "=") {
+		cmd.Env = append(cmd.Env, words[0])
+		words = words[1:]
+	}
+	if words[0] != "gleapsync" {
+		t.Fatalf("%s: not a command of gleapsync", command)
+	}
+	cmd.Args = words
+	var out, errs bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &errs
+	if err := cmd.Run(); err != nil {
+		t.Errorf("%s: %v: %s", command, err, errs.Bytes())
+	}
+	return strings.ReplaceAll(out.String(), dir+string(filepath.Separator), "")
+}
