@@ -283,4 +283,3 @@ func TestExitCodes(t *testing.T) {
 		t.Errorf("SIGTERM: %d", got)
 	}
 }
-
