@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"bytes"
 	"encoding/json"
 	"errors"
@@ -246,6 +247,54 @@ func TestSignals(t *testing.T) {
 				t.Errorf("after both runs Gleap applied %d calls for %d contacts", counts.Identify, contacts)
 			}
 		})
+	}
+}
+
+// TestSandboxCommand: the sandbox runs by itself, takes a sync, and says what it
+// received when it is stopped.
+func TestSandboxCommand(t *testing.T) {
+	cmd := exec.Command("gleapsync", "sandbox", "--listen", "127.0.0.1:0", "--token", "rehearsal", "--latency", "1ms", "--fault", "500=10%")
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Process.Kill()
+	lines := bufio.NewReader(stdout)
+	first, err := lines.ReadString('\n')
+	_, address, ok := strings.Cut(strings.TrimSpace(first), "listens on ")
+	if err != nil || !ok {
+		t.Fatalf("%q, %v", first, err)
+	}
+	dir := t.TempDir()
+	config := fmt.Sprintf("project = \"p\"\n[gleap]\nbase_url = %q\napi_token_env = \"TOKEN\"\n[[audience]]\nname = \"vip\"\nsource = \"vip.csv\"\n", address)
+	for name, text := range map[string]string{"vip.csv": "user_id\nu1\nu2\n", "c.toml": config} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sync := exec.Command("gleapsync", "sync", "--config", filepath.Join(dir, "c.toml"))
+	sync.Env = append(os.Environ(), "TOKEN=rehearsal")
+	if out, err := sync.CombinedOutput(); err != nil {
+		t.Fatalf("%v: %s", err, out)
+	}
+	answer, err := http.Get(address + "/sandbox/contacts")
+	if err != nil {
+		t.Fatal(err)
+	}
+	contacts, _ := io.ReadAll(answer.Body)
+	answer.Body.Close()
+	if bytes.Count(contacts, []byte(`"vip":true`)) != 2 {
+		t.Errorf("contacts: %s", contacts)
+	}
+	if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	rest, _ := io.ReadAll(lines)
+	if err := cmd.Wait(); err != nil || !bytes.Contains(rest, []byte("The sandbox received 2 Identify Contact calls and holds 2 contacts:\n  u1  vip=true\n")) {
+		t.Errorf("%v: %s", err, rest)
 	}
 }
 

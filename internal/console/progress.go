@@ -28,6 +28,8 @@ func NewBar(w io.Writer) *Bar {
 	b.writer.SetAutoStop(false)
 	b.writer.SetUpdateFrequency(200 * time.Millisecond)
 	b.writer.SetTrackerLength(30)
+	b.writer.SetTrackerPosition(progressbar.PositionRight)
+	b.writer.Style().Options.TimeInProgressPrecision = time.Second
 	b.writer.Style().Visibility = progressbar.StyleVisibility{ETA: true, Percentage: true, Speed: true, Time: true, Tracker: true, Value: true}
 	go func() {
 		defer close(b.done)
@@ -45,7 +47,7 @@ func (b *Bar) Show(p sync.Progress) {
 			b.tracker.MarkAsDone()
 		}
 		b.phase = p.Phase
-		b.tracker = &progressbar.Tracker{Message: p.Phase, Total: int64(p.Total), AutoStopDisabled: true}
+		b.tracker = &progressbar.Tracker{Message: p.Phase, Total: int64(p.Total), AutoStopDisabled: true, RemoveOnCompletion: true}
 		b.writer.AppendTracker(b.tracker)
 	}
 	b.tracker.SetValue(int64(p.Done))
