@@ -3,109 +3,12 @@ package sync
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
-	"hash/fnv"
 
 	"gleapsync/engage"
 	"gleapsync/gleap"
 	"gleapsync/internal/attr"
 	"gleapsync/state"
 )
-
-// class orders the calls of a plan.
-type class int
-
-const (
-	exits    class = iota // contacts that leave an audience or lose a value
-	deltas                // other contacts that Gleap knows
-	backfill              // contacts that are new to Gleap
-	classes
-)
-
-// entry is what one contact's calls will say.
-type entry struct {
-	userID     []byte
-	attributes []state.Change
-	fields     []gleap.FieldText
-}
-
-// empty reports whether the entry says nothing.
-func (e *entry) empty() bool { return len(e.attributes) == 0 && len(e.fields) == 0 }
-
-// calls returns how many calls the entry needs.
-func (e *entry) calls() int {
-	return max(1, (len(e.attributes)+gleap.MaxAttributes-1)/gleap.MaxAttributes)
-}
-
-// append appends the binary form, which decode reads.
-func (e *entry) append(dst []byte) []byte {
-	dst = binary.AppendUvarint(dst, uint64(len(e.userID)))
-	dst = append(dst, e.userID...)
-	dst = binary.AppendUvarint(dst, uint64(len(e.attributes)))
-	for _, c := range e.attributes {
-		dst = binary.AppendUvarint(dst, uint64(c.ID))
-		dst = c.Value.Append(dst)
-	}
-	for _, f := range e.fields {
-		dst = append(dst, byte(f.Field))
-		dst = binary.AppendUvarint(dst, uint64(len(f.Text)))
-		dst = append(dst, f.Text...)
-	}
-	return dst
-}
-
-var errEntry = errors.New("the plan file cannot be decoded")
-
-// decode reads the binary form; what it finds are parts of b.
-func (e *entry) decode(b []byte) error {
-	*e = entry{attributes: e.attributes[:0], fields: e.fields[:0]}
-	var ok bool
-	if e.userID, b, ok = cutBytes(b); !ok {
-		return errEntry
-	}
-	n, size := binary.Uvarint(b)
-	if size <= 0 || n > uint64(len(b)) {
-		return errEntry
-	}
-	b = b[size:]
-	for range n {
-		id, size := binary.Uvarint(b)
-		if size <= 0 || id > 1<<31 {
-			return errEntry
-		}
-		v, rest, err := attr.Cut(b[size:])
-		if err != nil {
-			return errEntry
-		}
-		e.attributes = append(e.attributes, state.Change{ID: uint32(id), Value: v})
-		b = rest
-	}
-	for len(b) > 0 {
-		field := gleap.Field(b[0])
-		var text []byte
-		if text, b, ok = cutBytes(b[1:]); !ok {
-			return errEntry
-		}
-		e.fields = append(e.fields, gleap.FieldText{Field: field, Text: text})
-	}
-	return nil
-}
-
-func cutBytes(b []byte) (item, rest []byte, ok bool) {
-	size, n := binary.Uvarint(b)
-	if n <= 0 || size > uint64(len(b)-n) {
-		return nil, nil, false
-	}
-	return b[n : n+int(size) : n+int(size)], b[n+int(size):], true
-}
-
-// wantedHash identifies what an entry says, so that a parked contact is tried again
-// only when that changes.
-func (e *entry) wantedHash() uint64 {
-	h := fnv.New64a()
-	h.Write(e.append(nil))
-	return h.Sum64()
-}
 
 // contact is all that is wanted and known of one contact, while the merge passes it.
 type contact struct {

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"gleapsync/engage"
+	"gleapsync/gleap"
 )
 
 // Mode says what a run compares with.
@@ -112,3 +113,57 @@ type CallCounts struct {
 	Retried     int `json:"retried"`      // attempts after a call's first
 	RateLimited int `json:"rate_limited"` // answers with status 429
 }
+
+// report returns the plan as a report.
+func (p *plan) report() Report {
+	r := Report{
+		Project:  p.runner.o.Project,
+		Mode:     Incremental,
+		Outcome:  Planned,
+		Contacts: p.contacts,
+		Calls:    CallCounts{Identify: p.calls},
+		Exports:  []ExportReport{},
+	}
+	if p.full || p.resyncing() {
+		r.Mode = Full
+	}
+	r.Contacts.Parked = p.overview.Parked - p.retried
+	for f, n := range p.leftOut {
+		if n > 0 {
+			if r.LeftOut == nil {
+				r.LeftOut = map[string]int{}
+			}
+			r.LeftOut[gleap.Field(f).String()] = n
+		}
+	}
+	for _, a := range p.attributes {
+		if a.chosen {
+			r.Exports = append(r.Exports, a.report())
+		}
+	}
+	if o := p.runner.o; o.Rate > 0 {
+		r.Estimate = int((int64(p.calls)*int64(o.Window) + int64(o.Rate)*int64(time.Second) - 1) / (int64(o.Rate) * int64(time.Second)))
+	}
+	return r
+}
+
+func (a *attribute) report() ExportReport {
+	result := a.export.result
+	r := ExportReport{
+		Key: a.Key, Name: a.Name, Kind: a.Kind, Source: a.export.Source,
+		Status: a.status, Reason: a.reason, AsOf: a.export.asOf,
+		Rows: result.Rows, WithoutUserID: result.WithoutUserID, Invalid: result.Invalid,
+		Unreadable: a.export.unreadable,
+		Members:    a.members, Entered: a.entered, Exited: a.exited, Changed: a.changed,
+		Problems: result.Problems,
+	}
+	if len(result.Attributes) > a.index() {
+		r.Invalid += result.Attributes[a.index()].Invalid
+	}
+	if a.applied.Fingerprint == a.export.fingerprint && a.status != StatusHeld && a.export.fingerprint != "" {
+		r.Status, r.Members = StatusUnchanged, a.applied.Members
+	}
+	return r
+}
+
+func (a *attribute) index() int { return slices.Index(a.export.attributes, a) }

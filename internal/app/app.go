@@ -112,6 +112,16 @@ func (a *App) load() (*config.Config, *state.Store, error) {
 	return cfg, store, err
 }
 
+// prepare loads what a run needs and checks what is asked of it.
+func (a *App) prepare(r Request) (*config.Config, *state.Store, sync.Request, error) {
+	cfg, store, err := a.load()
+	if err != nil {
+		return nil, nil, sync.Request{}, err
+	}
+	request, err := r.check(cfg)
+	return cfg, store, request, err
+}
+
 // client returns a client for the configured Gleap. An embedded sandbox comes back
 // too; stop ends it.
 func (a *App) client(cfg *config.Config) (c *gleap.Client, embedded *sandbox.Sandbox, stop func(), err error) {
@@ -152,11 +162,7 @@ func (a *App) print(result any, asText func(io.Writer)) error {
 
 // Plan shows what a sync would do.
 func (a *App) Plan(ctx context.Context, r Request) (sync.Report, error) {
-	cfg, store, err := a.load()
-	if err != nil {
-		return sync.Report{}, err
-	}
-	request, err := r.check(cfg)
+	cfg, store, request, err := a.prepare(r)
 	if err != nil {
 		return sync.Report{}, err
 	}
@@ -178,11 +184,7 @@ func (a *App) Baseline(ctx context.Context, r Request) (sync.Report, error) {
 }
 
 func (a *App) deliver(ctx context.Context, r Request, run func(*sync.Runner, context.Context, sync.Request) (sync.Report, error)) (sync.Report, error) {
-	cfg, store, err := a.load()
-	if err != nil {
-		return sync.Report{}, err
-	}
-	request, err := r.check(cfg)
+	cfg, store, request, err := a.prepare(r)
 	if err != nil {
 		return sync.Report{}, err
 	}
