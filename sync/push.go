@@ -117,62 +117,114 @@ func (r *Runner) send(ctx context.Context, p *plan, raw []byte, outcomes chan<- 
 }
 
 // commit writes outcomes to the state, in batches, until their channel is closed. If
-// that fails it stops the sending: without the state every call would be repeated.
+// that fails, or if it makes no sense to go on, it stops the sending and writes no
+// more.
 func (r *Runner) commit(outcomes <-chan outcome, report *Report, stop context.CancelCauseFunc) error {
-	var (
-		acks   []state.Acknowledgement
-		parked []state.Parked
-		failed error
-	)
-	flush := func() {
-		if failed != nil || len(acks)+len(parked) == 0 {
-			return
-		}
-		if err := r.store.Commit(acks, parked); err != nil {
-			failed = fmt.Errorf("commit to the state: %w", err)
-			stop(failed)
-			return
-		}
-		for _, a := range acks {
-			report.Calls.Identify++
-			if a.Complete {
-				report.Contacts.Sent++
-				report.Contacts.Remaining--
-			}
-		}
-		report.Contacts.Remaining -= len(parked)
-		r.log.Debug("committed", "calls", len(acks), "parked", len(parked), "remaining", report.Contacts.Remaining)
-		acks, parked = acks[:0], parked[:0]
-	}
+	c := &committer{runner: r, report: report}
 	tick := time.NewTicker(commitEvery)
 	defer tick.Stop()
-	for {
+	for more := true; more; {
+		var o outcome
 		select {
-		case o, more := <-outcomes:
-			switch {
-			case !more:
-				flush()
-				return failed
-			case o.parked != nil:
-				parked = append(parked, *o.parked)
-				r.progress.add(1)
-				r.log.Warn("a contact is parked", "reason", o.parked.Reason)
-			default:
-				acks = append(acks, o.ack)
-				if o.ack.Complete {
-					r.progress.add(1)
-				}
-			}
-			if len(acks)+len(parked) >= commitAt || failed != nil {
-				flush()
-				if failed != nil {
-					acks, parked = nil, nil
-				}
+		case o, more = <-outcomes:
+			if more {
+				c.add(o)
+			} else {
+				c.end()
 			}
 		case <-tick.C:
-			flush()
+			c.flush()
+		}
+		if c.failed != nil {
+			stop(c.failed)
 		}
 	}
+	return c.failed
+}
+
+// committer collects outcomes and writes them.
+type committer struct {
+	runner *Runner
+	report *Report
+	acks   []state.Acknowledgement
+	parked []state.Parked
+	// The run's first refusals are not parked until another answer proves that it is
+	// the contacts that Gleap refuses, and not the project or the configuration.
+	first  []state.Parked
+	proven bool
+	failed error
+}
+
+// sameRefusals is how many equal refusals at the start of a run end it.
+const sameRefusals = 20
+
+func (c *committer) add(o outcome) {
+	switch {
+	case c.failed != nil: // what is not written is planned again
+		return
+	case o.parked == nil:
+		c.prove()
+		c.acks = append(c.acks, o.ack)
+		if o.ack.Complete {
+			c.runner.progress.add(1)
+		}
+	case c.proven:
+		c.park(*o.parked)
+	default:
+		c.first = append(c.first, *o.parked)
+		if o.parked.Status != c.first[0].Status {
+			c.prove()
+		} else if len(c.first) == sameRefusals {
+			c.failed = &gleap.StopError{Reason: fmt.Sprintf(
+				"%s: so it was for each of the first %d contacts, and none is parked for it: look at gleap.base_url and at what the exports send", o.parked.Reason, sameRefusals)}
+		}
+	}
+	if len(c.acks)+len(c.parked) >= commitAt {
+		c.flush()
+	}
+}
+
+// prove parks the first refusals.
+func (c *committer) prove() {
+	c.proven = true
+	for _, p := range c.first {
+		c.park(p)
+	}
+	c.first = nil
+}
+
+func (c *committer) park(p state.Parked) {
+	c.parked = append(c.parked, p)
+	c.runner.progress.add(1)
+	c.runner.log.Warn("a contact is parked", "reason", p.Reason)
+}
+
+func (c *committer) end() {
+	if c.failed == nil {
+		c.prove()
+		c.flush()
+	}
+}
+
+func (c *committer) flush() {
+	if c.failed != nil || len(c.acks)+len(c.parked) == 0 {
+		return
+	}
+	if err := c.runner.store.Commit(c.acks, c.parked); err != nil {
+		c.failed = fmt.Errorf("commit to the state: %w", err)
+		return
+	}
+	contacts := &c.report.Contacts
+	for _, a := range c.acks {
+		c.report.Calls.Identify++
+		if a.Complete {
+			contacts.Sent++
+			contacts.Remaining--
+		}
+	}
+	contacts.Remaining -= len(c.parked)
+	c.runner.log.Debug("committed", "calls", len(c.acks), "parked", len(c.parked), "remaining", contacts.Remaining)
+	c.acks, c.parked = c.acks[:0], c.parked[:0]
 }
 
 // assume commits the plan's entries as if Gleap had acknowledged them.

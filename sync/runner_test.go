@@ -349,6 +349,47 @@ func TestFieldsOfUnchangedExports(t *testing.T) {
 	}
 }
 
+// TestSameRefusals: what Gleap refuses for all is not the contacts' fault.
+func TestSameRefusals(t *testing.T) {
+	w := newWorld(t, audience("a.csv", "a"))
+	var ids []string
+	for i := range 60 {
+		ids = append(ids, fmt.Sprintf("u%02d", i))
+	}
+	w.write(t, "a.csv", list(ids...))
+	refuse := func(status func(n int) int) *fakeGleap {
+		return &fakeGleap{after: func(n int) error {
+			if s := status(n); s != 200 {
+				return &gleap.RefusedError{Status: s}
+			}
+			return nil
+		}}
+	}
+	f := refuse(func(int) int { return 404 })
+	report, err := w.with(t, f).Sync(t.Context(), Request{})
+	if !errors.As(err, new(*gleap.StopError)) || report.Contacts.Parked != 0 || report.Contacts.Remaining != 60 {
+		t.Errorf("%+v, %v", report.Contacts, err)
+	}
+	// One other answer among the first, and they are parked one by one.
+	f = refuse(func(n int) int {
+		if n == 5 {
+			return 200
+		}
+		return 404
+	})
+	report, err = w.with(t, f).Sync(t.Context(), Request{})
+	if err != nil || report.Contacts.Parked != 59 || report.Contacts.Sent != 1 || report.Contacts.Remaining != 0 {
+		t.Errorf("%+v, %v", report.Contacts, err)
+	}
+	// Fewer than that are parked too.
+	w = newWorld(t, audience("a.csv", "a"))
+	w.write(t, "a.csv", list(ids[:sameRefusals-1]...))
+	report, err = w.with(t, refuse(func(int) int { return 400 })).Sync(t.Context(), Request{})
+	if err != nil || report.Contacts.Parked != sameRefusals-1 {
+		t.Errorf("%+v, %v", report.Contacts, err)
+	}
+}
+
 // TestStateThatCannotBeWritten: without the state every call would be repeated, so
 // the run ends; nothing is taken as delivered.
 func TestStateThatCannotBeWritten(t *testing.T) {
