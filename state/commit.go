@@ -19,8 +19,8 @@ type Acknowledgement struct {
 	At         time.Time
 	Attributes []Change
 	Fields     []Field
-	Complete   bool   // nothing of the contact's changes is left over
-	Epoch      uint64 // of the last resync; recorded if Complete, or if the contact is new
+	Epoch      uint64 // of the resync that the contact has taken part in by now, 0: as before
+	Unpark     bool   // nothing that is wanted of the contact is left over
 }
 
 // Change is an attribute with the value that was sent.
@@ -46,14 +46,14 @@ type Parked struct {
 	Wanted   uint64    `json:"wanted,string"` // a hash of what was refused
 }
 
-// Commit writes acknowledgements and refusals in one transaction. An
-// acknowledgement of everything ends a contact's parking.
+// Commit writes acknowledgements and refusals in one transaction.
 func (s *Store) Commit(acks []Acknowledgement, parked []Parked) error {
 	// In the order of the ids neighbouring records share a page.
 	slices.SortStableFunc(acks, func(a, b Acknowledgement) int { return bytes.Compare(a.UserID, b.UserID) })
 	return s.update(func(tx *bbolt.Tx) error {
 		records, parkedBucket := tx.Bucket(bucketRecords), tx.Bucket(bucketParked)
 		records.FillPercent = 0.9 // a first sync appends in order
+		epoch := getUint(tx.Bucket(bucketMeta), keyEpoch)
 		members := map[uint32]int{}
 		traits, err := s.traits(tx)
 		if err != nil {
@@ -63,7 +63,7 @@ func (s *Store) Commit(acks []Acknowledgement, parked []Parked) error {
 		for _, ack := range acks {
 			record = Record{Attributes: record.Attributes[:0], Fields: record.Fields[:0]}
 			if old := records.Get(ack.UserID); old == nil {
-				record.Epoch = ack.Epoch // there is nothing from before to send again
+				record.Epoch = epoch // there is nothing from before to send again
 			} else if err := record.Decode(old); err != nil {
 				return s.damaged(err)
 			}
@@ -71,7 +71,7 @@ func (s *Store) Commit(acks []Acknowledgement, parked []Parked) error {
 			if err := records.Put(ack.UserID, record.append(nil)); err != nil {
 				return err
 			}
-			if ack.Complete && parkedBucket.Get(ack.UserID) != nil {
+			if ack.Unpark && parkedBucket.Get(ack.UserID) != nil {
 				if err := parkedBucket.Delete(ack.UserID); err != nil {
 					return err
 				}
@@ -99,9 +99,7 @@ func (s *Store) Commit(acks []Acknowledgement, parked []Parked) error {
 func (s *Store) apply(record *Record, ack Acknowledgement, traits map[uint32]bool, members map[uint32]int) {
 	at := max(ack.At.Unix(), record.Acknowledged) // clocks may be set back
 	record.Acknowledged = at
-	if ack.Complete {
-		record.Epoch = ack.Epoch
-	}
+	record.Epoch = max(record.Epoch, ack.Epoch)
 	for _, c := range ack.Attributes {
 		trait := traits[c.ID]
 		members[c.ID] += MemberCount(trait, c.Value) - MemberCount(trait, record.Find(c.ID).Value)

@@ -37,7 +37,7 @@ func newStore(t testing.TB) *Store {
 }
 
 func ack(id string, attribute uint32, v attr.Value) Acknowledgement {
-	return Acknowledgement{UserID: []byte(id), At: time.Unix(1_800_000_000, 0), Attributes: []Change{{attribute, v}}, Complete: true, Epoch: 1}
+	return Acknowledgement{UserID: []byte(id), At: time.Unix(1_800_000_000, 0), Attributes: []Change{{attribute, v}}, Unpark: true, Epoch: 1}
 }
 
 // dump returns all records as "id attribute=value …".
@@ -91,7 +91,7 @@ func TestPartialAcknowledgement(t *testing.T) {
 		t.Fatal(err)
 	}
 	part := ack("u1", 0, attr.OfBool(true))
-	part.Complete, part.Epoch = false, 5
+	part.Unpark, part.Epoch = false, 0
 	part.Fields = []Field{{1, []byte("a@x.io")}}
 	if err := s.Commit([]Acknowledgement{part}, []Parked{{UserID: "u1", Status: 400, Last: time.Unix(1, 0)}}); err != nil {
 		t.Fatal(err)
@@ -109,7 +109,7 @@ func TestPartialAcknowledgement(t *testing.T) {
 	if parked, _ := s.Parked(); parked[0].Attempts != 2 || !parked[0].First.Equal(time.Unix(1, 0)) || parked[0].Status != 422 {
 		t.Errorf("parked %+v", parked)
 	}
-	part.Complete = true
+	part.Unpark, part.Epoch = true, 5
 	if err := s.Commit([]Acknowledgement{part}, nil); err != nil {
 		t.Fatal(err)
 	}

@@ -295,6 +295,12 @@ func cmpErr(first, second error) error {
 	return second
 }
 
+// whole reports whether the plan looked at all exports, so that what it wants of a
+// contact is all that is wanted.
+func (p *plan) whole() bool {
+	return !slices.ContainsFunc(p.attributes, func(a *attribute) bool { return !a.active() })
+}
+
 // close removes the plan's temporary files.
 func (p *plan) close() {
 	for _, e := range p.exports {

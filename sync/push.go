@@ -22,6 +22,7 @@ const (
 // outcome is what became of one call.
 type outcome struct {
 	ack    state.Acknowledgement
+	last   bool          // of the contact's calls
 	parked *state.Parked // if Gleap refused the call
 }
 
@@ -84,7 +85,11 @@ func (r *Runner) send(ctx context.Context, p *plan, raw []byte, outcomes chan<- 
 	for first := true; first || len(e.attributes) > 0; first = false {
 		n := min(len(e.attributes), gleap.MaxAttributes)
 		call := gleap.Contact{UserID: e.userID, Attributes: make([]gleap.Attribute, n)}
-		ack := state.Acknowledgement{UserID: e.userID, Epoch: p.epoch, Attributes: e.attributes[:n], Complete: n == len(e.attributes)}
+		ack := state.Acknowledgement{UserID: e.userID, Attributes: e.attributes[:n]}
+		last := n == len(e.attributes)
+		if last {
+			ack.Epoch, ack.Unpark = p.epoch, p.whole()
+		}
 		for i, c := range e.attributes[:n] {
 			call.Attributes[i] = gleap.Attribute{Key: p.byID[c.ID].key, Value: c.Value}
 		}
@@ -110,7 +115,7 @@ func (r *Runner) send(ctx context.Context, p *plan, raw []byte, outcomes chan<- 
 			return err
 		}
 		ack.At = time.Now()
-		outcomes <- outcome{ack: ack}
+		outcomes <- outcome{ack: ack, last: last}
 		e.attributes = e.attributes[n:]
 	}
 	return nil
@@ -147,6 +152,7 @@ type committer struct {
 	runner *Runner
 	report *Report
 	acks   []state.Acknowledgement
+	sent   int // contacts whose last call is among acks
 	parked []state.Parked
 	// The run's first refusals are not parked until another answer proves that it is
 	// the contacts that Gleap refuses, and not the project or the configuration.
@@ -165,7 +171,8 @@ func (c *committer) add(o outcome) {
 	case o.parked == nil:
 		c.prove()
 		c.acks = append(c.acks, o.ack)
-		if o.ack.Complete {
+		if o.last {
+			c.sent++
 			c.runner.progress.add(1)
 		}
 	case c.proven:
@@ -215,16 +222,11 @@ func (c *committer) flush() {
 		return
 	}
 	contacts := &c.report.Contacts
-	for _, a := range c.acks {
-		c.report.Calls.Identify++
-		if a.Complete {
-			contacts.Sent++
-			contacts.Remaining--
-		}
-	}
-	contacts.Remaining -= len(c.parked)
+	c.report.Calls.Identify += len(c.acks)
+	contacts.Sent += c.sent
+	contacts.Remaining -= c.sent + len(c.parked)
 	c.runner.log.Debug("committed", "calls", len(c.acks), "parked", len(c.parked), "remaining", contacts.Remaining)
-	c.acks, c.parked = c.acks[:0], c.parked[:0]
+	c.acks, c.parked, c.sent = c.acks[:0], c.parked[:0], 0
 }
 
 // assume commits the plan's entries as if Gleap had acknowledged them.
@@ -248,7 +250,7 @@ func (r *Runner) assume(ctx context.Context, p *plan, report *Report) error {
 		if err := e.decode(raw); err != nil {
 			return err
 		}
-		ack := state.Acknowledgement{UserID: e.userID, At: time.Now(), Attributes: e.attributes, Complete: true, Epoch: p.epoch}
+		ack := state.Acknowledgement{UserID: e.userID, At: time.Now(), Attributes: e.attributes, Epoch: p.epoch, Unpark: p.whole()}
 		for _, f := range e.fields {
 			ack.Fields = append(ack.Fields, state.Field{Field: byte(f.Field), Text: f.Text})
 		}

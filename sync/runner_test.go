@@ -390,6 +390,30 @@ func TestSameRefusals(t *testing.T) {
 	}
 }
 
+// TestParkedByHalf: a parked contact that a run with some of the exports could serve
+// stays parked until all of them are looked at; else what the others want of it would
+// be forgotten, since they are unchanged.
+func TestParkedByHalf(t *testing.T) {
+	w := newWorld(t, audience("a.csv", "a"), audience("b.csv", "b"))
+	w.write(t, "a.csv", list("u1"))
+	w.write(t, "b.csv", list("u1"))
+	f := &fakeGleap{after: func(int) error { return &gleap.RefusedError{Status: 422} }}
+	if report, err := w.with(t, f).Sync(t.Context(), Request{}); err != nil || report.Contacts.Parked != 1 {
+		t.Fatalf("%+v, %v", report.Contacts, err)
+	}
+	w.write(t, "a.csv", list("u1", "u2"))
+	if report := w.sync(t, Request{Only: []string{"a"}}); report.Contacts.Sent != 2 || report.Contacts.Parked != 1 {
+		t.Errorf("%+v", report.Contacts)
+	}
+	w.write(t, "a.csv", list("u1", "u2", "u3"))
+	if report := w.sync(t, Request{}); report.Contacts.Sent != 2 || report.Contacts.Parked != 0 {
+		t.Errorf("%+v", report.Contacts)
+	}
+	if got := w.contacts()["u1"]; got != `{"a":true,"b":true}` {
+		t.Errorf("Gleap has %s", got)
+	}
+}
+
 // TestStateThatCannotBeWritten: without the state every call would be repeated, so
 // the run ends; nothing is taken as delivered.
 func TestStateThatCannotBeWritten(t *testing.T) {
