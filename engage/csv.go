@@ -234,8 +234,8 @@ func (c *csvReader) quotedRow() ([][]byte, error) {
 }
 
 // findRowEnd returns the size of the row at the start of the buffer, line break
-// included. On a quote where none may stand it passes over the rest of that
-// line and returns a *rowError.
+// included. On a quote where none may stand it passes over the row's first line and
+// returns a *rowError.
 func (c *csvReader) findRowEnd() (int, error) {
 	const (
 		fieldStart = iota
@@ -287,7 +287,7 @@ func (c *csvReader) findRowEnd() (int, error) {
 				continue
 			}
 			if b != c.comma && b != '\n' {
-				return 0, c.skipLine(i, "text after a closing quote")
+				return 0, c.skipLine("text after a closing quote")
 			}
 		}
 		switch b {
@@ -296,7 +296,7 @@ func (c *csvReader) findRowEnd() (int, error) {
 		case c.comma:
 			state = fieldStart
 		case '"':
-			return 0, c.skipLine(i, "a quote inside a field without quotes")
+			return 0, c.skipLine("a quote inside a field without quotes")
 		}
 	}
 }
@@ -331,53 +331,36 @@ func unquote(row []byte) (field, rest []byte) {
 	return row[:out:out], nil
 }
 
-// skipLine passes over the line in which position i of the row stands.
-func (c *csvReader) skipLine(i int, reason string) error {
+// skipLine passes over the first line of a broken row. The lines after it are read as
+// rows again: a stray quote must not make hundreds of rows look like one.
+func (c *csvReader) skipLine(reason string) error {
+	broken := &rowError{c.line, reason}
 	for {
-		if j := bytes.IndexByte(c.buf[c.start+i:c.end], '\n'); j >= 0 {
-			c.advance(i + j + 1)
-			return &rowError{c.line, reason}
+		if i := bytes.IndexByte(c.buf[c.start:c.end], '\n'); i >= 0 {
+			c.start += i + 1
+			c.nextLine++
+			c.terminated = true
+			return broken
 		}
+		c.start = c.end
 		if c.eof {
+			c.terminated = false
 			if c.readErr != nil {
 				return c.readErr
 			}
-			c.advance(c.end - c.start)
-			return &rowError{c.line, reason}
-		}
-		i = c.end - c.start
-		if !c.fill() {
-			return c.skipLong()
-		}
-	}
-}
-
-// skipLong passes over a row that is too long, up to the next line break
-// outside quotes, and keeps none of it.
-func (c *csvReader) skipLong() error {
-	quotes := false
-	for {
-		window := c.buf[c.start:c.end]
-		for i, b := range window {
-			if b == '"' {
-				quotes = !quotes
-			} else if b == '\n' && !quotes {
-				c.advance(i + 1)
-				return &rowError{c.line, fmt.Sprintf("the row is longer than %d MiB", maxRow>>20)}
-			}
-		}
-		c.advance(len(window))
-		if c.eof {
-			switch {
-			case c.readErr != nil:
-				return c.readErr
-			case quotes:
-				return errTruncated
-			}
-			return &rowError{c.line, fmt.Sprintf("the row is longer than %d MiB", maxRow>>20)}
+			return broken
 		}
 		c.fill()
 	}
+}
+
+// skipLong passes over a row that is too long.
+func (c *csvReader) skipLong() error {
+	err := c.skipLine(fmt.Sprintf("the row is longer than %d MiB", maxRow>>20))
+	if errors.As(err, new(*rowError)) && !c.terminated {
+		return errTruncated
+	}
+	return err
 }
 
 // advance marks n buffered bytes as returned and counts their lines.

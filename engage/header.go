@@ -2,6 +2,7 @@ package engage
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -57,7 +58,7 @@ func detectDelimiter(start []byte) byte {
 	return best
 }
 
-// singleColumn is what a user can do about an export without user ids.
+// otherForm is what a user can do about an export without user ids.
 const otherForm = `download the audience again as "Unformatted" or "Formatted" CSV with the user_id identifier`
 
 // newLayout finds what e wants in a header. It fails where no user id can be
@@ -95,7 +96,7 @@ func newLayout(header [][]byte, e Export) (*layout, error) {
 		if source.column < 0 && !source.member {
 			source.inJSON = l.traits >= 0
 			if !source.inJSON {
-				l.missing[i] = fmt.Errorf("the header has no column %q", orValue(a.Column))
+				l.missing[i] = fmt.Errorf("the header has no column %q", cmp.Or(a.Column, "value"))
 			}
 		}
 		l.cells = append(l.cells, source)
@@ -108,13 +109,6 @@ func newLayout(header [][]byte, e Export) (*layout, error) {
 	return l, nil
 }
 
-func orValue(column string) string {
-	if column == "" {
-		return "value"
-	}
-	return column
-}
-
 func (l *layout) findUserIDs(names []string, setting string) error {
 	if setting != "" {
 		i := find(names, setting)
@@ -124,9 +118,7 @@ func (l *layout) findUserIDs(names []string, setting string) error {
 		l.userIDs, l.named = []int{i}, true
 		return nil
 	}
-	if i := find(names, "user_id"); i >= 0 {
-		l.userIDs = append(l.userIDs, i)
-	} else if i := find(names, "userId"); i >= 0 {
+	if i := find(names, "user_id"); i >= 0 { // or userId, or USER_ID
 		l.userIDs = append(l.userIDs, i)
 	}
 	for n := 1; ; n++ { // a profile's further ids

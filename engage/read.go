@@ -2,6 +2,7 @@ package engage
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -125,6 +126,8 @@ type rowReader struct {
 	lastID    []byte       // with [LastID]: the id that counts so far,
 	lastCells []attr.Value // and what was said of it
 
+	traitsBroken bool // the row's JSON of traits cannot be read
+
 	// For the recognition of hashed ids.
 	idsSeen, hashesSeen int
 }
@@ -214,10 +217,14 @@ func (r *rowReader) yieldIDs() error {
 		}
 		return r.yield(r.firstID, r.cells)
 	case LastID:
+		if len(r.lastID) == 0 {
+			r.lastCells = make([]attr.Value, len(r.cells))
+		}
 		r.lastID = append(r.lastID[:0], r.ids[len(r.ids)-1]...)
-		r.lastCells = r.lastCells[:0]
-		for _, cell := range r.cells {
-			r.lastCells = append(r.lastCells, cell.Clone())
+		for i, cell := range r.cells {
+			if cell.Kind() != attr.None { // what says nothing leaves what was said
+				r.lastCells[i] = cell.Clone()
+			}
 		}
 		return nil
 	}
@@ -250,12 +257,12 @@ func (r *rowReader) endProfile() error {
 func (r *rowReader) userIDsOf(fields [][]byte, external map[string]json.RawMessage) bool {
 	r.ids = r.ids[:0]
 	for _, i := range r.userIDs {
-		if id := fields[i]; !isNull(id) {
+		if id := fields[i]; !isNullWord(id) {
 			r.ids = append(r.ids, id)
 		}
 	}
 	if len(r.ids) == 0 && !r.named {
-		r.ids = appendTexts(r.ids, external["user_id"])
+		r.ids = appendIDs(r.ids, external["user_id"])
 	}
 	return len(r.ids) > 0
 }
@@ -265,7 +272,7 @@ func (r *rowReader) userIDsOf(fields [][]byte, external map[string]json.RawMessa
 func (r *rowReader) objects(fields [][]byte) (external, traits map[string]json.RawMessage, ok bool) {
 	needExternal, needTraits := !r.named, false
 	for _, i := range r.userIDs {
-		needExternal = needExternal && isNull(fields[i])
+		needExternal = needExternal && isNullWord(fields[i])
 	}
 	for _, source := range r.layout.cells {
 		needExternal = needExternal || source.inJSON
@@ -273,73 +280,77 @@ func (r *rowReader) objects(fields [][]byte) (external, traits map[string]json.R
 	}
 	ok = true
 	if needExternal && r.external >= 0 && !isNull(fields[r.external]) {
-		ok = json.Unmarshal(fields[r.external], &external) == nil
+		ok = unmarshalObject(fields[r.external], &external)
 	}
-	if needTraits && r.traits >= 0 && !isNull(fields[r.traits]) {
-		_ = json.Unmarshal(fields[r.traits], &traits) // traits that cannot be read say nothing
-	}
+	r.traitsBroken = needTraits && r.traits >= 0 && !isNull(fields[r.traits]) && !unmarshalObject(fields[r.traits], &traits)
 	return external, traits, ok
+}
+
+// unmarshalObject reads a JSON object. encoding/json would take bytes that are not
+// UTF-8 and change them.
+func unmarshalObject(cell []byte, object *map[string]json.RawMessage) bool {
+	return utf8.Valid(cell) && json.Unmarshal(cell, object) == nil
 }
 
 func (r *rowReader) readCells(fields [][]byte, external, traits map[string]json.RawMessage) {
 	for i, source := range r.layout.cells {
 		r.cells[i] = attr.Value{}
-		var cell []byte
+		if i >= len(r.export.Attributes) {
+			r.cells[i] = readField(source, fields, external, traits)
+			continue
+		}
+		a := r.export.Attributes[i]
+		reason, ok := "", true
 		switch {
 		case source.member:
 			r.cells[i] = attr.OfBool(true)
-			continue
-		case source.column >= 0:
-			cell = fields[source.column]
+		case source.inJSON && r.traitsBroken:
+			reason = "traits is no JSON object"
 		case source.inJSON:
-			cell = jsonCell(traits, source.name)
-			if cell == nil && i >= len(r.export.Attributes) {
-				if texts := appendTexts(nil, external[source.name]); len(texts) > 0 {
-					cell = texts[0]
-				}
-			}
-		}
-		reason := ""
-		switch {
-		case i >= len(r.export.Attributes): // contact fields are checked by who sends them
-			if !isNull(cell) {
-				r.cells[i] = attr.OfString(cell)
-			}
-			continue
-		case r.export.Attributes[i].Kind == Audience:
-			var ok bool
-			if r.cells[i], ok = parseBool(cell); !ok {
+			r.cells[i], reason = a.Type.parseJSON(jsonTrait(traits, source.name))
+		case source.column < 0:
+		case a.Kind == Audience:
+			if r.cells[i], ok = parseBool(fields[source.column]); !ok {
 				reason = notBoolean
 			}
 		default:
-			r.cells[i], reason = r.export.Attributes[i].Type.parse(cell)
+			r.cells[i], reason = a.Type.parse(fields[source.column])
 		}
 		if reason != "" {
 			r.result.Attributes[i].Invalid++
-			column := r.export.Attributes[i].Column
-			if column == "" {
-				column = r.export.Attributes[i].Key
-			}
-			r.problem(r.rows.line, column, reason)
+			r.problem(r.rows.line, cmp.Or(a.Column, a.Key), reason)
 		}
 	}
 }
 
-// jsonCell returns what a cell of its own would hold: text without quotes, other
-// values as JSON. The trait's name may stand there as a name or as its key.
-func jsonCell(object map[string]json.RawMessage, name string) []byte {
-	raw, ok := object[name]
-	if !ok {
-		raw, ok = object[snake(name)]
+// readField reads a contact field: from a column of its own, else from the JSON of
+// traits, else from that of external ids. Who sends it checks it.
+func readField(source cellSource, fields [][]byte, external, traits map[string]json.RawMessage) attr.Value {
+	var text []byte
+	if source.column >= 0 {
+		text = fields[source.column]
+	} else if raw := jsonTrait(traits, source.name); len(raw) > 0 {
+		text = []byte(scalarText(raw))
+	} else if texts := appendIDs(nil, external[source.name]); len(texts) > 0 {
+		text = texts[0]
 	}
-	if !ok || string(raw) == "null" {
-		return nil
+	if isNull(text) || string(text) == "null" {
+		return attr.Value{}
 	}
-	return []byte(scalarText(raw))
+	return attr.OfString(text)
 }
 
-// appendTexts appends the texts of a JSON list or scalar.
-func appendTexts(ids [][]byte, raw json.RawMessage) [][]byte {
+// jsonTrait finds a trait, which may stand there under its name or its key.
+func jsonTrait(traits map[string]json.RawMessage, name string) json.RawMessage {
+	if raw, ok := traits[name]; ok {
+		return raw
+	}
+	return traits[snake(name)]
+}
+
+// appendIDs appends the ids of a JSON list or scalar: strings, and numbers with all
+// their digits.
+func appendIDs(ids [][]byte, raw json.RawMessage) [][]byte {
 	if len(raw) == 0 {
 		return ids
 	}
@@ -348,7 +359,10 @@ func appendTexts(ids [][]byte, raw json.RawMessage) [][]byte {
 		return ids
 	}
 	for _, item := range items {
-		if id := []byte(scalarText(item)); !isNull(id) && string(id) != "null" {
+		if c := item[0]; c != '"' && c != '-' && (c < '0' || c > '9') {
+			continue
+		}
+		if id := []byte(scalarText(item)); !isNullWord(id) {
 			ids = append(ids, id)
 		}
 	}

@@ -152,6 +152,29 @@ func TestForms(t *testing.T) {
 			text: "key,external_ids,user_id\nuse_1,{},u1a\nuse_1,{},u1\nuse_2,\"{\"\"user_id\"\":[\"\"u2a\"\",\"\"u2\"\"]}\",\n",
 			want: users,
 		}, {
+			name: "last id, blank on its own row", export: Export{Identifiers: LastID}, attribute: trait(Auto),
+			text: "key,value,user_id\nuse_1,7,u1a\nuse_1,,u1\n",
+			want: []string{"u1: 7"},
+		}, {
+			name: "JSON keeps its types", attribute: trait(Auto),
+			text: "user_id,traits\nu1,\"{\"\"total_orders\"\":\"\"42\"\"}\"\nu2,\"{\"\"total_orders\"\":42}\"\nu3,\"{\"\"total_orders\"\":[1,\"\"b\"\"]}\"\nu4,\"{\"\"total_orders\"\":null}\"\nu5,\n",
+			want: []string{`u1: "42"`, "u2: 42", `u3: "1, b"`, "u4: null", "u5: null"},
+		}, {
+			name: "broken JSON of traits", attribute: trait(Auto),
+			text: "user_id,traits\nu1,{oops\n",
+			want: []string{"u1: null"},
+			result: Result{Attributes: []AttributeResult{{Invalid: 1}}, Problems: []Problem{
+				{Line: 2, Column: "total_orders", Reason: "traits is no JSON object"},
+			}},
+		}, {
+			name: "ids that are none", text: "key,external_ids\nuse_1,\"{\"\"user_id\"\":[{\"\"id\"\":\"\"u\"\"},true,null,\"\"null\"\"]}\"\nuse_2,\"{\"\"user_id\"\":\"\"u1\"\"}\"\n",
+			want: users[:1], result: Result{WithoutUserID: 1},
+		}, {
+			name: "ids that are not UTF-8", text: "key,external_ids\nuse_1,\"{\"\"user_id\"\":[\"\"andr\xe9\"\"]}\"\n",
+			result: Result{Invalid: 1, Problems: []Problem{
+				{Line: 2, Reason: "external_ids is no JSON object, and no other column holds a user id"},
+			}},
+		}, {
 			name: "rows without a user id", text: "key,external_ids,user_id\nuse_1,{},\nuse_2,\"{\"\"email\"\":[\"\"a@x.io\"\"]}\",NULL\nuse_3,,u1\n",
 			want: []string{"u1: true"}, result: Result{WithoutUserID: 2},
 		}, {

@@ -75,14 +75,15 @@ func (e Export) Open() (*Source, error) {
 }
 
 func (e Export) paths() ([]string, error) {
-	path := e.Source
+	path, pattern := e.Source, e.Source
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(e.Dir, path)
+		pattern = filepath.Join(globEscaper.Replace(e.Dir), e.Source)
 	}
 	if _, err := os.Lstat(path); err == nil || !strings.ContainsAny(e.Source, `*?[`) {
 		return []string{path}, nil
 	}
-	matches, err := filepath.Glob(path)
+	matches, err := filepath.Glob(pattern)
 	switch {
 	case err != nil:
 		return nil, unreadable("%s is not a valid pattern", e.Source)
@@ -93,6 +94,9 @@ func (e Export) paths() ([]string, error) {
 	}
 	return matches, nil
 }
+
+// globEscaper makes a folder's name stand for itself in a pattern.
+var globEscaper = strings.NewReplacer("*", "[*]", "?", "[?]", "[", "[[]")
 
 // readable makes a file system's error one for people.
 func readable(name string, err error) error {
@@ -170,7 +174,7 @@ func (r *fileReader) Close() error {
 }
 
 // decompress returns the text of r, which may be gzip or zstd, as its first
-// bytes tell, without a byte order mark.
+// bytes tell.
 func decompress(r io.Reader) (io.ReadCloser, error) {
 	buffered := bufio.NewReaderSize(r, 256<<10)
 	magic, _ := buffered.Peek(4)

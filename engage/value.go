@@ -60,12 +60,24 @@ func (t Type) parse(cell []byte) (v attr.Value, reason string) {
 	return v, reason
 }
 
+// parseJSON reads a JSON value as parse reads a cell. A JSON string is text, whatever
+// it looks like.
+func (t Type) parseJSON(raw json.RawMessage) (v attr.Value, reason string) {
+	switch {
+	case len(raw) == 0 || string(raw) == "null":
+		return attr.Value{}, ""
+	case raw[0] == '"' && t == Auto:
+		t = Text
+	}
+	return t.parse([]byte(scalarText(raw)))
+}
+
 const notBoolean = "the value is neither true nor false"
 
 // parseBool reads true and false as the warehouses write them, in any case:
 // true, t, 1 and yes, false, f, 0 and no. Blank and null are None.
 func parseBool(cell []byte) (attr.Value, bool) {
-	if isNull(cell) {
+	if isNullWord(cell) {
 		return attr.Value{}, true
 	}
 	switch strings.ToLower(string(bytes.TrimSpace(cell))) {
@@ -73,8 +85,6 @@ func parseBool(cell []byte) (attr.Value, bool) {
 		return attr.OfBool(true), true
 	case "false", "f", "0", "no":
 		return attr.OfBool(false), true
-	case "null":
-		return attr.Value{}, true
 	}
 	return attr.Value{}, false
 }
@@ -82,15 +92,15 @@ func parseBool(cell []byte) (attr.Value, bool) {
 // isNull reports whether a cell says nothing: it is blank, or NULL as a
 // warehouse unloads it.
 func isNull(cell []byte) bool {
-	switch len(bytes.TrimSpace(cell)) {
-	case 0:
-		return true
-	case 2:
-		return string(cell) == `\N`
-	case 4:
-		return string(cell) == "NULL"
-	}
-	return false
+	cell = bytes.TrimSpace(cell)
+	return len(cell) == 0 || string(cell) == `\N` || string(cell) == "NULL"
+}
+
+// isNullWord is isNull for cells in which null can be nothing else, in any case: a
+// string may well be "Null", an id or a boolean may not.
+func isNullWord(cell []byte) bool {
+	cell = bytes.TrimSpace(cell)
+	return isNull(cell) || len(cell) == 4 && strings.EqualFold(string(cell), "null")
 }
 
 // parseText returns cell as a string. Gleap takes no lists and objects, so a

@@ -155,7 +155,8 @@ func (c *Client) call(ctx context.Context, method, target string, body []byte, g
 		v := c.attempt(ctx, t, method, target, body)
 		t.done()
 		if v.acknowledged || v.err != nil {
-			c.succeeded()
+			c.pacer.recover()
+			c.forgetFailures()
 			return v.err
 		}
 		if v.limited {
@@ -164,6 +165,7 @@ func (c *Client) call(ctx context.Context, method, target string, body []byte, g
 		failing := c.failed()
 		c.o.Log.Debug("an attempt failed", "attempt", attempt+1, "cause", v.cause)
 		if failing >= giveUp {
+			c.forgetFailures() // whoever calls again begins anew
 			return &UnreachableError{Since: failing, Last: v.cause}
 		}
 		wait := backoff(attempt)
@@ -200,14 +202,16 @@ func (c *Client) attempt(ctx context.Context, t *ticket, method, target string, 
 	defer answer.Body.Close()
 	const maxAnswer = 1 << 20
 	text, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
+	if len(text) == maxAnswer {
+		text = nil // nobody can judge it
+	}
 	if err != nil && answer.StatusCode < 300 {
 		return verdict{cause: "an answer that ends early"}
 	}
 	return judge(answer.StatusCode, answer.Header, text, time.Now())
 }
 
-func (c *Client) succeeded() {
-	c.pacer.recover()
+func (c *Client) forgetFailures() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.failingSince = time.Time{}

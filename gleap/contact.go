@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"net/mail"
 	"strings"
+	"unicode/utf8"
 
 	"gleapsync/internal/attr"
 )
@@ -47,10 +48,13 @@ func (f Field) String() string {
 
 // Clean returns text as the field takes it, without blanks around it. It reports
 // false for what the field cannot hold: an e-mail address that cannot be one, a
-// value that is no number, a date that is none. Gleap would refuse the whole call
-// for it.
+// value that is no number, a date that is none, bytes that are not UTF-8. Gleap would
+// refuse the whole call for it.
 func (f Field) Clean(text []byte) ([]byte, bool) {
 	text = bytes.TrimSpace(text)
+	if !utf8.Valid(text) {
+		return nil, false
+	}
 	switch f {
 	case Email:
 		return text, isAddress(string(text))

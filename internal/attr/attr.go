@@ -158,8 +158,7 @@ func isJSONNumber(text []byte) bool {
 		text[len(text)-1] > ' ' && json.Valid(text)
 }
 
-// maxExact is the largest integer below which every integer has a float64 of
-// its own: 2^53, JavaScript's safe range.
+// maxExact is 2^53: up to it every integer has a float64 of its own.
 const maxExact = 1 << 53
 
 // ExactNumber returns text as a number if a float64 holds it exactly and prints

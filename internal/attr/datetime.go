@@ -40,7 +40,7 @@ func Datetime(text string) (Value, bool) {
 
 func parseTime(text string) (time.Time, bool) {
 	for _, layout := range layouts {
-		if t, err := time.Parse(layout, text); err == nil {
+		if t, err := time.ParseInLocation(layout, text, time.UTC); err == nil {
 			if zone, offset := t.Zone(); offset == 0 && zone != "UTC" && zone != "GMT" && zone != "" {
 				return time.Time{}, false // an abbreviation whose offset nobody knows
 			}
