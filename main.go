@@ -64,7 +64,10 @@ func run(args []string) int {
 		Config: c.Config, JSON: c.Output == "json", LogJSON: c.LogFormat == "json", LogLevel: level,
 		Version: currentVersion(), Out: os.Stdout, Errs: os.Stderr,
 	})
-	ctx, stopped := withSignals()
+	ctx, stopped := context.Background(), (<-chan os.Signal)(nil)
+	if !strings.HasPrefix(command.Command(), "inspect") { // it has nothing to finish first
+		ctx, stopped = withSignals()
+	}
 	command.BindTo(ctx, (*context.Context)(nil))
 	err = command.Run(a)
 	a.Close()

@@ -142,6 +142,14 @@ func (c *Client) Counts() Counts {
 	return Counts{Retried: int(c.retried.Load()), RateLimited: int(c.limited.Load())}
 }
 
+// Seen returns what Gleap has seen of this client within the window of the rate limit,
+// for the [Client.Resume] of the next one.
+func (c *Client) Seen() []Seen { return c.pacer.history(time.Now()) }
+
+// Resume counts in what Gleap has seen of clients before this one, so that the rate
+// limit holds across runs.
+func (c *Client) Resume(seen []Seen) { c.pacer.resume(seen, time.Now()) }
+
 // call makes attempts until one of them settles the call.
 func (c *Client) call(ctx context.Context, method, target string, body []byte, giveUp time.Duration) error {
 	for attempt := 0; ; attempt++ {

@@ -133,6 +133,68 @@ func (p *pacer) see(now time.Time) {
 	p.seen++
 }
 
+// Seen says how many requests Gleap saw up to a time, since the one before.
+type Seen struct {
+	At    time.Time `json:"at"`
+	Count int       `json:"count"`
+}
+
+// groups is how many parts of a window [pacer.history] tells apart.
+const groups = 50
+
+// history returns what Gleap has seen within the window that ends now. Each count is
+// dated at the end of its part of the window; what is open counts as seen now.
+func (p *pacer) history(now time.Time) []Seen {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.limit == 0 {
+		return nil
+	}
+	p.advance(now)
+	var all []Seen
+	const part = windowSlices / groups
+	for n := max(0, p.newest-windowSlices); n <= p.newest; n++ {
+		count := p.counts[n%int64(len(p.counts))]
+		if count == 0 {
+			continue
+		}
+		end := p.start.Add(time.Duration((n/part+1)*part) * (p.window / windowSlices))
+		if end.After(now) {
+			end = now
+		}
+		if last := len(all) - 1; last >= 0 && all[last].At.Equal(end) {
+			all[last].Count += count
+		} else {
+			all = append(all, Seen{end, count})
+		}
+	}
+	if len(p.open) > 0 {
+		all = append(all, Seen{now, len(p.open)})
+	}
+	return all
+}
+
+// resume makes the pacer go on where another one, of this project, has stopped.
+func (p *pacer) resume(seen []Seen, now time.Time) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.limit == 0 {
+		return
+	}
+	p.start = now.Add(-p.window)
+	p.counts, p.seen = [windowSlices + 1]int{}, 0
+	p.newest = p.slice(now)
+	for _, s := range seen {
+		if s.At.After(now) { // clocks may be set back
+			s.At = now
+		}
+		if n := p.slice(s.At); s.At.After(p.start) {
+			p.counts[n%int64(len(p.counts))] += s.Count
+			p.seen += s.Count
+		}
+	}
+}
+
 // nextChange returns how long it takes until the count can get smaller: the oldest
 // slice leaves the window, or an open request settles.
 func (p *pacer) nextChange(now time.Time) time.Duration {

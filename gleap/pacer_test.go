@@ -113,6 +113,30 @@ func TestPaceAfterStall(t *testing.T) {
 	})
 }
 
+// TestPaceIsHandedOn: a pacer goes on where the one before stopped.
+func TestPaceIsHandedOn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const limit, window = 1000, time.Minute
+		var seen []time.Time
+		var handed []Seen
+		for range 12 { // each for 20 s, so that a window sees three or four of them
+			p := newPacer(limit, window)
+			p.resume(handed, time.Now())
+			seen = append(seen, arrivals(p, 16, 20*time.Second, 10*time.Millisecond, 20*time.Millisecond)...)
+			handed = p.history(time.Now())
+			if len(handed) > groups+2 {
+				t.Errorf("%d counts are handed on", len(handed))
+			}
+		}
+		if most := peak(seen, window); most > limit {
+			t.Errorf("a window saw %d requests", most)
+		}
+		if used := float64(len(seen)) / (4 * limit); used < 0.96 {
+			t.Errorf("%.1f %% of the limit was used", 100*used)
+		}
+	})
+}
+
 func TestPause(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPacer(1000, time.Minute)

@@ -46,8 +46,9 @@ type Parked struct {
 	Wanted   uint64    `json:"wanted,string"` // a hash of what was refused
 }
 
-// Commit writes acknowledgements and refusals in one transaction.
-func (s *Store) Commit(acks []Acknowledgement, parked []Parked) error {
+// Commit writes acknowledgements and refusals in one transaction, and the pace with
+// which they came, see [Overview].
+func (s *Store) Commit(acks []Acknowledgement, parked []Parked, pace []byte) error {
 	// In the order of the ids neighbouring records share a page.
 	slices.SortStableFunc(acks, func(a, b Acknowledgement) int { return bytes.Compare(a.UserID, b.UserID) })
 	return s.update(func(tx *bbolt.Tx) error {
@@ -89,6 +90,9 @@ func (s *Store) Commit(acks []Acknowledgement, parked []Parked) error {
 			if err := putJSON(parkedBucket, []byte(p.UserID), p); err != nil {
 				return err
 			}
+		}
+		if err := putPace(tx, pace); err != nil {
+			return err
 		}
 		return s.addMembers(tx, members)
 	})

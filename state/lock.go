@@ -2,7 +2,9 @@ package state
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"time"
 
@@ -31,6 +33,9 @@ func (s *Store) Lock() (release func(), err error) {
 	path := s.path + ".lock"
 	lock := flock.New(path, flock.SetPermissions(0o600))
 	locked, err := lock.TryLock()
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("the folder of the state file %s does not exist: create it, or set state.path", s.path)
+	}
 	if err != nil {
 		return nil, fmt.Errorf("lock the state: %w", err)
 	}
@@ -50,5 +55,12 @@ func (s *Store) Lock() (release func(), err error) {
 		_ = lock.Unlock()
 		return nil, fmt.Errorf("lock the state: %w", err)
 	}
-	return func() { _ = lock.Unlock() }, nil
+	release = func() { _ = lock.Unlock() }
+	if _, err := os.Stat(s.path); err == nil && !s.Exists() { // another run made it meanwhile
+		if err := s.load(); err != nil {
+			release()
+			return nil, err
+		}
+	}
+	return release, nil
 }

@@ -44,6 +44,14 @@ type Overview struct {
 	Attributes []Attribute
 	Parked     int
 	Bytes      int64
+	Pace       []byte // what the client's pacer left for the next one; nil: nothing
+}
+
+func putPace(tx *bbolt.Tx, pace []byte) error {
+	if pace == nil {
+		return nil
+	}
+	return tx.Bucket(bucketMeta).Put(keyPace, pace)
 }
 
 // Overview reads the file's overview. An empty store has the epoch 1.
@@ -58,6 +66,7 @@ func (s *Store) Overview() (Overview, error) {
 		o.Created, _ = time.Parse(time.RFC3339, string(meta.Get(keyCreated)))
 		o.Parked = tx.Bucket(bucketParked).Stats().KeyN
 		o.Bytes = tx.Size()
+		o.Pace = bytes.Clone(meta.Get(keyPace))
 		return tx.Bucket(bucketAttributes).ForEach(func(k, v []byte) error {
 			var a Attribute
 			if err := json.Unmarshal(v, &a); err != nil || len(k) != 4 {
@@ -74,7 +83,11 @@ func (s *Store) Overview() (Overview, error) {
 // Begin prepares the file for a run's acknowledgements: it creates the file if
 // there is none, stores the attributes with the ids they have, and raises the
 // resync epoch to epoch.
-func (s *Store) Begin(attributes []Attribute, epoch uint64) error {
+//
+// For an attribute that comes with Applied.AsOf, the run is about to deliver data of
+// that time. Until [Store.Finish] says that it did, no export counts as applied as a
+// whole, and older data are out of date.
+func (s *Store) Begin(attributes []Attribute, epoch uint64, pace []byte) error {
 	if !s.Exists() {
 		if err := s.create(); err != nil {
 			return err
@@ -94,20 +107,29 @@ func (s *Store) Begin(attributes []Attribute, epoch uint64) error {
 				}
 			}
 			known.Key, known.Kind, known.Name = a.Key, a.Kind, a.Name
+			if !a.Applied.AsOf.IsZero() {
+				known.Applied.Fingerprint = ""
+				if a.Applied.AsOf.After(known.Applied.AsOf) {
+					known.Applied.AsOf = a.Applied.AsOf
+				}
+			}
 			if err := putJSON(bucket, key, known); err != nil {
 				return err
 			}
 		}
 		if meta := tx.Bucket(bucketMeta); getUint(meta, keyEpoch) < epoch {
-			return putUint(meta, keyEpoch, epoch)
+			if err := putUint(meta, keyEpoch, epoch); err != nil {
+				return err
+			}
 		}
-		return nil
+		return putPace(tx, pace)
 	})
 }
 
 // Finish stores a run's report and, by attribute id, what was applied as a whole.
-// resynced is the epoch that every record has by now, 0 if that is not known.
-func (s *Store) Finish(run string, report []byte, applied map[uint32]Applied, resynced uint64) error {
+// resynced is the epoch that every record has by now, 0 if that is not known. Nothing
+// is wanted any more of the contacts in unpark.
+func (s *Store) Finish(run string, report []byte, applied map[uint32]Applied, resynced uint64, unpark []string, pace []byte) error {
 	if !s.Exists() {
 		if err := s.create(); err != nil {
 			return err
@@ -128,6 +150,14 @@ func (s *Store) Finish(run string, report []byte, applied map[uint32]Applied, re
 		}
 		if meta := tx.Bucket(bucketMeta); resynced > getUint(meta, keyResynced) {
 			if err := putUint(meta, keyResynced, resynced); err != nil {
+				return err
+			}
+		}
+		if err := putPace(tx, pace); err != nil {
+			return err
+		}
+		for _, id := range unpark {
+			if err := tx.Bucket(bucketParked).Delete([]byte(id)); err != nil {
 				return err
 			}
 		}

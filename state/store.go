@@ -35,6 +35,7 @@ var (
 	keySalt     = []byte("salt")
 	keyEpoch    = []byte("epoch")
 	keyResynced = []byte("resynced")
+	keyPace     = []byte("pace")
 )
 
 // ErrDamaged is what every method returns, wrapped, for a file that bbolt or this
@@ -75,7 +76,12 @@ func Open(o Options) (*Store, error) {
 	case info.Size() == 0:
 		return nil, fmt.Errorf("%w: %s is empty: restore a backup, or move it away to start with a full sync", ErrDamaged, o.Path)
 	}
-	return s, s.view(func(tx *bbolt.Tx) error {
+	return s, s.load()
+}
+
+// load reads what the store keeps of the file.
+func (s *Store) load() error {
+	return s.view(func(tx *bbolt.Tx) error {
 		s.salt = bytes.Clone(tx.Bucket(bucketMeta).Get(keySalt))
 		if len(s.salt) != sha256.Size {
 			return s.damaged(errors.New("the salt is missing"))
@@ -198,7 +204,9 @@ func (s *Store) create() error {
 		)
 	})
 	if err = errors.Join(err, db.Close()); err == nil {
-		err = os.Rename(temporary, s.path)
+		// A link, unlike a rename, never replaces a file that came to be meanwhile.
+		err = os.Link(temporary, s.path)
+		os.Remove(temporary)
 	}
 	if err != nil {
 		return fmt.Errorf("create the state file: %w", err)

@@ -30,7 +30,7 @@ func open(t testing.TB, path string) *Store {
 func newStore(t testing.TB) *Store {
 	t.Helper()
 	s := open(t, filepath.Join(t.TempDir(), "state.db"))
-	if err := s.Begin([]Attribute{{ID: 0, Key: "vip", Kind: "audience", Name: "VIP"}, {ID: 1, Key: "orders", Kind: "trait", Name: "Orders"}}, 1); err != nil {
+	if err := s.Begin([]Attribute{{ID: 0, Key: "vip", Kind: "audience", Name: "VIP"}, {ID: 1, Key: "orders", Kind: "trait", Name: "Orders"}}, 1, nil); err != nil {
 		t.Fatal(err)
 	}
 	return s
@@ -66,10 +66,10 @@ func TestCommit(t *testing.T) {
 	s := newStore(t)
 	if err := s.Commit([]Acknowledgement{
 		ack("u2", 0, attr.OfBool(true)), ack("u1", 0, attr.OfBool(true)), ack("u1", 1, attr.OfNumber([]byte("3"))),
-	}, nil); err != nil {
+	}, nil, nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Commit([]Acknowledgement{ack("u2", 0, attr.OfBool(false)), ack("u1", 1, attr.OfNumber([]byte("4")))}, nil); err != nil {
+	if err := s.Commit([]Acknowledgement{ack("u2", 0, attr.OfBool(false)), ack("u1", 1, attr.OfNumber([]byte("4")))}, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := dump(t, s), []string{"u1 0=true 1=4", "u2 0=false"}; !slices.Equal(got, want) {
@@ -87,13 +87,13 @@ func TestCommit(t *testing.T) {
 
 func TestPartialAcknowledgement(t *testing.T) {
 	s := newStore(t)
-	if err := s.Commit([]Acknowledgement{ack("u1", 0, attr.OfBool(false))}, nil); err != nil {
+	if err := s.Commit([]Acknowledgement{ack("u1", 0, attr.OfBool(false))}, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	part := ack("u1", 0, attr.OfBool(true))
 	part.Unpark, part.Epoch = false, 0
 	part.Fields = []Field{{1, []byte("a@x.io")}}
-	if err := s.Commit([]Acknowledgement{part}, []Parked{{UserID: "u1", Status: 400, Last: time.Unix(1, 0)}}); err != nil {
+	if err := s.Commit([]Acknowledgement{part}, []Parked{{UserID: "u1", Status: 400, Last: time.Unix(1, 0)}}, nil); err != nil {
 		t.Fatal(err)
 	}
 	r, err := s.Record("u1")
@@ -103,14 +103,14 @@ func TestPartialAcknowledgement(t *testing.T) {
 	if parked, _ := s.Parked(); len(parked) != 1 || parked[0].Attempts != 1 {
 		t.Errorf("parked %+v", parked)
 	}
-	if err := s.Commit(nil, []Parked{{UserID: "u1", Status: 422, Last: time.Unix(2, 0)}}); err != nil {
+	if err := s.Commit(nil, []Parked{{UserID: "u1", Status: 422, Last: time.Unix(2, 0)}}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if parked, _ := s.Parked(); parked[0].Attempts != 2 || !parked[0].First.Equal(time.Unix(1, 0)) || parked[0].Status != 422 {
 		t.Errorf("parked %+v", parked)
 	}
 	part.Unpark, part.Epoch = true, 5
-	if err := s.Commit([]Acknowledgement{part}, nil); err != nil {
+	if err := s.Commit([]Acknowledgement{part}, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	if r, _ := s.Record("u1"); r.Epoch != 5 {
@@ -134,7 +134,7 @@ func TestModel(t *testing.T) {
 		}
 		model := map[string]string{}
 		for range rapid.IntRange(1, 8).Draw(t, "steps") {
-			if err := s.Begin([]Attribute{{ID: 0, Key: "vip"}}, 1); err != nil {
+			if err := s.Begin([]Attribute{{ID: 0, Key: "vip"}}, 1, nil); err != nil {
 				t.Fatal(err)
 			}
 			var acks []Acknowledgement
@@ -143,7 +143,7 @@ func TestModel(t *testing.T) {
 				acks = append(acks, ack(id, 0, v))
 				model[id] = fmt.Sprintf("%s 0=%s", id, v.AppendJSON(nil))
 			}
-			if err := s.Commit(acks, nil); err != nil {
+			if err := s.Commit(acks, nil, nil); err != nil {
 				t.Fatal(err)
 			}
 			if rapid.Bool().Draw(t, "reopen") {
@@ -201,7 +201,7 @@ func TestRecordsInSlices(t *testing.T) {
 	for i := range 1000 {
 		acks = append(acks, ack(fmt.Sprintf("u%04d", i), 1, long)) // more than two slices
 	}
-	if err := s.Commit(acks, nil); err != nil {
+	if err := s.Commit(acks, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	records, n := s.Records(), 0
@@ -210,7 +210,7 @@ func TestRecordsInSlices(t *testing.T) {
 			t.Fatalf("record %d is %s", n, records.UserID())
 		}
 		if n++; n == 100 { // a commit in between is not shut out
-			if err := s.Commit([]Acknowledgement{ack("u0999", 0, attr.OfBool(true))}, nil); err != nil {
+			if err := s.Commit([]Acknowledgement{ack("u0999", 0, attr.OfBool(true))}, nil, nil); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -224,7 +224,7 @@ func TestRuns(t *testing.T) {
 	s := newStore(t)
 	for i := range keepRuns + 3 {
 		applied := map[uint32]Applied{0: {Fingerprint: fmt.Sprint(i)}}
-		if err := s.Finish(fmt.Sprintf("run-%04d", i), fmt.Appendf(nil, `{"run":%d}`, i), applied, 1); err != nil {
+		if err := s.Finish(fmt.Sprintf("run-%04d", i), fmt.Appendf(nil, `{"run":%d}`, i), applied, 1, nil, nil); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -268,7 +268,7 @@ func TestNoFile(t *testing.T) {
 
 func TestFilesThatAreRefused(t *testing.T) {
 	whole := newStore(t)
-	if err := whole.Commit([]Acknowledgement{ack("u1", 0, attr.OfBool(true))}, nil); err != nil {
+	if err := whole.Commit([]Acknowledgement{ack("u1", 0, attr.OfBool(true))}, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	content, err := os.ReadFile(whole.path)
@@ -313,6 +313,33 @@ func TestFilesThatAreRefused(t *testing.T) {
 	}
 }
 
+// TestTwoFirstRuns: a store that was opened before there was a file does not replace
+// the one that another run made meanwhile.
+func TestTwoFirstRuns(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "state.db")
+	late, early := open(t, path), open(t, path)
+	if err := early.Begin([]Attribute{{ID: 0, Key: "vip"}}, 1, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := early.Commit([]Acknowledgement{ack("u1", 0, attr.OfBool(true))}, nil, nil); err != nil {
+		t.Fatal(err)
+	}
+	if err := late.Begin(nil, 1, nil); err == nil {
+		t.Error("a second file was made")
+	}
+	release, err := late.Lock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer release()
+	if err := late.Begin(nil, 1, nil); err != nil {
+		t.Error(err)
+	}
+	if got := dump(t, late); len(got) != 1 {
+		t.Errorf("records: %v", got)
+	}
+}
+
 func TestLock(t *testing.T) {
 	s := newStore(t)
 	release, err := s.Lock()
@@ -343,7 +370,7 @@ func BenchmarkCommit(b *testing.B) {
 			acks[i] = ack(fmt.Sprintf("user-%09d", n), 0, attr.OfBool(true))
 			n++
 		}
-		if err := s.Commit(acks, nil); err != nil {
+		if err := s.Commit(acks, nil, nil); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -356,7 +383,7 @@ func BenchmarkRecords(b *testing.B) {
 	for i := range acks {
 		acks[i] = ack(fmt.Sprintf("user-%09d", i), 0, attr.OfBool(true))
 	}
-	if err := s.Commit(acks, nil); err != nil {
+	if err := s.Commit(acks, nil, nil); err != nil {
 		b.Fatal(err)
 	}
 	b.ReportAllocs()

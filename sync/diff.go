@@ -109,7 +109,7 @@ func (p *plan) diff(c *contact, e *entry) class {
 		e.attributes = append(e.attributes, state.Change{ID: id, Value: v})
 	}
 	if c.known || len(e.attributes) > 0 {
-		p.diffFields(c, e, all || p.resend)
+		p.diffFields(c, e, (all || p.resend) && p.fieldsComplete)
 	}
 	return to
 }
@@ -146,7 +146,9 @@ func (a *attribute) count(known, want attr.Value) (exit bool) {
 	return false
 }
 
-// diffFields adds the contact fields that changed, or all of them.
+// diffFields adds the contact fields that changed, or all of them. While some exports
+// that have contact fields are not looked at, what the others say may be a part only,
+// or come second: it is good enough for a field that Gleap does not have yet.
 func (p *plan) diffFields(c *contact, e *entry, all bool) {
 	var leftOut [gleap.LastPageView + 1]int
 	var lastActivity []byte
@@ -163,7 +165,7 @@ func (p *plan) diffFields(c *contact, e *entry, all bool) {
 			leftOut[f.Field]++
 			continue
 		}
-		changed := all || !c.hasField(p.runner.store, f.Field, clean)
+		changed := all || c.fieldChanged(p.runner.store, f.Field, clean, p.fieldsComplete)
 		if changed {
 			e.fields = append(e.fields, gleap.FieldText{Field: f.Field, Text: clean})
 		}
@@ -204,16 +206,12 @@ func (c *contact) field(first, n int) []byte {
 	return text
 }
 
-// hasField reports whether Gleap acknowledged that text last.
-func (c *contact) hasField(store *state.Store, field gleap.Field, text []byte) bool {
-	if len(c.record.Fields) == 0 {
-		return false
-	}
-	hash := store.FieldHash(byte(field), text)
+// fieldChanged reports whether Gleap acknowledged another text, or none yet.
+func (c *contact) fieldChanged(store *state.Store, field gleap.Field, text []byte, mayReplace bool) bool {
 	for _, known := range c.record.Fields {
-		if known == hash {
-			return true
+		if known.Field == byte(field) {
+			return mayReplace && known != store.FieldHash(byte(field), text)
 		}
 	}
-	return false
+	return true
 }

@@ -4,10 +4,11 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
+	"slices"
 
 	"gleapsync/gleap"
 	"gleapsync/internal/attr"
+	"gleapsync/state"
 )
 
 // decide merges until no guard speaks up any more.
@@ -44,9 +45,10 @@ func (p *plan) merge(ctx context.Context) error {
 	p.reset()
 	var streams []stream
 	var sources []*export
+	buffer := p.readersBuffer()
 	for _, e := range p.exports {
 		if e.rows != nil && e.usable() {
-			streams = append(streams, e.rows.stream())
+			streams = append(streams, e.rows.stream(buffer))
 			sources = append(sources, e)
 		}
 	}
@@ -59,7 +61,7 @@ func (p *plan) merge(ctx context.Context) error {
 		present: make([]said[bool], len(p.exports)),
 		fields:  make([]said[[]byte], len(columns(p.runner.o.Fields))),
 	}
-	parked := p.parked
+	parked := &parkedQueue{all: p.parked}
 	var e entry
 	more, known := rows.next(), records.Next()
 	for n := 0; more || known; n++ {
@@ -81,7 +83,7 @@ func (p *plan) merge(ctx context.Context) error {
 		if order >= 0 {
 			c.known = true
 			if err := c.record.Decode(records.Record()); err != nil {
-				return fmt.Errorf("%w: run gleapsync verify", err)
+				return err
 			}
 		}
 		for order <= 0 && more && bytes.Equal(rows.userID(), c.userID) {
@@ -91,27 +93,70 @@ func (p *plan) merge(ctx context.Context) error {
 			more = rows.next()
 		}
 		to := p.diff(c, &e)
-		if order >= 0 {
-			known = records.Next() // what c knows lies in the reader's memory
-		}
-		if e.empty() {
-			continue
-		}
-		for len(parked) > 0 && parked[0].UserID < string(c.userID) {
-			parked = parked[1:]
-		}
-		if len(parked) > 0 && parked[0].UserID == string(c.userID) {
-			if parked[0].Wanted == e.wantedHash() {
-				continue
-			}
-			p.retried++
-		}
-		if err := p.write(to, &e); err != nil {
+		if err := p.keep(to, &e, parked); err != nil {
 			return err
 		}
+		if order >= 0 { // not before: what c knows lies in the reader's memory
+			known = records.Next()
+		}
 	}
+	p.settle(parked.rest()...)
 	return errors.Join(rows.err(), records.Err())
 }
+
+// keep writes a contact's entry to the plan, if it says something and the contact is
+// not to stay parked.
+func (p *plan) keep(to class, e *entry, parked *parkedQueue) error {
+	left, refused := parked.pass(e.userID)
+	p.settle(left...)
+	switch {
+	case refused == nil && e.empty():
+		return nil
+	case refused == nil:
+	case e.empty():
+		p.settle(*refused)
+		return nil
+	case refused.Wanted == e.wantedHash():
+		return nil
+	case !p.whole():
+		p.postponed = true
+		return nil
+	default:
+		p.retried++
+	}
+	return p.write(to, e)
+}
+
+// settle ends the parking of contacts of whom nothing is wanted any more. With some
+// of the exports only, nobody knows what is.
+func (p *plan) settle(parked ...state.Parked) {
+	for _, c := range parked {
+		if !p.whole() {
+			p.postponed = true
+			return
+		}
+		p.unpark = append(p.unpark, c.UserID)
+	}
+}
+
+// parkedQueue holds the parked contacts in the order of the merge.
+type parkedQueue struct{ all []state.Parked }
+
+// pass returns the parked contacts before userID, of whom nothing was heard, and the
+// one of that id.
+func (q *parkedQueue) pass(userID []byte) (before []state.Parked, same *state.Parked) {
+	n := 0
+	for n < len(q.all) && q.all[n].UserID < string(userID) {
+		n++
+	}
+	before, q.all = q.all[:n], q.all[n:]
+	if len(q.all) > 0 && q.all[0].UserID == string(userID) {
+		same, q.all = &q.all[0], q.all[1:]
+	}
+	return before, same
+}
+
+func (q *parkedQueue) rest() []state.Parked { return q.all }
 
 // reset forgets what an earlier merge found, but for the attributes that it led to
 // be held.
@@ -124,6 +169,7 @@ func (p *plan) reset() {
 			a.before, a.members, a.entered, a.exited, a.changed = 0, 0, 0, 0, 0
 		}
 	}
-	p.contacts, p.calls, p.retried = ContactCounts{}, 0, 0
+	p.contacts, p.calls, p.retried, p.unpark, p.postponed = ContactCounts{}, 0, 0, nil, false
 	p.leftOut = [gleap.LastPageView + 1]int{}
+	p.fieldsComplete = !slices.ContainsFunc(p.exports, (*export).mayHoldFieldsBack)
 }

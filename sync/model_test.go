@@ -74,7 +74,7 @@ func (w *world) runner(t fataler) *Runner {
 		t.Fatal(err)
 	}
 	client, err := gleap.New(gleap.Options{
-		BaseURL: w.server.URL, Token: "token", Window: time.Minute, Concurrency: 4, Timeout: 10 * time.Second,
+		BaseURL: w.server.URL, Token: "token", Rate: w.options.Rate, Window: w.options.Window, Concurrency: 4, Timeout: 10 * time.Second,
 		GiveUp: time.Minute, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {

@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -35,8 +36,14 @@ type plan struct {
 	segments [classes]spool // the plan file: entries, each behind its size
 	contacts ContactCounts
 	calls    int
-	retried  int // parked contacts of whom something else is wanted now
-	leftOut  [gleap.LastPageView + 1]int
+	retried  int      // parked contacts of whom something else is wanted now
+	unpark   []string // parked contacts of whom nothing is wanted any more
+	// A parked contact has to wait until all exports are looked at.
+	postponed bool
+	// All exports that have contact fields are looked at: a field may be changed, and
+	// not only be added.
+	fieldsComplete bool
+	leftOut        [gleap.LastPageView + 1]int
 }
 
 // attributeRef is an attribute by its id. Those that are in no export any more have
@@ -107,6 +114,17 @@ func (e *export) chosen() bool {
 	return slices.ContainsFunc(e.attributes, func(a *attribute) bool { return a.chosen })
 }
 
+// mayHoldFieldsBack reports whether the export may have contact fields that this run
+// does not see. Of one that was never read nobody knows.
+func (e *export) mayHoldFieldsBack() bool {
+	if e.rows != nil && e.usable() {
+		return false
+	}
+	return slices.ContainsFunc(e.attributes, func(a *attribute) bool {
+		return a.applied.At.IsZero() || a.applied.HasFields
+	})
+}
+
 // usable reports whether some of the export's attributes are not held.
 func (e *export) usable() bool {
 	return slices.ContainsFunc(e.attributes, func(a *attribute) bool { return a.chosen && a.status == StatusApplied })
@@ -128,7 +146,9 @@ func (r *Runner) newPlan(ctx context.Context, request Request) (*plan, error) {
 			return p, err
 		}
 	}
-	p.addExports(request)
+	if err := p.addExports(request); err != nil {
+		return p, err
+	}
 	p.epoch, p.full = p.overview.Epoch, request.Full
 	switch {
 	case request.Full && len(request.Only) > 0:
@@ -136,7 +156,7 @@ func (r *Runner) newPlan(ctx context.Context, request Request) (*plan, error) {
 	case request.Full && r.store.Exists():
 		p.epoch++
 	}
-	p.open()
+	p.open(now())
 	if err := p.read(ctx); err != nil {
 		return p, err
 	}
@@ -145,7 +165,7 @@ func (r *Runner) newPlan(ctx context.Context, request Request) (*plan, error) {
 
 // addExports gives every attribute its id: the one that the state has for its key, or
 // the next.
-func (p *plan) addExports(request Request) {
+func (p *plan) addExports(request Request) error {
 	known := map[string]state.Attribute{}
 	next := uint32(0)
 	for _, a := range p.overview.Attributes {
@@ -164,6 +184,9 @@ func (p *plan) addExports(request Request) {
 				chosen: len(request.Only) == 0 || slices.Contains(request.Only, settings.Key),
 			}
 			if k, ok := known[a.Key]; ok {
+				if k.Kind != string(a.Kind) {
+					return fmt.Errorf("the key %s belonged to another %s before, and contacts in Gleap have its values: choose another key for the %s %q", a.Key, k.Kind, a.Kind, a.Name)
+				}
 				a.id, a.applied = k.ID, k.Applied
 			} else {
 				a.id = uint32(len(p.byID))
@@ -175,13 +198,14 @@ func (p *plan) addExports(request Request) {
 		}
 		p.exports = append(p.exports, e)
 	}
+	return nil
 }
 
 // resyncing reports whether some records may have to be sent again as a whole.
 func (p *plan) resyncing() bool { return p.epoch > p.overview.Resynced }
 
 // open finds the exports' files and decides which need not be read.
-func (p *plan) open() {
+func (p *plan) open(now time.Time) {
 	anyChanged := false
 	for _, e := range p.exports {
 		if !e.chosen() {
@@ -195,10 +219,10 @@ func (p *plan) open() {
 		e.source, e.asOf = source, source.AsOf()
 		e.fingerprint = p.fingerprint(e)
 		for _, a := range e.attributes {
-			if a.chosen && a.applied.Fingerprint == e.fingerprint && !p.resyncing() && !p.resend {
-				a.status = StatusUnchanged
-			} else if reason := checkAge(e.asOf, a.applied, e.MaxAge, time.Now()); reason != "" {
+			if reason := checkAge(e.asOf, a.applied, e.MaxAge, now); reason != "" {
 				a.hold(reason)
+			} else if a.chosen && a.applied.Fingerprint == e.fingerprint && !p.resyncing() && !p.resend {
+				a.status = StatusUnchanged
 			}
 		}
 		anyChanged = anyChanged || e.usable()
@@ -269,7 +293,7 @@ func (p *plan) readExport(ctx context.Context, e *export, keep int64) error {
 	})
 	e.result = result
 	if failed != nil || ctx.Err() != nil {
-		return cmpErr(failed, ctx.Err())
+		return cmp.Or(failed, ctx.Err())
 	}
 	if err != nil {
 		e.refuse(err)
@@ -288,11 +312,16 @@ func (p *plan) readExport(ctx context.Context, e *export, keep int64) error {
 	return e.rows.finish(keep)
 }
 
-func cmpErr(first, second error) error {
-	if first != nil {
-		return first
+// readersBuffer is the size of the buffers with which runs are read, so that all of
+// them together stay within a quarter of the memory.
+func (p *plan) readersBuffer() int {
+	runs := 1
+	for _, e := range p.exports {
+		if e.rows != nil {
+			runs += len(e.rows.runs)
+		}
 	}
-	return second
+	return int(min(64<<10, max(4<<10, p.runner.o.Memory/4/int64(runs))))
 }
 
 // whole reports whether the plan looked at all exports, so that what it wants of a
@@ -317,17 +346,23 @@ func (p *plan) close() {
 func (p *plan) stateAttributes() []state.Attribute {
 	var all []state.Attribute
 	for _, a := range p.attributes {
-		all = append(all, state.Attribute{ID: a.id, Key: a.Key, Kind: string(a.Kind), Name: a.Name})
+		s := state.Attribute{ID: a.id, Key: a.Key, Kind: string(a.Kind), Name: a.Name}
+		if a.active() {
+			s.Applied.AsOf = a.export.asOf
+		}
+		all = append(all, s)
 	}
 	return all
 }
 
 // applied returns, for the attributes of this run, what the state is to remember
-// once everything was delivered.
+// once everything was delivered. An export of which something is left for another run
+// is not among them: it has to be read again.
 func (p *plan) applied(now time.Time) map[uint32]state.Applied {
 	all := map[uint32]state.Applied{}
 	for _, a := range p.attributes {
-		if a.active() && a.applied.Fingerprint != a.export.fingerprint {
+		again := p.postponed || a.export.result.HasFields && !p.fieldsComplete
+		if a.active() && !again {
 			all[a.id] = state.Applied{
 				Fingerprint: a.export.fingerprint, AsOf: a.export.asOf, At: now,
 				Members: a.members, HasFields: a.export.result.HasFields,

@@ -128,7 +128,7 @@ func (p *plan) entries(fn func(raw []byte) error) error {
 	left := p.contacts.Planned
 	for i := range p.segments {
 		s := &p.segments[i]
-		r := s.reader(0, s.position())
+		r := s.reader(0, s.position(), 64<<10)
 		for {
 			raw, err := readEntry(r)
 			if err == io.EOF {

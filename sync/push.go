@@ -103,12 +103,11 @@ func (r *Runner) send(ctx context.Context, p *plan, raw []byte, outcomes chan<- 
 		var refused *gleap.RefusedError
 		switch {
 		case errors.As(err, &refused):
-			var whole entry
-			if err := whole.decode(raw); err != nil {
-				return err
+			if !first {
+				e.fields = nil // they went with the first call
 			}
 			outcomes <- outcome{parked: &state.Parked{
-				UserID: string(e.userID), Status: refused.Status, Reason: refused.Error(), Last: now(), Wanted: whole.wantedHash(),
+				UserID: string(e.userID), Status: refused.Status, Reason: refused.Error(), Last: now(), Wanted: e.wantedHash(),
 			}}
 			return nil
 		case err != nil:
@@ -217,7 +216,7 @@ func (c *committer) flush() {
 	if c.failed != nil || len(c.acks)+len(c.parked) == 0 {
 		return
 	}
-	if err := c.runner.store.Commit(c.acks, c.parked); err != nil {
+	if err := c.runner.store.Commit(c.acks, c.parked, c.runner.pace(true)); err != nil {
 		c.failed = fmt.Errorf("commit to the state: %w", err)
 		return
 	}
@@ -233,7 +232,7 @@ func (c *committer) flush() {
 func (r *Runner) assume(ctx context.Context, p *plan, report *Report) error {
 	var acks []state.Acknowledgement
 	flush := func() error {
-		if err := r.store.Commit(acks, nil); err != nil {
+		if err := r.store.Commit(acks, nil, nil); err != nil {
 			return fmt.Errorf("commit to the state: %w", err)
 		}
 		report.Contacts.Assumed += len(acks)

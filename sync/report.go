@@ -162,6 +162,7 @@ func (a *attribute) report() ExportReport {
 	}
 	if a.applied.Fingerprint == a.export.fingerprint && a.status != StatusHeld && a.export.fingerprint != "" {
 		r.Status, r.Members = StatusUnchanged, a.applied.Members
+		r.Entered, r.Exited, r.Changed = 0, 0, 0 // what is wanted of parked contacts
 	}
 	return r
 }

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"time"
 
 	"gleapsync/gleap"
@@ -18,6 +19,8 @@ import (
 type identifier interface {
 	Identify(ctx context.Context, contact *gleap.Contact) error
 	Counts() gleap.Counts
+	Seen() []gleap.Seen
+	Resume([]gleap.Seen)
 }
 
 // Runner makes plans and carries them out. It may be used again, but not by several
@@ -59,14 +62,14 @@ func (r *Runner) Plan(ctx context.Context, request Request) (Report, error) {
 	report, p, err := r.prepare(ctx, "plan", request)
 	p.close()
 	if err != nil {
-		return Report{}, planError(ctx, err)
+		return Report{}, err
 	}
 	report.Finished = now()
 	return report, nil
 }
 
 // Sync sends what changed. The report is right whatever the error; it is empty if
-// the run could not begin.
+// another run holds the lock.
 //
 // The error is a [*state.LockedError] while another run holds the lock,
 // [ErrInterrupted] after ctx was cancelled with it, and one of package gleap's if
@@ -86,11 +89,15 @@ func (r *Runner) prepare(ctx context.Context, command string, request Request) (
 	started := now()
 	r.progress.phase("reading", 0)
 	p, err := r.newPlan(ctx, request)
-	if err != nil {
-		return Report{}, p, err
-	}
 	report := p.report()
-	report.Run, report.Command, report.Started = newRunID(started), command, started
+	report.Run, report.Command, report.Started = newRunID(), command, started
+	if err != nil {
+		if ctx.Err() != nil { // a stop is not a fault of the exports
+			err = context.Cause(ctx)
+		}
+		report.Contacts, report.Calls = ContactCounts{}, CallCounts{}
+		return report, p, err
+	}
 	for _, e := range report.Exports {
 		for _, problem := range e.Problems {
 			r.log.Debug("a row was passed over", "key", e.Key, "file", problem.File, "line", problem.Line, "reason", problem.Reason)
@@ -102,14 +109,6 @@ func (r *Runner) prepare(ctx context.Context, command string, request Request) (
 	r.log.Info("planned", "contacts", report.Contacts.Planned, "delta", report.Contacts.Delta,
 		"backfill", report.Contacts.Backfill, "calls", report.Calls.Identify, "estimate_seconds", report.Estimate)
 	return report, p, nil
-}
-
-// planError says why there is no plan: a stop is not a fault of the exports.
-func planError(ctx context.Context, err error) error {
-	if ctx.Err() != nil {
-		return context.Cause(ctx)
-	}
-	return err
 }
 
 // run makes a plan, has it delivered, and keeps the books.
@@ -124,56 +123,90 @@ func (r *Runner) run(ctx context.Context, command string, request Request, deliv
 		ctx, cancel = context.WithTimeoutCause(ctx, r.o.Deadline, errDeadline)
 		defer cancel()
 	}
+	var before gleap.Counts
+	if r.client != nil {
+		before = r.client.Counts()
+	}
 	report, p, err := r.prepare(ctx, command, request)
 	defer p.close()
-	if err != nil {
-		return Report{}, planError(ctx, err)
+	if err == nil {
+		report.Calls.Identify = 0
+		report.Contacts.Remaining = report.Contacts.Planned
+		err = r.deliver(ctx, p, &report, deliver)
 	}
-	report.Calls.Identify = 0
-	if p.contacts.Planned > 0 || len(p.applied(now())) > 0 || p.epoch > p.overview.Epoch {
-		if err := r.store.Begin(p.stateAttributes(), p.epoch); err != nil {
-			return Report{}, err
-		}
-	}
-	report.Contacts.Remaining = report.Contacts.Planned
-	if p.contacts.Planned > 0 {
-		r.progress.phase("sending", p.contacts.Planned)
-		err = deliver(ctx, p, &report)
+	if r.client != nil {
+		counts := r.client.Counts()
+		report.Calls.Retried = counts.Retried - before.Retried
+		report.Calls.RateLimited = counts.RateLimited - before.RateLimited
 	}
 	return r.finish(ctx, p, report, err)
 }
 
+// deliver prepares the state for a plan's acknowledgements and has it delivered.
+func (r *Runner) deliver(ctx context.Context, p *plan, report *Report, deliver func(context.Context, *plan, *Report) error) error {
+	if report.Command == "baseline" && p.epoch > 1 && p.resyncing() {
+		return errors.New("a full resync is not complete: a baseline would end it with contacts that were not sent again, so run sync first")
+	}
+	if p.contacts.Planned > 0 || len(p.applied(now())) > 0 || p.epoch > p.overview.Epoch {
+		var pace []byte
+		if r.sends(report) {
+			if err := r.resume(p.overview.Pace); err != nil {
+				return err
+			}
+			pace = r.pace(true)
+		}
+		if err := r.store.Begin(p.stateAttributes(), p.epoch, pace); err != nil {
+			return err
+		}
+	}
+	if p.contacts.Planned == 0 {
+		return nil
+	}
+	r.progress.phase("sending", p.contacts.Planned)
+	return deliver(ctx, p, report)
+}
+
 // finish judges the run and stores its report.
 func (r *Runner) finish(ctx context.Context, p *plan, report Report, err error) (Report, error) {
-	if r.client != nil {
-		counts := r.client.Counts()
-		report.Calls.Retried, report.Calls.RateLimited = counts.Retried, counts.RateLimited
-	}
 	report.Finished = now()
 	var applied map[uint32]state.Applied
 	var resynced uint64
+	cause := context.Cause(ctx)
 	switch {
-	case err == nil && report.Contacts.Remaining == 0:
-		applied = p.applied(report.Finished)
-		resynced = p.epoch
+	case err == nil:
+		applied, resynced = p.applied(report.Finished), p.epoch
 		report.Outcome = Complete
 		if report.Held() {
 			report.Outcome = Held
 		}
-	case errors.Is(err, context.Canceled) && errors.Is(context.Cause(ctx), ErrInterrupted):
+	case errors.Is(err, ErrInterrupted) || errors.Is(err, context.Canceled) && errors.Is(cause, ErrInterrupted):
 		report.Outcome, err = Interrupted, ErrInterrupted
-	case errors.Is(err, context.DeadlineExceeded) && errors.Is(context.Cause(ctx), errDeadline):
-		report.Outcome, err = Partial, nil
-	case err != nil:
+	case errors.Is(err, errDeadline) || errors.Is(err, context.DeadlineExceeded) && errors.Is(cause, errDeadline):
+		report.Outcome, report.Error = Partial, ""
+		if errors.Is(err, errDeadline) {
+			report.Error = errDeadline.Error()
+		}
+		err = nil
+	default:
 		report.Outcome, report.Error = Failed, err.Error()
+	}
+	if p.resend && report.Contacts.Remaining > 0 {
+		report.Error = strings.TrimSpace(report.Error + " --full with --only is not gone on with by itself: run it again for the rest")
 	}
 	overview, overviewErr := r.store.Overview()
 	if overviewErr == nil {
-		report.Contacts.Parked = overview.Parked
+		report.Contacts.Parked = max(0, overview.Parked-len(p.unpark))
 	}
 	text, jsonErr := json.Marshal(report)
-	err = errors.Join(err, overviewErr, jsonErr)
-	if storeErr := r.store.Finish(report.Run, text, applied, resynced); storeErr != nil {
+	storeErr := errors.Join(overviewErr, jsonErr)
+	if storeErr == nil {
+		var pace []byte
+		if r.sends(&report) {
+			pace = r.pace(false)
+		}
+		storeErr = r.store.Finish(report.Run, text, applied, resynced, p.unpark, pace)
+	}
+	if storeErr != nil {
 		report.Outcome = Failed
 		err = errors.Join(err, fmt.Errorf("store the run's report: %w", storeErr))
 	}
@@ -183,6 +216,6 @@ func (r *Runner) finish(ctx context.Context, p *plan, report Report, err error) 
 func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
 
 // newRunID returns an id that sorts by time and differs from all others.
-func newRunID(t time.Time) string {
-	return fmt.Sprintf("%s-%04x", t.Format("20060102T150405.000Z"), rand.N(1<<16))
+func newRunID() string {
+	return fmt.Sprintf("%s-%04x", time.Now().UTC().Format("20060102T150405.000000Z"), rand.N(1<<16))
 }

@@ -2,6 +2,7 @@ package sync
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -19,6 +20,7 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/gleap"
+	"gleapsync/gleap/sandbox"
 )
 
 // fakeGleap takes calls without a network.
@@ -47,6 +49,8 @@ func (f *fakeGleap) Identify(ctx context.Context, c *gleap.Contact) error {
 }
 
 func (f *fakeGleap) Counts() gleap.Counts { return gleap.Counts{} }
+func (f *fakeGleap) Seen() []gleap.Seen   { return nil }
+func (f *fakeGleap) Resume([]gleap.Seen)  {}
 
 // with returns a runner of w's that sends to f, one call at a time.
 func (w *world) with(t fataler, f *fakeGleap) *Runner {
@@ -195,6 +199,8 @@ func (waiting) Identify(ctx context.Context, _ *gleap.Contact) error {
 }
 
 func (waiting) Counts() gleap.Counts { return gleap.Counts{} }
+func (waiting) Seen() []gleap.Seen   { return nil }
+func (waiting) Resume([]gleap.Seen)  {}
 
 // TestFullResync sends everything again, false for the audiences that a contact once
 // was in included, goes on after an interruption, and ends.
@@ -390,28 +396,248 @@ func TestSameRefusals(t *testing.T) {
 	}
 }
 
-// TestParkedByHalf: a parked contact that a run with some of the exports could serve
-// stays parked until all of them are looked at; else what the others want of it would
-// be forgotten, since they are unchanged.
-func TestParkedByHalf(t *testing.T) {
+// TestParked: a parked contact is tried again when something else is wanted of it, and
+// only in a run that looks at all exports: else what the others want would be taken
+// for settled.
+func TestParked(t *testing.T) {
 	w := newWorld(t, audience("a.csv", "a"), audience("b.csv", "b"))
-	w.write(t, "a.csv", list("u1"))
+	w.write(t, "a.csv", list("u1", "u9"))
 	w.write(t, "b.csv", list("u1"))
-	f := &fakeGleap{after: func(int) error { return &gleap.RefusedError{Status: 422} }}
-	if report, err := w.with(t, f).Sync(t.Context(), Request{}); err != nil || report.Contacts.Parked != 1 {
+	f := &fakeGleap{keep: true, after: func(int) error { return &gleap.RefusedError{Status: 422} }}
+	refused := func(request Request) Report {
+		t.Helper()
+		report, err := w.with(t, f).Sync(t.Context(), request)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return report
+	}
+	if report := refused(Request{}); report.Contacts.Parked != 2 || len(f.calls) != 2 {
+		t.Fatalf("%+v", report.Contacts)
+	}
+	w.write(t, "a.csv", list("u1", "u9"))
+	for _, request := range []Request{{}, {Only: []string{"a"}}, {}} { // nothing changed for them
+		if refused(request); len(f.calls) != 2 {
+			t.Errorf("%+v: calls %v", request, f.calls)
+		}
+	}
+	os.Rename(filepath.Join(w.dir, "b.csv"), filepath.Join(w.dir, "away.csv"))
+	w.write(t, "a.csv", list("u9")) // u1 has left, but what b says is not known
+	if report := refused(Request{}); len(f.calls) != 2 || report.Contacts.Parked != 2 {
+		t.Errorf("%+v, calls %v", report.Contacts, f.calls)
+	}
+	os.Rename(filepath.Join(w.dir, "away.csv"), filepath.Join(w.dir, "b.csv"))
+	if report := w.sync(t, Request{}); report.Contacts.Sent != 1 || report.Contacts.Parked != 1 {
+		t.Errorf("%+v", report.Contacts)
+	}
+	w.write(t, "a.csv", list("u2")) // nothing is wanted of u9 any more
+	if report := w.sync(t, Request{}); report.Contacts.Sent != 1 || report.Contacts.Parked != 0 {
+		t.Errorf("%+v", report.Contacts)
+	}
+	if got, want := w.contacts(), map[string]string{"u1": `{"b":true}`, "u2": `{"a":true}`}; !maps.Equal(got, want) {
+		t.Errorf("Gleap has %v, want %v", got, want)
+	}
+}
+
+// TestFullResyncOfManyRecords: the values that are sent again are those of the contact,
+// also where the records are read in several slices.
+func TestFullResyncOfManyRecords(t *testing.T) {
+	w := newWorld(t, trait("t.csv", "t"))
+	var text strings.Builder
+	text.WriteString("user_id,value\n")
+	long := strings.Repeat("x", 10_000)
+	for i := range 1000 {
+		fmt.Fprintf(&text, "u%04d,%d of %s\n", i, i, long)
+	}
+	w.write(t, "t.csv", text.String())
+	w.sync(t, Request{})
+	want := w.contacts()
+	os.Remove(filepath.Join(w.dir, "t.csv")) // only the state knows the values
+	if report := w.sync(t, Request{Full: true}); report.Contacts.Sent != 1000 {
+		t.Errorf("%+v", report.Contacts)
+	}
+	if got := w.contacts(); !maps.Equal(got, want) {
+		t.Error("Gleap was told other values")
+	}
+}
+
+// TestBackToTheFormerFile: after a part of a bad export was sent, going back to the
+// file before it puts that right, though this is the one that was applied last.
+func TestBackToTheFormerFile(t *testing.T) {
+	w := newWorld(t, audience("a.csv", "a"))
+	w.write(t, "a.csv", list("u1", "u2"))
+	path := filepath.Join(w.dir, "a.csv")
+	before, _ := os.Stat(path)
+	w.sync(t, Request{})
+	w.write(t, "a.csv", list())
+	w.options.Exports[0].AllowEmpty = true
+	r := w.with(t, &fakeGleap{after: func(n int) error {
+		if n == 2 {
+			return &gleap.UnreachableError{}
+		}
+		return nil
+	}})
+	if report, err := r.Sync(t.Context(), Request{}); err == nil || report.Contacts.Sent != 1 {
 		t.Fatalf("%+v, %v", report.Contacts, err)
 	}
 	w.write(t, "a.csv", list("u1", "u2"))
-	if report := w.sync(t, Request{Only: []string{"a"}}); report.Contacts.Sent != 2 || report.Contacts.Parked != 1 {
+	if report := w.sync(t, Request{}); report.Contacts.Sent != 1 || report.Exports[0].Entered != 1 {
+		t.Errorf("%+v", report)
+	}
+	// With its old time it is older than what Gleap was told of.
+	w.write(t, "a.csv", list("u1"))
+	w.sync(t, Request{})
+	w.write(t, "a.csv", list("u1", "u2"))
+	os.Chtimes(path, before.ModTime(), before.ModTime())
+	if report := w.sync(t, Request{}); report.Outcome != Held {
+		t.Errorf("%+v", report)
+	}
+}
+
+// TestFieldsOfHeldExports: while an export is held or not looked at, what the others
+// say of a contact's fields does not replace what Gleap has.
+func TestFieldsOfHeldExports(t *testing.T) {
+	w := newWorld(t, audience("a.csv", "a"), audience("b.csv", "b"))
+	w.options.Fields = []Field{{gleap.Name, []string{"first", "last"}}}
+	w.write(t, "a.csv", "user_id,first\nu1,Ada\n")
+	w.write(t, "b.csv", "user_id,last\nu1,Lovelace\n")
+	w.sync(t, Request{})
+	path := filepath.Join(w.dir, "b.csv")
+	os.Rename(path, path+".away")
+	w.write(t, "a.csv", "user_id,first\nu1,Ada\nu2,Grace\n")
+	w.sync(t, Request{})
+	w.write(t, "a.csv", "user_id,first\nu1,Ada\nu2,Grace\n")
+	w.sync(t, Request{Only: []string{"a"}})
+	want := map[string]string{"u1": `{"a":true,"b":true,"name":"Ada Lovelace"}`, "u2": `{"a":true,"name":"Grace"}`}
+	if got := w.contacts(); !maps.Equal(got, want) {
+		t.Errorf("Gleap has %v, want %v", got, want)
+	}
+	os.Rename(path+".away", path)
+	w.write(t, "b.csv", "user_id,last\nu1,Lovelace\nu2,Hopper\n")
+	w.sync(t, Request{})
+	if got := w.contacts()["u2"]; got != `{"a":true,"b":true,"name":"Grace Hopper"}` {
+		t.Errorf("u2 is %s", got)
+	}
+	if report := w.sync(t, Request{}); report.Exports[0].Status != StatusUnchanged || report.Exports[0].Rows != 0 {
+		t.Errorf("%+v", report.Exports)
+	}
+}
+
+func TestMaxAge(t *testing.T) {
+	w := newWorld(t, audience("a.csv", "a"))
+	w.options.Exports[0].MaxAge = time.Hour
+	w.write(t, "a.csv", list("u1"))
+	path := filepath.Join(w.dir, "a.csv")
+	age := func(d time.Duration) { os.Chtimes(path, time.Now().Add(-d), time.Now().Add(-d)) }
+	age(2 * time.Hour)
+	if report := w.sync(t, Request{}); report.Outcome != Held || !strings.Contains(report.Exports[0].Reason, "older than max_age = 1h0m0s allows") {
+		t.Errorf("%+v", report)
+	}
+	age(time.Minute)
+	if report := w.sync(t, Request{}); report.Outcome != Complete || report.Contacts.Sent != 1 {
+		t.Errorf("%+v", report)
+	}
+	// An export that nobody writes any more gets too old as well.
+	w.options.Exports[0].MaxAge = time.Second
+	if report := w.sync(t, Request{}); report.Outcome != Held {
+		t.Errorf("%+v", report)
+	}
+}
+
+func TestKeyOfAnotherKind(t *testing.T) {
+	w := newWorld(t, audience("a.csv", "a"))
+	w.write(t, "a.csv", list("u1"))
+	w.sync(t, Request{})
+	w.options.Exports = []Export{trait("a.csv", "a")}
+	w.options.Exports[0].Dir = w.dir
+	if _, err := w.runner(t).Plan(t.Context(), Request{}); err == nil || !strings.Contains(err.Error(), "the key a belonged to another audience before") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestFailedPlanIsRemembered: a run that never came to sending can be asked for too.
+func TestFailedPlanIsRemembered(t *testing.T) {
+	w := newWorld(t, audience("a.csv", "a"))
+	w.write(t, "a.csv", list("u1"))
+	w.sync(t, Request{})
+	w.write(t, "a.csv", list("u1", "u2"))
+	ctx, cancel := context.WithCancelCause(t.Context())
+	cancel(ErrInterrupted)
+	r := w.runner(t)
+	report, err := r.Sync(ctx, Request{})
+	if !errors.Is(err, ErrInterrupted) || report.Outcome != Interrupted || report.Run == "" {
+		t.Errorf("%+v, %v", report, err)
+	}
+	w.options.Deadline = time.Nanosecond
+	if report := w.sync(t, Request{}); report.Outcome != Partial || report.Contacts.Sent != 0 || report.Error == "" {
+		t.Errorf("%+v", report)
+	}
+	runs, err := NewInspector(w.options, r.store).Runs(10)
+	if err != nil || len(runs) != 3 || runs[0].Outcome != Partial || runs[1].Outcome != Interrupted {
+		t.Errorf("%+v, %v", runs, err)
+	}
+	w.options.Deadline = 0
+	if report := w.sync(t, Request{}); report.Contacts.Sent != 1 {
+		t.Errorf("%+v", report)
+	}
+}
+
+func TestBaselineDoesNotEndAResync(t *testing.T) {
+	w := newWorld(t, audience("a.csv", "a"))
+	w.write(t, "a.csv", list("u1", "u2"))
+	w.sync(t, Request{})
+	r := w.with(t, &fakeGleap{after: func(int) error { return &gleap.UnreachableError{} }})
+	if _, err := r.Sync(t.Context(), Request{Full: true}); err == nil {
+		t.Fatal("Gleap was reachable")
+	}
+	if _, err := w.runner(t).Baseline(t.Context(), Request{}); err == nil || !strings.Contains(err.Error(), "a full resync is not complete") {
+		t.Errorf("got %v", err)
+	}
+	if report := w.sync(t, Request{}); report.Contacts.Sent != 2 {
 		t.Errorf("%+v", report.Contacts)
 	}
-	w.write(t, "a.csv", list("u1", "u2", "u3"))
-	if report := w.sync(t, Request{}); report.Contacts.Sent != 2 || report.Contacts.Parked != 0 {
-		t.Errorf("%+v", report.Contacts)
+}
+
+// TestPaceAcrossRuns: runs in quick succession share one rate limit, also with one that
+// was killed.
+func TestPaceAcrossRuns(t *testing.T) {
+	w := newWorld(t, audience("a.csv", "a"))
+	const rate, window = 50, 2 * time.Second
+	w.gleap = sandbox.New(sandbox.Options{Token: "token", Rate: rate, Window: window})
+	w.server.Config.Handler = w.gleap
+	w.options.Rate, w.options.Window = rate, window
+	var ids []string
+	for run := range 4 {
+		for i := range 30 {
+			ids = append(ids, fmt.Sprintf("u%d-%02d", run, i))
+		}
+		w.write(t, "a.csv", list(ids...))
+		r := w.runner(t)
+		if run == 3 { // as if the run before had been killed after its last commit
+			if err := r.store.Commit(nil, nil, bytes.Replace(w.pace(t), []byte(`"running":false`), []byte(`"running":true`), 1)); err != nil {
+				t.Fatal(err)
+			}
+		}
+		begin := time.Now()
+		report, err := r.Sync(t.Context(), Request{})
+		if err != nil || report.Contacts.Sent != 30 || report.Calls.Retried > 0 {
+			t.Errorf("%+v %+v, %v", report.Contacts, report.Calls, err)
+		}
+		if run == 0 && time.Since(begin) > window {
+			t.Errorf("the first run took %s", time.Since(begin))
+		}
 	}
-	if got := w.contacts()["u1"]; got != `{"a":true,"b":true}` {
-		t.Errorf("Gleap has %s", got)
+	if counts := w.gleap.Counts(); counts.RateLimited > 0 || counts.PeakInWindow > rate {
+		t.Errorf("%+v", counts)
 	}
+}
+
+func (w *world) pace(t fataler) []byte {
+	o, err := w.runner(t).store.Overview()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return o.Pace
 }
 
 // TestStateThatCannotBeWritten: without the state every call would be repeated, so

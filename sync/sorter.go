@@ -142,9 +142,10 @@ func (s *sorter) spill() error {
 		}
 		before = userID
 	}
-	if err := s.spool.flush(); err != nil { // what is kept in memory is for rows
+	if err := s.spool.flush(); err != nil {
 		return err
 	}
+	s.spool.buf = nil // the memory is for rows
 	s.runs = append(s.runs, run{from, s.spool.position(), len(s.refs)})
 	s.blocks, s.refs, s.used, s.sorted = nil, nil, 0, true
 	return nil
@@ -159,11 +160,12 @@ func (s *sorter) finish(keep int64) error {
 	return nil
 }
 
-// stream returns all rows in order. It can be asked for again.
-func (s *sorter) stream() stream {
+// stream returns all rows in order, reading runs with buffers of that size. It can be
+// asked for again.
+func (s *sorter) stream(buffer int) stream {
 	var parts []stream
 	for _, r := range s.runs {
-		parts = append(parts, &runStream{r: s.spool.reader(r.from, r.to), left: r.rows})
+		parts = append(parts, &runStream{r: s.spool.reader(r.from, r.to, buffer), left: r.rows})
 	}
 	if len(s.refs) > 0 {
 		parts = append(parts, &memoryStream{s: s})

@@ -52,7 +52,7 @@ func TestSorter(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 2 { // a guard may make the merge go over it again
-			if got := drain(t, s.stream()); !slices.Equal(got, want) {
+			if got := drain(t, s.stream(4<<10)); !slices.Equal(got, want) {
 				t.Fatalf("got %d rows %.200q\nwant %d rows %.200q", len(got), got, len(want), want)
 			}
 		}
@@ -70,7 +70,7 @@ func TestMergerKeepsTheOrderOfStreams(t *testing.T) {
 			s.add([]byte(id), fmt.Append(nil, i))
 		}
 		s.finish(1 << 20)
-		parts = append(parts, s.stream())
+		parts = append(parts, s.stream(4<<10))
 	}
 	m := newMerger(parts)
 	got := ""
@@ -103,7 +103,7 @@ func TestDamagedRun(t *testing.T) {
 		if err := damage(s.spool.file); err != nil {
 			t.Fatal(err)
 		}
-		stream := s.stream()
+		stream := s.stream(4 << 10)
 		for stream.next() {
 		}
 		if !errors.Is(stream.err(), errTemp) {
@@ -197,7 +197,7 @@ func BenchmarkMerge(b *testing.B) {
 	for b.Loop() {
 		var parts []stream
 		for _, s := range sorters {
-			parts = append(parts, s.stream())
+			parts = append(parts, s.stream(4<<10))
 		}
 		for m := newMerger(parts); m.next(); {
 		}

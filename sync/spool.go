@@ -2,6 +2,7 @@ package sync
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -63,26 +64,15 @@ func (s *spool) writeFile(b []byte) error {
 
 // reader reads what was written between two positions. Nothing may be written any
 // more.
-func (s *spool) reader(from, to int64) *bufio.Reader {
+func (s *spool) reader(from, to int64, buffer int) *bufio.Reader {
 	var parts []io.Reader
 	if from < s.size {
 		parts = append(parts, io.NewSectionReader(s.file, from, min(to, s.size)-from))
 	}
 	if to > s.size {
-		parts = append(parts, &sliceReader{s.buf[max(from, s.size)-s.size : to-s.size]})
+		parts = append(parts, bytes.NewReader(s.buf[max(from, s.size)-s.size:to-s.size]))
 	}
-	return bufio.NewReaderSize(io.MultiReader(parts...), 64<<10)
-}
-
-type sliceReader struct{ b []byte }
-
-func (r *sliceReader) Read(p []byte) (int, error) {
-	if len(r.b) == 0 {
-		return 0, io.EOF
-	}
-	n := copy(p, r.b)
-	r.b = r.b[n:]
-	return n, nil
+	return bufio.NewReaderSize(io.MultiReader(parts...), buffer)
 }
 
 func (s *spool) close() {

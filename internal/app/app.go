@@ -3,6 +3,7 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -60,7 +61,6 @@ func New(o Options) *App {
 func (a *App) Close() {
 	if a.bar != nil {
 		a.bar.Close()
-		a.bar = nil
 	}
 }
 
@@ -151,8 +151,10 @@ func (a *App) watch() func(sync.Progress) {
 func (a *App) print(result any, asText func(io.Writer)) error {
 	a.Close()
 	if !a.o.JSON {
-		asText(a.o.Out)
-		return nil
+		var text bytes.Buffer
+		asText(&text)
+		_, err := a.o.Out.Write(text.Bytes())
+		return err
 	}
 	encoder := json.NewEncoder(a.o.Out)
 	encoder.SetIndent("", "  ")
@@ -175,15 +177,6 @@ func (a *App) Plan(ctx context.Context, r Request) (sync.Report, error) {
 
 // Sync sends what changed, and shows the report whatever the error.
 func (a *App) Sync(ctx context.Context, r Request) (sync.Report, error) {
-	return a.deliver(ctx, r, (*sync.Runner).Sync)
-}
-
-// Baseline takes the exports as delivered.
-func (a *App) Baseline(ctx context.Context, r Request) (sync.Report, error) {
-	return a.deliver(ctx, r, (*sync.Runner).Baseline)
-}
-
-func (a *App) deliver(ctx context.Context, r Request, run func(*sync.Runner, context.Context, sync.Request) (sync.Report, error)) (sync.Report, error) {
 	cfg, store, request, err := a.prepare(r)
 	if err != nil {
 		return sync.Report{}, err
@@ -194,9 +187,24 @@ func (a *App) deliver(ctx context.Context, r Request, run func(*sync.Runner, con
 	}
 	defer stop()
 	defer client.Close()
-	report, err := run(sync.New(cfg.Sync, store, client, a.log, a.watch()), ctx, request)
-	if report.Run == "" { // it did not begin
-		return report, err
+	report, err := sync.New(cfg.Sync, store, client, a.log, a.watch()).Sync(ctx, request)
+	return report, a.printRun(report, embedded, err)
+}
+
+// Baseline takes the exports as delivered.
+func (a *App) Baseline(ctx context.Context, r Request) (sync.Report, error) {
+	cfg, store, request, err := a.prepare(r)
+	if err != nil {
+		return sync.Report{}, err
+	}
+	report, err := sync.New(cfg.Sync, store, nil, a.log, a.watch()).Baseline(ctx, request)
+	return report, a.printRun(report, nil, err)
+}
+
+// printRun shows a run's report, if the run began, and returns its error.
+func (a *App) printRun(report sync.Report, embedded *sandbox.Sandbox, err error) error {
+	if report.Run == "" {
+		return err
 	}
 	result := struct {
 		sync.Report
@@ -206,7 +214,7 @@ func (a *App) deliver(ctx context.Context, r Request, run func(*sync.Runner, con
 		counts := embedded.Counts()
 		result.Sandbox = &counts
 	}
-	return report, errors.Join(err, a.print(result, func(w io.Writer) {
+	return errors.Join(err, a.print(result, func(w io.Writer) {
 		console.Sync(w, report)
 		if embedded != nil {
 			console.Sandbox(w, embedded)

@@ -125,6 +125,16 @@ func (l *loader) duration(key, value string) time.Duration {
 	return d
 }
 
+// seconds returns a duration that must be there and not be too short.
+func (l *loader) seconds(key, value string) time.Duration {
+	before := len(l.errs)
+	d := l.duration(key, value)
+	if d < time.Second && len(l.errs) == before {
+		l.fail(key, errors.New("it takes one second at least"))
+	}
+	return d
+}
+
 func (l *loader) limit(key string, value any) sync.Limit {
 	limit, err := parseLimit(value)
 	if err != nil {
@@ -212,16 +222,11 @@ func (l *loader) gleap(f *file, c *Config) {
 	c.Gleap = gleap.Options{
 		BaseURL:            l.text("gleap.base_url", g.BaseURL),
 		Rate:               l.atLeast("gleap.rate", g.Rate, 0),
-		Window:             l.duration("gleap.window", g.Window),
+		Window:             l.seconds("gleap.window", g.Window),
 		Concurrency:        l.atLeast("gleap.concurrency", g.Concurrency, 0),
-		Timeout:            l.duration("gleap.timeout", g.Timeout),
-		GiveUp:             l.duration("gleap.give_up", g.GiveUp),
+		Timeout:            l.seconds("gleap.timeout", g.Timeout),
+		GiveUp:             l.seconds("gleap.give_up", g.GiveUp),
 		UpdateLastActivity: g.UpdateLastActivity,
-	}
-	for key, d := range map[string]time.Duration{"gleap.window": c.Gleap.Window, "gleap.timeout": c.Gleap.Timeout, "gleap.give_up": c.Gleap.GiveUp} {
-		if d < time.Second && len(l.errs) == 0 {
-			l.fail(key, errors.New("it takes one second at least"))
-		}
 	}
 	c.tokenEnv, c.tokenFile = l.text("gleap.api_token_env", g.APITokenEnv), l.file("gleap.api_token_file", g.APITokenFile)
 	if c.tokenEnv != "" && c.tokenFile != "" {
@@ -374,13 +379,17 @@ func (l *loader) attribute(at string, kind engage.Kind, name, override string) e
 		err = engage.CheckKey(a.Key)
 	}
 	what := fmt.Sprintf("%s %q", kind, a.Name)
+	instead := `choose another one with key = "…"`
+	if strings.HasPrefix(at, "table") {
+		instead = "name the column otherwise, or give it an [[audience]] or [[trait]] with a key of its own"
+	}
 	if err != nil {
-		l.fail(at, fmt.Errorf("%s: %w: choose another one with key = \"…\"", what, err))
+		l.fail(at, fmt.Errorf("%s: %w: %s", what, err, instead))
 		return a
 	}
 	what = fmt.Sprintf("%s (line %d)", what, l.lines.at(at))
 	if other, taken := l.keys[a.Key]; taken {
-		l.fail(at, fmt.Errorf("%s and %s have the same key %s: choose another one with key = \"…\"", other, what, a.Key))
+		l.fail(at, fmt.Errorf("%s and %s have the same key %s: %s", other, what, a.Key, instead))
 	}
 	l.keys[a.Key] = what
 	return a

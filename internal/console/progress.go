@@ -11,37 +11,27 @@ import (
 	"gleapsync/sync"
 )
 
-// Bar is a progress bar on a terminal. Log lines go through it, so that both stay
-// whole.
+// Bar is a progress bar on a terminal, from the first time that it is shown. Log lines
+// go through it, so that both stay whole.
 type Bar struct {
-	writer  progressbar.Writer
-	mu      stdsync.Mutex
-	tracker *progressbar.Tracker
-	phase   string
-	done    chan struct{}
+	terminal io.Writer
+	mu       stdsync.Mutex
+	writer   progressbar.Writer // nil: not shown yet, or closed
+	tracker  *progressbar.Tracker
+	phase    string
+	done     chan struct{}
 }
 
-// NewBar begins to draw on w, which is a terminal.
-func NewBar(w io.Writer) *Bar {
-	b := &Bar{writer: progressbar.NewWriter(), done: make(chan struct{})}
-	b.writer.SetOutputWriter(w)
-	b.writer.SetAutoStop(false)
-	b.writer.SetUpdateFrequency(200 * time.Millisecond)
-	b.writer.SetTrackerLength(30)
-	b.writer.SetTrackerPosition(progressbar.PositionRight)
-	b.writer.Style().Options.TimeInProgressPrecision = time.Second
-	b.writer.Style().Visibility = progressbar.StyleVisibility{ETA: true, Percentage: true, Speed: true, Time: true, Tracker: true, Value: true}
-	go func() {
-		defer close(b.done)
-		b.writer.Render()
-	}()
-	return b
-}
+// NewBar returns a bar for a terminal.
+func NewBar(terminal io.Writer) *Bar { return &Bar{terminal: terminal} }
 
 // Show draws how far a run is.
 func (b *Bar) Show(p sync.Progress) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if b.writer == nil {
+		b.start()
+	}
 	if p.Phase != b.phase {
 		if b.tracker != nil {
 			b.tracker.MarkAsDone()
@@ -53,17 +43,45 @@ func (b *Bar) Show(p sync.Progress) {
 	b.tracker.SetValue(int64(p.Done))
 }
 
+func (b *Bar) start() {
+	w := progressbar.NewWriter()
+	w.SetOutputWriter(b.terminal)
+	w.SetAutoStop(false)
+	w.SetUpdateFrequency(200 * time.Millisecond)
+	w.SetTrackerLength(30)
+	w.SetTrackerPosition(progressbar.PositionRight)
+	w.Style().Options.TimeInProgressPrecision = time.Second
+	w.Style().Visibility = progressbar.StyleVisibility{ETA: true, Percentage: true, Speed: true, Time: true, Tracker: true, Value: true}
+	b.writer, b.done = w, make(chan struct{})
+	go func() {
+		defer close(b.done)
+		w.Render()
+	}()
+	for !w.IsRenderInProgress() { // before that it cannot be stopped
+		time.Sleep(time.Millisecond)
+	}
+}
+
 // Write writes log lines above the bar.
 func (b *Bar) Write(line []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.writer == nil {
+		return b.terminal.Write(line)
+	}
 	b.writer.Log("%s", strings.TrimRight(string(line), "\n"))
 	return len(line), nil
 }
 
 // Close ends the drawing.
 func (b *Bar) Close() {
-	if b.tracker != nil {
-		b.tracker.MarkAsDone()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.writer == nil {
+		return
 	}
+	b.tracker.MarkAsDone()
 	b.writer.Stop()
 	<-b.done
+	b.writer = nil
 }

@@ -1,0 +1,46 @@
+package sync
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"gleapsync/gleap"
+)
+
+// pace is what one run leaves for the next one, so that the rate limit holds across
+// runs and across crashes.
+type pace struct {
+	Running bool         `json:"running"` // the run goes on, or was killed
+	Seen    []gleap.Seen `json:"seen"`
+}
+
+// sends reports whether a run makes calls.
+func (r *Runner) sends(report *Report) bool { return r.client != nil && report.Contacts.Planned > 0 }
+
+func (r *Runner) pace(running bool) []byte {
+	text, err := json.Marshal(pace{running, r.client.Seen()})
+	if err != nil { // times and numbers always marshal
+		panic(err)
+	}
+	return text
+}
+
+// resume tells the client what Gleap has seen of earlier runs. Of a run that was killed
+// nobody knows what it sent after its last commit: as much as it can have sent counts
+// as seen just now.
+func (r *Runner) resume(text []byte) error {
+	if len(text) == 0 {
+		return nil
+	}
+	var before pace
+	if err := json.Unmarshal(text, &before); err != nil {
+		return fmt.Errorf("the pace of the last run cannot be decoded: %w", err)
+	}
+	if before.Running && r.o.Window > 0 {
+		lost := int(int64(r.o.Rate)*int64(2*commitEvery)/int64(r.o.Window)) + r.o.Concurrency
+		before.Seen = append(before.Seen, gleap.Seen{At: time.Now(), Count: lost})
+	}
+	r.client.Resume(before.Seen)
+	return nil
+}
