@@ -38,7 +38,7 @@ func (r *Runner) resume(text []byte) error {
 		return fmt.Errorf("the pace of the last run cannot be decoded: %w", err)
 	}
 	if before.Running && r.o.Window > 0 {
-		lost := int(int64(r.o.Rate)*int64(2*commitEvery)/int64(r.o.Window)) + r.o.Concurrency
+		lost := int(int64(r.o.Rate)*int64(4*commitEvery)/int64(r.o.Window)) + r.o.Concurrency
 		before.Seen = append(before.Seen, gleap.Seen{At: time.Now(), Count: lost})
 	}
 	r.client.Resume(before.Seen)

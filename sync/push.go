@@ -14,7 +14,7 @@ import (
 
 const (
 	// commitEvery bounds what is sent twice after a crash.
-	commitEvery = time.Second
+	commitEvery = 500 * time.Millisecond
 	// commitAt bounds the memory for what is not committed yet.
 	commitAt = 20_000
 )

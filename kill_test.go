@@ -1,0 +1,138 @@
+package main
+
+import (
+	"flag"
+	"fmt"
+	"math/rand/v2"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"gleapsync/gleap/sandbox"
+)
+
+var kills = flag.Int("kills", 20, "how often TestKillLoop kills the program")
+
+// TestKillLoop kills the program with SIGKILL at random moments of its syncs, over
+// several days of exports. In the end Gleap has what the exports say, and no more was
+// sent twice than the calls that were not committed when the program died.
+func TestKillLoop(t *testing.T) {
+	contacts, kills := 20_000, *kills
+	if testing.Short() {
+		contacts, kills = 2_000, 8
+	}
+	const audiences, workers = 10, 32
+	seed := rand.Uint64()
+	t.Logf("seed %d", seed)
+	random := rand.New(rand.NewPCG(seed, 0))
+	gleap := sandbox.New(sandbox.Options{Token: "secret-token"})
+	server := httptest.NewServer(gleap)
+	defer server.Close()
+	dir := t.TempDir()
+	config := fmt.Sprintf("project = \"p\"\n[gleap]\nbase_url = %q\napi_token_env = \"TOKEN\"\nrate = 0\nconcurrency = %d\n[guard]\nmax_exits = \"100%%\"\n", server.URL, workers)
+	for a := range audiences {
+		config += fmt.Sprintf("[[audience]]\nname = \"a%d\"\nsource = \"a%d.csv\"\n", a, a)
+	}
+	write := func(name, text string) {
+		t.Helper()
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write("c.toml", config)
+	start := func() *exec.Cmd {
+		t.Helper()
+		cmd := exec.Command("gleapsync", "sync", "--log-level", "error", "--config", filepath.Join(dir, "c.toml"))
+		cmd.Env = append(os.Environ(), "TOKEN=secret-token")
+		cmd.Stderr = os.Stderr
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		return cmd
+	}
+	// told[u][a] is whether contact u was ever a member of audience a, in[u][a] whether it is.
+	in, told := make([][audiences]bool, contacts), make([][audiences]bool, contacts)
+	killed, repeated, needed, uncommitted := 0, 0, 0, 0
+	day := 0
+	for ; killed < kills; day++ {
+		changed := 0
+		files := make([]strings.Builder, audiences)
+		for a := range files {
+			files[a].WriteString("user_id\n")
+		}
+		for u := range in {
+			before := in[u]
+			for a := range audiences {
+				if random.IntN(3) == 0 {
+					in[u][a] = random.IntN(2) == 0
+				}
+				if in[u][a] {
+					told[u][a] = true
+					fmt.Fprintf(&files[a], "u%05d\n", u)
+				}
+			}
+			if in[u] != before {
+				changed++
+			}
+		}
+		for a := range files {
+			write(fmt.Sprintf("a%d.csv", a), files[a].String())
+		}
+		applied := gleap.Counts().Identify
+		for done := false; !done; {
+			cmd := start()
+			last := lastSecond(gleap, time.Duration(random.Int64N(int64(1500*time.Millisecond))))
+			_ = cmd.Process.Kill()
+			if done = cmd.Wait() == nil; !done {
+				killed++
+				uncommitted += last
+			}
+		}
+		needed += changed
+		repeated += gleap.Counts().Identify - applied - changed
+		for contact := range gleap.Contacts() {
+			var u int
+			fmt.Sscanf(contact.UserID, "u%05d", &u)
+			for a := range audiences {
+				want := any(nil)
+				if told[u][a] {
+					want = in[u][a]
+				}
+				if got := contact.Attributes[fmt.Sprintf("a%d", a)]; got != want {
+					t.Fatalf("day %d: %s has a%d = %v, want %v", day, contact.UserID, a, got, want)
+				}
+			}
+		}
+	}
+	t.Logf("%d days, %d kills, %d calls needed, %d sent twice, %d came in the last second before a kill", day, killed, needed, repeated, uncommitted)
+	if repeated > uncommitted+killed*workers {
+		t.Error("more was sent twice than a commit interval explains")
+	}
+	db, err := bbolt.Open(filepath.Join(dir, "gleapsync.db"), 0o600, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := db.View(func(tx *bbolt.Tx) error {
+		for err := range tx.Check() {
+			return err
+		}
+		return nil
+	}); err != nil {
+		t.Error(err)
+	}
+}
+
+// lastSecond waits for d and returns how many calls were applied in its last second.
+func lastSecond(gleap *sandbox.Sandbox, d time.Duration) int {
+	time.Sleep(max(0, d-time.Second))
+	before := gleap.Counts().Identify
+	time.Sleep(min(d, time.Second))
+	return gleap.Counts().Identify - before
+}
