@@ -39,7 +39,7 @@ func TestScript(t *testing.T) {
 			return copyExamples(env.WorkDir)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"gleap": startGleap, "exit": exitsWith, "sent": sentCalls, "lock": holdLock, "json": jsonHas, "age": setAge, "truncate": truncate,
+			"gleap": startGleap, "exit": exitsWith, "sent": sentCalls, "lock": holdLock, "json": jsonHas, "age": setAge, "truncate": truncate, "private": isPrivate,
 		},
 	})
 }
@@ -183,6 +183,27 @@ func truncate(ts *testscript.TestScript, neg bool, args []string) {
 	size, err := strconv.ParseInt(args[0], 10, 64)
 	ts.Check(err)
 	ts.Check(os.Truncate(ts.MkAbs(args[1]), size))
+}
+
+// isPrivate checks that nothing of what the last command wrote, and nothing but user ids
+// of what the state holds, is a token or a person's.
+func isPrivate(ts *testscript.TestScript, neg bool, args []string) {
+	written := strings.ToLower(ts.ReadFile("stdout") + ts.ReadFile("stderr"))
+	for _, secret := range []string{"marked", "secret-token"} {
+		if strings.Contains(written, secret) {
+			ts.Fatalf("%q was written", secret)
+		}
+	}
+	text, err := os.ReadFile(ts.MkAbs("gleapsync.db"))
+	if errors.Is(err, os.ErrNotExist) {
+		return
+	}
+	ts.Check(err)
+	for _, secret := range []string{"secret-token", "marked@", "marked-broken", "marked-value", "Marked-"} {
+		if bytes.Contains(text, []byte(secret)) {
+			ts.Fatalf("the state holds %q", secret)
+		}
+	}
 }
 
 // TestSignals: a signal ends a sync after the calls on their way, with what Gleap
