@@ -43,6 +43,11 @@ type cli struct {
 	Inspect  inspectCmd  `cmd:"" help:"Look into the state: what Gleap acknowledged, and what happened."`
 	Check    checkCmd    `cmd:"" help:"Try the configuration, the token and the exports, and send nothing."`
 	Baseline baselineCmd `cmd:"" help:"Take the present exports as delivered, and send nothing."`
+	Retry    retryCmd    `cmd:"" help:"Unpark contacts, so that the next run tries them again."`
+	Backup   backupCmd   `cmd:"" help:"Copy the state file, also while a sync runs."`
+	Restore  restoreCmd  `cmd:"" help:"Replace the state file by a backup."`
+	Verify   verifyCmd   `cmd:"" help:"Read the whole state file and check it."`
+	Compact  compactCmd  `cmd:"" help:"Write the state file anew without its free pages."`
 	Sandbox  sandboxCmd  `cmd:"" help:"Run a Gleap on loopback to rehearse with."`
 }
 
@@ -201,6 +206,37 @@ type inspectParkedCmd struct{}
 
 // Run lists the parked contacts.
 func (c *inspectParkedCmd) Run(a *app.App) error { return a.InspectParked() }
+
+type retryCmd struct {
+	IDs []string `arg:"" optional:"" name:"id" help:"User ids; all parked contacts without one."`
+}
+
+// Run unparks contacts.
+func (c *retryCmd) Run(a *app.App) error { return a.Retry(c.IDs) }
+
+type backupCmd struct {
+	Path string `arg:"" help:"The copy, which must not exist yet."`
+}
+
+// Run copies the state file.
+func (c *backupCmd) Run(a *app.App) error { return a.Backup(c.Path) }
+
+type restoreCmd struct {
+	Path string `arg:"" help:"The backup."`
+}
+
+// Run replaces the state file.
+func (c *restoreCmd) Run(a *app.App) error { return a.Restore(c.Path) }
+
+type verifyCmd struct{}
+
+// Run checks the state file.
+func (c *verifyCmd) Run(a *app.App) error { return a.Verify() }
+
+type compactCmd struct{}
+
+// Run makes the state file smaller.
+func (c *compactCmd) Run(a *app.App) error { return a.Compact() }
 
 type sandboxCmd struct {
 	Listen  string        `help:"Address to listen on; loopback only." default:"127.0.0.1:8089" placeholder:"ADDRESS"`

@@ -2,7 +2,6 @@ package state
 
 import (
 	"bytes"
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -130,15 +129,12 @@ func MemberCount(trait bool, v attr.Value) int {
 
 // traits returns which attributes are traits.
 func (s *Store) traits(tx *bbolt.Tx) (map[uint32]bool, error) {
-	traits := map[uint32]bool{}
-	return traits, tx.Bucket(bucketAttributes).ForEach(func(k, v []byte) error {
-		var a Attribute
-		if err := json.Unmarshal(v, &a); err != nil || len(k) != 4 {
-			return s.damaged(fmt.Errorf("attribute %x cannot be decoded", k))
-		}
-		traits[binary.BigEndian.Uint32(k)] = a.Kind == KindTrait
-		return nil
-	})
+	all, err := s.attributes(tx)
+	traits := make(map[uint32]bool, len(all))
+	for _, a := range all {
+		traits[a.ID] = a.Kind == KindTrait
+	}
+	return traits, err
 }
 
 func (s *Store) addMembers(tx *bbolt.Tx, members map[uint32]int) error {
@@ -147,7 +143,7 @@ func (s *Store) addMembers(tx *bbolt.Tx, members map[uint32]int) error {
 		if n == 0 {
 			continue
 		}
-		key := binary.BigEndian.AppendUint32(nil, id)
+		key := attributeKey(id)
 		var a Attribute
 		if err := json.Unmarshal(attributes.Get(key), &a); err != nil {
 			return s.damaged(fmt.Errorf("attribute %d: %w", id, err))

@@ -56,7 +56,7 @@ func (s *Store) Lock() (release func(), err error) {
 		return nil, fmt.Errorf("lock the state: %w", err)
 	}
 	release = func() { _ = lock.Unlock() }
-	if _, err := os.Stat(s.path); err == nil && !s.Exists() { // another run made it meanwhile
+	if _, err := os.Stat(s.path); err == nil && !s.Exists() && !s.replace { // another run made it meanwhile
 		if err := s.load(); err != nil {
 			release()
 			return nil, err

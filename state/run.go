@@ -2,7 +2,6 @@ package state
 
 import (
 	"bytes"
-	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"time"
@@ -67,15 +66,9 @@ func (s *Store) Overview() (Overview, error) {
 		o.Parked = tx.Bucket(bucketParked).Stats().KeyN
 		o.Bytes = tx.Size()
 		o.Pace = bytes.Clone(meta.Get(keyPace))
-		return tx.Bucket(bucketAttributes).ForEach(func(k, v []byte) error {
-			var a Attribute
-			if err := json.Unmarshal(v, &a); err != nil || len(k) != 4 {
-				return s.damaged(fmt.Errorf("attribute %x cannot be decoded", k))
-			}
-			a.ID = binary.BigEndian.Uint32(k)
-			o.Attributes = append(o.Attributes, a)
-			return nil
-		})
+		var err error
+		o.Attributes, err = s.attributes(tx)
+		return err
 	})
 	return o, err
 }
@@ -96,7 +89,7 @@ func (s *Store) Begin(attributes []Attribute, epoch uint64, pace []byte) error {
 	return s.update(func(tx *bbolt.Tx) error {
 		bucket := tx.Bucket(bucketAttributes)
 		for _, a := range attributes {
-			key := binary.BigEndian.AppendUint32(nil, a.ID)
+			key := attributeKey(a.ID)
 			var known Attribute
 			if old := bucket.Get(key); old != nil {
 				if err := json.Unmarshal(old, &known); err != nil {
@@ -138,7 +131,7 @@ func (s *Store) Finish(run string, report []byte, applied map[uint32]Applied, re
 	return s.update(func(tx *bbolt.Tx) error {
 		attributes := tx.Bucket(bucketAttributes)
 		for id, a := range applied {
-			key := binary.BigEndian.AppendUint32(nil, id)
+			key := attributeKey(id)
 			var known Attribute
 			if err := json.Unmarshal(attributes.Get(key), &known); err != nil {
 				return s.damaged(fmt.Errorf("attribute %d: %w", id, err))

@@ -42,9 +42,12 @@ var (
 // package cannot read.
 var ErrDamaged = errors.New("the state file is damaged")
 
-// lockTimeout bounds the wait for another process that holds the file open, which
-// takes well under a second by itself.
-const lockTimeout = 10 * time.Second
+// How long to wait for another process that holds the file open. A commit and a slice of
+// records take well under a second; a commit also waits for a backup of a large file.
+const (
+	readTimeout  = 10 * time.Second
+	writeTimeout = 2 * time.Minute
+)
 
 // Options says which file to open.
 type Options struct {
@@ -58,6 +61,7 @@ type Store struct {
 	path    string
 	project string
 	salt    []byte // nil as long as there is no file
+	replace bool   // the present file does not matter
 }
 
 // Open checks the file and returns a store for it. A file that does not exist is an
@@ -90,6 +94,10 @@ func (s *Store) load() error {
 	})
 }
 
+// Replace returns a store whose file is about to be replaced by [Store.Restore], so that
+// it does not matter what it is like.
+func Replace(o Options) *Store { return &Store{path: o.Path, project: o.Project, replace: true} }
+
 // Exists reports whether there is a file yet.
 func (s *Store) Exists() bool { return s.salt != nil }
 
@@ -98,12 +106,12 @@ func (s *Store) Path() string { return s.path }
 
 // view runs fn in a read transaction. Nothing that fn sees may be kept.
 func (s *Store) view(fn func(*bbolt.Tx) error) error {
-	return s.do(&bbolt.Options{ReadOnly: true, Timeout: lockTimeout}, (*bbolt.DB).View, fn)
+	return s.do(&bbolt.Options{ReadOnly: true, Timeout: readTimeout}, (*bbolt.DB).View, fn)
 }
 
 // update runs fn in a write transaction and returns after it is on the disk.
 func (s *Store) update(fn func(*bbolt.Tx) error) error {
-	options := &bbolt.Options{Timeout: lockTimeout, FreelistType: bbolt.FreelistMapType, OpenFile: openExisting}
+	options := &bbolt.Options{Timeout: writeTimeout, FreelistType: bbolt.FreelistMapType, OpenFile: openExisting}
 	return s.do(options, (*bbolt.DB).Update, fn)
 }
 
@@ -138,7 +146,7 @@ func (s *Store) do(o *bbolt.Options, run func(*bbolt.DB, func(*bbolt.Tx) error) 
 func (s *Store) openError(err error) error {
 	switch {
 	case errors.Is(err, berrors.ErrTimeout):
-		return fmt.Errorf("the state file %s is held by another process for more than %s: end that process, then try again", s.path, lockTimeout)
+		return fmt.Errorf("the state file %s is held by another process for too long: end that process, then try again", s.path)
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("the state file cannot be opened: %w", err)
 	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrVersionMismatch), errors.Is(err, berrors.ErrChecksum):
@@ -181,7 +189,7 @@ func (s *Store) create() error {
 	if err := os.Remove(temporary); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("create the state file: %w", err)
 	}
-	db, err := bbolt.Open(temporary, 0o600, &bbolt.Options{Timeout: lockTimeout})
+	db, err := bbolt.Open(temporary, 0o600, &bbolt.Options{Timeout: writeTimeout})
 	if err != nil {
 		return fmt.Errorf("create the state file: %w", err)
 	}

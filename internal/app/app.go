@@ -104,13 +104,15 @@ func keys(m map[string]sync.Limit) []string {
 
 // load reads the configuration and opens the state.
 func (a *App) load() (*config.Config, *state.Store, error) {
-	cfg, err := config.Load(a.o.Config)
+	cfg, err := a.config()
 	if err != nil {
 		return nil, nil, err
 	}
 	store, err := state.Open(cfg.State)
 	return cfg, store, err
 }
+
+func (a *App) config() (*config.Config, error) { return config.Load(a.o.Config) }
 
 // prepare loads what a run needs and checks what is asked of it.
 func (a *App) prepare(r Request) (*config.Config, *state.Store, sync.Request, error) {

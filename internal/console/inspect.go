@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"gleapsync/gleap/sandbox"
+	"gleapsync/state"
 	"gleapsync/sync"
 )
 
@@ -145,4 +146,20 @@ type Check struct {
 	Name   string `json:"check"`
 	OK     bool   `json:"ok"`
 	Detail string `json:"detail"`
+}
+
+// Unparked writes how many contacts were unparked.
+func Unparked(w io.Writer, n int) {
+	fmt.Fprintf(w, "%s unparked: the next run tries them again.\n", count(n, "contact"))
+}
+
+// Verified writes what a state file holds that was found to be sound.
+func Verified(w io.Writer, path string, v state.Verification) {
+	fmt.Fprintf(w, "%s is sound: %s, %s, %s parked, %s.\n", Printable(path),
+		count(v.Contacts, "contact"), count(v.Attributes, "attribute"), grouped(v.Parked), count(v.Runs, "run"))
+}
+
+// Compacted writes what became of a state file's size.
+func Compacted(w io.Writer, path string, before, after int64) {
+	fmt.Fprintf(w, "%s had %s bytes and has %s now.\n", Printable(path), grouped(int(before)), grouped(int(after)))
 }

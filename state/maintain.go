@@ -1,0 +1,242 @@
+package state
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"go.etcd.io/bbolt"
+)
+
+// errNoFile is what maintenance says of an empty store.
+func (s *Store) errNoFile() error {
+	return fmt.Errorf("the state file %s does not exist yet: the first sync creates it", s.path)
+}
+
+// Unpark ends the parking of the given contacts, or of all if none is given, and has
+// every export read again by the next run. It returns how many there were. A contact
+// that is not parked is an error, and then none is unparked. Hold [Store.Lock].
+func (s *Store) Unpark(userIDs ...string) (int, error) {
+	if !s.Exists() {
+		return 0, s.errNoFile()
+	}
+	n := 0
+	err := s.update(func(tx *bbolt.Tx) error {
+		parked := tx.Bucket(bucketParked)
+		if len(userIDs) == 0 {
+			if err := parked.ForEach(func(id, _ []byte) error { userIDs = append(userIDs, string(id)); return nil }); err != nil {
+				return err
+			}
+		}
+		for _, id := range userIDs {
+			if id == "" || parked.Get([]byte(id)) == nil {
+				return fmt.Errorf("the contact %q is not parked: see gleapsync inspect parked", id)
+			}
+			if err := parked.Delete([]byte(id)); err != nil {
+				return err
+			}
+		}
+		if n = len(userIDs); n == 0 {
+			return nil
+		}
+		attributes, err := s.attributes(tx)
+		if err != nil {
+			return err
+		}
+		for _, a := range attributes {
+			a.Applied.Fingerprint = ""
+			if err := putJSON(tx.Bucket(bucketAttributes), attributeKey(a.ID), a); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return n, err
+}
+
+// Verification says what a file that was read as a whole holds.
+type Verification struct {
+	Contacts   int `json:"contacts"`
+	Attributes int `json:"attributes"`
+	Parked     int `json:"parked"`
+	Runs       int `json:"runs"`
+}
+
+// Verify reads the whole file: bbolt checks its pages, and everything in it is decoded.
+// The error names the first thing that is wrong. Hold [Store.Lock], since a commit
+// would have to wait for it.
+func (s *Store) Verify() (Verification, error) {
+	var v Verification
+	if !s.Exists() {
+		return v, s.errNoFile()
+	}
+	options := &bbolt.Options{ReadOnly: true, PreLoadFreelist: true, Timeout: readTimeout}
+	err := s.do(options, (*bbolt.DB).View, func(tx *bbolt.Tx) error {
+		var damage error
+		for err := range tx.Check() { // it ends only when all was taken
+			damage = errors.Join(damage, err)
+		}
+		if damage != nil {
+			return s.damaged(damage)
+		}
+		return s.verify(tx, &v)
+	})
+	return v, err
+}
+
+func (s *Store) verify(tx *bbolt.Tx, v *Verification) error {
+	attributes, err := s.attributes(tx)
+	if err != nil {
+		return err
+	}
+	v.Attributes = len(attributes)
+	traits, members := map[uint32]bool{}, map[uint32]int{}
+	for _, a := range attributes {
+		traits[a.ID], members[a.ID] = a.Kind == KindTrait, 0
+	}
+	epoch := getUint(tx.Bucket(bucketMeta), keyEpoch)
+	var record Record
+	if err := tx.Bucket(bucketRecords).ForEach(func(id, b []byte) error {
+		v.Contacts++
+		if err := record.Decode(b); err != nil {
+			return s.damaged(err)
+		}
+		if record.Epoch > epoch || !bytes.Equal(record.append(nil), b) {
+			return s.damaged(errRecord)
+		}
+		for _, k := range record.Attributes {
+			if _, known := members[k.ID]; !known {
+				return s.damaged(fmt.Errorf("a record has the attribute %d, which is not there", k.ID))
+			}
+			members[k.ID] += MemberCount(traits[k.ID], k.Value)
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	for _, a := range attributes {
+		if members[a.ID] != a.Members {
+			return s.damaged(fmt.Errorf("%s has %d members, and %d are counted", a.Key, members[a.ID], a.Members))
+		}
+	}
+	if err := tx.Bucket(bucketParked).ForEach(func(_, b []byte) error {
+		v.Parked++
+		return json.Unmarshal(b, new(Parked))
+	}); err != nil {
+		return s.damaged(fmt.Errorf("a parked contact cannot be decoded: %w", err))
+	}
+	return tx.Bucket(bucketRuns).ForEach(func(id, b []byte) error {
+		if v.Runs++; !json.Valid(b) {
+			return s.damaged(fmt.Errorf("the report of run %s cannot be decoded", id))
+		}
+		return nil
+	})
+}
+
+// Backup writes a consistent copy of the file, also while a run is going on. The copy
+// must not exist yet.
+func (s *Store) Backup(path string) (err error) {
+	if !s.Exists() {
+		return s.errNoFile()
+	}
+	return s.view(func(tx *bbolt.Tx) error {
+		return writeNew(path, func(w io.Writer) error { _, err := tx.WriteTo(w); return err })
+	})
+}
+
+// writeNew writes a file that does not exist yet, and leaves nothing if it fails.
+func writeNew(path string, write func(io.Writer) error) error {
+	file, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	if errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%s exists already: choose another name", path)
+	}
+	if err != nil {
+		return err
+	}
+	if err := errors.Join(write(file), file.Sync(), file.Close()); err != nil {
+		os.Remove(path)
+		return err
+	}
+	syncFolder(filepath.Dir(path))
+	return nil
+}
+
+// FormerSuffix is what [Store.Restore] adds to the name of the file that it replaces.
+const FormerSuffix = ".before-restore"
+
+// Restore replaces the file by a backup, which is verified first; the former file is
+// kept with [FormerSuffix]. Hold [Store.Lock].
+func (s *Store) Restore(backup string) (Verification, error) {
+	from, err := Open(Options{Path: backup, Project: s.project, MustExist: true})
+	if err != nil {
+		return Verification{}, err
+	}
+	v, err := from.Verify()
+	if err != nil {
+		return v, err
+	}
+	temporary := s.path + ".new"
+	os.Remove(temporary)
+	if err := from.Backup(temporary); err != nil {
+		return v, err
+	}
+	if err := os.Rename(s.path, s.path+FormerSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return v, err
+	}
+	if err := os.Rename(temporary, s.path); err != nil {
+		return v, err
+	}
+	syncFolder(filepath.Dir(s.path))
+	return v, s.load()
+}
+
+// Compact writes the file anew without its free pages, and returns its size before and
+// after. Hold [Store.Lock].
+func (s *Store) Compact() (before, after int64, err error) {
+	if !s.Exists() {
+		return 0, 0, s.errNoFile()
+	}
+	temporary := s.path + ".new"
+	os.Remove(temporary)
+	defer os.Remove(temporary)
+	if err := s.view(func(tx *bbolt.Tx) error {
+		before = tx.Size()
+		to, err := bbolt.Open(temporary, 0o600, &bbolt.Options{Timeout: readTimeout})
+		if err != nil {
+			return err
+		}
+		const perTransaction = 64 << 20
+		return errors.Join(bbolt.Compact(to, tx.DB(), perTransaction), to.Close())
+	}); err != nil {
+		return 0, 0, err
+	}
+	if err := os.Rename(temporary, s.path); err != nil {
+		return 0, 0, err
+	}
+	syncFolder(filepath.Dir(s.path))
+	err = s.view(func(tx *bbolt.Tx) error { after = tx.Size(); return nil })
+	return before, after, err
+}
+
+func attributeKey(id uint32) []byte { return binary.BigEndian.AppendUint32(nil, id) }
+
+// attributes decodes the attributes in the order of their ids.
+func (s *Store) attributes(tx *bbolt.Tx) ([]Attribute, error) {
+	var all []Attribute
+	err := tx.Bucket(bucketAttributes).ForEach(func(k, v []byte) error {
+		var a Attribute
+		if err := json.Unmarshal(v, &a); err != nil || len(k) != 4 {
+			return s.damaged(fmt.Errorf("attribute %x cannot be decoded", k))
+		}
+		a.ID = binary.BigEndian.Uint32(k)
+		all = append(all, a)
+		return nil
+	})
+	return all, err
+}
