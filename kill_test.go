@@ -87,7 +87,7 @@ func TestKillLoop(t *testing.T) {
 		applied := gleap.Counts().Identify
 		for done := false; !done; {
 			cmd := start()
-			last := lastSecond(gleap, time.Duration(random.Int64N(int64(1500*time.Millisecond))))
+			last := lastSecond(gleap, time.Duration(random.Int64N(int64(800*time.Millisecond))))
 			_ = cmd.Process.Kill()
 			if done = cmd.Wait() == nil; !done {
 				killed++

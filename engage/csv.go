@@ -2,6 +2,7 @@ package engage
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -332,23 +333,19 @@ func unquote(row []byte) (field, rest []byte) {
 }
 
 // skipLine passes over the first line of a broken row. The lines after it are read as
-// rows again: a stray quote must not make hundreds of rows look like one.
+// rows again: a stray quote must not make hundreds of rows look like one. A broken row
+// without an end is where the input was cut off.
 func (c *csvReader) skipLine(reason string) error {
 	broken := &rowError{c.line, reason}
 	for {
 		if i := bytes.IndexByte(c.buf[c.start:c.end], '\n'); i >= 0 {
 			c.start += i + 1
 			c.nextLine++
-			c.terminated = true
 			return broken
 		}
 		c.start = c.end
 		if c.eof {
-			c.terminated = false
-			if c.readErr != nil {
-				return c.readErr
-			}
-			return broken
+			return cmp.Or(c.readErr, errTruncated)
 		}
 		c.fill()
 	}
@@ -356,11 +353,7 @@ func (c *csvReader) skipLine(reason string) error {
 
 // skipLong passes over a row that is too long.
 func (c *csvReader) skipLong() error {
-	err := c.skipLine(fmt.Sprintf("the row is longer than %d MiB", maxRow>>20))
-	if errors.As(err, new(*rowError)) && !c.terminated {
-		return errTruncated
-	}
-	return err
+	return c.skipLine(fmt.Sprintf("the row is longer than %d MiB", maxRow>>20))
 }
 
 // advance marks n buffered bytes as returned and counts their lines.

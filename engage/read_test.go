@@ -297,19 +297,20 @@ func TestRefused(t *testing.T) {
 	hash := strings.Repeat("0123456789abcdef", 4)
 	big := "user_id,x\n" + strings.Repeat("secret@x.io,1\n", 20000)
 	for name, test := range map[string]struct{ text, want string }{
-		"empty":                   {"", "the file is empty: it has no header"},
-		"only a byte order mark":  {"\ufeff", "the file is empty: it has no header"},
-		"UTF-16":                  {"\xff\xfeu\x00", "the file is UTF-16: export it as UTF-8"},
-		"single column":           {"email\nsecret@x.io\n", "a single-column export holds no user id: download the audience again as \"Unformatted\" or \"Formatted\" CSV with the user_id identifier"},
-		"no id column":            {"email,key\nsecret@x.io,k\n", "the header has no column user_id, userId or external_ids"},
-		"hashed ids":              {"user_id\n" + hash + "\n" + hash + "\n", "the user ids are SHA-256 hashes"},
-		"ends inside a row":       {"user_id,x\nu1,1\nsecret", "the file ends inside a row"},
-		"ends inside quotes":      {"user_id,x\nu1,1\nu2,\"secret\nsecret", "the file ends inside a row"},
-		"gzip breaks off":         {gzipped(big)[:200], "its gzip data breaks off: the export is not complete"},
-		"gzip is damaged":         {gzipped(big)[:200] + "secret" + gzipped(big)[206:], "its gzip data is damaged"},
-		"zstd breaks off":         {zstded(big)[:60], "its zstd data breaks off: the export is not complete"},
-		"not even gzip's header":  {"\x1f\x8b\x08", "its gzip data breaks off"},
-		"header with broken text": {"a\"b,c\n", "the header is no CSV: a quote inside a field without quotes"},
+		"empty":                    {"", "the file is empty: it has no header"},
+		"only a byte order mark":   {"\ufeff", "the file is empty: it has no header"},
+		"UTF-16":                   {"\xff\xfeu\x00", "the file is UTF-16: export it as UTF-8"},
+		"single column":            {"email\nsecret@x.io\n", "a single-column export holds no user id: download the audience again as \"Unformatted\" or \"Formatted\" CSV with the user_id identifier"},
+		"no id column":             {"email,key\nsecret@x.io,k\n", "the header has no column user_id, userId or external_ids"},
+		"hashed ids":               {"user_id\n" + hash + "\n" + hash + "\n", "the user ids are SHA-256 hashes"},
+		"ends inside a row":        {"user_id,x\nu1,1\nsecret", "the file ends inside a row"},
+		"ends inside quotes":       {"user_id,x\nu1,1\nu2,\"secret\nsecret", "the file ends inside a row"},
+		"ends inside a broken row": {"user_id,x\nu1,1\nu2,\"secret \"x\" c", "the file ends inside a row"},
+		"gzip breaks off":          {gzipped(big)[:200], "its gzip data breaks off: the export is not complete"},
+		"gzip is damaged":          {gzipped(big)[:200] + "secret" + gzipped(big)[206:], "its gzip data is damaged"},
+		"zstd breaks off":          {zstded(big)[:60], "its zstd data breaks off: the export is not complete"},
+		"not even gzip's header":   {"\x1f\x8b\x08", "its gzip data breaks off"},
+		"header with broken text":  {"a\"b,c\n", "the header is no CSV: a quote inside a field without quotes"},
 	} {
 		_, _, err := rows(Export{Source: "x.csv", Dir: write(t, "x.csv", test.text), Attributes: []Attribute{audience}})
 		if err == nil || !strings.HasPrefix(err.Error(), "x.csv: "+test.want) {

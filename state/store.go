@@ -214,6 +214,9 @@ func (s *Store) create() error {
 	if err = errors.Join(err, db.Close()); err == nil {
 		// A link, unlike a rename, never replaces a file that came to be meanwhile.
 		err = os.Link(temporary, s.path)
+		if _, there := os.Lstat(s.path); err != nil && errors.Is(there, fs.ErrNotExist) {
+			err = os.Rename(temporary, s.path) // a file system without links
+		}
 		os.Remove(temporary)
 	}
 	if err != nil {

@@ -3,6 +3,7 @@ package sync
 import (
 	"bytes"
 	"encoding/binary"
+	"slices"
 
 	"gleapsync/engage"
 	"gleapsync/gleap"
@@ -165,7 +166,11 @@ func (p *plan) diffFields(c *contact, e *entry, all bool) {
 			leftOut[f.Field]++
 			continue
 		}
-		changed := all || c.fieldChanged(p.runner.store, f.Field, clean, p.fieldsComplete)
+		changed := all || c.fieldChanged(p.runner.store, f.Field, clean)
+		if changed && !p.fieldsComplete {
+			p.fieldsPostponed = true
+			changed = !c.hasField(f.Field)
+		}
 		if changed {
 			e.fields = append(e.fields, gleap.FieldText{Field: f.Field, Text: clean})
 		}
@@ -178,6 +183,9 @@ func (p *plan) diffFields(c *contact, e *entry, all bool) {
 	}
 	if hasPage && !hasActivity && lastActivity != nil { // it dates the page view
 		e.fields = append(e.fields, gleap.FieldText{Field: gleap.LastActivity, Text: lastActivity})
+	}
+	if !c.known && !p.fieldsComplete && len(p.runner.o.Fields) > 0 {
+		p.fieldsPostponed = true
 	}
 	if !e.empty() {
 		for f, n := range leftOut {
@@ -207,11 +215,11 @@ func (c *contact) field(first, n int) []byte {
 }
 
 // fieldChanged reports whether Gleap acknowledged another text, or none yet.
-func (c *contact) fieldChanged(store *state.Store, field gleap.Field, text []byte, mayReplace bool) bool {
-	for _, known := range c.record.Fields {
-		if known.Field == byte(field) {
-			return mayReplace && known != store.FieldHash(byte(field), text)
-		}
-	}
-	return true
+func (c *contact) fieldChanged(store *state.Store, field gleap.Field, text []byte) bool {
+	return !c.hasField(field) || !slices.Contains(c.record.Fields, store.FieldHash(byte(field), text))
+}
+
+// hasField reports whether Gleap acknowledged any text of a field.
+func (c *contact) hasField(field gleap.Field) bool {
+	return slices.ContainsFunc(c.record.Fields, func(f state.FieldHash) bool { return f.Field == byte(field) })
 }

@@ -62,6 +62,9 @@ func (p *plan) merge(ctx context.Context) error {
 		fields:  make([]said[[]byte], len(columns(p.runner.o.Fields))),
 	}
 	parked := &parkedQueue{all: p.parked}
+	if p.assume {
+		parked.all = nil
+	}
 	var e entry
 	more, known := rows.next(), records.Next()
 	for n := 0; more || known; n++ {
@@ -92,6 +95,9 @@ func (p *plan) merge(ctx context.Context) error {
 			}
 			more = rows.next()
 		}
+		if rows.err() != nil {
+			return rows.err() // what is missing must not look absent
+		}
 		to := p.diff(c, &e)
 		if err := p.keep(to, &e, parked); err != nil {
 			return err
@@ -100,8 +106,11 @@ func (p *plan) merge(ctx context.Context) error {
 			known = records.Next()
 		}
 	}
+	if err := errors.Join(rows.err(), records.Err()); err != nil {
+		return err
+	}
 	p.settle(parked.rest()...)
-	return errors.Join(rows.err(), records.Err())
+	return nil
 }
 
 // keep writes a contact's entry to the plan, if it says something and the contact is
@@ -128,13 +137,12 @@ func (p *plan) keep(to class, e *entry, parked *parkedQueue) error {
 }
 
 // settle ends the parking of contacts of whom nothing is wanted any more. With some
-// of the exports only, nobody knows what is.
+// of the exports only, nobody knows that.
 func (p *plan) settle(parked ...state.Parked) {
+	if len(parked) == 0 || !p.whole() {
+		return
+	}
 	for _, c := range parked {
-		if !p.whole() {
-			p.postponed = true
-			return
-		}
 		p.unpark = append(p.unpark, c.UserID)
 	}
 }
@@ -169,7 +177,8 @@ func (p *plan) reset() {
 			a.before, a.members, a.entered, a.exited, a.changed = 0, 0, 0, 0, 0
 		}
 	}
-	p.contacts, p.calls, p.retried, p.unpark, p.postponed = ContactCounts{}, 0, 0, nil, false
+	p.contacts, p.calls, p.retried, p.unpark = ContactCounts{}, 0, 0, nil
+	p.postponed, p.fieldsPostponed = false, false
 	p.leftOut = [gleap.LastPageView + 1]int{}
 	p.fieldsComplete = !slices.ContainsFunc(p.exports, (*export).mayHoldFieldsBack)
 }

@@ -26,9 +26,13 @@ func (r *Runner) pace(running bool) []byte {
 	return text
 }
 
+// lostPace is how long a run that was killed may have gone on sending after it wrote its
+// pace: commits are half a second apart, but one may take long.
+const lostPace = 10 * time.Second
+
 // resume tells the client what Gleap has seen of earlier runs. Of a run that was killed
-// nobody knows what it sent after its last commit: as much as it can have sent counts
-// as seen just now.
+// nobody knows what it sent in the end: as much as it can have been counts as seen just
+// now.
 func (r *Runner) resume(text []byte) error {
 	if len(text) == 0 {
 		return nil
@@ -38,7 +42,7 @@ func (r *Runner) resume(text []byte) error {
 		return fmt.Errorf("the pace of the last run cannot be decoded: %w", err)
 	}
 	if before.Running && r.o.Window > 0 {
-		lost := int(int64(r.o.Rate)*int64(4*commitEvery)/int64(r.o.Window)) + r.o.Concurrency
+		lost := int(int64(r.o.Rate)*int64(min(lostPace, r.o.Window))/int64(r.o.Window)) + r.o.Concurrency
 		before.Seen = append(before.Seen, gleap.Seen{At: time.Now(), Count: lost})
 	}
 	r.client.Resume(before.Seen)

@@ -30,6 +30,7 @@ type plan struct {
 	parked     []state.Parked
 
 	full   bool   // asked for
+	assume bool   // nothing is sent: parked contacts are taken as delivered too
 	resend bool   // values of the chosen attributes are sent again
 	epoch  uint64 // records of an earlier epoch are sent again as a whole
 
@@ -43,7 +44,9 @@ type plan struct {
 	// All exports that have contact fields are looked at: a field may be changed, and
 	// not only be added.
 	fieldsComplete bool
-	leftOut        [gleap.LastPageView + 1]int
+	// Some contact's fields may have to be sent once they are.
+	fieldsPostponed bool
+	leftOut         [gleap.LastPageView + 1]int
 }
 
 // attributeRef is an attribute by its id. Those that are in no export any more have
@@ -149,7 +152,7 @@ func (r *Runner) newPlan(ctx context.Context, request Request) (*plan, error) {
 	if err := p.addExports(request); err != nil {
 		return p, err
 	}
-	p.epoch, p.full = p.overview.Epoch, request.Full
+	p.epoch, p.full, p.assume = p.overview.Epoch, request.Full, request.assume
 	switch {
 	case request.Full && len(request.Only) > 0:
 		p.resend = true
@@ -330,6 +333,12 @@ func (p *plan) whole() bool {
 	return !slices.ContainsFunc(p.attributes, func(a *attribute) bool { return !a.active() })
 }
 
+// isParked reports whether a contact was parked before the run.
+func (p *plan) isParked(userID string) bool {
+	_, found := slices.BinarySearchFunc(p.parked, userID, func(c state.Parked, id string) int { return cmp.Compare(c.UserID, id) })
+	return found
+}
+
 // close removes the plan's temporary files.
 func (p *plan) close() {
 	for _, e := range p.exports {
@@ -361,7 +370,7 @@ func (p *plan) stateAttributes() []state.Attribute {
 func (p *plan) applied(now time.Time) map[uint32]state.Applied {
 	all := map[uint32]state.Applied{}
 	for _, a := range p.attributes {
-		again := p.postponed || a.export.result.HasFields && !p.fieldsComplete
+		again := p.postponed || a.export.result.HasFields && p.fieldsPostponed
 		if a.active() && !again {
 			all[a.id] = state.Applied{
 				Fingerprint: a.export.fingerprint, AsOf: a.export.asOf, At: now,

@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -34,9 +35,11 @@ func (r *Runner) push(ctx context.Context, p *plan, report *Report) error {
 	sending, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	outcomes := make(chan outcome, 4096) // what comes in while a batch is committed
+	c := &committer{runner: r, plan: p, report: report}
 	committed := make(chan error)
-	go func() { committed <- r.commit(outcomes, report, stop) }()
+	go func() { committed <- c.run(outcomes, stop) }()
 	err := r.sendAll(sending, p, outcomes)
+	c.cutShort = err != nil
 	close(outcomes)
 	if commitErr := <-committed; commitErr != nil {
 		return commitErr // it is why the sending ended
@@ -120,11 +123,29 @@ func (r *Runner) send(ctx context.Context, p *plan, raw []byte, outcomes chan<- 
 	return nil
 }
 
-// commit writes outcomes to the state, in batches, until their channel is closed. If
-// that fails, or if it makes no sense to go on, it stops the sending and writes no
-// more.
-func (r *Runner) commit(outcomes <-chan outcome, report *Report, stop context.CancelCauseFunc) error {
-	c := &committer{runner: r, report: report}
+// committer collects outcomes and writes them to the state, in batches.
+type committer struct {
+	runner   *Runner
+	plan     *plan
+	report   *Report
+	cutShort bool // not all was sent; set before the outcomes' channel is closed
+	acks     []state.Acknowledgement
+	sent     int // contacts whose last call is among acks
+	parked   []state.Parked
+	// The run's first refusals are not parked until another answer proves that it is
+	// the contacts that Gleap refuses, and not the project or the configuration.
+	first  []state.Parked
+	proven bool
+	pace   []byte // as it was written last
+	failed error
+}
+
+// sameRefusals is how many equal refusals at the start of a run end it.
+const sameRefusals = 20
+
+// run writes outcomes until their channel is closed. If that fails, or if it makes no
+// sense to go on, it stops the sending and writes no more.
+func (c *committer) run(outcomes <-chan outcome, stop context.CancelCauseFunc) error {
 	tick := time.NewTicker(commitEvery)
 	defer tick.Stop()
 	for more := true; more; {
@@ -146,23 +167,6 @@ func (r *Runner) commit(outcomes <-chan outcome, report *Report, stop context.Ca
 	return c.failed
 }
 
-// committer collects outcomes and writes them.
-type committer struct {
-	runner *Runner
-	report *Report
-	acks   []state.Acknowledgement
-	sent   int // contacts whose last call is among acks
-	parked []state.Parked
-	// The run's first refusals are not parked until another answer proves that it is
-	// the contacts that Gleap refuses, and not the project or the configuration.
-	first  []state.Parked
-	proven bool
-	failed error
-}
-
-// sameRefusals is how many equal refusals at the start of a run end it.
-const sameRefusals = 20
-
 func (c *committer) add(o outcome) {
 	switch {
 	case c.failed != nil: // what is not written is planned again
@@ -174,19 +178,35 @@ func (c *committer) add(o outcome) {
 			c.sent++
 			c.runner.progress.add(1)
 		}
-	case c.proven:
+	case c.proven || c.plan.isParked(o.parked.UserID):
 		c.park(*o.parked)
 	default:
 		c.first = append(c.first, *o.parked)
 		if o.parked.Status != c.first[0].Status {
 			c.prove()
 		} else if len(c.first) == sameRefusals {
-			c.failed = &gleap.StopError{Reason: fmt.Sprintf(
-				"%s: so it was for each of the first %d contacts, and none is parked for it: look at gleap.base_url and at what the exports send", o.parked.Reason, sameRefusals)}
+			c.stopAtFirst()
+			return
 		}
 	}
 	if len(c.acks)+len(c.parked) >= commitAt {
 		c.flush()
+	}
+}
+
+// stopAtFirst ends the run after nothing but equal refusals. These contacts are parked so
+// that the next run tries them again but does not stop for them: if it is they that are
+// wrong, the others must not wait for ever.
+func (c *committer) stopAtFirst() {
+	reason := c.first[0].Reason
+	for i := range c.first {
+		c.first[i].Wanted = 0
+	}
+	c.prove()
+	c.flush()
+	if c.failed == nil {
+		c.failed = &gleap.StopError{Reason: fmt.Sprintf(
+			"%s: so it was for each of the first %d contacts, so the others were not tried: look at gleap.base_url and at what the exports send", reason, sameRefusals)}
 	}
 }
 
@@ -206,20 +226,26 @@ func (c *committer) park(p state.Parked) {
 }
 
 func (c *committer) end() {
-	if c.failed == nil {
-		c.prove()
-		c.flush()
-	}
-}
-
-func (c *committer) flush() {
-	if c.failed != nil || len(c.acks)+len(c.parked) == 0 {
+	if c.failed != nil {
 		return
 	}
-	if err := c.runner.store.Commit(c.acks, c.parked, c.runner.pace(true)); err != nil {
+	if !c.cutShort { // else nothing is proven
+		c.prove()
+	}
+	c.flush()
+}
+
+// flush writes what was collected, and if nothing was the pace, as far as it changed.
+func (c *committer) flush() {
+	pace := c.runner.pace(true)
+	if c.failed != nil || len(c.acks)+len(c.parked) == 0 && bytes.Equal(pace, c.pace) {
+		return
+	}
+	if err := c.runner.store.Commit(c.acks, c.parked, pace); err != nil {
 		c.failed = fmt.Errorf("commit to the state: %w", err)
 		return
 	}
+	c.pace = pace
 	contacts := &c.report.Contacts
 	c.report.Calls.Identify += len(c.acks)
 	contacts.Sent += c.sent

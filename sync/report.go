@@ -95,6 +95,17 @@ func (r *Report) Unreadable() bool {
 	return len(r.Exports) > 0
 }
 
+// held returns the exports that are held.
+func (r *Report) held() []ExportReport {
+	return slices.DeleteFunc(r.Exports, func(e ExportReport) bool { return e.Status != StatusHeld })
+}
+
+// unchanged makes e that of an export like the one last applied. It may have been read
+// for the fields of other contacts; what it wants is delivered, or parked.
+func (e *ExportReport) unchanged(members int) {
+	*e = ExportReport{Key: e.Key, Name: e.Name, Kind: e.Kind, Source: e.Source, Status: StatusUnchanged, AsOf: e.AsOf, Members: members}
+}
+
 // ContactCounts counts contacts.
 type ContactCounts struct {
 	Planned   int `json:"planned"`
@@ -127,7 +138,7 @@ func (p *plan) report() Report {
 	if p.full || p.resyncing() {
 		r.Mode = Full
 	}
-	r.Contacts.Parked = p.overview.Parked - p.retried
+	r.Contacts.Parked = p.overview.Parked - p.retried - len(p.unpark)
 	for f, n := range p.leftOut {
 		if n > 0 {
 			if r.LeftOut == nil {
@@ -138,7 +149,11 @@ func (p *plan) report() Report {
 	}
 	for _, a := range p.attributes {
 		if a.chosen {
-			r.Exports = append(r.Exports, a.report())
+			e := a.report()
+			if e.Status == StatusApplied && a.applied.Fingerprint == a.export.fingerprint && a.export.fingerprint != "" && !p.resyncing() && !p.resend {
+				e.unchanged(a.applied.Members)
+			}
+			r.Exports = append(r.Exports, e)
 		}
 	}
 	if o := p.runner.o; o.Rate > 0 {
@@ -160,9 +175,8 @@ func (a *attribute) report() ExportReport {
 	if len(result.Attributes) > a.index() {
 		r.Invalid += result.Attributes[a.index()].Invalid
 	}
-	if a.applied.Fingerprint == a.export.fingerprint && a.status != StatusHeld && a.export.fingerprint != "" {
-		r.Status, r.Members = StatusUnchanged, a.applied.Members
-		r.Entered, r.Exited, r.Changed = 0, 0, 0 // what is wanted of parked contacts
+	if r.Status == StatusUnchanged {
+		r.unchanged(a.applied.Members)
 	}
 	return r
 }

@@ -49,6 +49,8 @@ type Request struct {
 	Full     bool             // send all values of all contacts again
 	Only     []string         // the keys of the attributes to look at, nil: all
 	MaxExits map[string]Limit // by key: limits for this run
+
+	assume bool // by [Runner.Baseline]
 }
 
 // ErrInterrupted is the cause to cancel a run's context with when a signal came.
@@ -81,6 +83,7 @@ func (r *Runner) Sync(ctx context.Context, request Request) (Report, error) {
 // Baseline takes what Sync would send as delivered, and sends nothing: for projects
 // that something else has filled before.
 func (r *Runner) Baseline(ctx context.Context, request Request) (Report, error) {
+	request.assume = true
 	return r.run(ctx, "baseline", request, r.assume)
 }
 
@@ -95,7 +98,10 @@ func (r *Runner) prepare(ctx context.Context, command string, request Request) (
 		if ctx.Err() != nil { // a stop is not a fault of the exports
 			err = context.Cause(ctx)
 		}
-		report.Contacts, report.Calls = ContactCounts{}, CallCounts{}
+		report = Report{
+			Run: report.Run, Command: command, Project: report.Project, Mode: report.Mode, Started: started, Exports: report.held(),
+		}
+		p.unpark = nil
 		return report, p, err
 	}
 	for _, e := range report.Exports {
@@ -192,6 +198,9 @@ func (r *Runner) finish(ctx context.Context, p *plan, report Report, err error) 
 	}
 	if p.resend && report.Contacts.Remaining > 0 {
 		report.Error = strings.TrimSpace(report.Error + " --full with --only is not gone on with by itself: run it again for the rest")
+	}
+	if errors.Is(err, state.ErrDamaged) {
+		return report, err // there is nothing to write to
 	}
 	overview, overviewErr := r.store.Overview()
 	if overviewErr == nil {

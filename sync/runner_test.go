@@ -373,9 +373,22 @@ func TestSameRefusals(t *testing.T) {
 	}
 	f := refuse(func(int) int { return 404 })
 	report, err := w.with(t, f).Sync(t.Context(), Request{})
-	if !errors.As(err, new(*gleap.StopError)) || report.Contacts.Parked != 0 || report.Contacts.Remaining != 60 {
+	if !errors.As(err, new(*gleap.StopError)) || report.Contacts.Parked != sameRefusals || report.Contacts.Remaining != 60-sameRefusals {
 		t.Errorf("%+v, %v", report.Contacts, err)
 	}
+	// Those twenty are tried again, and do not keep the others from being tried.
+	f = refuse(func(n int) int {
+		if n <= sameRefusals {
+			return 404
+		}
+		return 200
+	})
+	report, err = w.with(t, f).Sync(t.Context(), Request{})
+	if err != nil || report.Contacts.Sent != 60-sameRefusals || report.Contacts.Parked != sameRefusals {
+		t.Errorf("%+v, %v", report.Contacts, err)
+	}
+	w = newWorld(t, audience("a.csv", "a"))
+	w.write(t, "a.csv", list(ids...))
 	// One other answer among the first, and they are parked one by one.
 	f = refuse(func(n int) int {
 		if n == 5 {
@@ -426,7 +439,7 @@ func TestParked(t *testing.T) {
 	if report := refused(Request{}); len(f.calls) != 2 || report.Contacts.Parked != 2 {
 		t.Errorf("%+v, calls %v", report.Contacts, f.calls)
 	}
-	os.Rename(filepath.Join(w.dir, "away.csv"), filepath.Join(w.dir, "b.csv"))
+	w.write(t, "b.csv", list("u1"))
 	if report := w.sync(t, Request{}); report.Contacts.Sent != 1 || report.Contacts.Parked != 1 {
 		t.Errorf("%+v", report.Contacts)
 	}

@@ -57,9 +57,6 @@ func (b *Bar) start() {
 		defer close(b.done)
 		w.Render()
 	}()
-	for !w.IsRenderInProgress() { // before that it cannot be stopped
-		time.Sleep(time.Millisecond)
-	}
 }
 
 // Write writes log lines above the bar.
@@ -81,7 +78,13 @@ func (b *Bar) Close() {
 		return
 	}
 	b.tracker.MarkAsDone()
-	b.writer.Stop()
-	<-b.done
-	b.writer = nil
+	for stopped := false; !stopped; { // it cannot be stopped before it has begun
+		b.writer.Stop()
+		select {
+		case <-b.done:
+			stopped = true
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	b.writer, b.tracker, b.phase = nil, nil, ""
 }
