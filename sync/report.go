@@ -67,7 +67,7 @@ type ExportReport struct {
 	Kind          engage.Kind      `json:"kind"`
 	Source        string           `json:"source"`
 	Status        Status           `json:"status"`
-	Reason        string           `json:"reason,omitempty"`
+	Reason        string           `json:"reason"`
 	Unreadable    bool             `json:"unreadable,omitempty"` // held since its files are not there or cannot be read
 	AsOf          time.Time        `json:"as_of,omitzero"`
 	Rows          int              `json:"rows"`    // that were read, 0 if unchanged
