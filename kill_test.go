@@ -85,9 +85,10 @@ func TestKillLoop(t *testing.T) {
 			write(fmt.Sprintf("a%d.csv", a), files[a].String())
 		}
 		applied := gleap.Counts().Identify
-		for done := false; !done; {
+		// The bound grows, so that a slow machine comes to an end too.
+		for bound, done := 800*time.Millisecond, false; !done; bound += 200 * time.Millisecond {
 			cmd := start()
-			last := lastSecond(gleap, time.Duration(random.Int64N(int64(800*time.Millisecond))))
+			last := lastSecond(gleap, time.Duration(random.Int64N(int64(bound))))
 			_ = cmd.Process.Kill()
 			if done = cmd.Wait() == nil; !done {
 				killed++
