@@ -84,7 +84,8 @@ func TestKillLoop(t *testing.T) {
 		}
 		applied := gleap.Counts().Identify
 		// The bound grows, so that a slow machine comes to an end too.
-		for bound, done := 800*time.Millisecond, false; !done; bound += 200 * time.Millisecond {
+		step := time.Duration(contacts) * 10 * time.Microsecond
+		for bound, done := 4*step, false; !done; bound += step {
 			cmd := start()
 			last := lastSecond(gleap, time.Duration(random.Int64N(int64(bound))))
 			_ = cmd.Process.Kill()
