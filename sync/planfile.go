@@ -38,6 +38,15 @@ func (e *entry) calls() int {
 	return max(1, (len(e.attributes)+gleap.MaxAttributes-1)/gleap.MaxAttributes)
 }
 
+// stateFields returns the contact fields as the state takes them.
+func (e *entry) stateFields() []state.Field {
+	var fields []state.Field
+	for _, f := range e.fields {
+		fields = append(fields, state.Field{Field: byte(f.Field), Text: f.Text})
+	}
+	return fields
+}
+
 // append appends the binary form, which decode reads.
 func (e *entry) append(dst []byte) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(e.userID)))

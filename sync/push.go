@@ -97,10 +97,7 @@ func (r *Runner) send(ctx context.Context, p *plan, raw []byte, outcomes chan<- 
 			call.Attributes[i] = gleap.Attribute{Key: p.byID[c.ID].key, Value: c.Value}
 		}
 		if first {
-			call.Fields = e.fields
-			for _, f := range e.fields {
-				ack.Fields = append(ack.Fields, state.Field{Field: byte(f.Field), Text: f.Text})
-			}
+			call.Fields, ack.Fields = e.fields, e.stateFields()
 		}
 		err := r.client.Identify(ctx, &call)
 		var refused *gleap.RefusedError
@@ -275,10 +272,7 @@ func (r *Runner) assume(ctx context.Context, p *plan, report *Report) error {
 		if err := e.decode(raw); err != nil {
 			return err
 		}
-		ack := state.Acknowledgement{UserID: e.userID, At: time.Now(), Attributes: e.attributes, Epoch: p.epoch, Unpark: p.whole()}
-		for _, f := range e.fields {
-			ack.Fields = append(ack.Fields, state.Field{Field: byte(f.Field), Text: f.Text})
-		}
+		ack := state.Acknowledgement{UserID: e.userID, At: time.Now(), Attributes: e.attributes, Epoch: p.epoch, Unpark: p.whole(), Fields: e.stateFields()}
 		if acks = append(acks, ack); len(acks) >= commitAt {
 			return flush()
 		}
