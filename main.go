@@ -43,6 +43,8 @@ type cli struct {
 	Inspect  inspectCmd  `cmd:"" help:"Look into the state: what Gleap acknowledged, and what happened."`
 	Check    checkCmd    `cmd:"" help:"Try the configuration, the token and the exports, and send nothing."`
 	Baseline baselineCmd `cmd:"" help:"Take the present exports as delivered, and send nothing."`
+	Retire   retireCmd   `cmd:"" help:"Send false for an audience's members, then forget the audience."`
+	Forget   forgetCmd   `cmd:"" help:"Delete contacts in Gleap and here, and never create them again."`
 	Retry    retryCmd    `cmd:"" help:"Unpark contacts, so that the next run tries them again."`
 	Backup   backupCmd   `cmd:"" help:"Copy the state file, also while a sync runs."`
 	Restore  restoreCmd  `cmd:"" help:"Replace the state file by a backup."`
@@ -206,6 +208,20 @@ type inspectParkedCmd struct{}
 
 // Run lists the parked contacts.
 func (c *inspectParkedCmd) Run(a *app.App) error { return a.InspectParked() }
+
+type retireCmd struct {
+	Key string `arg:"" help:"Key of an audience or trait that the configuration does not have any more."`
+}
+
+// Run retires an audience or trait.
+func (c *retireCmd) Run(ctx context.Context, a *app.App) error { return judge(a.Retire(ctx, c.Key)) }
+
+type forgetCmd struct {
+	IDs []string `arg:"" name:"id" help:"User ids."`
+}
+
+// Run forgets contacts.
+func (c *forgetCmd) Run(ctx context.Context, a *app.App) error { return a.Forget(ctx, c.IDs) }
 
 type retryCmd struct {
 	IDs []string `arg:"" optional:"" name:"id" help:"User ids; all parked contacts without one."`

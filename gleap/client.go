@@ -129,6 +129,20 @@ func (c *Client) Identify(ctx context.Context, contact *Contact) error {
 	return c.call(ctx, http.MethodPost, target, contact.AppendJSON(nil), c.o.GiveUp)
 }
 
+// Delete deletes a contact and reports whether there was one.
+func (c *Client) Delete(ctx context.Context, userID string) (deleted bool, err error) {
+	name := url.PathEscape(userID)
+	if strings.Trim(name, ".") == "" { // else it would mean another folder
+		name = strings.ReplaceAll(name, ".", "%2E")
+	}
+	err = c.call(ctx, http.MethodDelete, c.base.JoinPath("admin", "contacts").String()+"/"+name, nil, c.o.GiveUp)
+	var refused *RefusedError
+	if errors.As(err, &refused) && refused.Status == http.StatusNotFound {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 // checkPatience is how long the check of the token may go without an answer.
 const checkPatience = 5 * time.Second
 

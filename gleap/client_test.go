@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -119,6 +120,32 @@ func TestRequest(t *testing.T) {
 	check(o, &Contact{UserID: []byte("u1"), Fields: []FieldText{{LastActivity, []byte("2026-03-01T00:00:00Z")}}}, "")
 	o.UpdateLastActivity = true
 	check(o, vip, "")
+}
+
+func TestDelete(t *testing.T) {
+	known := map[string]bool{"u1": true, "a/b?c#d é%2F": true, "..": true}
+	var asked []string
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		name, ok := strings.CutPrefix(r.URL.EscapedPath(), "/admin/contacts/")
+		id, err := url.PathUnescape(name)
+		asked = append(asked, name)
+		if r.Method != http.MethodDelete || !ok || strings.Contains(name, "/") || err != nil || r.URL.RawQuery != "" {
+			t.Errorf("%s %s", r.Method, r.URL)
+		}
+		if !known[id] {
+			w.WriteHeader(http.StatusNotFound)
+		}
+	}))
+	defer server.Close()
+	c := newClient(t, options(server.URL))
+	for _, id := range []string{"u1", "a/b?c#d é%2F", "..", "nobody"} {
+		if deleted, err := c.Delete(t.Context(), id); err != nil || deleted != known[id] {
+			t.Errorf("%q: %v, %v", id, deleted, err)
+		}
+	}
+	if asked[2] != "%2E%2E" {
+		t.Errorf("the address of .. is %s", asked[2])
+	}
 }
 
 func TestRedirectIsNotFollowed(t *testing.T) {

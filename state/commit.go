@@ -2,8 +2,6 @@ package state
 
 import (
 	"bytes"
-	"encoding/json"
-	"fmt"
 	"slices"
 	"time"
 
@@ -54,25 +52,25 @@ func (s *Store) Commit(acks []Acknowledgement, parked []Parked, pace []byte) err
 		records, parkedBucket := tx.Bucket(bucketRecords), tx.Bucket(bucketParked)
 		records.FillPercent = 0.9 // a first sync appends in order
 		epoch := getUint(tx.Bucket(bucketMeta), keyEpoch)
-		members := map[uint32]int{}
-		traits, err := s.traits(tx)
+		attributes, err := s.attributes(tx)
 		if err != nil {
 			return err
 		}
+		tally := newTally(attributes)
 		var record Record
 		for _, ack := range acks {
 			record = Record{Attributes: record.Attributes[:0], Fields: record.Fields[:0]}
 			if old := records.Get(ack.UserID); old == nil {
 				record.Epoch = epoch // there is nothing from before to send again
-			} else if err := record.Decode(old); err != nil {
+			} else if err := record.unseal(ack.UserID, old); err != nil {
 				return s.damaged(err)
 			}
-			s.apply(&record, ack, traits, members)
-			if err := records.Put(ack.UserID, record.append(nil)); err != nil {
+			s.apply(&record, ack, tally)
+			if err := put(records, ack.UserID, record.append(nil)); err != nil {
 				return err
 			}
-			if ack.Unpark && parkedBucket.Get(ack.UserID) != nil {
-				if err := parkedBucket.Delete(ack.UserID); err != nil {
+			if ack.Unpark {
+				if err := remove(parkedBucket, ack.UserID); err != nil {
 					return err
 				}
 			}
@@ -81,7 +79,7 @@ func (s *Store) Commit(acks []Acknowledgement, parked []Parked, pace []byte) err
 			var before Parked
 			p.First, p.Attempts = p.Last, 1
 			if old := parkedBucket.Get([]byte(p.UserID)); old != nil {
-				if err := json.Unmarshal(old, &before); err != nil {
+				if err := getJSON([]byte(p.UserID), old, &before); err != nil {
 					return s.damaged(err)
 				}
 				p.First, p.Attempts = before.First, before.Attempts+1
@@ -93,65 +91,23 @@ func (s *Store) Commit(acks []Acknowledgement, parked []Parked, pace []byte) err
 		if err := putPace(tx, pace); err != nil {
 			return err
 		}
-		return s.addMembers(tx, members)
+		return tally.write(tx)
 	})
 }
 
-// apply changes a record as ack says, and members as its attributes turn to or
+// apply changes a record as ack says, and counts its attributes as they turn to or
 // from true, or to or from a value.
-func (s *Store) apply(record *Record, ack Acknowledgement, traits map[uint32]bool, members map[uint32]int) {
+func (s *Store) apply(record *Record, ack Acknowledgement, tally *tally) {
 	at := max(ack.At.Unix(), record.Acknowledged) // clocks may be set back
 	record.Acknowledged = at
 	record.Epoch = max(record.Epoch, ack.Epoch)
+	record.Attributes = slices.DeleteFunc(record.Attributes, func(k Known) bool { return tally.gone[k.ID] })
 	for _, c := range ack.Attributes {
-		trait := traits[c.ID]
-		members[c.ID] += MemberCount(trait, c.Value) - MemberCount(trait, record.Find(c.ID).Value)
+		tally.add(c.ID, c.Value, 1)
+		tally.add(c.ID, record.Find(c.ID).Value, -1)
 		record.set(Known{c.ID, at, c.Value})
 	}
 	for _, f := range ack.Fields {
 		record.setField(s.FieldHash(f.Field, f.Text))
 	}
-}
-
-// MemberCount is 1 for the value of a member of an audience, and for any value of a
-// trait, else 0.
-func MemberCount(trait bool, v attr.Value) int {
-	switch v.Kind() {
-	case attr.None, attr.Null:
-		return 0
-	case attr.False:
-		if !trait {
-			return 0
-		}
-	}
-	return 1
-}
-
-// traits returns which attributes are traits.
-func (s *Store) traits(tx *bbolt.Tx) (map[uint32]bool, error) {
-	all, err := s.attributes(tx)
-	traits := make(map[uint32]bool, len(all))
-	for _, a := range all {
-		traits[a.ID] = a.Kind == KindTrait
-	}
-	return traits, err
-}
-
-func (s *Store) addMembers(tx *bbolt.Tx, members map[uint32]int) error {
-	attributes := tx.Bucket(bucketAttributes)
-	for id, n := range members {
-		if n == 0 {
-			continue
-		}
-		key := attributeKey(id)
-		var a Attribute
-		if err := json.Unmarshal(attributes.Get(key), &a); err != nil {
-			return s.damaged(fmt.Errorf("attribute %d: %w", id, err))
-		}
-		a.Members += n
-		if err := putJSON(attributes, key, a); err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -2,7 +2,6 @@ package state
 
 import (
 	"bytes"
-	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -38,7 +37,7 @@ func (s *Store) Unpark(userIDs ...string) (int, error) {
 			if id == "" || parked.Get([]byte(id)) == nil {
 				return fmt.Errorf("the contact %q is not parked: see gleapsync inspect parked", id)
 			}
-			if err := parked.Delete([]byte(id)); err != nil {
+			if err := remove(parked, []byte(id)); err != nil {
 				return err
 			}
 		}
@@ -51,7 +50,7 @@ func (s *Store) Unpark(userIDs ...string) (int, error) {
 		}
 		for _, a := range attributes {
 			a.Applied.Fingerprint = ""
-			if err := putJSON(tx.Bucket(bucketAttributes), attributeKey(a.ID), a); err != nil {
+			if err := putAttribute(tx, a); err != nil {
 				return err
 			}
 		}
@@ -65,6 +64,7 @@ type Verification struct {
 	Contacts   int `json:"contacts"`
 	Attributes int `json:"attributes"`
 	Parked     int `json:"parked"`
+	Forgotten  int `json:"forgotten"`
 	Runs       int `json:"runs"`
 }
 
@@ -78,12 +78,15 @@ func (s *Store) Verify() (Verification, error) {
 	}
 	options := &bbolt.Options{ReadOnly: true, PreLoadFreelist: true, Timeout: readTimeout}
 	err := s.do(options, (*bbolt.DB).View, func(tx *bbolt.Tx) error {
-		var damage error
-		for err := range tx.Check() { // it ends only when all was taken
-			damage = errors.Join(damage, err)
+		if err := checkPages(tx, true); err != nil {
+			return s.damaged(err)
 		}
-		if damage != nil {
-			return s.damaged(damage)
+		sound := true
+		for range tx.Check() { // it ends only when all was taken; what it says would name user ids
+			sound = false
+		}
+		if !sound {
+			return s.damaged(errPages)
 		}
 		return s.verify(tx, &v)
 	})
@@ -95,48 +98,56 @@ func (s *Store) verify(tx *bbolt.Tx, v *Verification) error {
 	if err != nil {
 		return err
 	}
-	v.Attributes = len(attributes)
-	traits, members := map[uint32]bool{}, map[uint32]int{}
+	known, counted := map[uint32]bool{}, newTally(attributes)
 	for _, a := range attributes {
-		traits[a.ID], members[a.ID] = a.Kind == KindTrait, 0
+		known[a.ID] = true
+		if !a.Gone() {
+			v.Attributes++
+		}
 	}
 	epoch := getUint(tx.Bucket(bucketMeta), keyEpoch)
 	var record Record
-	if err := tx.Bucket(bucketRecords).ForEach(func(id, b []byte) error {
+	if err := each(tx.Bucket(bucketRecords), func(_, b []byte) error {
 		v.Contacts++
 		if err := record.Decode(b); err != nil {
-			return s.damaged(err)
+			return err
 		}
 		if record.Epoch > epoch || !bytes.Equal(record.append(nil), b) {
-			return s.damaged(errRecord)
+			return errRecord
 		}
 		for _, k := range record.Attributes {
-			if _, known := members[k.ID]; !known {
-				return s.damaged(fmt.Errorf("a record has the attribute %d, which is not there", k.ID))
+			if !known[k.ID] {
+				return fmt.Errorf("a record has the attribute %d, which is not there", k.ID)
 			}
-			members[k.ID] += MemberCount(traits[k.ID], k.Value)
+			counted.add(k.ID, k.Value, 1)
 		}
 		return nil
 	}); err != nil {
-		return err
+		return s.damaged(err)
 	}
 	for _, a := range attributes {
-		if members[a.ID] != a.Members {
-			return s.damaged(fmt.Errorf("%s has %d members, and %d are counted", a.Key, members[a.ID], a.Members))
+		if n := counted.change[a.ID]; n != a.Members {
+			return s.damaged(fmt.Errorf("%s has %d members, and %d are counted", a.Key, a.Members, n))
 		}
 	}
-	if err := tx.Bucket(bucketParked).ForEach(func(_, b []byte) error {
+	if err := each(tx.Bucket(bucketParked), func(_, text []byte) error {
 		v.Parked++
-		return json.Unmarshal(b, new(Parked))
+		return json.Unmarshal(text, new(Parked))
 	}); err != nil {
 		return s.damaged(fmt.Errorf("a parked contact cannot be decoded: %w", err))
 	}
-	return tx.Bucket(bucketRuns).ForEach(func(id, b []byte) error {
-		if v.Runs++; !json.Valid(b) {
-			return s.damaged(fmt.Errorf("the report of run %s cannot be decoded", id))
+	if err := each(tx.Bucket(bucketForgotten), func(_, _ []byte) error { v.Forgotten++; return nil }); err != nil {
+		return s.damaged(err)
+	}
+	if err := each(tx.Bucket(bucketRuns), func(id, text []byte) error {
+		if v.Runs++; !json.Valid(text) {
+			return fmt.Errorf("the report of run %s cannot be decoded", id)
 		}
 		return nil
-	})
+	}); err != nil {
+		return s.damaged(err)
+	}
+	return nil
 }
 
 // Backup writes a consistent copy of the file, also while a run is going on. The copy
@@ -183,10 +194,14 @@ func (s *Store) Restore(backup string) (Verification, error) {
 	}
 	temporary := s.path + ".new"
 	os.Remove(temporary)
+	defer os.Remove(temporary)
 	if err := from.Backup(temporary); err != nil {
 		return v, err
 	}
-	if err := os.Rename(s.path, s.path+FormerSuffix); err != nil && !errors.Is(err, fs.ErrNotExist) {
+	if err := s.remember(temporary); err != nil {
+		return v, err
+	}
+	if err := s.keepFormer(); err != nil {
 		return v, err
 	}
 	if err := os.Rename(temporary, s.path); err != nil {
@@ -194,6 +209,25 @@ func (s *Store) Restore(backup string) (Verification, error) {
 	}
 	syncFolder(filepath.Dir(s.path))
 	return v, s.load()
+}
+
+// keepFormer gives the present file a second name. It is not renamed, so that at no
+// moment there is no state: that would look like a first run.
+func (s *Store) keepFormer() error {
+	former := s.path + FormerSuffix
+	if err := os.Remove(former); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	err := os.Link(s.path, former)
+	if err == nil || errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	present, err := os.Open(s.path) // a file system without links
+	if err != nil {
+		return err
+	}
+	defer present.Close()
+	return writeNew(former, func(w io.Writer) error { _, err := io.Copy(w, present); return err })
 }
 
 // Compact writes the file anew without its free pages, and returns its size before and
@@ -222,21 +256,4 @@ func (s *Store) Compact() (before, after int64, err error) {
 	syncFolder(filepath.Dir(s.path))
 	err = s.view(func(tx *bbolt.Tx) error { after = tx.Size(); return nil })
 	return before, after, err
-}
-
-func attributeKey(id uint32) []byte { return binary.BigEndian.AppendUint32(nil, id) }
-
-// attributes decodes the attributes in the order of their ids.
-func (s *Store) attributes(tx *bbolt.Tx) ([]Attribute, error) {
-	var all []Attribute
-	err := tx.Bucket(bucketAttributes).ForEach(func(k, v []byte) error {
-		var a Attribute
-		if err := json.Unmarshal(v, &a); err != nil || len(k) != 4 {
-			return s.damaged(fmt.Errorf("attribute %x cannot be decoded", k))
-		}
-		a.ID = binary.BigEndian.Uint32(k)
-		all = append(all, a)
-		return nil
-	})
-	return all, err
 }

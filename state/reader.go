@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"errors"
+	"math"
 
 	"go.etcd.io/bbolt"
 )
@@ -24,11 +25,16 @@ type Records struct {
 	ended bool
 	err   error
 
+	read         uint64
+	fewest, most uint64 // that the file held meanwhile
+
 	userID, record []byte
 }
 
 // Records returns a reader before the first record.
-func (s *Store) Records() *Records { return &Records{s: s, ended: !s.Exists()} }
+func (s *Store) Records() *Records {
+	return &Records{s: s, ended: !s.Exists(), fewest: math.MaxUint64}
+}
 
 // Next goes to the next record and reports whether there is one.
 func (r *Records) Next() bool {
@@ -55,7 +61,9 @@ func (r *Records) Err() error { return r.err }
 func (r *Records) fill() bool {
 	buf := r.buf[:0]
 	r.err = r.s.view(func(tx *bbolt.Tx) error {
-		c := tx.Bucket(bucketRecords).Cursor()
+		bucket := tx.Bucket(bucketRecords)
+		r.fewest, r.most = min(r.fewest, bucket.Sequence()), max(r.most, bucket.Sequence())
+		c := bucket.Cursor()
 		k, v := c.Seek(r.last)
 		if r.last != nil && bytes.Equal(k, r.last) {
 			k, v = c.Next()
@@ -64,13 +72,24 @@ func (r *Records) fill() bool {
 			if len(buf) > 0 && len(buf)+len(k)+len(v) > sliceSize {
 				return nil
 			}
+			if r.last != nil && bytes.Compare(k, r.last) <= 0 {
+				return r.s.damaged(errors.New("the records are not in order"))
+			}
+			v, err := unseal(k, v)
+			if err != nil {
+				return r.s.damaged(err)
+			}
 			buf = binary.AppendUvarint(buf, uint64(len(k)))
 			buf = append(buf, k...)
 			buf = binary.AppendUvarint(buf, uint64(len(v)))
 			buf = append(buf, v...)
 			r.last = append(r.last[:0], k...)
+			r.read++
 		}
 		r.ended = true
+		if r.read < r.fewest || r.read > r.most {
+			return r.s.damaged(errCount)
+		}
 		return nil
 	})
 	r.buf, r.slice = buf, buf
@@ -87,20 +106,20 @@ var ErrNotFound = errors.New("no record")
 
 // Record returns the record of one contact, or [ErrNotFound].
 func (s *Store) Record(userID string) (Record, error) {
-	var raw []byte
+	var sealed []byte
 	if s.Exists() && userID != "" {
 		if err := s.view(func(tx *bbolt.Tx) error {
-			raw = bytes.Clone(tx.Bucket(bucketRecords).Get([]byte(userID)))
+			sealed = bytes.Clone(tx.Bucket(bucketRecords).Get([]byte(userID)))
 			return nil
 		}); err != nil {
 			return Record{}, err
 		}
 	}
-	if raw == nil {
+	if sealed == nil {
 		return Record{}, ErrNotFound
 	}
 	var record Record
-	if err := record.Decode(raw); err != nil {
+	if err := record.unseal([]byte(userID), sealed); err != nil {
 		return Record{}, s.damaged(err)
 	}
 	return record, nil
@@ -113,15 +132,18 @@ func (s *Store) Parked() ([]Parked, error) {
 		return nil, nil
 	}
 	err := s.view(func(tx *bbolt.Tx) error {
-		return tx.Bucket(bucketParked).ForEach(func(k, v []byte) error {
+		if err := each(tx.Bucket(bucketParked), func(id, text []byte) error {
 			var p Parked
-			if err := json.Unmarshal(v, &p); err != nil {
-				return s.damaged(err)
+			if err := json.Unmarshal(text, &p); err != nil {
+				return err
 			}
-			p.UserID = string(k)
+			p.UserID = string(id)
 			parked = append(parked, p)
 			return nil
-		})
+		}); err != nil {
+			return s.damaged(err)
+		}
+		return nil
 	})
 	return parked, err
 }

@@ -86,6 +86,15 @@ func (r *Record) append(dst []byte) []byte {
 	return dst
 }
 
+// unseal decodes a record as the file holds it.
+func (r *Record) unseal(userID, sealed []byte) error {
+	b, err := unseal(userID, sealed)
+	if err != nil {
+		return err
+	}
+	return r.Decode(b)
+}
+
 var errRecord = errors.New("a record cannot be decoded")
 
 // Decode reads the binary form of a record. The texts of its values are parts of

@@ -12,29 +12,6 @@ import (
 // keepRuns is how many run reports the file keeps.
 const keepRuns = 500
 
-// KindTrait is the kind of an attribute that holds a trait's value; every other is an
-// audience's.
-const KindTrait = "trait"
-
-// Attribute is one attribute of the project's contacts, as the file knows it.
-type Attribute struct {
-	ID      uint32  `json:"-"`
-	Key     string  `json:"key"`
-	Kind    string  `json:"kind"`
-	Name    string  `json:"name"`
-	Members int     `json:"members"` // contacts for which Gleap acknowledged true or a value
-	Applied Applied `json:"applied,omitzero"`
-}
-
-// Applied says which export Gleap acknowledged as a whole, for one attribute.
-type Applied struct {
-	Fingerprint string    `json:"fingerprint"`
-	AsOf        time.Time `json:"as_of"` // of the data
-	At          time.Time `json:"at"`    // when the last call was acknowledged
-	Members     int       `json:"members"`
-	HasFields   bool      `json:"has_fields"` // contact fields came along
-}
-
 // Overview is all that the file holds but for records, runs and parked contacts.
 type Overview struct {
 	Created    time.Time
@@ -42,6 +19,7 @@ type Overview struct {
 	Resynced   uint64 // of the last resync that was completed
 	Attributes []Attribute
 	Parked     int
+	Forgotten  int // contacts that are never to be created again
 	Bytes      int64
 	Pace       []byte // what the client's pacer left for the next one; nil: nothing
 }
@@ -50,7 +28,7 @@ func putPace(tx *bbolt.Tx, pace []byte) error {
 	if pace == nil {
 		return nil
 	}
-	return tx.Bucket(bucketMeta).Put(keyPace, pace)
+	return put(tx.Bucket(bucketMeta), keyPace, pace)
 }
 
 // Overview reads the file's overview. An empty store has the epoch 1.
@@ -62,10 +40,11 @@ func (s *Store) Overview() (Overview, error) {
 	err := s.view(func(tx *bbolt.Tx) error {
 		meta := tx.Bucket(bucketMeta)
 		o.Epoch, o.Resynced = getUint(meta, keyEpoch), getUint(meta, keyResynced)
-		o.Created, _ = time.Parse(time.RFC3339, string(meta.Get(keyCreated)))
-		o.Parked = tx.Bucket(bucketParked).Stats().KeyN
+		o.Created, _ = time.Parse(time.RFC3339, string(get(meta, keyCreated)))
+		o.Parked = int(tx.Bucket(bucketParked).Sequence())
+		o.Forgotten = int(tx.Bucket(bucketForgotten).Sequence())
 		o.Bytes = tx.Size()
-		o.Pace = bytes.Clone(meta.Get(keyPace))
+		o.Pace = bytes.Clone(get(meta, keyPace))
 		var err error
 		o.Attributes, err = s.attributes(tx)
 		return err
@@ -87,26 +66,22 @@ func (s *Store) Begin(attributes []Attribute, epoch uint64, pace []byte) error {
 		}
 	}
 	return s.update(func(tx *bbolt.Tx) error {
-		bucket := tx.Bucket(bucketAttributes)
 		for _, a := range attributes {
-			key := attributeKey(a.ID)
-			var known Attribute
-			if old := bucket.Get(key); old != nil {
-				if err := json.Unmarshal(old, &known); err != nil {
-					return s.damaged(err)
-				}
-				if known.Key != a.Key {
-					return s.damaged(fmt.Errorf("attribute %d is %s, not %s", a.ID, known.Key, a.Key))
-				}
+			known, err := s.attribute(tx, a.ID)
+			if err != nil {
+				return err
 			}
-			known.Key, known.Kind, known.Name = a.Key, a.Kind, a.Name
+			if known.Key != "" && known.Key != a.Key {
+				return s.damaged(fmt.Errorf("attribute %d is %s, not %s", a.ID, known.Key, a.Key))
+			}
+			known.Key, known.Kind, known.Name, known.Retired = a.Key, a.Kind, a.Name, a.Retired
 			if !a.Applied.AsOf.IsZero() {
 				known.Applied.Fingerprint = ""
 				if a.Applied.AsOf.After(known.Applied.AsOf) {
 					known.Applied.AsOf = a.Applied.AsOf
 				}
 			}
-			if err := putJSON(bucket, key, known); err != nil {
+			if err := putAttribute(tx, known); err != nil {
 				return err
 			}
 		}
@@ -119,56 +94,67 @@ func (s *Store) Begin(attributes []Attribute, epoch uint64, pace []byte) error {
 	})
 }
 
-// Finish stores a run's report and, by attribute id, what was applied as a whole.
-// resynced is the epoch that every record has by now, 0 if that is not known. Nothing
-// is wanted any more of the contacts in unpark.
-func (s *Store) Finish(run string, report []byte, applied map[uint32]Applied, resynced uint64, unpark []string, pace []byte) error {
+// Result is what a run leaves when it ends.
+type Result struct {
+	Run      string             // id
+	Report   []byte             // JSON
+	Applied  map[uint32]Applied // what was applied as a whole, by attribute id
+	Resynced uint64             // the epoch that every record has by now, 0: not known
+	Unpark   []string           // the contacts of whom nothing is wanted any more
+	Pace     []byte             // nil: as before
+}
+
+// Finish stores a run's result. It creates the file if there is none.
+func (s *Store) Finish(r Result) error {
 	if !s.Exists() {
 		if err := s.create(); err != nil {
 			return err
 		}
 	}
 	return s.update(func(tx *bbolt.Tx) error {
-		attributes := tx.Bucket(bucketAttributes)
-		for id, a := range applied {
-			key := attributeKey(id)
-			var known Attribute
-			if err := json.Unmarshal(attributes.Get(key), &known); err != nil {
-				return s.damaged(fmt.Errorf("attribute %d: %w", id, err))
+		for id, applied := range r.Applied {
+			a, err := s.attribute(tx, id)
+			if err != nil {
+				return err
 			}
-			known.Applied = a
-			if err := putJSON(attributes, key, known); err != nil {
+			a.Applied = applied
+			if err := putAttribute(tx, a); err != nil {
 				return err
 			}
 		}
-		if meta := tx.Bucket(bucketMeta); resynced > getUint(meta, keyResynced) {
-			if err := putUint(meta, keyResynced, resynced); err != nil {
+		if meta := tx.Bucket(bucketMeta); r.Resynced > getUint(meta, keyResynced) {
+			if err := putUint(meta, keyResynced, r.Resynced); err != nil {
 				return err
 			}
 		}
-		if err := putPace(tx, pace); err != nil {
+		for _, id := range r.Unpark {
+			if err := remove(tx.Bucket(bucketParked), []byte(id)); err != nil {
+				return err
+			}
+		}
+		if err := putPace(tx, r.Pace); err != nil {
 			return err
 		}
-		for _, id := range unpark {
-			if err := tx.Bucket(bucketParked).Delete([]byte(id)); err != nil {
-				return err
-			}
-		}
-		runs := tx.Bucket(bucketRuns)
-		if err := runs.Put([]byte(run), report); err != nil {
-			return err
-		}
-		var ids [][]byte
-		if err := runs.ForEach(func(id, _ []byte) error { ids = append(ids, bytes.Clone(id)); return nil }); err != nil {
-			return err
-		}
-		for _, oldest := range ids[:max(0, len(ids)-keepRuns)] {
-			if err := runs.Delete(oldest); err != nil {
-				return err
-			}
-		}
-		return nil
+		return putRun(tx, r.Run, r.Report)
 	})
+}
+
+// putRun stores a report and deletes the oldest above the number that is kept.
+func putRun(tx *bbolt.Tx, run string, report []byte) error {
+	runs := tx.Bucket(bucketRuns)
+	if err := put(runs, []byte(run), report); err != nil {
+		return err
+	}
+	var ids [][]byte
+	if err := runs.ForEach(func(id, _ []byte) error { ids = append(ids, bytes.Clone(id)); return nil }); err != nil {
+		return err
+	}
+	for _, oldest := range ids[:max(0, len(ids)-keepRuns)] {
+		if err := remove(runs, oldest); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Runs returns the stored reports of the last n runs, the latest first. Run ids
@@ -181,7 +167,11 @@ func (s *Store) Runs(n int) ([]json.RawMessage, error) {
 	err := s.view(func(tx *bbolt.Tx) error {
 		c := tx.Bucket(bucketRuns).Cursor()
 		for k, v := c.Last(); k != nil && len(reports) < n; k, v = c.Prev() {
-			reports = append(reports, append(json.RawMessage(nil), v...))
+			report, err := unseal(k, v)
+			if err != nil {
+				return s.damaged(err)
+			}
+			reports = append(reports, bytes.Clone(report))
 		}
 		return nil
 	})
@@ -194,7 +184,15 @@ func (s *Store) Run(id string) (report json.RawMessage, err error) {
 		return nil, nil
 	}
 	err = s.view(func(tx *bbolt.Tx) error {
-		report = append(report, tx.Bucket(bucketRuns).Get([]byte(id))...)
+		sealed := tx.Bucket(bucketRuns).Get([]byte(id))
+		if sealed == nil {
+			return nil
+		}
+		text, err := unseal([]byte(id), sealed)
+		if err != nil {
+			return s.damaged(err)
+		}
+		report = bytes.Clone(text)
 		return nil
 	})
 	return report, err

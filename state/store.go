@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"crypto/rand"
 	"crypto/sha256"
-	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -28,6 +26,9 @@ var (
 	bucketRecords    = []byte("records")
 	bucketParked     = []byte("parked")
 	bucketRuns       = []byte("runs")
+	bucketForgotten  = []byte("forgotten")
+
+	allBuckets = [][]byte{bucketMeta, bucketAttributes, bucketRecords, bucketParked, bucketRuns, bucketForgotten}
 
 	keyFormat   = []byte("format")
 	keyProject  = []byte("project")
@@ -86,10 +87,11 @@ func Open(o Options) (*Store, error) {
 // load reads what the store keeps of the file.
 func (s *Store) load() error {
 	return s.view(func(tx *bbolt.Tx) error {
-		s.salt = bytes.Clone(tx.Bucket(bucketMeta).Get(keySalt))
-		if len(s.salt) != sha256.Size {
+		salt := get(tx.Bucket(bucketMeta), keySalt)
+		if len(salt) != sha256.Size {
 			return s.damaged(errors.New("the salt is missing"))
 		}
+		s.salt = bytes.Clone(salt)
 		return nil
 	})
 }
@@ -164,19 +166,28 @@ func (s *Store) check(tx *bbolt.Tx) error {
 	if info, err := os.Stat(s.path); err == nil && info.Size() < tx.Size() {
 		return s.damaged(fmt.Errorf("%d of its %d bytes are there", info.Size(), tx.Size()))
 	}
+	if s.salt == nil { // the first time
+		if err := checkPages(tx, false); err != nil {
+			return s.damaged(err)
+		}
+	}
 	meta := tx.Bucket(bucketMeta)
 	if meta == nil {
 		return fmt.Errorf("%s is a bbolt file, but not a state file of gleapsync: set state.path to another file", s.path)
 	}
-	for _, name := range [][]byte{bucketAttributes, bucketRecords, bucketParked, bucketRuns} {
+	// The version is the first byte of its value: that much every version can read.
+	if v := append(bytes.Clone(meta.Get(keyFormat)), 0)[0]; v != formatVersion {
+		return fmt.Errorf("the state file %s has format version %d, this gleapsync reads version %d: use the version of gleapsync that wrote it", s.path, v, formatVersion)
+	}
+	for _, name := range allBuckets {
 		if tx.Bucket(name) == nil {
 			return s.damaged(fmt.Errorf("the bucket %q is missing", name))
 		}
 	}
-	if v := getUint(meta, keyFormat); v != formatVersion {
-		return fmt.Errorf("the state file %s has format version %d, this gleapsync reads version %d: use the version of gleapsync that wrote it", s.path, v, formatVersion)
+	if err := each(meta, func(_, _ []byte) error { return nil }); err != nil {
+		return s.damaged(err)
 	}
-	if project := string(meta.Get(keyProject)); project != s.project {
+	if project := string(get(meta, keyProject)); project != s.project {
 		return fmt.Errorf("the state file %s belongs to the project %q, not to %q: set project or state.path to what goes together", s.path, project, s.project)
 	}
 	return nil
@@ -196,17 +207,17 @@ func (s *Store) create() error {
 	salt := make([]byte, sha256.Size)
 	rand.Read(salt)
 	err = db.Update(func(tx *bbolt.Tx) error {
-		for _, name := range [][]byte{bucketMeta, bucketAttributes, bucketRecords, bucketParked, bucketRuns} {
+		for _, name := range allBuckets {
 			if _, err := tx.CreateBucket(name); err != nil {
 				return err
 			}
 		}
 		meta := tx.Bucket(bucketMeta)
 		return errors.Join(
-			putUint(meta, keyFormat, formatVersion),
-			meta.Put(keyProject, []byte(s.project)),
-			meta.Put(keyCreated, []byte(time.Now().UTC().Format(time.RFC3339))),
-			meta.Put(keySalt, salt),
+			put(meta, keyFormat, []byte{formatVersion}),
+			put(meta, keyProject, []byte(s.project)),
+			put(meta, keyCreated, []byte(time.Now().UTC().Format(time.RFC3339))),
+			put(meta, keySalt, salt),
 			putUint(meta, keyEpoch, 1),
 			putUint(meta, keyResynced, 0),
 		)
@@ -234,24 +245,4 @@ func syncFolder(path string) {
 		_ = folder.Sync()
 		folder.Close()
 	}
-}
-
-func getUint(b *bbolt.Bucket, key []byte) uint64 {
-	v := b.Get(key)
-	if len(v) != 8 {
-		return 0
-	}
-	return binary.BigEndian.Uint64(v)
-}
-
-func putUint(b *bbolt.Bucket, key []byte, v uint64) error {
-	return b.Put(key, binary.BigEndian.AppendUint64(nil, v))
-}
-
-func putJSON(b *bbolt.Bucket, key []byte, v any) error {
-	text, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-	return b.Put(key, text)
 }

@@ -224,7 +224,7 @@ func TestRuns(t *testing.T) {
 	s := newStore(t)
 	for i := range keepRuns + 3 {
 		applied := map[uint32]Applied{0: {Fingerprint: fmt.Sprint(i)}}
-		if err := s.Finish(fmt.Sprintf("run-%04d", i), fmt.Appendf(nil, `{"run":%d}`, i), applied, 1, nil, nil); err != nil {
+		if err := s.Finish(Result{Run: fmt.Sprintf("run-%04d", i), Report: fmt.Appendf(nil, `{"run":%d}`, i), Applied: applied, Resynced: 1}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -295,8 +295,8 @@ func TestFilesThatAreRefused(t *testing.T) {
 		"empty":     {func(path string) { os.WriteFile(path, nil, 0o600) }, "is empty: restore a backup"},
 		"no bbolt":  {func(path string) { os.WriteFile(path, bytes.Repeat([]byte("text "), 5000), 0o600) }, "is not a state file of gleapsync or lost its start"},
 		"truncated": {func(path string) { os.WriteFile(path, content[:3*os.Getpagesize()], 0o600) }, "bytes are there: restore a backup"},
-		"project":   {change(func(m *bbolt.Bucket) error { return m.Put(keyProject, []byte("other")) }), `belongs to the project "other", not to "acme"`},
-		"version":   {change(func(m *bbolt.Bucket) error { return putUint(m, keyFormat, 99) }), "has format version 99, this gleapsync reads version 1"},
+		"project":   {change(func(m *bbolt.Bucket) error { return put(m, keyProject, []byte("other")) }), `belongs to the project "other", not to "acme"`},
+		"version":   {change(func(m *bbolt.Bucket) error { return put(m, keyFormat, []byte{99}) }), "has format version 99, this gleapsync reads version 1"},
 		"no bucket": {change(func(m *bbolt.Bucket) error { return m.Tx().DeleteBucket(bucketRecords) }), `the bucket "records" is missing`},
 		"not ours":  {change(func(m *bbolt.Bucket) error { return m.Tx().DeleteBucket(bucketMeta) }), "is a bbolt file, but not a state file of gleapsync"},
 	} {

@@ -92,7 +92,7 @@ func (p *plan) diff(c *contact, e *entry) class {
 				to = exits
 			}
 			e.attributes = append(e.attributes, state.Change{ID: k.ID, Value: want})
-		case all || active && p.resend:
+		case (all || active && p.resend) && p.byID[k.ID].key != "":
 			e.attributes = append(e.attributes, state.Change{ID: k.ID, Value: k.Value})
 		}
 	}

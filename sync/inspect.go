@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"gleapsync/engage"
@@ -22,6 +23,7 @@ type Summary struct {
 	Attributes int         `json:"attributes"`
 	Contacts   int         `json:"contacts"`
 	Parked     int         `json:"parked"`
+	Forgotten  int         `json:"forgotten"` // contacts that are never to be created again
 	LastRun    *RunSummary `json:"last_run"`
 }
 
@@ -53,6 +55,7 @@ type ContactDetail struct {
 	Acknowledged map[string]time.Time  `json:"acknowledged"` // when, by attribute
 	Exports      map[string]Said       `json:"exports"`      // what the present exports say
 	Parked       *state.Parked         `json:"parked"`
+	Forgotten    bool                  `json:"forgotten"` // never to be created again
 }
 
 // Said is what an export says about an attribute of a contact.
@@ -82,7 +85,7 @@ func (i *Inspector) Summary() (Summary, error) {
 	}
 	s := Summary{
 		Project: i.project, State: i.store.Path(), Bytes: o.Bytes, Created: o.Created,
-		Resyncing: i.store.Exists() && o.Resynced < o.Epoch, Attributes: len(o.Attributes), Parked: o.Parked,
+		Resyncing: i.store.Exists() && o.Resynced < o.Epoch, Attributes: len(present(o)), Parked: o.Parked, Forgotten: o.Forgotten,
 	}
 	records := i.store.Records()
 	for records.Next() {
@@ -95,11 +98,16 @@ func (i *Inspector) Summary() (Summary, error) {
 	return s, errors.Join(records.Err(), err)
 }
 
+// present returns the attributes that are not gone.
+func present(o state.Overview) []state.Attribute {
+	return slices.DeleteFunc(o.Attributes, state.Attribute.Gone)
+}
+
 // Attributes lists the state's attributes.
 func (i *Inspector) Attributes() ([]AttributeSummary, error) {
 	o, err := i.store.Overview()
 	all := []AttributeSummary{}
-	for _, a := range o.Attributes {
+	for _, a := range present(o) {
 		all = append(all, AttributeSummary{a.Key, a.Name, engage.Kind(a.Kind), a.Members, a.Applied.AsOf, a.Applied.At})
 	}
 	return all, err
@@ -128,7 +136,7 @@ func (i *Inspector) Members(key string, yield func(userID string) error) error {
 	if err != nil {
 		return err
 	}
-	for _, a := range o.Attributes {
+	for _, a := range present(o) {
 		if a.Key != key {
 			continue
 		}
@@ -163,12 +171,17 @@ func (i *Inspector) Contact(ctx context.Context, userID string) (ContactDetail, 
 	if err != nil && !errors.Is(err, state.ErrNotFound) {
 		return d, err
 	}
-	for _, a := range o.Attributes {
+	for _, a := range present(o) {
 		if k := record.Find(a.ID); k.Value.Kind() != attr.None {
 			d.Attributes[a.Key] = k.Value
 			d.Acknowledged[a.Key] = time.Unix(k.At, 0).UTC()
 		}
 	}
+	forgotten, err := i.store.Forgotten()
+	if err != nil {
+		return d, err
+	}
+	d.Forgotten = forgotten.Has([]byte(userID))
 	parked, err := i.store.Parked()
 	if err != nil {
 		return d, err

@@ -62,8 +62,8 @@ func (p *plan) merge(ctx context.Context) error {
 		fields:  make([]said[[]byte], len(columns(p.runner.o.Fields))),
 	}
 	parked := &parkedQueue{all: p.parked}
-	if p.assume {
-		parked.all = nil
+	if p.assume || p.alone {
+		parked.all = nil // they are tried too
 	}
 	var e entry
 	more, known := rows.next(), records.Next()
@@ -97,6 +97,10 @@ func (p *plan) merge(ctx context.Context) error {
 		}
 		if rows.err() != nil {
 			return rows.err() // what is missing must not look absent
+		}
+		if !c.known && p.forgotten.Has(c.userID) {
+			p.contacts.Forgotten++
+			continue
 		}
 		to := p.diff(c, &e)
 		if err := p.keep(to, &e, parked); err != nil {

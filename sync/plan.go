@@ -28,9 +28,11 @@ type plan struct {
 	byID       []attributeRef // all that the state knows or will know
 	overview   state.Overview
 	parked     []state.Parked
+	forgotten  *state.Forgotten
 
 	full   bool   // asked for
 	assume bool   // nothing is sent: parked contacts are taken as delivered too
+	alone  bool   // the plan is about a retired attribute only
 	resend bool   // values of the chosen attributes are sent again
 	epoch  uint64 // records of an earlier epoch are sent again as a whole
 
@@ -50,7 +52,7 @@ type plan struct {
 }
 
 // attributeRef is an attribute by its id. Those that are in no export any more have
-// a key only.
+// a key only, and those that are gone nothing.
 type attributeRef struct {
 	key       string
 	attribute *attribute
@@ -84,6 +86,7 @@ type attribute struct {
 	chosen  bool // by --only, or because all are
 	status  Status
 	reason  string
+	retired bool
 	applied state.Applied
 
 	before, members, entered, exited, changed int
@@ -124,7 +127,7 @@ func (e *export) mayHoldFieldsBack() bool {
 		return false
 	}
 	return slices.ContainsFunc(e.attributes, func(a *attribute) bool {
-		return a.applied.At.IsZero() || a.applied.HasFields
+		return !a.retired && (a.applied.At.IsZero() || a.applied.HasFields)
 	})
 }
 
@@ -149,11 +152,17 @@ func (r *Runner) newPlan(ctx context.Context, request Request) (*plan, error) {
 			return p, err
 		}
 	}
+	if p.forgotten, err = r.store.Forgotten(); err != nil {
+		return p, err
+	}
+	p.full, p.assume, p.alone = request.Full, request.assume, request.retire != ""
 	if err := p.addExports(request); err != nil {
 		return p, err
 	}
-	p.epoch, p.full, p.assume = p.overview.Epoch, request.Full, request.assume
+	p.epoch = p.overview.Epoch
 	switch {
+	case p.alone:
+		p.epoch = 0 // it is no part of a resync
 	case request.Full && len(request.Only) > 0:
 		p.resend = true
 	case request.Full && r.store.Exists():
@@ -170,16 +179,20 @@ func (r *Runner) newPlan(ctx context.Context, request Request) (*plan, error) {
 // the next.
 func (p *plan) addExports(request Request) error {
 	known := map[string]state.Attribute{}
-	next := uint32(0)
 	for _, a := range p.overview.Attributes {
-		known[a.Key] = a
-		next = max(next, a.ID+1)
+		for int(a.ID) >= len(p.byID) {
+			p.byID = append(p.byID, attributeRef{})
+		}
+		if !a.Gone() {
+			known[a.Key] = a
+			p.byID[a.ID].key = a.Key
+		}
 	}
-	p.byID = make([]attributeRef, next)
-	for _, a := range p.overview.Attributes {
-		p.byID[a.ID].key = a.Key
+	settings := p.runner.o.Exports
+	if p.alone {
+		settings = nil
 	}
-	for i, settings := range p.runner.o.Exports {
+	for i, settings := range settings {
 		e := &export{Export: settings, index: i}
 		for _, settings := range settings.Attributes {
 			a := &attribute{
@@ -201,7 +214,50 @@ func (p *plan) addExports(request Request) error {
 		}
 		p.exports = append(p.exports, e)
 	}
+	return p.addRetired(request)
+}
+
+// addRetired adds an export without rows for each attribute that is to go, so that its
+// members leave it.
+func (p *plan) addRetired(request Request) error {
+	found := request.retire == ""
+	for _, a := range p.orphans() {
+		found = found || a.Key == request.retire
+		if a.Key != request.retire && (p.alone || p.assume || !a.Retired) {
+			continue
+		}
+		retired := &attribute{
+			Attribute: engage.Attribute{Kind: engage.Kind(a.Kind), Key: a.Key, Name: a.Name},
+			id:        a.ID, applied: a.Applied, status: StatusApplied, retired: true,
+			chosen: len(request.Only) == 0,
+		}
+		all := Limit{share: 1, isPct: true}
+		retired.export = &export{
+			Export: Export{ClearMissing: true, AllowEmpty: true, MaxExits: &all},
+			index:  len(p.exports), attributes: []*attribute{retired}, rows: newSorter(0, p.runner.o.TempDir),
+		}
+		p.byID[a.ID].attribute = retired
+		p.exports = append(p.exports, retired.export)
+		p.attributes = append(p.attributes, retired)
+	}
+	if !found {
+		return fmt.Errorf("there is no audience or trait %q: %w, see gleapsync inspect audiences", request.retire, ErrUnknown)
+	}
 	return nil
+}
+
+// orphans returns the attributes of the state that no export feeds.
+func (p *plan) orphans() []state.Attribute {
+	var all []state.Attribute
+	for _, a := range p.overview.Attributes {
+		fed := slices.ContainsFunc(p.runner.o.Exports, func(e Export) bool {
+			return slices.ContainsFunc(e.Attributes, func(f engage.Attribute) bool { return f.Key == a.Key })
+		})
+		if !fed && !a.Gone() {
+			all = append(all, a)
+		}
+	}
+	return all
 }
 
 // resyncing reports whether some records may have to be sent again as a whole.
@@ -211,7 +267,7 @@ func (p *plan) resyncing() bool { return p.epoch > p.overview.Resynced }
 func (p *plan) open(now time.Time) {
 	anyChanged := false
 	for _, e := range p.exports {
-		if !e.chosen() {
+		if !e.chosen() || e.rows != nil {
 			continue
 		}
 		source, err := e.Open()
@@ -330,7 +386,7 @@ func (p *plan) readersBuffer() int {
 // whole reports whether the plan looked at all exports, so that what it wants of a
 // contact is all that is wanted.
 func (p *plan) whole() bool {
-	return !slices.ContainsFunc(p.attributes, func(a *attribute) bool { return !a.active() })
+	return !p.alone && !slices.ContainsFunc(p.attributes, func(a *attribute) bool { return !a.active() })
 }
 
 // isParked reports whether a contact was parked before the run.
@@ -355,7 +411,7 @@ func (p *plan) close() {
 func (p *plan) stateAttributes() []state.Attribute {
 	var all []state.Attribute
 	for _, a := range p.attributes {
-		s := state.Attribute{ID: a.id, Key: a.Key, Kind: string(a.Kind), Name: a.Name}
+		s := state.Attribute{ID: a.id, Key: a.Key, Kind: string(a.Kind), Name: a.Name, Retired: a.retired}
 		if a.active() {
 			s.Applied.AsOf = a.export.asOf
 		}
@@ -371,7 +427,7 @@ func (p *plan) applied(now time.Time) map[uint32]state.Applied {
 	all := map[uint32]state.Applied{}
 	for _, a := range p.attributes {
 		again := p.postponed || a.export.result.HasFields && p.fieldsPostponed
-		if a.active() && !again {
+		if a.active() && !a.retired && !again {
 			all[a.id] = state.Applied{
 				Fingerprint: a.export.fingerprint, AsOf: a.export.asOf, At: now,
 				Members: a.members, HasFields: a.export.result.HasFields,

@@ -46,8 +46,18 @@ type Report struct {
 	Calls    CallCounts     `json:"calls"`
 	// LeftOut counts, by Gleap's name of the field, contact fields that cannot be
 	// what they should be, in contacts that were planned.
-	LeftOut  map[string]int `json:"fields_left_out,omitempty"`
-	Estimate int            `json:"estimate_seconds"` // that the planned calls take at the rate limit
+	LeftOut map[string]int `json:"fields_left_out,omitempty"`
+	// Orphans are the attributes that Gleap's contacts have and no export feeds any more.
+	Orphans  []Orphan `json:"orphans,omitempty"`
+	Estimate int      `json:"estimate_seconds"` // that the planned calls take at the rate limit
+}
+
+// Orphan is an attribute that no export feeds any more, and that is not retired.
+type Orphan struct {
+	Key     string      `json:"key"`
+	Name    string      `json:"name"`
+	Kind    engage.Kind `json:"kind"`
+	Members int         `json:"members"` // contacts for which Gleap acknowledged true or a value
 }
 
 // Status says what became of an attribute's export.
@@ -114,6 +124,7 @@ type ContactCounts struct {
 	Sent      int `json:"sent"`      // acknowledged in this run
 	Assumed   int `json:"assumed"`   // taken as delivered by a baseline
 	Parked    int `json:"parked"`    // refused by Gleap, in this run or before
+	Forgotten int `json:"forgotten"` // in the exports, and not to be created again
 	Remaining int `json:"remaining"` // planned, and left for the next run
 }
 
@@ -145,6 +156,11 @@ func (p *plan) report() Report {
 				r.LeftOut = map[string]int{}
 			}
 			r.LeftOut[gleap.Field(f).String()] = n
+		}
+	}
+	for _, a := range p.orphans() {
+		if !a.Retired && !p.alone {
+			r.Orphans = append(r.Orphans, Orphan{a.Key, a.Name, engage.Kind(a.Kind), a.Members})
 		}
 	}
 	for _, a := range p.attributes {

@@ -15,9 +15,10 @@ import (
 	"gleapsync/state"
 )
 
-// identifier sends Identify Contact calls: a [*gleap.Client].
-type identifier interface {
+// client calls Gleap: a [*gleap.Client].
+type client interface {
 	Identify(ctx context.Context, contact *gleap.Contact) error
+	Delete(ctx context.Context, userID string) (deleted bool, err error)
 	Counts() gleap.Counts
 	Seen() []gleap.Seen
 	Resume([]gleap.Seen)
@@ -28,14 +29,14 @@ type identifier interface {
 type Runner struct {
 	o        Options
 	store    *state.Store
-	client   identifier
+	client   client
 	log      *slog.Logger
 	progress *progress
 }
 
 // New returns a runner. watch is told how a run goes on, a few times a second at most;
 // it may be nil. The client may be nil as long as nothing is to be sent.
-func New(o Options, store *state.Store, client identifier, log *slog.Logger, watch func(Progress)) *Runner {
+func New(o Options, store *state.Store, client client, log *slog.Logger, watch func(Progress)) *Runner {
 	columns := columns(o.Fields)
 	o.Exports = slices.Clone(o.Exports)
 	for i := range o.Exports {
@@ -50,7 +51,8 @@ type Request struct {
 	Only     []string         // the keys of the attributes to look at, nil: all
 	MaxExits map[string]Limit // by key: limits for this run
 
-	assume bool // by [Runner.Baseline]
+	assume bool   // by [Runner.Baseline]
+	retire string // by [Runner.Retire]: a key
 }
 
 // ErrInterrupted is the cause to cancel a run's context with when a signal came.
@@ -85,6 +87,20 @@ func (r *Runner) Sync(ctx context.Context, request Request) (Report, error) {
 func (r *Runner) Baseline(ctx context.Context, request Request) (Report, error) {
 	request.assume = true
 	return r.run(ctx, "baseline", request, r.assume)
+}
+
+// Retire tells the members of an attribute that no export feeds any more that they have
+// left it, or sets a trait to null, and then forgets the attribute. What is left over is
+// for the next run, of Sync too.
+func (r *Runner) Retire(ctx context.Context, key string) (Report, error) {
+	for _, e := range r.o.Exports {
+		for _, a := range e.Attributes {
+			if a.Key == key {
+				return Report{}, fmt.Errorf("the configuration still feeds %s, so the next sync would bring it back: take the %s %q out first", key, a.Kind, a.Name)
+			}
+		}
+	}
+	return r.run(ctx, "retire", Request{retire: key}, r.push)
 }
 
 // prepare makes a plan and the report that goes with it.
@@ -153,7 +169,7 @@ func (r *Runner) deliver(ctx context.Context, p *plan, report *Report, deliver f
 	if report.Command == "baseline" && p.epoch > 1 && p.resyncing() {
 		return errors.New("a full resync is not complete: a baseline would end it with contacts that were not sent again, so run sync first")
 	}
-	if p.contacts.Planned > 0 || len(p.applied(now())) > 0 || p.epoch > p.overview.Epoch {
+	if p.contacts.Planned > 0 || len(p.applied(now())) > 0 || p.epoch > p.overview.Epoch || p.alone {
 		var pace []byte
 		if r.sends(report) {
 			if err := r.resume(p.overview.Pace); err != nil {
@@ -213,7 +229,9 @@ func (r *Runner) finish(ctx context.Context, p *plan, report Report, err error) 
 		if r.sends(&report) {
 			pace = r.pace(false)
 		}
-		storeErr = r.store.Finish(report.Run, text, applied, resynced, p.unpark, pace)
+		storeErr = r.store.Finish(state.Result{
+			Run: report.Run, Report: text, Applied: applied, Resynced: resynced, Unpark: p.unpark, Pace: pace,
+		})
 	}
 	if storeErr != nil {
 		report.Outcome = Failed

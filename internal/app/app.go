@@ -12,9 +12,11 @@ import (
 	"log/slog"
 	"os"
 	"slices"
+	"unicode/utf8"
 
 	"golang.org/x/term"
 
+	"gleapsync/engage"
 	"gleapsync/gleap"
 	"gleapsync/gleap/sandbox"
 	"gleapsync/internal/config"
@@ -201,6 +203,46 @@ func (a *App) Baseline(ctx context.Context, r Request) (sync.Report, error) {
 	}
 	report, err := sync.New(cfg.Sync, store, nil, a.log, a.watch()).Baseline(ctx, request)
 	return report, a.printRun(report, nil, err)
+}
+
+// Retire tells an attribute's members that they are none any more, and forgets it.
+func (a *App) Retire(ctx context.Context, key string) (sync.Report, error) {
+	cfg, store, err := a.load()
+	if err != nil {
+		return sync.Report{}, err
+	}
+	client, embedded, stop, err := a.client(cfg)
+	if err != nil {
+		return sync.Report{}, err
+	}
+	defer stop()
+	defer client.Close()
+	report, err := sync.New(cfg.Sync, store, client, a.log, a.watch()).Retire(ctx, key)
+	return report, a.printRun(report, embedded, err)
+}
+
+// Forget deletes contacts here and in Gleap.
+func (a *App) Forget(ctx context.Context, userIDs []string) error {
+	for _, id := range userIDs {
+		if id == "" || len(id) > engage.MaxUserID || !utf8.ValidString(id) {
+			return &UsageError{fmt.Errorf("a user id has 1 to %d bytes of UTF-8", engage.MaxUserID)}
+		}
+	}
+	cfg, store, err := a.load()
+	if err != nil {
+		return err
+	}
+	client, _, stop, err := a.client(cfg)
+	if err != nil {
+		return err
+	}
+	defer stop()
+	defer client.Close()
+	f, err := sync.New(cfg.Sync, store, client, a.log, nil).Forget(ctx, userIDs)
+	if f.Forgotten == 0 {
+		return err
+	}
+	return errors.Join(err, a.print(f, func(w io.Writer) { console.Forgotten(w, f) }))
 }
 
 // printRun shows a run's report, if the run began, and returns its error.

@@ -72,6 +72,9 @@ func Contact(w io.Writer, d sync.ContactDetail) {
 		t.add(key, known, at, now)
 	}
 	t.write(w)
+	if d.Forgotten {
+		fmt.Fprintln(w, "\nForgotten: the contact is not created again.")
+	}
 	if p := d.Parked; p != nil {
 		fmt.Fprintf(w, "\nParked: %s, %s since %s, last %s\n", Printable(p.Reason), count(p.Attempts, "attempt"), orDash(p.First), orDash(p.Last))
 	}
@@ -146,6 +149,12 @@ type Check struct {
 	Name   string `json:"check"`
 	OK     bool   `json:"ok"`
 	Detail string `json:"detail"`
+}
+
+// Forgotten writes what became of contacts that were to be forgotten.
+func Forgotten(w io.Writer, f sync.Forgotten) {
+	fmt.Fprintf(w, "%s forgotten: %s deleted in Gleap, %s not there. No export brings them back.\n",
+		count(f.Forgotten, "contact"), grouped(f.Deleted), grouped(f.Absent))
 }
 
 // Unparked writes how many contacts were unparked.

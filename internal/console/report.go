@@ -90,7 +90,21 @@ func remarks(w io.Writer, r sync.Report) {
 	for _, field := range slices.Sorted(maps.Keys(r.LeftOut)) {
 		fmt.Fprintf(w, "Left out: %s of %s: Gleap would refuse the value.\n", field, count(r.LeftOut[field], "contact"))
 	}
+	for _, o := range r.Orphans {
+		fmt.Fprintf(w, "No export feeds %s any more, and %s: put it back, or run gleapsync retire %s.\n",
+			Printable(o.Key), have(o.Members), Printable(o.Key))
+	}
+	if n := r.Contacts.Forgotten; n > 0 {
+		fmt.Fprintf(w, "%s passed over: forgotten on request.\n", count(n, "contact"))
+	}
 	if n := r.Contacts.Parked; n > 0 {
 		fmt.Fprintf(w, "%s parked: Gleap refused the call, see gleapsync inspect parked.\n", count(n, "contact"))
 	}
+}
+
+func have(members int) string {
+	if members == 1 {
+		return "1 contact in Gleap has it"
+	}
+	return grouped(members) + " contacts in Gleap have it"
 }

@@ -1,0 +1,123 @@
+package state
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"gleapsync/internal/attr"
+)
+
+// KindTrait is the kind of an attribute that holds a trait's value; every other is an
+// audience's.
+const KindTrait = "trait"
+
+// Attribute is one attribute of the project's contacts, as the file knows it.
+type Attribute struct {
+	ID      uint32  `json:"-"`
+	Key     string  `json:"key"`
+	Kind    string  `json:"kind"`
+	Name    string  `json:"name"`
+	Members int     `json:"members"` // contacts for which Gleap acknowledged true or a value
+	Applied Applied `json:"applied,omitzero"`
+	// Retired is set for an attribute that is to go: its members are told that they are
+	// none any more, and then it is gone.
+	Retired bool `json:"retired,omitempty"`
+}
+
+// Gone reports whether the attribute was retired and has no members left. The file
+// keeps it only so that its id is not given out again.
+func (a Attribute) Gone() bool { return a.Retired && a.Members == 0 }
+
+// Applied says which export Gleap acknowledged as a whole, for one attribute.
+type Applied struct {
+	Fingerprint string    `json:"fingerprint"`
+	AsOf        time.Time `json:"as_of"` // of the data
+	At          time.Time `json:"at"`    // when the last call was acknowledged
+	Members     int       `json:"members"`
+	HasFields   bool      `json:"has_fields"` // contact fields came along
+}
+
+// MemberCount is 1 for the value of a member of an audience, and for any value of a
+// trait, else 0.
+func MemberCount(trait bool, v attr.Value) int {
+	switch v.Kind() {
+	case attr.None, attr.Null:
+		return 0
+	case attr.False:
+		if !trait {
+			return 0
+		}
+	}
+	return 1
+}
+
+// tally counts by how much the members of attributes change.
+type tally struct {
+	attributes []Attribute
+	trait      map[uint32]bool
+	gone       map[uint32]bool
+	change     map[uint32]int
+}
+
+func newTally(attributes []Attribute) *tally {
+	t := &tally{attributes, map[uint32]bool{}, map[uint32]bool{}, map[uint32]int{}}
+	for _, a := range attributes {
+		t.trait[a.ID], t.gone[a.ID] = a.Kind == KindTrait, a.Gone()
+	}
+	return t
+}
+
+// add counts a value that n contacts more have.
+func (t *tally) add(id uint32, v attr.Value, n int) { t.change[id] += n * MemberCount(t.trait[id], v) }
+
+func (t *tally) write(tx *bbolt.Tx) error {
+	for _, a := range t.attributes {
+		if n := t.change[a.ID]; n != 0 {
+			a.Members += n
+			if err := putAttribute(tx, a); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func attributeKey(id uint32) []byte { return binary.BigEndian.AppendUint32(nil, id) }
+
+// attributes decodes the attributes in the order of their ids.
+func (s *Store) attributes(tx *bbolt.Tx) ([]Attribute, error) {
+	var all []Attribute
+	if err := each(tx.Bucket(bucketAttributes), func(key, text []byte) error {
+		var a Attribute
+		if err := json.Unmarshal(text, &a); err != nil || len(key) != 4 {
+			return fmt.Errorf("attribute %x cannot be decoded", key)
+		}
+		a.ID = binary.BigEndian.Uint32(key)
+		all = append(all, a)
+		return nil
+	}); err != nil {
+		return nil, s.damaged(err)
+	}
+	return all, nil
+}
+
+// attribute decodes one attribute. One that is not there has no key.
+func (s *Store) attribute(tx *bbolt.Tx, id uint32) (Attribute, error) {
+	a, key := Attribute{ID: id}, attributeKey(id)
+	sealed := tx.Bucket(bucketAttributes).Get(key)
+	if sealed == nil {
+		return a, nil
+	}
+	if err := getJSON(key, sealed, &a); err != nil {
+		return a, s.damaged(fmt.Errorf("attribute %d: %w", id, err))
+	}
+	return a, nil
+}
+
+func putAttribute(tx *bbolt.Tx, a Attribute) error {
+	return putJSON(tx.Bucket(bucketAttributes), attributeKey(a.ID), a)
+}

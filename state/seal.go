@@ -1,0 +1,116 @@
+package state
+
+import (
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"hash/crc32"
+
+	"go.etcd.io/bbolt"
+)
+
+// bbolt knows only by the structure of its pages whether a file is sound. So that a
+// byte that went wrong cannot turn into calls, each value ends with a checksum over its
+// key and itself, and each bucket's sequence is the number of its entries.
+
+// sealSize is what the checksum takes.
+const sealSize = crc32.Size
+
+var (
+	castagnoli  = crc32.MakeTable(crc32.Castagnoli)
+	errChecksum = errors.New("a value and its checksum differ")
+	errCount    = errors.New("entries are missing")
+)
+
+func checksum(key, value []byte) uint32 {
+	return crc32.Update(crc32.Checksum(key, castagnoli), castagnoli, value)
+}
+
+// seal appends the checksum to a value.
+func seal(key, value []byte) []byte {
+	return binary.BigEndian.AppendUint32(value, checksum(key, value))
+}
+
+// unseal returns a value without its checksum, which has to be right.
+func unseal(key, sealed []byte) ([]byte, error) {
+	n := len(sealed) - sealSize
+	if n < 0 || binary.BigEndian.Uint32(sealed[n:]) != checksum(key, sealed[:n]) {
+		return nil, errChecksum
+	}
+	return sealed[:n], nil
+}
+
+// put stores a value.
+func put(b *bbolt.Bucket, key, value []byte) error {
+	if b.Get(key) == nil {
+		if err := b.SetSequence(b.Sequence() + 1); err != nil {
+			return err
+		}
+	}
+	return b.Put(key, seal(key, value))
+}
+
+// remove deletes a value, if there is one.
+func remove(b *bbolt.Bucket, key []byte) error {
+	if b.Get(key) == nil {
+		return nil
+	}
+	return errors.Join(b.SetSequence(b.Sequence()-1), b.Delete(key))
+}
+
+// each calls fn with all entries of a bucket.
+func each(b *bbolt.Bucket, fn func(key, value []byte) error) error {
+	n := uint64(0)
+	if err := b.ForEach(func(key, sealed []byte) error {
+		value, err := unseal(key, sealed)
+		if err != nil {
+			return err
+		}
+		n++
+		return fn(key, value)
+	}); err != nil {
+		return err
+	}
+	if n != b.Sequence() {
+		return errCount
+	}
+	return nil
+}
+
+// get returns a value of the bucket meta, all of which were checked when the file was
+// opened; nil if there is none.
+func get(meta *bbolt.Bucket, key []byte) []byte {
+	value, err := unseal(key, meta.Get(key))
+	if err != nil {
+		return nil
+	}
+	return value
+}
+
+func getUint(meta *bbolt.Bucket, key []byte) uint64 {
+	v := get(meta, key)
+	if len(v) != 8 {
+		return 0
+	}
+	return binary.BigEndian.Uint64(v)
+}
+
+func putUint(meta *bbolt.Bucket, key []byte, v uint64) error {
+	return put(meta, key, binary.BigEndian.AppendUint64(nil, v))
+}
+
+func getJSON(key, sealed []byte, v any) error {
+	text, err := unseal(key, sealed)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(text, v)
+}
+
+func putJSON(b *bbolt.Bucket, key []byte, v any) error {
+	text, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return put(b, key, text)
+}
