@@ -141,7 +141,7 @@ func (e *export) usable() bool {
 func (r *Runner) newPlan(ctx context.Context, request Request) (*plan, error) {
 	p := &plan{runner: r}
 	for i := range p.segments {
-		p.segments[i].dir = r.o.TempDir
+		p.segments[i].create = r.temp
 	}
 	var err error
 	if p.overview, err = r.store.Overview(); err != nil {
@@ -234,7 +234,7 @@ func (p *plan) addRetired(request Request) error {
 		all := Limit{share: 1, isPct: true}
 		retired.export = &export{
 			Export: Export{ClearMissing: true, AllowEmpty: true, MaxExits: &all},
-			index:  len(p.exports), attributes: []*attribute{retired}, rows: newSorter(0, p.runner.o.TempDir),
+			index:  len(p.exports), attributes: []*attribute{retired}, rows: newSorter(0, p.runner.temp),
 		}
 		p.byID[a.ID].attribute = retired
 		p.exports = append(p.exports, retired.export)
@@ -324,7 +324,7 @@ func (p *plan) read(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(workers)
 	for _, e := range needed {
-		e.rows = newSorter(budget, p.runner.o.TempDir)
+		e.rows = newSorter(budget, p.runner.temp)
 		group.Go(func() error { return p.readExport(ctx, e, keep) })
 	}
 	return group.Wait()

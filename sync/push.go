@@ -238,7 +238,7 @@ func (c *committer) flush() {
 	if c.failed != nil || len(c.acks)+len(c.parked) == 0 && bytes.Equal(pace, c.pace) {
 		return
 	}
-	if err := c.runner.store.Commit(c.acks, c.parked, pace); err != nil {
+	if err := c.runner.ledger.Commit(c.acks, c.parked, pace); err != nil {
 		c.failed = fmt.Errorf("commit to the state: %w", err)
 		return
 	}
@@ -255,7 +255,7 @@ func (c *committer) flush() {
 func (r *Runner) assume(ctx context.Context, p *plan, report *Report) error {
 	var acks []state.Acknowledgement
 	flush := func() error {
-		if err := r.store.Commit(acks, nil, nil); err != nil {
+		if err := r.ledger.Commit(acks, nil, nil); err != nil {
 			return fmt.Errorf("commit to the state: %w", err)
 		}
 		report.Contacts.Assumed += len(acks)

@@ -24,12 +24,21 @@ type client interface {
 	Resume([]gleap.Seen)
 }
 
+// ledger is what a run writes to: a [*state.Store].
+type ledger interface {
+	Begin(attributes []state.Attribute, epoch uint64, pace []byte) error
+	Commit(acks []state.Acknowledgement, parked []state.Parked, pace []byte) error
+	Finish(state.Result) error
+}
+
 // Runner makes plans and carries them out. It may be used again, but not by several
 // goroutines at a time.
 type Runner struct {
 	o        Options
 	store    *state.Store
+	ledger   ledger // the store
 	client   client
+	temp     createTemp
 	log      *slog.Logger
 	progress *progress
 }
@@ -42,7 +51,7 @@ func New(o Options, store *state.Store, client client, log *slog.Logger, watch f
 	for i := range o.Exports {
 		o.Exports[i].Fields = columns
 	}
-	return &Runner{o: o, store: store, client: client, log: log, progress: &progress{watch: watch}}
+	return &Runner{o: o, store: store, ledger: store, client: client, temp: tempIn(o.TempDir), log: log, progress: &progress{watch: watch}}
 }
 
 // Request says what is wanted of one run.
@@ -140,6 +149,7 @@ func (r *Runner) run(ctx context.Context, command string, request Request, deliv
 		return Report{}, err
 	}
 	defer release()
+	removeLeftovers(r.o.TempDir)
 	if r.o.Deadline > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, r.o.Deadline, errDeadline)
@@ -177,7 +187,7 @@ func (r *Runner) deliver(ctx context.Context, p *plan, report *Report, deliver f
 			}
 			pace = r.pace(true)
 		}
-		if err := r.store.Begin(p.stateAttributes(), p.epoch, pace); err != nil {
+		if err := r.ledger.Begin(p.stateAttributes(), p.epoch, pace); err != nil {
 			return err
 		}
 	}
@@ -229,7 +239,7 @@ func (r *Runner) finish(ctx context.Context, p *plan, report Report, err error) 
 		if r.sends(&report) {
 			pace = r.pace(false)
 		}
-		storeErr = r.store.Finish(state.Result{
+		storeErr = r.ledger.Finish(state.Result{
 			Run: report.Run, Report: text, Applied: applied, Resynced: resynced, Unpark: p.unpark, Pace: pace,
 		})
 	}

@@ -39,8 +39,8 @@ const (
 	refSize   = 16
 )
 
-func newSorter(budget int64, dir string) *sorter {
-	return &sorter{budget: max(budget, 2*blockSize), sorted: true, spool: spool{dir: dir}}
+func newSorter(budget int64, create createTemp) *sorter {
+	return &sorter{budget: max(budget, 2*blockSize), sorted: true, spool: spool{create: create}}
 }
 
 // add copies a row.

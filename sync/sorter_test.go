@@ -31,7 +31,7 @@ func drain(t fataler, s stream) []row {
 func TestSorter(t *testing.T) {
 	dir := t.TempDir()
 	rapid.Check(t, func(t *rapid.T) {
-		s := newSorter(0, dir)
+		s := newSorter(0, tempIn(dir))
 		defer s.close()
 		var want []row
 		ids := rapid.OneOf(rapid.StringMatching(`[ab]{0,12}`), rapid.StringMatching(`prefix-[0-9]{1,3}`), rapid.Just("a\x00"))
@@ -65,7 +65,7 @@ func TestSorter(t *testing.T) {
 func TestMergerKeepsTheOrderOfStreams(t *testing.T) {
 	var parts []stream
 	for i := range 5 {
-		s := newSorter(1<<20, t.TempDir())
+		s := newSorter(1<<20, tempIn(t.TempDir()))
 		for _, id := range []string{"b", "a", "b"} {
 			s.add([]byte(id), fmt.Append(nil, i))
 		}
@@ -93,14 +93,14 @@ func TestDamagedRun(t *testing.T) {
 			return err
 		},
 	} {
-		s := newSorter(1<<20, t.TempDir())
+		s := newSorter(1<<20, tempIn(t.TempDir()))
 		for i := range 100 {
 			s.add(fmt.Appendf(nil, "%d", rand.IntN(1e9)), fmt.Append(nil, i))
 		}
 		if err := s.finish(0); err != nil {
 			t.Fatal(err)
 		}
-		if err := damage(s.spool.file); err != nil {
+		if err := damage(s.spool.file.(*os.File)); err != nil {
 			t.Fatal(err)
 		}
 		stream := s.stream(4 << 10)
@@ -168,7 +168,7 @@ func BenchmarkSort(b *testing.B) {
 	dir := b.TempDir()
 	b.ReportAllocs()
 	for b.Loop() {
-		s := newSorter(256<<20, dir)
+		s := newSorter(256<<20, tempIn(dir))
 		for _, id := range ids {
 			if err := s.add(id, []byte{0, 3}); err != nil {
 				b.Fatal(err)
@@ -186,7 +186,7 @@ func BenchmarkMerge(b *testing.B) {
 	const rows = 200_000
 	var sorters []*sorter
 	for i := range 10 {
-		s := newSorter(256<<20, b.TempDir())
+		s := newSorter(256<<20, tempIn(b.TempDir()))
 		for n := range rows {
 			s.add(fmt.Appendf(nil, "user-%08d", n*(i+1)), []byte{0, 3})
 		}

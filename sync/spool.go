@@ -6,16 +6,18 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
+	"path/filepath"
 )
 
 // spool is a sequence of bytes that is written once, then read: in memory as long as
 // it is small, in a temporary file above.
 type spool struct {
-	dir  string
-	file *os.File // nil: all is in buf
-	buf  []byte
-	size int64 // of what is in file
+	create createTemp
+	file   tempFile // nil: all is in buf
+	buf    []byte
+	size   int64 // of what is in file
 }
 
 // spoolBuffer is what a spool keeps in memory.
@@ -48,7 +50,7 @@ func (s *spool) flush() error {
 
 func (s *spool) writeFile(b []byte) error {
 	if s.file == nil {
-		file, err := createTemp(s.dir)
+		file, err := s.create()
 		if err != nil {
 			return err
 		}
@@ -57,7 +59,7 @@ func (s *spool) writeFile(b []byte) error {
 	n, err := s.file.Write(b)
 	s.size += int64(n)
 	if err != nil {
-		return fmt.Errorf("write a temporary file in %s: %w", s.dir, err)
+		return fmt.Errorf("write a temporary file (sync.temp_dir): %w", err)
 	}
 	return nil
 }
@@ -80,18 +82,42 @@ func (s *spool) close() {
 		s.file.Close()
 		os.Remove(s.file.Name()) // where an open file cannot be unlinked
 	}
-	*s = spool{dir: s.dir}
+	*s = spool{create: s.create}
 }
 
-// createTemp creates a file that only this process can find: it is unlinked at once
-// where the system allows that.
-func createTemp(dir string) (*os.File, error) {
-	file, err := os.CreateTemp(dir, "gleapsync-*.tmp")
-	if err != nil {
-		return nil, fmt.Errorf("create a temporary file (sync.temp_dir): %w", err)
+// createTemp creates a temporary file.
+type createTemp func() (tempFile, error)
+
+type tempFile interface {
+	io.Writer
+	io.ReaderAt
+	io.Closer
+	Name() string
+}
+
+const tempPattern = "gleapsync-*.tmp"
+
+// tempIn creates files in a folder that only this process can find: they are unlinked at
+// once where the system allows that.
+func tempIn(dir string) createTemp {
+	return func() (tempFile, error) {
+		file, err := os.CreateTemp(dir, tempPattern)
+		if err != nil {
+			return nil, fmt.Errorf("create a temporary file (sync.temp_dir): %w", err)
+		}
+		_ = os.Remove(file.Name())
+		return file, nil
 	}
-	_ = os.Remove(file.Name())
-	return file, nil
+}
+
+// removeLeftovers removes the files that a killed run left where an open file cannot be
+// unlinked, or between the creation of one and that. No other run needs those that it
+// can find.
+func removeLeftovers(dir string) {
+	left, _ := fs.Glob(os.DirFS(dir), tempPattern)
+	for _, name := range left {
+		_ = os.Remove(filepath.Join(dir, name))
+	}
 }
 
 // errTemp is returned where a temporary file does not hold what was written.

@@ -1,0 +1,251 @@
+package sync
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	stdsync "sync"
+	"testing"
+
+	"gleapsync/gleap"
+	"gleapsync/internal/attr"
+	"gleapsync/state"
+)
+
+var errFault = errors.New("fault")
+
+// faults lets one operation fail: the n-th one, before it is done or after.
+type faults struct {
+	mu    stdsync.Mutex
+	left  int
+	after bool
+	hit   string // the operation that failed
+}
+
+// do runs an operation, or lets it fail.
+func (f *faults) do(name string, operation func() error) error {
+	f.mu.Lock()
+	fails := f.left == 0
+	f.left--
+	if fails {
+		f.hit = name
+	}
+	f.mu.Unlock()
+	if fails && !f.after {
+		return errFault
+	}
+	if err := operation(); err != nil || !fails {
+		return err
+	}
+	return errFault
+}
+
+// faultyClient loses calls, or the answers to them. A real client would go on trying
+// until it gives up.
+type faultyClient struct {
+	client
+	f *faults
+}
+
+func (c faultyClient) Identify(ctx context.Context, contact *gleap.Contact) error {
+	err := c.f.do("call", func() error { return c.client.Identify(ctx, contact) })
+	if errors.Is(err, errFault) {
+		return &gleap.UnreachableError{Last: "fault"}
+	}
+	return err
+}
+
+// faultyLedger fails to write to the state, or writes and then says that it failed, as
+// when the disk cannot be synced.
+type faultyLedger struct {
+	ledger
+	f *faults
+}
+
+func (l faultyLedger) Begin(attributes []state.Attribute, epoch uint64, pace []byte) error {
+	return l.f.do("begin", func() error { return l.ledger.Begin(attributes, epoch, pace) })
+}
+
+func (l faultyLedger) Commit(acks []state.Acknowledgement, parked []state.Parked, pace []byte) error {
+	return l.f.do("commit", func() error { return l.ledger.Commit(acks, parked, pace) })
+}
+
+func (l faultyLedger) Finish(r state.Result) error {
+	return l.f.do("finish", func() error { return l.ledger.Finish(r) })
+}
+
+// faultyFile fails to write or read. After a write that "failed after it was done" only a
+// part of it is there.
+type faultyFile struct {
+	tempFile
+	f *faults
+}
+
+func (t faultyFile) Write(b []byte) (n int, err error) {
+	err = t.f.do("write", func() error { n, err = t.tempFile.Write(b[:len(b)/2]); return err })
+	if err == nil {
+		var more int
+		more, err = t.tempFile.Write(b[len(b)/2:])
+		n += more
+	}
+	return n, err
+}
+
+func (t faultyFile) ReadAt(b []byte, at int64) (n int, err error) {
+	fault := t.f.do("read", func() error { n, err = t.tempFile.ReadAt(b, at); return nil })
+	if fault != nil {
+		return 0, fault
+	}
+	return n, err
+}
+
+// TestFaults lets the n-th call, commit, or work on a temporary file fail, for n = 0, 1,
+// 2 … until nothing fails any more: in a first sync, in one with changes, in a full
+// resync. After each the promises hold, and the next run makes everything right.
+func TestFaults(t *testing.T) {
+	days := []map[string]string{
+		{"a.csv": list("u1", "u2", "u3", "u4", "u5", "u6"), "t.csv": values("gold", "u1", "u2", "u3", "u4", "u5", "u7")},
+		{"a.csv": list("u3", "u4", "u5", "u6", "u8"), "t.csv": values("silver", "u1", "u2", "u3", "u4", "u7", "u9")},
+	}
+	for name, scenario := range map[string]struct {
+		days    int // before the one with the fault
+		request Request
+	}{"first sync": {0, Request{}}, "changes": {1, Request{}}, "full resync": {1, Request{Full: true}}} {
+		for _, after := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, after %t", name, after), func(t *testing.T) {
+				t.Parallel()
+				seen := map[string]int{}
+				want := want(t, days[:scenario.days+1])
+				for n := 0; ; n++ {
+					w := newWorld(t, audience("a.csv", "a"), trait("t.csv", "t"))
+					w.options.Memory = 1
+					day := func(i int) {
+						for file, text := range days[i] {
+							w.write(t, file, text)
+						}
+					}
+					for i := range scenario.days {
+						day(i)
+						w.sync(t, Request{})
+					}
+					day(scenario.days)
+					f := &faults{left: n, after: after}
+					hit := w.syncWith(t, f, scenario.request)
+					seen[hit]++
+					w.checkState(t, want)
+					before := w.gleap.Counts().Identify
+					report := w.sync(t, Request{})
+					if calls := w.gleap.Counts().Identify - before; report.Outcome != Complete || report.Calls.Identify != calls {
+						t.Errorf("%d: %s: %s, %+v", n, hit, report.Outcome, report.Calls)
+					}
+					w.checkState(t, w.contacts())
+					if got := w.contacts(); !maps.Equal(got, want) {
+						t.Fatalf("%d: %s: Gleap has not what it should", n, hit)
+					}
+					if report = w.sync(t, Request{}); report.Contacts.Planned != 0 || report.Mode != Incremental {
+						t.Errorf("%d: %s: the third run plans %+v", n, hit, report)
+					}
+					if hit == "" {
+						break
+					}
+				}
+				t.Logf("%v", seen)
+				for _, operation := range []string{"call", "begin", "commit", "finish", "create", "write", "read"} {
+					if seen[operation] == 0 {
+						t.Errorf("no %s failed", operation)
+					}
+				}
+			})
+		}
+	}
+}
+
+// values gives all users a value that is so long that the plan does not stay in memory.
+func values(value string, userIDs ...string) string {
+	text := "user_id,value\n"
+	for _, id := range userIDs {
+		text += id + "," + strings.Repeat(value, 15_000) + "\n"
+	}
+	return text
+}
+
+// want returns what Gleap is to have after days.
+func want(t *testing.T, days []map[string]string) map[string]string {
+	w := newWorld(t, audience("a.csv", "a"), trait("t.csv", "t"))
+	for _, day := range days {
+		for file, text := range day {
+			w.write(t, file, text)
+		}
+		w.sync(t, Request{})
+	}
+	return w.contacts()
+}
+
+// syncWith runs a sync with a fault and returns the operation that failed.
+func (w *world) syncWith(t *testing.T, f *faults, request Request) string {
+	r := w.runner(t)
+	r.o.Concurrency = 1
+	r.client, r.ledger = faultyClient{r.client, f}, faultyLedger{r.ledger, f}
+	create := r.temp
+	r.temp = func() (tempFile, error) {
+		var file tempFile
+		err := f.do("create", func() (err error) { file, err = create(); return err })
+		if err != nil {
+			return nil, err
+		}
+		return faultyFile{file, f}, nil
+	}
+	report, err := r.Sync(context.Background(), request)
+	if (err == nil) != (f.hit == "") || err != nil && report.Outcome != Failed {
+		t.Errorf("%s: %s, %v", f.hit, report.Outcome, err)
+	}
+	if left, _ := filepath.Glob(filepath.Join(w.dir, "*.tmp")); len(left) > 0 {
+		t.Errorf("%s: temporary files are left: %v", f.hit, left)
+	}
+	return f.hit
+}
+
+// checkState checks that the state is sound, and that Gleap has what the state claims or
+// already what is wanted.
+func (w *world) checkState(t *testing.T, want map[string]string) {
+	t.Helper()
+	store := w.runner(t).store
+	if _, err := os.Stat(store.Path()); err != nil {
+		return // nothing was written
+	}
+	if _, err := store.Verify(); err != nil {
+		t.Error(err)
+	}
+	o, err := store.Overview()
+	if err != nil {
+		t.Fatal(err)
+	}
+	records := store.Records()
+	for records.Next() {
+		var record state.Record
+		if err := record.Decode(records.Record()); err != nil {
+			t.Fatal(err)
+		}
+		contact, _ := w.gleap.Contact(string(records.UserID()))
+		var wanted map[string]any
+		_ = json.Unmarshal([]byte(want[string(records.UserID())]), &wanted)
+		for _, a := range o.Attributes {
+			known := record.Find(a.ID).Value
+			if known.Kind() == attr.None {
+				continue
+			}
+			has, _ := json.Marshal(contact.Attributes[a.Key])
+			if string(known.AppendJSON(nil)) != string(has) && contact.Attributes[a.Key] != wanted[a.Key] {
+				t.Errorf("the state claims %s = %.20s, Gleap has %.20s", a.Key, known.AppendJSON(nil), has)
+			}
+		}
+	}
+	if records.Err() != nil {
+		t.Error(records.Err())
+	}
+}
