@@ -12,6 +12,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"reflect"
 	"strconv"
 	"strings"
 	"syscall"
@@ -19,6 +20,7 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+	"go.etcd.io/bbolt"
 
 	"gleapsync/gleap"
 	"gleapsync/gleap/sandbox"
@@ -40,6 +42,7 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"gleap": startGleap, "exit": exitsWith, "sent": sentCalls, "lock": holdLock, "json": jsonHas, "age": setAge, "truncate": truncate, "private": isPrivate,
+			"contact": contactHas, "occupy": occupy,
 		},
 	})
 }
@@ -121,6 +124,36 @@ func countsOf(url string) (c sandbox.Counts, err error) {
 	}
 	defer answer.Body.Close()
 	return c, json.NewDecoder(answer.Body).Decode(&c)
+}
+
+// contactHas checks the custom attributes of a contact of the Gleap at $GLEAP:
+// contact ID JSON, with null for a contact that is not there.
+func contactHas(ts *testscript.TestScript, neg bool, args []string) {
+	answer, err := http.Get(ts.Getenv("GLEAP") + "/sandbox/contacts")
+	ts.Check(err)
+	defer answer.Body.Close()
+	var got, want any
+	ts.Check(json.Unmarshal([]byte(args[1]), &want))
+	for lines := json.NewDecoder(answer.Body); lines.More(); {
+		var contact struct {
+			UserID     string `json:"user_id"`
+			Attributes any
+		}
+		ts.Check(lines.Decode(&contact))
+		if contact.UserID == args[0] {
+			got = contact.Attributes
+		}
+	}
+	if !reflect.DeepEqual(got, want) {
+		ts.Fatalf("%s has %v, want %v", args[0], got, want)
+	}
+}
+
+// occupy holds a bbolt file open until the script ends: occupy PATH.
+func occupy(ts *testscript.TestScript, neg bool, args []string) {
+	db, err := bbolt.Open(ts.MkAbs(args[0]), 0o600, nil)
+	ts.Check(err)
+	ts.Defer(func() { db.Close() })
 }
 
 // holdLock holds the lock of a state until the script ends: lock PATH PROJECT.
@@ -214,55 +247,26 @@ func TestSignals(t *testing.T) {
 			t.Parallel()
 			gleap := newGleap(0, 20*time.Millisecond)
 			defer gleap.Close()
-			dir := t.TempDir()
-			var members strings.Builder
 			const contacts = 300
-			members.WriteString("user_id\n")
-			for i := range contacts {
-				fmt.Fprintf(&members, "u%03d\n", i)
-			}
-			config := fmt.Sprintf("project = \"p\"\n[gleap]\nbase_url = %q\napi_token_env = \"TOKEN\"\nrate = 6000\nconcurrency = 2\n[[audience]]\nname = \"vip\"\nsource = \"vip.csv\"\n", gleap.URL)
-			for name, text := range map[string]string{"vip.csv": members.String(), "c.toml": config} {
-				if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-					t.Fatal(err)
-				}
-			}
-			start := func() (*exec.Cmd, *bytes.Buffer) {
-				var out bytes.Buffer
-				cmd := exec.Command("gleapsync", "sync", "--output", "json", "--config", filepath.Join(dir, "c.toml"))
-				cmd.Env = append(os.Environ(), "TOKEN=secret-token")
-				cmd.Stdout, cmd.Stderr = &out, os.Stderr
-				if err := cmd.Start(); err != nil {
-					t.Fatal(err)
-				}
-				return cmd, &out
-			}
-			cmd, out := start()
-			for { // until it is in the middle of sending
-				counts, err := countsOf(gleap.URL)
-				if err != nil {
-					t.Fatal(err)
-				}
-				if counts.Identify >= 10 {
-					break
-				}
-				time.Sleep(5 * time.Millisecond)
-			}
+			p := newProject(t, gleap.URL, "concurrency = 2", userIDs(contacts)...)
+			var out bytes.Buffer
+			cmd := p.command("sync", "--output", "json")
+			cmd.Stdout, cmd.Stderr = &out, os.Stderr
+			startSending(t, cmd, gleap.URL)
 			if err := cmd.Process.Signal(s); err != nil {
 				t.Fatal(err)
 			}
 			_ = cmd.Wait()
 			var report sync.Report
 			if err := json.Unmarshal(out.Bytes(), &report); err != nil {
-				t.Fatalf("%v: %s", err, out)
+				t.Fatalf("%v: %s", err, out.Bytes())
 			}
 			counts, _ := countsOf(gleap.URL)
 			if got := cmd.ProcessState.ExitCode(); got != code || report.Outcome != sync.Interrupted || report.Contacts.Sent != counts.Identify || report.Contacts.Remaining != contacts-counts.Identify {
 				t.Errorf("exit code %d, Gleap applied %d calls, the report says %s %+v", got, counts.Identify, report.Outcome, report.Contacts)
 			}
-			cmd, _ = start()
-			if err := cmd.Wait(); err != nil {
-				t.Fatal(err)
+			if code, written := p.run(t, "sync"); code != 0 {
+				t.Fatal(written)
 			}
 			if counts, _ = countsOf(gleap.URL); counts.Identify != contacts {
 				t.Errorf("after both runs Gleap applied %d calls for %d contacts", counts.Identify, contacts)
@@ -289,17 +293,10 @@ func TestSandboxCommand(t *testing.T) {
 	if err != nil || !ok {
 		t.Fatalf("%q, %v", first, err)
 	}
-	dir := t.TempDir()
-	config := fmt.Sprintf("project = \"p\"\n[gleap]\nbase_url = %q\napi_token_env = \"TOKEN\"\n[[audience]]\nname = \"vip\"\nsource = \"vip.csv\"\n", address)
-	for name, text := range map[string]string{"vip.csv": "user_id\nu1\nu2\n", "c.toml": config} {
-		if err := os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600); err != nil {
-			t.Fatal(err)
-		}
-	}
-	sync := exec.Command("gleapsync", "sync", "--config", filepath.Join(dir, "c.toml"))
-	sync.Env = append(os.Environ(), "TOKEN=rehearsal")
-	if out, err := sync.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
+	p := newProject(t, address, "", "u1", "u2")
+	p.env = append(p.env, "TOKEN=rehearsal")
+	if code, written := p.run(t, "sync"); code != 0 {
+		t.Fatal(written)
 	}
 	answer, err := http.Get(address + "/sandbox/contacts")
 	if err != nil {

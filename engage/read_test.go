@@ -389,6 +389,21 @@ func TestOpen(t *testing.T) {
 	}
 }
 
+// TestFolderWithBrackets: only the source is a pattern, not the folder it is in.
+func TestFolderWithBrackets(t *testing.T) {
+	dir := filepath.Join(write(t), "[2026] data*")
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "a_1.csv"), []byte("user_id\nu1\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	got, _, err := rows(Export{Source: "a_*.csv", Dir: dir, Attributes: []Attribute{audience}})
+	if err != nil || len(got) != 1 {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
 func TestFingerprint(t *testing.T) {
 	dir := write(t, "x.csv", "user_id\nu1\n")
 	e := Export{Source: "x.csv", Dir: dir, Attributes: []Attribute{audience}}

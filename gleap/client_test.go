@@ -277,7 +277,9 @@ type brokenReader struct{}
 
 func (brokenReader) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-func TestRetryAfterHoldsAllBack(t *testing.T) {
+// TestIncident05RetriesOf429: retries of 429 answers all came back within the same
+// minute, and Retry-After was ignored. Here one answer with it holds all workers back.
+func TestIncident05RetriesOf429(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newClient(t, options("https://api.gleap.io"))
 		begin := time.Now()

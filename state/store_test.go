@@ -2,6 +2,7 @@ package state
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -9,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -392,4 +395,38 @@ func BenchmarkRecords(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(acks)), "ns/record")
+}
+
+// TestReadersDoNotHoldUpCommits: however much is read, a commit does not wait for a
+// second. The readers open the file like other processes.
+func TestReadersDoNotHoldUpCommits(t *testing.T) {
+	s := filled(t, 100_000)
+	ctx, stop := context.WithCancel(t.Context())
+	var readers sync.WaitGroup
+	var read atomic.Int64
+	for range 3 {
+		readers.Go(func() {
+			for ctx.Err() == nil {
+				if _, err := everything(open(t, s.path)); err != nil {
+					t.Error(err)
+				}
+				read.Add(1)
+			}
+		})
+	}
+	var longest time.Duration
+	commits := 0
+	for ; read.Load() < 20; commits++ {
+		begin := time.Now()
+		if err := s.Commit([]Acknowledgement{ack(fmt.Sprintf("new-%d", commits), 0, attr.OfBool(true))}, nil, nil); err != nil {
+			t.Fatal(err)
+		}
+		longest = max(longest, time.Since(begin))
+	}
+	stop()
+	readers.Wait()
+	t.Logf("the longest of %d commits took %s", commits, longest)
+	if longest > time.Second {
+		t.Errorf("a commit took %s", longest)
+	}
 }

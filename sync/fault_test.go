@@ -165,6 +165,46 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// TestFailedPlanUnparksNobody: a contact of whom nothing is wanted any more is unparked
+// once that is known of all contacts, and not if the merge breaks off behind it.
+func TestFailedPlanUnparksNobody(t *testing.T) {
+	w := newWorld(t, audience("a.csv", "a"), trait("t.csv", "t"))
+	w.options.Memory = 1
+	w.write(t, "a.csv", list("u0"))
+	w.write(t, "t.csv", values("gold", "u1", "u2", "u3"))
+	refuse := &fakeGleap{after: func(n int) error {
+		if n == 1 {
+			return &gleap.RefusedError{Status: 422}
+		}
+		return nil
+	}}
+	if report, err := w.with(t, refuse).Sync(t.Context(), Request{}); err != nil || report.Contacts.Parked != 1 {
+		t.Fatalf("%+v, %v", report.Contacts, err)
+	}
+	w.options.Exports[0].AllowEmpty = true
+	w.write(t, "a.csv", list())
+	reads := 0
+	for n := 0; ; n++ {
+		hit := w.syncWith(t, &faults{left: n}, Request{})
+		parked, err := w.runner(t).store.Parked()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if hit == "begin" { // the plan was complete
+			if len(parked) != 0 || reads == 0 {
+				t.Errorf("%d parked after %d broken reads", len(parked), reads)
+			}
+			return
+		}
+		if hit == "read" {
+			reads++
+		}
+		if len(parked) != 1 {
+			t.Fatalf("%s %d: unparked", hit, n)
+		}
+	}
+}
+
 // values gives all users a value that is so long that the plan does not stay in memory.
 func values(value string, userIDs ...string) string {
 	text := "user_id,value\n"

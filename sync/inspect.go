@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"math"
 	"slices"
 	"time"
 
@@ -25,6 +26,9 @@ type Summary struct {
 	Parked     int         `json:"parked"`
 	Forgotten  int         `json:"forgotten"` // contacts that are never to be created again
 	LastRun    *RunSummary `json:"last_run"`
+	// LastSuccess is the last run that delivered everything. It stays what it was while
+	// runs fail.
+	LastSuccess *RunSummary `json:"last_success"`
 }
 
 // RunSummary is one run in a line.
@@ -91,9 +95,12 @@ func (i *Inspector) Summary() (Summary, error) {
 	for records.Next() {
 		s.Contacts++
 	}
-	runs, err := i.Runs(1)
+	runs, err := i.Runs(math.MaxInt)
 	if len(runs) > 0 {
 		s.LastRun = &runs[0]
+	}
+	if n := slices.IndexFunc(runs, func(r RunSummary) bool { return r.Outcome == Complete && r.Command == "sync" }); n >= 0 {
+		s.LastSuccess = &runs[n]
 	}
 	return s, errors.Join(records.Err(), err)
 }

@@ -139,6 +139,9 @@ func (a *App) client(cfg *config.Config) (c *gleap.Client, embedded *sandbox.San
 	} else if o.Token, err = cfg.Token(); err != nil {
 		return nil, nil, nil, err
 	}
+	if path := cfg.TokenIsOpen(); path != "" {
+		a.log.Warn("everybody on this machine may read the file with the API token: take that right away with chmod o-r", "file", path)
+	}
 	c, err = gleap.New(o)
 	return c, embedded, stop, err
 }
@@ -185,13 +188,27 @@ func (a *App) Sync(ctx context.Context, r Request) (sync.Report, error) {
 	if err != nil {
 		return sync.Report{}, err
 	}
+	return a.send(cfg, store, func(runner *sync.Runner) (sync.Report, error) { return runner.Sync(ctx, request) })
+}
+
+// Retire tells an attribute's members that they are none any more, and forgets it.
+func (a *App) Retire(ctx context.Context, key string) (sync.Report, error) {
+	cfg, store, err := a.load()
+	if err != nil {
+		return sync.Report{}, err
+	}
+	return a.send(cfg, store, func(runner *sync.Runner) (sync.Report, error) { return runner.Retire(ctx, key) })
+}
+
+// send carries out a run that makes calls.
+func (a *App) send(cfg *config.Config, store *state.Store, run func(*sync.Runner) (sync.Report, error)) (sync.Report, error) {
 	client, embedded, stop, err := a.client(cfg)
 	if err != nil {
 		return sync.Report{}, err
 	}
 	defer stop()
 	defer client.Close()
-	report, err := sync.New(cfg.Sync, store, client, a.log, a.watch()).Sync(ctx, request)
+	report, err := run(sync.New(cfg.Sync, store, client, a.log, a.watch()))
 	return report, a.printRun(report, embedded, err)
 }
 
@@ -203,22 +220,6 @@ func (a *App) Baseline(ctx context.Context, r Request) (sync.Report, error) {
 	}
 	report, err := sync.New(cfg.Sync, store, nil, a.log, a.watch()).Baseline(ctx, request)
 	return report, a.printRun(report, nil, err)
-}
-
-// Retire tells an attribute's members that they are none any more, and forgets it.
-func (a *App) Retire(ctx context.Context, key string) (sync.Report, error) {
-	cfg, store, err := a.load()
-	if err != nil {
-		return sync.Report{}, err
-	}
-	client, embedded, stop, err := a.client(cfg)
-	if err != nil {
-		return sync.Report{}, err
-	}
-	defer stop()
-	defer client.Close()
-	report, err := sync.New(cfg.Sync, store, client, a.log, a.watch()).Retire(ctx, key)
-	return report, a.printRun(report, embedded, err)
 }
 
 // Forget deletes contacts here and in Gleap.

@@ -1,6 +1,18 @@
 package attr
 
-import "testing"
+import (
+	"testing"
+	"time"
+)
+
+// TestDatetimeWithoutOffset: a date without an offset is in UTC on every machine.
+func TestDatetimeWithoutOffset(t *testing.T) {
+	defer func(local *time.Location) { time.Local = local }(time.Local)
+	time.Local = time.FixedZone("elsewhere", 5*60*60)
+	if v, ok := Datetime("2026-03-01 12:00:00"); !ok || v.String() != "2026-03-01T12:00:00Z" {
+		t.Errorf("%s, %v", v.String(), ok)
+	}
+}
 
 func TestDatetime(t *testing.T) {
 	for text, want := range map[string]string{

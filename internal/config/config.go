@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -78,6 +79,19 @@ func (c *Config) Token() (gleap.Token, error) {
 		return token, nil
 	}
 	return "", errors.New("no API token: set gleap.api_token_env or gleap.api_token_file (the token is in Gleap under Project settings)")
+}
+
+// TokenIsOpen returns the path of the token's file if everybody on this machine may read
+// it, else "".
+func (c *Config) TokenIsOpen() string {
+	if c.tokenFile == "" || c.tokenEnv != "" {
+		return ""
+	}
+	const others = 0o004
+	if info, err := os.Stat(c.tokenFile); err != nil || info.Mode()&others == 0 || runtime.GOOS == "windows" {
+		return ""
+	}
+	return c.tokenFile
 }
 
 // Attribute returns the attribute of that key.

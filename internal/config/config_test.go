@@ -205,6 +205,21 @@ func TestToken(t *testing.T) {
 	}
 }
 
+func TestTokenIsOpen(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "token")
+	os.WriteFile(file, []byte("secret"), 0o600)
+	c, err := load(t, strings.Replace(minimal, `api_token_env = "TOKEN"`, "api_token_file = \""+filepath.ToSlash(file)+"\"", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for mode, want := range map[os.FileMode]string{0o600: "", 0o440: "", 0o644: file, 0o604: file} {
+		os.Chmod(file, mode)
+		if got := c.TokenIsOpen(); got != want {
+			t.Errorf("%v: %q", mode, got)
+		}
+	}
+}
+
 // FuzzLoad: no text makes the loader panic.
 func FuzzLoad(f *testing.F) {
 	f.Add(minimal)

@@ -25,6 +25,9 @@ func Summary(w io.Writer, s sync.Summary) {
 	}
 	if s.LastRun != nil {
 		fmt.Fprintf(w, "Last run  %s, %s, %s sent of %s\n", orDash(s.LastRun.Started), s.LastRun.Outcome, grouped(s.LastRun.Contacts.Sent), grouped(s.LastRun.Contacts.Planned))
+		if s.LastRun.Outcome != sync.Complete && s.LastSuccess != nil {
+			fmt.Fprintf(w, "          the last one that delivered everything was on %s\n", orDash(s.LastSuccess.Started))
+		}
 	}
 }
 
