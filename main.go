@@ -43,7 +43,7 @@ type cli struct {
 	Inspect  inspectCmd  `cmd:"" help:"Look into the state: what Gleap acknowledged, and what happened."`
 	Check    checkCmd    `cmd:"" help:"Try the configuration, the token and the exports, and send nothing."`
 	Baseline baselineCmd `cmd:"" help:"Take the present exports as delivered, and send nothing."`
-	Retire   retireCmd   `cmd:"" help:"Send false for an audience's members, then forget the audience."`
+	Retire   retireCmd   `cmd:"" help:"Send false to an audience's members, or null for a trait, then forget it."`
 	Forget   forgetCmd   `cmd:"" help:"Delete contacts in Gleap and here, and never create them again."`
 	Retry    retryCmd    `cmd:"" help:"Unpark contacts, so that the next run tries them again."`
 	Backup   backupCmd   `cmd:"" help:"Copy the state file, also while a sync runs."`

@@ -81,3 +81,39 @@ func shell(t *testing.T, dir, command string) string {
 	}
 	return strings.ReplaceAll(out.String(), dir+string(filepath.Separator), "")
 }
+
+// TestReliabilityPage: the tests that docs/reliability.md names exist.
+func TestReliabilityPage(t *testing.T) {
+	page, err := os.ReadFile("docs/reliability.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var source strings.Builder
+	if err := filepath.WalkDir(".", func(path string, _ os.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		source.Write(text)
+		return err
+	}); err != nil {
+		t.Fatal(err)
+	}
+	named := regexp.MustCompile("`([^` ]+)`")
+	tests := 0
+	for line := range strings.Lines(string(page)) {
+		if !strings.HasPrefix(line, "Shown by ") {
+			continue
+		}
+		for _, name := range named.FindAllStringSubmatch(line, -1) {
+			tests++
+			_, err := os.Stat("testdata/script/" + name[1] + ".txt")
+			if err != nil && !strings.Contains(source.String(), "func "+name[1]+"(") {
+				t.Errorf("there is no test %s", name[1])
+			}
+		}
+	}
+	if tests < 50 {
+		t.Errorf("only %d tests are named", tests)
+	}
+}

@@ -78,6 +78,8 @@ func Open(o Options) (*Store, error) {
 		return s, nil
 	case err != nil:
 		return nil, fmt.Errorf("the state file cannot be read: %w", err)
+	case info.IsDir():
+		return nil, fmt.Errorf("%s is a folder: set state.path to a file in it", o.Path)
 	case info.Size() == 0:
 		return nil, fmt.Errorf("%w: %s is empty: restore a backup, or move it away to start with a full sync", ErrDamaged, o.Path)
 	}

@@ -214,15 +214,14 @@ func (p *plan) addExports(request Request) error {
 		}
 		p.exports = append(p.exports, e)
 	}
-	return p.addRetired(request)
+	p.addRetired(request)
+	return nil
 }
 
 // addRetired adds an export without rows for each attribute that is to go, so that its
 // members leave it.
-func (p *plan) addRetired(request Request) error {
-	found := request.retire == ""
+func (p *plan) addRetired(request Request) {
 	for _, a := range p.orphans() {
-		found = found || a.Key == request.retire
 		if a.Key != request.retire && (p.alone || p.assume || !a.Retired) {
 			continue
 		}
@@ -240,10 +239,6 @@ func (p *plan) addRetired(request Request) error {
 		p.exports = append(p.exports, retired.export)
 		p.attributes = append(p.attributes, retired)
 	}
-	if !found {
-		return fmt.Errorf("there is no audience or trait %q: %w, see gleapsync inspect audiences", request.retire, ErrUnknown)
-	}
-	return nil
 }
 
 // orphans returns the attributes of the state that no export feeds.

@@ -109,6 +109,9 @@ func (r *Runner) Retire(ctx context.Context, key string) (Report, error) {
 			}
 		}
 	}
+	if _, err := NewInspector(r.o, r.store).Attribute(key); err != nil {
+		return Report{}, err
+	}
 	return r.run(ctx, "retire", Request{retire: key}, r.push)
 }
 

@@ -32,6 +32,8 @@ func Sync(w io.Writer, r sync.Report) {
 	exports(w, r)
 	took := about(r.Finished.Sub(r.Started))
 	switch {
+	case r.Contacts.Planned == 0 && (r.Outcome == sync.Failed || r.Outcome == sync.Interrupted):
+		fmt.Fprintf(w, "Nothing was sent (%s).\n", took)
 	case r.Contacts.Planned == 0 && r.Held():
 		fmt.Fprintf(w, "Nothing to send but for what is held (%s).\n", took)
 	case r.Contacts.Planned == 0:
