@@ -200,13 +200,13 @@ func copyFile(from, to string, mode os.FileMode) error {
 	return os.WriteFile(to, text, mode)
 }
 
-// during starts a sync of many contacts with a slow Gleap, and calls fn in the middle of
-// it. It returns what the sync wrote to standard error.
-func during(t *testing.T, contacts int, fn func(p *project, cmd *exec.Cmd)) string {
+// during starts a sync that takes minutes, and calls fn in the middle of it; fn ends it.
+// It returns what the sync wrote to standard error.
+func during(t *testing.T, fn func(p *project, cmd *exec.Cmd)) string {
 	t.Helper()
 	gleap := newGleap(0, 20*time.Millisecond)
 	defer gleap.Close()
-	ids := userIDs(contacts)
+	ids := userIDs(20_000)
 	for i := range ids {
 		ids[i] += ",marked-" + ids[i] + "@example.com"
 	}
@@ -241,8 +241,7 @@ func startSending(t *testing.T, cmd *exec.Cmd, url string) {
 
 // TestLookDuringSync: everything can be asked while a sync runs, and no second one can.
 func TestLookDuringSync(t *testing.T) {
-	const contacts = 300
-	during(t, contacts, func(p *project, cmd *exec.Cmd) {
+	during(t, func(p *project, cmd *exec.Cmd) {
 		for _, test := range []struct {
 			args []string
 			code int
@@ -260,15 +259,16 @@ func TestLookDuringSync(t *testing.T) {
 				t.Errorf("%v: exit code %d: %s", test.args, code, written)
 			}
 		}
-		if err := cmd.Wait(); err != nil {
+		if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
 			t.Error(err)
 		}
+		_ = cmd.Wait()
 		code, written := p.run(t, "inspect", "runs", "--output", "json")
 		var runs []sync.Report
 		if err := json.Unmarshal([]byte(written), &runs); err != nil || code != 0 {
 			t.Fatalf("%v: %s", err, written)
 		}
-		if len(runs) != 1 || runs[0].Contacts.Sent != contacts {
+		if len(runs) != 1 || runs[0].Outcome != sync.Interrupted || runs[0].Contacts.Sent == 0 {
 			t.Errorf("%+v", runs)
 		}
 	})
@@ -277,7 +277,7 @@ func TestLookDuringSync(t *testing.T) {
 // TestCrashOutput: what the runtime writes of a program that crashes has nothing of a
 // person, and no token.
 func TestCrashOutput(t *testing.T) {
-	written := during(t, 300, func(_ *project, cmd *exec.Cmd) {
+	written := during(t, func(_ *project, cmd *exec.Cmd) {
 		if err := cmd.Process.Signal(syscall.SIGQUIT); err != nil {
 			t.Fatal(err)
 		}
