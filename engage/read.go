@@ -280,16 +280,22 @@ func (r *rowReader) objects(fields [][]byte) (external, traits map[string]json.R
 	}
 	ok = true
 	if needExternal && r.external >= 0 && !isNull(fields[r.external]) {
-		ok = unmarshalObject(fields[r.external], &external)
+		external, ok = unmarshalObject(fields[r.external])
 	}
-	r.traitsBroken = needTraits && r.traits >= 0 && !isNull(fields[r.traits]) && !unmarshalObject(fields[r.traits], &traits)
+	r.traitsBroken = false
+	if needTraits && r.traits >= 0 && !isNull(fields[r.traits]) {
+		var whole bool
+		traits, whole = unmarshalObject(fields[r.traits])
+		r.traitsBroken = !whole
+	}
 	return external, traits, ok
 }
 
 // unmarshalObject reads a JSON object. encoding/json would take bytes that are not
 // UTF-8 and change them.
-func unmarshalObject(cell []byte, object *map[string]json.RawMessage) bool {
-	return utf8.Valid(cell) && json.Unmarshal(cell, object) == nil
+func unmarshalObject(cell []byte) (object map[string]json.RawMessage, ok bool) {
+	ok = utf8.Valid(cell) && json.Unmarshal(cell, &object) == nil
+	return object, ok
 }
 
 func (r *rowReader) readCells(fields [][]byte, external, traits map[string]json.RawMessage) {

@@ -55,7 +55,7 @@ func (p *plan) merge(ctx context.Context) error {
 	if len(streams) == 0 && !p.resyncing() {
 		return nil
 	}
-	rows, records := newMerger(streams), p.runner.store.Records()
+	rows, records := newMerger(streams, sharedByAll(sources)), p.runner.store.Records()
 	c := &contact{
 		wanted:  make([]said[attr.Value], len(p.byID)),
 		present: make([]said[bool], len(p.exports)),
@@ -115,6 +115,22 @@ func (p *plan) merge(ctx context.Context) error {
 	}
 	p.settle(parked.rest()...)
 	return nil
+}
+
+// sharedByAll returns with how many bytes the same ids of all exports begin.
+func sharedByAll(exports []*export) int {
+	var shared []byte
+	first := true
+	for _, e := range exports {
+		switch {
+		case e.rows.shared == nil: // no rows
+		case first:
+			shared, first = e.rows.shared, false
+		default:
+			shared = shared[:sharedLength(shared, e.rows.shared)]
+		}
+	}
+	return len(shared)
 }
 
 // keep writes a contact's entry to the plan, if it says something and the contact is

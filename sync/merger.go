@@ -6,6 +6,7 @@ import "bytes"
 // streams.
 type merger struct {
 	heap    []mergeHead // the one with the smallest id is first
+	shared  int         // all ids begin with the same bytes, so many
 	started bool
 	failed  error
 }
@@ -16,8 +17,8 @@ type mergeHead struct {
 	stream stream
 }
 
-func newMerger(streams []stream) *merger {
-	m := &merger{}
+func newMerger(streams []stream, shared int) *merger {
+	m := &merger{shared: shared}
 	for i, s := range streams {
 		m.heap = append(m.heap, mergeHead{order: i, stream: s})
 	}
@@ -50,7 +51,7 @@ func (m *merger) next() bool {
 
 func (m *merger) advance(h *mergeHead) bool {
 	if h.stream.next() {
-		h.prefix = prefix(h.stream.userID())
+		h.prefix = prefix(h.stream.userID()[m.shared:])
 		return true
 	}
 	if err := h.stream.err(); err != nil {

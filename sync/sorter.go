@@ -13,16 +13,18 @@ import (
 type sorter struct {
 	budget int64
 	blocks [][]byte
-	refs   []ref
+	refs   []ref // to the rows in blocks; nil once those are in order
+	rows   int   // in blocks
 	used   int64
-	last   ref
-	sorted bool // the rows came in order: nothing is to be done
+	shared []byte // all ids begin with it
+	last   []byte // the id that was added last, nil: none is in blocks
+	sorted bool   // the rows in blocks came in order: nothing is to be done
 	spool  spool
 	runs   []run
 }
 
-// ref is a row in memory, with the first bytes of its id: most comparisons need no
-// more.
+// ref is a row in memory, with the first bytes of its id behind those that all ids
+// share: most comparisons need no more.
 type ref struct {
 	prefix     uint64
 	block, off uint32
@@ -48,28 +50,49 @@ func (s *sorter) add(userID, payload []byte) error {
 	need := len(userID) + len(payload) + 2*binary.MaxVarintLen32
 	last := len(s.blocks) - 1
 	if last < 0 || cap(s.blocks[last])-len(s.blocks[last]) < need {
-		// Growing the refs keeps two copies of them for a moment.
+		// Growing the refs, and sorting them, keeps two copies of them for a moment.
 		if s.used+int64(max(blockSize, need))+int64(len(s.refs))*refSize*2 > s.budget && len(s.refs) > 0 {
 			if err := s.spill(); err != nil {
 				return err
 			}
 		}
-		s.blocks = append(s.blocks, make([]byte, 0, max(blockSize, need)))
+		s.addBlock(need)
 		last = len(s.blocks) - 1
-		s.used += int64(cap(s.blocks[last]))
 	}
-	block := s.blocks[last]
-	r := ref{prefix(userID), uint32(last), uint32(len(block))}
-	block = binary.AppendUvarint(block, uint64(len(userID)))
-	block = append(block, userID...)
-	block = binary.AppendUvarint(block, uint64(len(payload)))
-	s.blocks[last] = append(block, payload...)
-	if s.sorted && len(s.refs) > 0 && s.compare(s.last, r) > 0 {
+	if s.last == nil && len(s.runs) == 0 {
+		s.shared = bytes.Clone(userID)
+	} else if !bytes.HasPrefix(userID, s.shared) {
+		s.shared = s.shared[:sharedLength(s.shared, userID)]
+	}
+	if s.sorted && s.last != nil && bytes.Compare(s.last, userID) > 0 {
 		s.sorted = false
 	}
-	s.refs = append(s.refs, r)
-	s.last = r
+	off := len(s.blocks[last])
+	s.blocks[last] = appendRow(s.blocks[last], userID, payload)
+	s.refs = append(s.refs, ref{block: uint32(last), off: uint32(off)})
+	s.rows++
+	s.last, _ = cut(s.blocks[last][off:])
 	return nil
+}
+
+func (s *sorter) addBlock(need int) {
+	s.blocks = append(s.blocks, make([]byte, 0, max(blockSize, need)))
+	s.used += int64(max(blockSize, need))
+}
+
+func appendRow(dst, userID, payload []byte) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(userID)))
+	dst = append(dst, userID...)
+	dst = binary.AppendUvarint(dst, uint64(len(payload)))
+	return append(dst, payload...)
+}
+
+func sharedLength(a, b []byte) int {
+	n := 0
+	for n < min(len(a), len(b)) && a[n] == b[n] {
+		n++
+	}
+	return n
 }
 
 // prefix returns the first eight bytes of id as a number of the same order.
@@ -84,24 +107,6 @@ func prefix(id []byte) uint64 {
 	return p
 }
 
-func (s *sorter) compare(a, b ref) int {
-	switch {
-	case a.prefix < b.prefix:
-		return -1
-	case a.prefix > b.prefix:
-		return 1
-	}
-	idA, _ := s.row(a)
-	idB, _ := s.row(b)
-	if c := bytes.Compare(idA, idB); c != 0 {
-		return c
-	}
-	if a.block != b.block {
-		return int(a.block) - int(b.block)
-	}
-	return int(a.off) - int(b.off)
-}
-
 func (s *sorter) row(r ref) (userID, payload []byte) {
 	userID, rest := cut(s.blocks[r.block][r.off:])
 	payload, _ = cut(rest)
@@ -109,15 +114,68 @@ func (s *sorter) row(r ref) (userID, payload []byte) {
 }
 
 func cut(b []byte) (item, rest []byte) {
+	if b[0] < 0x80 { // most are short
+		n := 1 + int(b[0])
+		return b[1:n:n], b[n:]
+	}
 	size, n := binary.Uvarint(b)
-	return b[n : n+int(size)], b[n+int(size):]
+	return b[n : n+int(size) : n+int(size)], b[n+int(size):]
 }
 
+// sort brings the refs into the order of the ids.
 func (s *sorter) sort() {
-	if !s.sorted {
-		slices.SortFunc(s.refs, s.compare)
-		s.sorted = true
+	if s.sorted {
+		return
 	}
+	for i, r := range s.refs {
+		id, _ := cut(s.blocks[r.block][r.off:])
+		s.refs[i].prefix = prefix(id[len(s.shared):])
+	}
+	s.refs = sortByPrefix(s.refs)
+	for from := 0; from < len(s.refs); {
+		to := from + 1
+		for to < len(s.refs) && s.refs[to].prefix == s.refs[from].prefix {
+			to++
+		}
+		if to-from > 1 {
+			slices.SortStableFunc(s.refs[from:to], func(a, b ref) int {
+				idA, _ := s.row(a)
+				idB, _ := s.row(b)
+				return bytes.Compare(idA, idB)
+			})
+		}
+		from = to
+	}
+	s.sorted = true
+}
+
+// sortByPrefix sorts refs by their prefixes and leaves those of one prefix as they came:
+// byte by byte, the last one first, but for bytes that are the same in all of them.
+func sortByPrefix(refs []ref) []ref {
+	var counts [8][256]int
+	for _, r := range refs {
+		for i := range counts {
+			counts[i][byte(r.prefix>>(8*i))]++
+		}
+	}
+	other := make([]ref, len(refs))
+	for i := range counts {
+		shift := 8 * i
+		if counts[i][byte(refs[0].prefix>>shift)] == len(refs) {
+			continue
+		}
+		at := 0
+		for b, n := range counts[i] {
+			counts[i][b], at = at, at+n
+		}
+		for _, r := range refs {
+			b := byte(r.prefix >> shift)
+			other[counts[i][b]] = r
+			counts[i][b]++
+		}
+		refs, other = other, refs
+	}
+	return refs
 }
 
 // spill writes the rows in memory as one sorted run, each id without the bytes that
@@ -128,10 +186,7 @@ func (s *sorter) spill() error {
 	var entry, before []byte
 	for _, r := range s.refs {
 		userID, payload := s.row(r)
-		shared := 0
-		for shared < min(len(userID), len(before)) && userID[shared] == before[shared] {
-			shared++
-		}
+		shared := sharedLength(userID, before)
 		entry = binary.AppendUvarint(entry[:0], uint64(shared))
 		entry = binary.AppendUvarint(entry, uint64(len(userID)-shared))
 		entry = append(entry, userID[shared:]...)
@@ -147,16 +202,33 @@ func (s *sorter) spill() error {
 	}
 	s.spool.buf = nil // the memory is for rows
 	s.runs = append(s.runs, run{from, s.spool.position(), len(s.refs)})
-	s.blocks, s.refs, s.used, s.sorted = nil, nil, 0, true
+	s.blocks, s.refs, s.rows, s.used, s.last, s.sorted = nil, nil, 0, 0, nil, true
 	return nil
 }
 
-// finish ends the adding. What takes more than keep bytes of memory goes to the file.
+// finish ends the adding. What takes more than keep bytes of memory goes to the file;
+// else the rows are copied in their order, so that reading them goes straight through
+// the memory.
 func (s *sorter) finish(keep int64) error {
-	if s.used+int64(len(s.refs))*refSize > keep && len(s.refs) > 0 {
+	if s.used > keep && s.rows > 0 {
 		return s.spill()
 	}
-	s.sort()
+	if !s.sorted {
+		s.sort()
+		old := sorter{blocks: s.blocks}
+		s.blocks, s.used = nil, 0
+		for _, r := range s.refs {
+			userID, payload := old.row(r)
+			need := len(userID) + len(payload) + 2*binary.MaxVarintLen32
+			last := len(s.blocks) - 1
+			if last < 0 || cap(s.blocks[last])-len(s.blocks[last]) < need {
+				s.addBlock(need)
+				last++
+			}
+			s.blocks[last] = appendRow(s.blocks[last], userID, payload)
+		}
+	}
+	s.refs, s.last = nil, nil
 	return nil
 }
 
@@ -167,18 +239,18 @@ func (s *sorter) stream(buffer int) stream {
 	for _, r := range s.runs {
 		parts = append(parts, &runStream{r: s.spool.reader(r.from, r.to, buffer), left: r.rows})
 	}
-	if len(s.refs) > 0 {
-		parts = append(parts, &memoryStream{s: s})
+	if s.rows > 0 {
+		parts = append(parts, &memoryStream{blocks: s.blocks})
 	}
 	if len(parts) == 1 {
 		return parts[0]
 	}
-	return newMerger(parts)
+	return newMerger(parts, len(s.shared))
 }
 
 func (s *sorter) close() {
 	s.spool.close()
-	s.blocks, s.refs = nil, nil
+	s.blocks, s.refs, s.rows = nil, nil, 0
 }
 
 // stream is a sequence of rows in the order of their user ids. What it returns is
@@ -192,17 +264,20 @@ type stream interface {
 
 // memoryStream reads the rows that a sorter kept.
 type memoryStream struct {
-	s       *sorter
-	at      int
+	blocks  [][]byte // after the present one
+	block   []byte   // what is left of it
 	id, pay []byte
 }
 
 func (m *memoryStream) next() bool {
-	if m.at == len(m.s.refs) {
-		return false
+	for len(m.block) == 0 {
+		if len(m.blocks) == 0 {
+			return false
+		}
+		m.block, m.blocks = m.blocks[0], m.blocks[1:]
 	}
-	m.id, m.pay = m.s.row(m.s.refs[m.at])
-	m.at++
+	m.id, m.block = cut(m.block)
+	m.pay, m.block = cut(m.block)
 	return true
 }
 

@@ -72,7 +72,7 @@ func TestMergerKeepsTheOrderOfStreams(t *testing.T) {
 		s.finish(1 << 20)
 		parts = append(parts, s.stream(4<<10))
 	}
-	m := newMerger(parts)
+	m := newMerger(parts, 0)
 	got := ""
 	for m.next() {
 		got += fmt.Sprintf("%s%s%d ", m.userID(), m.payload(), m.source())
@@ -199,7 +199,7 @@ func BenchmarkMerge(b *testing.B) {
 		for _, s := range sorters {
 			parts = append(parts, s.stream(4<<10))
 		}
-		for m := newMerger(parts); m.next(); {
+		for m := newMerger(parts, 0); m.next(); {
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/(10*rows), "ns/row")
