@@ -34,12 +34,13 @@ type Options struct {
 
 // Client calls Gleap. Its methods may be called by several goroutines.
 type Client struct {
-	o     Options
-	base  *url.URL
-	http  *http.Client
-	pacer *pacer
+	o         Options
+	base      *url.URL
+	transport http.RoundTripper // it follows no redirect, which Go would send the token along
+	pacer     *pacer
 
-	identifyURL, identifyQuietlyURL string
+	identifyURL, identifyQuietlyURL *url.URL
+	getHeader, postHeader           http.Header
 
 	retried, limited atomic.Int64
 
@@ -64,24 +65,30 @@ func New(o Options) (*Client, error) {
 		o:     o,
 		base:  base,
 		pacer: newPacer(o.Rate, o.Window),
-		http: &http.Client{
-			Timeout: o.Timeout,
-			// Go would send the token's header along to another host.
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-			Transport: &http.Transport{
-				Proxy:                 http.ProxyFromEnvironment,
-				DialContext:           dialer.DialContext,
-				TLSHandshakeTimeout:   min(10*time.Second, o.Timeout),
-				ResponseHeaderTimeout: o.Timeout,
-				IdleConnTimeout:       90 * time.Second,
-				MaxIdleConns:          o.Concurrency,
-				MaxIdleConnsPerHost:   o.Concurrency,
-				ForceAttemptHTTP2:     true,
-			},
+		transport: &http.Transport{
+			Proxy:               http.ProxyFromEnvironment,
+			DialContext:         dialer.DialContext,
+			TLSHandshakeTimeout: min(10*time.Second, o.Timeout),
+			IdleConnTimeout:     90 * time.Second,
+			MaxIdleConns:        o.Concurrency,
+			MaxIdleConnsPerHost: o.Concurrency,
+			ForceAttemptHTTP2:   true,
+		},
+		getHeader: http.Header{
+			"Api-Token":  {string(o.Token)},
+			"User-Agent": {"gleapsync/" + o.Version},
+			"Accept":     {"application/json"},
 		},
 	}
-	c.identifyURL = base.JoinPath("admin", "identify").String()
-	c.identifyQuietlyURL = c.identifyURL + "?preventLastActivityUpdate=true"
+	c.postHeader = c.getHeader.Clone()
+	c.postHeader.Set("Content-Type", "application/json")
+	if base.Path == "" {
+		base.Path = "/" // else joining makes a relative path
+	}
+	c.identifyURL = base.JoinPath("admin", "identify")
+	quietly := *c.identifyURL
+	quietly.RawQuery = "preventLastActivityUpdate=true"
+	c.identifyQuietlyURL = &quietly
 	return c, nil
 }
 
@@ -135,7 +142,11 @@ func (c *Client) Delete(ctx context.Context, userID string) (deleted bool, err e
 	if strings.Trim(name, ".") == "" { // else it would mean another folder
 		name = strings.ReplaceAll(name, ".", "%2E")
 	}
-	err = c.call(ctx, http.MethodDelete, c.base.JoinPath("admin", "contacts").String()+"/"+name, nil, c.o.GiveUp)
+	target, err := url.Parse(c.base.JoinPath("admin", "contacts").String() + "/" + name)
+	if err != nil {
+		return false, errors.New("the user id cannot be part of an address")
+	}
+	err = c.call(ctx, http.MethodDelete, target, nil, c.o.GiveUp)
 	var refused *RefusedError
 	if errors.As(err, &refused) && refused.Status == http.StatusNotFound {
 		return false, nil
@@ -148,7 +159,7 @@ const checkPatience = 5 * time.Second
 
 // Authenticate checks the token.
 func (c *Client) Authenticate(ctx context.Context) error {
-	return c.call(ctx, http.MethodGet, c.base.JoinPath("admin", "auth").String(), nil, min(c.o.GiveUp, checkPatience))
+	return c.call(ctx, http.MethodGet, c.base.JoinPath("admin", "auth"), nil, min(c.o.GiveUp, checkPatience))
 }
 
 // Counts returns the counts so far.
@@ -165,7 +176,7 @@ func (c *Client) Seen() []Seen { return c.pacer.history(time.Now()) }
 func (c *Client) Resume(seen []Seen) { c.pacer.resume(seen, time.Now()) }
 
 // call makes attempts until one of them settles the call.
-func (c *Client) call(ctx context.Context, method, target string, body []byte, giveUp time.Duration) error {
+func (c *Client) call(ctx context.Context, method string, target *url.URL, body []byte, giveUp time.Duration) error {
 	for attempt := 0; ; attempt++ {
 		t, err := c.pacer.take(ctx)
 		if err != nil {
@@ -203,21 +214,15 @@ func (c *Client) call(ctx context.Context, method, target string, body []byte, g
 
 // attempt sends one request. It does so even if ctx is cancelled meanwhile: a request
 // of which nobody knows whether it was applied would have to be sent again.
-func (c *Client) attempt(ctx context.Context, t *ticket, method, target string, body []byte) verdict {
-	ctx = httptrace.WithClientTrace(context.WithoutCancel(ctx), &httptrace.ClientTrace{
-		WroteRequest: func(httptrace.WroteRequestInfo) { t.sent() },
-	})
-	request, err := http.NewRequestWithContext(ctx, method, target, bytes.NewReader(body))
-	if err != nil {
-		return verdict{err: errors.New("the request cannot be built")}
+func (c *Client) attempt(ctx context.Context, t *ticket, method string, target *url.URL, body []byte) verdict {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.o.Timeout)
+	defer cancel()
+	if c.pacer.limit > 0 {
+		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
+			WroteRequest: func(httptrace.WroteRequestInfo) { t.sent() },
+		})
 	}
-	request.Header.Set("Api-Token", string(c.o.Token))
-	request.Header.Set("User-Agent", "gleapsync/"+c.o.Version)
-	request.Header.Set("Accept", "application/json")
-	if body != nil {
-		request.Header.Set("Content-Type", "application/json")
-	}
-	answer, err := c.http.Do(request)
+	answer, err := c.transport.RoundTrip(c.request(ctx, method, target, body))
 	if err != nil {
 		return judgeError(err)
 	}
@@ -231,6 +236,20 @@ func (c *Client) attempt(ctx context.Context, t *ticket, method, target string, 
 		return verdict{cause: "an answer that ends early"}
 	}
 	return judge(answer.StatusCode, answer.Header, text, time.Now())
+}
+
+// request builds a request. All share their header, which no transport may change.
+func (c *Client) request(ctx context.Context, method string, target *url.URL, body []byte) *http.Request {
+	r := &http.Request{
+		Method: method, URL: target, Host: target.Host, Header: c.getHeader,
+		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
+	}
+	if body != nil {
+		r.Header, r.ContentLength = c.postHeader, int64(len(body))
+		r.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(body)), nil }
+		r.Body, _ = r.GetBody()
+	}
+	return r.WithContext(ctx)
 }
 
 func (c *Client) forgetFailures() {
@@ -250,7 +269,11 @@ func (c *Client) failed() time.Duration {
 }
 
 // Close closes the connections that are kept.
-func (c *Client) Close() { c.http.CloseIdleConnections() }
+func (c *Client) Close() {
+	if t, ok := c.transport.(*http.Transport); ok {
+		t.CloseIdleConnections()
+	}
+}
 
 // ParseToken takes a token as it stands in a file or variable.
 func ParseToken(text string) (Token, error) {

@@ -248,7 +248,7 @@ func TestRetries(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				c := newClient(t, options("https://api.gleap.io"))
 				var bodies []string
-				c.http.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
+				c.transport = roundTrip(func(r *http.Request) (*http.Response, error) {
 					body, _ := io.ReadAll(r.Body)
 					bodies = append(bodies, string(body))
 					return test.steps[len(bodies)-1]()
@@ -284,7 +284,7 @@ func TestIncident05RetriesOf429(t *testing.T) {
 		c := newClient(t, options("https://api.gleap.io"))
 		begin := time.Now()
 		var early atomic.Int64
-		c.http.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
+		c.transport = roundTrip(func(r *http.Request) (*http.Response, error) {
 			if time.Since(begin) < 30*time.Second {
 				early.Add(1)
 				time.Sleep(time.Second)
@@ -316,7 +316,7 @@ func TestFinalErrors(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		identify := func(status int) error {
 			c := newClient(t, options("https://api.gleap.io"))
-			c.http.Transport = roundTrip(func(*http.Request) (*http.Response, error) { return answer(status, nil, "secret-body"), nil })
+			c.transport = roundTrip(func(*http.Request) (*http.Response, error) { return answer(status, nil, "secret-body"), nil })
 			return c.Identify(t.Context(), vip)
 		}
 		var refused *RefusedError
@@ -344,7 +344,7 @@ func TestCancelled(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newClient(t, options("https://api.gleap.io"))
 		ctx, cancel := context.WithCancel(t.Context())
-		c.http.Transport = roundTrip(func(r *http.Request) (*http.Response, error) {
+		c.transport = roundTrip(func(r *http.Request) (*http.Response, error) {
 			cancel()
 			select {
 			case <-time.After(2 * time.Second):

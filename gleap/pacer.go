@@ -65,23 +65,17 @@ func (p *pacer) settleAfter() time.Duration { return max(250*time.Millisecond, p
 
 // take waits for a ticket.
 func (p *pacer) take(ctx context.Context) (*ticket, error) {
-	if err := p.bucket.Wait(ctx); err != nil {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
-		}
-		// The bucket sees that its turn comes after the deadline.
-		<-ctx.Done()
-		return nil, ctx.Err()
+	if p.limit > 0 && p.bucket.Wait(ctx) != nil {
+		<-ctx.Done() // at once, or the bucket sees that its turn comes after the deadline
 	}
-	for {
+	for ctx.Err() == nil {
 		t, wait := p.tryTake(time.Now())
 		if t != nil {
 			return t, nil
 		}
-		if err := sleep(ctx, wait); err != nil {
-			return nil, err
-		}
+		_ = sleep(ctx, wait)
 	}
+	return nil, ctx.Err()
 }
 
 // tryTake returns a ticket, or how long to wait before trying again.

@@ -8,7 +8,6 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -90,10 +89,6 @@ func brokenBody(header http.Header, body []byte) string {
 
 // judgeError decides on an attempt that got no whole answer.
 func judgeError(err error) verdict {
-	var u *url.Error
-	if errors.As(err, &u) {
-		err = u.Err // without the URL, which may hold a user id
-	}
 	var timeout net.Error
 	if errors.As(err, &timeout) && timeout.Timeout() {
 		return verdict{cause: "time-out"}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io"
+	stdsync "sync"
 
 	"gleapsync/gleap"
 	"gleapsync/internal/attr"
@@ -131,31 +132,42 @@ func (p *plan) write(to class, e *entry) error {
 	return err
 }
 
-// entries calls fn with each entry of the plan, in the order of sending. The bytes
-// are fn's to keep.
-func (p *plan) entries(fn func(raw []byte) error) error {
-	left := p.contacts.Planned
-	for i := range p.segments {
-		s := &p.segments[i]
-		r := s.reader(0, s.position(), 64<<10)
-		for {
-			raw, err := readEntry(r)
-			if err == io.EOF {
-				break
+// entryReader reads a plan's entries in the order of sending. Several goroutines may use
+// it.
+type entryReader struct {
+	mu       stdsync.Mutex
+	segments []spool // after the present one
+	reader   *bufio.Reader
+	left     int
+}
+
+func (p *plan) entries() *entryReader {
+	return &entryReader{segments: p.segments[:], left: p.contacts.Planned}
+}
+
+// next returns the next entry, or io.EOF. The bytes are the caller's to keep.
+func (r *entryReader) next() ([]byte, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for {
+		if r.reader != nil {
+			raw, err := readEntry(r.reader)
+			if err == nil {
+				r.left--
 			}
-			if err != nil {
-				return err
+			if err != io.EOF {
+				return raw, err
 			}
-			if err := fn(raw); err != nil {
-				return err
-			}
-			left--
 		}
+		if len(r.segments) == 0 {
+			if r.left != 0 {
+				return nil, errEntry
+			}
+			return nil, io.EOF
+		}
+		s := &r.segments[0]
+		r.reader, r.segments = s.reader(0, s.position(), 64<<10), r.segments[1:]
 	}
-	if left != 0 {
-		return errEntry
-	}
-	return nil
 }
 
 func readEntry(r *bufio.Reader) ([]byte, error) {

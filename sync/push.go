@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -50,29 +51,22 @@ func (r *Runner) push(ctx context.Context, p *plan, report *Report) error {
 // sendAll sends the plan's entries with all workers.
 func (r *Runner) sendAll(ctx context.Context, p *plan, outcomes chan<- outcome) error {
 	group, ctx := errgroup.WithContext(ctx)
-	entries := make(chan []byte, r.o.Concurrency)
-	group.Go(func() error {
-		defer close(entries)
-		return p.entries(func(raw []byte) error {
-			select {
-			case entries <- raw:
-				return nil
-			case <-ctx.Done():
-				return ctx.Err()
-			}
-		})
-	})
+	entries := p.entries()
 	for range r.o.Concurrency {
 		group.Go(func() error {
-			for raw := range entries {
-				if ctx.Err() != nil {
-					return ctx.Err()
+			for ctx.Err() == nil {
+				raw, err := entries.next()
+				if err == io.EOF {
+					return nil
+				}
+				if err != nil {
+					return err
 				}
 				if err := r.send(ctx, p, raw, outcomes); err != nil {
 					return err
 				}
 			}
-			return nil
+			return ctx.Err()
 		})
 	}
 	return group.Wait()
@@ -264,9 +258,13 @@ func (r *Runner) assume(ctx context.Context, p *plan, report *Report) error {
 		acks = acks[:0]
 		return nil
 	}
-	if err := p.entries(func(raw []byte) error {
-		if ctx.Err() != nil {
-			return ctx.Err()
+	for entries := p.entries(); ctx.Err() == nil; {
+		raw, err := entries.next()
+		if err == io.EOF {
+			return flush()
+		}
+		if err != nil {
+			return err
 		}
 		var e entry
 		if err := e.decode(raw); err != nil {
@@ -274,11 +272,10 @@ func (r *Runner) assume(ctx context.Context, p *plan, report *Report) error {
 		}
 		ack := state.Acknowledgement{UserID: e.userID, At: time.Now(), Attributes: e.attributes, Epoch: p.epoch, Unpark: p.whole(), Fields: e.stateFields()}
 		if acks = append(acks, ack); len(acks) >= commitAt {
-			return flush()
+			if err := flush(); err != nil {
+				return err
+			}
 		}
-		return nil
-	}); err != nil {
-		return err
 	}
-	return flush()
+	return ctx.Err()
 }
