@@ -59,3 +59,20 @@ func FuzzRecord(f *testing.F) {
 		}
 	})
 }
+
+func BenchmarkRecord(b *testing.B) {
+	r := Record{Acknowledged: 1_800_000_000, Epoch: 1}
+	for id := range uint32(10) {
+		r.set(Known{ID: id, At: r.Acknowledged - int64(id), Value: attr.OfBool(true)})
+	}
+	encoded := r.append(nil)
+	b.SetBytes(int64(len(encoded)))
+	b.ReportAllocs()
+	var buf []byte
+	for b.Loop() {
+		if err := r.Decode(encoded); err != nil {
+			b.Fatal(err)
+		}
+		buf = r.append(buf[:0])
+	}
+}

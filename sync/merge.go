@@ -55,7 +55,8 @@ func (p *plan) merge(ctx context.Context) error {
 	if len(streams) == 0 && !p.resyncing() {
 		return nil
 	}
-	rows, records := newMerger(streams, sharedByAll(sources)), p.runner.store.Records()
+	rows, records := prefetch(newMerger(streams, sharedByAll(sources))), p.runner.store.Records()
+	defer rows.stop()
 	c := &contact{
 		wanted:  make([]said[attr.Value], len(p.byID)),
 		present: make([]said[bool], len(p.exports)),
@@ -95,7 +96,7 @@ func (p *plan) merge(ctx context.Context) error {
 			}
 			more = rows.next()
 		}
-		if rows.err() != nil {
+		if !more && rows.err() != nil {
 			return rows.err() // what is missing must not look absent
 		}
 		if !c.known && p.forgotten.Has(c.userID) {

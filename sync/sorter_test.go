@@ -12,6 +12,9 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"gleapsync/internal/attr"
+	"gleapsync/state"
 )
 
 type row struct{ id, payload string }
@@ -127,6 +130,48 @@ func TestTempDirIsNotThere(t *testing.T) {
 	}
 }
 
+// TestPrefetch: the rows of a merger in batches are the rows of the merger, an error
+// comes after them, and a reader who stops early leaves nothing behind.
+func TestPrefetch(t *testing.T) {
+	s := newSorter(0, tempIn(t.TempDir()))
+	defer s.close()
+	for i := range 50_000 {
+		if err := s.add(fmt.Appendf(nil, "%06d", i), fmt.Append(nil, i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.finish(0); err != nil {
+		t.Fatal(err)
+	}
+	merged := func() *merger { return newMerger([]stream{s.stream(4 << 10), s.stream(4 << 10)}, 0) }
+	rows := prefetch(merged())
+	for m := merged(); m.next(); {
+		if !rows.next() || rows.source() != m.source() ||
+			!bytes.Equal(rows.userID(), m.userID()) || !bytes.Equal(rows.payload(), m.payload()) {
+			t.Fatalf("got %d %q, want %d %q", rows.source(), rows.userID(), m.source(), m.userID())
+		}
+	}
+	if rows.next() || rows.err() != nil {
+		t.Fatalf("more rows, or %v", rows.err())
+	}
+	rows.stop()
+
+	early := prefetch(merged())
+	early.next()
+	early.stop()
+
+	if err := s.spool.file.(*os.File).Truncate(100_000); err != nil {
+		t.Fatal(err)
+	}
+	cut := prefetch(merged())
+	defer cut.stop()
+	for cut.next() {
+	}
+	if !errors.Is(cut.err(), errTemp) {
+		t.Errorf("a cut run: %v", cut.err())
+	}
+}
+
 // FuzzEntry: decode of append is the same entry, and no bytes panic.
 func FuzzEntry(f *testing.F) {
 	f.Add([]byte{2, 'u', '1', 1, 0, 3, 2, 1, 'a'})
@@ -203,4 +248,21 @@ func BenchmarkMerge(b *testing.B) {
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/(10*rows), "ns/row")
+}
+
+func BenchmarkEntry(b *testing.B) {
+	e := entry{userID: []byte("usr_0123456789abcdef")}
+	for id := range uint32(10) {
+		e.attributes = append(e.attributes, state.Change{ID: id, Value: attr.OfBool(true)})
+	}
+	encoded := e.append(nil)
+	b.SetBytes(int64(len(encoded)))
+	b.ReportAllocs()
+	var buf []byte
+	for b.Loop() {
+		if err := e.decode(encoded); err != nil {
+			b.Fatal(err)
+		}
+		buf = e.append(buf[:0])
+	}
 }
