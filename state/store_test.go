@@ -414,19 +414,21 @@ func TestReadersDoNotHoldUpCommits(t *testing.T) {
 			}
 		})
 	}
-	var longest time.Duration
-	commits := 0
-	for ; read.Load() < 20; commits++ {
+	var took []time.Duration
+	for read.Load() < 20 {
 		begin := time.Now()
-		if err := s.Commit([]Acknowledgement{ack(fmt.Sprintf("new-%d", commits), 0, attr.OfBool(true))}, nil, nil); err != nil {
+		if err := s.Commit([]Acknowledgement{ack(fmt.Sprintf("new-%d", len(took)), 0, attr.OfBool(true))}, nil, nil); err != nil {
 			t.Fatal(err)
 		}
-		longest = max(longest, time.Since(begin))
+		took = append(took, time.Since(begin))
 	}
 	stop()
 	readers.Wait()
-	t.Logf("the longest of %d commits took %s", commits, longest)
-	if longest > time.Second {
-		t.Errorf("a commit took %s", longest)
+	slices.Sort(took)
+	slices.Reverse(took)
+	t.Logf("the longest of %d commits took %s", len(took), took[:min(len(took), 10)])
+	// A busy disk may stall a commit now and then, readers would again and again.
+	if len(took) > 4 && took[4] > time.Second {
+		t.Errorf("commits took %s", took[:5])
 	}
 }
