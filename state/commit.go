@@ -2,6 +2,7 @@ package state
 
 import (
 	"bytes"
+	"encoding/binary"
 	"slices"
 	"time"
 
@@ -58,15 +59,21 @@ func (s *Store) Commit(acks []Acknowledgement, parked []Parked, pace []byte) err
 		}
 		tally := newTally(attributes)
 		var record Record
+		var values []byte // of all records: bbolt needs them until the transaction ends
+		added := uint64(0)
 		for _, ack := range acks {
 			record = Record{Attributes: record.Attributes[:0], Fields: record.Fields[:0]}
 			if old := records.Get(ack.UserID); old == nil {
 				record.Epoch = epoch // there is nothing from before to send again
+				added++
 			} else if err := record.unseal(ack.UserID, old); err != nil {
 				return s.damaged(err)
 			}
 			s.apply(&record, ack, tally)
-			if err := put(records, ack.UserID, record.append(nil)); err != nil {
+			from := len(values)
+			values = record.append(values)
+			values = binary.BigEndian.AppendUint32(values, checksum(ack.UserID, values[from:]))
+			if err := records.Put(ack.UserID, values[from:len(values):len(values)]); err != nil {
 				return err
 			}
 			if ack.Unpark {
@@ -74,6 +81,9 @@ func (s *Store) Commit(acks []Acknowledgement, parked []Parked, pace []byte) err
 					return err
 				}
 			}
+		}
+		if err := records.SetSequence(records.Sequence() + added); err != nil {
+			return err
 		}
 		for _, p := range parked {
 			var before Parked

@@ -122,6 +122,7 @@ func (s *Store) remember(backup string) error {
 	}
 	var again []string
 	records := to.Records()
+	defer records.Close()
 	for records.Next() {
 		if forgotten.Has(records.UserID()) {
 			again = append(again, string(records.UserID()))

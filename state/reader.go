@@ -2,6 +2,7 @@ package state
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -15,36 +16,49 @@ import (
 const sliceSize = 4 << 20
 
 // Records reads all records in the order of the user ids. It copies them slice by
-// slice, so the file is free in between; what a commit writes meanwhile is seen or
-// not, each record as a whole.
+// slice, one ahead of what is asked for, so the file is free in between; what a commit
+// writes meanwhile is seen or not, each record as a whole.
 type Records struct {
-	s     *Store
-	buf   []byte // one slice: uvarint length, id, uvarint length, record …
-	slice []byte // what is left of it
-	last  []byte // the last id of the slice
-	ended bool
-	err   error
-
-	read         uint64
-	fewest, most uint64 // that the file held meanwhile
+	slices chan slice
+	quit   chan struct{}
+	buf    []byte // what is left of the present slice
+	err    error
 
 	userID, record []byte
 }
 
-// Records returns a reader before the first record.
+// slice is a part of the records: uvarint length, id, uvarint length, record …
+type slice struct {
+	buf []byte
+	err error
+}
+
+// Records returns a reader before the first record. The caller closes it.
 func (s *Store) Records() *Records {
-	return &Records{s: s, ended: !s.Exists(), fewest: math.MaxUint64}
+	r := &Records{slices: make(chan slice), quit: make(chan struct{})}
+	reader := &sliceReader{s: s, fewest: math.MaxUint64, ended: !s.Exists()}
+	go reader.run(r)
+	return r
+}
+
+// Close ends the reading.
+func (r *Records) Close() {
+	close(r.quit)
+	for range r.slices {
+	}
 }
 
 // Next goes to the next record and reports whether there is one.
 func (r *Records) Next() bool {
-	if len(r.slice) == 0 {
-		if r.ended || r.err != nil || !r.fill() {
+	if len(r.buf) == 0 {
+		next := <-r.slices // nothing once all was read
+		r.buf, r.err = next.buf, cmp.Or(r.err, next.err)
+		if len(r.buf) == 0 {
 			return false
 		}
 	}
-	r.userID, r.slice = cutBytes(r.slice)
-	r.record, r.slice = cutBytes(r.slice)
+	r.userID, r.buf = cutBytes(r.buf)
+	r.record, r.buf = cutBytes(r.buf)
 	return true
 }
 
@@ -58,9 +72,36 @@ func (r *Records) Record() []byte { return r.record }
 // Err returns the error that ended the reading.
 func (r *Records) Err() error { return r.err }
 
-func (r *Records) fill() bool {
-	buf := r.buf[:0]
-	r.err = r.s.view(func(tx *bbolt.Tx) error {
+// sliceReader reads slices for a Records.
+type sliceReader struct {
+	s     *Store
+	bufs  [2][]byte // one is read from while the other is written
+	last  []byte    // the last id that was read
+	ended bool
+
+	read         uint64
+	fewest, most uint64 // that the file held meanwhile
+}
+
+func (r *sliceReader) run(to *Records) {
+	defer close(to.slices)
+	for n := 0; !r.ended; n = (n + 1) % len(r.bufs) {
+		r.bufs[n] = r.bufs[n][:0]
+		err := r.fill(&r.bufs[n])
+		part := slice{r.bufs[n], err}
+		if err != nil {
+			part.buf, r.ended = nil, true
+		}
+		select {
+		case to.slices <- part:
+		case <-to.quit:
+			return
+		}
+	}
+}
+
+func (r *sliceReader) fill(buf *[]byte) error {
+	return r.s.view(func(tx *bbolt.Tx) error {
 		bucket := tx.Bucket(bucketRecords)
 		r.fewest, r.most = min(r.fewest, bucket.Sequence()), max(r.most, bucket.Sequence())
 		c := bucket.Cursor()
@@ -68,8 +109,10 @@ func (r *Records) fill() bool {
 		if r.last != nil && bytes.Equal(k, r.last) {
 			k, v = c.Next()
 		}
+		b := *buf
 		for ; k != nil; k, v = c.Next() {
-			if len(buf) > 0 && len(buf)+len(k)+len(v) > sliceSize {
+			if len(b) > 0 && len(b)+len(k)+len(v) > sliceSize {
+				*buf = b
 				return nil
 			}
 			if r.last != nil && bytes.Compare(k, r.last) <= 0 {
@@ -79,21 +122,19 @@ func (r *Records) fill() bool {
 			if err != nil {
 				return r.s.damaged(err)
 			}
-			buf = binary.AppendUvarint(buf, uint64(len(k)))
-			buf = append(buf, k...)
-			buf = binary.AppendUvarint(buf, uint64(len(v)))
-			buf = append(buf, v...)
+			b = binary.AppendUvarint(b, uint64(len(k)))
+			b = append(b, k...)
+			b = binary.AppendUvarint(b, uint64(len(v)))
+			b = append(b, v...)
 			r.last = append(r.last[:0], k...)
 			r.read++
 		}
-		r.ended = true
+		*buf, r.ended = b, true
 		if r.read < r.fewest || r.read > r.most {
 			return r.s.damaged(errCount)
 		}
 		return nil
 	})
-	r.buf, r.slice = buf, buf
-	return r.err == nil && len(buf) > 0
 }
 
 func cutBytes(b []byte) (item, rest []byte) {
