@@ -47,7 +47,7 @@ type csvReader struct {
 }
 
 func newCSVReader(r io.Reader, comma byte) *csvReader {
-	return &csvReader{r: r, comma: comma, max: maxRow, buf: make([]byte, 64<<10), nextLine: 1}
+	return &csvReader{r: r, comma: comma, max: maxRow, buf: make([]byte, 256<<10), nextLine: 1}
 }
 
 // next returns the fields of the next row that is not empty, io.EOF after the

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -22,7 +23,9 @@ type layout struct {
 	external int   // JSON object of the profile's external ids, -1: none
 	traits   int   // JSON object of the profile's traits, -1: none
 	cells    []cellSource
-	missing  []error // for each attribute: why the header does not have it
+	// Some of the cells are in the JSON of traits or external ids.
+	anyInJSON bool
+	missing   []error // for each attribute: why the header does not have it
 }
 
 // cellSource says where one attribute or contact field stands.
@@ -106,6 +109,7 @@ func newLayout(header [][]byte, e Export) (*layout, error) {
 		source.inJSON = source.column < 0 && (l.traits >= 0 || l.external >= 0)
 		l.cells = append(l.cells, source)
 	}
+	l.anyInJSON = slices.ContainsFunc(l.cells, func(c cellSource) bool { return c.inJSON })
 	return l, nil
 }
 

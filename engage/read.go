@@ -141,16 +141,18 @@ func (r *rowReader) all(ctx context.Context) error {
 		if r.result.Rows++; r.result.Rows&1023 == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
-		var broken *rowError
-		switch {
-		case errors.As(err, &broken):
+		if err != nil {
+			var broken *rowError
+			if !errors.As(err, &broken) {
+				return fmt.Errorf("%s: %w", r.file, err)
+			}
 			r.invalidRow(broken.reason)
 			continue
-		case err != nil:
-			return fmt.Errorf("%s: %w", r.file, err)
-		case len(fields) < r.width && !r.rows.terminated:
-			return fmt.Errorf("%s: %w", r.file, errTruncated)
-		case len(fields) != r.width:
+		}
+		if len(fields) != r.width {
+			if len(fields) < r.width && !r.rows.terminated {
+				return fmt.Errorf("%s: %w", r.file, errTruncated)
+			}
 			r.invalidRow(fmt.Sprintf("the row has %d fields, the header %d", len(fields), r.width))
 			continue
 		}
@@ -270,20 +272,17 @@ func (r *rowReader) userIDsOf(fields [][]byte, external map[string]json.RawMessa
 // objects returns the row's JSON columns as far as they are needed. It reports
 // false if external_ids cannot be read.
 func (r *rowReader) objects(fields [][]byte) (external, traits map[string]json.RawMessage, ok bool) {
-	needExternal, needTraits := !r.named, false
+	needExternal := !r.named
 	for _, i := range r.userIDs {
 		needExternal = needExternal && isNullWord(fields[i])
 	}
-	for _, source := range r.layout.cells {
-		needExternal = needExternal || source.inJSON
-		needTraits = needTraits || source.inJSON
-	}
+	needExternal = needExternal || r.anyInJSON
 	ok = true
 	if needExternal && r.external >= 0 && !isNull(fields[r.external]) {
 		external, ok = unmarshalObject(fields[r.external])
 	}
 	r.traitsBroken = false
-	if needTraits && r.traits >= 0 && !isNull(fields[r.traits]) {
+	if r.anyInJSON && r.traits >= 0 && !isNull(fields[r.traits]) {
 		var whole bool
 		traits, whole = unmarshalObject(fields[r.traits])
 		r.traitsBroken = !whole

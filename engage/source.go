@@ -176,7 +176,7 @@ func (r *fileReader) Close() error {
 // decompress returns the text of r, which may be gzip or zstd, as its first
 // bytes tell.
 func decompress(r io.Reader) (io.ReadCloser, error) {
-	buffered := bufio.NewReaderSize(r, 256<<10)
+	buffered := bufio.NewReaderSize(r, 64<<10)
 	magic, _ := buffered.Peek(4)
 	var text io.ReadCloser = io.NopCloser(buffered)
 	switch {

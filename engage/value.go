@@ -77,6 +77,12 @@ const notBoolean = "the value is neither true nor false"
 // parseBool reads true and false as the warehouses write them, in any case:
 // true, t, 1 and yes, false, f, 0 and no. Blank and null are None.
 func parseBool(cell []byte) (attr.Value, bool) {
+	switch string(cell) { // as most are
+	case "true":
+		return attr.OfBool(true), true
+	case "false":
+		return attr.OfBool(false), true
+	}
 	if isNullWord(cell) {
 		return attr.Value{}, true
 	}
@@ -92,6 +98,9 @@ func parseBool(cell []byte) (attr.Value, bool) {
 // isNull reports whether a cell says nothing: it is blank, or NULL as a
 // warehouse unloads it.
 func isNull(cell []byte) bool {
+	if isPlain(cell) {
+		return false
+	}
 	cell = bytes.TrimSpace(cell)
 	return len(cell) == 0 || string(cell) == `\N` || string(cell) == "NULL"
 }
@@ -99,8 +108,21 @@ func isNull(cell []byte) bool {
 // isNullWord is isNull for cells in which null can be nothing else, in any case: a
 // string may well be "Null", an id or a boolean may not.
 func isNullWord(cell []byte) bool {
+	if isPlain(cell) {
+		return false
+	}
 	cell = bytes.TrimSpace(cell)
 	return isNull(cell) || len(cell) == 4 && strings.EqualFold(string(cell), "null")
+}
+
+// isPlain reports whether a cell's first byte shows that it is neither blank nor any
+// kind of null, as that of most does.
+func isPlain(cell []byte) bool {
+	if len(cell) == 0 {
+		return false
+	}
+	c := cell[0]
+	return c > ' ' && c < utf8.RuneSelf && c != '\\' && c != 'N' && c != 'n'
 }
 
 // parseText returns cell as a string. Gleap takes no lists and objects, so a

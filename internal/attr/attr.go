@@ -154,8 +154,22 @@ func Cut(b []byte) (v Value, rest []byte, err error) {
 // isJSONNumber reports whether text can stand in JSON as a number. Only what
 // starts like one needs the full check: true and null are valid JSON too.
 func isJSONNumber(text []byte) bool {
-	return len(text) > 0 && (text[0] == '-' || '0' <= text[0] && text[0] <= '9') &&
+	return isShortInteger(text) || len(text) > 0 && (text[0] == '-' || '0' <= text[0] && text[0] <= '9') &&
 		text[len(text)-1] > ' ' && json.Valid(text)
+}
+
+// isShortInteger reports whether text is a number of at most 15 digits and nothing else,
+// as most numbers are: that much a float64 holds exactly.
+func isShortInteger(text []byte) bool {
+	if len(text) == 0 || len(text) > 15 || text[0] == '0' && len(text) > 1 {
+		return false
+	}
+	for _, c := range text {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return true
 }
 
 // maxExact is 2^53: up to it every integer has a float64 of its own.
@@ -166,6 +180,9 @@ const maxExact = 1 << 53
 // 9007199254740993 are not. Such texts are ids, codes or amounts of which a
 // JSON number would lose a part.
 func ExactNumber(text []byte) (Value, bool) {
+	if isShortInteger(text) {
+		return OfNumber(text), true
+	}
 	if len(text) == 0 || len(text) > 24 || text[len(text)-1] > '9' {
 		return Value{}, false
 	}
