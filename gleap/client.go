@@ -133,7 +133,7 @@ func (c *Client) Identify(ctx context.Context, contact *Contact) error {
 	if c.o.UpdateLastActivity || contact.lastActivity() != nil {
 		target = c.identifyURL
 	}
-	return c.call(ctx, http.MethodPost, target, contact.AppendJSON(nil), c.o.GiveUp)
+	return c.call(ctx, http.MethodPost, target, contact.AppendJSON(make([]byte, 0, 256)), c.o.GiveUp)
 }
 
 // Delete deletes a contact and reports whether there was one.
@@ -212,6 +212,9 @@ func (c *Client) call(ctx context.Context, method string, target *url.URL, body 
 	}
 }
 
+// answers are buffers for the text of answers.
+var answers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
+
 // attempt sends one request. It does so even if ctx is cancelled meanwhile: a request
 // of which nobody knows whether it was applied would have to be sent again.
 func (c *Client) attempt(ctx context.Context, t *ticket, method string, target *url.URL, body []byte) verdict {
@@ -228,7 +231,11 @@ func (c *Client) attempt(ctx context.Context, t *ticket, method string, target *
 	}
 	defer answer.Body.Close()
 	const maxAnswer = 1 << 20
-	text, err := io.ReadAll(io.LimitReader(answer.Body, maxAnswer))
+	buffer := answers.Get().(*bytes.Buffer)
+	defer answers.Put(buffer)
+	buffer.Reset()
+	_, err = buffer.ReadFrom(io.LimitReader(answer.Body, maxAnswer))
+	text := buffer.Bytes()
 	if len(text) == maxAnswer {
 		text = nil // nobody can judge it
 	}
