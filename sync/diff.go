@@ -16,6 +16,7 @@ type contact struct {
 	userID  []byte
 	wanted  []said[attr.Value] // by attribute id: what the exports say
 	ids     []uint32           // the attributes of which they say something
+	old     []uint32           // by attribute id: the mark, if Gleap knows a value
 	present []said[bool]       // by export: whether the contact is in it
 	fields  []said[[]byte]     // by column of the contact fields
 	known   bool               // there is a record
@@ -80,9 +81,10 @@ func (p *plan) diff(c *contact, e *entry) class {
 	}
 	for _, k := range c.record.Attributes {
 		a := p.attribute(k.ID)
-		active := a != nil && a.active()
+		active := a != nil && a.counts
 		want := attr.Value{}
 		if active {
+			c.old[k.ID] = c.now
 			a.before += a.memberCount(k.Value)
 			want = c.want(a, k.Value)
 		}
@@ -98,12 +100,12 @@ func (p *plan) diff(c *contact, e *entry) class {
 	}
 	for _, id := range c.ids {
 		a := p.attribute(id)
-		if !a.active() {
+		if !a.counts {
 			continue
 		}
 		v := c.wanted[id].value
 		a.members += a.memberCount(v)
-		if c.record.Find(id).Value.Kind() != attr.None || v.Kind() == attr.False && a.Kind == engage.Audience {
+		if c.old[id] == c.now || v.Kind() == attr.False && a.Kind == engage.Audience {
 			continue // compared already; nobody is told false who was never told true
 		}
 		a.count(attr.Value{}, v)

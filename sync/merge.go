@@ -57,8 +57,10 @@ func (p *plan) merge(ctx context.Context) error {
 	}
 	rows, records := prefetch(newMerger(streams, sharedByAll(sources))), p.runner.store.Records()
 	defer rows.stop()
+	defer records.Close()
 	c := &contact{
 		wanted:  make([]said[attr.Value], len(p.byID)),
+		old:     make([]uint32, len(p.byID)),
 		present: make([]said[bool], len(p.exports)),
 		fields:  make([]said[[]byte], len(columns(p.runner.o.Fields))),
 	}
@@ -194,7 +196,8 @@ func (p *plan) reset() {
 		p.segments[i].close()
 	}
 	for _, a := range p.attributes {
-		if a.active() {
+		a.counts = a.active()
+		if a.counts {
 			a.before, a.members, a.entered, a.exited, a.changed = 0, 0, 0, 0, 0
 		}
 	}

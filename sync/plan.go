@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -89,6 +90,7 @@ type attribute struct {
 	retired bool
 	applied state.Applied
 
+	counts                                    bool // active, while a merge goes on
 	before, members, entered, exited, changed int
 }
 
@@ -172,7 +174,9 @@ func (r *Runner) newPlan(ctx context.Context, request Request) (*plan, error) {
 	if err := p.read(ctx); err != nil {
 		return p, err
 	}
-	return p, p.decide(ctx, request)
+	err = p.decide(ctx, request)
+	p.closeRows()
+	return p, err
 }
 
 // addExports gives every attribute its id: the one that the state has for its key, or
@@ -315,19 +319,21 @@ func (p *plan) read(ctx context.Context) error {
 	// Half of the memory is for exports while they are read, half for what is kept of
 	// them afterwards.
 	workers := min(runtime.GOMAXPROCS(0), len(needed))
-	budget, keep := p.runner.o.Memory/int64(2*workers), p.runner.o.Memory/int64(2*len(needed))
+	budget := p.runner.o.Memory / int64(2*workers)
+	var room atomic.Int64
+	room.Store(p.runner.o.Memory / 2)
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(workers)
 	for _, e := range needed {
 		e.rows = newSorter(budget, p.runner.temp)
-		group.Go(func() error { return p.readExport(ctx, e, keep) })
+		group.Go(func() error { return p.readExport(ctx, e, &room) })
 	}
 	return group.Wait()
 }
 
 // readExport sorts one export's rows. What is wrong with the export holds it; an
 // error is one of the run.
-func (p *plan) readExport(ctx context.Context, e *export, keep int64) error {
+func (p *plan) readExport(ctx context.Context, e *export, room *atomic.Int64) error {
 	var payload []byte
 	var failed error // of the sorter
 	read := 0
@@ -363,7 +369,7 @@ func (p *plan) readExport(ctx context.Context, e *export, keep int64) error {
 			a.hold(reason)
 		}
 	}
-	return e.rows.finish(keep)
+	return e.rows.finish(room)
 }
 
 // readersBuffer is the size of the buffers with which runs are read, so that all of
@@ -392,13 +398,18 @@ func (p *plan) isParked(userID string) bool {
 
 // close removes the plan's temporary files.
 func (p *plan) close() {
+	p.closeRows()
+	for i := range p.segments {
+		p.segments[i].close()
+	}
+}
+
+// closeRows gives the memory and the temporary files of the exports' rows back.
+func (p *plan) closeRows() {
 	for _, e := range p.exports {
 		if e.rows != nil {
 			e.rows.close()
 		}
-	}
-	for i := range p.segments {
-		p.segments[i].close()
 	}
 }
 

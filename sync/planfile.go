@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"hash/fnv"
 	"io"
+	"slices"
 	stdsync "sync"
 
 	"gleapsync/gleap"
@@ -79,6 +80,7 @@ func (e *entry) decode(b []byte) error {
 		return errEntry
 	}
 	b = b[size:]
+	e.attributes = slices.Grow(e.attributes, int(n))
 	for range n {
 		id, size := binary.Uvarint(b)
 		if size <= 0 || id > 1<<31 {

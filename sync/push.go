@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"runtime/debug"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -33,6 +34,7 @@ type outcome struct {
 // Cancelling ctx ends it early: the calls on their way are finished, and what Gleap
 // acknowledged is committed.
 func (r *Runner) push(ctx context.Context, p *plan, report *Report) error {
+	defer r.collectLess()()
 	sending, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	outcomes := make(chan outcome, 4096) // what comes in while a batch is committed
@@ -48,10 +50,21 @@ func (r *Runner) push(ctx context.Context, p *plan, report *Report) error {
 	return err
 }
 
+// collectLess lets garbage pile up for longer, within the memory that planning had: what
+// lives is little now, and the garbage of the calls is much. undo ends that.
+func (r *Runner) collectLess() (undo func()) {
+	percent := debug.SetGCPercent(300)
+	limit := debug.SetMemoryLimit(min(debug.SetMemoryLimit(-1), r.o.Memory))
+	return func() {
+		debug.SetMemoryLimit(limit)
+		debug.SetGCPercent(percent)
+	}
+}
+
 // sendAll sends the plan's entries with all workers.
 func (r *Runner) sendAll(ctx context.Context, p *plan, outcomes chan<- outcome) error {
 	group, ctx := errgroup.WithContext(ctx)
-	entries := p.entries()
+	entries, whole := p.entries(), p.whole()
 	for range r.o.Concurrency {
 		group.Go(func() error {
 			for ctx.Err() == nil {
@@ -62,7 +75,7 @@ func (r *Runner) sendAll(ctx context.Context, p *plan, outcomes chan<- outcome) 
 				if err != nil {
 					return err
 				}
-				if err := r.send(ctx, p, raw, outcomes); err != nil {
+				if err := r.send(ctx, p, raw, whole, outcomes); err != nil {
 					return err
 				}
 			}
@@ -73,8 +86,9 @@ func (r *Runner) sendAll(ctx context.Context, p *plan, outcomes chan<- outcome) 
 }
 
 // send makes one contact's calls, one after the other, and hands on what became of
-// them. The error is one that ends the run.
-func (r *Runner) send(ctx context.Context, p *plan, raw []byte, outcomes chan<- outcome) error {
+// them; whole says whether they are all that is wanted of it. The error is one that ends
+// the run.
+func (r *Runner) send(ctx context.Context, p *plan, raw []byte, whole bool, outcomes chan<- outcome) error {
 	var e entry
 	if err := e.decode(raw); err != nil {
 		return err
@@ -85,7 +99,7 @@ func (r *Runner) send(ctx context.Context, p *plan, raw []byte, outcomes chan<- 
 		ack := state.Acknowledgement{UserID: e.userID, Attributes: e.attributes[:n]}
 		last := n == len(e.attributes)
 		if last {
-			ack.Epoch, ack.Unpark = p.epoch, p.whole()
+			ack.Epoch, ack.Unpark = p.epoch, whole
 		}
 		for i, c := range e.attributes[:n] {
 			call.Attributes[i] = gleap.Attribute{Key: p.byID[c.ID].key, Value: c.Value}

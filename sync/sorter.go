@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"io"
 	"slices"
+	"sync/atomic"
 )
 
 // sorter sorts rows by user id. Rows of one id stay in the order in which they were
@@ -13,8 +14,7 @@ import (
 type sorter struct {
 	budget int64
 	blocks [][]byte
-	refs   []ref // to the rows in blocks; nil once those are in order
-	rows   int   // in blocks
+	rows   int // in blocks
 	used   int64
 	shared []byte // all ids begin with it
 	last   []byte // the id that was added last, nil: none is in blocks
@@ -50,8 +50,8 @@ func (s *sorter) add(userID, payload []byte) error {
 	need := len(userID) + len(payload) + 2*binary.MaxVarintLen32
 	last := len(s.blocks) - 1
 	if last < 0 || cap(s.blocks[last])-len(s.blocks[last]) < need {
-		// Growing the refs, and sorting them, keeps two copies of them for a moment.
-		if s.used+int64(max(blockSize, need))+int64(len(s.refs))*refSize*2 > s.budget && len(s.refs) > 0 {
+		// Sorting keeps two copies of the refs for a moment.
+		if s.used+int64(max(blockSize, need))+int64(s.rows)*refSize*2 > s.budget && s.rows > 0 {
 			if err := s.spill(); err != nil {
 				return err
 			}
@@ -69,7 +69,6 @@ func (s *sorter) add(userID, payload []byte) error {
 	}
 	off := len(s.blocks[last])
 	s.blocks[last] = appendRow(s.blocks[last], userID, payload)
-	s.refs = append(s.refs, ref{block: uint32(last), off: uint32(off)})
 	s.rows++
 	s.last, _ = cut(s.blocks[last][off:])
 	return nil
@@ -107,10 +106,12 @@ func prefix(id []byte) uint64 {
 	return p
 }
 
-func (s *sorter) row(r ref) (userID, payload []byte) {
-	userID, rest := cut(s.blocks[r.block][r.off:])
-	payload, _ = cut(rest)
-	return userID, payload
+// row returns the encoded row at r and its parts.
+func (s *sorter) row(r ref) (row, userID, payload []byte) {
+	row = s.blocks[r.block][r.off:]
+	userID, rest := cut(row)
+	payload, rest = cut(rest)
+	return row[:len(row)-len(rest)], userID, payload
 }
 
 func cut(b []byte) (item, rest []byte) {
@@ -122,31 +123,37 @@ func cut(b []byte) (item, rest []byte) {
 	return b[n : n+int(size) : n+int(size)], b[n+int(size):]
 }
 
-// sort brings the refs into the order of the ids.
-func (s *sorter) sort() {
+// order returns the rows in memory in the order of their ids.
+func (s *sorter) order() []ref {
+	refs := make([]ref, 0, s.rows)
+	for i, block := range s.blocks {
+		for rest := block; len(rest) > 0; {
+			off := len(block) - len(rest)
+			var id []byte
+			id, rest = cut(rest)
+			_, rest = cut(rest)
+			refs = append(refs, ref{prefix(id[len(s.shared):]), uint32(i), uint32(off)})
+		}
+	}
 	if s.sorted {
-		return
+		return refs
 	}
-	for i, r := range s.refs {
-		id, _ := cut(s.blocks[r.block][r.off:])
-		s.refs[i].prefix = prefix(id[len(s.shared):])
-	}
-	s.refs = sortByPrefix(s.refs)
-	for from := 0; from < len(s.refs); {
+	refs = sortByPrefix(refs)
+	for from := 0; from < len(refs); {
 		to := from + 1
-		for to < len(s.refs) && s.refs[to].prefix == s.refs[from].prefix {
+		for to < len(refs) && refs[to].prefix == refs[from].prefix {
 			to++
 		}
 		if to-from > 1 {
-			slices.SortStableFunc(s.refs[from:to], func(a, b ref) int {
-				idA, _ := s.row(a)
-				idB, _ := s.row(b)
+			slices.SortStableFunc(refs[from:to], func(a, b ref) int {
+				_, idA, _ := s.row(a)
+				_, idB, _ := s.row(b)
 				return bytes.Compare(idA, idB)
 			})
 		}
 		from = to
 	}
-	s.sorted = true
+	return refs
 }
 
 // sortByPrefix sorts refs by their prefixes and leaves those of one prefix as they came:
@@ -181,11 +188,10 @@ func sortByPrefix(refs []ref) []ref {
 // spill writes the rows in memory as one sorted run, each id without the bytes that
 // it shares with the one before.
 func (s *sorter) spill() error {
-	s.sort()
 	from := s.spool.position()
 	var entry, before []byte
-	for _, r := range s.refs {
-		userID, payload := s.row(r)
+	for _, r := range s.order() {
+		_, userID, payload := s.row(r)
 		shared := sharedLength(userID, before)
 		entry = binary.AppendUvarint(entry[:0], uint64(shared))
 		entry = binary.AppendUvarint(entry, uint64(len(userID)-shared))
@@ -201,35 +207,49 @@ func (s *sorter) spill() error {
 		return err
 	}
 	s.spool.buf = nil // the memory is for rows
-	s.runs = append(s.runs, run{from, s.spool.position(), len(s.refs)})
-	s.blocks, s.refs, s.rows, s.used, s.last, s.sorted = nil, nil, 0, 0, nil, true
+	s.runs = append(s.runs, run{from, s.spool.position(), s.rows})
+	s.blocks, s.rows, s.used, s.last, s.sorted = nil, 0, 0, nil, true
 	return nil
 }
 
-// finish ends the adding. What takes more than keep bytes of memory goes to the file;
-// else the rows are copied in their order, so that reading them goes straight through
-// the memory.
-func (s *sorter) finish(keep int64) error {
-	if s.used > keep && s.rows > 0 {
+// finish ends the adding. What is in memory takes its share of room, which several
+// sorters have together, or goes to the file. It is copied in its order, so that reading
+// it goes straight through the memory.
+func (s *sorter) finish(room *atomic.Int64) error {
+	if s.rows > 0 && room.Add(-s.used) < 0 {
+		room.Add(s.used)
 		return s.spill()
 	}
-	if !s.sorted {
-		s.sort()
-		old := sorter{blocks: s.blocks}
-		s.blocks, s.used = nil, 0
-		for _, r := range s.refs {
-			userID, payload := old.row(r)
-			need := len(userID) + len(payload) + 2*binary.MaxVarintLen32
+	s.last = nil
+	if s.sorted {
+		return nil
+	}
+	old, refs := sorter{blocks: s.blocks}, s.order()
+	s.blocks, s.used, s.sorted = nil, 0, true
+	for batch := range slices.Chunk(refs, 32) {
+		old.touch(batch)
+		for _, r := range batch {
+			row, _, _ := old.row(r)
 			last := len(s.blocks) - 1
-			if last < 0 || cap(s.blocks[last])-len(s.blocks[last]) < need {
-				s.addBlock(need)
+			if last < 0 || cap(s.blocks[last])-len(s.blocks[last]) < len(row) {
+				s.addBlock(len(row))
 				last++
 			}
-			s.blocks[last] = appendRow(s.blocks[last], userID, payload)
+			s.blocks[last] = append(s.blocks[last], row...)
 		}
 	}
-	s.refs, s.last = nil, nil
 	return nil
+}
+
+// touch reads a byte of each row, so that the processor waits for all of them at once
+// and not for one after the other.
+//
+//go:noinline
+func (s *sorter) touch(refs []ref) (sum byte) {
+	for _, r := range refs {
+		sum += s.blocks[r.block][r.off]
+	}
+	return sum
 }
 
 // stream returns all rows in order, reading runs with buffers of that size. It can be
@@ -250,7 +270,7 @@ func (s *sorter) stream(buffer int) stream {
 
 func (s *sorter) close() {
 	s.spool.close()
-	s.blocks, s.refs, s.rows = nil, nil, 0
+	s.blocks, s.rows = nil, 0
 }
 
 // stream is a sequence of rows in the order of their user ids. What it returns is

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -28,6 +29,12 @@ func drain(t fataler, s stream) []row {
 		t.Fatal(s.err())
 	}
 	return rows
+}
+
+func room(bytes int64) *atomic.Int64 {
+	var r atomic.Int64
+	r.Store(bytes)
+	return &r
 }
 
 // TestSorter holds the sorter against a stable sort, with runs on disk and without.
@@ -51,7 +58,7 @@ func TestSorter(t *testing.T) {
 			}
 		}
 		slices.SortStableFunc(want, func(a, b row) int { return cmp.Compare(a.id, b.id) })
-		if err := s.finish(rapid.SampledFrom([]int64{0, 1 << 30}).Draw(t, "keep")); err != nil {
+		if err := s.finish(room(rapid.SampledFrom([]int64{0, 1 << 30}).Draw(t, "room"))); err != nil {
 			t.Fatal(err)
 		}
 		for range 2 { // a guard may make the merge go over it again
@@ -72,7 +79,7 @@ func TestMergerKeepsTheOrderOfStreams(t *testing.T) {
 		for _, id := range []string{"b", "a", "b"} {
 			s.add([]byte(id), fmt.Append(nil, i))
 		}
-		s.finish(1 << 20)
+		s.finish(room(1 << 20))
 		parts = append(parts, s.stream(4<<10))
 	}
 	m := newMerger(parts, 0)
@@ -100,7 +107,7 @@ func TestDamagedRun(t *testing.T) {
 		for i := range 100 {
 			s.add(fmt.Appendf(nil, "%d", rand.IntN(1e9)), fmt.Append(nil, i))
 		}
-		if err := s.finish(0); err != nil {
+		if err := s.finish(room(0)); err != nil {
 			t.Fatal(err)
 		}
 		if err := damage(s.spool.file.(*os.File)); err != nil {
@@ -140,7 +147,7 @@ func TestPrefetch(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := s.finish(0); err != nil {
+	if err := s.finish(room(0)); err != nil {
 		t.Fatal(err)
 	}
 	merged := func() *merger { return newMerger([]stream{s.stream(4 << 10), s.stream(4 << 10)}, 0) }
@@ -219,7 +226,7 @@ func BenchmarkSort(b *testing.B) {
 				b.Fatal(err)
 			}
 		}
-		if err := s.finish(256 << 20); err != nil {
+		if err := s.finish(room(256 << 20)); err != nil {
 			b.Fatal(err)
 		}
 		s.close()
@@ -235,7 +242,7 @@ func BenchmarkMerge(b *testing.B) {
 		for n := range rows {
 			s.add(fmt.Appendf(nil, "user-%08d", n*(i+1)), []byte{0, 3})
 		}
-		s.finish(256 << 20)
+		s.finish(room(256 << 20))
 		sorters = append(sorters, s)
 	}
 	b.ReportAllocs()
