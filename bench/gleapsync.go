@@ -1,0 +1,91 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+)
+
+const (
+	configFile  = "gleapsync.toml"
+	stateFile   = "gleapsync.db"
+	concurrency = 16
+)
+
+// gleapsync is the program itself.
+func gleapsync(binary, url string) contender {
+	return contender{
+		name: "gleapsync",
+		prepare: func(w *workload, dir string) error {
+			if err := w.configure(dir, url, 0); err != nil {
+				return err
+			}
+			return runQuietly(command(dir, binary, days[0], "baseline"))
+		},
+		plan: func(w *workload, dir string) *exec.Cmd {
+			return command(dir, binary, days[1], "plan", "--output", "json")
+		},
+	}
+}
+
+// command runs gleapsync on a day's exports.
+func command(dir, binary, day string, args ...string) *exec.Cmd {
+	cmd := inFolder(dir, binary, args...)
+	cmd.Env = append(os.Environ(), "DAY="+day, "GLEAP_API_TOKEN=bench", "GLEAPSYNC_CONFIG="+configFile)
+	return cmd
+}
+
+// configure writes gleapsync's configuration; a rate of 0 is no limit.
+func (w *workload) configure(dir, url string, rate int) error {
+	var b strings.Builder
+	fmt.Fprintf(&b, `project = "bench"
+[gleap]
+base_url = %q
+api_token_env = "GLEAP_API_TOKEN"
+rate = %d
+concurrency = %d
+[state]
+path = %q
+[sync]
+memory = "256MiB"
+`, url, rate, concurrency, stateFile)
+	audiences, traits := w.attributes()
+	if w.shares == nil {
+		fmt.Fprintf(&b, "[[table]]\nsource = \"${DAY}/table.csv\"\naudiences = [\"%s\"]\ntraits = [\"%s\"]\n",
+			strings.Join(audiences, `", "`), strings.Join(traits, `", "`))
+	} else {
+		for _, key := range audiences {
+			fmt.Fprintf(&b, "[[audience]]\nname = %q\nsource = \"${DAY}/%[1]s.csv\"\n", key)
+		}
+	}
+	return os.WriteFile(filepath.Join(dir, configFile), []byte(b.String()), 0o600)
+}
+
+// report is the part of gleapsync's report that is looked at here.
+type report struct {
+	Outcome string
+	Exports []struct {
+		Entered, Exited, Changed int
+	}
+	Contacts struct{ Planned, Sent int }
+	Calls    struct{ Identify int }
+}
+
+func readReport(path string) (r report, err error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return r, err
+	}
+	return r, json.Unmarshal(text, &r)
+}
+
+// values returns how many values the report says are to change.
+func (r *report) values() (n int) {
+	for _, e := range r.Exports {
+		n += e.Entered + e.Exited + e.Changed
+	}
+	return n
+}

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+)
+
+// server stands for Gleap: it takes every call and counts.
+type server struct {
+	url string
+
+	mu     sync.Mutex
+	calls  int
+	bytes  int64 // of bodies
+	first  time.Time
+	stamps []time.Time // when each call came, if kept
+	seen   changes     // what the calls said, if kept
+	keep   bool
+	err    error
+}
+
+func newServer() (*server, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	s := &server{url: "http://" + listener.Addr().String()}
+	go http.Serve(listener, s)
+	return s, nil
+}
+
+// reset forgets all calls; keep says whether those to come are looked into.
+func (s *server) reset(keep bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls, s.bytes, s.first, s.stamps, s.seen, s.keep, s.err = 0, 0, time.Time{}, nil, changes{}, keep, nil
+}
+
+// ServeHTTP takes one Identify Contact call.
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	now := time.Now()
+	body, err := io.ReadAll(r.Body)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.calls == 0 {
+		s.first = now
+	}
+	s.calls++
+	s.bytes += int64(len(body))
+	if s.keep && err == nil {
+		s.stamps = append(s.stamps, now)
+		err = s.seen.addCall(body)
+	}
+	if err != nil && s.err == nil {
+		s.err = err
+	}
+}
+
+// addCall adds what a call says.
+func (c *changes) addCall(body []byte) error {
+	var contact map[string]any
+	decoder := json.NewDecoder(bytes.NewReader(body))
+	decoder.UseNumber()
+	if err := decoder.Decode(&contact); err != nil {
+		return err
+	}
+	c.contacts++
+	userID, _ := contact["userId"].(string)
+	for key, value := range contact {
+		switch value := value.(type) {
+		case bool:
+			c.add(userID, key, strconv.FormatBool(value))
+		case json.Number:
+			c.add(userID, key, value.String())
+		case string:
+			if key != "userId" {
+				c.add(userID, key, value)
+			}
+		}
+	}
+	return nil
+}
+
+// fullest returns the most calls that came within any window.
+func fullest(stamps []time.Time, window time.Duration) int {
+	slices.SortFunc(stamps, time.Time.Compare)
+	most, from := 0, 0
+	for i, t := range stamps {
+		for t.Sub(stamps[from]) >= window {
+			from++
+		}
+		most = max(most, i-from+1)
+	}
+	return most
+}
+
+// callBare makes calls with nothing but net/http, so many at a time, with bodies of one
+// size.
+func callBare(url string, calls, size, concurrency int) error {
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: concurrency}}
+	body := bytes.Repeat([]byte{'x'}, size)
+	errs := make(chan error)
+	for worker := range concurrency {
+		go func() {
+			errs <- func() error {
+				for n := worker; n < calls; n += concurrency {
+					request, err := http.NewRequest("POST", url+"/admin/identify", bytes.NewReader(body))
+					if err != nil {
+						return err
+					}
+					request.Header.Set("Content-Type", "application/json")
+					request.Header.Set("Api-Token", "bench")
+					response, err := client.Do(request)
+					if err != nil {
+						return err
+					}
+					if _, err := io.Copy(io.Discard, response.Body); err != nil {
+						return err
+					}
+					response.Body.Close()
+				}
+				return nil
+			}()
+		}()
+	}
+	var first error
+	for range concurrency {
+		if err := <-errs; first == nil {
+			first = err
+		}
+	}
+	return first
+}
