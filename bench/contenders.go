@@ -146,6 +146,7 @@ var sortAndComm = contender{
 	},
 }
 
+// gnuSort is faster without -S: of what comes through a pipe it sorts little at a time.
 const gnuSort = "sort --parallel=2"
 
 func shell(dir, script string) *exec.Cmd {

@@ -16,6 +16,8 @@ import (
 	"path/filepath"
 	"regexp"
 	"strconv"
+	"strings"
+	"unicode"
 )
 
 func main() {
@@ -44,7 +46,8 @@ func run(args []string) error {
 	rounds := flags.Int("rounds", 3, "how often each contender runs")
 	scale := flags.Float64("scale", 1, "share of the contacts to measure with")
 	only := flags.String("run", "", "a regular expression: measure only what it matches, and leave the document alone")
-	dir := flags.String("dir", "", "folder for exports and states; a temporary one if left out")
+	dir := flags.String("dir", "", "where to make the folder for exports and states; where temporary files go if left out")
+	keep := flags.Bool("keep", false, "leave that folder there, to look at one workload with -run")
 	document := flags.String("write", "../docs/performance.md", "document to write the figures into")
 	if err := flags.Parse(args); err != nil {
 		return err
@@ -57,7 +60,11 @@ func run(args []string) error {
 	if b.dir, err = os.MkdirTemp(*dir, "gleapsync-bench-"); err != nil {
 		return err
 	}
-	defer os.RemoveAll(b.dir)
+	if *keep {
+		fmt.Fprintf(os.Stderr, "bench: all is in %s\n", b.dir)
+	} else {
+		defer os.RemoveAll(b.dir)
+	}
 	if b.self, err = os.Executable(); err != nil {
 		return err
 	}
@@ -74,15 +81,22 @@ func run(args []string) error {
 			continue
 		}
 		fmt.Fprintf(os.Stderr, "bench: %s\n", m.name)
-		folder := filepath.Join(b.dir, "workload")
+		folder := filepath.Join(b.dir, strings.Map(func(r rune) rune {
+			if unicode.IsLetter(r) || unicode.IsDigit(r) {
+				return r
+			}
+			return '_'
+		}, m.name))
 		if err := os.Mkdir(folder, 0o700); err != nil {
 			return err
 		}
 		if err := m.run(folder); err != nil {
 			return fmt.Errorf("%s: %w", m.name, err)
 		}
-		if err := os.RemoveAll(folder); err != nil {
-			return err
+		if !*keep {
+			if err := os.RemoveAll(folder); err != nil {
+				return err
+			}
 		}
 	}
 	text := b.markdown()

@@ -66,11 +66,11 @@ func measure(out string, cmd *exec.Cmd) (usage, error) {
 
 // sample looks at the memory of a process and its children until quit is closed.
 func (u *usage) sample(pid int, quit <-chan struct{}) {
-	tick := time.NewTicker(5 * time.Millisecond)
+	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for n := 0; ; n++ {
 		u.anonymous = max(u.anonymous, anonymous(pid))
-		if n%20 == 0 {
+		if n%10 == 0 {
 			if size := temporaryFiles(pid); size > 0 {
 				u.temporary = size
 			}

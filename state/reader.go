@@ -110,6 +110,9 @@ func (r *sliceReader) fill(buf *[]byte) error {
 			k, v = c.Next()
 		}
 		b := *buf
+		if b == nil { // so that it does not grow step by step
+			b = make([]byte, 0, min(sliceSize, tx.Size()))
+		}
 		for ; k != nil; k, v = c.Next() {
 			if len(b) > 0 && len(b)+len(k)+len(v) > sliceSize {
 				*buf = b

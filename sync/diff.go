@@ -2,7 +2,6 @@ package sync
 
 import (
 	"bytes"
-	"encoding/binary"
 	"slices"
 
 	"gleapsync/engage"
@@ -22,8 +21,7 @@ type contact struct {
 	known   bool               // there is a record
 	record  state.Record
 
-	now   uint32 // marks what was said of this contact, not of one before
-	arena []byte // holds what the streams return only until their next row
+	now uint32 // marks what was said of this contact, not of one before
 }
 
 // said is a thing and the mark of the contact of which it was said.
@@ -35,8 +33,7 @@ type said[T any] struct {
 // start forgets the contact before.
 func (c *contact) start(userID []byte) {
 	c.now++
-	c.userID = append(c.userID[:0], userID...)
-	c.ids, c.arena = c.ids[:0], c.arena[:0]
+	c.userID, c.ids = userID, c.ids[:0]
 	c.known = false
 	c.record = state.Record{Attributes: c.record.Attributes[:0], Fields: c.record.Fields[:0]}
 }
@@ -45,26 +42,28 @@ func (c *contact) start(userID []byte) {
 // of a contact field's the first: exports and their further rows come in order.
 func (c *contact) add(e *export, payload []byte) error {
 	c.present[e.index] = said[bool]{true, c.now}
-	from := len(c.arena)
-	c.arena = append(c.arena, payload...)
-	for b := c.arena[from:]; len(b) > 0; {
-		cell, n := binary.Uvarint(b)
-		if n <= 0 {
-			return errTemp
+	kinds, texts, ok := cutCells(payload, len(e.attributes)+len(c.fields))
+	if !ok {
+		return errTemp
+	}
+	for cell, kind := range kinds {
+		if attr.Kind(kind) == attr.None {
+			continue
 		}
-		v, rest, err := attr.Cut(b[n:])
-		if err != nil {
-			return errTemp
+		var text []byte
+		if attr.Kind(kind).HasText() {
+			if text, texts, ok = cutBytes(texts); !ok {
+				return errTemp
+			}
 		}
-		b = rest
-		if int(cell) < len(e.attributes) {
+		if cell < len(e.attributes) {
 			id := e.attributes[cell].id
 			if c.wanted[id].mark != c.now {
 				c.ids = append(c.ids, id)
 			}
-			c.wanted[id] = said[attr.Value]{v, c.now}
-		} else if f := &c.fields[int(cell)-len(e.attributes)]; f.mark != c.now {
-			*f = said[[]byte]{v.Text(), c.now}
+			c.wanted[id] = said[attr.Value]{attr.Of(attr.Kind(kind), text), c.now}
+		} else if f := &c.fields[cell-len(e.attributes)]; f.mark != c.now {
+			*f = said[[]byte]{text, c.now}
 		}
 	}
 	return nil

@@ -69,20 +69,32 @@ func (p *plan) merge(ctx context.Context) error {
 		parked.all = nil // they are tried too
 	}
 	var e entry
-	more, known := rows.next(), records.Next()
+	userID, more := rows.next()
+	known := records.Next()
 	for n := 0; more || known; n++ {
 		if n&0xfff == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
 		order := -1 // of the next row's id and the next record's
 		switch {
+		case !more && rows.err() != nil:
+			return rows.err() // what is missing must not look absent
 		case !more:
 			order = 1
 		case known:
-			order = bytes.Compare(rows.userID(), records.UserID())
+			order = bytes.Compare(userID, records.UserID())
 		}
 		if order <= 0 {
-			c.start(rows.userID())
+			c.start(userID)
+			for {
+				source, payload, ok := rows.row()
+				if !ok {
+					break
+				}
+				if err := c.add(sources[source], payload); err != nil {
+					return err
+				}
+			}
 		} else {
 			c.start(records.UserID())
 		}
@@ -92,24 +104,19 @@ func (p *plan) merge(ctx context.Context) error {
 				return err
 			}
 		}
-		for order <= 0 && more && bytes.Equal(rows.userID(), c.userID) {
-			if err := c.add(sources[rows.source()], rows.payload()); err != nil {
+		if c.known || !p.forgotten.Has(c.userID) {
+			to := p.diff(c, &e)
+			if err := p.keep(to, &e, parked); err != nil {
 				return err
 			}
-			more = rows.next()
-		}
-		if !more && rows.err() != nil {
-			return rows.err() // what is missing must not look absent
-		}
-		if !c.known && p.forgotten.Has(c.userID) {
+		} else {
 			p.contacts.Forgotten++
-			continue
 		}
-		to := p.diff(c, &e)
-		if err := p.keep(to, &e, parked); err != nil {
-			return err
+		// Not before: what c holds lies in the memory of both.
+		if order <= 0 {
+			userID, more = rows.next()
 		}
-		if order >= 0 { // not before: what c knows lies in the reader's memory
+		if order >= 0 {
 			known = records.Next()
 		}
 	}

@@ -11,21 +11,27 @@ type merger struct {
 	failed  error
 }
 
+// mergeHead is a stream that has a row. Most comparisons need no more than the prefix.
 type mergeHead struct {
 	prefix uint64
-	order  int
-	stream stream
+	input  *mergeInput
+}
+
+type mergeInput struct {
+	userID, payload []byte
+	stream          stream
+	order           int
 }
 
 func newMerger(streams []stream, shared int) *merger {
 	m := &merger{shared: shared}
 	for i, s := range streams {
-		m.heap = append(m.heap, mergeHead{order: i, stream: s})
+		m.heap = append(m.heap, mergeHead{input: &mergeInput{order: i, stream: s}})
 	}
 	return m
 }
 
-func (m *merger) next() bool {
+func (m *merger) next() (userID, payload []byte, ok bool) {
 	if !m.started {
 		m.started = true
 		heads := m.heap
@@ -46,15 +52,20 @@ func (m *merger) next() bool {
 		}
 		m.down(0)
 	}
-	return len(m.heap) > 0 && m.failed == nil
+	if len(m.heap) == 0 || m.failed != nil {
+		return nil, nil, false
+	}
+	first := m.heap[0].input
+	return first.userID, first.payload, true
 }
 
-func (m *merger) advance(h *mergeHead) bool {
-	if h.stream.next() {
-		h.prefix = prefix(h.stream.userID()[m.shared:])
+func (m *merger) advance(h *mergeHead) (ok bool) {
+	in := h.input
+	if in.userID, in.payload, ok = in.stream.next(); ok {
+		h.prefix = prefix(in.userID[m.shared:])
 		return true
 	}
-	if err := h.stream.err(); err != nil {
+	if err := in.stream.err(); err != nil {
 		m.failed = err
 	}
 	return false
@@ -62,32 +73,41 @@ func (m *merger) advance(h *mergeHead) bool {
 
 // down moves the head at i to where it belongs.
 func (m *merger) down(i int) {
-	for {
-		least := i
-		for _, child := range [2]int{2*i + 1, 2*i + 2} {
-			if child < len(m.heap) && m.heap[child].before(&m.heap[least]) {
-				least = child
-			}
-		}
-		if least == i {
-			return
-		}
-		m.heap[i], m.heap[least] = m.heap[least], m.heap[i]
-		i = least
+	heap := m.heap
+	if i >= len(heap) {
+		return
 	}
+	moving := heap[i]
+	for {
+		child := 2*i + 1
+		if child >= len(heap) {
+			break
+		}
+		if other := child + 1; other < len(heap) && heap[other].before(heap[child]) {
+			child = other
+		}
+		if !heap[child].before(moving) {
+			break
+		}
+		heap[i] = heap[child]
+		i = child
+	}
+	heap[i] = moving
 }
 
-func (h *mergeHead) before(other *mergeHead) bool {
+func (h mergeHead) before(other mergeHead) bool {
 	if h.prefix != other.prefix {
 		return h.prefix < other.prefix
 	}
-	c := bytes.Compare(h.stream.userID(), other.stream.userID())
-	return c < 0 || c == 0 && h.order < other.order
+	return h.input.before(other.input)
 }
 
-func (m *merger) userID() []byte  { return m.heap[0].stream.userID() }
-func (m *merger) payload() []byte { return m.heap[0].stream.payload() }
-func (m *merger) err() error      { return m.failed }
+func (in *mergeInput) before(other *mergeInput) bool {
+	c := bytes.Compare(in.userID, other.userID)
+	return c < 0 || c == 0 && in.order < other.order
+}
+
+func (m *merger) err() error { return m.failed }
 
 // source returns which of the streams the row comes from.
-func (m *merger) source() int { return m.heap[0].order }
+func (m *merger) source() int { return m.heap[0].input.order }

@@ -4,13 +4,11 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
 	"encoding/hex"
 	"errors"
 	"fmt"
 	"runtime"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -37,6 +35,7 @@ type plan struct {
 	resend bool   // values of the chosen attributes are sent again
 	epoch  uint64 // records of an earlier epoch are sent again as a whole
 
+	memory   memory         // of the exports' rows
 	segments [classes]spool // the plan file: entries, each behind its size
 	contacts ContactCounts
 	calls    int
@@ -237,7 +236,7 @@ func (p *plan) addRetired(request Request) {
 		all := Limit{share: 1, isPct: true}
 		retired.export = &export{
 			Export: Export{ClearMissing: true, AllowEmpty: true, MaxExits: &all},
-			index:  len(p.exports), attributes: []*attribute{retired}, rows: newSorter(0, p.runner.temp),
+			index:  len(p.exports), attributes: []*attribute{retired}, rows: newSorter(0, &p.memory, p.runner.temp),
 		}
 		p.byID[a.ID].attribute = retired
 		p.exports = append(p.exports, retired.export)
@@ -316,35 +315,28 @@ func (p *plan) read(ctx context.Context) error {
 	if len(needed) == 0 {
 		return nil
 	}
-	// Half of the memory is for exports while they are read, half for what is kept of
-	// them afterwards.
+	// A quarter of the memory is for exports while they are read, the rest for what is
+	// kept of them afterwards.
 	workers := min(runtime.GOMAXPROCS(0), len(needed))
-	budget := p.runner.o.Memory / int64(2*workers)
-	var room atomic.Int64
-	room.Store(p.runner.o.Memory / 2)
+	budget := p.runner.o.Memory / int64(4*workers)
+	p.memory.room = p.runner.o.Memory - p.runner.o.Memory/4
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(workers)
 	for _, e := range needed {
-		e.rows = newSorter(budget, p.runner.temp)
-		group.Go(func() error { return p.readExport(ctx, e, &room) })
+		e.rows = newSorter(budget, &p.memory, p.runner.temp)
+		group.Go(func() error { return p.readExport(ctx, e) })
 	}
 	return group.Wait()
 }
 
 // readExport sorts one export's rows. What is wrong with the export holds it; an
 // error is one of the run.
-func (p *plan) readExport(ctx context.Context, e *export, room *atomic.Int64) error {
+func (p *plan) readExport(ctx context.Context, e *export) error {
 	var payload []byte
 	var failed error // of the sorter
 	read := 0
 	result, err := e.source.Read(ctx, func(userID []byte, cells []attr.Value) error {
-		payload = payload[:0]
-		for i, cell := range cells {
-			if cell.Kind() != attr.None {
-				payload = binary.AppendUvarint(payload, uint64(i))
-				payload = cell.Append(payload)
-			}
-		}
+		payload = appendCells(payload[:0], cells)
 		if read++; read%(1<<14) == 0 {
 			p.runner.progress.add(1 << 14)
 		}
@@ -369,7 +361,7 @@ func (p *plan) readExport(ctx context.Context, e *export, room *atomic.Int64) er
 			a.hold(reason)
 		}
 	}
-	return e.rows.finish(room)
+	return e.rows.finish()
 }
 
 // readersBuffer is the size of the buffers with which runs are read, so that all of
@@ -378,7 +370,7 @@ func (p *plan) readersBuffer() int {
 	runs := 1
 	for _, e := range p.exports {
 		if e.rows != nil {
-			runs += len(e.rows.runs)
+			runs += e.rows.spilled()
 		}
 	}
 	return int(min(64<<10, max(4<<10, p.runner.o.Memory/4/int64(runs))))
@@ -411,6 +403,7 @@ func (p *plan) closeRows() {
 			e.rows.close()
 		}
 	}
+	p.memory.clear()
 }
 
 // stateAttributes returns the attributes as the state is to know them.

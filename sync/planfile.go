@@ -168,7 +168,7 @@ func (r *entryReader) next() ([]byte, error) {
 			return nil, io.EOF
 		}
 		s := &r.segments[0]
-		r.reader, r.segments = s.reader(0, s.position(), 64<<10), r.segments[1:]
+		r.reader, r.segments = bufio.NewReaderSize(s.section(0, s.position()), 64<<10), r.segments[1:]
 	}
 }
 

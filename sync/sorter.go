@@ -1,26 +1,38 @@
 package sync
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/binary"
-	"io"
 	"slices"
-	"sync/atomic"
 )
 
 // sorter sorts rows by user id. Rows of one id stay in the order in which they were
-// added. What exceeds the budget goes to a temporary file as sorted runs.
+// added. Whenever the rows reach the budget they are sorted and become a run, in memory
+// as long as there is room and else in a temporary file; that goes on beside the adding.
 type sorter struct {
 	budget int64
-	blocks [][]byte
-	rows   int // in blocks
-	used   int64
-	shared []byte // all ids begin with it
-	last   []byte // the id that was added last, nil: none is in blocks
-	sorted bool   // the rows in blocks came in order: nothing is to be done
+	memory *memory
 	spool  spool
 	runs   []run
+	blocks []block // the rows that are in no run yet
+
+	// What the adding works with.
+	adding  block
+	last    []byte // the id that was added last
+	started bool   // rows were added
+	jumps   bool   // they did not all come in order
+	shared  []byte // all ids begin with it
+	full    chan block
+	done    chan struct{} // closed when nothing is taken out of full any more
+	failed  error         // why; valid once done is closed
+}
+
+// block is a piece of memory with rows: uvarint length, id, uvarint length, payload.
+type block struct {
+	bytes  []byte
+	rows   int
+	sorted bool // the rows come in order, and behind those of the block before
+	shared int  // all ids up to here begin with the same bytes, so many
 }
 
 // ref is a row in memory, with the first bytes of its id behind those that all ids
@@ -30,53 +42,89 @@ type ref struct {
 	block, off uint32
 }
 
-// run is a sorted part of the spool.
-type run struct {
-	from, to int64
-	rows     int
-}
+const refSize = 16
 
-const (
-	blockSize = 256 << 10
-	refSize   = 16
-)
-
-func newSorter(budget int64, create createTemp) *sorter {
-	return &sorter{budget: max(budget, 2*blockSize), sorted: true, spool: spool{create: create}}
+func newSorter(budget int64, memory *memory, create createTemp) *sorter {
+	return &sorter{budget: max(budget, 2*blockSize), memory: memory, spool: spool{create: create}}
 }
 
 // add copies a row.
 func (s *sorter) add(userID, payload []byte) error {
 	need := len(userID) + len(payload) + 2*binary.MaxVarintLen32
-	last := len(s.blocks) - 1
-	if last < 0 || cap(s.blocks[last])-len(s.blocks[last]) < need {
-		// Sorting keeps two copies of the refs for a moment.
-		if s.used+int64(max(blockSize, need))+int64(s.rows)*refSize*2 > s.budget && s.rows > 0 {
-			if err := s.spill(); err != nil {
-				return err
-			}
+	if cap(s.adding.bytes)-len(s.adding.bytes) < need {
+		if err := s.nextBlock(need); err != nil {
+			return err
 		}
-		s.addBlock(need)
-		last = len(s.blocks) - 1
 	}
-	if s.last == nil && len(s.runs) == 0 {
-		s.shared = bytes.Clone(userID)
-	} else if !bytes.HasPrefix(userID, s.shared) {
+	switch {
+	case !s.started:
+		s.started, s.shared = true, bytes.Clone(userID)
+	case !bytes.HasPrefix(userID, s.shared):
 		s.shared = s.shared[:sharedLength(s.shared, userID)]
 	}
-	if s.sorted && s.last != nil && bytes.Compare(s.last, userID) > 0 {
-		s.sorted = false
+	if s.adding.sorted && bytes.Compare(s.last, userID) > 0 {
+		s.adding.sorted, s.jumps = false, true
 	}
-	off := len(s.blocks[last])
-	s.blocks[last] = appendRow(s.blocks[last], userID, payload)
-	s.rows++
-	s.last, _ = cut(s.blocks[last][off:])
+	off := len(s.adding.bytes)
+	s.adding.bytes = appendRow(s.adding.bytes, userID, payload)
+	s.adding.rows++
+	s.last, _ = cut(s.adding.bytes[off:])
 	return nil
 }
 
-func (s *sorter) addBlock(need int) {
-	s.blocks = append(s.blocks, make([]byte, 0, max(blockSize, need)))
-	s.used += int64(max(blockSize, need))
+// nextBlock hands the full block on and takes another one, with room for need bytes.
+func (s *sorter) nextBlock(need int) error {
+	if err := s.handOn(); err != nil {
+		return err
+	}
+	s.last = bytes.Clone(s.last) // the block is not ours any more
+	s.adding = block{bytes: s.memory.get(need), sorted: true}
+	return nil
+}
+
+// handOn gives the block to the goroutine that makes runs, which the first block starts.
+func (s *sorter) handOn() error {
+	if s.adding.rows == 0 {
+		return nil
+	}
+	if s.full == nil {
+		s.full, s.done = make(chan block, 2), make(chan struct{})
+		go s.collect()
+	}
+	s.adding.shared = len(s.shared)
+	select {
+	case s.full <- s.adding:
+		s.adding = block{}
+		return nil
+	case <-s.done:
+		return s.failed
+	}
+}
+
+// collect gathers full blocks and makes runs of them.
+func (s *sorter) collect() {
+	defer close(s.done)
+	used, rows := int64(0), 0
+	for b := range s.full {
+		// Sorting keeps two copies of the refs for a moment.
+		if len(s.blocks) > 0 && used+int64(cap(b.bytes))+int64(rows+b.rows)*2*refSize > s.budget {
+			if s.failed = s.endRun(); s.failed != nil {
+				return
+			}
+			used, rows = 0, 0
+		}
+		s.blocks = append(s.blocks, b)
+		used, rows = used+int64(cap(b.bytes)), rows+b.rows
+	}
+}
+
+// stop ends the goroutine.
+func (s *sorter) stop() {
+	if s.full != nil {
+		close(s.full)
+		<-s.done
+		s.full = nil
+	}
 }
 
 func appendRow(dst, userID, payload []byte) []byte {
@@ -108,7 +156,7 @@ func prefix(id []byte) uint64 {
 
 // row returns the encoded row at r and its parts.
 func (s *sorter) row(r ref) (row, userID, payload []byte) {
-	row = s.blocks[r.block][r.off:]
+	row = s.blocks[r.block].bytes[r.off:]
 	userID, rest := cut(row)
 	payload, rest = cut(rest)
 	return row[:len(row)-len(rest)], userID, payload
@@ -123,22 +171,31 @@ func cut(b []byte) (item, rest []byte) {
 	return b[n : n+int(size) : n+int(size)], b[n+int(size):]
 }
 
-// order returns the rows in memory in the order of their ids.
+// isSorted reports whether the rows in memory came in order.
+func (s *sorter) isSorted() bool {
+	return !slices.ContainsFunc(s.blocks, func(b block) bool { return !b.sorted })
+}
+
+// order returns the rows of the blocks in the order of their ids. The refs are for
+// [memory.putRefs].
 func (s *sorter) order() []ref {
-	refs := make([]ref, 0, s.rows)
-	for i, block := range s.blocks {
-		for rest := block; len(rest) > 0; {
-			off := len(block) - len(rest)
+	rows, shared := 0, 0
+	for _, b := range s.blocks {
+		rows, shared = rows+b.rows, b.shared
+	}
+	refs := s.memory.getRefs(rows)[:0]
+	for i, b := range s.blocks {
+		for rest := b.bytes; len(rest) > 0; {
+			off := len(b.bytes) - len(rest)
 			var id []byte
 			id, rest = cut(rest)
 			_, rest = cut(rest)
-			refs = append(refs, ref{prefix(id[len(s.shared):]), uint32(i), uint32(off)})
+			refs = append(refs, ref{prefix(id[shared:]), uint32(i), uint32(off)})
 		}
 	}
-	if s.sorted {
-		return refs
-	}
-	refs = sortByPrefix(refs)
+	other := s.memory.getRefs(rows)
+	refs, other = sortByPrefix(refs, other)
+	s.memory.putRefs(other)
 	for from := 0; from < len(refs); {
 		to := from + 1
 		for to < len(refs) && refs[to].prefix == refs[from].prefix {
@@ -157,15 +214,15 @@ func (s *sorter) order() []ref {
 }
 
 // sortByPrefix sorts refs by their prefixes and leaves those of one prefix as they came:
-// byte by byte, the last one first, but for bytes that are the same in all of them.
-func sortByPrefix(refs []ref) []ref {
+// byte by byte, the last one first, but for bytes that are the same in all of them. The
+// sorted ones may come to be in other, which has the same length.
+func sortByPrefix(refs, other []ref) (sorted, rest []ref) {
 	var counts [8][256]int
 	for _, r := range refs {
 		for i := range counts {
 			counts[i][byte(r.prefix>>(8*i))]++
 		}
 	}
-	other := make([]ref, len(refs))
 	for i := range counts {
 		shift := 8 * i
 		if counts[i][byte(refs[0].prefix>>shift)] == len(refs) {
@@ -182,60 +239,32 @@ func sortByPrefix(refs []ref) []ref {
 		}
 		refs, other = other, refs
 	}
-	return refs
+	return refs, other
 }
 
-// spill writes the rows in memory as one sorted run, each id without the bytes that
-// it shares with the one before.
-func (s *sorter) spill() error {
-	from := s.spool.position()
-	var entry, before []byte
-	for _, r := range s.order() {
-		_, userID, payload := s.row(r)
-		shared := sharedLength(userID, before)
-		entry = binary.AppendUvarint(entry[:0], uint64(shared))
-		entry = binary.AppendUvarint(entry, uint64(len(userID)-shared))
-		entry = append(entry, userID[shared:]...)
-		entry = binary.AppendUvarint(entry, uint64(len(payload)))
-		entry = append(entry, payload...)
-		if _, err := s.spool.Write(entry); err != nil {
-			return err
+// inOrder calls yield with all rows in memory in the order of their ids.
+func (s *sorter) inOrder(yield func(row, userID, payload []byte) error) error {
+	if s.isSorted() {
+		for _, b := range s.blocks {
+			for rest := b.bytes; len(rest) > 0; {
+				userID, after := cut(rest)
+				payload, after := cut(after)
+				if err := yield(rest[:len(rest)-len(after)], userID, payload); err != nil {
+					return err
+				}
+				rest = after
+			}
 		}
-		before = userID
-	}
-	if err := s.spool.flush(); err != nil {
-		return err
-	}
-	s.spool.buf = nil // the memory is for rows
-	s.runs = append(s.runs, run{from, s.spool.position(), s.rows})
-	s.blocks, s.rows, s.used, s.last, s.sorted = nil, 0, 0, nil, true
-	return nil
-}
-
-// finish ends the adding. What is in memory takes its share of room, which several
-// sorters have together, or goes to the file. It is copied in its order, so that reading
-// it goes straight through the memory.
-func (s *sorter) finish(room *atomic.Int64) error {
-	if s.rows > 0 && room.Add(-s.used) < 0 {
-		room.Add(s.used)
-		return s.spill()
-	}
-	s.last = nil
-	if s.sorted {
 		return nil
 	}
-	old, refs := sorter{blocks: s.blocks}, s.order()
-	s.blocks, s.used, s.sorted = nil, 0, true
+	refs := s.order()
+	defer s.memory.putRefs(refs)
 	for batch := range slices.Chunk(refs, 32) {
-		old.touch(batch)
+		s.touch(batch)
 		for _, r := range batch {
-			row, _, _ := old.row(r)
-			last := len(s.blocks) - 1
-			if last < 0 || cap(s.blocks[last])-len(s.blocks[last]) < len(row) {
-				s.addBlock(len(row))
-				last++
+			if err := yield(s.row(r)); err != nil {
+				return err
 			}
-			s.blocks[last] = append(s.blocks[last], row...)
 		}
 	}
 	return nil
@@ -247,9 +276,72 @@ func (s *sorter) finish(room *atomic.Int64) error {
 //go:noinline
 func (s *sorter) touch(refs []ref) (sum byte) {
 	for _, r := range refs {
-		sum += s.blocks[r.block][r.off]
+		sum += s.blocks[r.block].bytes[r.off]
 	}
 	return sum
+}
+
+// endRun makes a run of the blocks. In memory the rows are copied in their order, so that
+// reading them goes straight through it.
+func (s *sorter) endRun() error {
+	used := int64(0)
+	for _, b := range s.blocks {
+		used += int64(cap(b.bytes))
+	}
+	switch {
+	case !s.memory.reserve(used):
+		run, err := writeRun(&s.spool, s.inOrder)
+		if err != nil {
+			return err
+		}
+		s.runs = append(s.runs, run)
+		s.giveBack(s.blocks)
+	case s.isSorted():
+		s.runs = append(s.runs, run{blocks: s.blocks})
+	default:
+		s.runs = append(s.runs, run{blocks: s.copyInOrder()})
+		s.giveBack(s.blocks)
+	}
+	s.blocks = nil
+	return nil
+}
+
+func (s *sorter) copyInOrder() []block {
+	var sorted []block
+	var to block
+	_ = s.inOrder(func(row, _, _ []byte) error {
+		if cap(to.bytes)-len(to.bytes) < len(row) {
+			if len(to.bytes) > 0 {
+				sorted = append(sorted, to)
+			}
+			to.bytes = s.memory.get(len(row))
+		}
+		to.bytes = append(to.bytes, row...)
+		return nil
+	})
+	return append(sorted, to)
+}
+
+func (s *sorter) giveBack(blocks []block) {
+	for _, b := range blocks {
+		s.memory.put(b.bytes)
+	}
+}
+
+// finish ends the adding.
+func (s *sorter) finish() error {
+	if s.full == nil && s.adding.rows > 0 { // little
+		s.adding.shared = len(s.shared)
+		s.blocks = append(s.blocks, s.adding)
+	} else if err := s.handOn(); err != nil {
+		return err
+	}
+	s.stop()
+	s.adding, s.last = block{}, nil
+	if s.failed != nil || len(s.blocks) == 0 {
+		return s.failed
+	}
+	return s.endRun()
 }
 
 // stream returns all rows in order, reading runs with buffers of that size. It can be
@@ -257,99 +349,81 @@ func (s *sorter) touch(refs []ref) (sum byte) {
 func (s *sorter) stream(buffer int) stream {
 	var parts []stream
 	for _, r := range s.runs {
-		parts = append(parts, &runStream{r: s.spool.reader(r.from, r.to, buffer), left: r.rows})
+		if r.blocks != nil {
+			parts = append(parts, &memoryStream{blocks: r.blocks})
+		} else {
+			parts = append(parts, newRunStream(&s.spool, r, buffer))
+		}
 	}
-	if s.rows > 0 {
-		parts = append(parts, &memoryStream{blocks: s.blocks})
-	}
-	if len(parts) == 1 {
+	switch {
+	case len(parts) == 1:
 		return parts[0]
+	case !s.jumps:
+		return &chain{parts: parts}
 	}
 	return newMerger(parts, len(s.shared))
 }
 
-func (s *sorter) close() {
-	s.spool.close()
-	s.blocks, s.rows = nil, 0
+// spilled returns how many runs are in the temporary file.
+func (s *sorter) spilled() (n int) {
+	for _, r := range s.runs {
+		if r.blocks == nil {
+			n++
+		}
+	}
+	return n
 }
 
-// stream is a sequence of rows in the order of their user ids. What it returns is
-// valid until the next call of next.
+func (s *sorter) close() {
+	s.stop()
+	s.spool.close()
+	s.runs, s.blocks, s.adding = nil, nil, block{}
+}
+
+// stream is a sequence of rows in the order of their user ids. What next returns is
+// valid until it is called again; it reports false at the end, and after an error.
 type stream interface {
-	next() bool
-	userID() []byte
-	payload() []byte
+	next() (userID, payload []byte, ok bool)
 	err() error
 }
 
 // memoryStream reads the rows that a sorter kept.
 type memoryStream struct {
-	blocks  [][]byte // after the present one
-	block   []byte   // what is left of it
-	id, pay []byte
+	blocks []block // after the present one
+	bytes  []byte  // what is left of it
 }
 
-func (m *memoryStream) next() bool {
-	for len(m.block) == 0 {
+func (m *memoryStream) next() (userID, payload []byte, ok bool) {
+	for len(m.bytes) == 0 {
 		if len(m.blocks) == 0 {
-			return false
+			return nil, nil, false
 		}
-		m.block, m.blocks = m.blocks[0], m.blocks[1:]
+		m.bytes, m.blocks = m.blocks[0].bytes, m.blocks[1:]
 	}
-	m.id, m.block = cut(m.block)
-	m.pay, m.block = cut(m.block)
-	return true
+	userID, m.bytes = cut(m.bytes)
+	payload, m.bytes = cut(m.bytes)
+	return userID, payload, true
 }
 
-func (m *memoryStream) userID() []byte  { return m.id }
-func (m *memoryStream) payload() []byte { return m.pay }
-func (m *memoryStream) err() error      { return nil }
+func (m *memoryStream) err() error { return nil }
 
-// runStream reads a run. It checks that the ids come in order and that none is
-// missing: a temporary file that does not hold what was written must not turn into
-// exits.
-type runStream struct {
-	r       *bufio.Reader
-	left    int // rows
-	id, pay []byte
-	before  []byte
-	failed  error
-}
+// chain is streams one after the other, each behind the one before.
+type chain struct{ parts []stream }
 
-func (r *runStream) next() bool {
-	if r.failed != nil || r.left == 0 {
-		return false
-	}
-	r.left--
-	shared, err := binary.ReadUvarint(r.r)
-	suffix, err2 := binary.ReadUvarint(r.r)
-	if err != nil || err2 != nil || shared > uint64(len(r.id)) || suffix > 1<<20 {
-		return r.fail(err, err2)
-	}
-	r.before = append(r.before[:0], r.id...)
-	r.id = slices.Grow(r.id[:shared], int(suffix))[:shared+suffix]
-	_, err = io.ReadFull(r.r, r.id[shared:])
-	size, err2 := binary.ReadUvarint(r.r)
-	if err != nil || err2 != nil || size > 1<<30 || bytes.Compare(r.before, r.id) > 0 {
-		return r.fail(err, err2)
-	}
-	r.pay = slices.Grow(r.pay[:0], int(size))[:size]
-	if _, err := io.ReadFull(r.r, r.pay); err != nil {
-		return r.fail(err)
-	}
-	return true
-}
-
-func (r *runStream) fail(errs ...error) bool {
-	r.failed = errTemp
-	for _, err := range errs {
-		if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
-			r.failed = err
+func (c *chain) next() (userID, payload []byte, ok bool) {
+	for len(c.parts) > 0 {
+		userID, payload, ok = c.parts[0].next()
+		if ok || c.parts[0].err() != nil {
+			break
 		}
+		c.parts = c.parts[1:]
 	}
-	return false
+	return userID, payload, ok
 }
 
-func (r *runStream) userID() []byte  { return r.id }
-func (r *runStream) payload() []byte { return r.pay }
-func (r *runStream) err() error      { return r.failed }
+func (c *chain) err() error {
+	if len(c.parts) == 0 {
+		return nil
+	}
+	return c.parts[0].err()
+}

@@ -9,7 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"sync/atomic"
+	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -22,8 +22,12 @@ type row struct{ id, payload string }
 
 func drain(t fataler, s stream) []row {
 	var rows []row
-	for s.next() {
-		rows = append(rows, row{string(s.userID()), string(s.payload())})
+	for {
+		userID, payload, ok := s.next()
+		if !ok {
+			break
+		}
+		rows = append(rows, row{string(userID), string(payload)})
 	}
 	if s.err() != nil {
 		t.Fatal(s.err())
@@ -31,17 +35,12 @@ func drain(t fataler, s stream) []row {
 	return rows
 }
 
-func room(bytes int64) *atomic.Int64 {
-	var r atomic.Int64
-	r.Store(bytes)
-	return &r
-}
-
 // TestSorter holds the sorter against a stable sort, with runs on disk and without.
 func TestSorter(t *testing.T) {
-	dir := t.TempDir()
+	dir, memory := t.TempDir(), new(memory)
 	rapid.Check(t, func(t *rapid.T) {
-		s := newSorter(0, tempIn(dir))
+		memory.room = rapid.SampledFrom([]int64{0, 1 << 18, 1 << 30}).Draw(t, "room")
+		s := newSorter(0, memory, tempIn(dir))
 		defer s.close()
 		var want []row
 		ids := rapid.OneOf(rapid.StringMatching(`[ab]{0,12}`), rapid.StringMatching(`prefix-[0-9]{1,3}`), rapid.Just("a\x00"))
@@ -51,14 +50,9 @@ func TestSorter(t *testing.T) {
 			if err := s.add([]byte(id), []byte(payload)); err != nil {
 				t.Fatal(err)
 			}
-			if rapid.IntRange(0, 5).Draw(t, "spill") == 0 {
-				if err := s.spill(); err != nil {
-					t.Fatal(err)
-				}
-			}
 		}
 		slices.SortStableFunc(want, func(a, b row) int { return cmp.Compare(a.id, b.id) })
-		if err := s.finish(room(rapid.SampledFrom([]int64{0, 1 << 30}).Draw(t, "room"))); err != nil {
+		if err := s.finish(); err != nil {
 			t.Fatal(err)
 		}
 		for range 2 { // a guard may make the merge go over it again
@@ -75,17 +69,21 @@ func TestSorter(t *testing.T) {
 func TestMergerKeepsTheOrderOfStreams(t *testing.T) {
 	var parts []stream
 	for i := range 5 {
-		s := newSorter(1<<20, tempIn(t.TempDir()))
+		s := newSorter(1<<20, new(memory), tempIn(t.TempDir()))
 		for _, id := range []string{"b", "a", "b"} {
 			s.add([]byte(id), fmt.Append(nil, i))
 		}
-		s.finish(room(1 << 20))
+		s.finish()
 		parts = append(parts, s.stream(4<<10))
 	}
 	m := newMerger(parts, 0)
 	got := ""
-	for m.next() {
-		got += fmt.Sprintf("%s%s%d ", m.userID(), m.payload(), m.source())
+	for {
+		userID, payload, ok := m.next()
+		if !ok {
+			break
+		}
+		got += fmt.Sprintf("%s%s%d ", userID, payload, m.source())
 	}
 	if want := "a00 a11 a22 a33 a44 b00 b00 b11 b11 b22 b22 b33 b33 b44 b44 "; got != want {
 		t.Errorf("got  %s\nwant %s", got, want)
@@ -103,18 +101,19 @@ func TestDamagedRun(t *testing.T) {
 			return err
 		},
 	} {
-		s := newSorter(1<<20, tempIn(t.TempDir()))
+		s := newSorter(1<<20, new(memory), tempIn(t.TempDir()))
 		for i := range 100 {
 			s.add(fmt.Appendf(nil, "%d", rand.IntN(1e9)), fmt.Append(nil, i))
 		}
-		if err := s.finish(room(0)); err != nil {
+		if err := s.finish(); err != nil {
 			t.Fatal(err)
 		}
 		if err := damage(s.spool.file.(*os.File)); err != nil {
 			t.Fatal(err)
 		}
 		stream := s.stream(4 << 10)
-		for stream.next() {
+		for ok := true; ok; {
+			_, _, ok = stream.next()
 		}
 		if !errors.Is(stream.err(), errTemp) {
 			t.Errorf("%s: %v", name, stream.err())
@@ -140,28 +139,48 @@ func TestTempDirIsNotThere(t *testing.T) {
 // TestPrefetch: the rows of a merger in batches are the rows of the merger, an error
 // comes after them, and a reader who stops early leaves nothing behind.
 func TestPrefetch(t *testing.T) {
-	s := newSorter(0, tempIn(t.TempDir()))
+	s := newSorter(0, new(memory), tempIn(t.TempDir()))
 	defer s.close()
 	for i := range 50_000 {
 		if err := s.add(fmt.Appendf(nil, "%06d", i), fmt.Append(nil, i)); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if err := s.finish(room(0)); err != nil {
+	if err := s.finish(); err != nil {
 		t.Fatal(err)
 	}
 	merged := func() *merger { return newMerger([]stream{s.stream(4 << 10), s.stream(4 << 10)}, 0) }
 	rows := prefetch(merged())
-	for m := merged(); m.next(); {
-		if !rows.next() || rows.source() != m.source() ||
-			!bytes.Equal(rows.userID(), m.userID()) || !bytes.Equal(rows.payload(), m.payload()) {
-			t.Fatalf("got %d %q, want %d %q", rows.source(), rows.userID(), m.source(), m.userID())
+	var got strings.Builder
+	for {
+		userID, ok := rows.next()
+		if !ok {
+			break
+		}
+		for {
+			source, payload, ok := rows.row()
+			if !ok {
+				break
+			}
+			fmt.Fprintf(&got, "%s %s %d\n", userID, payload, source)
 		}
 	}
-	if rows.next() || rows.err() != nil {
-		t.Fatalf("more rows, or %v", rows.err())
+	if rows.err() != nil {
+		t.Fatal(rows.err())
 	}
 	rows.stop()
+	var want strings.Builder
+	m := merged()
+	for {
+		userID, payload, ok := m.next()
+		if !ok {
+			break
+		}
+		fmt.Fprintf(&want, "%s %s %d\n", userID, payload, m.source())
+	}
+	if got.String() != want.String() {
+		t.Fatalf("got %.200s\nwant %.200s", got.String(), want.String())
+	}
 
 	early := prefetch(merged())
 	early.next()
@@ -172,7 +191,12 @@ func TestPrefetch(t *testing.T) {
 	}
 	cut := prefetch(merged())
 	defer cut.stop()
-	for cut.next() {
+	for ok := true; ok; {
+		if _, ok = cut.next(); ok {
+			for more := true; more; {
+				_, _, more = cut.row()
+			}
+		}
 	}
 	if !errors.Is(cut.err(), errTemp) {
 		t.Errorf("a cut run: %v", cut.err())
@@ -220,13 +244,13 @@ func BenchmarkSort(b *testing.B) {
 	dir := b.TempDir()
 	b.ReportAllocs()
 	for b.Loop() {
-		s := newSorter(256<<20, tempIn(dir))
+		s := newSorter(256<<20, &memory{room: 256 << 20}, tempIn(dir))
 		for _, id := range ids {
 			if err := s.add(id, []byte{0, 3}); err != nil {
 				b.Fatal(err)
 			}
 		}
-		if err := s.finish(room(256 << 20)); err != nil {
+		if err := s.finish(); err != nil {
 			b.Fatal(err)
 		}
 		s.close()
@@ -238,11 +262,11 @@ func BenchmarkMerge(b *testing.B) {
 	const rows = 200_000
 	var sorters []*sorter
 	for i := range 10 {
-		s := newSorter(256<<20, tempIn(b.TempDir()))
+		s := newSorter(256<<20, &memory{room: 256 << 20}, tempIn(b.TempDir()))
 		for n := range rows {
 			s.add(fmt.Appendf(nil, "user-%08d", n*(i+1)), []byte{0, 3})
 		}
-		s.finish(room(256 << 20))
+		s.finish()
 		sorters = append(sorters, s)
 	}
 	b.ReportAllocs()
@@ -251,7 +275,9 @@ func BenchmarkMerge(b *testing.B) {
 		for _, s := range sorters {
 			parts = append(parts, s.stream(4<<10))
 		}
-		for m := newMerger(parts, 0); m.next(); {
+		m := newMerger(parts, 0)
+		for ok := true; ok; {
+			_, _, ok = m.next()
 		}
 	}
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/(10*rows), "ns/row")

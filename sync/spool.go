@@ -1,7 +1,6 @@
 package sync
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"fmt"
@@ -64,9 +63,9 @@ func (s *spool) writeFile(b []byte) error {
 	return nil
 }
 
-// reader reads what was written between two positions. Nothing may be written any
+// section reads what was written between two positions. Nothing may be written any
 // more.
-func (s *spool) reader(from, to int64, buffer int) *bufio.Reader {
+func (s *spool) section(from, to int64) io.Reader {
 	var parts []io.Reader
 	if from < s.size {
 		parts = append(parts, io.NewSectionReader(s.file, from, min(to, s.size)-from))
@@ -74,7 +73,7 @@ func (s *spool) reader(from, to int64, buffer int) *bufio.Reader {
 	if to > s.size {
 		parts = append(parts, bytes.NewReader(s.buf[max(from, s.size)-s.size:to-s.size]))
 	}
-	return bufio.NewReaderSize(io.MultiReader(parts...), buffer)
+	return io.MultiReader(parts...)
 }
 
 func (s *spool) close() {

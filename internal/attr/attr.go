@@ -29,11 +29,18 @@ const (
 	String             // a JSON string
 )
 
+// HasText reports whether values of the kind have a text.
+func (k Kind) HasText() bool { return k == Number || k == String }
+
 // Value is the value of one attribute. The zero Value is [None].
 type Value struct {
 	kind Kind
 	text []byte // of a Number or String
 }
+
+// Of returns the value that has this kind and text: those of a value that was taken
+// apart. It keeps text, it does not copy it.
+func Of(kind Kind, text []byte) Value { return Value{kind, text} }
 
 // OfNull returns the value that clears an attribute.
 func OfNull() Value { return Value{kind: Null} }
@@ -151,11 +158,40 @@ func Cut(b []byte) (v Value, rest []byte, err error) {
 	return v, b, nil
 }
 
-// isJSONNumber reports whether text can stand in JSON as a number. Only what
-// starts like one needs the full check: true and null are valid JSON too.
+// isJSONNumber reports whether text can stand in JSON as a number.
 func isJSONNumber(text []byte) bool {
-	return isShortInteger(text) || len(text) > 0 && (text[0] == '-' || '0' <= text[0] && text[0] <= '9') &&
-		text[len(text)-1] > ' ' && json.Valid(text)
+	if isShortInteger(text) { // as most are
+		return true
+	}
+	rest := bytes.TrimPrefix(text, []byte{'-'})
+	whole := digits(rest)
+	if whole == 0 || whole > 1 && rest[0] == '0' {
+		return false
+	}
+	if rest = rest[whole:]; len(rest) > 0 && rest[0] == '.' {
+		fraction := digits(rest[1:])
+		if fraction == 0 {
+			return false
+		}
+		rest = rest[1+fraction:]
+	}
+	if len(rest) > 0 && (rest[0] == 'e' || rest[0] == 'E') {
+		rest = rest[1:]
+		if len(rest) > 0 && (rest[0] == '-' || rest[0] == '+') {
+			rest = rest[1:]
+		}
+		return len(rest) > 0 && digits(rest) == len(rest)
+	}
+	return len(rest) == 0
+}
+
+// digits returns with how many digits text begins.
+func digits(text []byte) int {
+	n := 0
+	for n < len(text) && '0' <= text[n] && text[n] <= '9' {
+		n++
+	}
+	return n
 }
 
 // isShortInteger reports whether text is a number of at most 15 digits and nothing else,

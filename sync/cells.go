@@ -1,0 +1,30 @@
+package sync
+
+import (
+	"encoding/binary"
+
+	"gleapsync/internal/attr"
+)
+
+// appendCells appends what a row says, as sorters keep it: the kind of each cell in a
+// byte, then for each cell that has one its text behind its length (uvarint).
+func appendCells(dst []byte, cells []attr.Value) []byte {
+	for _, cell := range cells {
+		dst = append(dst, byte(cell.Kind()))
+	}
+	for _, cell := range cells {
+		if cell.Kind().HasText() {
+			dst = binary.AppendUvarint(dst, uint64(len(cell.Text())))
+			dst = append(dst, cell.Text()...)
+		}
+	}
+	return dst
+}
+
+// cutCells cuts a row of n cells into their kinds and the texts.
+func cutCells(payload []byte, n int) (kinds, texts []byte, ok bool) {
+	if len(payload) < n {
+		return nil, nil, false
+	}
+	return payload[:n], payload[n:], true
+}

@@ -1,0 +1,90 @@
+package sync
+
+import (
+	"slices"
+	stdsync "sync"
+)
+
+// memory is what all sorters of a plan share: the blocks that they keep rows in, which
+// are cheaper to use again than to get anew, and the right to keep rows in memory.
+type memory struct {
+	mu    stdsync.Mutex
+	room  int64 // bytes that may still be reserved
+	free  [][]byte
+	chunk []byte // of which no block was made yet
+	refs  [][]ref
+}
+
+const (
+	blockSize = 128 << 10
+	chunkSize = 32 * blockSize
+)
+
+// reserve takes bytes of the room and reports whether there were so many.
+func (m *memory) reserve(bytes int64) bool {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if bytes > m.room {
+		return false
+	}
+	m.room -= bytes
+	return true
+}
+
+// get returns an empty block, of the usual size if that is enough for need bytes.
+func (m *memory) get(need int) []byte {
+	if need > blockSize {
+		return make([]byte, 0, need)
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if last := len(m.free) - 1; last >= 0 {
+		block := m.free[last]
+		m.free = m.free[:last]
+		return block
+	}
+	if len(m.chunk) == 0 {
+		m.chunk = newChunk()
+	}
+	block := m.chunk[:0:blockSize]
+	m.chunk = m.chunk[blockSize:]
+	return block
+}
+
+// put takes a block back.
+func (m *memory) put(block []byte) {
+	if cap(block) != blockSize {
+		return
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.free = append(m.free, block[:0])
+}
+
+// getRefs returns n refs, whatever they are.
+func (m *memory) getRefs(n int) []ref {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i, refs := range m.refs {
+		if cap(refs) >= n {
+			m.refs = slices.Delete(m.refs, i, i+1)
+			return refs[:n]
+		}
+	}
+	m.refs = nil // those that are too small are in the way
+	return make([]ref, n, n+n/8)
+}
+
+// putRefs takes refs back.
+func (m *memory) putRefs(refs []ref) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.refs = append(m.refs, refs)
+}
+
+// clear leaves all memory to the garbage collector.
+func (m *memory) clear() {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.free, m.chunk, m.refs, m.room = nil, nil, nil, 0
+}
