@@ -36,6 +36,7 @@ type csvReader struct {
 
 	buf        []byte
 	start, end int // what is buffered and not yet returned
+	quote      int // where the next quote stands, or the end if there is none; before start: not known
 	eof        bool
 	readErr    error
 
@@ -47,7 +48,7 @@ type csvReader struct {
 }
 
 func newCSVReader(r io.Reader, comma byte) *csvReader {
-	return &csvReader{r: r, comma: comma, max: maxRow, buf: make([]byte, 256<<10), nextLine: 1}
+	return &csvReader{r: r, comma: comma, max: maxRow, buf: make([]byte, 256<<10), quote: -1, nextLine: 1}
 }
 
 // next returns the fields of the next row that is not empty, io.EOF after the
@@ -171,8 +172,7 @@ func (c *csvReader) findLine() (line []byte, size int, quoted bool, err error) {
 		window := c.buf[c.start:c.end]
 		if i := bytes.IndexByte(window[searched:], '\n'); i >= 0 {
 			size = searched + i + 1
-			line = trimCR(window[:size-1])
-			return line, size, bytes.IndexByte(line, '"') >= 0, nil
+			return trimCR(window[:size-1]), size, c.hasQuote(size), nil
 		}
 		searched = len(window)
 		if c.eof {
@@ -182,14 +182,25 @@ func (c *csvReader) findLine() (line []byte, size int, quoted bool, err error) {
 			case len(window) == 0:
 				return nil, 0, false, io.EOF
 			}
-			line = trimCR(window)
-			return line, len(window), bytes.IndexByte(line, '"') >= 0, nil
+			return trimCR(window), len(window), c.hasQuote(len(window)), nil
 		}
 		if !c.fill() {
 			c.line = c.nextLine
 			return nil, 0, false, c.skipLong()
 		}
 	}
+}
+
+// hasQuote reports whether there is a quote in the next size bytes. Where quotes are rare
+// one search is enough for many lines.
+func (c *csvReader) hasQuote(size int) bool {
+	if c.quote < c.start {
+		c.quote = c.end
+		if i := bytes.IndexByte(c.buf[c.start:c.end], '"'); i >= 0 {
+			c.quote = c.start + i
+		}
+	}
+	return c.quote < c.start+size
 }
 
 func trimCR(line []byte) []byte {
@@ -365,6 +376,7 @@ func (c *csvReader) advance(n int) {
 // fill reads more behind what is buffered. It reports false if a row of the
 // allowed size is buffered already.
 func (c *csvReader) fill() bool {
+	c.quote = -1
 	if c.start > 0 {
 		c.end = copy(c.buf, c.buf[c.start:c.end])
 		c.start = 0

@@ -33,6 +33,7 @@ type cellSource struct {
 	column int    // -1: not a column of its own
 	member bool   // being in the export is the value
 	name   string // in the JSON of traits and external ids
+	key    string // the name in snake case, which may stand there too
 	inJSON bool
 }
 
@@ -108,6 +109,9 @@ func newLayout(header [][]byte, e Export) (*layout, error) {
 		source := cellSource{column: find(names, field), name: field}
 		source.inJSON = source.column < 0 && (l.traits >= 0 || l.external >= 0)
 		l.cells = append(l.cells, source)
+	}
+	for i := range l.cells {
+		l.cells[i].key = snake(l.cells[i].name)
 	}
 	l.anyInJSON = slices.ContainsFunc(l.cells, func(c cellSource) bool { return c.inJSON })
 	return l, nil

@@ -123,6 +123,10 @@ type rowReader struct {
 	// The lines of the rows whose external ids are no JSON.
 	unreadableIDs []int
 
+	// What the row's JSON columns hold, as far as that is needed.
+	jsonIDs, jsonTraits object
+	items               []json.RawMessage
+
 	lastID    []byte       // with [LastID]: the id that counts so far,
 	lastCells []attr.Value // and what was said of it
 
@@ -175,8 +179,8 @@ func (r *rowReader) row(fields [][]byte) error {
 			r.profileID = append(r.profileID[:0], fields[r.profile]...)
 		}
 	}
-	external, traits, ok := r.objects(fields)
-	if !r.userIDsOf(fields, external) {
+	ok := r.readObjects(fields)
+	if !r.userIDsOf(fields) {
 		if ok {
 			r.withoutID++
 		} else {
@@ -195,7 +199,7 @@ func (r *rowReader) row(fields [][]byte) error {
 		}
 	}
 	r.hasID = true
-	r.readCells(fields, external, traits)
+	r.readCells(fields)
 	if r.idsSeen < enoughHashes {
 		r.idsSeen++
 		if isHash(r.ids[0]) {
@@ -256,7 +260,7 @@ func (r *rowReader) endProfile() error {
 }
 
 // userIDsOf puts the row's user ids into r.ids and reports whether it has any.
-func (r *rowReader) userIDsOf(fields [][]byte, external map[string]json.RawMessage) bool {
+func (r *rowReader) userIDsOf(fields [][]byte) bool {
 	r.ids = r.ids[:0]
 	for _, i := range r.userIDs {
 		if id := fields[i]; !isNullWord(id) {
@@ -264,44 +268,37 @@ func (r *rowReader) userIDsOf(fields [][]byte, external map[string]json.RawMessa
 		}
 	}
 	if len(r.ids) == 0 && !r.named {
-		r.ids = appendIDs(r.ids, external["user_id"])
+		r.ids = r.appendIDs(r.ids, r.jsonIDs.get("user_id"))
 	}
 	return len(r.ids) > 0
 }
 
-// objects returns the row's JSON columns as far as they are needed. It reports
-// false if external_ids cannot be read.
-func (r *rowReader) objects(fields [][]byte) (external, traits map[string]json.RawMessage, ok bool) {
+// readObjects reads the row's JSON columns as far as they are needed. It reports false if
+// external_ids cannot be read.
+func (r *rowReader) readObjects(fields [][]byte) (ok bool) {
 	needExternal := !r.named
 	for _, i := range r.userIDs {
 		needExternal = needExternal && isNullWord(fields[i])
 	}
 	needExternal = needExternal || r.anyInJSON
 	ok = true
-	if needExternal && r.external >= 0 && !isNull(fields[r.external]) {
-		external, ok = unmarshalObject(fields[r.external])
+	if r.jsonIDs = r.jsonIDs[:0]; needExternal && r.external >= 0 && !isNull(fields[r.external]) {
+		r.jsonIDs, ok = appendObject(r.jsonIDs, fields[r.external])
 	}
 	r.traitsBroken = false
-	if r.anyInJSON && r.traits >= 0 && !isNull(fields[r.traits]) {
+	if r.jsonTraits = r.jsonTraits[:0]; r.anyInJSON && r.traits >= 0 && !isNull(fields[r.traits]) {
 		var whole bool
-		traits, whole = unmarshalObject(fields[r.traits])
+		r.jsonTraits, whole = appendObject(r.jsonTraits, fields[r.traits])
 		r.traitsBroken = !whole
 	}
-	return external, traits, ok
+	return ok
 }
 
-// unmarshalObject reads a JSON object. encoding/json would take bytes that are not
-// UTF-8 and change them.
-func unmarshalObject(cell []byte) (object map[string]json.RawMessage, ok bool) {
-	ok = utf8.Valid(cell) && json.Unmarshal(cell, &object) == nil
-	return object, ok
-}
-
-func (r *rowReader) readCells(fields [][]byte, external, traits map[string]json.RawMessage) {
+func (r *rowReader) readCells(fields [][]byte) {
 	for i, source := range r.layout.cells {
 		r.cells[i] = attr.Value{}
 		if i >= len(r.export.Attributes) {
-			r.cells[i] = readField(source, fields, external, traits)
+			r.cells[i] = r.readField(source, fields)
 			continue
 		}
 		a := r.export.Attributes[i]
@@ -312,7 +309,7 @@ func (r *rowReader) readCells(fields [][]byte, external, traits map[string]json.
 		case source.inJSON && r.traitsBroken:
 			reason = "traits is no JSON object"
 		case source.inJSON:
-			r.cells[i], reason = a.Type.parseJSON(jsonTrait(traits, source.name))
+			r.cells[i], reason = a.Type.parseJSON(r.jsonTrait(source))
 		case source.column < 0:
 		case a.Kind == Audience:
 			if r.cells[i], ok = parseBool(fields[source.column]); !ok {
@@ -330,13 +327,13 @@ func (r *rowReader) readCells(fields [][]byte, external, traits map[string]json.
 
 // readField reads a contact field: from a column of its own, else from the JSON of
 // traits, else from that of external ids. Who sends it checks it.
-func readField(source cellSource, fields [][]byte, external, traits map[string]json.RawMessage) attr.Value {
+func (r *rowReader) readField(source cellSource, fields [][]byte) attr.Value {
 	var text []byte
 	if source.column >= 0 {
 		text = fields[source.column]
-	} else if raw := jsonTrait(traits, source.name); len(raw) > 0 {
-		text = []byte(scalarText(raw))
-	} else if texts := appendIDs(nil, external[source.name]); len(texts) > 0 {
+	} else if raw := r.jsonTrait(source); len(raw) > 0 {
+		text = scalarText(raw)
+	} else if texts := r.appendIDs(nil, r.jsonIDs.get(source.name)); len(texts) > 0 {
 		text = texts[0]
 	}
 	if isNull(text) || string(text) == "null" {
@@ -346,28 +343,25 @@ func readField(source cellSource, fields [][]byte, external, traits map[string]j
 }
 
 // jsonTrait finds a trait, which may stand there under its name or its key.
-func jsonTrait(traits map[string]json.RawMessage, name string) json.RawMessage {
-	if raw, ok := traits[name]; ok {
+func (r *rowReader) jsonTrait(source cellSource) json.RawMessage {
+	if raw := r.jsonTraits.get(source.name); raw != nil {
 		return raw
 	}
-	return traits[snake(name)]
+	return r.jsonTraits.get(source.key)
 }
 
 // appendIDs appends the ids of a JSON list or scalar: strings, and numbers with all
 // their digits.
-func appendIDs(ids [][]byte, raw json.RawMessage) [][]byte {
+func (r *rowReader) appendIDs(ids [][]byte, raw json.RawMessage) [][]byte {
 	if len(raw) == 0 {
 		return ids
 	}
-	items := []json.RawMessage{raw}
-	if raw[0] == '[' && json.Unmarshal(raw, &items) != nil {
-		return ids
-	}
-	for _, item := range items {
+	r.items = listItems(r.items[:0], raw)
+	for _, item := range r.items {
 		if c := item[0]; c != '"' && c != '-' && (c < '0' || c > '9') {
 			continue
 		}
-		if id := []byte(scalarText(item)); !isNullWord(id) {
+		if id := scalarText(item); !isNullWord(id) {
 			ids = append(ids, id)
 		}
 	}

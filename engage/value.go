@@ -69,7 +69,7 @@ func (t Type) parseJSON(raw json.RawMessage) (v attr.Value, reason string) {
 	case raw[0] == '"' && t == Auto:
 		t = Text
 	}
-	return t.parse([]byte(scalarText(raw)))
+	return t.parse(scalarText(raw))
 }
 
 const notBoolean = "the value is neither true nor false"
@@ -144,7 +144,7 @@ func flatten(raw []byte) (string, bool) {
 	if raw[0] == '[' && json.Unmarshal(raw, &items) == nil {
 		texts := make([]string, len(items))
 		for i, item := range items {
-			texts[i] = scalarText(item)
+			texts[i] = string(scalarText(item))
 		}
 		return strings.Join(texts, ", "), true
 	}
@@ -155,14 +155,20 @@ func flatten(raw []byte) (string, bool) {
 
 // scalarText returns a JSON string without its quotes, everything else, numbers
 // with all their digits, as compact JSON.
-func scalarText(raw json.RawMessage) string {
+func scalarText(raw json.RawMessage) []byte {
+	if text, rest, ok := cutSimpleText(raw); ok && len(rest) == 0 {
+		return text
+	}
+	if c := raw[0]; c != '"' && c != '[' && c != '{' {
+		return raw
+	}
 	var text string
 	if raw[0] == '"' && json.Unmarshal(raw, &text) == nil {
-		return text
+		return []byte(text)
 	}
 	var compact bytes.Buffer
 	if json.Compact(&compact, raw) != nil {
-		return string(raw)
+		return raw
 	}
-	return compact.String()
+	return compact.Bytes()
 }

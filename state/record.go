@@ -134,6 +134,13 @@ func (r *Record) Decode(b []byte) error {
 
 // cutUvarint takes only the shortest form, so that a record has one encoding.
 func cutUvarint(b []byte) (uint64, []byte, bool) {
+	if len(b) > 0 && b[0] < 0x80 { // most are small
+		return uint64(b[0]), b[1:], true
+	}
+	return cutLongUvarint(b)
+}
+
+func cutLongUvarint(b []byte) (uint64, []byte, bool) {
 	v, n := binary.Uvarint(b)
 	if n <= 0 || n > 1 && b[n-1] == 0 {
 		return 0, nil, false

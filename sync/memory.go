@@ -17,7 +17,7 @@ type memory struct {
 
 const (
 	blockSize = 128 << 10
-	chunkSize = 32 * blockSize
+	chunkSize = 128 * blockSize
 )
 
 // reserve takes bytes of the room and reports whether there were so many.

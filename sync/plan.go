@@ -37,6 +37,8 @@ type plan struct {
 
 	memory   memory         // of the exports' rows
 	segments [classes]spool // the plan file: entries, each behind its size
+	body     []byte         // of the entry that was written last,
+	sized    []byte         // and with its size before it
 	contacts ContactCounts
 	calls    int
 	retried  int      // parked contacts of whom something else is wanted now
@@ -320,6 +322,9 @@ func (p *plan) read(ctx context.Context) error {
 	workers := min(runtime.GOMAXPROCS(0), len(needed))
 	budget := p.runner.o.Memory / int64(4*workers)
 	p.memory.room = p.runner.o.Memory - p.runner.o.Memory/4
+	ahead := make(chan struct{})
+	go func() { p.runner.store.ReadAhead(); close(ahead) }()
+	defer func() { <-ahead }()
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(workers)
 	for _, e := range needed {

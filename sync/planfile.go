@@ -129,8 +129,9 @@ func (p *plan) write(to class, e *entry) error {
 		p.contacts.Delta++
 	}
 	p.calls += e.calls()
-	body := e.append(nil)
-	_, err := p.segments[to].Write(append(binary.AppendUvarint(nil, uint64(len(body))), body...))
+	p.body = e.append(p.body[:0])
+	p.sized = append(binary.AppendUvarint(p.sized[:0], uint64(len(p.body))), p.body...)
+	_, err := p.segments[to].Write(p.sized)
 	return err
 }
 

@@ -160,7 +160,7 @@ func Cut(b []byte) (v Value, rest []byte, err error) {
 
 // isJSONNumber reports whether text can stand in JSON as a number.
 func isJSONNumber(text []byte) bool {
-	if isShortInteger(text) { // as most are
+	if isShortNumber(text) { // as most are
 		return true
 	}
 	rest := bytes.TrimPrefix(text, []byte{'-'})
@@ -194,18 +194,21 @@ func digits(text []byte) int {
 	return n
 }
 
-// isShortInteger reports whether text is a number of at most 15 digits and nothing else,
-// as most numbers are: that much a float64 holds exactly.
-func isShortInteger(text []byte) bool {
-	if len(text) == 0 || len(text) > 15 || text[0] == '0' && len(text) > 1 {
+// isShortNumber reports whether text is a number of at most 15 digits as a float64 prints
+// it, as most numbers are: no zeros that could be left out, no exponent. Numbers of so few
+// digits differ as float64s too, so each of them is printed back as it was.
+func isShortNumber(text []byte) bool {
+	unsigned := bytes.TrimPrefix(text, []byte{'-'})
+	whole := digits(unsigned)
+	switch {
+	case whole == 0, whole > 1 && unsigned[0] == '0':
 		return false
+	case whole == len(unsigned):
+		return whole <= 15 && string(text) != "-0"
 	}
-	for _, c := range text {
-		if c < '0' || c > '9' {
-			return false
-		}
-	}
-	return true
+	fraction := unsigned[whole+1:]
+	return unsigned[whole] == '.' && len(fraction) > 0 && whole+len(fraction) <= 15 &&
+		digits(fraction) == len(fraction) && fraction[len(fraction)-1] != '0'
 }
 
 // maxExact is 2^53: up to it every integer has a float64 of its own.
@@ -216,18 +219,20 @@ const maxExact = 1 << 53
 // 9007199254740993 are not. Such texts are ids, codes or amounts of which a
 // JSON number would lose a part.
 func ExactNumber(text []byte) (Value, bool) {
-	if isShortInteger(text) {
+	if isShortNumber(text) {
 		return OfNumber(text), true
 	}
-	if len(text) == 0 || len(text) > 24 || text[len(text)-1] > '9' {
-		return Value{}, false
-	}
-	var buffer [32]byte
-	f, ok := parseFloat(text)
-	if !ok || !bytes.Equal(strconv.AppendFloat(buffer[:0], f, 'f', -1, 64), text) || string(text) == "-0" {
+	if len(text) == 0 || len(text) > 24 || text[len(text)-1] > '9' || !printsBack(text) {
 		return Value{}, false
 	}
 	return OfNumber(text), true
+}
+
+// printsBack reports whether a float64 holds a number and prints it as the same text.
+func printsBack(text []byte) bool {
+	var buffer [32]byte
+	f, ok := parseFloat(text)
+	return ok && bytes.Equal(strconv.AppendFloat(buffer[:0], f, 'f', -1, 64), text) && string(text) != "-0"
 }
 
 // NearestNumber returns the number that text stands for in its shortest form.

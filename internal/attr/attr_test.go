@@ -24,6 +24,24 @@ func TestExactNumber(t *testing.T) {
 	}
 }
 
+// FuzzNumber holds what looks at a number's digits only against what converts it, and
+// against encoding/json.
+func FuzzNumber(f *testing.F) {
+	for _, text := range []string{"0", "-0", "007", "1.5", "-12.30", "0.1", "999999999999999", "1234567.12345678", "0.000000000000001",
+		"1e5", "1E-5", "-1.0e+9", "1.", ".5", "-", "", "true", "1 ", "9007199254740993"} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if isShortNumber(text) && !printsBack(text) {
+			t.Errorf("%q is not printed back", text)
+		}
+		want := len(text) > 0 && (text[0] == '-' || '0' <= text[0] && text[0] <= '9') && text[len(text)-1] > ' ' && json.Valid(text)
+		if isJSONNumber(text) != want {
+			t.Errorf("isJSONNumber(%q) = %v", text, !want)
+		}
+	})
+}
+
 func TestNearestNumber(t *testing.T) {
 	for text, want := range map[string]string{
 		"1.50": "1.5", "007": "7", "1e3": "1000", "+5": "5", "-0": "0", "-0.0": "0", ".5": "0.5",

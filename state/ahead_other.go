@@ -1,0 +1,6 @@
+//go:build !linux
+
+package state
+
+// ReadAhead does nothing on this system.
+func (s *Store) ReadAhead() {}
