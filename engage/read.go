@@ -130,7 +130,7 @@ type rowReader struct {
 	lastID    []byte       // with [LastID]: the id that counts so far,
 	lastCells []attr.Value // and what was said of it
 
-	traitsBroken bool // the row's JSON of traits cannot be read
+	traitsSound bool // the row's JSON of traits can be read
 
 	// For the recognition of hashed ids.
 	idsSeen, hashesSeen int
@@ -179,9 +179,8 @@ func (r *rowReader) row(fields [][]byte) error {
 			r.profileID = append(r.profileID[:0], fields[r.profile]...)
 		}
 	}
-	ok := r.readObjects(fields)
-	if !r.userIDsOf(fields) {
-		if ok {
+	if sound := r.readIDs(fields); len(r.ids) == 0 {
+		if sound {
 			r.withoutID++
 		} else {
 			r.unreadableIDs = append(r.unreadableIDs, r.rows.line)
@@ -259,54 +258,52 @@ func (r *rowReader) endProfile() error {
 	return err
 }
 
-// userIDsOf puts the row's user ids into r.ids and reports whether it has any.
-func (r *rowReader) userIDsOf(fields [][]byte) bool {
+// readIDs puts the row's user ids into r.ids, and reads its JSON columns as far as they
+// are needed. It reports false if external_ids cannot be read.
+func (r *rowReader) readIDs(fields [][]byte) (sound bool) {
 	r.ids = r.ids[:0]
 	for _, i := range r.userIDs {
 		if id := fields[i]; !isNullWord(id) {
 			r.ids = append(r.ids, id)
 		}
 	}
-	if len(r.ids) == 0 && !r.named {
+	needed := len(r.ids) == 0 && !r.named
+	if !needed && !r.anyInJSON {
+		return true
+	}
+	r.jsonIDs, sound = r.readObject(r.jsonIDs, fields, r.external)
+	if needed {
 		r.ids = r.appendIDs(r.ids, r.jsonIDs.get("user_id"))
 	}
-	return len(r.ids) > 0
+	if r.anyInJSON {
+		r.jsonTraits, r.traitsSound = r.readObject(r.jsonTraits, fields, r.traits)
+	}
+	return sound
 }
 
-// readObjects reads the row's JSON columns as far as they are needed. It reports false if
-// external_ids cannot be read.
-func (r *rowReader) readObjects(fields [][]byte) (ok bool) {
-	needExternal := !r.named
-	for _, i := range r.userIDs {
-		needExternal = needExternal && isNullWord(fields[i])
+// readObject reads the JSON object in a column, which may be none. It reports false if
+// there is something else.
+func (r *rowReader) readObject(o object, fields [][]byte, column int) (object, bool) {
+	if column < 0 || isNull(fields[column]) {
+		return o[:0], true
 	}
-	needExternal = needExternal || r.anyInJSON
-	ok = true
-	if r.jsonIDs = r.jsonIDs[:0]; needExternal && r.external >= 0 && !isNull(fields[r.external]) {
-		r.jsonIDs, ok = appendObject(r.jsonIDs, fields[r.external])
-	}
-	r.traitsBroken = false
-	if r.jsonTraits = r.jsonTraits[:0]; r.anyInJSON && r.traits >= 0 && !isNull(fields[r.traits]) {
-		var whole bool
-		r.jsonTraits, whole = appendObject(r.jsonTraits, fields[r.traits])
-		r.traitsBroken = !whole
-	}
-	return ok
+	return appendObject(o[:0], fields[column])
 }
 
 func (r *rowReader) readCells(fields [][]byte) {
-	for i, source := range r.layout.cells {
+	for i := range r.layout.cells {
+		source := &r.layout.cells[i]
 		r.cells[i] = attr.Value{}
 		if i >= len(r.export.Attributes) {
 			r.cells[i] = r.readField(source, fields)
 			continue
 		}
-		a := r.export.Attributes[i]
+		a := &r.export.Attributes[i]
 		reason, ok := "", true
 		switch {
 		case source.member:
 			r.cells[i] = attr.OfBool(true)
-		case source.inJSON && r.traitsBroken:
+		case source.inJSON && !r.traitsSound:
 			reason = "traits is no JSON object"
 		case source.inJSON:
 			r.cells[i], reason = a.Type.parseJSON(r.jsonTrait(source))
@@ -327,7 +324,7 @@ func (r *rowReader) readCells(fields [][]byte) {
 
 // readField reads a contact field: from a column of its own, else from the JSON of
 // traits, else from that of external ids. Who sends it checks it.
-func (r *rowReader) readField(source cellSource, fields [][]byte) attr.Value {
+func (r *rowReader) readField(source *cellSource, fields [][]byte) attr.Value {
 	var text []byte
 	if source.column >= 0 {
 		text = fields[source.column]
@@ -343,7 +340,7 @@ func (r *rowReader) readField(source cellSource, fields [][]byte) attr.Value {
 }
 
 // jsonTrait finds a trait, which may stand there under its name or its key.
-func (r *rowReader) jsonTrait(source cellSource) json.RawMessage {
+func (r *rowReader) jsonTrait(source *cellSource) json.RawMessage {
 	if raw := r.jsonTraits.get(source.name); raw != nil {
 		return raw
 	}
