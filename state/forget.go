@@ -3,15 +3,13 @@ package state
 import (
 	"crypto/hmac"
 	"crypto/sha256"
-	"hash"
 
 	"go.etcd.io/bbolt"
 )
 
-// Forgotten knows the contacts that are never to be created again. It is not for several
-// goroutines at a time.
+// Forgotten knows the contacts that are never to be created again.
 type Forgotten struct {
-	mac    hash.Hash
+	salt   []byte
 	hashes map[[sha256.Size]byte]bool
 }
 
@@ -23,15 +21,15 @@ func (f *Forgotten) Has(userID []byte) bool {
 // hash returns what is kept of a user id. The domain keeps it apart from the hashes of
 // contact fields, which begin with the field's byte.
 func (f *Forgotten) hash(userID []byte) [sha256.Size]byte {
-	f.mac.Reset()
-	f.mac.Write([]byte{0})
-	f.mac.Write(userID)
-	return [sha256.Size]byte(f.mac.Sum(nil))
+	mac := hmac.New(sha256.New, f.salt)
+	mac.Write([]byte{0})
+	mac.Write(userID)
+	return [sha256.Size]byte(mac.Sum(nil))
 }
 
 // Forgotten reads which contacts are forgotten.
 func (s *Store) Forgotten() (*Forgotten, error) {
-	f := &Forgotten{hmac.New(sha256.New, s.salt), map[[sha256.Size]byte]bool{}}
+	f := &Forgotten{s.salt, map[[sha256.Size]byte]bool{}}
 	if !s.Exists() {
 		return f, nil
 	}
@@ -122,7 +120,6 @@ func (s *Store) remember(backup string) error {
 	}
 	var again []string
 	records := to.Records()
-	defer records.Close()
 	for records.Next() {
 		if forgotten.Has(records.UserID()) {
 			again = append(again, string(records.UserID()))

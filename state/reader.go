@@ -2,11 +2,11 @@ package state
 
 import (
 	"bytes"
-	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"math"
+	"sync"
 
 	"go.etcd.io/bbolt"
 )
@@ -15,129 +15,131 @@ import (
 // enough that a commit of another process never waits for long.
 const sliceSize = 4 << 20
 
-// Records reads all records in the order of the user ids. It copies them slice by
-// slice, one ahead of what is asked for, so the file is free in between; what a commit
-// writes meanwhile is seen or not, each record as a whole.
+// Records reads records in the order of the user ids. It copies them slice by slice, so
+// the file is free in between; what a commit writes meanwhile is seen or not, each record
+// as a whole.
 type Records struct {
-	slices chan slice
-	quit   chan struct{}
-	buf    []byte // what is left of the present slice
-	err    error
-
-	userID, record []byte
-}
-
-// slice is a part of the records: uvarint length, id, uvarint length, record …
-type slice struct {
-	buf []byte
-	err error
-}
-
-// Records returns a reader before the first record. The caller closes it.
-func (s *Store) Records() *Records {
-	r := &Records{slices: make(chan slice), quit: make(chan struct{})}
-	reader := &sliceReader{s: s, fewest: math.MaxUint64, ended: !s.Exists()}
-	go reader.run(r)
-	return r
-}
-
-// Close ends the reading.
-func (r *Records) Close() {
-	close(r.quit)
-	for range r.slices {
-	}
-}
-
-// Next goes to the next record and reports whether there is one.
-func (r *Records) Next() bool {
-	if len(r.buf) == 0 {
-		next := <-r.slices // nothing once all was read
-		r.buf, r.err = next.buf, cmp.Or(r.err, next.err)
-		if len(r.buf) == 0 {
-			return false
-		}
-	}
-	r.userID, r.buf = cutBytes(r.buf)
-	r.record, r.buf = cutBytes(r.buf)
-	return true
-}
-
-// UserID returns the current record's user id. It is valid until [Records.Next].
-func (r *Records) UserID() []byte { return r.userID }
-
-// Record returns the binary form of the current record, for [Record.Decode]. It is
-// valid until [Records.Next].
-func (r *Records) Record() []byte { return r.record }
-
-// Err returns the error that ended the reading.
-func (r *Records) Err() error { return r.err }
-
-// sliceReader reads slices for a Records.
-type sliceReader struct {
 	s     *Store
-	bufs  [2][]byte // one is read from while the other is written
-	last  []byte    // the last id that was read
-	ended bool
+	to    []byte // the first id that is not read any more, nil: none is too great
+	count *recordCount
 
+	buf     []byte // the present slice: uvarint length, id, uvarint length, record …
+	rest    []byte // what is left of it
+	last    []byte // the last id that was copied, or the one to begin with
+	begun   bool
+	ended   bool
+	err     error
+	read    uint64
+	present struct{ userID, record []byte }
+}
+
+// recordCount sees that readers of all records together find as many as there are.
+type recordCount struct {
+	mu           sync.Mutex
+	open         int // readers that have not come to their end
 	read         uint64
 	fewest, most uint64 // that the file held meanwhile
 }
 
-func (r *sliceReader) run(to *Records) {
-	defer close(to.slices)
-	for n := 0; !r.ended; n = (n + 1) % len(r.bufs) {
-		r.bufs[n] = r.bufs[n][:0]
-		err := r.fill(&r.bufs[n])
-		part := slice{r.bufs[n], err}
-		if err != nil {
-			part.buf, r.ended = nil, true
-		}
-		select {
-		case to.slices <- part:
-		case <-to.quit:
-			return
+// Records returns a reader before the first record.
+func (s *Store) Records() *Records { return s.RecordRanges(nil)[0] }
+
+// RecordRanges returns readers that share all records: up to the first of the bounds,
+// which come in order, from there up to the next, and so on. Each may be used by a
+// goroutine of its own. That records are missing is found by the last one to end.
+func (s *Store) RecordRanges(bounds [][]byte) []*Records {
+	count := &recordCount{open: len(bounds) + 1, fewest: math.MaxUint64}
+	all := make([]*Records, count.open)
+	var from []byte
+	for i := range all {
+		all[i] = &Records{s: s, count: count, last: from, ended: !s.Exists()}
+		if i < len(bounds) {
+			all[i].to, from = bounds[i], bounds[i]
 		}
 	}
+	return all
 }
 
-func (r *sliceReader) fill(buf *[]byte) error {
-	return r.s.view(func(tx *bbolt.Tx) error {
-		bucket := tx.Bucket(bucketRecords)
-		r.fewest, r.most = min(r.fewest, bucket.Sequence()), max(r.most, bucket.Sequence())
-		c := bucket.Cursor()
-		k, v := c.Seek(r.last)
-		if r.last != nil && bytes.Equal(k, r.last) {
-			k, v = c.Next()
+// Next goes to the next record and reports whether there is one.
+func (r *Records) Next() bool {
+	if len(r.rest) == 0 {
+		if r.ended || r.err != nil {
+			return false
 		}
-		b := *buf
-		if b == nil { // so that it does not grow step by step
-			b = make([]byte, 0, min(sliceSize, tx.Size()))
+		if r.err = r.s.view(r.fill); r.err != nil || len(r.rest) == 0 {
+			return false
 		}
-		for ; k != nil; k, v = c.Next() {
-			if len(b) > 0 && len(b)+len(k)+len(v) > sliceSize {
-				*buf = b
-				return nil
-			}
-			if r.last != nil && bytes.Compare(k, r.last) <= 0 {
-				return r.s.damaged(errors.New("the records are not in order"))
-			}
-			v, err := unseal(k, v)
-			if err != nil {
-				return r.s.damaged(err)
-			}
-			b = binary.AppendUvarint(b, uint64(len(k)))
-			b = append(b, k...)
-			b = binary.AppendUvarint(b, uint64(len(v)))
-			b = append(b, v...)
-			r.last = append(r.last[:0], k...)
-			r.read++
+	}
+	r.present.userID, r.rest = cutBytes(r.rest)
+	r.present.record, r.rest = cutBytes(r.rest)
+	return true
+}
+
+// UserID returns the current record's user id. It is valid until [Records.Next].
+func (r *Records) UserID() []byte { return r.present.userID }
+
+// Record returns the binary form of the current record, for [Record.Decode]. It is
+// valid until [Records.Next].
+func (r *Records) Record() []byte { return r.present.record }
+
+// Err returns the error that ended the reading.
+func (r *Records) Err() error { return r.err }
+
+// fill copies the next slice.
+func (r *Records) fill(tx *bbolt.Tx) error {
+	bucket := tx.Bucket(bucketRecords)
+	r.count.see(bucket.Sequence())
+	if r.buf == nil { // so that it does not grow step by step
+		r.buf = make([]byte, 0, min(sliceSize, tx.Size()))
+	}
+	c := bucket.Cursor()
+	k, v := c.Seek(r.last)
+	if r.begun && bytes.Equal(k, r.last) {
+		k, v = c.Next()
+	}
+	b, before := r.buf[:0], r.last
+	for ; k != nil && (r.to == nil || bytes.Compare(k, r.to) < 0); k, v = c.Next() {
+		if len(b) > 0 && len(b)+len(k)+len(v) > sliceSize {
+			r.last = bytes.Clone(before)
+			r.buf, r.rest = b, b
+			return nil
 		}
-		*buf, r.ended = b, true
-		if r.read < r.fewest || r.read > r.most {
-			return r.s.damaged(errCount)
+		if r.begun && bytes.Compare(k, before) <= 0 {
+			return r.s.damaged(errors.New("the records are not in order"))
 		}
-		return nil
-	})
+		v, err := unseal(k, v)
+		if err != nil {
+			return r.s.damaged(err)
+		}
+		b = binary.AppendUvarint(b, uint64(len(k)))
+		b = append(b, k...)
+		b = binary.AppendUvarint(b, uint64(len(v)))
+		b = append(b, v...)
+		before, r.begun = k, true
+		r.read++
+	}
+	r.buf, r.rest, r.ended = b, b, true
+	if !r.count.end(r.read) {
+		return r.s.damaged(errCount)
+	}
+	return nil
+}
+
+// see takes note of how many records the file holds now.
+func (c *recordCount) see(records uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.fewest, c.most = min(c.fewest, records), max(c.most, records)
+}
+
+// end takes note of how many a reader found, and reports whether all of them can be
+// right.
+func (c *recordCount) end(read uint64) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.read += read
+	c.open--
+	return c.open > 0 || c.fewest <= c.read && c.read <= c.most
 }
 
 func cutBytes(b []byte) (item, rest []byte) {

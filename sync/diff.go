@@ -21,7 +21,8 @@ type contact struct {
 	known   bool               // there is a record
 	record  state.Record
 
-	now uint32 // marks what was said of this contact, not of one before
+	now   uint32 // marks what was said of this contact, not of one before
+	arena []byte // holds what the streams return only until their next row
 }
 
 // said is a thing and the mark of the contact of which it was said.
@@ -33,7 +34,8 @@ type said[T any] struct {
 // start forgets the contact before.
 func (c *contact) start(userID []byte) {
 	c.now++
-	c.userID, c.ids = userID, c.ids[:0]
+	c.userID = append(c.userID[:0], userID...)
+	c.ids, c.arena = c.ids[:0], c.arena[:0]
 	c.known = false
 	c.record = state.Record{Attributes: c.record.Attributes[:0], Fields: c.record.Fields[:0]}
 }
@@ -42,7 +44,9 @@ func (c *contact) start(userID []byte) {
 // of a contact field's the first: exports and their further rows come in order.
 func (c *contact) add(e *export, payload []byte) error {
 	c.present[e.index] = said[bool]{true, c.now}
-	kinds, texts, ok := cutCells(payload, len(e.attributes)+len(c.fields))
+	from := len(c.arena)
+	c.arena = append(c.arena, payload...)
+	kinds, texts, ok := cutCells(c.arena[from:], len(e.attributes)+len(c.fields))
 	if !ok {
 		return errTemp
 	}
@@ -69,9 +73,10 @@ func (c *contact) add(e *export, payload []byte) error {
 	return nil
 }
 
-// diff returns what is to be told to Gleap about c, and counts it. The entry is
-// empty if nothing is.
-func (p *plan) diff(c *contact, e *entry) class {
+// diff works out what is to be told to Gleap about the contact, and counts it. The entry
+// is empty if nothing is.
+func (p *pass) diff() class {
+	c, e := &p.contact, &p.entry
 	*e = entry{userID: c.userID, attributes: e.attributes[:0], fields: e.fields[:0]}
 	all := c.known && c.record.Epoch < p.epoch // the resync has not come to it yet
 	to := backfill
@@ -84,12 +89,12 @@ func (p *plan) diff(c *contact, e *entry) class {
 		want := attr.Value{}
 		if active {
 			c.old[k.ID] = c.now
-			a.before += a.memberCount(k.Value)
+			p.tallies[k.ID].before += a.memberCount(k.Value)
 			want = c.want(a, k.Value)
 		}
 		switch {
 		case want.Kind() != attr.None && !want.Equal(k.Value):
-			if a.count(k.Value, want) {
+			if p.count(a, want) {
 				to = exits
 			}
 			e.attributes = append(e.attributes, state.Change{ID: k.ID, Value: want})
@@ -103,15 +108,15 @@ func (p *plan) diff(c *contact, e *entry) class {
 			continue
 		}
 		v := c.wanted[id].value
-		a.members += a.memberCount(v)
+		p.tallies[id].members += a.memberCount(v)
 		if c.old[id] == c.now || v.Kind() == attr.False && a.Kind == engage.Audience {
 			continue // compared already; nobody is told false who was never told true
 		}
-		a.count(attr.Value{}, v)
+		p.count(a, v)
 		e.attributes = append(e.attributes, state.Change{ID: id, Value: v})
 	}
 	if c.known || len(e.attributes) > 0 {
-		p.diffFields(c, e, (all || p.resend) && p.fieldsComplete)
+		p.diffFields((all || p.resend) && p.fieldsComplete)
 	}
 	return to
 }
@@ -133,17 +138,19 @@ func (c *contact) want(a *attribute, known attr.Value) attr.Value {
 	return attr.Value{}
 }
 
-// count counts a change, and reports whether it is an exit.
-func (a *attribute) count(known, want attr.Value) (exit bool) {
+// count counts a change of an attribute to what is wanted, and reports whether it is an
+// exit.
+func (p *pass) count(a *attribute, want attr.Value) (exit bool) {
+	t := &p.tallies[a.id]
 	switch {
 	case a.Kind == engage.Trait && want.Kind() == attr.Null,
 		a.Kind == engage.Audience && want.Kind() == attr.False:
-		a.exited++
+		t.exited++
 		return true
 	case a.Kind == engage.Trait:
-		a.changed++
+		t.changed++
 	default:
-		a.entered++
+		t.entered++
 	}
 	return false
 }
@@ -151,7 +158,8 @@ func (a *attribute) count(known, want attr.Value) (exit bool) {
 // diffFields adds the contact fields that changed, or all of them. While some exports
 // that have contact fields are not looked at, what the others say may be a part only,
 // or come second: it is good enough for a field that Gleap does not have yet.
-func (p *plan) diffFields(c *contact, e *entry, all bool) {
+func (p *pass) diffFields(all bool) {
+	c, e := &p.contact, &p.entry
 	var leftOut [gleap.LastPageView + 1]int
 	var lastActivity []byte
 	hasPage, hasActivity := false, false
@@ -169,7 +177,7 @@ func (p *plan) diffFields(c *contact, e *entry, all bool) {
 		}
 		changed := all || c.fieldChanged(p.runner.store, f.Field, clean)
 		if changed && !p.fieldsComplete {
-			p.fieldsPostponed = true
+			p.found.fieldsPostponed = true
 			changed = !c.hasField(f.Field)
 		}
 		if changed {
@@ -186,11 +194,11 @@ func (p *plan) diffFields(c *contact, e *entry, all bool) {
 		e.fields = append(e.fields, gleap.FieldText{Field: gleap.LastActivity, Text: lastActivity})
 	}
 	if !c.known && !p.fieldsComplete && len(p.runner.o.Fields) > 0 {
-		p.fieldsPostponed = true
+		p.found.fieldsPostponed = true
 	}
 	if !e.empty() {
 		for f, n := range leftOut {
-			p.leftOut[f] += n
+			p.found.leftOut[f] += n
 		}
 	}
 }

@@ -92,7 +92,6 @@ func (i *Inspector) Summary() (Summary, error) {
 		Resyncing: i.store.Exists() && o.Resynced < o.Epoch, Attributes: len(present(o)), Parked: o.Parked, Forgotten: o.Forgotten,
 	}
 	records := i.store.Records()
-	defer records.Close()
 	for records.Next() {
 		s.Contacts++
 	}
@@ -149,7 +148,6 @@ func (i *Inspector) Members(key string, yield func(userID string) error) error {
 			continue
 		}
 		records := i.store.Records()
-		defer records.Close()
 		var record state.Record
 		for records.Next() {
 			if err := record.Decode(records.Record()); err != nil {

@@ -35,22 +35,41 @@ type plan struct {
 	resend bool   // values of the chosen attributes are sent again
 	epoch  uint64 // records of an earlier epoch are sent again as a whole
 
-	memory   memory         // of the exports' rows
-	segments [classes]spool // the plan file: entries, each behind its size
-	body     []byte         // of the entry that was written last,
-	sized    []byte         // and with its size before it
+	memory memory  // of the exports' rows
+	passes []*pass // each with its part of the plan file
+	findings
+
+	// All exports that have contact fields are looked at: a field may be changed, and
+	// not only be added.
+	fieldsComplete bool
+}
+
+// findings is what the passes over the contacts find, in all.
+type findings struct {
 	contacts ContactCounts
 	calls    int
 	retried  int      // parked contacts of whom something else is wanted now
 	unpark   []string // parked contacts of whom nothing is wanted any more
 	// A parked contact has to wait until all exports are looked at.
 	postponed bool
-	// All exports that have contact fields are looked at: a field may be changed, and
-	// not only be added.
-	fieldsComplete bool
-	// Some contact's fields may have to be sent once they are.
+	// Some contact's fields may have to be sent once all exports that have some are.
 	fieldsPostponed bool
 	leftOut         [gleap.LastPageView + 1]int
+}
+
+func (f *findings) add(other *findings) {
+	f.contacts.Planned += other.contacts.Planned
+	f.contacts.Delta += other.contacts.Delta
+	f.contacts.Backfill += other.contacts.Backfill
+	f.contacts.Forgotten += other.contacts.Forgotten
+	f.calls += other.calls
+	f.retried += other.retried
+	f.unpark = append(f.unpark, other.unpark...)
+	f.postponed = f.postponed || other.postponed
+	f.fieldsPostponed = f.fieldsPostponed || other.fieldsPostponed
+	for field, n := range other.leftOut {
+		f.leftOut[field] += n
+	}
 }
 
 // attributeRef is an attribute by its id. Those that are in no export any more have
@@ -91,8 +110,19 @@ type attribute struct {
 	retired bool
 	applied state.Applied
 
-	counts                                    bool // active, while a merge goes on
-	before, members, entered, exited, changed int
+	counts bool // active, while a merge goes on
+	tally
+}
+
+// tally counts contacts that have a value of an attribute, before and after, and changes.
+type tally struct{ before, members, entered, exited, changed int }
+
+func (t *tally) add(other tally) {
+	t.before += other.before
+	t.members += other.members
+	t.entered += other.entered
+	t.exited += other.exited
+	t.changed += other.changed
 }
 
 // active reports whether the export's rows of the attribute count.
@@ -143,9 +173,6 @@ func (e *export) usable() bool {
 // also after an error.
 func (r *Runner) newPlan(ctx context.Context, request Request) (*plan, error) {
 	p := &plan{runner: r}
-	for i := range p.segments {
-		p.segments[i].create = r.temp
-	}
 	var err error
 	if p.overview, err = r.store.Overview(); err != nil {
 		return p, err
@@ -369,16 +396,16 @@ func (p *plan) readExport(ctx context.Context, e *export) error {
 	return e.rows.finish()
 }
 
-// readersBuffer is the size of the buffers with which runs are read, so that all of
-// them together stay within a quarter of the memory.
-func (p *plan) readersBuffer() int {
+// readersBuffer is the size of the buffers with which runs are read by so many passes, so
+// that all of them together stay within a quarter of the memory.
+func (p *plan) readersBuffer(passes int) int {
 	runs := 1
 	for _, e := range p.exports {
 		if e.rows != nil {
 			runs += e.rows.spilled()
 		}
 	}
-	return int(min(64<<10, max(4<<10, p.runner.o.Memory/4/int64(runs))))
+	return int(min(64<<10, max(4<<10, p.runner.o.Memory/4/int64(runs*passes))))
 }
 
 // whole reports whether the plan looked at all exports, so that what it wants of a
@@ -389,16 +416,23 @@ func (p *plan) whole() bool {
 
 // isParked reports whether a contact was parked before the run.
 func (p *plan) isParked(userID string) bool {
-	_, found := slices.BinarySearchFunc(p.parked, userID, func(c state.Parked, id string) int { return cmp.Compare(c.UserID, id) })
-	return found
+	n := searchParked(p.parked, userID)
+	return n < len(p.parked) && p.parked[n].UserID == userID
 }
 
 // close removes the plan's temporary files.
 func (p *plan) close() {
 	p.closeRows()
-	for i := range p.segments {
-		p.segments[i].close()
+	p.closePasses()
+}
+
+func (p *plan) closePasses() {
+	for _, pass := range p.passes {
+		for i := range pass.segments {
+			pass.segments[i].close()
+		}
 	}
+	p.passes = nil
 }
 
 // closeRows gives the memory and the temporary files of the exports' rows back.

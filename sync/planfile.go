@@ -120,18 +120,21 @@ func (e *entry) wantedHash() uint64 {
 	return h.Sum64()
 }
 
-// write adds an entry to the plan.
-func (p *plan) write(to class, e *entry) error {
-	p.contacts.Planned++
+// write adds the entry to the plan, behind its size.
+func (p *pass) write(to class) error {
+	p.found.contacts.Planned++
 	if to == backfill {
-		p.contacts.Backfill++
+		p.found.contacts.Backfill++
 	} else {
-		p.contacts.Delta++
+		p.found.contacts.Delta++
 	}
-	p.calls += e.calls()
-	p.body = e.append(p.body[:0])
-	p.sized = append(binary.AppendUvarint(p.sized[:0], uint64(len(p.body))), p.body...)
-	_, err := p.segments[to].Write(p.sized)
+	p.found.calls += p.entry.calls()
+	p.encoded = p.entry.append(p.encoded[:0])
+	p.size = binary.AppendUvarint(p.size[:0], uint64(len(p.encoded)))
+	if _, err := p.segments[to].Write(p.size); err != nil {
+		return err
+	}
+	_, err := p.segments[to].Write(p.encoded)
 	return err
 }
 
@@ -139,13 +142,19 @@ func (p *plan) write(to class, e *entry) error {
 // it.
 type entryReader struct {
 	mu       stdsync.Mutex
-	segments []spool // after the present one
+	segments []*spool // after the present one
 	reader   *bufio.Reader
 	left     int
 }
 
 func (p *plan) entries() *entryReader {
-	return &entryReader{segments: p.segments[:], left: p.contacts.Planned}
+	r := &entryReader{left: p.contacts.Planned}
+	for class := range classes {
+		for _, pass := range p.passes {
+			r.segments = append(r.segments, &pass.segments[class])
+		}
+	}
+	return r
 }
 
 // next returns the next entry, or io.EOF. The bytes are the caller's to keep.
@@ -168,7 +177,7 @@ func (r *entryReader) next() ([]byte, error) {
 			}
 			return nil, io.EOF
 		}
-		s := &r.segments[0]
+		s := r.segments[0]
 		r.reader, r.segments = bufio.NewReaderSize(s.section(0, s.position()), 64<<10), r.segments[1:]
 	}
 }

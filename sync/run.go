@@ -1,9 +1,11 @@
 package sync
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/binary"
 	"io"
+	"sort"
 )
 
 // run is a sorted part of a sorter's rows: in blocks, or in a part of its spool. There
@@ -13,28 +15,123 @@ import (
 //	uvarint length, the rest of the id
 //	uvarint length, payload
 type run struct {
-	blocks   []block
-	from, to int64
-	rows     int // in the spool
+	blocks []block
+	marks  []mark // places in the spool, the first one is the run's start
+	end    mark
 }
+
+// mark is a place in a run where reading can begin: there an id shares nothing.
+type mark struct {
+	userID []byte
+	at     int64 // in the spool
+	rows   int   // of the run before it
+}
+
+// markEvery is how many bytes of a run there are between two marks.
+const markEvery = 64 << 10
 
 // writeRun writes rows that come in order as a run of the spool.
 func writeRun(s *spool, inOrder func(yield func(row, userID, payload []byte) error) error) (run, error) {
-	r := run{from: s.position()}
+	var r run
 	var entry, before []byte
+	rows := 0
 	err := inOrder(func(_, userID, payload []byte) error {
+		if at := s.position(); rows == 0 || at-r.marks[len(r.marks)-1].at >= markEvery {
+			r.marks = append(r.marks, mark{bytes.Clone(userID), at, rows})
+			before = nil
+		}
 		shared := sharedLength(userID, before)
 		entry = binary.AppendUvarint(entry[:0], uint64(shared))
 		entry = appendRow(entry, userID[shared:], payload)
-		before, r.rows = userID, r.rows+1
+		before, rows = userID, rows+1
 		_, err := s.Write(entry)
 		return err
 	})
 	if err == nil {
 		err = s.flush()
 	}
-	r.to = s.position()
+	r.end = mark{at: s.position(), rows: rows}
 	return r, err
+}
+
+// userIDs appends ids of the run that are about equally far apart.
+func (r *run) userIDs(ids [][]byte) [][]byte {
+	for _, b := range r.blocks {
+		id, _ := cut(b.bytes)
+		ids = append(ids, id)
+	}
+	for _, m := range r.marks {
+		ids = append(ids, m.userID)
+	}
+	return ids
+}
+
+// span is the user ids from one up to, but without, another. No ids stand for the least
+// and the greatest one.
+type span struct{ from, to []byte }
+
+// around returns which of n pieces, of which first gives the first id, have to be read for
+// the span.
+func (s span) around(n int, first func(i int) []byte) (from, to int) {
+	// A piece before one that begins with s.from may end with it.
+	from = max(0, sort.Search(n, func(i int) bool { return bytes.Compare(first(i), s.from) >= 0 })-1)
+	if s.to == nil {
+		return from, n
+	}
+	to = sort.Search(n, func(i int) bool { return bytes.Compare(first(i), s.to) >= 0 })
+	return min(from, to), to
+}
+
+// stream reads the rows of a span, those in the spool with a buffer of that size.
+func (r *run) stream(s *spool, span span, buffer int) stream {
+	if r.blocks != nil {
+		from, to := span.around(len(r.blocks), func(i int) []byte {
+			id, _ := cut(r.blocks[i].bytes)
+			return id
+		})
+		return span.of(&memoryStream{blocks: r.blocks[from:to]})
+	}
+	from, to := span.around(len(r.marks), func(i int) []byte { return r.marks[i].userID })
+	if from == to {
+		return &memoryStream{}
+	}
+	end := r.end
+	if to < len(r.marks) {
+		end = r.marks[to]
+	}
+	return span.of(&runStream{
+		r: s.section(r.marks[from].at, end.at), left: end.rows - r.marks[from].rows, buf: make([]byte, buffer),
+	})
+}
+
+// of returns the part of a stream that is in the span.
+func (s span) of(all stream) stream {
+	if s.from == nil && s.to == nil {
+		return all
+	}
+	return &spanStream{stream: all, span: s}
+}
+
+type spanStream struct {
+	stream
+	span
+	begun bool
+}
+
+func (s *spanStream) next() (userID, payload []byte, ok bool) {
+	for {
+		userID, payload, ok = s.stream.next()
+		switch {
+		case !ok:
+			return nil, nil, false
+		case !s.begun && bytes.Compare(userID, s.from) < 0:
+		case s.to != nil && bytes.Compare(userID, s.to) >= 0: // to the end, so that it is checked
+			s.begun = true
+		default:
+			s.begun = true
+			return userID, payload, true
+		}
+	}
 }
 
 // runStream reads a run of a spool. It checks that the ids come in order and that none is
@@ -49,12 +146,11 @@ type runStream struct {
 	failed  error
 }
 
-func newRunStream(s *spool, r run, buffer int) *runStream {
-	return &runStream{r: s.section(r.from, r.to), left: r.rows, buf: make([]byte, buffer)}
-}
-
 func (r *runStream) next() (userID, payload []byte, ok bool) {
 	if r.failed != nil || r.left == 0 {
+		if len(r.rest) > 0 {
+			r.failed = cmp.Or(r.failed, errTemp)
+		}
 		return nil, nil, false
 	}
 	for {

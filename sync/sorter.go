@@ -25,6 +25,8 @@ type sorter struct {
 	full    chan block
 	done    chan struct{} // closed when nothing is taken out of full any more
 	failed  error         // why; valid once done is closed
+
+	_ [apart]byte
 }
 
 // block is a piece of memory with rows: uvarint length, id, uvarint length, payload.
@@ -344,16 +346,12 @@ func (s *sorter) finish() error {
 	return s.endRun()
 }
 
-// stream returns all rows in order, reading runs with buffers of that size. It can be
-// asked for again.
-func (s *sorter) stream(buffer int) stream {
+// stream returns the rows of a span in order, reading runs of the spool with buffers of
+// that size. It can be asked for again.
+func (s *sorter) stream(span span, buffer int) stream {
 	var parts []stream
 	for _, r := range s.runs {
-		if r.blocks != nil {
-			parts = append(parts, &memoryStream{blocks: r.blocks})
-		} else {
-			parts = append(parts, newRunStream(&s.spool, r, buffer))
-		}
+		parts = append(parts, r.stream(&s.spool, span, buffer))
 	}
 	switch {
 	case len(parts) == 1:

@@ -9,7 +9,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 	"testing"
 
 	"pgregory.net/rapid"
@@ -56,7 +55,17 @@ func TestSorter(t *testing.T) {
 			t.Fatal(err)
 		}
 		for range 2 { // a guard may make the merge go over it again
-			if got := drain(t, s.stream(4<<10)); !slices.Equal(got, want) {
+			bounds := rapid.SliceOfDistinct(ids, func(id string) string { return id }).Draw(t, "bounds")
+			slices.Sort(bounds)
+			var got []row
+			part := span{}
+			for _, bound := range bounds {
+				part.to = []byte(bound)
+				got = append(got, drain(t, s.stream(part, 4<<10))...)
+				part = span{from: []byte(bound)}
+			}
+			got = append(got, drain(t, s.stream(part, 4<<10))...)
+			if !slices.Equal(got, want) {
 				t.Fatalf("got %d rows %.200q\nwant %d rows %.200q", len(got), got, len(want), want)
 			}
 		}
@@ -74,7 +83,7 @@ func TestMergerKeepsTheOrderOfStreams(t *testing.T) {
 			s.add([]byte(id), fmt.Append(nil, i))
 		}
 		s.finish()
-		parts = append(parts, s.stream(4<<10))
+		parts = append(parts, s.stream(span{}, 4<<10))
 	}
 	m := newMerger(parts, 0)
 	got := ""
@@ -111,7 +120,7 @@ func TestDamagedRun(t *testing.T) {
 		if err := damage(s.spool.file.(*os.File)); err != nil {
 			t.Fatal(err)
 		}
-		stream := s.stream(4 << 10)
+		stream := s.stream(span{}, 4<<10)
 		for ok := true; ok; {
 			_, _, ok = stream.next()
 		}
@@ -133,73 +142,6 @@ func TestTempDirIsNotThere(t *testing.T) {
 	w.write(t, "a.csv", list(ids...))
 	if _, err := w.runner(t).Plan(t.Context(), Request{}); err == nil || !bytes.Contains([]byte(err.Error()), []byte("sync.temp_dir")) {
 		t.Errorf("got %v", err)
-	}
-}
-
-// TestPrefetch: the rows of a merger in batches are the rows of the merger, an error
-// comes after them, and a reader who stops early leaves nothing behind.
-func TestPrefetch(t *testing.T) {
-	s := newSorter(0, new(memory), tempIn(t.TempDir()))
-	defer s.close()
-	for i := range 50_000 {
-		if err := s.add(fmt.Appendf(nil, "%06d", i), fmt.Append(nil, i)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := s.finish(); err != nil {
-		t.Fatal(err)
-	}
-	merged := func() *merger { return newMerger([]stream{s.stream(4 << 10), s.stream(4 << 10)}, 0) }
-	rows := prefetch(merged())
-	var got strings.Builder
-	for {
-		userID, ok := rows.next()
-		if !ok {
-			break
-		}
-		for {
-			source, payload, ok := rows.row()
-			if !ok {
-				break
-			}
-			fmt.Fprintf(&got, "%s %s %d\n", userID, payload, source)
-		}
-	}
-	if rows.err() != nil {
-		t.Fatal(rows.err())
-	}
-	rows.stop()
-	var want strings.Builder
-	m := merged()
-	for {
-		userID, payload, ok := m.next()
-		if !ok {
-			break
-		}
-		fmt.Fprintf(&want, "%s %s %d\n", userID, payload, m.source())
-	}
-	if got.String() != want.String() {
-		t.Fatalf("got %.200s\nwant %.200s", got.String(), want.String())
-	}
-
-	early := prefetch(merged())
-	early.next()
-	early.stop()
-
-	if err := s.spool.file.(*os.File).Truncate(100_000); err != nil {
-		t.Fatal(err)
-	}
-	cut := prefetch(merged())
-	defer cut.stop()
-	for ok := true; ok; {
-		if _, ok = cut.next(); ok {
-			for more := true; more; {
-				_, _, more = cut.row()
-			}
-		}
-	}
-	if !errors.Is(cut.err(), errTemp) {
-		t.Errorf("a cut run: %v", cut.err())
 	}
 }
 
@@ -273,7 +215,7 @@ func BenchmarkMerge(b *testing.B) {
 	for b.Loop() {
 		var parts []stream
 		for _, s := range sorters {
-			parts = append(parts, s.stream(4<<10))
+			parts = append(parts, s.stream(span{}, 4<<10))
 		}
 		m := newMerger(parts, 0)
 		for ok := true; ok; {

@@ -1,0 +1,177 @@
+package sync
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+
+	"gleapsync/internal/attr"
+	"gleapsync/state"
+)
+
+// pass goes over the contacts of a span of the user ids, and writes its part of the plan.
+// Several go on at a time: what they share they only read.
+type pass struct {
+	*plan
+	parked   parkedQueue
+	segments [classes]spool // entries, each behind its size
+	found    findings
+	tallies  []tally // by attribute id
+
+	contact contact
+	entry   entry
+	encoded []byte // the entry that was written last,
+	size    []byte // and its size
+
+	_ [apart]byte
+}
+
+// apart is how far what two passes write has to lie apart, in bytes: processors that write
+// to the same line of their caches wait for each other.
+const apart = 128
+
+// makeApart returns a slice with that much behind it.
+func makeApart[T any](n int) []T { return make([]T, n, n+apart) }
+
+func newPass(p *plan, span span) *pass {
+	pass := &pass{
+		plan:    p,
+		tallies: makeApart[tally](len(p.byID)),
+		contact: contact{
+			wanted:  makeApart[said[attr.Value]](len(p.byID)),
+			old:     makeApart[uint32](len(p.byID)),
+			present: makeApart[said[bool]](len(p.exports)),
+			fields:  makeApart[said[[]byte]](len(columns(p.runner.o.Fields))),
+		},
+	}
+	for i := range pass.segments {
+		pass.segments[i].create = p.runner.temp
+	}
+	if !p.assume && !p.alone { // else they are tried too
+		pass.parked.all = parkedIn(p.parked, span)
+	}
+	return pass
+}
+
+// run merges rows and records, which are both in the order of the user ids.
+func (p *pass) run(ctx context.Context, rows *merger, sources []*export, records *state.Records) error {
+	c := &p.contact
+	userID, payload, more := rows.next()
+	known := records.Next()
+	for n := 0; more || known; n++ {
+		if n&0xfff == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		order := -1 // of the next row's id and the next record's
+		switch {
+		case !more:
+			order = 1
+		case known:
+			order = bytes.Compare(userID, records.UserID())
+		}
+		if order <= 0 {
+			c.start(userID)
+			for more && bytes.Equal(userID, c.userID) {
+				if err := c.add(sources[rows.source()], payload); err != nil {
+					return err
+				}
+				userID, payload, more = rows.next()
+			}
+		} else {
+			c.start(records.UserID())
+		}
+		if !more && rows.err() != nil {
+			return rows.err() // what is missing must not look absent
+		}
+		if order >= 0 {
+			c.known = true
+			if err := c.record.Decode(records.Record()); err != nil {
+				return err
+			}
+		}
+		if c.known || !p.forgotten.Has(c.userID) {
+			if err := p.keep(p.diff()); err != nil {
+				return err
+			}
+		} else {
+			p.found.contacts.Forgotten++
+		}
+		if order >= 0 { // not before: what c knows lies in the reader's memory
+			known = records.Next()
+		}
+	}
+	if err := errors.Join(rows.err(), records.Err()); err != nil {
+		return err
+	}
+	p.settle(p.parked.all...)
+	return nil
+}
+
+// keep writes a contact's entry to the plan, if it says something and the contact is
+// not to stay parked.
+func (p *pass) keep(to class) error {
+	e := &p.entry
+	left, refused := p.parked.pass(e.userID)
+	p.settle(left...)
+	switch {
+	case refused == nil && e.empty():
+		return nil
+	case refused == nil:
+	case e.empty():
+		p.settle(*refused)
+		return nil
+	case refused.Wanted == e.wantedHash():
+		return nil
+	case !p.whole():
+		p.found.postponed = true
+		return nil
+	default:
+		p.found.retried++
+	}
+	return p.write(to)
+}
+
+// settle ends the parking of contacts of whom nothing is wanted any more. With some
+// of the exports only, nobody knows that.
+func (p *pass) settle(parked ...state.Parked) {
+	if len(parked) == 0 || !p.whole() {
+		return
+	}
+	for _, c := range parked {
+		p.found.unpark = append(p.found.unpark, c.UserID)
+	}
+}
+
+// parkedQueue holds the parked contacts in the order of the merge.
+type parkedQueue struct{ all []state.Parked }
+
+// parkedIn returns the parked contacts of a span.
+func parkedIn(all []state.Parked, span span) []state.Parked {
+	from := searchParked(all, string(span.from))
+	if span.to == nil {
+		return all[from:]
+	}
+	return all[from:searchParked(all, string(span.to))]
+}
+
+// pass returns the parked contacts before userID, of whom nothing was heard, and the
+// one of that id.
+func (q *parkedQueue) pass(userID []byte) (before []state.Parked, same *state.Parked) {
+	if len(q.all) == 0 {
+		return nil, nil
+	}
+	n := searchParked(q.all, string(userID))
+	before, q.all = q.all[:n], q.all[n:]
+	if len(q.all) > 0 && q.all[0].UserID == string(userID) {
+		same, q.all = &q.all[0], q.all[1:]
+	}
+	return before, same
+}
+
+// searchParked returns where userID stands, or would.
+func searchParked(all []state.Parked, userID string) int {
+	n, _ := slices.BinarySearchFunc(all, userID, func(c state.Parked, id string) int { return cmp.Compare(c.UserID, id) })
+	return n
+}
