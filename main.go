@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/signal"
 	"runtime/debug"
+	"slices"
 	"strings"
 	"syscall"
 	"time"
@@ -57,6 +58,10 @@ func main() { os.Exit(run(os.Args[1:])) }
 
 // run runs one command and returns the exit code.
 func run(args []string) int {
+	if slices.Equal(args, []string{"--version"}) { // to build the command line takes longer
+		fmt.Println("gleapsync " + currentVersion())
+		return 0
+	}
 	var c cli
 	parser := kong.Must(&c, kong.Name("gleapsync"), kong.Description(description),
 		kong.Vars{"version": "gleapsync " + currentVersion()})

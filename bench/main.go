@@ -72,7 +72,8 @@ func run(args []string) error {
 		return err
 	}
 	b.binary = filepath.Join(b.dir, "gleapsync")
-	build := inFolder("..", "go", "build", "-o", b.binary, ".")
+	build := inFolder("..", "go", "build", "-trimpath", "-o", b.binary, ".")
+	build.Env = append(os.Environ(), "CGO_ENABLED=0") // as it is released
 	if text, err := build.CombinedOutput(); err != nil {
 		return fmt.Errorf("%s: %w: %s", build, err, text)
 	}

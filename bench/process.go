@@ -35,6 +35,7 @@ func measure(out string, cmd *exec.Cmd) (usage, error) {
 	var errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = file, &errs
 	var u usage
+	unix.Sync() // nobody pays for what another one wrote
 	start := time.Now()
 	if err := cmd.Start(); err != nil {
 		return u, err

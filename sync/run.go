@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"io"
+	"slices"
 	"sort"
 )
 
@@ -85,11 +86,7 @@ func (s span) around(n int, first func(i int) []byte) (from, to int) {
 // stream reads the rows of a span, those in the spool with a buffer of that size.
 func (r *run) stream(s *spool, span span, buffer int) stream {
 	if r.blocks != nil {
-		from, to := span.around(len(r.blocks), func(i int) []byte {
-			id, _ := cut(r.blocks[i].bytes)
-			return id
-		})
-		return span.of(&memoryStream{blocks: r.blocks[from:to]})
+		return &memoryStream{blocks: span.trim(r.blocks)}
 	}
 	from, to := span.around(len(r.marks), func(i int) []byte { return r.marks[i].userID })
 	if from == to {
@@ -102,6 +99,34 @@ func (r *run) stream(s *spool, span span, buffer int) stream {
 	return span.of(&runStream{
 		r: s.section(r.marks[from].at, end.at), left: end.rows - r.marks[from].rows, buf: make([]byte, buffer),
 	})
+}
+
+// trim returns the blocks with the rows of the span.
+func (s span) trim(blocks []block) []block {
+	from, to := s.around(len(blocks), func(i int) []byte {
+		id, _ := cut(blocks[i].bytes)
+		return id
+	})
+	if blocks = slices.Clone(blocks[from:to]); len(blocks) == 0 {
+		return nil
+	}
+	if last := &blocks[len(blocks)-1]; s.to != nil {
+		last.bytes = last.bytes[:last.find(s.to)]
+	}
+	blocks[0].bytes = blocks[0].bytes[blocks[0].find(s.from):]
+	return blocks
+}
+
+// find returns where the first row stands whose id is not less than userID.
+func (b *block) find(userID []byte) int {
+	for rest := b.bytes; len(rest) > 0; {
+		id, after := cut(rest)
+		if bytes.Compare(id, userID) >= 0 {
+			return len(b.bytes) - len(rest)
+		}
+		_, rest = cut(after)
+	}
+	return len(b.bytes)
 }
 
 // of returns the part of a stream that is in the span.
