@@ -2,4 +2,4 @@
 
 package sync
 
-func newChunk() []byte { return make([]byte, chunkSize) }
+func newChunk(size int) []byte { return make([]byte, size) }

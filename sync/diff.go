@@ -51,11 +51,13 @@ func (c *contact) add(e *export, payload []byte) error {
 		return errTemp
 	}
 	for cell, kind := range kinds {
-		if attr.Kind(kind) == attr.None {
-			continue
-		}
 		var text []byte
-		if attr.Kind(kind).HasText() {
+		switch kind := attr.Kind(kind); {
+		case kind == attr.None:
+			continue
+		case kind > attr.String:
+			return errTemp
+		case kind.HasText():
 			if text, texts, ok = cutBytes(texts); !ok {
 				return errTemp
 			}

@@ -2,10 +2,11 @@
 //
 // A [Runner] makes a plan and carries it out. To make it, every export is read and
 // sorted by user id within a memory budget, and all of them are merged with the
-// sorted records of the state in one pass, which sees each contact once with all
-// that is wanted and all that is known. The differences go to a plan file: contacts
-// that leave an audience first, then other contacts that Gleap knows, then new ones.
-// Counts for each attribute come out of the same pass. An export that a guard
+// sorted records of the state: in one pass on each processor over a span of the user
+// ids, which sees each contact once with all that is wanted and all that is known. The
+// differences go to a plan file: contacts that leave an audience first, then other
+// contacts that Gleap knows, then new ones. Counts for each attribute come out of the
+// same passes. An export that a guard
 // refuses is held, and the merge is done again without it. Only then is the first
 // call sent; what Gleap acknowledges is committed to the state in batches.
 //

@@ -12,12 +12,13 @@ type memory struct {
 	room  int64 // bytes that may still be reserved
 	free  [][]byte
 	chunk []byte // of which no block was made yet
+	size  int    // of the chunk that was got last
 	refs  [][]ref
 }
 
 const (
-	blockSize = 128 << 10
-	chunkSize = 128 * blockSize
+	blockSize    = 128 << 10
+	largestChunk = 128 * blockSize
 )
 
 // reserve takes bytes of the room and reports whether there were so many.
@@ -29,6 +30,13 @@ func (m *memory) reserve(bytes int64) bool {
 	}
 	m.room -= bytes
 	return true
+}
+
+// release gives back what was reserved.
+func (m *memory) release(bytes int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.room += bytes
 }
 
 // get returns an empty block, of the usual size if that is enough for need bytes.
@@ -43,8 +51,9 @@ func (m *memory) get(need int) []byte {
 		m.free = m.free[:last]
 		return block
 	}
-	if len(m.chunk) == 0 {
-		m.chunk = newChunk()
+	if len(m.chunk) == 0 { // each twice as large as the one before
+		m.size = min(max(2*m.size, blockSize), largestChunk)
+		m.chunk = newChunk(m.size)
 	}
 	block := m.chunk[:0:blockSize]
 	m.chunk = m.chunk[blockSize:]
@@ -86,5 +95,5 @@ func (m *memory) putRefs(refs []ref) {
 func (m *memory) clear() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.free, m.chunk, m.refs, m.room = nil, nil, nil, 0
+	m.free, m.chunk, m.size, m.refs, m.room = nil, nil, 0, nil, 0
 }

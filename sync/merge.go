@@ -51,7 +51,8 @@ func (p *plan) merge(ctx context.Context) error {
 	if len(sources) == 0 && !p.resyncing() {
 		return nil
 	}
-	bounds := bounds(sources, runtime.GOMAXPROCS(0))
+	most := 2 + int(p.runner.o.Memory>>25) // each pass takes some 5 MiB besides
+	bounds := bounds(sources, min(most, runtime.GOMAXPROCS(0)))
 	buffer := p.readersBuffer(len(bounds) + 1)
 	group, ctx := errgroup.WithContext(ctx)
 	var from []byte

@@ -405,7 +405,7 @@ func (p *plan) readersBuffer(passes int) int {
 			runs += e.rows.spilled()
 		}
 	}
-	return int(min(64<<10, max(4<<10, p.runner.o.Memory/4/int64(runs*passes))))
+	return int(min(64<<10, max(32<<10, p.runner.o.Memory/4/int64(runs*passes))))
 }
 
 // whole reports whether the plan looked at all exports, so that what it wants of a

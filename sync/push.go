@@ -54,7 +54,8 @@ func (r *Runner) push(ctx context.Context, p *plan, report *Report) error {
 // lives is little now, and the garbage of the calls is much. undo ends that.
 func (r *Runner) collectLess() (undo func()) {
 	percent := debug.SetGCPercent(300)
-	limit := debug.SetMemoryLimit(min(debug.SetMemoryLimit(-1), r.o.Memory))
+	const least = 64 << 20 // below that the collector would never rest
+	limit := debug.SetMemoryLimit(min(debug.SetMemoryLimit(-1), max(least, r.o.Memory)))
 	return func() {
 		debug.SetMemoryLimit(limit)
 		debug.SetGCPercent(percent)

@@ -183,9 +183,7 @@ func (r *runStream) next() (userID, payload []byte, ok bool) {
 		switch {
 		case size == 0 && r.fill():
 			continue
-		// An id comes behind the one before if it is that one and more, or greater in the
-		// first byte that differs.
-		case size <= 0, shared > len(r.id), shared < len(r.id) && (len(suffix) == 0 || suffix[0] < r.id[shared]):
+		case size <= 0, shared > len(r.id), bytes.Compare(suffix, r.id[shared:]) < 0:
 			r.failed = cmp.Or(r.failed, errTemp)
 			return nil, nil, false
 		}

@@ -14,6 +14,7 @@ type sorter struct {
 	memory *memory
 	spool  spool
 	runs   []run
+	kept   int64   // bytes of memory that runs have reserved
 	blocks []block // the rows that are in no run yet
 
 	// What the adding works with.
@@ -164,6 +165,11 @@ func (s *sorter) row(r ref) (row, userID, payload []byte) {
 	return row[:len(row)-len(rest)], userID, payload
 }
 
+func (s *sorter) userID(r ref) []byte {
+	userID, _ := cut(s.blocks[r.block].bytes[r.off:])
+	return userID
+}
+
 func cut(b []byte) (item, rest []byte) {
 	if b[0] < 0x80 { // most are short
 		n := 1 + int(b[0])
@@ -196,29 +202,56 @@ func (s *sorter) order() []ref {
 		}
 	}
 	other := s.memory.getRefs(rows)
-	refs, other = sortByPrefix(refs, other)
+	s.sort(refs, other, shared)
 	s.memory.putRefs(other)
-	for from := 0; from < len(refs); {
-		to := from + 1
+	return refs
+}
+
+// fewRefs is how many refs are sorted fastest by comparing ids.
+const fewRefs = 32
+
+// sort sorts refs, whose prefixes begin at a depth of the ids, and leaves those of one id
+// as they came. It needs as many others.
+func (s *sorter) sort(refs, other []ref, depth int) {
+	if sorted := sortByPrefix(refs, other); &sorted[0] != &refs[0] {
+		copy(refs, sorted)
+	}
+	for from, to := 0, 0; from < len(refs); from = to {
 		for to < len(refs) && refs[to].prefix == refs[from].prefix {
 			to++
 		}
-		if to-from > 1 {
-			slices.SortStableFunc(refs[from:to], func(a, b ref) int {
-				_, idA, _ := s.row(a)
-				_, idB, _ := s.row(b)
-				return bytes.Compare(idA, idB)
-			})
+		same := refs[from:to]
+		if len(same) == 1 {
+			continue
 		}
-		from = to
+		deeper := depth
+		if len(same) > fewRefs {
+			deeper = s.sharedBy(same)
+		}
+		if deeper == depth { // few, or ids that end here
+			slices.SortStableFunc(same, func(a, b ref) int { return bytes.Compare(s.userID(a), s.userID(b)) })
+			continue
+		}
+		for i, r := range same {
+			same[i].prefix = prefix(s.userID(r)[deeper:])
+		}
+		s.sort(same, other[from:to], deeper)
 	}
-	return refs
+}
+
+// sharedBy returns how many bytes all ids of some refs begin with.
+func (s *sorter) sharedBy(refs []ref) int {
+	shared := s.userID(refs[0])
+	for _, r := range refs[1:] {
+		shared = shared[:sharedLength(shared, s.userID(r))]
+	}
+	return len(shared)
 }
 
 // sortByPrefix sorts refs by their prefixes and leaves those of one prefix as they came:
 // byte by byte, the last one first, but for bytes that are the same in all of them. The
 // sorted ones may come to be in other, which has the same length.
-func sortByPrefix(refs, other []ref) (sorted, rest []ref) {
+func sortByPrefix(refs, other []ref) (sorted []ref) {
 	var counts [8][256]int
 	for _, r := range refs {
 		for i := range counts {
@@ -241,7 +274,7 @@ func sortByPrefix(refs, other []ref) (sorted, rest []ref) {
 		}
 		refs, other = other, refs
 	}
-	return refs, other
+	return refs
 }
 
 // inOrder calls yield with all rows in memory in the order of their ids.
@@ -290,20 +323,22 @@ func (s *sorter) endRun() error {
 	for _, b := range s.blocks {
 		used += int64(cap(b.bytes))
 	}
-	switch {
-	case !s.memory.reserve(used):
+	if !s.memory.reserve(used) {
 		run, err := writeRun(&s.spool, s.inOrder)
 		if err != nil {
 			return err
 		}
 		s.runs = append(s.runs, run)
-		s.giveBack(s.blocks)
-	case s.isSorted():
-		s.runs = append(s.runs, run{blocks: s.blocks})
-	default:
-		s.runs = append(s.runs, run{blocks: s.copyInOrder()})
-		s.giveBack(s.blocks)
+		s.giveBack()
+		return nil
 	}
+	s.kept += used
+	kept := s.blocks
+	if !s.isSorted() {
+		kept = s.copyInOrder()
+		s.giveBack()
+	}
+	s.runs = append(s.runs, run{blocks: kept})
 	s.blocks = nil
 	return nil
 }
@@ -324,10 +359,12 @@ func (s *sorter) copyInOrder() []block {
 	return append(sorted, to)
 }
 
-func (s *sorter) giveBack(blocks []block) {
-	for _, b := range blocks {
+// giveBack lets others use the memory of the blocks.
+func (s *sorter) giveBack() {
+	for _, b := range s.blocks {
 		s.memory.put(b.bytes)
 	}
+	s.blocks = nil
 }
 
 // finish ends the adding.
@@ -375,7 +412,8 @@ func (s *sorter) spilled() (n int) {
 func (s *sorter) close() {
 	s.stop()
 	s.spool.close()
-	s.runs, s.blocks, s.adding = nil, nil, block{}
+	s.memory.release(s.kept)
+	s.runs, s.blocks, s.adding, s.kept = nil, nil, block{}, 0
 }
 
 // stream is a sequence of rows in the order of their user ids. What next returns is

@@ -42,7 +42,7 @@ func TestSorter(t *testing.T) {
 		s := newSorter(0, memory, tempIn(dir))
 		defer s.close()
 		var want []row
-		ids := rapid.OneOf(rapid.StringMatching(`[ab]{0,12}`), rapid.StringMatching(`prefix-[0-9]{1,3}`), rapid.Just("a\x00"))
+		ids := rapid.OneOf(rapid.StringMatching(`[ab]{0,12}`), rapid.StringMatching(`(prefix-[0-9]{1,3}|other-prefix\|1234567890[0-9]{1,12})`), rapid.Just("a\x00"))
 		for i, id := range rapid.SliceOf(ids).Draw(t, "ids") {
 			payload := fmt.Sprint(i, string(bytes.Repeat([]byte("x"), rapid.SampledFrom([]int{0, 1, 100_000}).Draw(t, "size"))))
 			want = append(want, row{id, payload})
@@ -72,6 +72,32 @@ func TestSorter(t *testing.T) {
 	})
 	if left, _ := filepath.Glob(filepath.Join(dir, "*")); len(left) > 0 {
 		t.Errorf("temporary files are left: %v", left)
+	}
+}
+
+// TestSorterOfManyPrefixes: ids that begin alike for longer than a ref can tell, some of
+// them the same, some of them ending there.
+func TestSorterOfManyPrefixes(t *testing.T) {
+	s := newSorter(64<<20, &memory{room: 64 << 20}, tempIn(t.TempDir()))
+	defer s.close()
+	prefixes := []string{"auth0|65f0a1", "google-oauth2|1077", "auth0|65f0a1\x00\x00\x00\x00\x00\x00\x00\x00\x00", ""}
+	var want []row
+	for i := range 20_000 {
+		r := row{prefixes[i%len(prefixes)] + fmt.Sprint(rand.IntN(1000)), fmt.Sprint(i)}
+		if i%7 == 0 {
+			r.id = prefixes[i%len(prefixes)]
+		}
+		want = append(want, r)
+		if err := s.add([]byte(r.id), []byte(r.payload)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := s.finish(); err != nil {
+		t.Fatal(err)
+	}
+	slices.SortStableFunc(want, func(a, b row) int { return cmp.Compare(a.id, b.id) })
+	if got := drain(t, s.stream(span{}, 4<<10)); !slices.Equal(got, want) {
+		t.Fatalf("got %d rows %.200q\nwant %d rows %.200q", len(got), got, len(want), want)
 	}
 }
 
@@ -145,6 +171,55 @@ func TestTempDirIsNotThere(t *testing.T) {
 	}
 }
 
+// FuzzRun: a run is read back as it was written, and no bytes panic or are taken for more
+// rows than there are.
+func FuzzRun(f *testing.F) {
+	f.Add([]byte("user-1user-2user-2"), 6, 3)
+	f.Add([]byte{0, 2, 'z', 'z', 1, 'x', 0, 2, 'a', 'a', 1, 'x'}, 1, 2)
+	create := tempIn(f.TempDir())
+	f.Fuzz(func(t *testing.T, data []byte, size, rows int) {
+		rows &= 0xff
+		s := spool{buf: data}
+		damaged := &runStream{r: s.section(0, int64(len(data))), left: rows, buf: make([]byte, 16)}
+		n, before := 0, ""
+		for {
+			userID, _, ok := damaged.next()
+			if !ok {
+				break
+			}
+			if n++; string(userID) < before {
+				t.Fatalf("%q comes after %q", userID, before)
+			}
+			before = string(userID)
+		}
+		if damaged.err() == nil && n != rows {
+			t.Fatalf("%d rows of %d, and no error", n, rows)
+		}
+
+		var want []row
+		for chunk := range slices.Chunk(data, max(1, size)) {
+			want = append(want, row{string(chunk), string(chunk[:len(chunk)/2])})
+		}
+		slices.SortStableFunc(want, func(a, b row) int { return cmp.Compare(a.id, b.id) })
+		s = spool{create: create}
+		defer s.close()
+		run, err := writeRun(&s, func(yield func(row, userID, payload []byte) error) error {
+			for _, r := range want {
+				if err := yield(nil, []byte(r.id), []byte(r.payload)); err != nil {
+					return err
+				}
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := drain(t, run.stream(&s, span{}, 16)); !slices.Equal(got, want) {
+			t.Fatalf("got %q, want %q", got, want)
+		}
+	})
+}
+
 // FuzzEntry: decode of append is the same entry, and no bytes panic.
 func FuzzEntry(f *testing.F) {
 	f.Add([]byte{2, 'u', '1', 1, 0, 3, 2, 1, 'a'})
@@ -178,11 +253,19 @@ func TestLimit(t *testing.T) {
 }
 
 func BenchmarkSort(b *testing.B) {
+	b.Run("one prefix", func(b *testing.B) { benchmarkSort(b, "user-") })
+	b.Run("two prefixes", func(b *testing.B) { benchmarkSort(b, "auth0|65f0a1", "google-oauth2|1077") })
+}
+
+func benchmarkSort(b *testing.B, prefixes ...string) {
 	const rows = 500_000
 	ids := make([][]byte, rows)
+	bytes := 0
 	for i := range ids {
-		ids[i] = fmt.Appendf(nil, "user-%08d", i*7919%rows)
+		ids[i] = fmt.Appendf(nil, "%s%08d", prefixes[i%len(prefixes)], i*7919%rows)
+		bytes += len(ids[i])
 	}
+	b.SetBytes(int64(bytes))
 	dir := b.TempDir()
 	b.ReportAllocs()
 	for b.Loop() {
