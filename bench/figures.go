@@ -18,8 +18,6 @@ const (
 	pacingTime   = 3 * time.Minute
 )
 
-func now() time.Time { return time.Now() }
-
 // figures is what was measured, as rows of Markdown tables.
 type figures struct {
 	plans, pushes, targets strings.Builder
@@ -150,7 +148,7 @@ func thousands(n int) string {
 // markdown returns all tables.
 func (f *figures) markdown() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Measured on %s: %s.\n\n", now().Format(time.DateOnly), machine())
+	fmt.Fprintf(&b, "Measured on %s: %s.\n\n", time.Now().Format(time.DateOnly), machine())
 	b.WriteString("| Target | Limit | Figure | |\n|---|---|---|---|\n" + f.targets.String())
 	if f.plans.Len() > 0 {
 		b.WriteString("\n| Plan | Contender | Wall time | CPU time | Peak anonymous memory | Read | gleapsync's wall time / its |\n|---|---|---|---|---|---|---|\n" + f.plans.String())

@@ -17,6 +17,7 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 )
 
@@ -256,7 +257,7 @@ func touchExports(dir string) error {
 	if err != nil {
 		return err
 	}
-	now := now()
+	now := time.Now()
 	for _, path := range files {
 		if err := os.Chtimes(path, now, now); err != nil {
 			return err

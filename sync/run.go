@@ -163,12 +163,12 @@ func (s *spanStream) next() (userID, payload []byte, ok bool) {
 // missing: a temporary file that does not hold what was written must not turn into
 // exits.
 type runStream struct {
-	r       io.Reader
-	left    int // rows
-	buf     []byte
-	rest    []byte // of buf: what was read and not yet returned
-	id, pay []byte
-	failed  error
+	r      io.Reader
+	left   int // rows
+	buf    []byte
+	rest   []byte // of buf: what was read and not yet returned
+	id     []byte // that was returned last
+	failed error
 }
 
 func (r *runStream) next() (userID, payload []byte, ok bool) {
@@ -193,6 +193,8 @@ func (r *runStream) next() (userID, payload []byte, ok bool) {
 		return r.id, payload, true
 	}
 }
+
+func (r *runStream) err() error { return r.failed }
 
 // fill reads more behind what is left, and reports whether there was more.
 func (r *runStream) fill() bool {
@@ -247,5 +249,3 @@ func cutUpTo(b []byte, limit uint64) (item, rest []byte, n int) {
 	}
 	return b[n : n+int(size)], b[n+int(size):], n
 }
-
-func (r *runStream) err() error { return r.failed }
