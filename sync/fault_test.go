@@ -151,7 +151,12 @@ func TestFaults(t *testing.T) {
 						t.Errorf("%d: %s: the third run plans %+v", n, hit, report)
 					}
 					if hit == "" {
-						break
+						// A slow run has more commits than others, so the last operation may
+						// have been passed over.
+						if seen["finish"] > 0 || seen[hit] > 10 {
+							break
+						}
+						n -= 2
 					}
 				}
 				t.Logf("%v", seen)
