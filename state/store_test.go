@@ -432,3 +432,34 @@ func TestReadersDoNotHoldUpCommits(t *testing.T) {
 		t.Errorf("commits took %s", took[:5])
 	}
 }
+
+// TestRecordRanges: several readers find together what one finds, each record once; and
+// that one is missing is found by the last of them.
+func TestRecordRanges(t *testing.T) {
+	s := filled(t, 1000)
+	var all []string
+	for r := s.Records(); r.Next(); {
+		all = append(all, string(r.UserID()))
+	}
+	bounds := [][]byte{{}, []byte(all[0]), []byte(all[250]), append([]byte(all[500]), 0), []byte("~")}
+	read := func() (ids []string, errs []error) {
+		for _, r := range s.RecordRanges(bounds) {
+			for r.Next() {
+				ids = append(ids, string(r.UserID()))
+			}
+			errs = append(errs, r.Err())
+		}
+		return ids, errs
+	}
+	if ids, errs := read(); !slices.Equal(ids, all) || errors.Join(errs...) != nil {
+		t.Fatalf("%d of %d records, %v", len(ids), len(all), errs)
+	}
+	if err := s.update(func(tx *bbolt.Tx) error { return tx.Bucket(bucketRecords).Delete([]byte(all[300])) }); err != nil {
+		t.Fatal(err)
+	}
+	_, errs := read()
+	last := len(errs) - 1
+	if errors.Join(errs[:last]...) != nil || !errors.Is(errs[last], ErrDamaged) {
+		t.Errorf("with a record missing: %v", errs)
+	}
+}

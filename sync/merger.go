@@ -62,6 +62,10 @@ func (m *merger) next() (userID, payload []byte, ok bool) {
 func (m *merger) advance(h *mergeHead) (ok bool) {
 	in := h.input
 	if in.userID, in.payload, ok = in.stream.next(); ok {
+		if len(in.userID) < m.shared { // it does not begin as all do
+			m.failed = errTemp
+			return false
+		}
 		h.prefix = prefix(in.userID[m.shared:])
 		return true
 	}

@@ -14,7 +14,6 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"gleapsync/engage"
-	"gleapsync/gleap"
 	"gleapsync/internal/attr"
 	"gleapsync/state"
 )
@@ -42,34 +41,6 @@ type plan struct {
 	// All exports that have contact fields are looked at: a field may be changed, and
 	// not only be added.
 	fieldsComplete bool
-}
-
-// findings is what the passes over the contacts find, in all.
-type findings struct {
-	contacts ContactCounts
-	calls    int
-	retried  int      // parked contacts of whom something else is wanted now
-	unpark   []string // parked contacts of whom nothing is wanted any more
-	// A parked contact has to wait until all exports are looked at.
-	postponed bool
-	// Some contact's fields may have to be sent once all exports that have some are.
-	fieldsPostponed bool
-	leftOut         [gleap.LastPageView + 1]int
-}
-
-func (f *findings) add(other *findings) {
-	f.contacts.Planned += other.contacts.Planned
-	f.contacts.Delta += other.contacts.Delta
-	f.contacts.Backfill += other.contacts.Backfill
-	f.contacts.Forgotten += other.contacts.Forgotten
-	f.calls += other.calls
-	f.retried += other.retried
-	f.unpark = append(f.unpark, other.unpark...)
-	f.postponed = f.postponed || other.postponed
-	f.fieldsPostponed = f.fieldsPostponed || other.fieldsPostponed
-	for field, n := range other.leftOut {
-		f.leftOut[field] += n
-	}
 }
 
 // attributeRef is an attribute by its id. Those that are in no export any more have
@@ -112,17 +83,6 @@ type attribute struct {
 
 	counts bool // active, while a merge goes on
 	tally
-}
-
-// tally counts contacts that have a value of an attribute, before and after, and changes.
-type tally struct{ before, members, entered, exited, changed int }
-
-func (t *tally) add(other tally) {
-	t.before += other.before
-	t.members += other.members
-	t.entered += other.entered
-	t.exited += other.exited
-	t.changed += other.changed
 }
 
 // active reports whether the export's rows of the attribute count.

@@ -157,6 +157,14 @@ func TestDamagedRun(t *testing.T) {
 	}
 }
 
+// TestShortID: an id that is shorter than what all ids begin with comes from a damaged file.
+func TestShortID(t *testing.T) {
+	m := newMerger([]stream{&memoryStream{bytes: appendRow(nil, []byte("us"), nil)}, &memoryStream{}}, len("user-"))
+	if _, _, ok := m.next(); ok || !errors.Is(m.err(), errTemp) {
+		t.Errorf("got %t, %v", ok, m.err())
+	}
+}
+
 func TestTempDirIsNotThere(t *testing.T) {
 	w := newWorld(t, audience("a.csv", "a"))
 	w.options.TempDir = filepath.Join(w.dir, "no", "such", "folder")
