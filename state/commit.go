@@ -98,7 +98,7 @@ func (s *Store) Commit(acks []Acknowledgement, parked []Parked, pace []byte) err
 				return err
 			}
 		}
-		if err := putPace(tx, pace); err != nil {
+		if err := putMeta(tx, keyPace, pace); err != nil {
 			return err
 		}
 		return tally.write(tx)

@@ -3,6 +3,7 @@ package state
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"time"
 
@@ -22,13 +23,15 @@ type Overview struct {
 	Forgotten  int // contacts that are never to be created again
 	Bytes      int64
 	Pace       []byte // what the client's pacer left for the next one; nil: nothing
+	History    []byte // what the last run left in [Result.History]; nil: nothing
 }
 
-func putPace(tx *bbolt.Tx, pace []byte) error {
-	if pace == nil {
+// putMeta stores a value; nil stands for the one that is there.
+func putMeta(tx *bbolt.Tx, key, value []byte) error {
+	if value == nil {
 		return nil
 	}
-	return put(tx.Bucket(bucketMeta), keyPace, pace)
+	return put(tx.Bucket(bucketMeta), key, value)
 }
 
 // Overview reads the file's overview. An empty store has the epoch 1.
@@ -44,7 +47,7 @@ func (s *Store) Overview() (Overview, error) {
 		o.Parked = int(tx.Bucket(bucketParked).Sequence())
 		o.Forgotten = int(tx.Bucket(bucketForgotten).Sequence())
 		o.Bytes = tx.Size()
-		o.Pace = bytes.Clone(get(meta, keyPace))
+		o.Pace, o.History = bytes.Clone(get(meta, keyPace)), bytes.Clone(get(meta, keyHistory))
 		var err error
 		o.Attributes, err = s.attributes(tx)
 		return err
@@ -90,7 +93,7 @@ func (s *Store) Begin(attributes []Attribute, epoch uint64, pace []byte) error {
 				return err
 			}
 		}
-		return putPace(tx, pace)
+		return putMeta(tx, keyPace, pace)
 	})
 }
 
@@ -102,6 +105,7 @@ type Result struct {
 	Resynced uint64             // the epoch that every record has by now, 0: not known
 	Unpark   []string           // the contacts of whom nothing is wanted any more
 	Pace     []byte             // nil: as before
+	History  []byte             // of all runs so far, in a form of the caller's; nil: as before
 }
 
 // Finish stores a run's result. It creates the file if there is none.
@@ -132,7 +136,7 @@ func (s *Store) Finish(r Result) error {
 				return err
 			}
 		}
-		if err := putPace(tx, r.Pace); err != nil {
+		if err := errors.Join(putMeta(tx, keyPace, r.Pace), putMeta(tx, keyHistory, r.History)); err != nil {
 			return err
 		}
 		return putRun(tx, r.Run, r.Report)

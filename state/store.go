@@ -37,6 +37,7 @@ var (
 	keyEpoch    = []byte("epoch")
 	keyResynced = []byte("resynced")
 	keyPace     = []byte("pace")
+	keyHistory  = []byte("history")
 )
 
 // ErrDamaged is what every method returns, wrapped, for a file that bbolt or this

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 	"time"
 
@@ -31,6 +30,20 @@ type Summary struct {
 	LastSuccess *RunSummary `json:"last_success"`
 }
 
+// Overview is what a state says of itself and of its runs.
+type Overview struct {
+	Project    string
+	State      string // the file
+	Bytes      int64
+	Created    time.Time
+	Resyncing  bool // a first sync or a full resync is not complete yet
+	Parked     int
+	Forgotten  int
+	Attributes []AttributeSummary
+	History    History
+	LastRun    *RunSummary // of any command
+}
+
 // RunSummary is one run in a line.
 type RunSummary struct {
 	Run      string        `json:"run"`
@@ -40,6 +53,12 @@ type RunSummary struct {
 	Finished time.Time     `json:"finished"`
 	Outcome  Outcome       `json:"outcome"`
 	Contacts ContactCounts `json:"contacts"`
+	Calls    CallCounts    `json:"calls"`
+}
+
+// summary returns a report in a line.
+func (r *Report) summary() RunSummary {
+	return RunSummary{r.Run, r.Command, r.Mode, r.Started, r.Finished, r.Outcome, r.Contacts, r.Calls}
 }
 
 // AttributeSummary is one attribute of the state.
@@ -83,26 +102,40 @@ func NewInspector(o Options, store *state.Store) *Inspector {
 
 // Summary counts what the state holds. It reads all of it.
 func (i *Inspector) Summary() (Summary, error) {
-	o, err := i.store.Overview()
+	o, err := i.Overview()
 	if err != nil {
 		return Summary{}, err
 	}
 	s := Summary{
-		Project: i.project, State: i.store.Path(), Bytes: o.Bytes, Created: o.Created,
-		Resyncing: i.store.Exists() && o.Resynced < o.Epoch, Attributes: len(present(o)), Parked: o.Parked, Forgotten: o.Forgotten,
+		Project: o.Project, State: o.State, Bytes: o.Bytes, Created: o.Created, Resyncing: o.Resyncing,
+		Attributes: len(o.Attributes), Parked: o.Parked, Forgotten: o.Forgotten,
+		LastRun: o.LastRun, LastSuccess: o.History.LastSuccess,
 	}
 	records := i.store.Records()
 	for records.Next() {
 		s.Contacts++
 	}
-	runs, err := i.Runs(math.MaxInt)
+	return s, records.Err()
+}
+
+// Overview returns what the state says without its records being read.
+func (i *Inspector) Overview() (Overview, error) {
+	o, err := i.store.Overview()
+	if err != nil {
+		return Overview{}, err
+	}
+	s := Overview{
+		Project: i.project, State: i.store.Path(), Bytes: o.Bytes, Created: o.Created, Resyncing: i.store.Exists() && o.Resynced < o.Epoch,
+		Parked: o.Parked, Forgotten: o.Forgotten, Attributes: summaries(o),
+	}
+	if s.History, err = readHistory(i.store, o); err != nil {
+		return Overview{}, err
+	}
+	runs, err := i.Runs(1)
 	if len(runs) > 0 {
 		s.LastRun = &runs[0]
 	}
-	if n := slices.IndexFunc(runs, func(r RunSummary) bool { return r.Outcome == Complete && r.Command == "sync" }); n >= 0 {
-		s.LastSuccess = &runs[n]
-	}
-	return s, errors.Join(records.Err(), err)
+	return s, err
 }
 
 // present returns the attributes that are not gone.
@@ -113,11 +146,15 @@ func present(o state.Overview) []state.Attribute {
 // Attributes lists the state's attributes.
 func (i *Inspector) Attributes() ([]AttributeSummary, error) {
 	o, err := i.store.Overview()
+	return summaries(o), err
+}
+
+func summaries(o state.Overview) []AttributeSummary {
 	all := []AttributeSummary{}
 	for _, a := range present(o) {
 		all = append(all, AttributeSummary{a.Key, a.Name, engage.Kind(a.Kind), a.Members, a.Applied.AsOf, a.Applied.At})
 	}
-	return all, err
+	return all
 }
 
 // ErrUnknown is returned, wrapped, for a key or run that the state does not have.
@@ -242,8 +279,10 @@ func (d *ContactDetail) ask(ctx context.Context, e Export) error {
 }
 
 // Runs returns the last n runs, the latest first.
-func (i *Inspector) Runs(n int) ([]RunSummary, error) {
-	reports, err := i.store.Runs(n)
+func (i *Inspector) Runs(n int) ([]RunSummary, error) { return readRuns(i.store, n) }
+
+func readRuns(store *state.Store, n int) ([]RunSummary, error) {
+	reports, err := store.Runs(n)
 	runs := []RunSummary{}
 	for _, text := range reports {
 		var r RunSummary

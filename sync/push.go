@@ -254,6 +254,7 @@ func (c *committer) flush() {
 	c.pace = pace
 	contacts := &c.report.Contacts
 	c.report.Calls.Identify += len(c.acks)
+	c.report.Calls.Refused += len(c.parked)
 	contacts.Sent += c.sent
 	contacts.Remaining -= c.sent + len(c.parked)
 	c.runner.log.Debug("committed", "calls", len(c.acks), "parked", len(c.parked), "remaining", contacts.Remaining)

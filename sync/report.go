@@ -50,6 +50,9 @@ type Report struct {
 	// Orphans are the attributes that Gleap's contacts have and no export feeds any more.
 	Orphans  []Orphan `json:"orphans,omitempty"`
 	Estimate int      `json:"estimate_seconds"` // that the planned calls take at the rate limit
+	// How long the plan took, and what came after it: the calls and the commits.
+	PlanSeconds float64 `json:"plan_seconds"`
+	PushSeconds float64 `json:"push_seconds"`
 }
 
 // Orphan is an attribute that no export feeds any more, and that is not retired.
@@ -132,6 +135,7 @@ type ContactCounts struct {
 type CallCounts struct {
 	Identify    int `json:"identify"` // calls, planned or acknowledged; repeats do not count
 	Track       int `json:"track"`
+	Refused     int `json:"refused"`      // calls that Gleap refused for good
 	Retried     int `json:"retried"`      // attempts after a call's first
 	RateLimited int `json:"rate_limited"` // answers with status 429
 }

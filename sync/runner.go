@@ -122,12 +122,14 @@ func (r *Runner) prepare(ctx context.Context, command string, request Request) (
 	p, err := r.newPlan(ctx, request)
 	report := p.report()
 	report.Run, report.Command, report.Started = newRunID(), command, started
+	report.PlanSeconds = secondsSince(started)
 	if err != nil {
 		if ctx.Err() != nil { // a stop is not a fault of the exports
 			err = context.Cause(ctx)
 		}
 		report = Report{
 			Run: report.Run, Command: command, Project: report.Project, Mode: report.Mode, Started: started, Exports: report.held(),
+			PlanSeconds: report.PlanSeconds,
 		}
 		p.unpark = nil
 		return report, p, err
@@ -167,7 +169,9 @@ func (r *Runner) run(ctx context.Context, command string, request Request, deliv
 	if err == nil {
 		report.Calls.Identify = 0
 		report.Contacts.Remaining = report.Contacts.Planned
+		planned := now()
 		err = r.deliver(ctx, p, &report, deliver)
+		report.PushSeconds = secondsSince(planned)
 	}
 	if r.client != nil {
 		counts := r.client.Counts()
@@ -236,7 +240,8 @@ func (r *Runner) finish(ctx context.Context, p *plan, report Report, err error) 
 		report.Contacts.Parked = max(0, overview.Parked-len(p.unpark))
 	}
 	text, jsonErr := json.Marshal(report)
-	storeErr := errors.Join(overviewErr, jsonErr)
+	history, historyErr := r.history(overview, report)
+	storeErr := errors.Join(overviewErr, jsonErr, historyErr)
 	if storeErr == nil {
 		var pace []byte
 		if r.sends(&report) {
@@ -244,6 +249,7 @@ func (r *Runner) finish(ctx context.Context, p *plan, report Report, err error) 
 		}
 		storeErr = r.ledger.Finish(state.Result{
 			Run: report.Run, Report: text, Applied: applied, Resynced: resynced, Unpark: p.unpark, Pace: pace,
+			History: history,
 		})
 	}
 	if storeErr != nil {
@@ -252,6 +258,18 @@ func (r *Runner) finish(ctx context.Context, p *plan, report Report, err error) 
 	}
 	return report, err
 }
+
+// history returns the state's history with one run more.
+func (r *Runner) history(o state.Overview, report Report) ([]byte, error) {
+	h, err := readHistory(r.store, o)
+	if err != nil {
+		return nil, err
+	}
+	h.add(report.summary())
+	return json.Marshal(h)
+}
+
+func secondsSince(t time.Time) float64 { return now().Sub(t).Seconds() }
 
 func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
 

@@ -1,0 +1,50 @@
+package sync
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+
+	"gleapsync/state"
+)
+
+// History is what all runs of a state together did. It only grows, also when the oldest
+// reports are dropped.
+type History struct {
+	Runs        map[Outcome]int `json:"runs"`
+	Calls       CallCounts      `json:"calls"`
+	LastSuccess *RunSummary     `json:"last_success"` // the last sync that delivered everything
+}
+
+// add counts one more run.
+func (h *History) add(r RunSummary) {
+	if h.Runs == nil {
+		h.Runs = map[Outcome]int{}
+	}
+	h.Runs[r.Outcome]++
+	h.Calls.Identify += r.Calls.Identify
+	h.Calls.Track += r.Calls.Track
+	h.Calls.Refused += r.Calls.Refused
+	h.Calls.Retried += r.Calls.Retried
+	h.Calls.RateLimited += r.Calls.RateLimited
+	if r.Command == "sync" && r.Outcome == Complete {
+		h.LastSuccess = &r
+	}
+}
+
+// readHistory returns the history of a state. For a file of a version that kept none, it
+// is that of the reports in it.
+func readHistory(store *state.Store, o state.Overview) (History, error) {
+	var h History
+	if o.History != nil {
+		if err := json.Unmarshal(o.History, &h); err != nil {
+			return h, fmt.Errorf("the history of the runs cannot be decoded: %w", err)
+		}
+		return h, nil
+	}
+	runs, err := readRuns(store, math.MaxInt)
+	for i := range runs {
+		h.add(runs[len(runs)-1-i])
+	}
+	return h, err
+}

@@ -1,0 +1,55 @@
+package sync
+
+import (
+	"reflect"
+	"testing"
+
+	"gleapsync/gleap"
+)
+
+// TestHistory: the history adds up all runs, and what is made of the reports of a file
+// that has none is the same.
+func TestHistory(t *testing.T) {
+	w := newWorld(t, audience("a.csv", "a"))
+	w.options.Guard.MaxExits, _ = ParseLimit("50%")
+	w.write(t, "a.csv", list("u1", "u2", "u3", "u4"))
+	success := w.sync(t, Request{})
+	w.write(t, "a.csv", list("u1"))
+	held := w.sync(t, Request{})
+	w.write(t, "a.csv", list("u1", "u2", "u3", "u4", "u5", "u6"))
+	refused := func(n int) error {
+		if n == 1 {
+			return &gleap.RefusedError{Status: 422}
+		}
+		return nil
+	}
+	if _, err := w.with(t, &fakeGleap{after: refused}).Baseline(t.Context(), Request{Only: []string{"a"}}); err != nil {
+		t.Fatal(err)
+	}
+	w.write(t, "a.csv", list("u1", "u2", "u3", "u4", "u5", "u6", "u7", "u8"))
+	last, err := w.with(t, &fakeGleap{after: refused}).Sync(t.Context(), Request{})
+	if err != nil || held.Outcome != Held || last.Contacts.Parked != 1 {
+		t.Fatal(held.Outcome, last, err)
+	}
+	r := w.runner(t)
+	status, err := NewInspector(w.options, r.store).Overview()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := History{
+		Runs:        map[Outcome]int{Complete: 3, Held: 1},
+		Calls:       CallCounts{Identify: success.Calls.Identify + last.Calls.Identify, Refused: 1},
+		LastSuccess: status.LastRun,
+	}
+	if !reflect.DeepEqual(status.History, want) || status.LastRun.Run != last.Run || want.Calls.Identify != 5 {
+		t.Errorf("%+v\nwant %+v", status.History, want)
+	}
+	overview, err := r.store.Overview()
+	if err != nil {
+		t.Fatal(err)
+	}
+	overview.History = nil
+	if fromReports, err := readHistory(r.store, overview); err != nil || !reflect.DeepEqual(fromReports, want) {
+		t.Errorf("of the reports: %+v, %v", fromReports, err)
+	}
+}
