@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/pelletier/go-toml/v2"
-	"github.com/robfig/cron/v3"
 
 	"gleapsync/engage"
 	"gleapsync/gleap"
@@ -28,7 +27,7 @@ type Config struct {
 	State    state.Options
 	Gleap    gleap.Options // without Token, Version and Log
 	Sandbox  bool          // use an embedded sandbox instead of Gleap.BaseURL
-	Schedule string        // for cron
+	Schedule sync.Schedule // of runs that gleapsync begins by itself
 
 	tokenEnv, tokenFile string
 }
@@ -184,13 +183,10 @@ func (l *loader) atLeast(key string, value, least int) int {
 }
 
 func (l *loader) config(f *file) *Config {
-	c := &Config{Path: l.path, Schedule: l.text("sync.schedule", f.Sync.Schedule)}
+	c := &Config{Path: l.path, Schedule: l.schedule(f)}
 	project := l.text("project", f.Project)
 	if project == "" {
 		l.fail("project", errors.New("it is missing: name the Gleap project that this state belongs to"))
-	}
-	if _, err := cron.ParseStandard(c.Schedule); err != nil {
-		l.fail("sync.schedule", errors.New(`it takes five fields as cron has them, such as "0 */2 * * *", or "@every 2h"`))
 	}
 	l.gleap(f, c)
 	c.State = state.Options{Path: l.file("state.path", f.State.Path), Project: project, MustExist: f.State.MustExist}
@@ -229,6 +225,15 @@ func (l *loader) config(f *file) *Config {
 		l.errs = append(l.errs, fmt.Errorf("%s: there is no [[audience]], [[trait]] or [[table]]: nothing to sync", l.path))
 	}
 	return c
+}
+
+func (l *loader) schedule(f *file) sync.Schedule {
+	spec, zone := l.text("sync.schedule", f.Sync.Schedule), l.text("sync.time_zone", f.Sync.TimeZone)
+	s, err := sync.ParseSchedule(spec, zone, l.duration("sync.jitter", f.Sync.Jitter))
+	if err != nil {
+		l.fail("sync.schedule", err)
+	}
+	return s
 }
 
 func (l *loader) gleap(f *file, c *Config) {

@@ -20,6 +20,8 @@ type file struct {
 	} `toml:"state"`
 	Sync struct {
 		Schedule string `toml:"schedule"`
+		TimeZone string `toml:"time_zone"`
+		Jitter   string `toml:"jitter"`
 		Deadline string `toml:"deadline"`
 		Memory   string `toml:"memory"`
 		TempDir  string `toml:"temp_dir"`
