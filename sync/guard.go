@@ -33,8 +33,13 @@ func checkMembers(a *attribute, guard Guard, limit Limit) string {
 	case a.members == 0 && a.before > 0 && !a.export.AllowEmpty:
 		return fmt.Sprintf("the export has no members, and there were %d: if that is right, set allow_empty = true", a.before)
 	case a.exited >= guard.MinExits && a.exited > limit.Of(a.before):
-		return fmt.Sprintf("%d of %d members would leave, more than max_exits = %s allows: if that is right, run sync --max-exits %s=%d once",
-			a.exited, a.before, limit, a.Key, a.exited)
+		return fmt.Sprintf("%d of %d members would leave, more than max_exits = %s allows: if that is right, run %s once",
+			a.exited, a.before, limit, allowExits(a.Key, a.exited))
 	}
 	return ""
+}
+
+// allowExits is the command that lets so many members leave in one run.
+func allowExits(key string, exits int) string {
+	return fmt.Sprintf("sync --max-exits %s=%d", key, exits)
 }

@@ -2,6 +2,7 @@ package sync
 
 import (
 	"slices"
+	"strings"
 	"time"
 
 	"gleapsync/engage"
@@ -111,6 +112,20 @@ func (r *Report) Unreadable() bool {
 // held returns the exports that are held.
 func (r *Report) held() []ExportReport {
 	return slices.DeleteFunc(r.Exports, func(e ExportReport) bool { return e.Status != StatusHeld })
+}
+
+// Resolve returns the command to run about an export that is held, "" if it is not: where
+// the members that would leave are too many, the one that lets them go, and else the one
+// that tries the export again and sends nothing. Whether to run it is for somebody who has
+// read the reason.
+func (e ExportReport) Resolve() string {
+	if e.Status != StatusHeld {
+		return ""
+	}
+	if allow := allowExits(e.Key, e.Exited); strings.Contains(e.Reason, allow) {
+		return "gleapsync " + allow
+	}
+	return "gleapsync check"
 }
 
 // unchanged makes e that of an export like the one last applied. It may have been read
