@@ -1,0 +1,162 @@
+package notify
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+
+	"gleapsync/engage"
+	"gleapsync/sync"
+)
+
+// message is the body that the package documentation describes.
+type message struct {
+	Project     string       `json:"project"`
+	Run         string       `json:"run"`
+	Outcome     sync.Outcome `json:"outcome"`
+	Previous    sync.Outcome `json:"previous_outcome"`
+	Recovered   bool         `json:"recovered"`
+	Error       string       `json:"error"`
+	Held        []heldExport `json:"held"`
+	Released    []string     `json:"released"`
+	SizeChanges []sizeChange `json:"size_changes"`
+	Text        string       `json:"text"`
+}
+
+type heldExport struct {
+	Key     string      `json:"key"`
+	Name    string      `json:"name"`
+	Kind    engage.Kind `json:"kind"`
+	Reason  string      `json:"reason"`
+	Command string      `json:"command"`
+}
+
+type sizeChange struct {
+	Key    string `json:"key"`
+	Name   string `json:"name"`
+	Before int    `json:"before"`
+	After  int    `json:"after"`
+}
+
+// newMessage returns what there is to say about a sync after the one before, nil if
+// nothing is.
+func newMessage(before, after *sync.Report, o Options) *message {
+	m := &message{
+		Project: after.Project, Run: after.Run, Outcome: after.Outcome, Error: after.Error,
+		Held: []heldExport{}, Released: []string{}, SizeChanges: []sizeChange{},
+	}
+	known := map[string]sync.ExportReport{}
+	if before != nil {
+		m.Previous = before.Outcome
+		for _, e := range before.Exports {
+			known[e.Key] = e
+		}
+	}
+	for _, e := range after.Exports {
+		last := known[e.Key]
+		switch held, wasHeld := e.Status == sync.StatusHeld, last.Status == sync.StatusHeld; {
+		case held && !wasHeld:
+			m.Held = append(m.Held, heldExport{e.Key, e.Name, e.Kind, e.Reason, e.Resolve()})
+		case wasHeld && !held:
+			m.Released = append(m.Released, e.Key)
+		}
+		if c := (sizeChange{e.Key, e.Name, membersBefore(e, last), e.Members}); e.Status == sync.StatusApplied && e.Kind == engage.Audience && c.isNews(o) {
+			m.SizeChanges = append(m.SizeChanges, c)
+		}
+	}
+	was, is := verdict(before), verdict(after)
+	m.Recovered = is == sync.Complete && was != is
+	if was == is && len(m.Held)+len(m.Released)+len(m.SizeChanges) == 0 {
+		return nil
+	}
+	m.Text = m.text(is)
+	return m
+}
+
+// verdict is a report's outcome as far as it is news. Partial is as good as complete, but
+// a sync whose deadline came before it had a plan failed. While an export is held, the
+// verdict is that, whatever the deadline. No report is as good as a complete one.
+func verdict(r *sync.Report) sync.Outcome {
+	switch {
+	case r == nil:
+		return sync.Complete
+	case r.Outcome == sync.Partial && r.Contacts.Planned == 0:
+		return sync.Failed
+	case r.Outcome != sync.Complete && r.Outcome != sync.Partial:
+		return r.Outcome
+	case r.Held():
+		return sync.Held
+	}
+	return sync.Complete
+}
+
+// membersBefore returns how many members an audience had in the last report, or if it has
+// none that was believed there, how many Gleap knows; 0 if the audience is new.
+func membersBefore(now, last sync.ExportReport) int {
+	if last.Key == "" || last.Status == sync.StatusHeld {
+		return now.Members - now.Entered + now.Exited
+	}
+	return last.Members
+}
+
+func (c sizeChange) isNews(o Options) bool {
+	by := max(c.After-c.Before, c.Before-c.After)
+	return o.SizeChange != nil && c.Before > 0 && by >= o.MinChange && by > o.SizeChange.Of(c.Before)
+}
+
+// shown is how many things of a kind the text names.
+const shown = 10
+
+// text says it in lines for people. Commands are in backticks, so that a chat sets them
+// apart.
+func (m *message) text(verdict sync.Outcome) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s: ", m.Project)
+	switch {
+	case verdict == sync.Failed:
+		b.WriteString("the sync failed")
+	case verdict == sync.Interrupted:
+		b.WriteString("the sync was interrupted")
+	case verdict == sync.Held && len(m.Held) == 0:
+		b.WriteString("exports are still held")
+	case verdict == sync.Held:
+		b.WriteString("exports are held")
+	case m.Recovered:
+		b.WriteString("all is well again")
+	default:
+		b.WriteString("the sync is done")
+	}
+	if m.Error != "" {
+		fmt.Fprintf(&b, ": %s", m.Error)
+	}
+	writeLines(&b, m.Held, func(e heldExport) string {
+		return fmt.Sprintf("Held: %s: %s\n`%s`", e.Key, e.Reason, e.Command)
+	})
+	writeLines(&b, m.Released, func(key string) string { return fmt.Sprintf("No longer held: %s", key) })
+	writeLines(&b, m.SizeChanges, func(c sizeChange) string {
+		return fmt.Sprintf("Size: %s had %d members and has %d", c.Key, c.Before, c.After)
+	})
+	return b.String()
+}
+
+func writeLines[T any](b *strings.Builder, all []T, line func(T) string) {
+	for _, t := range all[:min(len(all), shown)] {
+		fmt.Fprintf(b, "\n%s", line(t))
+	}
+	if more := len(all) - shown; more > 0 {
+		fmt.Fprintf(b, "\nand %d more", more)
+	}
+}
+
+// slackEscaper keeps Slack from reading links and mentions into a text.
+var slackEscaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
+
+// body returns the message as it is sent.
+func (m *message) body(slack bool) []byte {
+	var v any = m
+	if slack {
+		v = map[string]string{"text": slackEscaper.Replace(m.Text)}
+	}
+	body, _ := json.Marshal(v) // texts and numbers: it cannot fail
+	return body
+}

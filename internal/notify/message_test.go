@@ -1,0 +1,192 @@
+package notify
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"gleapsync/engage"
+	"gleapsync/sync"
+)
+
+// report returns a report of an outcome, with exports that [export] describes.
+func report(outcome sync.Outcome, exports ...sync.ExportReport) *sync.Report {
+	return &sync.Report{
+		Run: "run-2", Project: "acme", Outcome: outcome, Exports: exports, Contacts: sync.ContactCounts{Planned: 1},
+	}
+}
+
+func audience(key string, status sync.Status, members int) sync.ExportReport {
+	e := sync.ExportReport{Key: key, Name: strings.ToUpper(key), Kind: engage.Audience, Status: status, Members: members}
+	if status == sync.StatusHeld {
+		e.Reason = key + ".csv does not exist"
+	}
+	return e
+}
+
+func trait(key string, status sync.Status, members int) sync.ExportReport {
+	e := audience(key, status, members)
+	e.Kind = engage.Trait
+	return e
+}
+
+// changed is an audience whose members came and went.
+func changed(key string, members, entered, exited int) sync.ExportReport {
+	e := audience(key, sync.StatusApplied, members)
+	e.Entered, e.Exited = entered, exited
+	return e
+}
+
+func failed(reason string) *sync.Report {
+	return &sync.Report{Project: "acme", Outcome: sync.Failed, Error: reason}
+}
+
+// TestNews: when something is said, and what.
+func TestNews(t *testing.T) {
+	const held, applied, unchanged = sync.StatusHeld, sync.StatusApplied, sync.StatusUnchanged
+	noPlan := &sync.Report{Project: "acme", Outcome: sync.Partial, Error: "no plan"}
+	for name, test := range map[string]struct {
+		before, after *sync.Report
+		want          string // text without the project, "" for none
+		recovered     bool
+	}{
+		"first run, complete":    {nil, report(sync.Complete, audience("a", applied, 7000)), "", false},
+		"first run, partial":     {nil, report(sync.Partial, audience("a", applied, 7000)), "", false},
+		"first run, failed":      {nil, failed("no token"), "the sync failed: no token", false},
+		"first run, held":        {nil, report(sync.Held, audience("a", held, 0)), "exports are held\nHeld: a: a.csv does not exist\n`gleapsync check`", false},
+		"first run, interrupted": {nil, report(sync.Interrupted), "the sync was interrupted", false},
+
+		"all well":            {report(sync.Complete), report(sync.Complete), "", false},
+		"complete to partial": {report(sync.Complete), report(sync.Partial), "", false},
+		"partial to complete": {report(sync.Partial), report(sync.Complete), "", false},
+		"failed":              {report(sync.Complete), failed("Gleap is unreachable"), "the sync failed: Gleap is unreachable", false},
+		"still failed":        {failed("no token"), failed("Gleap is unreachable"), "", false},
+		"works again":         {failed("no token"), report(sync.Complete), "all is well again", true},
+		"works again in part": {failed("no token"), report(sync.Partial), "all is well again", true},
+		"after a signal":      {report(sync.Interrupted), report(sync.Complete), "all is well again", true},
+		"no plan in time":     {report(sync.Partial), noPlan, "the sync failed: no plan", false},
+		"again no plan":       {noPlan, noPlan, "", false},
+		"a plan at last":      {noPlan, report(sync.Partial), "all is well again", true},
+
+		"newly held": {
+			report(sync.Held, audience("a", held, 0), audience("b", applied, 9)),
+			report(sync.Held, audience("a", held, 0), audience("b", held, 0)),
+			"exports are held\nHeld: b: b.csv does not exist\n`gleapsync check`", false,
+		},
+		"still held":               {report(sync.Held, audience("a", held, 0)), report(sync.Held, audience("a", held, 0)), "", false},
+		"still held at a deadline": {report(sync.Held, audience("a", held, 0)), report(sync.Partial, audience("a", held, 0)), "", false},
+		"held after it failed": {
+			report(sync.Failed, audience("a", held, 0)), report(sync.Held, audience("a", held, 0)),
+			"exports are still held", false,
+		},
+		"one is released": {
+			report(sync.Held, audience("a", held, 0), audience("b", held, 0)),
+			report(sync.Held, audience("a", held, 0), audience("b", unchanged, 9)),
+			"exports are still held\nNo longer held: b", false,
+		},
+		"all are released": {
+			report(sync.Held, trait("a", held, 0)), report(sync.Complete, trait("a", applied, 9)),
+			"all is well again\nNo longer held: a", true,
+		},
+		"a failed plan releases nothing": {report(sync.Held, audience("a", held, 0)), failed("disk full"), "the sync failed: disk full", false},
+
+		"half more": {report(sync.Complete, audience("a", applied, 100)), report(sync.Complete, audience("a", applied, 150)), "", false},
+		"above the limit": {
+			report(sync.Complete, audience("a", unchanged, 100)), report(sync.Complete, audience("a", applied, 151)),
+			"the sync is done\nSize: a had 100 members and has 151", false,
+		},
+		"shrunken": {
+			report(sync.Partial, audience("a", applied, 100)), report(sync.Partial, audience("a", applied, 49)),
+			"the sync is done\nSize: a had 100 members and has 49", false,
+		},
+		"too few to matter": {report(sync.Complete, audience("a", applied, 3)), report(sync.Complete, audience("a", applied, 12)), "", false},
+		"of a trait":        {report(sync.Complete, trait("a", applied, 100)), report(sync.Complete, trait("a", applied, 900)), "", false},
+		"not applied": {
+			report(sync.Held, audience("a", held, 100)), report(sync.Held, audience("a", held, 900)), "", false,
+		},
+		"a new audience": {report(sync.Complete, audience("a", applied, 9)), report(sync.Complete, audience("a", unchanged, 9), changed("b", 900, 900, 0)), "", false},
+		"what was held is no size": {
+			report(sync.Held, audience("a", held, 40)), report(sync.Complete, changed("a", 40, 0, 60)),
+			"all is well again\nNo longer held: a\nSize: a had 100 members and has 40", true,
+		},
+		"nothing known of the last size": {
+			failed("disk full"), report(sync.Complete, changed("a", 300, 200, 0)),
+			"all is well again\nSize: a had 100 members and has 300", true,
+		},
+	} {
+		limit, err := sync.ParseLimit("50%")
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := newMessage(test.before, test.after, Options{SizeChange: &limit, MinChange: 10})
+		got, recovered := "", false
+		if m != nil {
+			got, recovered = strings.TrimPrefix(m.Text, "acme: "), m.Recovered
+		}
+		if got != test.want || recovered != test.recovered {
+			t.Errorf("%s: %q, recovered %v\nwant %q", name, got, recovered, test.want)
+		}
+	}
+}
+
+func TestSizesAreNoNewsWithoutALimit(t *testing.T) {
+	if m := newMessage(report(sync.Complete, audience("a", sync.StatusApplied, 100)), report(sync.Complete, audience("a", sync.StatusApplied, 900)), Options{}); m != nil {
+		t.Errorf("%+v", m)
+	}
+}
+
+// TestLongMessage: a text stays one that people read; the lists are whole.
+func TestLongMessage(t *testing.T) {
+	after := report(sync.Held)
+	for i := range 100 {
+		after.Exports = append(after.Exports, audience(fmt.Sprint("a", i), sync.StatusHeld, 0))
+	}
+	m := newMessage(nil, after, Options{})
+	if n := strings.Count(m.Text, "\nHeld: "); n != shown || !strings.HasSuffix(m.Text, "\nand 90 more") || len(m.Held) != 100 {
+		t.Errorf("%d of %d: %s", n, len(m.Held), m.Text)
+	}
+}
+
+func TestSlack(t *testing.T) {
+	m := newMessage(nil, failed("<!channel> & <https://example.com|this>"), Options{Slack: true})
+	var body map[string]string
+	if err := json.Unmarshal(m.body(true), &body); err != nil {
+		t.Fatal(err)
+	}
+	want := "acme: the sync failed: &lt;!channel&gt; &amp; &lt;https://example.com|this&gt;"
+	if len(body) != 1 || body["text"] != want {
+		t.Errorf("%v", body)
+	}
+}
+
+// TestGuide: the message in docs/operating.md is what is sent.
+func TestGuide(t *testing.T) {
+	limit, _ := sync.ParseLimit("50%")
+	vip := audience("vip_eu", sync.StatusHeld, 40)
+	vip.Name, vip.Exited = "VIPCustomers (EU)", 60
+	vip.Reason = "60 of 100 members would leave, more than max_exits = 30% allows: if that is right, run sync --max-exits vip_eu=60 once"
+	beta := changed("beta_testers", 5200, 4000, 0)
+	beta.Name = "Beta Testers"
+	before := report(sync.Complete, audience("vip_eu", sync.StatusApplied, 100), audience("beta_testers", sync.StatusApplied, 1200))
+	after := report(sync.Held, vip, beta)
+	after.Run, after.Project = "20261124T100000.000000Z-3fa9", "acme-production"
+	var want bytes.Buffer
+	want.WriteString("```json\n")
+	encoder := json.NewEncoder(&want)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(newMessage(before, after, Options{SizeChange: &limit, MinChange: 50})); err != nil {
+		t.Fatal(err)
+	}
+	want.WriteString("```\n")
+	page, err := os.ReadFile("../../docs/operating.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Contains(page, want.Bytes()) {
+		t.Errorf("docs/operating.md does not have\n%s", want.Bytes())
+	}
+}

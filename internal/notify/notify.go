@@ -1,0 +1,147 @@
+package notify
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	stdsync "sync"
+	"syscall"
+	"time"
+
+	"github.com/hashicorp/go-retryablehttp"
+
+	"gleapsync/sync"
+)
+
+const (
+	// bound is how long telling somebody may take, retries included: a signal has to end
+	// the process within the 30 s that Kubernetes gives it.
+	bound = 20 * time.Second
+	// attempt is how long one try may take.
+	attempt = 6 * time.Second
+	// retries come after waits of 1, 2 and 4 s, or as the receiver asks.
+	retries             = 3
+	leastWait, mostWait = time.Second, 4 * time.Second
+)
+
+// Notifier tells a webhook and a dead-man's switch about syncs.
+type Notifier struct {
+	o      Options
+	client *retryablehttp.Client
+	log    *slog.Logger
+}
+
+// New returns a notifier.
+func New(o Options, log *slog.Logger) *Notifier {
+	c := retryablehttp.NewClient()
+	c.Logger = nil // it would write the addresses
+	c.RetryMax, c.RetryWaitMin, c.RetryWaitMax = retries, leastWait, mostWait
+	c.ErrorHandler = retryablehttp.PassthroughErrorHandler
+	c.HTTPClient = &http.Client{
+		// Connections are not kept: the next notification is hours away, and one that is
+		// closed as idle can take an answer along that was on its way.
+		Transport:     &http.Transport{Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true},
+		Timeout:       attempt,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	return &Notifier{o, c, log}
+}
+
+// Started tells the switch that a sync begins. It takes 20 s at most.
+func (n *Notifier) Started(ctx context.Context) {
+	if n.o.Ping != "" {
+		n.send(ctx, "ping_url", n.o.Ping.with("start"), nil)
+	}
+}
+
+// Finished tells the switch how a sync ended, and the webhook what is news after the one
+// before; before is nil if there was none. It does so even if ctx was cancelled, and takes
+// 20 s at most.
+//
+// Of a run that could not begin, after has Project, Outcome and Error. A run that found
+// another one at work is nothing to tell.
+func (n *Notifier) Finished(ctx context.Context, before *sync.Report, after sync.Report) {
+	ctx = context.WithoutCancel(ctx)
+	var both stdsync.WaitGroup
+	defer both.Wait()
+	if n.o.Ping != "" {
+		both.Go(func() { n.ping(ctx, verdict(&after)) })
+	}
+	if n.o.Webhook != "" {
+		if m := newMessage(before, &after, n.o); m != nil {
+			both.Go(func() { n.send(ctx, "webhook", n.o.Webhook, m.body(n.o.Slack)) })
+		}
+	}
+}
+
+func (n *Notifier) ping(ctx context.Context, verdict sync.Outcome) {
+	switch verdict {
+	case sync.Complete:
+		n.send(ctx, "ping_url", n.o.Ping, nil)
+	case sync.Held, sync.Failed:
+		n.send(ctx, "ping_url", n.o.Ping.with("fail"), nil)
+	}
+}
+
+// send makes a request, with a body a POST, and logs if it does not succeed; key is that of
+// the address in the configuration.
+func (n *Notifier) send(ctx context.Context, key string, to URL, body []byte) {
+	ctx, cancel := context.WithTimeout(ctx, bound)
+	defer cancel()
+	if failure := n.try(ctx, to, body); failure != "" {
+		n.log.Warn("a notification was not delivered", "to", key, "reason", failure)
+	}
+}
+
+// try makes a request, with retries, and returns why it did not succeed, "" if it did.
+func (n *Notifier) try(ctx context.Context, to URL, body []byte) (failure string) {
+	method, content := http.MethodGet, any(nil)
+	if body != nil {
+		method, content = http.MethodPost, body
+	}
+	request, err := retryablehttp.NewRequestWithContext(ctx, method, string(to), content)
+	if err != nil {
+		return kindOf(err)
+	}
+	request.Header.Set("User-Agent", "gleapsync")
+	if body != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	answer, err := n.client.Do(request)
+	if answer != nil {
+		answer.Body.Close() // what it says does not matter
+	}
+	switch {
+	case err != nil:
+		return kindOf(err)
+	case answer.StatusCode/100 != 2:
+		return fmt.Sprintf("status %d", answer.StatusCode)
+	}
+	return ""
+}
+
+// kindOf says what an error is about. Its own text has the address, or the name of the
+// host, which may be the secret.
+func kindOf(err error) string {
+	var dns *net.DNSError
+	var certificate *tls.CertificateVerificationError
+	var timeout net.Error
+	var errno syscall.Errno
+	switch {
+	case errors.Is(err, context.Canceled):
+		return "the sync was interrupted"
+	case errors.As(err, &timeout) && timeout.Timeout():
+		return "it took too long"
+	case errors.As(err, &dns):
+		return "the host was not found"
+	case errors.As(err, &certificate):
+		return "the certificate is not trusted"
+	case errors.As(err, &errno):
+		return errno.Error()
+	}
+	return "the request failed"
+}
