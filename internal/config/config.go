@@ -16,6 +16,7 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/gleap"
+	"gleapsync/internal/notify"
 	"gleapsync/state"
 	"gleapsync/sync"
 )
@@ -28,6 +29,7 @@ type Config struct {
 	Gleap    gleap.Options // without Token, Version and Log
 	Sandbox  bool          // use an embedded sandbox instead of Gleap.BaseURL
 	Schedule sync.Schedule // of runs that gleapsync begins by itself
+	Notify   notify.Options
 
 	tokenEnv, tokenFile string
 }
@@ -208,6 +210,7 @@ func (l *loader) config(f *file) *Config {
 		},
 		Fields: l.contact(f.Contact),
 	}
+	c.Notify = l.notify(f, c.Sync.Guard.MinExits)
 	if c.Sync.TempDir == "" {
 		c.Sync.TempDir = filepath.Dir(c.State.Path)
 	}

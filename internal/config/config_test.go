@@ -40,6 +40,9 @@ func TestDefaults(t *testing.T) {
 	if s := c.Sync; s.Memory != 256<<20 || s.TempDir != dir || s.Deadline != 0 || s.Guard.MaxExits.String() != "30%" || s.Guard.MinExits != 50 || s.Guard.MaxInvalid.String() != "1%" || s.Fields != nil {
 		t.Errorf("sync: %+v", s)
 	}
+	if n := c.Notify; n.Webhook != "" || n.Slack || n.SizeChange.String() != "50%" || n.MinChange != 50 || n.Ping != "" {
+		t.Errorf("notify: %+v", n)
+	}
 	want := engage.Export{
 		Source: "vip.csv", Dir: dir, Identifiers: engage.AllIDs,
 		Attributes: []engage.Attribute{{Kind: engage.Audience, Key: "vip_customers", Name: "VIP Customers"}},
@@ -52,6 +55,7 @@ func TestDefaults(t *testing.T) {
 func TestEverything(t *testing.T) {
 	t.Setenv("TOKEN", "abc")
 	t.Setenv("DAY", "day2")
+	t.Setenv("HOOK", "https://hooks.slack.com/services/1\n")
 	c, err := load(t, `
 project = "acme"
 [gleap]
@@ -75,6 +79,11 @@ temp_dir = "tmp"
 max_exits = 10
 min_exits = 0
 max_invalid = "0.5%"
+[notify]
+webhook = "${HOOK}"
+format = "slack"
+size_change = 200
+ping_url = "http://healthchecks:8000/ping/1"
 [contact]
 last_name = "family"
 first_name = "given"
@@ -129,6 +138,9 @@ type = "number"
 	if !reflect.DeepEqual(c.Sync.Fields, wantFields) {
 		t.Errorf("contact: %+v", c.Sync.Fields)
 	}
+	if n := c.Notify; string(n.Webhook) != "https://hooks.slack.com/services/1" || !n.Slack || n.SizeChange.String() != "200" || n.MinChange != 0 || string(n.Ping) != "http://healthchecks:8000/ping/1" {
+		t.Errorf("notify: %+v", n)
+	}
 	if c.Sync.Guard.MaxExits.String() != "10" || c.Sync.Deadline != 110*time.Minute || c.Gleap.Concurrency != 7 || c.Gleap.Rate != 0 {
 		t.Errorf("%+v %+v", c.Sync.Guard, c.Gleap)
 	}
@@ -165,6 +177,11 @@ func TestErrors(t *testing.T) {
 		"empty table":           {minimal + "[[table]]\nsource = \"a\"\n", "c.toml:7: table[0]: it names no column"},
 		"base_url":              {strings.Replace(minimal, "[gleap]", "[gleap]\nbase_url = \"http://api.gleap.io\"", 1), "c.toml:3: gleap.base_url: the token would go over plain http to api.gleap.io: use https"},
 		"no limit":              {strings.Replace(minimal, "[gleap]", "[gleap]\nrate = 0", 1), "c.toml:3: gleap.rate: it takes 1 at least"},
+		"webhook":               {minimal + "[notify]\nwebhook = \"http://example.com/secret\"\n", "c.toml:8: notify.webhook: it takes https: plain http is for loopback"},
+		"no webhook":            {minimal + "[notify]\nwebhook = \"${NOT_THERE}\"\n", "c.toml:8: notify.webhook: the environment has no NOT_THERE"},
+		"ping_url":              {minimal + "[notify]\nping_url = \"secret\"\n", "c.toml:8: notify.ping_url: it takes an address such as https://"},
+		"format of messages":    {minimal + "[notify]\nformat = \"teams\"\n", "c.toml:8: notify.format: it takes one of: json slack"},
+		"size_change":           {minimal + "[notify]\nsize_change = \"some\"\n", "c.toml:8: notify.size_change: a limit is a share such as"},
 		"two tokens":            {strings.Replace(minimal, "[gleap]", "[gleap]\napi_token_file = \"t\"", 1), "c.toml:3: gleap.api_token_file: api_token_env is set too"},
 	} {
 		_, err := load(t, test.text)
@@ -181,6 +198,14 @@ func TestErrors(t *testing.T) {
 	_, err := load(t, minimal+"pick = \"x\"\nabsent = \"y\"\n")
 	if err == nil || strings.Count(err.Error(), "\n") != 1 {
 		t.Errorf("two errors: %v", err)
+	}
+}
+
+// TestNoSizeChange: sizes need not be news.
+func TestNoSizeChange(t *testing.T) {
+	c, err := load(t, minimal+"[notify]\nwebhook = \"\"\nsize_change = \"\"\n")
+	if err != nil || c.Notify.SizeChange != nil || c.Notify.Webhook != "" {
+		t.Errorf("%+v, %v", c, err)
 	}
 }
 

@@ -31,6 +31,12 @@ type file struct {
 		MinExits   int `toml:"min_exits"`
 		MaxInvalid any `toml:"max_invalid"`
 	} `toml:"guard"`
+	Notify struct {
+		Webhook    string `toml:"webhook"`
+		Format     string `toml:"format"`
+		SizeChange any    `toml:"size_change"`
+		PingURL    string `toml:"ping_url"`
+	} `toml:"notify"`
 	Contact   contactTable   `toml:"contact"`
 	Audiences []audienceKeys `toml:"audience"`
 	Traits    []traitKeys    `toml:"trait"`
@@ -104,5 +110,7 @@ func defaults() file {
 	f.Guard.MaxExits = "30%"
 	f.Guard.MinExits = 50
 	f.Guard.MaxInvalid = "1%"
+	f.Notify.Format = "json"
+	f.Notify.SizeChange = "50%"
 	return f
 }
