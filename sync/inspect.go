@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"maps"
+	"math"
 	"slices"
 	"time"
 
@@ -79,6 +81,15 @@ type ContactDetail struct {
 	Exports      map[string]Said       `json:"exports"`      // what the present exports say
 	Parked       *state.Parked         `json:"parked"`
 	Forgotten    bool                  `json:"forgotten"` // never to be created again
+}
+
+// Keys returns the keys of all attributes of the contact and of the exports, sorted.
+func (d ContactDetail) Keys() []string {
+	keys := maps.Clone(d.Exports)
+	for key := range d.Attributes {
+		keys[key] = Said{}
+	}
+	return slices.Sorted(maps.Keys(keys))
 }
 
 // Said is what an export says about an attribute of a contact.
@@ -298,6 +309,42 @@ func readRuns(store *state.Store, n int) ([]RunSummary, error) {
 // first.
 func (i *Inspector) Reports(n int) ([]json.RawMessage, error) { return i.store.Runs(n) }
 
+// LastSync returns the report of the last sync, nil if there was none. An export of the
+// configuration that it did not look at is in it as the last one left it that did.
+func (i *Inspector) LastSync() (*Report, error) {
+	missing := map[string]bool{}
+	for _, e := range i.exports {
+		for _, a := range e.Attributes {
+			missing[a.Key] = true
+		}
+	}
+	reports, err := i.store.Runs(math.MaxInt)
+	var last *Report
+	for _, text := range reports {
+		r, err := decodeReport(text)
+		if err != nil {
+			return nil, err
+		}
+		if r.Command != "sync" {
+			continue
+		}
+		exports := r.Exports
+		if last == nil {
+			last, r.Exports = &r, nil
+		}
+		for _, e := range exports {
+			if missing[e.Key] {
+				last.Exports = append(last.Exports, e)
+				delete(missing, e.Key)
+			}
+		}
+		if len(missing) == 0 {
+			break
+		}
+	}
+	return last, err
+}
+
 // Run returns one run's report.
 func (i *Inspector) Run(id string) (Report, error) {
 	text, err := i.store.Run(id)
@@ -307,9 +354,27 @@ func (i *Inspector) Run(id string) (Report, error) {
 	if len(text) == 0 {
 		return Report{}, fmt.Errorf("there is no run %q: %w, see gleapsync inspect runs", id, ErrUnknown)
 	}
+	return decodeReport(text)
+}
+
+// LastReports returns the reports of the last n runs, the latest first.
+func (i *Inspector) LastReports(n int) ([]Report, error) {
+	texts, err := i.store.Runs(n)
+	var reports []Report
+	for _, text := range texts {
+		r, err := decodeReport(text)
+		if err != nil {
+			return nil, err
+		}
+		reports = append(reports, r)
+	}
+	return reports, err
+}
+
+func decodeReport(text json.RawMessage) (Report, error) {
 	var r Report
 	if err := json.Unmarshal(text, &r); err != nil {
-		return Report{}, fmt.Errorf("a run's report cannot be decoded: %w", err)
+		return r, fmt.Errorf("a run's report cannot be decoded: %w", err)
 	}
 	return r, nil
 }

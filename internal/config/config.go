@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -16,6 +17,7 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/gleap"
+	"gleapsync/internal/metrics"
 	"gleapsync/internal/notify"
 	"gleapsync/state"
 	"gleapsync/sync"
@@ -30,6 +32,7 @@ type Config struct {
 	Sandbox  bool          // use an embedded sandbox instead of Gleap.BaseURL
 	Schedule sync.Schedule // of runs that gleapsync begins by itself
 	Notify   notify.Options
+	Metrics  metrics.Options
 
 	tokenEnv, tokenFile string
 }
@@ -214,6 +217,7 @@ func (l *loader) config(f *file) *Config {
 	if c.Sync.TempDir == "" {
 		c.Sync.TempDir = filepath.Dir(c.State.Path)
 	}
+	c.Metrics = l.metrics(f, project)
 	l.keys = map[string]string{}
 	for i := range f.Audiences {
 		c.Sync.Exports = append(c.Sync.Exports, l.audience(fmt.Sprintf("audience[%d]", i), &f.Audiences[i]))
@@ -237,6 +241,16 @@ func (l *loader) schedule(f *file) sync.Schedule {
 		l.fail("sync.schedule", err)
 	}
 	return s
+}
+
+func (l *loader) metrics(f *file, project string) metrics.Options {
+	o := metrics.Options{
+		Pushgateway: l.text("metrics.pushgateway", f.Metrics.Pushgateway), Textfile: l.file("metrics.textfile", f.Metrics.Textfile), Project: project,
+	}
+	if u, err := url.Parse(o.Pushgateway); o.Pushgateway != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+		l.fail("metrics.pushgateway", errors.New("it takes an address such as http://pushgateway:9091"))
+	}
+	return o
 }
 
 func (l *loader) gleap(f *file, c *Config) {

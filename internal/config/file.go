@@ -37,6 +37,10 @@ type file struct {
 		SizeChange any    `toml:"size_change"`
 		PingURL    string `toml:"ping_url"`
 	} `toml:"notify"`
+	Metrics struct {
+		Pushgateway string `toml:"pushgateway"`
+		Textfile    string `toml:"textfile"`
+	} `toml:"metrics"`
 	Contact   contactTable   `toml:"contact"`
 	Audiences []audienceKeys `toml:"audience"`
 	Traits    []traitKeys    `toml:"trait"`

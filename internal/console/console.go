@@ -76,11 +76,11 @@ func count(n int, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}
-	return grouped(n) + " " + noun + "s"
+	return Grouped(n) + " " + noun + "s"
 }
 
-// grouped writes a number with its digits in groups of three.
-func grouped(n int) string {
+// Grouped writes a number with its digits in groups of three.
+func Grouped(n int) string {
 	digits := strconv.Itoa(n)
 	for i := len(digits) - 3; i > 0 && digits[i-1] != '-'; i -= 3 {
 		digits = digits[:i] + "," + digits[i:]
@@ -91,15 +91,16 @@ func grouped(n int) string {
 // dash stands for what says nothing.
 const dash = "-"
 
-func orDash(t time.Time) string {
+// Time writes a time in UTC, to the second; a dash stands for none.
+func Time(t time.Time) string {
 	if t.IsZero() {
 		return dash
 	}
 	return t.UTC().Format("2006-01-02 15:04:05")
 }
 
-// about writes a duration as far as a person cares.
-func about(d time.Duration) string {
+// About writes a duration as far as a person cares.
+func About(d time.Duration) string {
 	switch {
 	case d < time.Second:
 		return d.Round(time.Millisecond).String()

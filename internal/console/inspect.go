@@ -18,15 +18,15 @@ func Summary(w io.Writer, s sync.Summary) {
 		fmt.Fprintf(w, "State     %s does not exist yet: the first sync creates it\n", Printable(s.State))
 		return
 	}
-	fmt.Fprintf(w, "State     %s, %s bytes, since %s\n", Printable(s.State), grouped(int(s.Bytes)), orDash(s.Created))
-	fmt.Fprintf(w, "Holds     %s, %s, %s parked\n", count(s.Contacts, "contact"), count(s.Attributes, "attribute"), grouped(s.Parked))
+	fmt.Fprintf(w, "State     %s, %s bytes, since %s\n", Printable(s.State), Grouped(int(s.Bytes)), Time(s.Created))
+	fmt.Fprintf(w, "Holds     %s, %s, %s parked\n", count(s.Contacts, "contact"), count(s.Attributes, "attribute"), Grouped(s.Parked))
 	if s.Resyncing {
 		fmt.Fprintln(w, "          a full sync is not complete yet: the next run goes on with it")
 	}
 	if s.LastRun != nil {
-		fmt.Fprintf(w, "Last run  %s, %s, %s sent of %s\n", orDash(s.LastRun.Started), s.LastRun.Outcome, grouped(s.LastRun.Contacts.Sent), grouped(s.LastRun.Contacts.Planned))
+		fmt.Fprintf(w, "Last run  %s, %s, %s sent of %s\n", Time(s.LastRun.Started), s.LastRun.Outcome, Grouped(s.LastRun.Contacts.Sent), Grouped(s.LastRun.Contacts.Planned))
 		if s.LastRun.Outcome != sync.Complete && s.LastSuccess != nil {
-			fmt.Fprintf(w, "          the last one that delivered everything was on %s\n", orDash(s.LastSuccess.Started))
+			fmt.Fprintf(w, "          the last one that delivered everything was on %s\n", Time(s.LastSuccess.Started))
 		}
 	}
 }
@@ -39,7 +39,7 @@ func Attributes(w io.Writer, all []sync.AttributeSummary) {
 	}
 	t := newRows("KEY", "NAME", "KIND", "MEMBERS>", "DATA OF", "APPLIED")
 	for _, a := range all {
-		t.add(a.Key, a.Name, a.Kind, grouped(a.Members), orDash(a.AsOf), orDash(a.Applied))
+		t.add(a.Key, a.Name, a.Kind, Grouped(a.Members), Time(a.AsOf), Time(a.Applied))
 	}
 	t.write(w)
 }
@@ -48,39 +48,36 @@ func Attributes(w io.Writer, all []sync.AttributeSummary) {
 func Contact(w io.Writer, d sync.ContactDetail) {
 	fmt.Fprintf(w, "Contact %s\n\n", Printable(d.UserID))
 	t := newRows("KEY", "ACKNOWLEDGED", "AT", "PRESENT EXPORT")
-	keys := map[string]bool{}
-	for key := range d.Attributes {
-		keys[key] = true
-	}
-	for key := range d.Exports {
-		keys[key] = true
-	}
-	for _, key := range slices.Sorted(maps.Keys(keys)) {
+	for _, key := range d.Keys() {
 		known, at := dash, dash
 		if v, ok := d.Attributes[key]; ok {
-			known, at = string(v.AppendJSON(nil)), orDash(d.Acknowledged[key])
+			known, at = string(v.AppendJSON(nil)), Time(d.Acknowledged[key])
 		}
-		said, ok := d.Exports[key]
-		now := string(said.Value.AppendJSON(nil))
-		switch {
-		case !ok:
-			now = "in no export any more"
-		case said.Error != "":
-			now = "not readable: " + said.Error
-		case said.Absent:
-			now = "not in it"
-		case said.Value.String() == "":
-			now = "says nothing"
-		}
-		t.add(key, known, at, now)
+		t.add(key, known, at, Said(d, key))
 	}
 	t.write(w)
 	if d.Forgotten {
 		fmt.Fprintln(w, "\nForgotten: the contact is not created again.")
 	}
 	if p := d.Parked; p != nil {
-		fmt.Fprintf(w, "\nParked: %s, %s since %s, last %s\n", Printable(p.Reason), count(p.Attempts, "attempt"), orDash(p.First), orDash(p.Last))
+		fmt.Fprintf(w, "\nParked: %s, %s since %s, last %s\n", Printable(p.Reason), count(p.Attempts, "attempt"), Time(p.First), Time(p.Last))
 	}
+}
+
+// Said writes what the present export says about an attribute of a contact.
+func Said(d sync.ContactDetail, key string) string {
+	said, ok := d.Exports[key]
+	switch {
+	case !ok:
+		return "in no export any more"
+	case said.Error != "":
+		return "not readable: " + said.Error
+	case said.Absent:
+		return "not in it"
+	case said.Value.String() == "":
+		return "says nothing"
+	}
+	return string(said.Value.AppendJSON(nil))
 }
 
 // Runs writes a line for each run.
@@ -91,7 +88,7 @@ func Runs(w io.Writer, runs []sync.RunSummary) {
 	}
 	t := newRows("RUN", "COMMAND", "MODE", "OUTCOME", "PLANNED>", "SENT>", "REMAINING>", "TOOK>")
 	for _, r := range runs {
-		t.add(r.Run, r.Command, r.Mode, r.Outcome, grouped(r.Contacts.Planned), grouped(r.Contacts.Sent), grouped(r.Contacts.Remaining), about(r.Finished.Sub(r.Started)))
+		t.add(r.Run, r.Command, r.Mode, r.Outcome, Grouped(r.Contacts.Planned), Grouped(r.Contacts.Sent), Grouped(r.Contacts.Remaining), About(r.Finished.Sub(r.Started)))
 	}
 	t.write(w)
 }
@@ -104,7 +101,7 @@ func Parked(w io.Writer, parked []sync.ParkedContact) {
 	}
 	t := newRows("USER ID", "STATUS>", "ATTEMPTS>", "FIRST", "LAST", "REASON")
 	for _, p := range parked {
-		t.add(p.UserID, p.Status, p.Attempts, orDash(p.First), orDash(p.Last), p.Reason)
+		t.add(p.UserID, p.Status, p.Attempts, Time(p.First), Time(p.Last), p.Reason)
 	}
 	t.write(w)
 }
@@ -120,7 +117,7 @@ func Sandbox(w io.Writer, s *sandbox.Sandbox) {
 			fmt.Fprintln(w, ":")
 		}
 		if n++; n > show {
-			fmt.Fprintf(w, "  and %s more\n", grouped(c.Contacts-show))
+			fmt.Fprintf(w, "  and %s more\n", Grouped(c.Contacts-show))
 			return
 		}
 		all := maps.Clone(contact.Fields)
@@ -157,7 +154,7 @@ type Check struct {
 // Forgotten writes what became of contacts that were to be forgotten.
 func Forgotten(w io.Writer, f sync.Forgotten) {
 	fmt.Fprintf(w, "%s forgotten: %s deleted in Gleap, %s not there. No export brings them back.\n",
-		count(f.Forgotten, "contact"), grouped(f.Deleted), grouped(f.Absent))
+		count(f.Forgotten, "contact"), Grouped(f.Deleted), Grouped(f.Absent))
 }
 
 // Unparked writes how many contacts were unparked.
@@ -168,10 +165,10 @@ func Unparked(w io.Writer, n int) {
 // Verified writes what a state file holds that was found to be sound.
 func Verified(w io.Writer, path string, v state.Verification) {
 	fmt.Fprintf(w, "%s is sound: %s, %s, %s parked, %s.\n", Printable(path),
-		count(v.Contacts, "contact"), count(v.Attributes, "attribute"), grouped(v.Parked), count(v.Runs, "run"))
+		count(v.Contacts, "contact"), count(v.Attributes, "attribute"), Grouped(v.Parked), count(v.Runs, "run"))
 }
 
 // Compacted writes what became of a state file's size.
 func Compacted(w io.Writer, path string, before, after int64) {
-	fmt.Fprintf(w, "%s had %s bytes and has %s now.\n", Printable(path), grouped(int(before)), grouped(int(after)))
+	fmt.Fprintf(w, "%s had %s bytes and has %s now.\n", Printable(path), Grouped(int(before)), Grouped(int(after)))
 }

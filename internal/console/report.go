@@ -20,7 +20,7 @@ func Plan(w io.Writer, r sync.Report, rate int, window time.Duration) {
 		fmt.Fprintf(w, "%s to send: %s.\n", count(r.Contacts.Planned, "contact"), classes(r.Contacts))
 		pace := "without a limit"
 		if rate > 0 {
-			pace = fmt.Sprintf("about %s at %s calls in %s", about(time.Duration(r.Estimate)*time.Second), grouped(rate), about(window))
+			pace = fmt.Sprintf("about %s at %s calls in %s", About(time.Duration(r.Estimate)*time.Second), Grouped(rate), About(window))
 		}
 		fmt.Fprintf(w, "%s to Gleap, %s.\n", count(r.Calls.Identify, "call"), pace)
 	}
@@ -30,7 +30,7 @@ func Plan(w io.Writer, r sync.Report, rate int, window time.Duration) {
 // Sync writes what a run did.
 func Sync(w io.Writer, r sync.Report) {
 	exports(w, r)
-	took := about(r.Finished.Sub(r.Started))
+	took := About(r.Finished.Sub(r.Started))
 	switch {
 	case r.Contacts.Planned == 0 && (r.Outcome == sync.Failed || r.Outcome == sync.Interrupted):
 		fmt.Fprintf(w, "Nothing was sent (%s).\n", took)
@@ -41,7 +41,7 @@ func Sync(w io.Writer, r sync.Report) {
 	case r.Command == "baseline":
 		fmt.Fprintf(w, "%s taken as delivered, nothing sent (%s).\n", count(r.Contacts.Assumed, "contact"), took)
 	default:
-		fmt.Fprintf(w, "%s of %s sent with %s in %s (%s).\n", grouped(r.Contacts.Sent), count(r.Contacts.Planned, "contact"), count(r.Calls.Identify, "call"), took, classes(r.Contacts))
+		fmt.Fprintf(w, "%s of %s sent with %s in %s (%s).\n", Grouped(r.Contacts.Sent), count(r.Contacts.Planned, "contact"), count(r.Calls.Identify, "call"), took, classes(r.Contacts))
 	}
 	if n := r.Calls.Retried; n > 0 {
 		fmt.Fprintf(w, "%s repeated, %s by the rate limit.\n", count(n, "attempt"), count(r.Calls.RateLimited, "refusal"))
@@ -56,18 +56,18 @@ func Sync(w io.Writer, r sync.Report) {
 }
 
 func classes(c sync.ContactCounts) string {
-	return fmt.Sprintf("%s known, %s new", grouped(c.Delta), grouped(c.Backfill))
+	return fmt.Sprintf("%s known, %s new", Grouped(c.Delta), Grouped(c.Backfill))
 }
 
 // exports writes a line for each attribute.
 func exports(w io.Writer, r sync.Report) {
 	t := newRows("KEY", "KIND", "MEMBERS>", "ENTERED>", "EXITED>", "CHANGED>", "INVALID>", "NO ID>", "STATUS")
 	for _, e := range r.Exports {
-		entered, changed := grouped(e.Entered), dash
+		entered, changed := Grouped(e.Entered), dash
 		if e.Kind == engage.Trait {
-			entered, changed = dash, grouped(e.Changed)
+			entered, changed = dash, Grouped(e.Changed)
 		}
-		t.add(e.Key, e.Kind, grouped(e.Members), entered, grouped(e.Exited), changed, grouped(e.Invalid), grouped(e.WithoutUserID), e.Status)
+		t.add(e.Key, e.Kind, Grouped(e.Members), entered, Grouped(e.Exited), changed, Grouped(e.Invalid), Grouped(e.WithoutUserID), e.Status)
 	}
 	t.write(w)
 	fmt.Fprintln(w)
@@ -108,5 +108,5 @@ func have(members int) string {
 	if members == 1 {
 		return "1 contact in Gleap has it"
 	}
-	return grouped(members) + " contacts in Gleap have it"
+	return Grouped(members) + " contacts in Gleap have it"
 }

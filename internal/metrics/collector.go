@@ -1,0 +1,165 @@
+package metrics
+
+import (
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"gleapsync/engage"
+	"gleapsync/sync"
+)
+
+// Snapshot is what the metrics are made of.
+type Snapshot struct {
+	Overview *sync.Overview // nil: the state cannot be read
+	Last     *sync.Report   // the last sync, nil: there was none
+}
+
+// Read reads a snapshot of a state. last is the last sync that the caller knows of, nil
+// if of none: the state does not have it if it could not begin.
+func Read(i *sync.Inspector, last *sync.Report) Snapshot {
+	s := Snapshot{Last: last}
+	if o, err := i.Overview(); err == nil {
+		s.Overview = &o
+	}
+	// What the state has is also about the exports that a sync did not look at.
+	if stored, err := i.LastSync(); err == nil && stored != nil && (last == nil || stored.Run == last.Run) {
+		s.Last = stored
+	}
+	return s
+}
+
+// Collector makes metrics of snapshots: a [prometheus.Collector].
+type Collector struct {
+	version string
+	read    func() Snapshot
+}
+
+// NewCollector returns a collector that calls read for each scrape.
+func NewCollector(version string, read func() Snapshot) *Collector {
+	return &Collector{version, read}
+}
+
+func describe(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc("gleapsync_"+name, help, labels, nil)
+}
+
+var (
+	buildInfo     = describe("build_info", "1; the label is gleapsync's version.", "version")
+	stateReadable = describe("state_readable", "1 if the state file can be read, else 0.")
+	stateBytes    = describe("state_bytes", "Size of the state file in bytes.")
+	resyncing     = describe("resyncing", "1 as long as a first sync or a full resync is not complete, else 0.")
+	parked        = describe("parked_contacts", "Contacts whose calls Gleap refused for good.")
+
+	runs        = describe("runs_total", "Runs by outcome.", "outcome")
+	calls       = describe("calls_total", "Calls to Gleap by result.", "result")
+	retries     = describe("call_retries_total", "Attempts after a call's first one.")
+	rateLimited = describe("rate_limited_total", "Answers of Gleap with status 429.")
+	lastSuccess = describe("last_success_timestamp_seconds", "When the last sync that delivered everything ended; it stays while syncs fail.")
+
+	lastRun       = describe("last_run_timestamp_seconds", "When the last sync ended.")
+	lastOutcome   = describe("last_run_outcome", "1 for the outcome of the last sync, 0 for all others.", "outcome")
+	lastPlan      = describe("last_run_plan_seconds", "How long the last sync's plan took.")
+	lastPush      = describe("last_run_push_seconds", "How long the last sync's calls took.")
+	lastContacts  = describe("last_run_contacts", "Contacts that the last sync planned, by class: delta has a record, backfill has none yet.", "class")
+	lastSent      = describe("last_run_contacts_sent", "Contacts that Gleap acknowledged in the last sync.")
+	lastRemaining = describe("last_run_contacts_remaining", "Contacts that the last sync left for the next one.")
+
+	members  = describe("attribute_members", "Contacts for which Gleap acknowledged true (audience) or a value (trait).", "key", "kind")
+	entered  = describe("last_run_attribute_entered", "Contacts that entered an audience or got a value that is new or different in the last sync.", "key", "kind")
+	exited   = describe("last_run_attribute_exited", "Contacts that left an audience or lost a value in the last sync.", "key", "kind")
+	dataTime = describe("export_data_timestamp_seconds", "Time of the data that were last delivered as a whole; their age is time() minus it.", "key", "kind")
+	held     = describe("export_held", "1 if a guard held the export in the last sync, else 0.", "key", "kind")
+)
+
+// descs are all metrics of a collector.
+var descs = []*prometheus.Desc{
+	buildInfo, stateReadable, stateBytes, resyncing, parked, runs, calls, retries, rateLimited, lastSuccess,
+	lastRun, lastOutcome, lastPlan, lastPush, lastContacts, lastSent, lastRemaining, members, entered, exited, dataTime, held,
+}
+
+var outcomes = []sync.Outcome{sync.Complete, sync.Partial, sync.Held, sync.Failed, sync.Interrupted}
+
+// Describe sends the descriptions of all metrics.
+func (c *Collector) Describe(out chan<- *prometheus.Desc) {
+	for _, d := range descs {
+		out <- d
+	}
+}
+
+// Collect sends the metrics of a new snapshot.
+func (c *Collector) Collect(out chan<- prometheus.Metric) {
+	s := c.read()
+	e := emitter(out)
+	e.gauge(buildInfo, 1, c.version)
+	e.gauge(stateReadable, truth(s.Overview != nil))
+	if s.Overview != nil {
+		e.overview(s.Overview)
+	}
+	if s.Last != nil {
+		e.last(s.Last)
+	}
+}
+
+type emitter chan<- prometheus.Metric
+
+func (e emitter) gauge(d *prometheus.Desc, value float64, labels ...string) {
+	e <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
+}
+
+func (e emitter) counter(d *prometheus.Desc, value int, labels ...string) {
+	e <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(value), labels...)
+}
+
+func (e emitter) overview(o *sync.Overview) {
+	e.gauge(stateBytes, float64(o.Bytes))
+	e.gauge(resyncing, truth(o.Resyncing))
+	e.gauge(parked, float64(o.Parked))
+	for _, outcome := range outcomes {
+		e.counter(runs, o.History.Runs[outcome], string(outcome))
+	}
+	e.counter(calls, o.History.Calls.Identify, "acknowledged")
+	e.counter(calls, o.History.Calls.Refused, "refused")
+	e.counter(retries, o.History.Calls.Retried)
+	e.counter(rateLimited, o.History.Calls.RateLimited)
+	if success := o.History.LastSuccess; success != nil {
+		e.gauge(lastSuccess, unix(success.Finished))
+	}
+	for _, a := range o.Attributes {
+		e.gauge(members, float64(a.Members), a.Key, string(a.Kind))
+		if !a.AsOf.IsZero() {
+			e.gauge(dataTime, unix(a.AsOf), a.Key, string(a.Kind))
+		}
+	}
+}
+
+func (e emitter) last(r *sync.Report) {
+	e.gauge(lastRun, unix(r.Finished))
+	for _, outcome := range outcomes {
+		e.gauge(lastOutcome, truth(outcome == r.Outcome), string(outcome))
+	}
+	e.gauge(lastPlan, r.PlanSeconds)
+	e.gauge(lastPush, r.PushSeconds)
+	e.gauge(lastContacts, float64(r.Contacts.Delta), "delta")
+	e.gauge(lastContacts, float64(r.Contacts.Backfill), "backfill")
+	e.gauge(lastSent, float64(r.Contacts.Sent))
+	e.gauge(lastRemaining, float64(r.Contacts.Remaining))
+	for _, x := range r.Exports {
+		in := x.Entered
+		if x.Kind == engage.Trait {
+			in = x.Changed
+		}
+		e.gauge(entered, float64(in), x.Key, string(x.Kind))
+		e.gauge(exited, float64(x.Exited), x.Key, string(x.Kind))
+		e.gauge(held, truth(x.Status == sync.StatusHeld), x.Key, string(x.Kind))
+	}
+}
+
+func truth(is bool) float64 {
+	if is {
+		return 1
+	}
+	return 0
+}
+
+func unix(t time.Time) float64 { return float64(t.UnixMilli()) / 1e3 }

@@ -1,0 +1,38 @@
+package metrics
+
+import "github.com/prometheus/client_golang/prometheus"
+
+// Live is what a process that serves is doing.
+type Live struct {
+	Running       bool
+	Done, Planned int  // contacts of the run in flight; 0 until its plan is complete
+	ConfigLoaded  bool // the configuration as it stands is the one in force
+}
+
+var (
+	running      = describe("running", "1 while a run is in flight, else 0.")
+	runDone      = describe("run_done", "Contacts that the run in flight has sent or parked.")
+	runPlanned   = describe("run_planned", "Contacts that the run in flight planned.")
+	configLoaded = describe("config_last_reload_successful", "1 if the configuration as it stands is in force, 0 if it cannot be used.")
+)
+
+var liveDescs = []*prometheus.Desc{running, runDone, runPlanned, configLoaded}
+
+// LiveCollector makes metrics of what a process is doing: a [prometheus.Collector].
+type LiveCollector func() Live
+
+// Describe sends the descriptions of all metrics.
+func (c LiveCollector) Describe(out chan<- *prometheus.Desc) {
+	for _, d := range liveDescs {
+		out <- d
+	}
+}
+
+// Collect sends the metrics of this moment.
+func (c LiveCollector) Collect(out chan<- prometheus.Metric) {
+	l, e := c(), emitter(out)
+	e.gauge(running, truth(l.Running))
+	e.gauge(runDone, float64(l.Done))
+	e.gauge(runPlanned, float64(l.Planned))
+	e.gauge(configLoaded, truth(l.ConfigLoaded))
+}

@@ -1,0 +1,213 @@
+package metrics
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+
+	"gleapsync/sync"
+)
+
+var ended = time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
+
+// full is a snapshot with something for each metric.
+func full() Snapshot {
+	return Snapshot{
+		Overview: &sync.Overview{
+			Bytes: 4096, Resyncing: true, Parked: 3,
+			Attributes: []sync.AttributeSummary{{Key: "vip", Kind: "audience", Members: 7, AsOf: ended.Add(-time.Hour)}, {Key: "new", Kind: "trait"}},
+			History: sync.History{
+				Runs: map[sync.Outcome]int{sync.Complete: 5, sync.Failed: 1}, Calls: sync.CallCounts{Identify: 100, Refused: 3, Retried: 4, RateLimited: 2},
+				LastSuccess: &sync.RunSummary{Finished: ended},
+			},
+		},
+		Last: &sync.Report{
+			Finished: ended.Add(time.Hour), Outcome: sync.Held, PlanSeconds: 1.5, PushSeconds: 60,
+			Contacts: sync.ContactCounts{Delta: 4, Backfill: 9, Sent: 12, Remaining: 1},
+			Exports: []sync.ExportReport{
+				{Key: "vip", Kind: "audience", Status: sync.StatusHeld, Entered: 1, Exited: 6},
+				{Key: "new", Kind: "trait", Status: sync.StatusApplied, Changed: 8},
+			},
+		},
+	}
+}
+
+func collector(s Snapshot) *Collector { return NewCollector("v1.2.3", func() Snapshot { return s }) }
+
+func TestCollector(t *testing.T) {
+	const want = `
+gleapsync_attribute_members{key="new",kind="trait"} 0
+gleapsync_attribute_members{key="vip",kind="audience"} 7
+gleapsync_build_info{version="v1.2.3"} 1
+gleapsync_call_retries_total 4
+gleapsync_calls_total{result="acknowledged"} 100
+gleapsync_calls_total{result="refused"} 3
+gleapsync_export_data_timestamp_seconds{key="vip",kind="audience"} 1.7951652e+09
+gleapsync_export_held{key="new",kind="trait"} 0
+gleapsync_export_held{key="vip",kind="audience"} 1
+gleapsync_last_run_attribute_entered{key="new",kind="trait"} 8
+gleapsync_last_run_attribute_entered{key="vip",kind="audience"} 1
+gleapsync_last_run_attribute_exited{key="new",kind="trait"} 0
+gleapsync_last_run_attribute_exited{key="vip",kind="audience"} 6
+gleapsync_last_run_contacts{class="backfill"} 9
+gleapsync_last_run_contacts{class="delta"} 4
+gleapsync_last_run_contacts_remaining 1
+gleapsync_last_run_contacts_sent 12
+gleapsync_last_run_outcome{outcome="complete"} 0
+gleapsync_last_run_outcome{outcome="failed"} 0
+gleapsync_last_run_outcome{outcome="held"} 1
+gleapsync_last_run_outcome{outcome="interrupted"} 0
+gleapsync_last_run_outcome{outcome="partial"} 0
+gleapsync_last_run_plan_seconds 1.5
+gleapsync_last_run_push_seconds 60
+gleapsync_last_run_timestamp_seconds 1.7951724e+09
+gleapsync_last_success_timestamp_seconds 1.7951688e+09
+gleapsync_parked_contacts 3
+gleapsync_rate_limited_total 2
+gleapsync_resyncing 1
+gleapsync_runs_total{outcome="complete"} 5
+gleapsync_runs_total{outcome="failed"} 1
+gleapsync_runs_total{outcome="held"} 0
+gleapsync_runs_total{outcome="interrupted"} 0
+gleapsync_runs_total{outcome="partial"} 0
+gleapsync_state_bytes 4096
+gleapsync_state_readable 1
+`
+	path := filepath.Join(t.TempDir(), "gleapsync.prom")
+	if err := Publish(t.Context(), Options{Textfile: path}, collector(full())); err != nil {
+		t.Fatal(err)
+	}
+	got := samples(t, path)
+	for line := range strings.Lines(strings.TrimSpace(want) + "\n") {
+		if !strings.Contains(got, line) {
+			t.Errorf("missing: %s", line)
+		}
+		got = strings.Replace(got, line, "", 1)
+	}
+	if got != "" {
+		t.Errorf("too much:\n%s", got)
+	}
+}
+
+// samples returns a textfile without its comments.
+func samples(t *testing.T, path string) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return regexp.MustCompile(`(?m)^#.*\n`).ReplaceAllString(string(text), "")
+}
+
+func TestLint(t *testing.T) {
+	live := LiveCollector(func() Live { return Live{Running: true, Done: 3, Planned: 9} })
+	for _, c := range []prometheus.Collector{collector(full()), live} {
+		if problems, err := testutil.CollectAndLint(c); err != nil || len(problems) > 0 {
+			t.Error(problems, err)
+		}
+	}
+	// A state that cannot be read, and one that is empty, have metrics too.
+	for _, s := range []Snapshot{{}, {Overview: &sync.Overview{}}} {
+		if _, err := testutil.CollectAndLint(collector(s)); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestDocumented: the documentation has a line for each metric.
+func TestDocumented(t *testing.T) {
+	page, err := os.ReadFile("../../docs/operating.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	name := regexp.MustCompile(`fqName: "(\w+)"`)
+	for _, d := range slices.Concat(descs, liveDescs) {
+		if n := name.FindStringSubmatch(d.String())[1]; !strings.Contains(string(page), "\n| `"+n) {
+			t.Errorf("docs/operating.md does not have %s", n)
+		}
+	}
+}
+
+// TestLastSuccessStays: incident 12. A run that cannot read its state leaves the time of
+// the last success where it is.
+func TestLastSuccessStays(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "gleapsync.prom")
+	publish := func(s Snapshot) string {
+		if err := Publish(t.Context(), Options{Textfile: path}, collector(s)); err != nil {
+			t.Fatal(err)
+		}
+		return samples(t, path)
+	}
+	publish(full())
+	failed := Snapshot{Last: &sync.Report{Finished: ended.Add(2 * time.Hour), Outcome: sync.Failed}}
+	for range 2 {
+		got := publish(failed)
+		for _, want := range []string{"gleapsync_last_success_timestamp_seconds 1.7951688e+09\n", "gleapsync_last_run_timestamp_seconds 1.795176e+09\n", "gleapsync_last_run_outcome{outcome=\"failed\"} 1\n", "gleapsync_state_readable 0\n"} {
+			if !strings.Contains(got, want) {
+				t.Errorf("%s is not in\n%s", want, got)
+			}
+		}
+	}
+	if info, err := os.Stat(path); err != nil || info.Mode() != 0o644 && runtime.GOOS != "windows" {
+		t.Error(info.Mode(), err)
+	}
+	os.WriteFile(path, []byte("rubbish {"), 0o600)
+	if got := publish(failed); strings.Contains(got, "last_success") {
+		t.Errorf("out of rubbish: %s", got)
+	}
+}
+
+func TestPushgateway(t *testing.T) {
+	var method, path, body string
+	status := http.StatusOK
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		text, _ := io.ReadAll(r.Body)
+		method, path, body = r.Method, r.URL.Path, string(text)
+		w.WriteHeader(status)
+		io.WriteString(w, "the answer's text")
+	}))
+	address := strings.Replace(server.URL, "http://", "http://me:hunter2@", 1)
+	o := Options{Pushgateway: address, Project: "acme"}
+	if err := Publish(t.Context(), o, collector(full())); err != nil {
+		t.Fatal(err)
+	}
+	// POST replaces only the names that are in it: a last success that is not stays.
+	if method != http.MethodPost || path != "/metrics/job/gleapsync/project/acme" || !strings.Contains(body, "gleapsync_parked_contacts") {
+		t.Errorf("%s %s %q", method, path, body)
+	}
+	status = http.StatusBadRequest
+	check := func(ctx context.Context, want string) {
+		t.Helper()
+		err := Publish(ctx, o, collector(full()))
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") || strings.Contains(err.Error(), "127.0.0.1:") && want != "refused" {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+	check(t.Context(), "the answer has the status 400")
+	cancelled, cancel := context.WithCancel(t.Context())
+	cancel()
+	check(cancelled, "canceled")
+	server.Close()
+	check(t.Context(), "refused")
+}
+
+// TestRegistered: the collector agrees with its descriptions.
+func TestRegistered(t *testing.T) {
+	registry := prometheus.NewPedanticRegistry()
+	registry.MustRegister(collector(full()))
+	if _, err := registry.Gather(); err != nil {
+		t.Error(err)
+	}
+}

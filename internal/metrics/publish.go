@@ -1,0 +1,100 @@
+package metrics
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/push"
+	dto "github.com/prometheus/client_model/go"
+	"github.com/prometheus/common/expfmt"
+	"github.com/prometheus/common/model"
+)
+
+// Options say where a run leaves its metrics. Without any, it leaves none.
+type Options struct {
+	Pushgateway string // URL
+	Textfile    string // path, ending in .prom for node_exporter
+	Project     string // label of what is pushed
+}
+
+// pushTimeout bounds what a Pushgateway that does not answer costs a run.
+const pushTimeout = 10 * time.Second
+
+// Publish leaves the collector's metrics where o says, after a run. The time of the last
+// success stays there if the collector has none, since its state cannot be read. The file
+// can be read by everybody, as node_exporter is another user.
+func Publish(ctx context.Context, o Options, c *Collector) error {
+	var errs []error
+	if o.Textfile != "" {
+		if err := writeTextfile(o.Textfile, c); err != nil {
+			errs = append(errs, fmt.Errorf("write metrics.textfile: %w", err))
+		}
+	}
+	if o.Pushgateway != "" {
+		ctx, cancel := context.WithTimeout(ctx, pushTimeout)
+		defer cancel()
+		// What is added, unlike what is pushed, leaves other names as they are there.
+		err := push.New(o.Pushgateway, "gleapsync").Grouping("project", o.Project).Collector(c).Client(pushClient{}).AddContext(ctx)
+		if err != nil {
+			errs = append(errs, fmt.Errorf("push to metrics.pushgateway: %w", err))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// pushClient makes the requests. Its errors do not show the address, which may hold a
+// password.
+type pushClient struct{}
+
+func (pushClient) Do(r *http.Request) (*http.Response, error) {
+	answer, err := http.DefaultClient.Do(r)
+	var u *url.Error
+	if errors.As(err, &u) {
+		return nil, u.Err
+	}
+	if err == nil && answer.StatusCode >= http.StatusMultipleChoices {
+		answer.Body.Close()
+		return nil, fmt.Errorf("the answer has the status %d", answer.StatusCode)
+	}
+	return answer, err
+}
+
+func writeTextfile(path string, c *Collector) error {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(c)
+	return prometheus.WriteToTextfile(path, prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) {
+		families, err := registry.Gather()
+		if err != nil {
+			return nil, err
+		}
+		return keepLastSuccess(families, path), nil
+	}))
+}
+
+const lastSuccessName = "gleapsync_last_success_timestamp_seconds"
+
+// keepLastSuccess adds the last success of the file at path to metrics that have none.
+func keepLastSuccess(families []*dto.MetricFamily, path string) []*dto.MetricFamily {
+	for _, f := range families {
+		if f.GetName() == lastSuccessName {
+			return families
+		}
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return families
+	}
+	defer file.Close()
+	parser := expfmt.NewTextParser(model.UTF8Validation)
+	before, err := parser.TextToMetricFamilies(file)
+	if f := before[lastSuccessName]; err == nil && f != nil {
+		return append(families, f)
+	}
+	return families
+}
