@@ -1,0 +1,155 @@
+package page
+
+import (
+	"cmp"
+	"errors"
+	"slices"
+	"time"
+
+	"gleapsync/sync"
+)
+
+// Data is what the front page shows.
+type Data struct {
+	Version string
+	At      time.Time     // when it was read
+	Now     *Now          // what the process does, nil: it is a report in a file
+	State   sync.Overview // of the state
+	Last    *sync.Report  // the last sync, nil: there was none
+	Exports []Export
+	Runs    []sync.Report // the last ones, the latest first
+	Parked  []ParkedGroup
+	// Error says why the state cannot be read. Of the fields above only Version, At and
+	// Now are set then.
+	Error string
+}
+
+// Now is what a process that serves is doing.
+type Now struct {
+	Running  bool
+	Started  time.Time // of the run
+	Progress sync.Progress
+	Rate     float64       // rows or contacts a second in this phase
+	Left     time.Duration // of this phase, 0: not known
+	Next     time.Time     // when the next run begins, zero while one runs
+	Missed   int           // slots that a run in flight made the process skip
+	Failed   string        // why the last slot's run could not begin
+	Config   string        // what is wrong with the configuration as it stands in the file
+}
+
+// Export is a line about one attribute.
+type Export struct {
+	sync.ExportReport           // as the last sync that looked at it left it
+	Acknowledged      int       // members in Gleap
+	DataOf            time.Time // of what was delivered as a whole last
+	Sizes             []Size    // over the last syncs, the oldest first
+}
+
+// Size is how many members an export had in one run.
+type Size struct {
+	Members int
+	Held    bool
+}
+
+// ParkedGroup counts the parked contacts with the same answer. Their ids are not in it.
+type ParkedGroup struct {
+	Status int
+	Reason string
+	Count  int
+	First  time.Time // when the first of them was parked
+	Last   time.Time // when the last of them was tried
+}
+
+const (
+	showRuns  = 100
+	plotRuns  = 40
+	maxGroups = 50
+)
+
+// Read reads what a page shows from a state.
+func Read(i *sync.Inspector, version string, now *Now) Data {
+	d := Data{Version: version, At: time.Now(), Now: now}
+	var errs [4]error
+	d.State, errs[0] = i.Overview()
+	d.Last, errs[1] = i.LastSync()
+	d.Runs, errs[2] = i.LastReports(showRuns)
+	parked, err := i.Parked()
+	errs[3] = err
+	if err := errors.Join(errs[:]...); err != nil {
+		return Data{Version: version, At: d.At, Now: now, Error: err.Error()}
+	}
+	if d.Last != nil {
+		for _, e := range d.Last.Exports {
+			d.Exports = append(d.Exports, d.export(e))
+		}
+	}
+	d.Parked = group(parked)
+	return d
+}
+
+func (d *Data) export(e sync.ExportReport) Export {
+	x := Export{ExportReport: e}
+	for _, a := range d.State.Attributes {
+		if a.Key == e.Key {
+			x.Acknowledged, x.DataOf = a.Members, a.AsOf
+		}
+	}
+	for _, r := range d.Runs {
+		for _, then := range r.Exports {
+			if then.Key == e.Key && len(x.Sizes) < plotRuns {
+				x.Sizes = append(x.Sizes, Size{then.Members, then.Status == sync.StatusHeld})
+			}
+		}
+	}
+	slices.Reverse(x.Sizes)
+	return x
+}
+
+// group puts parked contacts with the same answer together, the largest group first.
+func group(parked []sync.ParkedContact) []ParkedGroup {
+	var groups []ParkedGroup
+	at := map[ParkedGroup]int{}
+	for _, p := range parked {
+		key := ParkedGroup{Status: p.Status, Reason: p.Reason}
+		n, ok := at[key]
+		if !ok {
+			n = len(groups)
+			at[key] = n
+			key.First = p.First
+			groups = append(groups, key)
+		}
+		g := &groups[n]
+		g.Count++
+		if p.First.Before(g.First) {
+			g.First = p.First
+		}
+		if p.Last.After(g.Last) {
+			g.Last = p.Last
+		}
+	}
+	slices.SortStableFunc(groups, func(a, b ParkedGroup) int { return cmp.Compare(b.Count, a.Count) })
+	return groups[:min(len(groups), maxGroups)]
+}
+
+// Held returns the exports that are held.
+func (d *Data) Held() []Export {
+	var held []Export
+	for _, e := range d.Exports {
+		if e.Status == sync.StatusHeld {
+			held = append(held, e)
+		}
+	}
+	return held
+}
+
+// Refresh is after how many seconds a browser should ask again, 0: not at all.
+func (d *Data) Refresh() int {
+	const running, least = 5, 5
+	switch {
+	case d.Now == nil:
+		return 0
+	case d.Now.Running || d.Now.Next.IsZero():
+		return running
+	}
+	return max(least, int(d.Now.Next.Sub(d.At).Seconds())+2)
+}

@@ -1,0 +1,138 @@
+package page
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"embed"
+	"encoding/base64"
+	"fmt"
+	"html/template"
+	"io"
+	"strings"
+	"time"
+
+	"gleapsync/internal/console"
+	"gleapsync/sync"
+)
+
+//go:embed templates
+var files embed.FS
+
+//go:embed templates/style.css
+var style string
+
+// StyleHash is the hash by which a content security policy allows the pages' style.
+func StyleHash() string {
+	sum := sha256.Sum256([]byte(style))
+	return "sha256-" + base64.StdEncoding.EncodeToString(sum[:])
+}
+
+var functions = template.FuncMap{
+	"style":   func() template.CSS { return template.CSS(style) },
+	"n":       console.Grouped,
+	"bytes":   func(n int64) string { return console.Grouped(int(n)) },
+	"time":    console.Time,
+	"took":    func(from, to time.Time) string { return console.About(to.Sub(from)) },
+	"seconds": func(s float64) string { return console.About(time.Duration(s * float64(time.Second))) },
+	"left":    console.About,
+	"ago":     ago,
+	"rate":    func(perSecond float64) string { return console.Grouped(int(perSecond + 0.5)) },
+	"percent": func(p sync.Progress) int { return 100 * p.Done / max(1, p.Total) },
+	"said":    func(d *sync.ContactDetail, key string) string { return console.Said(*d, key) },
+	"json":    knownValue,
+	"plot":    plot,
+	"plural":  plural,
+}
+
+// render parses the templates when they are needed: no other command has to wait for it.
+func render(w io.Writer, name string, data any) error {
+	all, err := template.New("").Funcs(functions).ParseFS(files, "templates/*.html")
+	if err != nil {
+		return fmt.Errorf("the page's templates: %w", err)
+	}
+	var text bytes.Buffer
+	if err := all.ExecuteTemplate(&text, name, data); err != nil {
+		return fmt.Errorf("the page's templates: %w", err)
+	}
+	_, err = w.Write(text.Bytes())
+	return err
+}
+
+// Front writes the front page.
+func Front(w io.Writer, d Data) error { return render(w, "front.html", &d) }
+
+// Report writes the front page as a file that is complete in itself, with the details of
+// the last runs.
+func Report(w io.Writer, d Data) error { return render(w, "report.html", &d) }
+
+// Run writes the page of one run.
+func Run(w io.Writer, version string, r sync.Report) error {
+	return render(w, "run.html", struct {
+		Version string
+		Report  sync.Report
+	}{version, r})
+}
+
+// Contact is the look-up of one contact.
+type Contact struct {
+	Version string
+	Asked   string              // the user id, "": none yet
+	Error   string              // why there is no answer
+	Detail  *sync.ContactDetail // nil: nothing was asked, or there is no answer
+}
+
+// Known reports whether there is anything to show.
+func (c *Contact) Known() bool {
+	d := c.Detail
+	if len(d.Attributes) > 0 || d.Parked != nil || d.Forgotten {
+		return true
+	}
+	for _, said := range d.Exports {
+		if !said.Absent {
+			return true
+		}
+	}
+	return false
+}
+
+// Lookup writes the page on which a contact can be looked up.
+func Lookup(w io.Writer, c Contact) error { return render(w, "contact.html", &c) }
+
+// NotFound writes a page that says what is not there.
+func NotFound(w io.Writer, version, what string) error {
+	return render(w, "notfound.html", struct{ Version, What string }{version, what})
+}
+
+func knownValue(d *sync.ContactDetail, key string) string {
+	if v, ok := d.Attributes[key]; ok {
+		return string(v.AppendJSON(nil))
+	}
+	return console.Time(time.Time{})
+}
+
+// ago writes how long before a time another one was.
+func ago(t, now time.Time) string {
+	if t.IsZero() {
+		return "never"
+	}
+	const day = 24 * time.Hour
+	switch d := now.Sub(t); {
+	case d < 0:
+		return "just now"
+	case d < time.Minute:
+		return fmt.Sprintf("%d s ago", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%d min ago", int(d.Minutes()))
+	case d < 2*day:
+		return strings.TrimSuffix(fmt.Sprintf("%d h %d min", int(d.Hours()), int(d.Minutes())%60), " 0 min") + " ago"
+	default:
+		return fmt.Sprintf("%d days ago", int(d/day))
+	}
+}
+
+func plural(n int, noun string) string {
+	if n != 1 {
+		noun += "s"
+	}
+	return console.Grouped(n) + " " + noun
+}
