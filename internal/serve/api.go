@@ -1,0 +1,96 @@
+package serve
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"strconv"
+	"time"
+
+	"gleapsync/sync"
+)
+
+// status is what /api/status answers with.
+type status struct {
+	Project     string              `json:"project"`
+	Version     string              `json:"version"`
+	Running     *running            `json:"running"`                // null: idle
+	Next        time.Time           `json:"next,omitzero"`          // when the next run begins, while idle
+	Missed      int                 `json:"missed_slots"`           // by this process, since a run was in flight
+	LastError   string              `json:"last_error,omitempty"`   // why the last slot's run could not begin
+	ConfigError string              `json:"config_error,omitempty"` // what is wrong with the configuration that was changed
+	Resyncing   bool                `json:"resyncing"`
+	Parked      int                 `json:"parked"`
+	StateBytes  int64               `json:"state_bytes"`
+	LastRun     *sync.RunSummary    `json:"last_run"`
+	LastSuccess *sync.RunSummary    `json:"last_success"`
+	Exports     []sync.ExportReport `json:"exports"` // as the last sync that looked at each left it
+}
+
+type running struct {
+	Started     time.Time `json:"started"`
+	Phase       string    `json:"phase"`
+	Done        int       `json:"done"`  // rows while reading, contacts while sending
+	Total       int       `json:"total"` // 0: not known
+	PerSecond   float64   `json:"per_second"`
+	SecondsLeft float64   `json:"seconds_left"` // of this phase, 0: not known
+}
+
+func (s *Server) apiStatus(w http.ResponseWriter, _ *http.Request) {
+	answer, err := s.status()
+	s.json(w, answer, err)
+}
+
+func (s *Server) status() (status, error) {
+	now, _ := s.live.snapshot()
+	i, err := s.inspector()
+	if err != nil {
+		return status{}, err
+	}
+	o, err := i.Overview()
+	last, lastErr := i.LastSync()
+	if err := errors.Join(err, lastErr); err != nil {
+		return status{}, err
+	}
+	answer := status{
+		Project: o.Project, Version: s.o.Version, Next: now.Next, Missed: now.Missed, LastError: now.Failed, ConfigError: now.Config,
+		Resyncing: o.Resyncing, Parked: o.Parked, StateBytes: o.Bytes, LastRun: o.LastRun, LastSuccess: o.History.LastSuccess,
+		Exports: []sync.ExportReport{},
+	}
+	if now.Running {
+		p := now.Progress
+		answer.Running = &running{now.Started.UTC(), p.Phase, p.Done, p.Total, now.Rate, now.Left.Seconds()}
+	}
+	if last != nil {
+		answer.Exports = append(answer.Exports, last.Exports...)
+	}
+	return answer, nil
+}
+
+// apiRuns answers with the last reports, the latest first, as they were printed.
+func (s *Server) apiRuns(w http.ResponseWriter, r *http.Request) {
+	limit := 100
+	if text := r.FormValue("limit"); text != "" {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < 1 {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusBadRequest)
+			_ = json.NewEncoder(w).Encode(map[string]string{"error": "limit takes a number from 1"})
+			return
+		}
+		limit = n
+	}
+	reports := []json.RawMessage{}
+	i, err := s.inspector()
+	if err == nil {
+		var last []json.RawMessage
+		last, err = i.Reports(limit)
+		reports = append(reports, last...)
+	}
+	s.json(w, reports, err)
+}
+
+func (s *Server) apiRun(w http.ResponseWriter, r *http.Request) {
+	report, err := s.report(r.PathValue("id"))
+	s.json(w, report, err)
+}

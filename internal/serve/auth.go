@@ -1,0 +1,87 @@
+package serve
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"fmt"
+	"net/http"
+	"os"
+	"strings"
+	stdsync "sync"
+
+	"golang.org/x/crypto/bcrypt"
+)
+
+// Auth knows who may look: the users of a file, by HTTP basic authentication.
+type Auth struct {
+	users map[string]string // bcrypt hashes by name
+	mu    stdsync.Mutex
+	known map[string][sha256.Size]byte // by name: of the password that was right
+}
+
+// ReadAuth reads a file with a line NAME:HASH for each user, as "htpasswd -B" writes it.
+// Only bcrypt hashes are taken. The error never shows what stands in a line.
+func ReadAuth(path string) (*Auth, error) {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("--auth-file: %w", err)
+	}
+	a := &Auth{users: map[string]string{}, known: map[string][sha256.Size]byte{}}
+	lines := bufio.NewScanner(bytes.NewReader(text))
+	for n := 1; lines.Scan(); n++ {
+		line := strings.TrimSpace(lines.Text())
+		if line == "" || strings.HasPrefix(line, "#") {
+			continue
+		}
+		name, hash, ok := strings.Cut(line, ":")
+		if _, err := bcrypt.Cost([]byte(hash)); !ok || name == "" || err != nil {
+			return nil, fmt.Errorf("--auth-file: %s:%d: it takes NAME:HASH with a bcrypt hash, as htpasswd -B writes it", path, n)
+		}
+		a.users[name] = hash
+	}
+	if err := lines.Err(); err != nil {
+		return nil, fmt.Errorf("--auth-file: %w", err)
+	}
+	if len(a.users) == 0 {
+		return nil, errors.New("--auth-file: there is no user in it")
+	}
+	return a, nil
+}
+
+// protect lets only users through.
+func (a *Auth) protect(next http.Handler) http.Handler {
+	if a == nil {
+		return next
+	}
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if name, password, ok := r.BasicAuth(); !ok || !a.check(name, password) {
+			w.Header().Set("WWW-Authenticate", `Basic realm="gleapsync", charset="UTF-8"`)
+			http.Error(w, "name and password are needed", http.StatusUnauthorized)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// check reports whether a user has that password. bcrypt is slow on purpose: a password
+// that was right once is remembered, and one is checked at a time.
+func (a *Auth) check(name, password string) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	hash, ok := a.users[name]
+	if !ok {
+		return false
+	}
+	sum := sha256.Sum256([]byte(password))
+	if known, ok := a.known[name]; ok && subtle.ConstantTimeCompare(sum[:], known[:]) == 1 {
+		return true
+	}
+	if bcrypt.CompareHashAndPassword([]byte(hash), []byte(password)) != nil {
+		return false
+	}
+	a.known[name] = sum
+	return true
+}

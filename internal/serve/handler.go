@@ -1,0 +1,237 @@
+package serve
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"strconv"
+	"time"
+	"unicode/utf8"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"gleapsync/engage"
+	"gleapsync/gleap"
+	"gleapsync/internal/metrics"
+	"gleapsync/internal/page"
+	"gleapsync/state"
+	"gleapsync/sync"
+)
+
+// Handler answers, at an address, with the status page, JSON, metrics and probes.
+// Everything but the probes is for users of a; nil lets everybody in.
+func (s *Server) Handler(at net.Addr, a *Auth) http.Handler {
+	private := http.NewServeMux()
+	private.HandleFunc("GET /{$}", s.front)
+	private.HandleFunc("GET /runs/{id}", s.runPage)
+	private.HandleFunc("GET /contact", s.contact())
+	private.HandleFunc("GET /api/status", s.apiStatus)
+	private.HandleFunc("GET /api/runs", s.apiRuns)
+	private.HandleFunc("GET /api/runs/{id}", s.apiRun)
+	private.Handle("GET /metrics", s.metrics())
+	private.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {
+		s.notFound(w, "There is no such page.")
+	})
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
+	mux.HandleFunc("GET /readyz", s.ready)
+	mux.Handle("/", a.protect(private))
+	if a == nil && gleap.IsLoopback("http://"+at.String()) {
+		return secured(local(mux))
+	}
+	return secured(mux)
+}
+
+// local answers to names of this machine only: a page on another site can make a browser
+// take its own name for this address, and could read everything then.
+func local(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if !gleap.IsLoopback("http://" + r.Host) {
+			http.Error(w, "this address answers to localhost only: ask for it by that name, or use --listen or --auth-file", http.StatusForbidden)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+}
+
+// secured sets the headers that keep a browser from doing more with a page than show it.
+func secured(next http.Handler) http.Handler {
+	policy := "default-src 'none'; style-src '" + page.StyleHash() + "'; img-src data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", policy)
+		h.Set("X-Content-Type-Options", "nosniff")
+		h.Set("X-Frame-Options", "DENY")
+		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Cross-Origin-Resource-Policy", "same-origin")
+		h.Set("Cache-Control", "no-store")
+		next.ServeHTTP(w, r)
+	})
+}
+
+// inspector looks into the state of the present configuration.
+func (s *Server) inspector() (*sync.Inspector, error) {
+	cfg := s.config.Load()
+	store, err := state.Open(cfg.State)
+	if err != nil {
+		return nil, err
+	}
+	return sync.NewInspector(cfg.Sync, store), nil
+}
+
+func (s *Server) front(w http.ResponseWriter, r *http.Request) {
+	now, _ := s.live.snapshot()
+	i, err := s.inspector()
+	data := page.Data{Version: s.o.Version, At: time.Now(), Now: &now}
+	if err != nil {
+		data.Error = err.Error()
+	} else {
+		data = page.Read(i, s.o.Version, &now)
+	}
+	status := http.StatusOK
+	if data.Error != "" {
+		status = http.StatusInternalServerError
+	}
+	s.html(w, status, func(w io.Writer) error { return page.Front(w, data) })
+}
+
+func (s *Server) runPage(w http.ResponseWriter, r *http.Request) {
+	report, err := s.report(r.PathValue("id"))
+	switch {
+	case errors.Is(err, sync.ErrUnknown):
+		s.notFound(w, "The state has no such run: it keeps the last 500.")
+	case err != nil:
+		s.html(w, http.StatusInternalServerError, func(w io.Writer) error {
+			return page.Front(w, page.Data{Version: s.o.Version, At: time.Now(), Error: err.Error()})
+		})
+	default:
+		s.html(w, http.StatusOK, func(w io.Writer) error { return page.Run(w, s.o.Version, report) })
+	}
+}
+
+func (s *Server) report(id string) (sync.Report, error) {
+	i, err := s.inspector()
+	if err != nil {
+		return sync.Report{}, err
+	}
+	return i.Run(id)
+}
+
+// contact looks a contact up. That reads all exports, so it is done for one at a time.
+func (s *Server) contact() http.HandlerFunc {
+	turn := make(chan struct{}, 1)
+	return func(w http.ResponseWriter, r *http.Request) {
+		c := page.Contact{Version: s.o.Version, Asked: r.FormValue("id")}
+		status := http.StatusOK
+		switch {
+		case c.Asked == "":
+		case len(c.Asked) > engage.MaxUserID || !utf8.ValidString(c.Asked):
+			status, c.Asked, c.Error = http.StatusBadRequest, "", "A user id has 1 to "+strconv.Itoa(engage.MaxUserID)+" bytes of UTF-8."
+		default:
+			select {
+			case turn <- struct{}{}:
+				defer func() { <-turn }()
+			case <-r.Context().Done():
+				return
+			}
+			i, err := s.inspector()
+			var detail sync.ContactDetail
+			if err == nil {
+				detail, err = i.Contact(r.Context(), c.Asked)
+			}
+			if err != nil {
+				status, c.Error = http.StatusInternalServerError, err.Error()
+			} else {
+				c.Detail = &detail
+			}
+		}
+		s.html(w, status, func(w io.Writer) error { return page.Lookup(w, c) })
+	}
+}
+
+func (s *Server) notFound(w http.ResponseWriter, what string) {
+	s.html(w, http.StatusNotFound, func(w io.Writer) error { return page.NotFound(w, s.o.Version, what) })
+}
+
+func (s *Server) html(w http.ResponseWriter, status int, write func(io.Writer) error) {
+	var text bytes.Buffer
+	if err := write(&text); err != nil {
+		s.o.Log.Error("a page could not be made", "error", err.Error())
+		http.Error(w, "the page could not be made: see the log", http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(status)
+	_, _ = text.WriteTo(w) // a reader that went away is nothing to us
+}
+
+func (s *Server) metrics() http.Handler {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(
+		metrics.NewCollector(s.o.Version, s.metricsSnapshot), metrics.LiveCollector(s.metricsLive),
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+	)
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError})
+}
+
+func (s *Server) metricsSnapshot() metrics.Snapshot {
+	_, last := s.live.snapshot()
+	i, err := s.inspector()
+	if err != nil {
+		return metrics.Snapshot{Last: last}
+	}
+	return metrics.Read(i, last)
+}
+
+func (s *Server) metricsLive() metrics.Live {
+	now, _ := s.live.snapshot()
+	l := metrics.Live{Running: now.Running, ConfigLoaded: now.Config == ""}
+	if now.Running && now.Progress.Total > 0 {
+		l.Done, l.Planned = now.Progress.Done, now.Progress.Total
+	}
+	return l
+}
+
+// ready says whether the last success, or if there was none the start of this process, is
+// not older than two slots.
+func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
+	since := s.begun
+	i, err := s.inspector()
+	var o sync.Overview
+	if err == nil {
+		o, err = i.Overview()
+	}
+	if err != nil {
+		http.Error(w, "the state cannot be read: see the log of the last run", http.StatusServiceUnavailable)
+		return
+	}
+	if success := o.History.LastSuccess; success != nil {
+		since = success.Finished
+	}
+	if due := s.schedule().Next(s.schedule().Next(since)); time.Now().After(due) {
+		http.Error(w, "the last sync that delivered everything is older than two slots", http.StatusServiceUnavailable)
+		return
+	}
+	io.WriteString(w, "ok\n")
+}
+
+func (s *Server) json(w http.ResponseWriter, answer any, err error) {
+	status := http.StatusOK
+	if err != nil {
+		status = http.StatusInternalServerError
+		if errors.Is(err, sync.ErrUnknown) {
+			status = http.StatusNotFound
+		}
+		answer = map[string]string{"error": err.Error()}
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	_ = encoder.Encode(answer) // a reader that went away is nothing to us
+}

@@ -1,0 +1,156 @@
+package serve
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"sync/atomic"
+	"time"
+
+	"gleapsync/internal/config"
+	"gleapsync/state"
+	"gleapsync/sync"
+)
+
+// Options say what a server does.
+type Options struct {
+	Config  *config.Config // to begin with
+	Now     bool           // run once at start, before the first slot
+	Version string
+	Log     *slog.Logger
+	// Load reads the configuration anew and checks it.
+	Load func() (*config.Config, error)
+	// Run carries out one sync. The error is a [*state.LockedError] if another process
+	// is at it.
+	Run func(ctx context.Context, cfg *config.Config, watch func(sync.Progress)) (sync.Report, error)
+	// Reload wakes the server to read the configuration anew.
+	Reload <-chan os.Signal
+}
+
+// Server runs syncs on a schedule. Its [Server.Handler] shows what goes on.
+type Server struct {
+	o      Options
+	config atomic.Pointer[config.Config]
+	text   []byte // of the configuration's file, as it was read last
+	live   live
+	begun  time.Time
+}
+
+// New returns a server.
+func New(o Options) *Server {
+	s := &Server{o: o, begun: time.Now()}
+	s.text, _ = os.ReadFile(o.Config.Path)
+	s.config.Store(o.Config)
+	return s
+}
+
+// lookEvery is how often the server looks whether the configuration's file changed. It is
+// also how late a run can be after the machine slept.
+const lookEvery = 10 * time.Second
+
+// Serve runs syncs until ctx ends. Never two run at a time: a slot that comes while one
+// is in flight is skipped. A run that fails is logged, and the next slot is another try.
+func (s *Server) Serve(ctx context.Context) {
+	slot := time.Now()
+	begin := slot
+	if !s.o.Now {
+		slot, begin = s.next()
+	}
+	for {
+		s.live.waits(begin)
+		s.o.Log.Info("waiting", "next", begin)
+		for time.Now().Before(begin) {
+			if changed, ok := s.wait(ctx, begin); !ok {
+				return
+			} else if changed {
+				slot, begin = s.next()
+				s.live.waits(begin)
+				s.o.Log.Info("waiting", "next", begin)
+			}
+		}
+		if ctx.Err() != nil {
+			return
+		}
+		s.run(ctx)
+		if n := s.schedule().Missed(slot, time.Now()); n > 0 {
+			s.live.missed(n)
+			s.o.Log.Warn("slots passed while the run was in flight: they are skipped", "slots", n)
+		}
+		slot, begin = s.next()
+	}
+}
+
+func (s *Server) schedule() sync.Schedule { return s.config.Load().Schedule }
+
+// next returns the next slot and when its run begins.
+func (s *Server) next() (slot, begin time.Time) {
+	now := time.Now().Round(0) // by the wall clock: the other one stops while a machine sleeps
+	slot = s.schedule().Next(now)
+	return slot, slot.Add(s.schedule().Delay()).UTC()
+}
+
+// wait waits for a time, at most for as long as a change of the configuration may go
+// unnoticed. It reports whether the schedule changed, and false once ctx ended.
+func (s *Server) wait(ctx context.Context, until time.Time) (changed, ok bool) {
+	timer := time.NewTimer(min(lookEvery, time.Until(until)))
+	defer timer.Stop()
+	asked := false
+	select {
+	case <-ctx.Done():
+		return false, false
+	case <-s.o.Reload:
+		asked = true
+	case <-timer.C:
+	}
+	before := s.schedule().String()
+	s.reload(asked)
+	return s.schedule().String() != before, true
+}
+
+// reload takes the configuration of the file if that changed or if somebody asked for it,
+// and keeps the present one if there is something wrong with the new one.
+func (s *Server) reload(asked bool) {
+	path := s.config.Load().Path
+	text, err := os.ReadFile(path)
+	if err == nil && bytes.Equal(text, s.text) && !asked {
+		return
+	}
+	if err != nil && s.text == nil && !asked { // it was told before
+		return
+	}
+	s.text = text
+	cfg, err := s.o.Load()
+	if err != nil {
+		s.live.configuration(err.Error())
+		s.o.Log.Error("the configuration cannot be used: the one before stays in force", "file", path, "error", err.Error())
+		return
+	}
+	s.live.configuration("")
+	s.config.Store(cfg)
+	s.o.Log.Info("the configuration was loaded anew", "file", path)
+}
+
+// run carries out one sync.
+func (s *Server) run(ctx context.Context) {
+	s.live.begins()
+	report, err := s.o.Run(ctx, s.config.Load(), s.live.watch)
+	failed := ""
+	switch {
+	case errors.As(err, new(*state.LockedError)):
+		failed = err.Error()
+		s.o.Log.Warn("the slot is skipped: another run is in flight", "error", failed)
+	case errors.Is(err, sync.ErrInterrupted):
+		s.o.Log.Info("the run was interrupted", "sent", report.Contacts.Sent, "remaining", report.Contacts.Remaining)
+	case err != nil:
+		if report.Run == "" {
+			failed = err.Error()
+		}
+		s.o.Log.Error("the run failed", "error", err.Error())
+	default:
+		s.o.Log.Info("the run ended", "outcome", report.Outcome, "sent", report.Contacts.Sent, "calls", report.Calls.Identify,
+			"remaining", report.Contacts.Remaining, "parked", report.Contacts.Parked, "seconds", report.Finished.Sub(report.Started).Seconds())
+	}
+	s.live.ends(report, failed)
+}
