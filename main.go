@@ -13,6 +13,7 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	_ "time/tzdata" // for sync.time_zone where the machine has none
 
 	"github.com/alecthomas/kong"
 
@@ -41,6 +42,8 @@ type cli struct {
 
 	Sync     syncCmd     `cmd:"" help:"Send what changed to Gleap."`
 	Plan     planCmd     `cmd:"" help:"Show what sync would do, with the calls and the time it needs."`
+	Serve    serveCmd    `cmd:"" help:"Sync on the schedule, with a status page and metrics."`
+	Report   reportCmd   `cmd:"" help:"Write the status page as one file."`
 	Inspect  inspectCmd  `cmd:"" help:"Look into the state: what Gleap acknowledged, and what happened."`
 	Check    checkCmd    `cmd:"" help:"Try the configuration, the token and the exports, and send nothing."`
 	Baseline baselineCmd `cmd:"" help:"Take the present exports as delivered, and send nothing."`
@@ -145,6 +148,25 @@ type planCmd struct{ runFlags }
 
 // Run shows what sync would do.
 func (c *planCmd) Run(ctx context.Context, a *app.App) error { return judge(a.Plan(ctx, c.request())) }
+
+type serveCmd struct {
+	Listen   string        `help:"Address of the status page, metrics and probes." default:"127.0.0.1:8080" placeholder:"ADDRESS"`
+	AuthFile string        `help:"File with the users who may look: NAME:HASH lines as htpasswd -B writes them; everybody if left out." placeholder:"PATH"`
+	Now      bool          `help:"Sync once at start, before the first slot."`
+	Grace    time.Duration `help:"How long a run in flight may take to end after SIGTERM." default:"60s"`
+}
+
+// Run serves until a signal comes.
+func (c *serveCmd) Run(ctx context.Context, a *app.App) error {
+	return a.Serve(ctx, app.ServeOptions{Listen: c.Listen, AuthFile: c.AuthFile, Now: c.Now, Grace: c.Grace})
+}
+
+type reportCmd struct {
+	Out string `help:"The file to write." required:"" placeholder:"FILE.html"`
+}
+
+// Run writes the report.
+func (c *reportCmd) Run(a *app.App) error { return a.Report(c.Out) }
 
 type baselineCmd struct {
 	Only []string `help:"Look at this audience or trait only; may be repeated." placeholder:"KEY"`

@@ -40,6 +40,8 @@ type App struct {
 	o   Options
 	log *slog.Logger
 	bar *console.Bar // nil: no terminal
+	// last is the last sync of this process, empty if there was none.
+	last sync.Report
 }
 
 // New returns an app.
@@ -184,11 +186,16 @@ func (a *App) Plan(ctx context.Context, r Request) (sync.Report, error) {
 
 // Sync sends what changed, and shows the report whatever the error.
 func (a *App) Sync(ctx context.Context, r Request) (sync.Report, error) {
-	cfg, store, request, err := a.prepare(r)
+	cfg, err := a.config()
 	if err != nil {
 		return sync.Report{}, err
 	}
-	return a.send(cfg, store, func(runner *sync.Runner) (sync.Report, error) { return runner.Sync(ctx, request) })
+	request, err := r.check(cfg)
+	if err != nil {
+		return sync.Report{}, err
+	}
+	report, embedded, err := a.sync(ctx, cfg, request, a.watch())
+	return report, a.printRun(report, embedded, err)
 }
 
 // Retire tells an attribute's members that they are none any more, and forgets it.
@@ -200,16 +207,22 @@ func (a *App) Retire(ctx context.Context, key string) (sync.Report, error) {
 	return a.send(cfg, store, func(runner *sync.Runner) (sync.Report, error) { return runner.Retire(ctx, key) })
 }
 
-// send carries out a run that makes calls.
+// send carries out a run that makes calls, and shows its report.
 func (a *App) send(cfg *config.Config, store *state.Store, run func(*sync.Runner) (sync.Report, error)) (sync.Report, error) {
+	report, embedded, err := a.call(cfg, store, a.watch(), run)
+	return report, a.printRun(report, embedded, err)
+}
+
+// call carries out a run that makes calls.
+func (a *App) call(cfg *config.Config, store *state.Store, watch func(sync.Progress), run func(*sync.Runner) (sync.Report, error)) (sync.Report, *sandbox.Sandbox, error) {
 	client, embedded, stop, err := a.client(cfg)
 	if err != nil {
-		return sync.Report{}, err
+		return sync.Report{}, nil, err
 	}
 	defer stop()
 	defer client.Close()
-	report, err := run(sync.New(cfg.Sync, store, client, a.log, a.watch()))
-	return report, a.printRun(report, embedded, err)
+	report, err := run(sync.New(cfg.Sync, store, client, a.log, watch))
+	return report, embedded, err
 }
 
 // Baseline takes the exports as delivered.

@@ -1,12 +1,17 @@
 package app
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"os"
+	"path/filepath"
 
 	"gleapsync/internal/console"
+	"gleapsync/internal/page"
 	"gleapsync/sync"
 )
 
@@ -119,4 +124,40 @@ func writeMembers(w io.Writer, i *sync.Inspector, summary sync.AttributeSummary)
 	}
 	_, err = fmt.Fprintln(w, "\n]}")
 	return err
+}
+
+// Report writes the status page as a file that is complete in itself.
+func (a *App) Report(path string) error {
+	i, err := a.inspector()
+	if err != nil {
+		return err
+	}
+	data := page.Read(i, a.o.Version, nil)
+	if data.Error != "" {
+		return errors.New(data.Error)
+	}
+	var html bytes.Buffer
+	if err := page.Report(&html, data); err != nil {
+		return err
+	}
+	if err := writeFile(path, html.Bytes()); err != nil {
+		return fmt.Errorf("write the report: %w", err)
+	}
+	return a.print(map[string]string{"report": path}, func(w io.Writer) {
+		fmt.Fprintf(w, "The report is in %s.\n", console.Printable(path))
+	})
+}
+
+// writeFile replaces a file as a whole, so that nobody reads a half of it.
+func writeFile(path string, text []byte) error {
+	temporary, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.new") // mode 0600
+	if err != nil {
+		return err
+	}
+	defer os.Remove(temporary.Name())
+	_, err = temporary.Write(text)
+	if err := errors.Join(err, temporary.Close()); err != nil {
+		return err
+	}
+	return os.Rename(temporary.Name(), path)
 }

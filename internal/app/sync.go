@@ -1,0 +1,78 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"gleapsync/gleap/sandbox"
+	"gleapsync/internal/config"
+	"gleapsync/internal/metrics"
+	"gleapsync/internal/notify"
+	"gleapsync/state"
+	"gleapsync/sync"
+)
+
+// sync carries out one sync, tells those who want to know, and leaves its metrics. Of a
+// sync that could not begin the report has the outcome and the error only, and no run id.
+func (a *App) sync(ctx context.Context, cfg *config.Config, r sync.Request, watch func(sync.Progress)) (sync.Report, *sandbox.Sandbox, error) {
+	started := time.Now().UTC()
+	var o notify.Options
+	if len(r.Only) == 0 { // else the exports that were not looked at would seem to be well
+		o = cfg.Notify
+	}
+	notifier := notify.New(o, a.log)
+	notifier.Started(ctx)
+	before := a.lastSync(cfg)
+	report, embedded, err := a.trySync(ctx, cfg, r, watch)
+	if errors.As(err, new(*state.LockedError)) {
+		return report, embedded, err // the other run says how it ends
+	}
+	told := report
+	if told.Outcome == "" {
+		told = sync.Report{Command: "sync", Project: cfg.Sync.Project, Started: started, Finished: time.Now().UTC(), Outcome: sync.Failed}
+	}
+	if told.Outcome == sync.Failed && told.Error == "" {
+		told.Error = err.Error()
+	}
+	a.last = told
+	a.publish(context.WithoutCancel(ctx), cfg, told)
+	notifier.Finished(ctx, before, told)
+	return told, embedded, err
+}
+
+// lastSync returns the report of the sync before, nil if there is none.
+func (a *App) lastSync(cfg *config.Config) *sync.Report {
+	if a.last.Outcome != "" && a.last.Run == "" { // it could not begin, so the state does not have it
+		last := a.last
+		return &last
+	}
+	store, err := state.Open(cfg.State)
+	if err != nil {
+		return nil
+	}
+	last, _ := sync.NewInspector(cfg.Sync, store).LastSync() // the run says what is wrong with the state
+	return last
+}
+
+func (a *App) trySync(ctx context.Context, cfg *config.Config, r sync.Request, watch func(sync.Progress)) (sync.Report, *sandbox.Sandbox, error) {
+	store, err := state.Open(cfg.State)
+	if err != nil {
+		return sync.Report{}, nil, err
+	}
+	return a.call(cfg, store, watch, func(runner *sync.Runner) (sync.Report, error) { return runner.Sync(ctx, r) })
+}
+
+// publish leaves the metrics of a sync where the configuration says. It never fails a run.
+func (a *App) publish(ctx context.Context, cfg *config.Config, last sync.Report) {
+	c := metrics.NewCollector(a.o.Version, func() metrics.Snapshot {
+		store, err := state.Open(cfg.State)
+		if err != nil {
+			return metrics.Snapshot{Last: &last}
+		}
+		return metrics.Read(sync.NewInspector(cfg.Sync, store), &last)
+	})
+	if err := metrics.Publish(ctx, cfg.Metrics, c); err != nil {
+		a.log.Warn("the metrics could not be left", "error", err.Error())
+	}
+}
