@@ -27,11 +27,15 @@ type fakeGleap struct {
 	calls   []string // user ids
 	latency time.Duration
 	err     error
-	refuse  string // a user id
+	refuse  string        // a user id
+	gate    chan struct{} // each call waits for it, unless it is nil
 }
 
 func (f *fakeGleap) Identify(ctx context.Context, c *gleap.Contact) error {
 	time.Sleep(f.latency)
+	if f.gate != nil {
+		<-f.gate
+	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	if f.err != nil {

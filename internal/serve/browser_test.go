@@ -1,0 +1,369 @@
+package serve
+
+import (
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"image/png"
+	"math/rand/v2"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	stdsync "sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/log"
+	"github.com/chromedp/cdproto/network"
+	"github.com/chromedp/cdproto/runtime"
+	"github.com/chromedp/chromedp"
+
+	"gleapsync/internal/page"
+)
+
+var pictures = flag.String("pictures", "", "write pictures of the page into that folder")
+
+// browser is a tab of a headless Chromium.
+type browser struct {
+	t    *testing.T
+	ctx  context.Context
+	mu   stdsync.Mutex
+	bad  []string // what the console said
+	asks []string // the addresses of all requests
+}
+
+// open starts a Chromium. A machine without one skips the test.
+func open(t *testing.T) *browser {
+	t.Helper()
+	path, err := exec.LookPath("chromium")
+	if err != nil {
+		t.Skip("SKIPPED: there is no chromium on this machine, so nothing looked at the page: apt-get install chromium")
+	}
+	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true))
+	allocator, cancel := chromedp.NewExecAllocator(t.Context(), options...)
+	t.Cleanup(cancel)
+	ctx, cancel := chromedp.NewContext(allocator)
+	t.Cleanup(cancel)
+	b := &browser{t: t, ctx: ctx}
+	if err := chromedp.Listen(ctx, b.hear); err != nil {
+		t.Fatal(err)
+	}
+	_, err = chromedp.Call(ctx, network.Enable, network.EnableParams{})
+	b.must(err)
+	return b
+}
+
+func (b *browser) hear(event any) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch e := event.(type) {
+	case *network.EventRequestWillBeSent:
+		b.asks = append(b.asks, e.Request.URL)
+	case *runtime.EventConsoleAPICalled:
+		b.bad = append(b.bad, fmt.Sprint("console: ", e.Type))
+	case *runtime.EventExceptionThrown:
+		b.bad = append(b.bad, "exception: "+e.ExceptionDetails.Text)
+	case *log.EventEntryAdded:
+		b.bad = append(b.bad, "log: "+e.Entry.Text)
+	}
+}
+
+// quiet checks that the console is empty and that only one place was asked.
+func (b *browser) quiet(base string) {
+	b.t.Helper()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.bad) > 0 {
+		b.t.Errorf("the console says: %q", b.bad)
+	}
+	for _, address := range b.asks {
+		if !strings.HasPrefix(address, base) && !strings.HasPrefix(address, "data:image/svg+xml,") {
+			b.t.Errorf("the page asked for %s", address)
+		}
+	}
+	if len(b.asks) == 0 {
+		b.t.Error("no request was seen")
+	}
+	b.bad, b.asks = nil, nil
+}
+
+func (b *browser) must(err error) {
+	b.t.Helper()
+	if err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+func (b *browser) visit(address string) {
+	b.t.Helper()
+	b.must(chromedp.Do(b.ctx, chromedp.Navigate(address)))
+}
+
+func eval[T any](b *browser, expression string) T {
+	b.t.Helper()
+	v, err := chromedp.Run(b.ctx, chromedp.Evaluate[T](expression))
+	b.must(err)
+	return v
+}
+
+// text returns what a person sees in an element.
+func (b *browser) text(selector string) string {
+	b.t.Helper()
+	return eval[string](b, fmt.Sprintf("document.querySelector(%q)?.innerText ?? '(nothing)'", selector))
+}
+
+func (b *browser) has(selector string, texts ...string) {
+	b.t.Helper()
+	got := b.text(selector)
+	for _, want := range texts {
+		if !strings.Contains(got, want) {
+			b.t.Errorf("%s does not show %q:\n%s", selector, want, got)
+		}
+	}
+}
+
+// size sets the window's size, as a phone's if mobile.
+func (b *browser) size(width, height int64, options ...chromedp.EmulateViewportOption) {
+	b.t.Helper()
+	b.must(chromedp.Do(b.ctx, chromedp.EmulateViewport(width, height, options...)))
+}
+
+func (b *browser) scheme(name string) {
+	b.t.Helper()
+	_, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: name}},
+	})
+	b.must(err)
+}
+
+// picture writes what is in the window, if that was asked for.
+func (b *browser) picture(name string) {
+	b.t.Helper()
+	if *pictures == "" {
+		return
+	}
+	shot, err := chromedp.Run(b.ctx, chromedp.CaptureScreenshot())
+	b.must(err)
+	if _, err := png.DecodeConfig(bytes.NewReader(shot)); err != nil {
+		b.t.Fatal(err)
+	}
+	b.must(os.WriteFile(filepath.Join(*pictures, name), shot, 0o644))
+}
+
+// fits checks that nothing sticks out at the side.
+func (b *browser) fits(width int) {
+	b.t.Helper()
+	if got := eval[int](b, "document.documentElement.scrollWidth"); got > width {
+		b.t.Errorf("the page is %d px wide in a window of %d", got, width)
+	}
+}
+
+// contrast checks that text can be told from its ground, by the numbers of WCAG 2.2
+// (1.4.3): 4.5 to 1 at least.
+func (b *browser) contrast() {
+	b.t.Helper()
+	for _, problem := range eval[[]string](b, contrastScript) {
+		b.t.Error(problem)
+	}
+}
+
+const contrastScript = `(() => {
+  const parse = c => (c.match(/[\d.]+/g) || [0, 0, 0, 0]).map(Number);
+  const light = ([r, g, b]) => { const f = v => (v /= 255) <= .03928 ? v / 12.92 : ((v + .055) / 1.055) ** 2.4; return .2126 * f(r) + .7152 * f(g) + .0722 * f(b); };
+  const ground = e => { for (; e; e = e.parentElement) { const c = parse(getComputedStyle(e).backgroundColor); if (c.length < 4 || c[3] > 0) return c; } return [255, 255, 255]; };
+  const found = new Set();
+  for (const e of document.querySelectorAll('body *')) {
+    if (![...e.childNodes].some(n => n.nodeType === 3 && n.textContent.trim())) continue;
+    const [a, b] = [light(parse(getComputedStyle(e).color)), light(ground(e))].sort((x, y) => y - x);
+    const ratio = (a + .05) / (b + .05);
+    if (ratio < 4.5) found.add(e.tagName + '.' + e.className + ' has a contrast of ' + ratio.toFixed(2));
+  }
+  return [...found];
+})()`
+
+// demo gives a world two days of runs every two hours, up to now: audiences that grow and
+// shrink, one that collapsed and is held, a parked contact, and a first sync.
+func demo(t *testing.T, w *world) {
+	names := []string{"Order completed last 30days", "First Time Shopper", "VIP Customers", "Newsletter Readers", "Churn risk", "Beta Testers"}
+	var more strings.Builder
+	for i, name := range names[1:] {
+		fmt.Fprintf(&more, "[[audience]]\nname = %q\nsource = \"a%d.csv\"\n", name, i+1)
+	}
+	more.WriteString("[[trait]]\nname = \"Total revenue 180 days\"\nsource = \"revenue.csv\"\n")
+	w.configure("0 */2 * * *", more.String())
+	text, err := os.ReadFile(filepath.Join(w.dir, "gleapsync.toml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.put("gleapsync.toml", strings.NewReplacer(`"acme"`, `"acme-production"`, `"VIP"`, `"`+names[0]+`"`, "vip.csv", "a0.csv", "concurrency = 1", "concurrency = 8").Replace(string(text)))
+	end := time.Now()
+	random := rand.New(rand.NewPCG(5, 5))
+	synctest.Test(t, func(t *testing.T) {
+		const runs = 24
+		time.Sleep(time.Until(end.Truncate(2 * time.Hour).Add(-(runs - 1) * 2 * time.Hour)))
+		w.server.reload(true)
+		w.gleap.refuse = "u00007"
+		w.gleap.latency = 480 * time.Millisecond
+		sizes := []float64{5200, 1400, 620, 4100, 880, 150}
+		for run := range runs {
+			for i := range sizes {
+				sizes[i] *= 1 + (random.Float64()-.45)/12
+				n := int(sizes[i])
+				if i == 2 && run > runs-4 {
+					n = 90
+				}
+				var ids strings.Builder
+				ids.WriteString("user_id\n")
+				for id := range n {
+					fmt.Fprintf(&ids, "u%05d\n", id+run*(3+i))
+				}
+				w.put(fmt.Sprintf("a%d.csv", i), ids.String())
+			}
+			var revenue strings.Builder
+			revenue.WriteString("user_id,value\n")
+			for id := range 3000 {
+				fmt.Fprintf(&revenue, "u%05d,%d\n", id, id%500+run*(id%40/39)) // one in forty buys
+			}
+			w.put("revenue.csv", revenue.String())
+			w.server.run(t.Context())
+			if run < runs-1 {
+				time.Sleep(time.Until(time.Now().Truncate(2 * time.Hour).Add(2 * time.Hour)))
+			}
+		}
+	})
+	w.gleap.latency = 0
+	_, next := w.server.next()
+	w.server.live.waits(next)
+}
+
+func TestBrowser(t *testing.T) {
+	b := open(t)
+	w := newWorld(t, false)
+	demo(t, w)
+	server := httptest.NewServer(w.handler())
+	t.Cleanup(server.Close)
+
+	t.Run("after runs, one export held", func(t *testing.T) {
+		b.t = t
+		b.size(1200, 1100)
+		for _, scheme := range []string{"dark", "light"} {
+			b.scheme(scheme)
+			b.visit(server.URL)
+			b.contrast()
+			b.picture("status-" + scheme + ".png")
+			ground := eval[string](b, "getComputedStyle(document.body).backgroundColor")
+			if dark := ground == "rgb(18, 22, 29)"; dark != (scheme == "dark") {
+				t.Errorf("%s: the ground is %s", scheme, ground)
+			}
+		}
+		b.has("h1", "acme-production")
+		b.has("#now", "idle", "The next run begins at")
+		b.has("#state", "held", "VIP Customers", "would leave", "gleapsync sync --max-exits vip_customers=", "1 contact")
+		b.has("#exports", "Order completed last 30days", "order_completed_last_30days", "total_revenue_180_days")
+		b.has("#parked", "422", "Gleap refused the contact")
+		if n := eval[int](b, "document.querySelectorAll('#exports svg polyline').length"); n != 7 {
+			t.Errorf("%d plots", n)
+		}
+		if n := eval[int](b, "document.querySelectorAll('#exports svg line.held').length"); n != 3 {
+			t.Errorf("%d bars of held runs", n)
+		}
+		if n := eval[int](b, "document.querySelectorAll('#runs tbody tr').length"); n != 24 {
+			t.Errorf("%d runs", n)
+		}
+		b.quiet(server.URL)
+	})
+
+	t.Run("a run's page", func(t *testing.T) {
+		b.t = t
+		b.visit(server.URL)
+		_, err := chromedp.RunResponse(b.ctx, chromedp.Click(chromedp.CSS("#runs a")))
+		b.must(err)
+		b.has("main", "held", "would leave", "Contacts planned")
+		b.contrast()
+		b.quiet(server.URL)
+	})
+
+	t.Run("look-up", func(t *testing.T) {
+		b.t = t
+		b.visit(server.URL)
+		_, err := chromedp.RunResponse(b.ctx, chromedp.Click(chromedp.CSS("nav a[href='/contact']")))
+		b.must(err)
+		b.must(chromedp.Do(b.ctx, chromedp.SendKeys(chromedp.ID("id"), "u00200")))
+		_, err = chromedp.RunResponse(b.ctx, chromedp.Click(chromedp.CSS("button")))
+		b.must(err)
+		b.has("#contact", "u00200", "newsletter_readers", "true", "total_revenue_180_days", "200")
+		b.contrast()
+		b.picture("contact.png")
+		b.quiet(server.URL)
+	})
+
+	t.Run("375 px wide", func(t *testing.T) {
+		b.t = t
+		b.visit(server.URL)
+		run := eval[string](b, "document.querySelector('#runs a').getAttribute('href')")
+		b.size(375, 812, chromedp.EmulateMobile)
+		for i, path := range []string{"/", "/contact?id=u00200", run} {
+			b.visit(server.URL + path)
+			b.fits(375)
+			b.contrast()
+			if i == 0 {
+				b.picture("phone.png")
+			}
+		}
+		b.size(1200, 1100)
+		b.quiet(server.URL)
+	})
+
+	t.Run("during a run", func(t *testing.T) {
+		b.t = t
+		w.gleap.gate = make(chan struct{})
+		w.put("a5.csv", "user_id\nu00001\nnew1\nnew2\nnew3\n")
+		w.server.config.Load().Sync.Guard.MinExits = 10000 // let them go
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			w.server.run(t.Context())
+		}()
+		w.gleap.gate <- struct{}{} // the first call
+		b.visit(server.URL)
+		b.has("#now", "running", "sending", "contacts (", "a second")
+		if n := eval[int](b, "document.querySelectorAll('#now progress').length"); n != 1 {
+			t.Errorf("%d progress bars", n)
+		}
+		if refresh := eval[string](b, "document.querySelector('meta[http-equiv=refresh]').content"); refresh != "5" {
+			t.Errorf("the page is loaded again after %s s", refresh)
+		}
+		b.contrast()
+		close(w.gleap.gate)
+		<-ended
+		b.visit(server.URL)
+		b.has("#state", "complete")
+		b.quiet(server.URL)
+	})
+
+	t.Run("report", func(t *testing.T) {
+		b.t = t
+		i, err := w.server.inspector()
+		b.must(err)
+		var html bytes.Buffer
+		b.must(page.Report(&html, page.Read(i, "v1", nil)))
+		path := filepath.Join(w.dir, "report.html")
+		b.must(os.WriteFile(path, html.Bytes(), 0o600))
+		b.visit("file://" + path)
+		b.has("h1", "acme-production")
+		b.has("#exports", "VIP Customers")
+		b.must(chromedp.Do(b.ctx, chromedp.Click(chromedp.CSS("#runs summary"))))
+		b.has("#runs details[open]", "Contacts planned")
+		b.contrast()
+		b.size(375, 812, chromedp.EmulateMobile)
+		b.visit("file://" + path)
+		b.fits(375)
+		b.quiet("file://" + path)
+	})
+}
