@@ -20,6 +20,8 @@ import (
 	"gleapsync/gleap"
 	"gleapsync/gleap/sandbox"
 	"gleapsync/internal/app"
+	"gleapsync/internal/completion"
+	"gleapsync/internal/config"
 	"gleapsync/internal/console"
 	"gleapsync/state"
 	"gleapsync/sync"
@@ -55,6 +57,8 @@ type cli struct {
 	Verify   verifyCmd   `cmd:"" help:"Read the whole state file and check it."`
 	Compact  compactCmd  `cmd:"" help:"Write the state file anew without its free pages."`
 	Sandbox  sandboxCmd  `cmd:"" help:"Run a Gleap on loopback to rehearse with."`
+
+	Completion completionCmd `cmd:"" help:"Print a script that makes a shell complete the command line."`
 }
 
 func main() { os.Exit(run(os.Args[1:])) }
@@ -68,6 +72,10 @@ func run(args []string) int {
 	var c cli
 	parser := kong.Must(&c, kong.Name("gleapsync"), kong.Description(description),
 		kong.Vars{"version": "gleapsync " + currentVersion()})
+	if len(args) > 0 && args[0] == completion.Question {
+		completion.Answer(os.Stdout, parser.Model, args[1:], config.Keys)
+		return 0
+	}
 	command, err := parser.Parse(args)
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "gleapsync: %s\nRun gleapsync --help for the commands and flags.\n", console.Printable(err.Error()))
@@ -124,7 +132,7 @@ func withSignals() (context.Context, <-chan os.Signal) {
 type runFlags struct {
 	Full     bool              `help:"Send all values of all contacts again."`
 	Only     []string          `help:"Look at this audience or trait only; may be repeated." placeholder:"KEY"`
-	MaxExits map[string]string `help:"Let that many members leave one audience in this run: a share such as 60%% or a count; may be repeated." placeholder:"KEY=LIMIT" mapsep:"none"`
+	MaxExits map[string]string `help:"Let that many members leave one audience in this run: a share such as 60% or a count; may be repeated." placeholder:"KEY=LIMIT" mapsep:"none"`
 }
 
 func (f runFlags) request() app.Request {
@@ -237,7 +245,7 @@ type inspectParkedCmd struct{}
 func (c *inspectParkedCmd) Run(a *app.App) error { return a.InspectParked() }
 
 type retireCmd struct {
-	Key string `arg:"" help:"Key of an audience or trait that the configuration does not have any more."`
+	Key string `arg:"" name:"former-key" help:"Key of an audience or trait that the configuration does not have any more."`
 }
 
 // Run retires an audience or trait.
@@ -287,7 +295,7 @@ type sandboxCmd struct {
 	Rate    int           `help:"Requests that a window allows; 0 for no limit." default:"1000"`
 	Window  time.Duration `help:"Window of the rate limit." default:"60s"`
 	Latency time.Duration `help:"Time that every answer takes." default:"0s"`
-	Fault   []string      `help:"Share of the requests that go wrong: 429=5%%, 500=1%%, reset=1%%, lost=1%%; may be repeated." placeholder:"KIND=SHARE"`
+	Fault   []string      `help:"Share of the requests that go wrong: 429=5%, 500=1%, reset=1%, lost=1%; may be repeated." placeholder:"KIND=SHARE"`
 	Seed    uint64        `help:"Seed of the faults." default:"1"`
 }
 
@@ -298,6 +306,20 @@ func (c *sandboxCmd) Run(ctx context.Context, a *app.App) error {
 		return &app.UsageError{Err: err}
 	}
 	return a.ServeSandbox(ctx, c.Listen, sandbox.Options{Token: c.Token, Rate: c.Rate, Window: c.Window, Latency: c.Latency, Fault: fault})
+}
+
+type completionCmd struct {
+	Shell string `arg:"" enum:"bash,zsh,fish" help:"The shell: ${enum}."`
+}
+
+// Run prints the script.
+func (c *completionCmd) Run() error {
+	script, err := completion.Script(c.Shell)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Print(script)
+	return err
 }
 
 // The exit codes. A run that ends with several of them returns the first of held,
