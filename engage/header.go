@@ -68,10 +68,7 @@ const otherForm = `download the audience again as "Unformatted" or "Formatted" C
 // newLayout finds what e wants in a header. It fails where no user id can be
 // had; an attribute without a column is only missing.
 func newLayout(header [][]byte, e Export) (*layout, error) {
-	names := make([]string, len(header))
-	for i, name := range header {
-		names[i] = strings.TrimSpace(string(name))
-	}
+	names := columnNames(header)
 	l := &layout{
 		width:    len(names),
 		profile:  find(names, "key"),
@@ -115,6 +112,14 @@ func newLayout(header [][]byte, e Export) (*layout, error) {
 	}
 	l.anyInJSON = slices.ContainsFunc(l.cells, func(c cellSource) bool { return c.inJSON })
 	return l, nil
+}
+
+func columnNames(header [][]byte) []string {
+	names := make([]string, len(header))
+	for i, name := range header {
+		names[i] = strings.TrimSpace(string(name))
+	}
+	return names
 }
 
 func (l *layout) findUserIDs(names []string, setting string) error {

@@ -51,6 +51,23 @@ func (p Problem) String() string {
 	return fmt.Sprintf("%s:%d: %s", p.File, p.Line, p.Reason)
 }
 
+// Header returns the names of the columns of the first file, without blanks around them,
+// so that an export can be made of a file of which nothing is known. The error is that
+// of [Source.Read].
+func (s *Source) Header() ([]string, error) {
+	f := s.files[0]
+	text, err := f.open()
+	if err != nil {
+		return nil, err
+	}
+	defer text.Close() // who goes on to read sees whether the file changed
+	_, header, err := readHeader(text, s.export.Delimiter)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", f.name, err)
+	}
+	return columnNames(header), nil
+}
+
 // Read streams the rows of s. For each user id of each row it calls yield with
 // the values of the attributes followed by those of the contact fields, in the
 // order of the export's settings. A value of kind None says nothing. Both

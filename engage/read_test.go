@@ -471,3 +471,26 @@ func FuzzRead(f *testing.F) {
 		}
 	})
 }
+
+func TestHeader(t *testing.T) {
+	for text, want := range map[string]string{
+		"\ufeffkey; external_ids ;\"user;id\"\r\nk;{};u\n": "[key external_ids user;id]",
+		"user_id": "[user_id]",
+		"":        "a.csv: the file is empty: it has no header",
+		"a,\"b":   "a.csv: the file ends inside a row: the export is not complete",
+	} {
+		dir := write(t, "a.csv", text)
+		source, err := Export{Source: "a.csv", Dir: dir}.Open()
+		if err != nil {
+			t.Fatal(err)
+		}
+		names, err := source.Header()
+		got := fmt.Sprint(names)
+		if err != nil {
+			got = err.Error()
+		}
+		if got != want {
+			t.Errorf("%q: got %s, want %s", text, got, want)
+		}
+	}
+}
