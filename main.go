@@ -42,6 +42,7 @@ type cli struct {
 	LogLevel  string           `help:"Least level that is logged: ${enum}." enum:"debug,info,warn,error" default:"info"`
 	Version   kong.VersionFlag `help:"Show the version."`
 
+	Init     initCmd     `cmd:"" help:"Write a first configuration for a folder of exports."`
 	Sync     syncCmd     `cmd:"" help:"Send what changed to Gleap."`
 	Plan     planCmd     `cmd:"" help:"Show what sync would do, with the calls and the time it needs."`
 	Serve    serveCmd    `cmd:"" help:"Sync on the schedule, with a status page and metrics."`
@@ -126,6 +127,16 @@ func withSignals() (context.Context, <-chan os.Signal) {
 		os.Exit(signalCode(<-signals))
 	}()
 	return ctx, first
+}
+
+type initCmd struct {
+	Folder  string `arg:"" optional:"" default:"." help:"Where the exports are: the folder and those in it are looked at."`
+	Project string `help:"Name of the Gleap project; if left out, that of the configuration's folder." placeholder:"NAME"`
+}
+
+// Run writes a configuration.
+func (c *initCmd) Run(ctx context.Context, a *app.App) error {
+	return a.Init(ctx, c.Folder, c.Project)
 }
 
 // runFlags are those of the commands that make a plan.

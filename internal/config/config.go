@@ -44,7 +44,7 @@ const Sandbox = "sandbox"
 func Load(path string) (*Config, error) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("there is no configuration at %s: name it with --config, or start from config.example.toml", path)
+		return nil, fmt.Errorf("there is no configuration at %s: name it with --config, make one with gleapsync init, or start from config.example.toml", path)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("the configuration cannot be read: %w", err)

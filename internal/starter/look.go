@@ -1,0 +1,224 @@
+package starter
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+
+	"gleapsync/engage"
+	"gleapsync/internal/attr"
+)
+
+// firstRows is how many rows of an export are looked at. Column types seldom show later.
+const firstRows = 1000
+
+var errEnough = errors.New("enough rows")
+
+// contactFields are the keys of [contact] and the columns that may hold them, the
+// likeliest first.
+var contactFields = []struct {
+	key     string
+	columns []string
+}{
+	{"email", []string{"email"}},
+	{"first_name", []string{"first_name", "name"}},
+	{"last_name", []string{"last_name"}},
+	{"phone", []string{"phone", "phone_number"}},
+	{"company_name", []string{"company_name", "company"}},
+	{"company_id", []string{"company_id"}},
+	{"lang", []string{"lang", "locale", "language"}},
+	{"plan", []string{"plan"}},
+	{"created_at", []string{"created_at"}},
+	{"last_page_view", []string{"last_page_url"}},
+	{"last_activity", []string{"last_activity", "last_seen"}},
+}
+
+const contactField = "it is a contact field: see [contact]"
+
+func contactColumns() []string {
+	var all []string
+	for _, field := range contactFields {
+		all = append(all, field.columns...)
+	}
+	return all
+}
+
+// Column names, in snake case, that are no attribute of anybody.
+var (
+	userID   = pattern(`^user_id(_\d+)?$`)
+	idLike   = pattern(`^(id|key|traits|external_ids)$|_id(_\d+)?$`)
+	loading  = pattern(`^(context_.*|uuid|uuid_ts|timestamp|row_number)$|^(received|sent|updated)_at$|_?(loaded|synced|ingested|inserted)_at$`)
+	personal = pattern(`(^|_)(email|phone|mobile|address|street|zip|postcode|postal_code|ip|birthday|birth_date|date_of_birth|dob)(_\d+)?$|(^|_)(first|last|full|middle|maiden|user)_?name(_\d+)?$|^name(_\d+)?$`)
+)
+
+// found is an export that a sync can read.
+type found struct {
+	source
+	Kind         string // audience, trait or table
+	Key          string // of an audience or trait
+	KeyErr       error  // why it cannot have that key
+	SuggestedKey string // instead
+	Values       string // what a trait's look like
+	Columns      []column
+	Rows, Broken int // of those looked at
+
+	contact []string // columns or traits with contact fields
+}
+
+// column is one of a table's.
+type column struct {
+	Name, Key string
+	Audience  bool
+	Values    string // what they look like
+	LeftOut   string // why it is no attribute
+}
+
+// look tells what a source is. The error says why it is nothing that a sync can read.
+func look(ctx context.Context, s source, base string) (*found, error) {
+	if s.err != nil {
+		return nil, s.err
+	}
+	f := &found{source: s}
+	e := engage.Export{Source: s.Path, Dir: base, Pick: s.Pick, Fields: contactColumns()}
+	files, err := e.Open()
+	if err != nil {
+		return nil, err
+	}
+	names, err := files.Header()
+	if err != nil {
+		return nil, err
+	}
+	if f.Kind, f.Columns, err = classify(names); err != nil {
+		return nil, err
+	}
+	var read []*column
+	for i := range f.Columns {
+		if c := &f.Columns[i]; c.LeftOut == "" {
+			read = append(read, c)
+			e.Attributes = append(e.Attributes,
+				engage.Attribute{Kind: engage.Audience, Column: c.Name},
+				engage.Attribute{Kind: engage.Trait, Column: c.Name, Type: engage.Auto})
+		}
+	}
+	if files, err = e.Open(); err != nil {
+		return nil, err
+	}
+	members := 0
+	looks := make([]shapes, len(read))
+	withContact := make([]bool, len(e.Fields))
+	result, err := files.Read(ctx, func(_ []byte, cells []attr.Value) error {
+		for i := range looks {
+			looks[i].add(cells[2*i+1])
+		}
+		for i, cell := range cells[len(e.Attributes):] {
+			withContact[i] = withContact[i] || cell.Kind() != attr.None
+		}
+		if members++; members == firstRows {
+			return errEnough
+		}
+		return nil
+	})
+	f.Rows, f.Broken = result.Rows, result.Invalid
+	switch {
+	case err != nil && !errors.Is(err, errEnough):
+		return nil, err
+	case members == 0 && result.Rows > 0:
+		return nil, errors.New("none of its rows has a user id")
+	}
+	for i, column := range e.Fields {
+		if withContact[i] {
+			f.contact = append(f.contact, column)
+		}
+	}
+	for i, c := range read {
+		c.Values = looks[i].String()
+		c.Audience = result.Attributes[2*i].Invalid == 0
+		if c.Values == "" {
+			c.LeftOut = "it has no value in the first rows"
+		}
+	}
+	if f.Kind == "trait" {
+		f.Values, f.Columns = f.Columns[0].Values, nil
+	}
+	return f, nil
+}
+
+// classify tells from a header what an export is, and what to make of its columns.
+func classify(names []string) (kind string, columns []column, err error) {
+	var snakes []string
+	for _, name := range names {
+		snake, _ := engage.Key(name)
+		snakes = append(snakes, snake)
+	}
+	has := func(name string) bool { return slices.Contains(snakes, name) }
+	switch {
+	case has("audience_action"):
+		return "", nil, errors.New("it holds changes, not who is in: gleapsync reads snapshots")
+	case has("message_id"), has("original_timestamp"):
+		return "", nil, errors.New("it holds a row for each event: export a table with one row for each user")
+	case has("value"):
+		return "trait", []column{{Name: names[slices.Index(snakes, "value")]}}, nil
+	case has("external_ids"):
+		return "audience", nil, nil
+	}
+	isList := true // of users, with at most what tells who they are
+	contact := contactColumns()
+	for i, name := range names {
+		c := column{Name: name, Key: snakes[i]}
+		switch {
+		case userID().MatchString(c.Key):
+			continue
+		case slices.Contains(contact, c.Key):
+			c.LeftOut = contactField
+		case personal().MatchString(c.Key):
+			c.LeftOut = "it may be personal data: add it to traits if Gleap should have it"
+		case strings.HasPrefix(name, "_") || loading().MatchString(c.Key):
+			c.LeftOut, isList = "it is about the loading, not about the user", false
+		case idLike().MatchString(c.Key):
+			c.LeftOut, isList = "it looks like an id", isList && c.Key == "anonymous_id"
+		case unwritable(name) != nil:
+			c.LeftOut, isList = unwritable(name).Error(), false
+		case c.Key == "":
+			c.LeftOut, isList = engage.ErrNoKey.Error(), false
+		default:
+			isList = false
+		}
+		columns = append(columns, c)
+	}
+	if isList {
+		return "audience", nil, nil
+	}
+	return "table", columns, nil
+}
+
+// shapes counts what values look like, as a trait of the type auto is read.
+type shapes struct{ numbers, booleans, dates, texts int }
+
+func (l *shapes) add(v attr.Value) {
+	switch v.Kind() {
+	case attr.Number:
+		l.numbers++
+	case attr.True, attr.False:
+		l.booleans++
+	case attr.String:
+		if _, ok := attr.Datetime(v.String()); ok && strings.Contains(v.String(), "-") {
+			l.dates++
+		} else {
+			l.texts++
+		}
+	}
+}
+
+func (l shapes) String() string {
+	var words []string
+	for _, kind := range []struct {
+		n    int
+		word string
+	}{{l.numbers, "numbers"}, {l.booleans, "booleans"}, {l.dates, "dates"}, {l.texts, "text"}} {
+		if kind.n > 0 {
+			words = append(words, kind.word)
+		}
+	}
+	return strings.Join(words, " and ")
+}

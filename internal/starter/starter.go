@@ -1,0 +1,262 @@
+package starter
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"gleapsync/engage"
+	"gleapsync/internal/config"
+)
+
+// Options say what a configuration is made of.
+type Options struct {
+	Folder  string // with the exports: it and the folders in it are looked at
+	Config  string // path of the file to write, which must not exist
+	Project string // "": the name of the configuration's folder
+}
+
+// Result says what was written, and what was not.
+type Result struct {
+	Config  string    `json:"config"`
+	Project string    `json:"project"`
+	Exports []Export  `json:"exports"`
+	Contact []string  `json:"contact"` // keys of [contact] that are suggested
+	LeftOut []LeftOut `json:"left_out"`
+}
+
+// Export is an export that is in the configuration.
+type Export struct {
+	Kind   string   `json:"kind"` // audience, trait or table
+	Source string   `json:"source"`
+	Keys   []string `json:"keys"` // of its attributes in Gleap
+}
+
+// LeftOut is a file, or a column of one, that is in the configuration as a comment.
+type LeftOut struct {
+	Source string `json:"source"`
+	Column string `json:"column,omitempty"`
+	Reason string `json:"reason"`
+}
+
+// Write writes a configuration for the exports in a folder. It does so as a whole or not
+// at all, and replaces no file. A folder in which there is nothing to sync is an error.
+func Write(ctx context.Context, o Options) (Result, error) {
+	if _, err := os.Lstat(o.Config); err == nil {
+		return Result{}, errExists(o.Config)
+	}
+	path, err := filepath.Abs(o.Config)
+	if err != nil {
+		return Result{}, fmt.Errorf("the configuration cannot be written: %w", err)
+	}
+	folder, err := filepath.Abs(o.Folder)
+	if err != nil {
+		return Result{}, fmt.Errorf("the exports cannot be listed: %w", err)
+	}
+	base := filepath.Dir(path)
+	sources, err := find(folder, base)
+	if err != nil {
+		return Result{}, err
+	}
+	p := page{Folder: from(base, folder), Project: cmp.Or(o.Project, projectName(base))}
+	r := Result{Config: o.Config, Project: p.Project, Exports: []Export{}, Contact: []string{}, LeftOut: []LeftOut{}}
+	for _, s := range sources {
+		f, err := look(ctx, s, base)
+		if ctx.Err() != nil {
+			return r, context.Cause(ctx)
+		}
+		if err != nil {
+			r.LeftOut = append(r.LeftOut, LeftOut{Source: s.Path, Reason: reason(s.Path, err)})
+			continue
+		}
+		p.Exports = append(p.Exports, f)
+	}
+	p.NotRead = slices.Clone(r.LeftOut)
+	giveKeys(p.Exports)
+	p.Contact = suggestContact(p.Exports)
+	for _, c := range p.Contact {
+		r.Contact = append(r.Contact, c.Key)
+	}
+	for _, f := range p.Exports {
+		if keys := f.keys(); len(keys) > 0 {
+			r.Exports = append(r.Exports, Export{f.Kind, f.Path, keys})
+		}
+		r.LeftOut = append(r.LeftOut, f.leftOut()...)
+	}
+	if len(r.Exports) == 0 {
+		return r, nothing(o.Folder, r.LeftOut)
+	}
+	text, err := p.render()
+	if err != nil {
+		return r, err
+	}
+	return r, publish(path, o.Config, text)
+}
+
+func errExists(path string) error {
+	return fmt.Errorf("%s exists already and is not replaced: move it away, or name another file with --config", path)
+}
+
+// reason is err without the name of the file, which stands beside it.
+func reason(path string, err error) string {
+	text := strings.TrimPrefix(err.Error(), path)
+	return strings.TrimLeft(text, ": ")
+}
+
+// nothing is the error for a folder without anything to sync.
+func nothing(folder string, leftOut []LeftOut) error {
+	errs := []error{fmt.Errorf("there is no export in %s or in the folders in it: audiences, traits and tables are expected as .csv, .tsv or .txt, plain or with .gz or .zst", folder)}
+	for _, l := range leftOut {
+		if l.Column == "" {
+			errs = append(errs, fmt.Errorf("%s: %s", l.Source, l.Reason))
+		}
+	}
+	return errors.Join(errs...)
+}
+
+// projectName makes a project's name of that of the configuration's folder.
+func projectName(folder string) string {
+	name := filepath.Base(folder)
+	if _, err := engage.Key(name); errors.Is(err, engage.ErrNoKey) || unwritable(name) != nil {
+		return "my-project"
+	}
+	return name
+}
+
+// giveKeys gives each attribute its key. Audiences and traits come before tables: their
+// files were made for them.
+func giveKeys(all []*found) {
+	order := []string{"audience", "trait", "table"}
+	slices.SortStableFunc(all, func(a, b *found) int {
+		return slices.Index(order, a.Kind) - slices.Index(order, b.Kind)
+	})
+	taken := map[string]string{}
+	take := func(name, path string) (string, error) {
+		key, err := engage.Key(name)
+		if err == nil && taken[key] != "" {
+			err = fmt.Errorf("the key %s is that of %s", key, taken[key])
+		}
+		if err == nil {
+			taken[key] = path
+		}
+		return key, err
+	}
+	for _, f := range all {
+		if f.Kind != "table" {
+			f.Key, f.KeyErr = take(f.Name, f.Path)
+		}
+		for i := range f.Columns {
+			if c := &f.Columns[i]; c.LeftOut == "" {
+				if _, err := take(c.Name, f.Path); err != nil {
+					c.LeftOut = err.Error() + ": give it an [[audience]] or [[trait]] with a key of its own"
+				}
+			}
+		}
+	}
+	for _, f := range all {
+		if f.KeyErr == nil {
+			continue
+		}
+		start := cmp.Or(f.Key, f.Kind)
+		if taken[f.Key] == "" && f.Key != "" { // it is one of Gleap's own
+			start += "_" + f.Kind
+		}
+		f.SuggestedKey = start
+		for n := 2; taken[f.SuggestedKey] != ""; n++ {
+			f.SuggestedKey = fmt.Sprintf("%s_%d", start, n)
+		}
+		taken[f.SuggestedKey] = f.Path
+	}
+}
+
+// Attributes returns the columns of a table that are audiences, or those that are traits.
+func (f *found) Attributes(audiences bool) []column {
+	return slices.DeleteFunc(slices.Clone(f.Columns), func(c column) bool { return c.LeftOut != "" || c.Audience != audiences })
+}
+
+// keys returns those of the attributes that the configuration has of f.
+func (f *found) keys() []string {
+	if f.Kind != "table" {
+		if f.KeyErr != nil {
+			return nil
+		}
+		return []string{f.Key}
+	}
+	var keys []string
+	for _, c := range slices.Concat(f.Attributes(true), f.Attributes(false)) {
+		keys = append(keys, c.Key)
+	}
+	return keys
+}
+
+// leftOut returns what is of f in the configuration as a comment only.
+func (f *found) leftOut() []LeftOut {
+	var all []LeftOut
+	switch {
+	case f.KeyErr != nil:
+		all = append(all, LeftOut{Source: f.Path, Reason: f.KeyErr.Error()})
+	case len(f.keys()) == 0:
+		all = append(all, LeftOut{Source: f.Path, Reason: noColumn})
+	}
+	for _, c := range f.Columns {
+		if c.LeftOut != "" && c.LeftOut != contactField { // those are in Result.Contact
+			all = append(all, LeftOut{f.Path, c.Name, c.LeftOut})
+		}
+	}
+	return all
+}
+
+const noColumn = "none of its columns is an audience or a trait"
+
+// suggestContact returns the keys of [contact] for which some export has a column.
+func suggestContact(all []*found) []contact {
+	var suggested []contact
+	for _, field := range contactFields {
+		for _, column := range field.columns {
+			if slices.ContainsFunc(all, func(f *found) bool { return slices.Contains(f.contact, column) }) {
+				suggested = append(suggested, contact{field.key, column})
+				break
+			}
+		}
+	}
+	return suggested
+}
+
+// publish gives the text the path, once it is complete and loads. shown is the path for
+// people.
+func publish(path, shown string, text []byte) error {
+	file, err := os.CreateTemp(filepath.Dir(path), ".gleapsync-init-*")
+	if errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s cannot be written: its folder does not exist", shown)
+	}
+	if err != nil {
+		return fmt.Errorf("%s cannot be written: %w", shown, err)
+	}
+	temporary := file.Name()
+	defer os.Remove(temporary)
+	_, err = file.Write(text)
+	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
+		return fmt.Errorf("%s cannot be written: %w", shown, err)
+	}
+	if _, err := config.Load(temporary); err != nil {
+		return fmt.Errorf("%s is not written, since it would not load: %s", shown, strings.ReplaceAll(err.Error(), temporary, shown))
+	}
+	// A link, unlike a rename, never replaces a file that came to be meanwhile.
+	err = os.Link(temporary, path)
+	if _, there := os.Lstat(path); err != nil && errors.Is(there, fs.ErrNotExist) {
+		err = os.Rename(temporary, path) // a file system without links
+	}
+	if errors.Is(err, fs.ErrExist) {
+		return errExists(shown)
+	}
+	if err != nil {
+		return fmt.Errorf("%s cannot be written: %w", shown, err)
+	}
+	return nil
+}

@@ -1,0 +1,286 @@
+package starter
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/klauspost/compress/gzip"
+	"pgregory.net/rapid"
+
+	"gleapsync/engage"
+	"gleapsync/internal/config"
+)
+
+// start writes files, makes a configuration of them, and returns what it holds: one
+// "kind key key: source" for each export and one "source column: reason" for all that is
+// left out. Nothing marked may be in the configuration, the result or the error.
+func start(t testing.TB, files map[string]string) (entries, text string, err error) {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "acme-shop")
+	for name, content := range files {
+		path := filepath.Join(dir, "exports", name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	path := filepath.Join(dir, "c.toml")
+	r, err := Write(context.Background(), Options{Folder: filepath.Join(dir, "exports"), Config: path})
+	written, readErr := os.ReadFile(path)
+	if (err == nil) != (readErr == nil) {
+		t.Fatalf("error %v, but reading the configuration: %v", err, readErr)
+	}
+	shown, _ := json.Marshal(r)
+	if all := fmt.Sprint(string(written), string(shown), err); strings.Contains(all, "marked") {
+		t.Errorf("cells are shown: %s", all)
+	}
+	if left, _ := filepath.Glob(filepath.Join(dir, ".gleapsync-init-*")); len(left) > 0 {
+		t.Errorf("left over: %s", left)
+	}
+	if err != nil {
+		return "", "", err
+	}
+	checkWritten(t, path, r)
+	var lines []string
+	for _, e := range r.Exports {
+		lines = append(lines, fmt.Sprintf("%s %s: %s", e.Kind, strings.Join(e.Keys, " "), e.Source))
+	}
+	for _, l := range r.LeftOut {
+		lines = append(lines, fmt.Sprintf("%s %s: %s", l.Source, l.Column, l.Reason))
+	}
+	return strings.Join(lines, "\n"), string(written), nil
+}
+
+// checkWritten: the configuration loads, has the keys of the result and no others, its
+// sources are there, and it is its owner's alone.
+func checkWritten(t testing.TB, path string, r Result) {
+	t.Helper()
+	c, err := config.Load(path)
+	if err != nil {
+		t.Fatalf("it does not load: %v", err)
+	}
+	var got, want []string
+	for _, e := range c.Sync.Exports {
+		if _, err := e.Open(); err != nil {
+			t.Errorf("the source %q: %v", e.Source, err)
+		}
+		for _, a := range e.Attributes {
+			got = append(got, a.Key)
+		}
+	}
+	for _, e := range r.Exports {
+		want = append(want, e.Keys...)
+	}
+	if fmt.Sprint(got) != fmt.Sprint(want) {
+		t.Errorf("the configuration has the keys %s, the result %s", got, want)
+	}
+	if len(c.Sync.Fields) > 0 {
+		t.Errorf("contact fields would be sent: %v", c.Sync.Fields)
+	}
+	if info, _ := os.Stat(path); info.Mode().Perm() != 0o600 {
+		t.Errorf("mode %v", info.Mode())
+	}
+}
+
+func gzipped(text string) string {
+	var b bytes.Buffer
+	w := gzip.NewWriter(&b)
+	w.Write([]byte(text))
+	w.Close()
+	return b.String()
+}
+
+const hash = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+
+// TestForms: what each form becomes. good is there so that there is a configuration.
+func TestForms(t *testing.T) {
+	for name, test := range map[string]struct{ text, want string }{
+		"unformatted":    {"key,external_ids\nmarked,\"{\"\"user_id\"\":[\"\"marked\"\"]}\"\n", "audience x: exports/x.csv"},
+		"byte order":     {"\ufeffkey;external_ids;user_id;email\r\nmarked;{};marked;marked@x.io\r\n", "audience x: exports/x.csv"},
+		"list":           {"userId\nmarked\n", "audience x: exports/x.csv"},
+		"list of people": {"user_id,email,anonymous_id\nmarked,marked@x.io,marked\n", "audience x: exports/x.csv"},
+		"no members":     {"key,external_ids\n", "audience x: exports/x.csv"},
+		"gzip":           {gzipped("user_id\nmarked\n"), "audience x: exports/x.csv"},
+		"trait":          {"key,value,external_ids\nmarked,marked,\"{\"\"user_id\"\":[\"\"marked\"\"]}\"\n", "trait x: exports/x.csv"},
+		"table":          {"user_id|VIP (EU)|loves_tea|orders|level\nmarked|true||7|marked\nmarked2||NULL|1|\n", "table vip_eu orders level: exports/x.csv\nexports/x.csv loves_tea: it has no value in the first rows"},
+		"warehouse": {"USER_ID,ID,RECEIVED_AT,UUID_TS,_FIVETRAN_SYNCED,STORE_ID,EMAIL,EMAIL_1,USER_NAME,PLAN_NAME,SLA,VIP\nmarked,marked,marked,marked,marked,marked,marked,marked,marked,marked,marked,t\n",
+			`table vip plan_name: exports/x.csv
+exports/x.csv ID: it looks like an id
+exports/x.csv RECEIVED_AT: it is about the loading, not about the user
+exports/x.csv UUID_TS: it is about the loading, not about the user
+exports/x.csv _FIVETRAN_SYNCED: it is about the loading, not about the user
+exports/x.csv STORE_ID: it looks like an id
+exports/x.csv EMAIL_1: it may be personal data: add it to traits if Gleap should have it
+exports/x.csv USER_NAME: it may be personal data: add it to traits if Gleap should have it
+exports/x.csv SLA: "sla" is a field that Gleap contacts already have: give it an [[audience]] or [[trait]] with a key of its own`},
+		"columns of one key":   {"user_id,Orders,orders!,🔥,${HOME},\xff\nu,1,2,3,4,5\n", "table orders: exports/x.csv\nexports/x.csv orders!: the key orders is that of exports/x.csv: give it an [[audience]] or [[trait]] with a key of its own\nexports/x.csv 🔥: the name has no letter or digit to make a key of\nexports/x.csv ${HOME}: its name holds \"${\", which begins a variable in a configuration: rename it\nexports/x.csv \xff: its name is not UTF-8, which a configuration must be: rename it"},
+		"key of an audience":   {"user_id,good,orders\nu,t,7\n", "table orders: exports/x.csv\nexports/x.csv good: the key good is that of exports/good.csv: give it an [[audience]] or [[trait]] with a key of its own"},
+		"table of nothing":     {"user_id,received_at\nu,2026-11-20\n", "exports/x.csv : none of its columns is an audience or a trait\nexports/x.csv received_at: it is about the loading, not about the user"},
+		"single column":        {"email\nmarked@x.io\n", "exports/x.csv : a single-column export holds no user id: "},
+		"no header":            {"marked,marked@x.io\n", "exports/x.csv : the header has no column user_id, userId or external_ids: "},
+		"hashes":               {"user_id\n" + hash + "\n", "exports/x.csv : the user ids are SHA-256 hashes, which Gleap does not know: "},
+		"anonymous":            {"key,external_ids\nmarked,\"{\"\"anonymous_id\"\":[\"\"marked\"\"]}\"\n", "exports/x.csv : none of its rows has a user id"},
+		"changes":              {"audience_name,audience_action,email,user_id\nmarked,true,marked,marked\n", "exports/x.csv : it holds changes, "},
+		"calls":                {"id,user_id,original_timestamp,vip\nmarked,marked,marked,true\n", "exports/x.csv : it holds a row for each event: "},
+		"long form":            {"canonical_segment_id,type,value\nmarked,user_id,marked\n", "exports/x.csv : the header has no column user_id"},
+		"empty":                {"", "exports/x.csv : the file is empty: it has no header"},
+		"rubbish":              {"\x00\x01\xffmarked\x80,\x02\n\x03", "exports/x.csv : the header has no column user_id"},
+		"rubbish with a quote": {"PK\x03\x04\"\x00\n", "exports/x.csv : the header is no CSV: a quote inside a field without quotes"},
+		"cut off":              {"user_id,vip\nu1,true\nu2", "exports/x.csv : the file ends inside a row: the export is not complete"},
+		"cut off gzip":         {gzipped("user_id\nmarked\n")[:25], "exports/x.csv : its gzip data breaks off: the export is not complete"},
+		"UTF-16":               {"\xff\xfeu\x00", "exports/x.csv : the file is UTF-16: export it as UTF-8"},
+	} {
+		entries, _, err := start(t, map[string]string{"x.csv": test.text, "good.csv": "user_id\nu1\n"})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		got := strings.TrimPrefix(strings.Replace("\n"+entries, "\naudience good: exports/good.csv", "", 1), "\n")
+		if !strings.HasPrefix(got, test.want) || strings.Count(got, "\n") != strings.Count(test.want, "\n") {
+			t.Errorf("%s:\n%s\nwant\n%s", name, got, test.want)
+		}
+	}
+}
+
+// TestText: the comments.
+func TestText(t *testing.T) {
+	_, text, err := start(t, map[string]string{
+		"rate.csv":      "user_id,value\nu1,marked\nu2,7\nu3,2026-11-20\nu4,true\n",
+		"day.csv":       "user_id,value\nu1,2026-11-20\nu2,2026-11-20 08:15:00+00\n",
+		"none.csv":      "user_id,value\nu1,\n",
+		"email.csv":     "user_id\nu1\n",
+		"a/vip.csv":     "user_id\nu1\n",
+		"b/vip.csv":     "user_id\nu1\n",
+		"b/vip_2.csv":   "user_id\nu1\n",
+		"🔥.csv":         "user_id\nu1\n",
+		"table.csv":     "user_id,has_car,cars,locale,First Name\nu1,1,2,marked,marked\nu2,0,,,\n",
+		"broken.csv":    "user_id\nu1\nu2,marked\n",
+		"README.txt":    "marked\n",
+		"a\nb\x7f'.csv": "user_id\nu1\n",
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{
+		"project = \"acme-shop\"  #",
+		"api_token_env = \"GLEAP_API_TOKEN\"  #",
+		"[contact]\n# first_name = \"first_name\"\n# lang = \"locale\"\n",
+		"source = \"exports/rate.csv\"\ntype = \"auto\"  # the first values look like numbers and booleans and dates and text\n",
+		"type = \"auto\"  # the first values look like dates: \"datetime\" sends them as RFC 3339 in UTC\n",
+		"type = \"auto\"  # the first values are blank\n",
+		"# Left out: \"email\" is a field that Gleap contacts already have: take the \"#\"s away if both are needed\n# [[audience]]\n# name = \"email\"\n# key = \"email_audience\"\n# source = \"exports/email.csv\"\n",
+		"# Left out: the key vip is that of exports/a/vip.csv: take the \"#\"s away if both are needed\n# [[audience]]\n# name = \"vip\"\n# key = \"vip_3\"\n# source = \"exports/b/vip.csv\"\n",
+		"# name = \"🔥\"\n# key = \"audience\"\n",
+		"audiences = [\n  \"has_car\",  # 0 and 1 in the first rows: if it counts something, move it to traits\n]\ntraits = [\n  \"cars\",  # numbers\n]\n# without locale: it is a contact field: see [contact]\n",
+		"source = \"exports/broken.csv\"\n# 1 of the first 2 rows cannot be read: see gleapsync check\n",
+		"\n# Left out: exports/README.txt: a single-column export holds no user id",
+		`source = "exports/a\nb\u007f'.csv"`,
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the configuration does not have\n%s", want)
+		}
+	}
+	if t.Failed() {
+		t.Log(text)
+	}
+}
+
+func TestErrors(t *testing.T) {
+	dir := t.TempDir()
+	file := filepath.Join(dir, "vip.csv")
+	os.WriteFile(file, []byte("user_id\nu1\n"), 0o600)
+	os.Mkdir(filepath.Join(dir, "empty"), 0o700)
+	os.Mkdir(filepath.Join(dir, "useless"), 0o700)
+	os.WriteFile(filepath.Join(dir, "useless", "x.csv"), nil, 0o600)
+	os.WriteFile(filepath.Join(dir, "there.toml"), []byte("mine"), 0o600)
+	os.Symlink("nowhere", filepath.Join(dir, "link.toml"))
+	for _, test := range []struct{ folder, config, project, want string }{
+		{".", "there.toml", "", "there.toml exists already and is not replaced: move it away, or name another file with --config"},
+		{".", "link.toml", "", "exists already"},
+		{".", "none/c.toml", "", "its folder does not exist"},
+		{"none", "c.toml", "", "there is no folder"},
+		{"vip.csv", "c.toml", "", "the exports cannot be listed"},
+		{"empty", "c.toml", "", "there is no export in"},
+		{"useless", "c.toml", "", "useless/x.csv: the file is empty"},
+		{".", "c.toml", "${NOT_THERE}", "c.toml:4: project: the environment has no NOT_THERE"},
+	} {
+		_, err := Write(context.Background(), Options{Folder: filepath.Join(dir, test.folder), Config: filepath.Join(dir, test.config), Project: test.project})
+		if err == nil || !strings.Contains(err.Error(), test.want) {
+			t.Errorf("%+v: %v", test, err)
+		}
+	}
+	entries, _ := os.ReadDir(dir)
+	if text, _ := os.ReadFile(filepath.Join(dir, "there.toml")); string(text) != "mine" || len(entries) != 5 {
+		t.Errorf("something was written: %q, %v", text, entries)
+	}
+	ctx, cancel := context.WithCancelCause(context.Background())
+	cancel(engage.ErrNoKey)
+	if _, err := Write(ctx, Options{Folder: dir, Config: filepath.Join(dir, "c.toml")}); err != engage.ErrNoKey {
+		t.Errorf("interrupted: %v", err)
+	}
+}
+
+// TestUnreadable: files and folders that may not be read, and what is no file.
+func TestUnreadable(t *testing.T) {
+	if os.Getuid() == 0 {
+		t.Skip("root may read everything")
+	}
+	dir := t.TempDir()
+	for name, mode := range map[string]os.FileMode{"vip.csv": 0o600, "secret.csv": 0} {
+		os.WriteFile(filepath.Join(dir, name), []byte("user_id\nu1\n"), mode)
+	}
+	os.Mkdir(filepath.Join(dir, "closed"), 0)
+	r, err := Write(context.Background(), Options{Folder: dir, Config: filepath.Join(dir, "c.toml")})
+	want := []LeftOut{{Source: "closed", Reason: "the folder cannot be listed"}, {Source: "secret.csv", Reason: "may not be read: permission denied"}}
+	if err != nil || fmt.Sprint(r.LeftOut) != fmt.Sprint(want) {
+		t.Errorf("%+v, %v", r.LeftOut, err)
+	}
+}
+
+// TestAnyNames: whatever the names of files, columns and the project, the configuration
+// loads, or an error says why there is none.
+func TestAnyNames(t *testing.T) {
+	text := rapid.OneOf(rapid.String(), rapid.StringMatching(`[a-z"'\\\n\t\r#=\[\]{}$*? .,_0-9é\x7f-]{0,12}`), rapid.SampledFrom([]string{
+		"vip", "VIP", "email", "vip_2026-11-20", "vip_2026-11-21", "vip_part1", "vip (1)", "${HOME}", `"""`, "'''", "\xff\xfe", "\u2028", "🔥", "-", "a]]", "\"\n[gleap]\nrate=0\n",
+	}))
+	rapid.Check(t, func(r *rapid.T) {
+		files := map[string]string{"good.csv": "user_id\nmarked\n"}
+		for range rapid.IntRange(1, 8).Draw(r, "files") {
+			name := strings.NewReplacer("/", "", "\x00", "").Replace(text.Draw(r, "name"))
+			if len(name) > 100 {
+				name = name[:100]
+			}
+			column := strings.NewReplacer(`"`, `""`, "\r", "").Replace(text.Draw(r, "column"))
+			files[rapid.SampledFrom([]string{"", "", "sub/", name + "/"}).Draw(r, "folder")+name+".csv"] = rapid.SampledFrom([]string{
+				"user_id\nmarked\n", "user_id,value\nmarked,marked\n", "user_id,\"" + column + "\",x\nmarked,t,7\n", "", "\"" + column + "\"\n",
+			}).Draw(r, "content")
+		}
+		for name := range files {
+			if strings.HasPrefix(name, ".") || strings.HasPrefix(name, "/") {
+				delete(files, name)
+			}
+		}
+		if _, _, err := start(t, files); err != nil {
+			r.Fatalf("%q: %v", files, err)
+		}
+		if t.Failed() {
+			r.Fatalf("%q", files)
+		}
+	})
+}
+
+func TestProjectName(t *testing.T) {
+	for folder, want := range map[string]string{"/srv/acme": "acme", "/": "my-project", "/${X}": "my-project", "/\xff": "my-project"} {
+		if got := projectName(folder); got != want {
+			t.Errorf("%q: %q", folder, got)
+		}
+	}
+}
