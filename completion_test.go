@@ -42,6 +42,7 @@ func TestCompletion(t *testing.T) {
 			"gleapsync plan --config=conf":         "gleapsync plan --config=config.example.toml ",
 			config + "plan --max-exits v":          config + "plan --max-exits vip_eu=",
 			"gleapsync nosuch x":                   "gleapsync nosuch x",
+			"gleapsync init exam":                  "gleapsync init examples/",
 			"nosuch/gleapsync x":                   "nosuch/gleapsync x",
 			"gleapsync --config nosuch inspect au": "gleapsync --config nosuch inspect audience",
 		}},
