@@ -181,7 +181,7 @@ func (c *serveCmd) Run(ctx context.Context, a *app.App) error {
 }
 
 type reportCmd struct {
-	Out string `help:"The file to write." required:"" placeholder:"FILE.html"`
+	Out string `help:"The file to write." required:"" placeholder:"FILE"`
 }
 
 // Run writes the report.

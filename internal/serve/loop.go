@@ -70,10 +70,10 @@ func (s *Server) Serve(ctx context.Context) {
 				s.o.Log.Info("waiting", "next", begin)
 			}
 		}
+		s.run(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		s.run(ctx)
 		if n := s.schedule().Missed(slot, time.Now()); n > 0 {
 			s.live.missed(n)
 			s.o.Log.Warn("slots passed while the run was in flight: they are skipped", "slots", n)

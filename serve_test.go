@@ -1,0 +1,258 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"strings"
+	stdsync "sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"gleapsync/gleap/sandbox"
+)
+
+// served is a process that serves a project.
+type served struct {
+	t   *testing.T
+	cmd *exec.Cmd
+	url string
+	mu  stdsync.Mutex
+	log strings.Builder
+	end chan struct{} // closed when the log ended
+}
+
+// serve starts gleapsync serve on a free port and waits until it listens.
+func (p *project) serve(t *testing.T, args ...string) *served {
+	t.Helper()
+	s := &served{t: t, cmd: p.command(append([]string{"serve", "--listen", "127.0.0.1:0", "--log-format", "json"}, args...)...), end: make(chan struct{})}
+	stderr, err := s.cmd.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.cmd.Process.Kill() })
+	address := make(chan string, 1)
+	go func() {
+		defer close(s.end)
+		for lines := bufio.NewScanner(stderr); lines.Scan(); {
+			s.mu.Lock()
+			s.log.WriteString(lines.Text() + "\n")
+			s.mu.Unlock()
+			var line struct{ Msg, Address string }
+			if json.Unmarshal(lines.Bytes(), &line) == nil && line.Msg == "serving" {
+				address <- line.Address
+			}
+		}
+	}()
+	select {
+	case s.url = <-address:
+	case <-s.end:
+		t.Fatalf("it does not serve: %s", s.log.String())
+	}
+	return s
+}
+
+// logged waits until the log has a text.
+func (s *served) logged(text string) {
+	s.t.Helper()
+	s.until("the log has "+text, func() bool {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		return strings.Contains(s.log.String(), text)
+	})
+}
+
+func (s *served) until(what string, is func() bool) {
+	s.t.Helper()
+	for deadline := time.Now().Add(time.Minute); !is(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			s.t.Fatalf("not so after a minute: %s\n%s", what, s.log.String())
+		}
+	}
+}
+
+func (s *served) get(path string) (status int, body string) {
+	s.t.Helper()
+	answer, err := http.Get(s.url + path)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return answer.StatusCode, string(text)
+}
+
+// stop sends a signal and returns the exit code.
+func (s *served) stop(signal os.Signal) int {
+	s.t.Helper()
+	if err := s.cmd.Process.Signal(signal); err != nil {
+		s.t.Fatal(err)
+	}
+	<-s.end
+	_ = s.cmd.Wait()
+	return s.cmd.ProcessState.ExitCode()
+}
+
+// TestServe: the real process serves, loads its configuration anew, and ends as it should.
+func TestServe(t *testing.T) {
+	gleap := httptest.NewServer(sandbox.New(sandbox.Options{Token: "secret-token"}))
+	defer gleap.Close()
+	p := newProject(t, gleap.URL, "[sync]\nschedule = \"@every 1000h\"\n", "u1", "u2")
+	s := p.serve(t, "--now")
+	s.logged(`"msg":"the run ended","outcome":"complete","sent":2`)
+	for path, want := range map[string]string{
+		"/": "the next run begins at", "/metrics": `gleapsync_calls_total{result="acknowledged"} 2`, "/healthz": "ok", "/readyz": "ok",
+		"/api/runs": `"outcome":"complete"`, "/contact?id=u1": "vip",
+	} {
+		if status, body := s.get(path); status != 200 || !strings.Contains(strings.ToLower(body), strings.ToLower(want)) {
+			t.Errorf("%s: %d, no %q in %s", path, status, want, body)
+		}
+	}
+	text, err := os.ReadFile(p.path("c.toml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.write(t, "c.toml", strings.Replace(string(text), "@every 1000h", "every hour", 1))
+	s.cmd.Process.Signal(syscall.SIGHUP)
+	s.logged("the configuration cannot be used")
+	p.write(t, "c.toml", strings.Replace(string(text), "1000h", "1s", 1)) // from now on each second
+	p.write(t, "vip.csv", "user_id\nu1\nu2\nu3\n")
+	s.cmd.Process.Signal(syscall.SIGHUP)
+	s.logged(`"msg":"the run ended","outcome":"complete","sent":1`)
+	if code := s.stop(syscall.SIGTERM); code != 143 {
+		t.Errorf("exit code %d\n%s", code, s.log.String())
+	}
+	if strings.Contains(s.log.String(), "secret-token") {
+		t.Error("the token is in the log")
+	}
+}
+
+// TestServeStops: SIGTERM ends the run in flight, and the process, within the grace
+// period; what Gleap acknowledged is not sent again.
+func TestServeStops(t *testing.T) {
+	const contacts = 400
+	var slow stdsync.WaitGroup
+	defer slow.Wait()
+	box := sandbox.New(sandbox.Options{Token: "secret-token", Latency: 50 * time.Millisecond})
+	hang, hangs := make(chan struct{}), make(chan struct{}, 1)
+	gleap := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case <-hang: // Gleap does not answer any more
+			slow.Add(1)
+			defer slow.Done()
+			select {
+			case hangs <- struct{}{}:
+			default:
+			}
+			io.Copy(io.Discard, r.Body) // else the server does not see that the client went away
+			<-r.Context().Done()
+		default:
+			box.ServeHTTP(w, r)
+		}
+	}))
+	defer gleap.Close()
+	p := newProject(t, gleap.URL, "[sync]\nschedule = \"@every 1000h\"\n", userIDs(contacts)...)
+	running := func(s *served) {
+		t.Helper()
+		s.until("calls are made", func() bool { _, body := s.get("/api/status"); return strings.Contains(body, `"phase":"sending"`) })
+	}
+	s := p.serve(t, "--now")
+	running(s)
+	if code := s.stop(syscall.SIGTERM); code != 143 {
+		t.Errorf("exit code %d\n%s", code, s.log.String())
+	}
+	_, written := p.run(t, "inspect", "runs", "--output", "json")
+	var runs []struct {
+		Outcome  string
+		Contacts struct{ Sent, Remaining int }
+	}
+	if err := json.Unmarshal([]byte(written), &runs); err != nil {
+		t.Fatal(err, written)
+	}
+	if r := runs[0]; r.Outcome != "interrupted" || r.Contacts.Sent == 0 || r.Contacts.Remaining == 0 || r.Contacts.Sent != box.Counts().Contacts {
+		t.Errorf("%+v, Gleap has %d", r, box.Counts().Contacts)
+	}
+
+	// A run that does not end in time is left behind.
+	s = p.serve(t, "--now", "--grace", "200ms")
+	running(s)
+	close(hang)
+	<-hangs
+	started := time.Now()
+	if code := s.stop(syscall.SIGTERM); code != 143 || time.Since(started) > 20*time.Second || !strings.Contains(s.log.String(), "did not end within the grace period") {
+		t.Errorf("exit code %d after %v\n%s", code, time.Since(started), s.log.String())
+	}
+	if code, written := p.run(t, "verify"); code != 0 {
+		t.Error(written)
+	}
+}
+
+// TestNotifications: a webhook hears of what is new, and a dead-man's switch of each sync;
+// their addresses are in no output, and that they fail fails no run.
+func TestNotifications(t *testing.T) {
+	var mu stdsync.Mutex
+	var heard []string
+	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, _ := io.ReadAll(r.Body)
+		var m struct {
+			Outcome string
+			Held    []struct{ Command string }
+		}
+		_ = json.Unmarshal(body, &m)
+		mu.Lock()
+		defer mu.Unlock()
+		line := r.URL.Path
+		if m.Outcome != "" {
+			line += " " + m.Outcome
+		}
+		for _, h := range m.Held {
+			line += " " + h.Command
+		}
+		heard = append(heard, line)
+	}))
+	defer receiver.Close()
+	gleap := httptest.NewServer(sandbox.New(sandbox.Options{Token: "secret-token"}))
+	defer gleap.Close()
+	p := newProject(t, gleap.URL, fmt.Sprintf("[guard]\nmin_exits = 1\n[notify]\nwebhook = \"%[1]s/secret-hook\"\nping_url = \"%[1]s/secret-ping\"\n", receiver.URL), userIDs(10)...)
+	expect := func(code int, want string, args ...string) {
+		t.Helper()
+		got, written := p.run(t, append([]string{"sync"}, args...)...)
+		mu.Lock()
+		defer mu.Unlock()
+		if all := strings.Join(heard, ", "); got != code || all != want && !(len(heard) == 3 && strings.Join([]string{heard[0], heard[2], heard[1]}, ", ") == want) {
+			t.Errorf("exit code %d, want %d; heard %s, want %s\n%s", got, code, all, want, written)
+		}
+		if strings.Contains(written, "secret-hook") || strings.Contains(written, "secret-ping") {
+			t.Errorf("an address is in the output: %s", written)
+		}
+		heard = nil
+	}
+	expect(0, "/secret-ping/start, /secret-ping")
+	p.write(t, "vip.csv", "user_id\nuser-000001\n")
+	expect(4, "/secret-ping/start, /secret-ping/fail, /secret-hook held gleapsync sync --max-exits vip=9")
+	expect(4, "/secret-ping/start, /secret-ping/fail")
+	expect(0, "", "--only", "vip", "--max-exits", "vip=9") // somebody looks after it
+	expect(0, "/secret-ping/start, /secret-ping")
+	p.env = append(p.env, "TOKEN=")
+	expect(1, "/secret-ping/start, /secret-ping/fail, /secret-hook failed")
+	p.env = append(p.env, "TOKEN=secret-token")
+	receiver.Close()
+	p.write(t, "vip.csv", "user_id\nuser-000001\nuser-000002\n")
+	if code, written := p.run(t, "sync"); code != 0 || !strings.Contains(written, "1 of 1 contact sent") || strings.Contains(written, "secret-") {
+		t.Errorf("without a receiver: exit code %d: %s", code, written)
+	}
+}
