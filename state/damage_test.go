@@ -33,7 +33,7 @@ func everything(s *Store) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := json.NewEncoder(&all).Encode([]any{o.Created, o.Epoch, o.Resynced, o.Attributes, o.Pace, parked, runs, len(forgotten.hashes)}); err != nil {
+	if err := json.NewEncoder(&all).Encode([]any{o.Created, o.Epoch, o.Resynced, o.Attributes, o.Pace, o.History, parked, runs, len(forgotten.hashes)}); err != nil {
 		return "", err
 	}
 	records := s.Records()
@@ -54,7 +54,7 @@ func filled(t testing.TB, contacts int) *Store {
 	if err := errors.Join(
 		s.Commit(acks, parked, []byte(`{}`)),
 		s.Forget([]string{"user-000003", "gone"}),
-		s.Finish(Result{Run: "run-1", Report: []byte(`{"run":"run-1"}`), Resynced: 1, Applied: map[uint32]Applied{0: {Fingerprint: "f", Members: 7}}}),
+		s.Finish(Result{Run: "run-1", Report: []byte(`{"run":"run-1"}`), Resynced: 1, Applied: map[uint32]Applied{0: {Fingerprint: "f", Members: 7}}, History: []byte(`{}`)}),
 	); err != nil {
 		t.Fatal(err)
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"syscall"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -157,7 +158,10 @@ func (s *Store) openError(err error) error {
 	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrVersionMismatch), errors.Is(err, berrors.ErrChecksum):
 		return fmt.Errorf("%w: %s is not a state file of gleapsync or lost its start: restore a backup, or move it away to start with a full sync", ErrDamaged, s.path)
 	}
-	return fmt.Errorf("the state file %s cannot be opened: %w", s.path, err)
+	if errors.As(err, new(syscall.Errno)) {
+		return fmt.Errorf("the state file %s cannot be opened: %w", s.path, err)
+	}
+	return s.damaged(err) // it is too short to have pages, for one
 }
 
 func (s *Store) damaged(err error) error {
