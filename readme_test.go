@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"errors"
 	"flag"
 	"os"
 	"os/exec"
@@ -115,5 +116,42 @@ func TestReliabilityPage(t *testing.T) {
 	}
 	if tests < 50 {
 		t.Errorf("only %d tests are named", tests)
+	}
+}
+
+// TestOperatingPage: the commands of docs/operating.md exist, with their flags. They run
+// one after the other on the sample exports; a command that is for another situation may
+// say so, but not that it was called wrongly.
+func TestOperatingPage(t *testing.T) {
+	page, err := os.ReadFile("docs/operating.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	if err := errors.Join(copyExamples(dir), os.Rename(filepath.Join(dir, "config.example.toml"), filepath.Join(dir, "gleapsync.toml"))); err != nil {
+		t.Fatal(err)
+	}
+	commands := 0
+	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(string(page), -1) {
+		for line := range strings.Lines(block[1]) {
+			words := strings.Fields(line)
+			if words[1] == "serve" { // it does not end
+				words = append(words, "--help")
+			}
+			cmd := exec.Command(words[0], words[1:]...)
+			cmd.Dir = dir
+			out, err := cmd.CombinedOutput()
+			var exit *exec.ExitError
+			if err != nil && !errors.As(err, &exit) {
+				t.Fatal(err)
+			}
+			if code := cmd.ProcessState.ExitCode(); code == 2 || code != 0 && words[1] != "retire" {
+				t.Errorf("%sexit code %d: %s", line, code, out)
+			}
+			commands++
+		}
+	}
+	if commands < 15 {
+		t.Errorf("only %d commands", commands)
 	}
 }
