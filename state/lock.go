@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"runtime"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -41,7 +42,7 @@ func (s *Store) Lock() (release func(), err error) {
 	}
 	if !locked {
 		holder := &LockedError{Path: path}
-		if text, err := os.ReadFile(path); err == nil {
+		if text, err := os.ReadFile(holderPath(path)); err == nil {
 			_ = json.Unmarshal(text, holder) // who holds it is only a help
 		}
 		return nil, holder
@@ -49,7 +50,7 @@ func (s *Store) Lock() (release func(), err error) {
 	host, _ := os.Hostname()
 	holder, err := json.Marshal(LockedError{"", os.Getpid(), host, time.Now().UTC().Truncate(time.Second)})
 	if err == nil {
-		err = os.WriteFile(path, holder, 0o600)
+		err = os.WriteFile(holderPath(path), holder, 0o600)
 	}
 	if err != nil {
 		_ = lock.Unlock()
@@ -63,4 +64,13 @@ func (s *Store) Lock() (release func(), err error) {
 		}
 	}
 	return release, nil
+}
+
+// holderPath returns where it stands who holds a lock: in the lock's file, but on Windows,
+// where a locked file cannot be read or written by others.
+func holderPath(lock string) string {
+	if runtime.GOOS == "windows" {
+		return lock + ".holder"
+	}
+	return lock
 }
