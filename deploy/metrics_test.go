@@ -17,33 +17,20 @@ import (
 	"github.com/prometheus/prometheus/promql/parser"
 )
 
-// metrics are the program's own, with their labels.
-var metrics = map[string]string{
-	"gleapsync_runs_total":                     "outcome",
-	"gleapsync_calls_acknowledged_total":       "",
-	"gleapsync_call_retries_total":             "",
-	"gleapsync_rate_limited_total":             "",
-	"gleapsync_last_run_contacts":              "class",
-	"gleapsync_last_run_contacts_sent":         "",
-	"gleapsync_last_run_contacts_remaining":    "",
-	"gleapsync_last_run_timestamp_seconds":     "",
-	"gleapsync_last_success_timestamp_seconds": "",
-	"gleapsync_last_run_outcome":               "outcome",
-	"gleapsync_last_run_plan_seconds":          "",
-	"gleapsync_last_run_push_seconds":          "",
-	"gleapsync_attribute_members":              "key kind",
-	"gleapsync_last_run_attribute_entered":     "key kind",
-	"gleapsync_last_run_attribute_exited":      "key kind",
-	"gleapsync_export_data_timestamp_seconds":  "key kind",
-	"gleapsync_export_held":                    "key kind",
-	"gleapsync_parked_contacts":                "",
-	"gleapsync_state_bytes":                    "",
-	"gleapsync_resyncing":                      "",
-	"gleapsync_build_info":                     "version",
-	"gleapsync_running":                        "",
-	"gleapsync_run_done":                       "",
-	"gleapsync_run_planned":                    "",
-	"gleapsync_config_last_reload_successful":  "",
+// metrics are the program's own, with their labels, as docs/operating.md has them; the
+// program's tests compare that page with the program.
+var metrics = documented()
+
+func documented() map[string]string {
+	page, err := os.ReadFile("../docs/operating.md")
+	if err != nil {
+		panic(err)
+	}
+	all := map[string]string{}
+	for _, m := range regexp.MustCompile("(?m)^\\| `(gleapsync_\\w+)(?:{(.*?)})?` ").FindAllStringSubmatch(string(page), -1) {
+		all[m[1]] = strings.ReplaceAll(m[2], ",", " ")
+	}
+	return all
 }
 
 // labelsOfScrape are those that Prometheus adds.
