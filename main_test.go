@@ -239,42 +239,6 @@ func isPrivate(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
-// TestSignals: a signal ends a sync after the calls on their way, with what Gleap
-// acknowledged in the state; the next run sends the rest and nothing twice.
-func TestSignals(t *testing.T) {
-	for s, code := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143} {
-		t.Run(s.String(), func(t *testing.T) {
-			t.Parallel()
-			gleap := newGleap(0, 20*time.Millisecond)
-			defer gleap.Close()
-			const contacts = 300
-			p := newProject(t, gleap.URL, "concurrency = 2", userIDs(contacts)...)
-			var out bytes.Buffer
-			cmd := p.command("sync", "--output", "json")
-			cmd.Stdout, cmd.Stderr = &out, os.Stderr
-			startSending(t, cmd, gleap.URL)
-			if err := cmd.Process.Signal(s); err != nil {
-				t.Fatal(err)
-			}
-			_ = cmd.Wait()
-			var report sync.Report
-			if err := json.Unmarshal(out.Bytes(), &report); err != nil {
-				t.Fatalf("%v: %s", err, out.Bytes())
-			}
-			counts, _ := countsOf(gleap.URL)
-			if got := cmd.ProcessState.ExitCode(); got != code || report.Outcome != sync.Interrupted || report.Contacts.Sent != counts.Identify || report.Contacts.Remaining != contacts-counts.Identify {
-				t.Errorf("exit code %d, Gleap applied %d calls, the report says %s %+v", got, counts.Identify, report.Outcome, report.Contacts)
-			}
-			if code, written := p.run(t, "sync"); code != 0 {
-				t.Fatal(written)
-			}
-			if counts, _ = countsOf(gleap.URL); counts.Identify != contacts {
-				t.Errorf("after both runs Gleap applied %d calls for %d contacts", counts.Identify, contacts)
-			}
-		})
-	}
-}
-
 // TestSandboxCommand: the sandbox runs by itself, takes a sync, and says what it
 // received when it is stopped.
 func TestSandboxCommand(t *testing.T) {

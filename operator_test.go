@@ -1,3 +1,5 @@
+//go:build unix
+
 package main
 
 import (
@@ -20,65 +22,6 @@ import (
 	"gleapsync/gleap/sandbox"
 	"gleapsync/sync"
 )
-
-// project is a folder with a configuration, an audience, and a state once there is one.
-type project struct {
-	dir string
-	env []string
-}
-
-// newProject writes a project that sends to url. more goes into the configuration, before
-// the audience.
-func newProject(t *testing.T, url, more string, members ...string) *project {
-	t.Helper()
-	p := &project{t.TempDir(), append(os.Environ(), "TOKEN=secret-token")}
-	if strings.HasPrefix(url, "http://") { // no limit is for this machine only
-		more = "rate = 0\n" + more
-	}
-	p.write(t, "c.toml", fmt.Sprintf("project = \"p\"\n[gleap]\nbase_url = %q\napi_token_env = \"TOKEN\"\n%s\n[[audience]]\nname = \"vip\"\nsource = \"vip.csv\"\n", url, more))
-	p.write(t, "vip.csv", "user_id\n"+strings.Join(members, "\n")+"\n")
-	return p
-}
-
-func (p *project) path(name string) string { return filepath.Join(p.dir, name) }
-
-func (p *project) write(t *testing.T, name, text string) {
-	t.Helper()
-	if err := os.WriteFile(p.path(name), []byte(text), 0o600); err != nil {
-		t.Fatal(err)
-	}
-}
-
-// command is gleapsync with the project's configuration.
-func (p *project) command(args ...string) *exec.Cmd {
-	cmd := exec.Command("gleapsync", append(args, "--config", p.path("c.toml"))...)
-	cmd.Env = p.env
-	return cmd
-}
-
-// run runs gleapsync and returns its exit code and all that it wrote.
-func (p *project) run(t *testing.T, args ...string) (code int, written string) {
-	t.Helper()
-	return finish(t, p.command(args...))
-}
-
-func finish(t *testing.T, cmd *exec.Cmd) (code int, written string) {
-	t.Helper()
-	out, err := cmd.CombinedOutput()
-	var exit *exec.ExitError
-	if err != nil && !errors.As(err, &exit) {
-		t.Fatal(err)
-	}
-	return cmd.ProcessState.ExitCode(), string(out)
-}
-
-func userIDs(n int) []string {
-	ids := make([]string, n)
-	for i := range ids {
-		ids[i] = fmt.Sprintf("user-%06d", i)
-	}
-	return ids
-}
 
 // TestFullDisk gives the program a disk that is full after n KiB of any file, for
 // n = 0, 8, 16, 32 … until a run succeeds. Each time it says so and nothing breaks.
@@ -219,6 +162,42 @@ func during(t *testing.T, fn func(p *project, cmd *exec.Cmd)) string {
 	fn(p, cmd)
 	_ = cmd.Wait()
 	return errs.String()
+}
+
+// TestSignals: a signal ends a sync after the calls on their way, with what Gleap
+// acknowledged in the state; the next run sends the rest and nothing twice.
+func TestSignals(t *testing.T) {
+	for s, code := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143} {
+		t.Run(s.String(), func(t *testing.T) {
+			t.Parallel()
+			gleap := newGleap(0, 20*time.Millisecond)
+			defer gleap.Close()
+			const contacts = 300
+			p := newProject(t, gleap.URL, "concurrency = 2", userIDs(contacts)...)
+			var out bytes.Buffer
+			cmd := p.command("sync", "--output", "json")
+			cmd.Stdout, cmd.Stderr = &out, os.Stderr
+			startSending(t, cmd, gleap.URL)
+			if err := cmd.Process.Signal(s); err != nil {
+				t.Fatal(err)
+			}
+			_ = cmd.Wait()
+			var report sync.Report
+			if err := json.Unmarshal(out.Bytes(), &report); err != nil {
+				t.Fatalf("%v: %s", err, out.Bytes())
+			}
+			counts, _ := countsOf(gleap.URL)
+			if got := cmd.ProcessState.ExitCode(); got != code || report.Outcome != sync.Interrupted || report.Contacts.Sent != counts.Identify || report.Contacts.Remaining != contacts-counts.Identify {
+				t.Errorf("exit code %d, Gleap applied %d calls, the report says %s %+v", got, counts.Identify, report.Outcome, report.Contacts)
+			}
+			if code, written := p.run(t, "sync"); code != 0 {
+				t.Fatal(written)
+			}
+			if counts, _ = countsOf(gleap.URL); counts.Identify != contacts {
+				t.Errorf("after both runs Gleap applied %d calls for %d contacts", counts.Identify, contacts)
+			}
+		})
+	}
 }
 
 // startSending starts a sync and returns in the middle of it.
