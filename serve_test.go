@@ -146,7 +146,7 @@ func TestServe(t *testing.T) {
 // TestServeStops: SIGTERM ends the run in flight, and the process, within the grace
 // period; what Gleap acknowledged is not sent again.
 func TestServeStops(t *testing.T) {
-	const contacts = 400
+	const contacts = 2000
 	var slow stdsync.WaitGroup
 	defer slow.Wait()
 	box := sandbox.New(sandbox.Options{Token: "secret-token", Latency: 50 * time.Millisecond})
@@ -168,12 +168,8 @@ func TestServeStops(t *testing.T) {
 	}))
 	defer gleap.Close()
 	p := newProject(t, gleap.URL, "[sync]\nschedule = \"@every 1000h\"\n", userIDs(contacts)...)
-	running := func(s *served) {
-		t.Helper()
-		s.until("calls are made", func() bool { _, body := s.get("/api/status"); return strings.Contains(body, `"phase":"sending"`) })
-	}
 	s := p.serve(t, "--now")
-	running(s)
+	s.until("calls are made", func() bool { return box.Counts().Identify >= 10 })
 	if code := s.stop(syscall.SIGTERM); code != 143 {
 		t.Errorf("exit code %d\n%s", code, s.log.String())
 	}
@@ -190,9 +186,8 @@ func TestServeStops(t *testing.T) {
 	}
 
 	// A run that does not end in time is left behind.
-	s = p.serve(t, "--now", "--grace", "200ms")
-	running(s)
 	close(hang)
+	s = p.serve(t, "--now", "--grace", "200ms")
 	<-hangs
 	started := time.Now()
 	if code := s.stop(syscall.SIGTERM); code != 143 || time.Since(started) > 20*time.Second || !strings.Contains(s.log.String(), "did not end within the grace period") {

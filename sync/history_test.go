@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"fmt"
 	"reflect"
 	"testing"
 
@@ -25,6 +26,9 @@ func TestHistory(t *testing.T) {
 	}
 	if _, err := w.with(t, &fakeGleap{after: refused}).Baseline(t.Context(), Request{Only: []string{"a"}}); err != nil {
 		t.Fatal(err)
+	}
+	if o, err := NewInspector(w.options, w.runner(t).store).Overview(); err != nil || o.History.LastSuccess.Run != success.Run {
+		t.Errorf("a baseline delivers nothing: %+v, %v", o.History.LastSuccess, err)
 	}
 	w.write(t, "a.csv", list("u1", "u2", "u3", "u4", "u5", "u6", "u7", "u8"))
 	last, err := w.with(t, &fakeGleap{after: refused}).Sync(t.Context(), Request{})
@@ -51,5 +55,28 @@ func TestHistory(t *testing.T) {
 	overview.History = nil
 	if fromReports, err := readHistory(r.store, overview); err != nil || !reflect.DeepEqual(fromReports, want) {
 		t.Errorf("of the reports: %+v, %v", fromReports, err)
+	}
+}
+
+// TestLastSync: what the last sync did not look at is as the sync before left it, however
+// long ago that was.
+func TestLastSync(t *testing.T) {
+	w := newWorld(t, audience("a.csv", "a"), audience("b.csv", "b"))
+	inspector := func() *Inspector { return NewInspector(w.options, w.runner(t).store) }
+	if last, err := inspector().LastSync(); last != nil || err != nil {
+		t.Errorf("before the first one: %+v, %v", last, err)
+	}
+	w.write(t, "a.csv", list("u1"))
+	w.sync(t, Request{}) // b is not there
+	for i := range 20 {
+		w.write(t, "a.csv", list("u1", fmt.Sprint("v", i)))
+		only := w.sync(t, Request{Only: []string{"a"}})
+		last, err := inspector().LastSync()
+		if err != nil {
+			t.Fatal(err)
+		}
+		if last.Run != only.Run || len(last.Exports) != 2 || last.Exports[0].Entered != 1 || last.Exports[1].Key != "b" || last.Exports[1].Status != StatusHeld {
+			t.Fatalf("after %d runs: %+v", i+1, last)
+		}
 	}
 }

@@ -312,19 +312,31 @@ func (i *Inspector) Reports(n int) ([]json.RawMessage, error) { return i.store.R
 // LastSync returns the report of the last sync, nil if there was none. An export of the
 // configuration that it did not look at is in it as the last one left it that did.
 func (i *Inspector) LastSync() (*Report, error) {
+	const few = 8 // mostly the last one has all
+	reports, err := i.LastReports(few)
+	if err != nil {
+		return nil, err
+	}
+	last, complete := i.merge(reports)
+	if !complete && len(reports) == few {
+		if reports, err = i.LastReports(math.MaxInt); err != nil {
+			return nil, err
+		}
+		last, _ = i.merge(reports)
+	}
+	return last, nil
+}
+
+// merge returns the latest of the syncs among reports, with what the others say of
+// exports that it did not look at. It reports whether all exports are in it.
+func (i *Inspector) merge(reports []Report) (last *Report, complete bool) {
 	missing := map[string]bool{}
 	for _, e := range i.exports {
 		for _, a := range e.Attributes {
 			missing[a.Key] = true
 		}
 	}
-	reports, err := i.store.Runs(math.MaxInt)
-	var last *Report
-	for _, text := range reports {
-		r, err := decodeReport(text)
-		if err != nil {
-			return nil, err
-		}
+	for _, r := range reports {
 		if r.Command != "sync" {
 			continue
 		}
@@ -338,11 +350,8 @@ func (i *Inspector) LastSync() (*Report, error) {
 				delete(missing, e.Key)
 			}
 		}
-		if len(missing) == 0 {
-			break
-		}
 	}
-	return last, err
+	return last, len(missing) == 0
 }
 
 // Run returns one run's report.

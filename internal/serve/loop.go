@@ -34,8 +34,11 @@ type Server struct {
 	o      Options
 	config atomic.Pointer[config.Config]
 	text   []byte // of the configuration's file, as it was read last
-	live   live
-	begun  time.Time
+	// problem is why that cannot be used, "": it is in force. It need not be the file: a
+	// token may arrive later than the configuration that names it.
+	problem string
+	live    live
+	begun   time.Time
 }
 
 // New returns a server.
@@ -109,27 +112,28 @@ func (s *Server) wait(ctx context.Context, until time.Time) (changed, ok bool) {
 	return s.schedule().String() != before, true
 }
 
-// reload takes the configuration of the file if that changed or if somebody asked for it,
-// and keeps the present one if there is something wrong with the new one.
+// reload takes the configuration of the file if that changed, if the one in it could not
+// be used so far, or if somebody asked for it. It keeps the present one if there is
+// something wrong with the new one.
 func (s *Server) reload(asked bool) {
 	path := s.config.Load().Path
 	text, err := os.ReadFile(path)
-	if err == nil && bytes.Equal(text, s.text) && !asked {
-		return
-	}
-	if err != nil && s.text == nil && !asked { // it was told before
+	if err == nil && bytes.Equal(text, s.text) && s.problem == "" && !asked {
 		return
 	}
 	s.text = text
 	cfg, err := s.o.Load()
 	if err != nil {
-		s.live.configuration(err.Error())
-		s.o.Log.Error("the configuration cannot be used: the one before stays in force", "file", path, "error", err.Error())
-		return
+		if err.Error() != s.problem || asked {
+			s.o.Log.Error("the configuration cannot be used: the one before stays in force", "file", path, "error", err.Error())
+		}
+		s.problem = err.Error()
+	} else {
+		s.config.Store(cfg)
+		s.problem = ""
+		s.o.Log.Info("the configuration was loaded anew", "file", path)
 	}
-	s.live.configuration("")
-	s.config.Store(cfg)
-	s.o.Log.Info("the configuration was loaded anew", "file", path)
+	s.live.configuration(s.problem)
 }
 
 // run carries out one sync.

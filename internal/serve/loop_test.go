@@ -70,6 +70,7 @@ type world struct {
 	begun  []time.Time // runs
 	ended  []time.Time
 	server *Server
+	noLoad error // what loading the configuration fails with
 }
 
 func newWorld(t testing.TB, now bool) *world {
@@ -85,6 +86,9 @@ func newWorld(t testing.TB, now bool) *world {
 }
 
 func (w *world) load() (*config.Config, error) {
+	if w.noLoad != nil {
+		return nil, w.noLoad
+	}
 	return config.Load(filepath.Join(w.dir, "gleapsync.toml"))
 }
 
@@ -205,7 +209,14 @@ func TestDays(t *testing.T) {
 		if now, _ := w.server.live.snapshot(); !strings.Contains(now.Config, "sync.schedule") {
 			t.Errorf("nothing about the configuration: %+v", now)
 		}
+		w.noLoad = errors.New("the token is not there")
 		w.configure("0 */6 * * *", "")
+		at(44, 0)
+		expect("43:30")
+		if now, _ := w.server.live.snapshot(); !strings.Contains(now.Config, "token") {
+			t.Errorf("nothing about the token: %+v", now)
+		}
+		w.noLoad = nil // it is there now, and the file did not change since
 		at(61, 0)
 		expect("48:00 54:00 60:00")
 		if now, _ := w.server.live.snapshot(); now.Config != "" {
@@ -221,6 +232,25 @@ func TestDays(t *testing.T) {
 			t.Errorf("the last run: %+v", last)
 		}
 		expect("66:00", "a1", "a2")
+	})
+}
+
+// TestReloadOnRequest: a signal has a file loaded that did not change.
+func TestReloadOnRequest(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, false)
+		before := w.server.config.Load()
+		stop := w.serve()
+		defer stop()
+		at(1, 0)
+		if w.server.config.Load() != before {
+			t.Error("it was loaded without a reason")
+		}
+		w.reload <- syscall.SIGHUP
+		at(1, 1)
+		if w.server.config.Load() == before {
+			t.Error("it was not loaded")
+		}
 	})
 }
 

@@ -1,0 +1,88 @@
+package page
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"gleapsync/state"
+	"gleapsync/sync"
+)
+
+func TestPlot(t *testing.T) {
+	for name, test := range map[string]struct {
+		sizes []Size
+		want  []string
+	}{
+		"none":     {nil, []string{`aria-label="0 runs"`}},
+		"one":      {[]Size{{Members: 5}}, []string{`points="3.0,3.0"`, "1 runs, 5 to 5 members, last 5"}},
+		"grows":    {[]Size{{Members: 500}, {Members: 1000}}, []string{`points="3.0,14.0 117.0,3.0"`, `cx="117.0" cy="3.0"`, "500 to 1,000 members, last 1,000"}},
+		"empties":  {[]Size{{Members: 8}, {Members: 0}}, []string{`points="3.0,3.0 117.0,25.0"`}},
+		"all zero": {[]Size{{}, {}}, []string{`points="3.0,25.0 117.0,25.0"`}},
+		"held":     {[]Size{{Members: 8}, {Members: 1, Held: true}, {Members: 4}}, []string{`points="3.0,3.0 117.0,14.0"`, `class="held" x1="60.0"`, "4 to 8 members, last 4, held 1 times"}},
+		"all held": {[]Size{{Held: true}}, []string{`aria-label="1 runs, held 1 times"`}},
+	} {
+		got := string(plot(test.sizes))
+		for _, want := range test.want {
+			if !strings.Contains(got, want) {
+				t.Errorf("%s: no %s in %s", name, want, got)
+			}
+		}
+		if held := len(test.sizes) > 0 && test.sizes[0].Held; strings.Contains(got, "polyline") == (held || test.sizes == nil) {
+			t.Errorf("%s: %s", name, got)
+		}
+	}
+}
+
+// TestSizes: a plot goes from the oldest run to the latest, over those that looked at the
+// export.
+func TestSizes(t *testing.T) {
+	run := func(members int, status sync.Status) sync.Report {
+		return sync.Report{Exports: []sync.ExportReport{{Key: "vip", Members: members, Status: status}, {Key: "other", Members: 99}}}
+	}
+	d := Data{Runs: []sync.Report{run(3, sync.StatusHeld), {}, run(2, sync.StatusUnchanged), run(1, sync.StatusApplied)}}
+	var got []Size
+	got = append(got, d.export(sync.ExportReport{Key: "vip"}).Sizes...)
+	want := []Size{{1, false}, {2, false}, {3, true}}
+	if len(got) != 3 || got[0] != want[0] || got[1] != want[1] || got[2] != want[2] {
+		t.Errorf("%v, want %v", got, want)
+	}
+}
+
+func TestGroup(t *testing.T) {
+	at := func(hour int) time.Time { return time.Date(2026, 1, 1, hour, 0, 0, 0, time.UTC) }
+	parked := func(status int, reason string, first, last int) sync.ParkedContact {
+		return sync.ParkedContact{UserID: "u", Parked: state.Parked{Status: status, Reason: reason, First: at(first), Last: at(last)}}
+	}
+	got := group([]sync.ParkedContact{parked(400, "a", 5, 6), parked(422, "b", 3, 4), parked(422, "b", 1, 9), parked(422, "c", 2, 2)})
+	if len(got) != 3 || got[0] != (ParkedGroup{422, "b", 2, at(1), at(9)}) || got[1] != (ParkedGroup{400, "a", 1, at(5), at(6)}) {
+		t.Errorf("%+v", got)
+	}
+}
+
+func TestAgo(t *testing.T) {
+	now := time.Date(2026, 1, 10, 0, 0, 0, 0, time.UTC)
+	for before, want := range map[time.Duration]string{
+		-time.Second: "just now", 0: "0 s ago", 59 * time.Second: "59 s ago", time.Minute: "1 min ago", time.Hour: "1 h ago",
+		90 * time.Minute: "1 h 30 min ago", 47 * time.Hour: "47 h ago", 49 * time.Hour: "2 days ago",
+	} {
+		if got := ago(now.Add(-before), now); got != want {
+			t.Errorf("%v: %s, want %s", before, got, want)
+		}
+	}
+	if got := ago(time.Time{}, now); got != "never" {
+		t.Errorf("no time: %s", got)
+	}
+}
+
+func TestRefresh(t *testing.T) {
+	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	for want, now := range map[int]*Now{
+		0: nil, 5: {Running: true}, 62: {Next: at.Add(time.Minute)},
+	} {
+		d := Data{At: at, Now: now}
+		if got := d.Refresh(); got != want {
+			t.Errorf("%+v: %d, want %d", now, got, want)
+		}
+	}
+}
