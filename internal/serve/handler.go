@@ -12,7 +12,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"gleapsync/engage"
@@ -172,10 +171,7 @@ func (s *Server) html(w http.ResponseWriter, status int, write func(io.Writer) e
 
 func (s *Server) metrics() http.Handler {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(
-		metrics.NewCollector(s.o.Version, s.metricsSnapshot), metrics.LiveCollector(s.metricsLive),
-		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-	)
+	registry.MustRegister(metrics.NewCollector(s.o.Version, s.metricsSnapshot), metrics.LiveCollector(s.metricsLive))
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError})
 }
 
