@@ -36,7 +36,7 @@ Exit codes: 0 done, 1 could not run, 2 usage, 3 done with parked contacts, 4 don
 
 // cli is the command line.
 type cli struct {
-	Config    string           `help:"Configuration file." default:"gleapsync.toml" env:"GLEAPSYNC_CONFIG" placeholder:"PATH"`
+	Config    string           `help:"Configuration file; ${default} if left out." default:"gleapsync.toml" env:"GLEAPSYNC_CONFIG" placeholder:"PATH"`
 	Output    string           `help:"Form of results: ${enum}." enum:"text,json" default:"text"`
 	LogFormat string           `help:"Form of log lines: ${enum}." enum:"text,json" default:"text"`
 	LogLevel  string           `help:"Least level that is logged: ${enum}." enum:"debug,info,warn,error" default:"info"`
@@ -169,7 +169,7 @@ type planCmd struct{ runFlags }
 func (c *planCmd) Run(ctx context.Context, a *app.App) error { return judge(a.Plan(ctx, c.request())) }
 
 type serveCmd struct {
-	Listen   string        `help:"Address of the status page, metrics and probes." default:"127.0.0.1:8080" placeholder:"ADDRESS"`
+	Listen   string        `help:"Address of the status page, metrics and probes; ${default} if left out." default:"127.0.0.1:8080" placeholder:"ADDRESS"`
 	AuthFile string        `help:"File with the users who may look: NAME:HASH lines as htpasswd -B writes them; everybody if left out." placeholder:"PATH"`
 	Now      bool          `help:"Sync once at start, before the first slot."`
 	Grace    time.Duration `help:"How long a run in flight may take to end after SIGTERM." default:"60s"`
@@ -301,7 +301,7 @@ type compactCmd struct{}
 func (c *compactCmd) Run(a *app.App) error { return a.Compact() }
 
 type sandboxCmd struct {
-	Listen  string        `help:"Address to listen on; loopback only." default:"127.0.0.1:8089" placeholder:"ADDRESS"`
+	Listen  string        `help:"Address to listen on, loopback only; ${default} if left out." default:"127.0.0.1:8089" placeholder:"ADDRESS"`
 	Token   string        `help:"The API token to take; any if left out." env:"GLEAPSYNC_SANDBOX_TOKEN" placeholder:"TOKEN"`
 	Rate    int           `help:"Requests that a window allows; 0 for no limit." default:"1000"`
 	Window  time.Duration `help:"Window of the rate limit." default:"60s"`
