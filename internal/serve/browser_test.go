@@ -208,8 +208,7 @@ func demo(t *testing.T, w *world) {
 		const runs = 24
 		time.Sleep(time.Until(end.Truncate(2 * time.Hour).Add(-(runs - 1) * 2 * time.Hour)))
 		w.server.reload(true)
-		w.gleap.refuse = "u00007"
-		w.gleap.latency = 480 * time.Millisecond
+		w.gleap.set(func() { w.gleap.refuse, w.gleap.latency = "u00007", 480*time.Millisecond })
 		sizes := []float64{5200, 1400, 620, 4100, 880, 150}
 		for run := range runs {
 			for i := range sizes {
@@ -237,7 +236,7 @@ func demo(t *testing.T, w *world) {
 			}
 		}
 	})
-	w.gleap.latency = 0
+	w.gleap.set(func() { w.gleap.latency = 0 })
 	_, next := w.server.next()
 	w.server.live.waits(next)
 }
@@ -322,7 +321,7 @@ func TestBrowser(t *testing.T) {
 
 	t.Run("during a run", func(t *testing.T) {
 		b.t = t
-		w.gleap.gate = make(chan struct{})
+		w.gleap.set(func() { w.gleap.gate = make(chan struct{}) })
 		w.put("a5.csv", "user_id\nu00001\nnew1\nnew2\nnew3\n")
 		w.server.config.Load().Sync.Guard.MinExits = 10000 // let them go
 		ended := make(chan struct{})

@@ -120,7 +120,7 @@ func TestPrivate(t *testing.T) {
 	w := newWorld(t, false)
 	const id = "ada@example.com"
 	w.export("u1", id)
-	w.gleap.refuse = id
+	w.gleap.set(func() { w.gleap.refuse = id })
 	if r := w.once(); r.Contacts.Parked != 1 {
 		t.Fatalf("%+v", r)
 	}
@@ -239,7 +239,7 @@ func TestReady(t *testing.T) {
 				t.Errorf("%v: %d, want %d", time.Now(), got, want)
 			}
 		}
-		w.gleap.err = &gleap.UnreachableError{}
+		w.gleap.set(func() { w.gleap.err = &gleap.UnreachableError{} })
 		stop := w.serve()
 		defer stop()
 		expect(200)
@@ -247,12 +247,12 @@ func TestReady(t *testing.T) {
 		expect(200)
 		at(4, 1)
 		expect(503)
-		w.gleap.err = nil
+		w.gleap.set(func() { w.gleap.err = nil })
 		at(6, 1)
 		expect(200)
 		at(7, 0)
 		w.export("u1", "u2", "u3")
-		w.gleap.err = &gleap.UnreachableError{}
+		w.gleap.set(func() { w.gleap.err = &gleap.UnreachableError{} })
 		at(9, 59)
 		expect(200)
 		at(10, 1)

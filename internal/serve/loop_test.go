@@ -31,10 +31,20 @@ type fakeGleap struct {
 	gate    chan struct{} // each call waits for it, unless it is nil
 }
 
+// set changes how Gleap behaves from now on.
+func (f *fakeGleap) set(change func()) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	change()
+}
+
 func (f *fakeGleap) Identify(ctx context.Context, c *gleap.Contact) error {
-	time.Sleep(f.latency)
-	if f.gate != nil {
-		<-f.gate
+	var latency time.Duration
+	var gate chan struct{}
+	f.set(func() { latency, gate = f.latency, f.gate })
+	time.Sleep(latency)
+	if gate != nil {
+		<-gate
 	}
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -67,10 +77,18 @@ type world struct {
 	dir    string
 	gleap  fakeGleap
 	reload chan os.Signal
+	server *Server
+
+	mu     stdsync.Mutex
 	begun  []time.Time // runs
 	ended  []time.Time
-	server *Server
 	noLoad error // what loading the configuration fails with
+}
+
+func (w *world) do(fn func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	fn()
 }
 
 func newWorld(t testing.TB, now bool) *world {
@@ -86,8 +104,10 @@ func newWorld(t testing.TB, now bool) *world {
 }
 
 func (w *world) load() (*config.Config, error) {
-	if w.noLoad != nil {
-		return nil, w.noLoad
+	var err error
+	w.do(func() { err = w.noLoad })
+	if err != nil {
+		return nil, err
 	}
 	return config.Load(filepath.Join(w.dir, "gleapsync.toml"))
 }
@@ -109,11 +129,13 @@ func (w *world) put(name, text string) {
 }
 
 func (w *world) run(ctx context.Context, cfg *config.Config, watch func(sync.Progress)) (sync.Report, error) {
-	if len(w.begun) != len(w.ended) {
-		w.t.Error("two runs at a time")
-	}
-	w.begun = append(w.begun, time.Now())
-	defer func() { w.ended = append(w.ended, time.Now()) }()
+	w.do(func() {
+		if len(w.begun) != len(w.ended) {
+			w.t.Error("two runs at a time")
+		}
+		w.begun = append(w.begun, time.Now())
+	})
+	defer w.do(func() { w.ended = append(w.ended, time.Now()) })
 	store, err := state.Open(cfg.State)
 	if err != nil {
 		return sync.Report{}, err
@@ -144,6 +166,8 @@ func at(hour, minute int) {
 
 // slots returns the times of runs as hour:minute since the start.
 func (w *world) slots() string {
+	w.mu.Lock()
+	defer w.mu.Unlock()
 	var all []string
 	for _, t := range w.begun {
 		since := t.Sub(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC))
@@ -177,12 +201,12 @@ func TestDays(t *testing.T) {
 		// A run of four calls that take 70 minutes each: the slots in between are skipped,
 		// and the run ends at 30:40.
 		w.export("u2", "u3", "u4", "u5", "u6", "u7")
-		w.gleap.latency = 70 * time.Minute
+		w.gleap.set(func() { w.gleap.latency = 70 * time.Minute })
 		at(30, 0)
 		if now, _ := w.server.live.snapshot(); !now.Running || now.Progress.Done != 3 || now.Progress.Total != 4 || now.Left != 80*time.Minute {
 			t.Errorf("during the run: %+v", now)
 		}
-		w.gleap.latency = 0
+		w.gleap.set(func() { w.gleap.latency = 0 })
 		at(35, 0)
 		expect("26:00 32:00 34:00", "u4", "u5", "u6", "u7")
 		if now, _ := w.server.live.snapshot(); now.Missed != 2 || now.Running || !now.Next.Equal(time.Date(2000, 1, 2, 12, 0, 0, 0, time.UTC)) {
@@ -191,10 +215,10 @@ func TestDays(t *testing.T) {
 
 		// A run that fails does not end the process, and loses nothing.
 		w.export("u2", "u3", "u4", "u5", "u6", "u7", "u8")
-		w.gleap.err = &gleap.UnreachableError{}
+		w.gleap.set(func() { w.gleap.err = &gleap.UnreachableError{} })
 		at(37, 0)
 		expect("36:00")
-		w.gleap.err = nil
+		w.gleap.set(func() { w.gleap.err = nil })
 		at(39, 0)
 		expect("38:00", "u8")
 
@@ -209,14 +233,14 @@ func TestDays(t *testing.T) {
 		if now, _ := w.server.live.snapshot(); !strings.Contains(now.Config, "sync.schedule") {
 			t.Errorf("nothing about the configuration: %+v", now)
 		}
-		w.noLoad = errors.New("the token is not there")
+		w.do(func() { w.noLoad = errors.New("the token is not there") })
 		w.configure("0 */6 * * *", "")
 		at(44, 0)
 		expect("43:30")
 		if now, _ := w.server.live.snapshot(); !strings.Contains(now.Config, "token") {
 			t.Errorf("nothing about the token: %+v", now)
 		}
-		w.noLoad = nil // it is there now, and the file did not change since
+		w.do(func() { w.noLoad = nil }) // it is there now, and the file did not change since
 		at(61, 0)
 		expect("48:00 54:00 60:00")
 		if now, _ := w.server.live.snapshot(); now.Config != "" {
@@ -225,7 +249,7 @@ func TestDays(t *testing.T) {
 
 		// A signal ends the run in flight: what Gleap acknowledged is kept.
 		w.export("a1", "a2", "a3", "u2", "u3", "u4", "u5", "u6", "u7", "u8")
-		w.gleap.latency = time.Minute
+		w.gleap.set(func() { w.gleap.latency = time.Minute })
 		at(66, 1)
 		stop()
 		if _, last := w.server.live.snapshot(); last.Outcome != sync.Interrupted || last.Contacts.Sent != 2 || last.Contacts.Remaining != 1 {
