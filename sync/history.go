@@ -13,7 +13,7 @@ import (
 type History struct {
 	Runs        map[Outcome]int `json:"runs"`
 	Calls       CallCounts      `json:"calls"`
-	LastSuccess *RunSummary     `json:"last_success"` // the last sync that delivered everything
+	LastSuccess *RunSummary     `json:"last_success"` // the last sync that delivered everything of all exports
 }
 
 // add counts one more run.
@@ -27,7 +27,7 @@ func (h *History) add(r RunSummary) {
 	h.Calls.Refused += r.Calls.Refused
 	h.Calls.Retried += r.Calls.Retried
 	h.Calls.RateLimited += r.Calls.RateLimited
-	if r.Command == "sync" && r.Outcome == Complete {
+	if r.Command == "sync" && len(r.Only) == 0 && r.Outcome == Complete {
 		h.LastSuccess = &r
 	}
 }

@@ -3,6 +3,7 @@ package sync
 import (
 	"fmt"
 	"reflect"
+	"strings"
 	"testing"
 
 	"gleapsync/gleap"
@@ -77,6 +78,44 @@ func TestLastSync(t *testing.T) {
 		}
 		if last.Run != only.Run || len(last.Exports) != 2 || last.Exports[0].Entered != 1 || last.Exports[1].Key != "b" || last.Exports[1].Status != StatusHeld {
 			t.Fatalf("after %d runs: %+v", i+1, last)
+		}
+	}
+}
+
+// TestOnly: a sync of some exports is marked, is no success of all, and is not what a whole
+// sync is compared with.
+func TestOnly(t *testing.T) {
+	w := newWorld(t, audience("a.csv", "a"), audience("b.csv", "b"))
+	w.write(t, "a.csv", list("u1"))
+	whole := w.sync(t, Request{}) // b is not there
+	w.write(t, "a.csv", list("u1", "u2"))
+	only := w.sync(t, Request{Only: []string{"a"}})
+	i := NewInspector(w.options, w.runner(t).store)
+	o, err := i.Overview()
+	if err != nil || only.Outcome != Complete || o.History.LastSuccess != nil || o.LastRun.Run != only.Run || len(o.LastRun.Only) != 1 {
+		t.Errorf("%+v, %v", o, err)
+	}
+	if last, err := i.LastWholeSync(); err != nil || last.Run != whole.Run || !last.Held() {
+		t.Errorf("%+v, %v", last, err)
+	}
+}
+
+// TestNewRunID: ids sort in the order of the runs, also when the clock was set back.
+func TestNewRunID(t *testing.T) {
+	former := newRunID("")
+	for range 1000 {
+		id := newRunID(former)
+		if id <= former {
+			t.Fatalf("%s after %s", id, former)
+		}
+		former = id
+	}
+	if got := newRunID("20990101T000000.000009Z-ffff"); got[:len(runIDTime)] != "20990101T000000.000010Z" {
+		t.Errorf("after a clock that was ahead: %s", got)
+	}
+	for _, rubbish := range []string{"x", "no id at all, but long enough for one", "99999999T999999.999999Z-ffff"} {
+		if got := newRunID(rubbish); !strings.HasPrefix(got, "20") {
+			t.Errorf("after %q: %s", rubbish, got)
 		}
 	}
 }

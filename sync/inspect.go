@@ -51,6 +51,7 @@ type RunSummary struct {
 	Run      string        `json:"run"`
 	Command  string        `json:"command"`
 	Mode     Mode          `json:"mode"`
+	Only     []string      `json:"only,omitempty"`
 	Started  time.Time     `json:"started"`
 	Finished time.Time     `json:"finished"`
 	Outcome  Outcome       `json:"outcome"`
@@ -60,7 +61,7 @@ type RunSummary struct {
 
 // summary returns a report in a line.
 func (r *Report) summary() RunSummary {
-	return RunSummary{r.Run, r.Command, r.Mode, r.Started, r.Finished, r.Outcome, r.Contacts, r.Calls}
+	return RunSummary{r.Run, r.Command, r.Mode, r.Only, r.Started, r.Finished, r.Outcome, r.Contacts, r.Calls}
 }
 
 // AttributeSummary is one attribute of the state.
@@ -311,25 +312,30 @@ func (i *Inspector) Reports(n int) ([]json.RawMessage, error) { return i.store.R
 
 // LastSync returns the report of the last sync, nil if there was none. An export of the
 // configuration that it did not look at is in it as the last one left it that did.
-func (i *Inspector) LastSync() (*Report, error) {
+func (i *Inspector) LastSync() (*Report, error) { return i.lastSync(true) }
+
+// LastWholeSync is LastSync without those syncs that were to look at some exports only.
+func (i *Inspector) LastWholeSync() (*Report, error) { return i.lastSync(false) }
+
+func (i *Inspector) lastSync(only bool) (*Report, error) {
 	const few = 8 // mostly the last one has all
 	reports, err := i.LastReports(few)
 	if err != nil {
 		return nil, err
 	}
-	last, complete := i.merge(reports)
+	last, complete := i.merge(reports, only)
 	if !complete && len(reports) == few {
 		if reports, err = i.LastReports(math.MaxInt); err != nil {
 			return nil, err
 		}
-		last, _ = i.merge(reports)
+		last, _ = i.merge(reports, only)
 	}
 	return last, nil
 }
 
 // merge returns the latest of the syncs among reports, with what the others say of
 // exports that it did not look at. It reports whether all exports are in it.
-func (i *Inspector) merge(reports []Report) (last *Report, complete bool) {
+func (i *Inspector) merge(reports []Report, only bool) (last *Report, complete bool) {
 	missing := map[string]bool{}
 	for _, e := range i.exports {
 		for _, a := range e.Attributes {
@@ -337,7 +343,7 @@ func (i *Inspector) merge(reports []Report) (last *Report, complete bool) {
 		}
 	}
 	for _, r := range reports {
-		if r.Command != "sync" {
+		if r.Command != "sync" || len(r.Only) > 0 && !only {
 			continue
 		}
 		exports := r.Exports
@@ -381,7 +387,7 @@ func (i *Inspector) LastReports(n int) ([]Report, error) {
 }
 
 func decodeReport(text json.RawMessage) (Report, error) {
-	var r Report
+	r := Report{Recorded: true}
 	if err := json.Unmarshal(text, &r); err != nil {
 		return r, fmt.Errorf("a run's report cannot be decoded: %w", err)
 	}

@@ -38,6 +38,7 @@ type Report struct {
 	Command  string         `json:"command"` // sync, plan or baseline
 	Project  string         `json:"project"`
 	Mode     Mode           `json:"mode"`
+	Only     []string       `json:"only,omitempty"` // keys, if the run was to look at these only
 	Started  time.Time      `json:"started"`
 	Finished time.Time      `json:"finished"`
 	Outcome  Outcome        `json:"outcome"`
@@ -54,6 +55,8 @@ type Report struct {
 	// How long the plan took, and what came after it: the calls and the commits.
 	PlanSeconds float64 `json:"plan_seconds"`
 	PushSeconds float64 `json:"push_seconds"`
+	// Recorded is set if the state has the report.
+	Recorded bool `json:"-"`
 }
 
 // Orphan is an attribute that no export feeds any more, and that is not retired.

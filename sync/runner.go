@@ -117,18 +117,18 @@ func (r *Runner) Retire(ctx context.Context, key string) (Report, error) {
 
 // prepare makes a plan and the report that goes with it.
 func (r *Runner) prepare(ctx context.Context, command string, request Request) (Report, *plan, error) {
-	started := now()
+	started, begun := now(), time.Now()
 	r.progress.phase("reading", 0)
 	p, err := r.newPlan(ctx, request)
 	report := p.report()
-	report.Run, report.Command, report.Started = newRunID(), command, started
-	report.PlanSeconds = secondsSince(started)
+	report.Run, report.Command, report.Started, report.Only = newRunID(""), command, started, request.Only
+	report.PlanSeconds = secondsSince(begun)
 	if err != nil {
 		if ctx.Err() != nil { // a stop is not a fault of the exports
 			err = context.Cause(ctx)
 		}
 		report = Report{
-			Run: report.Run, Command: command, Project: report.Project, Mode: report.Mode, Started: started, Exports: report.held(),
+			Run: report.Run, Command: command, Project: report.Project, Mode: report.Mode, Only: report.Only, Started: started, Exports: report.held(),
 			PlanSeconds: report.PlanSeconds,
 		}
 		p.unpark = nil
@@ -166,10 +166,13 @@ func (r *Runner) run(ctx context.Context, command string, request Request, deliv
 	}
 	report, p, err := r.prepare(ctx, command, request)
 	defer p.close()
+	if last, err := readRuns(r.store, 1); err == nil && len(last) > 0 {
+		report.Run = newRunID(last[0].Run)
+	}
 	if err == nil {
 		report.Calls.Identify = 0
 		report.Contacts.Remaining = report.Contacts.Planned
-		planned := now()
+		planned := time.Now()
 		err = r.deliver(ctx, p, &report, deliver)
 		report.PushSeconds = secondsSince(planned)
 	}
@@ -252,6 +255,7 @@ func (r *Runner) finish(ctx context.Context, p *plan, report Report, err error) 
 			History: history,
 		})
 	}
+	report.Recorded = storeErr == nil
 	if storeErr != nil {
 		report.Outcome = Failed
 		err = errors.Join(err, fmt.Errorf("store the run's report: %w", storeErr))
@@ -269,11 +273,21 @@ func (r *Runner) history(o state.Overview, report Report) ([]byte, error) {
 	return json.Marshal(h)
 }
 
-func secondsSince(t time.Time) float64 { return now().Sub(t).Seconds() }
+func secondsSince(t time.Time) float64 { return time.Since(t).Round(time.Millisecond).Seconds() }
 
 func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
 
-// newRunID returns an id that sorts by time and differs from all others.
-func newRunID() string {
-	return fmt.Sprintf("%s-%04x", time.Now().UTC().Format("20060102T150405.000000Z"), rand.N(1<<16))
+const runIDTime = "20060102T150405.000000Z"
+
+// newRunID returns an id that sorts by time, and behind a former one even if the clock was
+// set back since.
+func newRunID(former string) string {
+	at := time.Now().UTC()
+	if len(former) > len(runIDTime) {
+		before, err := time.Parse(runIDTime, former[:len(runIDTime)])
+		if next := before.Add(time.Microsecond); err == nil && at.Before(next) {
+			at = next
+		}
+	}
+	return fmt.Sprintf("%s-%04x", at.Format(runIDTime), rand.N(1<<16))
 }

@@ -54,10 +54,11 @@ func (s Schedule) Next(after time.Time) time.Time { return s.spec.Next(after) }
 // Delay returns how long after its slot a run begins.
 func (s Schedule) Delay() time.Duration { return rand.N(s.jitter + 1) }
 
-// Missed counts the slots after one slot up to a time.
-func (s Schedule) Missed(slot, until time.Time) int {
+// Missed counts the slots after a time up to another one; a clock that jumps may make them
+// very many, so it counts to a thousand.
+func (s Schedule) Missed(after, until time.Time) int {
 	n := 0
-	for t := s.Next(slot); !t.IsZero() && !t.After(until); t = s.Next(t) {
+	for t := s.Next(after); n < 1000 && !t.IsZero() && !t.After(until); t = s.Next(t) {
 		n++
 	}
 	return n

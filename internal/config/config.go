@@ -250,6 +250,9 @@ func (l *loader) metrics(f *file, project string) metrics.Options {
 	if u, err := url.Parse(o.Pushgateway); o.Pushgateway != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
 		l.fail("metrics.pushgateway", errors.New("it takes an address such as http://pushgateway:9091"))
 	}
+	if o.Textfile != "" && !strings.HasSuffix(o.Textfile, ".prom") {
+		l.fail("metrics.textfile", errors.New("it takes a name that ends in .prom: node_exporter reads no other"))
+	}
 	return o
 }
 

@@ -182,6 +182,8 @@ func TestErrors(t *testing.T) {
 		"ping_url":              {minimal + "[notify]\nping_url = \"secret\"\n", "c.toml:8: notify.ping_url: it takes an address such as https://"},
 		"format of messages":    {minimal + "[notify]\nformat = \"teams\"\n", "c.toml:8: notify.format: it takes one of: json slack"},
 		"size_change":           {minimal + "[notify]\nsize_change = \"some\"\n", "c.toml:8: notify.size_change: a limit is a share such as"},
+		"textfile":              {minimal + "[metrics]\ntextfile = \"gleapsync.txt\"\n", "c.toml:8: metrics.textfile: it takes a name that ends in .prom"},
+		"pushgateway":           {minimal + "[metrics]\npushgateway = \"gateway:9091\"\n", "c.toml:8: metrics.pushgateway: it takes an address"},
 		"two tokens":            {strings.Replace(minimal, "[gleap]", "[gleap]\napi_token_file = \"t\"", 1), "c.toml:3: gleap.api_token_file: api_token_env is set too"},
 	} {
 		_, err := load(t, test.text)
