@@ -172,7 +172,7 @@ type serveCmd struct {
 	Listen   string        `help:"Address of the status page, metrics and probes; ${default} if left out." default:"127.0.0.1:8080" placeholder:"ADDRESS"`
 	AuthFile string        `help:"File with the users who may look: NAME:HASH lines as htpasswd -B writes them; everybody if left out." placeholder:"PATH"`
 	Now      bool          `help:"Sync once at start, before the first slot."`
-	Grace    time.Duration `help:"How long a run in flight may take to end after SIGTERM." default:"60s"`
+	Grace    time.Duration `help:"How long a run in flight may take to end after SIGTERM." default:"90s"`
 }
 
 // Run serves until a signal comes.

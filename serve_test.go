@@ -243,7 +243,12 @@ func TestNotifications(t *testing.T) {
 	expect(4, "/secret-ping/start, /secret-ping/fail, /secret-hook held gleapsync sync --max-exits vip=9")
 	expect(4, "/secret-ping/start, /secret-ping/fail")
 	expect(0, "", "--only", "vip", "--max-exits", "vip=9") // somebody looks after it
-	expect(0, "/secret-ping/start, /secret-ping")
+	expect(0, "/secret-ping/start, /secret-ping, /secret-hook complete")
+	p.write(t, "vip.csv", "user_id\nuser-000009\n")
+	expect(4, "", "--only", "vip")
+	expect(4, "/secret-ping/start, /secret-ping/fail, /secret-hook held gleapsync sync --max-exits vip=1")
+	p.write(t, "vip.csv", "user_id\nuser-000001\n")
+	expect(0, "/secret-ping/start, /secret-ping, /secret-hook complete")
 	p.env = append(p.env, "TOKEN=")
 	expect(1, "/secret-ping/start, /secret-ping/fail, /secret-hook failed")
 	p.env = append(p.env, "TOKEN=secret-token")

@@ -32,6 +32,9 @@ func (a *App) Serve(ctx context.Context, o ServeOptions) error {
 	if err != nil {
 		return err
 	}
+	if _, err := state.Open(cfg.State); err != nil {
+		return err
+	}
 	var auth *serve.Auth
 	if o.AuthFile != "" {
 		if auth, err = serve.ReadAuth(o.AuthFile); err != nil {
@@ -57,7 +60,7 @@ func (a *App) Serve(ctx context.Context, o ServeOptions) error {
 		},
 	})
 	web := &http.Server{
-		Handler: server.Handler(listener.Addr(), auth), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
+		Handler: server.Handler(auth), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
 		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
 	}
 	webEnded := make(chan error, 1)
@@ -92,13 +95,10 @@ func (a *App) serve(ctx context.Context, server *serve.Server, webEnded <-chan e
 	return err
 }
 
-// loadChecked loads the configuration and checks what a run needs of it.
+// loadChecked loads the configuration and the token that it names.
 func (a *App) loadChecked() (*config.Config, error) {
 	cfg, err := a.config()
 	if err != nil {
-		return nil, err
-	}
-	if _, err := state.Open(cfg.State); err != nil {
 		return nil, err
 	}
 	if !cfg.Sandbox {

@@ -35,7 +35,9 @@ func (a *App) sync(ctx context.Context, cfg *config.Config, r sync.Request, watc
 	if told.Outcome == sync.Failed && told.Error == "" {
 		told.Error = err.Error()
 	}
-	a.last = told
+	if len(r.Only) == 0 {
+		a.last = told
+	}
 	a.publish(context.WithoutCancel(ctx), cfg, told)
 	notifier.Finished(ctx, before, told)
 	return told, embedded, err
@@ -43,16 +45,15 @@ func (a *App) sync(ctx context.Context, cfg *config.Config, r sync.Request, watc
 
 // lastSync returns the report of the sync before, nil if there is none.
 func (a *App) lastSync(cfg *config.Config) *sync.Report {
-	if a.last.Outcome != "" && a.last.Run == "" { // it could not begin, so the state does not have it
-		last := a.last
+	var stored *sync.Report
+	if store, err := state.Open(cfg.State); err == nil { // else the run says what is wrong with it
+		stored, _ = sync.NewInspector(cfg.Sync, store).LastWholeSync()
+	}
+	// What could not begin, or not be recorded, only this process knows of.
+	if last := a.last; last.Outcome != "" && !last.Recorded && (stored == nil || last.Finished.After(stored.Finished)) {
 		return &last
 	}
-	store, err := state.Open(cfg.State)
-	if err != nil {
-		return nil
-	}
-	last, _ := sync.NewInspector(cfg.Sync, store).LastSync() // the run says what is wrong with the state
-	return last
+	return stored
 }
 
 func (a *App) trySync(ctx context.Context, cfg *config.Config, r sync.Request, watch func(sync.Progress)) (sync.Report, *sandbox.Sandbox, error) {

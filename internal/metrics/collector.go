@@ -16,17 +16,29 @@ type Snapshot struct {
 }
 
 // Read reads a snapshot of a state. last is the last sync that the caller knows of, nil
-// if of none: the state does not have it if it could not begin.
+// if of none: the state may not have it.
 func Read(i *sync.Inspector, last *sync.Report) Snapshot {
-	s := Snapshot{Last: last}
-	if o, err := i.Overview(); err == nil {
-		s.Overview = &o
+	o, err := i.Overview()
+	stored, lastErr := i.LastSync()
+	if err != nil || lastErr != nil {
+		return Snapshot{Last: last}
 	}
-	// What the state has is also about the exports that a sync did not look at.
-	if stored, err := i.LastSync(); err == nil && stored != nil && (last == nil || stored.Run == last.Run) {
-		s.Last = stored
+	return NewSnapshot(&o, stored, last)
+}
+
+// NewSnapshot returns a snapshot of a state's overview, and of the later one of the last
+// sync that the state has and the last one that the caller knows of.
+func NewSnapshot(o *sync.Overview, stored, last *sync.Report) Snapshot {
+	switch {
+	case stored == nil:
+	case last == nil || last.Recorded || stored.Finished.After(last.Finished):
+		last = stored // it is also about the exports that the last sync did not look at
+	case len(last.Exports) == 0: // it could not begin: what was held still is
+		merged := *last
+		merged.Exports = stored.Exports
+		last = &merged
 	}
-	return s
+	return Snapshot{o, last}
 }
 
 // Collector makes metrics of snapshots: a [prometheus.Collector].

@@ -175,6 +175,7 @@ func TestPushgateway(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		text, _ := io.ReadAll(r.Body)
 		method, path, body = r.Method, r.URL.Path, string(text)
+		w.Header().Set("Location", "/elsewhere")
 		w.WriteHeader(status)
 		io.WriteString(w, "the answer's text")
 	}))
@@ -196,6 +197,8 @@ func TestPushgateway(t *testing.T) {
 		}
 	}
 	check(t.Context(), "the answer has the status 400")
+	status = http.StatusMovedPermanently // as from http to https: the POST would become a GET
+	check(t.Context(), "the answer has the status 301")
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
 	check(cancelled, "canceled")
@@ -209,5 +212,36 @@ func TestRegistered(t *testing.T) {
 	registry.MustRegister(collector(full()))
 	if _, err := registry.Gather(); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestNewSnapshot: what the state has counts, unless the caller knows of a later sync that
+// it does not have.
+func TestNewSnapshot(t *testing.T) {
+	report := func(run string, hour int, recorded bool, exports ...sync.ExportReport) *sync.Report {
+		return &sync.Report{Run: run, Finished: ended.Add(time.Duration(hour) * time.Hour), Recorded: recorded, Exports: exports}
+	}
+	held := sync.ExportReport{Key: "vip", Status: sync.StatusHeld}
+	for name, test := range map[string]struct {
+		stored, last *sync.Report
+		run          string
+		exports      int
+	}{
+		"none":                          {nil, nil, "", 0},
+		"another process":               {report("a", 1, true, held), nil, "a", 1},
+		"the same":                      {report("a", 1, true, held, held), report("a", 1, true, held), "a", 2},
+		"by hand, later":                {report("b", 2, true), report("a", 1, true, held), "b", 0},
+		"failed to begin, later":        {report("a", 1, true, held), report("", 2, false), "", 1},
+		"not recorded, later":           {report("a", 1, true), report("b", 2, false, held), "b", 1},
+		"failed to begin, mended since": {report("b", 3, true), report("", 2, false), "b", 0},
+		"first one failed to begin":     {nil, report("", 2, false), "", 0},
+	} {
+		got := NewSnapshot(&sync.Overview{}, test.stored, test.last).Last
+		if got == nil {
+			got = &sync.Report{}
+		}
+		if got.Run != test.run || len(got.Exports) != test.exports {
+			t.Errorf("%s: run %q with %d exports", name, got.Run, len(got.Exports))
+		}
 	}
 }

@@ -53,7 +53,9 @@ func Publish(ctx context.Context, o Options, c *Collector) error {
 type pushClient struct{}
 
 func (pushClient) Do(r *http.Request) (*http.Response, error) {
-	answer, err := http.DefaultClient.Do(r)
+	// A redirect would turn the POST into a GET, and nothing would arrive.
+	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	answer, err := client.Do(r)
 	var u *url.Error
 	if errors.As(err, &u) {
 		return nil, u.Err

@@ -18,8 +18,8 @@ import (
 )
 
 const (
-	// bound is how long telling somebody may take, retries included: a signal has to end
-	// the process within the 30 s that Kubernetes gives it.
+	// bound is how long telling somebody may take, retries included: a process that was
+	// told to end waits for it.
 	bound = 20 * time.Second
 	// attempt is how long one try may take.
 	attempt = 6 * time.Second

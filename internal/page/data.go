@@ -33,7 +33,7 @@ type Now struct {
 	Left     time.Duration // of this phase, 0: not known
 	Next     time.Time     // when the next run begins, zero while one runs
 	Missed   int           // slots that a run in flight made the process skip
-	Failed   string        // why the last slot's run could not begin
+	Failed   string        // why the last slot's run could not begin or be recorded
 	Config   string        // what is wrong with the configuration as it stands in the file
 }
 
@@ -41,8 +41,18 @@ type Now struct {
 type Export struct {
 	sync.ExportReport           // as the last sync that looked at it left it
 	Acknowledged      int       // members in Gleap
+	Unfinished        bool      // the last sync did not deliver all that it planned
 	DataOf            time.Time // of what was delivered as a whole last
 	Sizes             []Size    // over the last syncs, the oldest first
+}
+
+// Delivered says what became of the export: its status, unless the run that planned it did
+// not come to its end.
+func (x Export) Delivered() string {
+	if x.Unfinished && x.Status == sync.StatusApplied {
+		return "unfinished"
+	}
+	return string(x.Status)
 }
 
 // Size is how many members an export had in one run.
@@ -89,6 +99,9 @@ func Read(i *sync.Inspector, version string, now *Now) Data {
 
 func (d *Data) export(e sync.ExportReport) Export {
 	x := Export{ExportReport: e}
+	if d.Last != nil {
+		x.Unfinished = d.Last.Outcome != sync.Complete && d.Last.Outcome != sync.Held
+	}
 	for _, a := range d.State.Attributes {
 		if a.Key == e.Key {
 			x.Acknowledged, x.DataOf = a.Members, a.AsOf

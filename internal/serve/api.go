@@ -1,8 +1,8 @@
 package serve
 
 import (
+	"context"
 	"encoding/json"
-	"errors"
 	"net/http"
 	"strconv"
 	"time"
@@ -17,7 +17,7 @@ type status struct {
 	Running     *running            `json:"running"`                // null: idle
 	Next        time.Time           `json:"next,omitzero"`          // when the next run begins, while idle
 	Missed      int                 `json:"missed_slots"`           // by this process, since a run was in flight
-	LastError   string              `json:"last_error,omitempty"`   // why the last slot's run could not begin
+	LastError   string              `json:"last_error,omitempty"`   // why the last slot's run could not begin or be recorded
 	ConfigError string              `json:"config_error,omitempty"` // what is wrong with the configuration that was changed
 	Resyncing   bool                `json:"resyncing"`
 	Parked      int                 `json:"parked"`
@@ -36,22 +36,18 @@ type running struct {
 	SecondsLeft float64   `json:"seconds_left"` // of this phase, 0: not known
 }
 
-func (s *Server) apiStatus(w http.ResponseWriter, _ *http.Request) {
-	answer, err := s.status()
+func (s *Server) apiStatus(w http.ResponseWriter, r *http.Request) {
+	answer, err := s.status(r.Context())
 	s.json(w, answer, err)
 }
 
-func (s *Server) status() (status, error) {
+func (s *Server) status(ctx context.Context) (status, error) {
 	now, _ := s.live.snapshot()
-	i, err := s.inspector()
-	if err != nil {
-		return status{}, err
+	seen := s.look(ctx)
+	if seen.err != nil {
+		return status{}, seen.err
 	}
-	o, err := i.Overview()
-	last, lastErr := i.LastSync()
-	if err := errors.Join(err, lastErr); err != nil {
-		return status{}, err
-	}
+	o := &seen.overview
 	answer := status{
 		Project: o.Project, Version: s.o.Version, Next: now.Next, Missed: now.Missed, LastError: now.Failed, ConfigError: now.Config,
 		Resyncing: o.Resyncing, Parked: o.Parked, StateBytes: o.Bytes, LastRun: o.LastRun, LastSuccess: o.History.LastSuccess,
@@ -61,8 +57,8 @@ func (s *Server) status() (status, error) {
 		p := now.Progress
 		answer.Running = &running{now.Started.UTC(), p.Phase, p.Done, p.Total, now.Rate, now.Left.Seconds()}
 	}
-	if last != nil {
-		answer.Exports = append(answer.Exports, last.Exports...)
+	if seen.last != nil {
+		answer.Exports = append(answer.Exports, seen.last.Exports...)
 	}
 	return answer, nil
 }
@@ -81,16 +77,15 @@ func (s *Server) apiRuns(w http.ResponseWriter, r *http.Request) {
 		limit = n
 	}
 	reports := []json.RawMessage{}
-	i, err := s.inspector()
-	if err == nil {
-		var last []json.RawMessage
-		last, err = i.Reports(limit)
+	err := s.inspect(r.Context(), func(i *sync.Inspector) error {
+		last, err := i.Reports(limit)
 		reports = append(reports, last...)
-	}
+		return err
+	})
 	s.json(w, reports, err)
 }
 
 func (s *Server) apiRun(w http.ResponseWriter, r *http.Request) {
-	report, err := s.report(r.PathValue("id"))
+	report, err := s.report(r)
 	s.json(w, report, err)
 }

@@ -17,9 +17,11 @@ import (
 
 // Auth knows who may look: the users of a file, by HTTP basic authentication.
 type Auth struct {
-	users map[string]string // bcrypt hashes by name
-	mu    stdsync.Mutex
-	known map[string][sha256.Size]byte // by name: of the password that was right
+	users  map[string]string // bcrypt hashes by name
+	nobody string            // the hash of somebody, for names that are none
+	slow   stdsync.Mutex     // while a hash is compared
+	mu     stdsync.Mutex
+	known  map[string][sha256.Size]byte // by name: of the password that was right
 }
 
 // ReadAuth reads a file with a line NAME:HASH for each user, as "htpasswd -B" writes it.
@@ -40,7 +42,7 @@ func ReadAuth(path string) (*Auth, error) {
 		if _, err := bcrypt.Cost([]byte(hash)); !ok || name == "" || err != nil {
 			return nil, fmt.Errorf("--auth-file: %s:%d: it takes NAME:HASH with a bcrypt hash, as htpasswd -B writes it", path, n)
 		}
-		a.users[name] = hash
+		a.users[name], a.nobody = hash, hash
 	}
 	if err := lines.Err(); err != nil {
 		return nil, fmt.Errorf("--auth-file: %w", err)
@@ -67,21 +69,28 @@ func (a *Auth) protect(next http.Handler) http.Handler {
 }
 
 // check reports whether a user has that password. bcrypt is slow on purpose: a password
-// that was right once is remembered, and one is checked at a time.
+// that was right once is remembered, and others are checked one at a time. A name that is
+// none takes as long.
 func (a *Auth) check(name, password string) bool {
-	a.mu.Lock()
-	defer a.mu.Unlock()
-	hash, ok := a.users[name]
-	if !ok {
-		return false
-	}
 	sum := sha256.Sum256([]byte(password))
-	if known, ok := a.known[name]; ok && subtle.ConstantTimeCompare(sum[:], known[:]) == 1 {
+	a.mu.Lock()
+	known, ok := a.known[name]
+	a.mu.Unlock()
+	if ok && subtle.ConstantTimeCompare(sum[:], known[:]) == 1 {
 		return true
 	}
-	if bcrypt.CompareHashAndPassword([]byte(hash), []byte(password)) != nil {
+	hash, ok := a.users[name]
+	if !ok {
+		hash = a.nobody
+	}
+	a.slow.Lock()
+	err := bcrypt.CompareHashAndPassword([]byte(hash), []byte(password))
+	a.slow.Unlock()
+	if err != nil || !ok {
 		return false
 	}
+	a.mu.Lock()
 	a.known[name] = sum
+	a.mu.Unlock()
 	return true
 }

@@ -24,6 +24,7 @@ import (
 	"github.com/chromedp/chromedp"
 
 	"gleapsync/internal/page"
+	"gleapsync/sync"
 )
 
 var pictures = flag.String("pictures", "", "write pictures of the page into that folder")
@@ -348,10 +349,10 @@ func TestBrowser(t *testing.T) {
 
 	t.Run("report", func(t *testing.T) {
 		b.t = t
-		i, err := w.server.inspector()
-		b.must(err)
 		var html bytes.Buffer
-		b.must(page.Report(&html, page.Read(i, "v1", nil)))
+		b.must(w.server.inspect(t.Context(), func(i *sync.Inspector) error {
+			return page.Report(&html, page.Read(i, "v1", nil))
+		}))
 		path := filepath.Join(w.dir, "report.html")
 		b.must(os.WriteFile(path, html.Bytes(), 0o600))
 		b.visit("file://" + path)

@@ -2,12 +2,15 @@ package serve
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
 	"net"
 	"net/http"
+	"net/netip"
 	"strconv"
+	"strings"
 	"time"
 	"unicode/utf8"
 
@@ -15,47 +18,58 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"gleapsync/engage"
-	"gleapsync/gleap"
 	"gleapsync/internal/metrics"
 	"gleapsync/internal/page"
-	"gleapsync/state"
 	"gleapsync/sync"
 )
 
-// Handler answers, at an address, with the status page, JSON, metrics and probes.
-// Everything but the probes is for users of a; nil lets everybody in.
-func (s *Server) Handler(at net.Addr, a *Auth) http.Handler {
-	private := http.NewServeMux()
-	private.HandleFunc("GET /{$}", s.front)
-	private.HandleFunc("GET /runs/{id}", s.runPage)
-	private.HandleFunc("GET /contact", s.contact())
-	private.HandleFunc("GET /api/status", s.apiStatus)
-	private.HandleFunc("GET /api/runs", s.apiRuns)
-	private.HandleFunc("GET /api/runs/{id}", s.apiRun)
-	private.Handle("GET /metrics", s.metrics())
-	private.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {
+// Handler answers with the status page, JSON, metrics and probes. Everything but the
+// probes is for users of a; nil lets everybody in who asks by a name that is not public.
+func (s *Server) Handler(a *Auth) http.Handler {
+	pages := http.NewServeMux()
+	pages.HandleFunc("GET /{$}", s.front)
+	pages.HandleFunc("GET /runs/{id}", s.runPage)
+	pages.HandleFunc("GET /contact", s.contact())
+	pages.HandleFunc("GET /api/status", s.apiStatus)
+	pages.HandleFunc("GET /api/runs", s.apiRuns)
+	pages.HandleFunc("GET /api/runs/{id}", s.apiRun)
+	pages.Handle("GET /metrics", s.metrics())
+	pages.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {
 		s.notFound(w, "There is no such page.")
 	})
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
 	mux.HandleFunc("GET /readyz", s.ready)
-	mux.Handle("/", a.protect(private))
-	if a == nil && gleap.IsLoopback("http://"+at.String()) {
-		return secured(local(mux))
+	mux.Handle("/", a.protect(pages))
+	if a == nil {
+		return secured(private(mux))
 	}
 	return secured(mux)
 }
 
-// local answers to names of this machine only: a page on another site can make a browser
-// take its own name for this address, and could read everything then.
-func local(next http.Handler) http.Handler {
+// private does not answer to names that anybody can have: a page on another site can make
+// a browser take its own name for an address that only the browser reaches, and could read
+// everything then.
+func private(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !gleap.IsLoopback("http://" + r.Host) {
-			http.Error(w, "this address answers to localhost only: ask for it by that name, or use --listen or --auth-file", http.StatusForbidden)
+		if !isPrivate(r.Host) {
+			http.Error(w, "without --auth-file this page answers to addresses, and to names without a dot or in .svc or .local only", http.StatusForbidden)
 			return
 		}
 		next.ServeHTTP(w, r)
 	})
+}
+
+// isPrivate reports whether a host is an address or a name that no public name server has.
+func isPrivate(host string) bool {
+	if name, _, err := net.SplitHostPort(host); err == nil {
+		host = name
+	}
+	host = strings.ToLower(strings.Trim(host, "[]."))
+	if _, err := netip.ParseAddr(host); err == nil {
+		return true
+	}
+	return !strings.ContainsAny(host, ".@") || strings.HasSuffix(host, ".svc") || strings.HasSuffix(host, ".local")
 }
 
 // secured sets the headers that keep a browser from doing more with a page than show it.
@@ -73,24 +87,14 @@ func secured(next http.Handler) http.Handler {
 	})
 }
 
-// inspector looks into the state of the present configuration.
-func (s *Server) inspector() (*sync.Inspector, error) {
-	cfg := s.config.Load()
-	store, err := state.Open(cfg.State)
-	if err != nil {
-		return nil, err
-	}
-	return sync.NewInspector(cfg.Sync, store), nil
-}
-
 func (s *Server) front(w http.ResponseWriter, r *http.Request) {
 	now, _ := s.live.snapshot()
-	i, err := s.inspector()
 	data := page.Data{Version: s.o.Version, At: time.Now(), Now: &now}
-	if err != nil {
-		data.Error = err.Error()
-	} else {
+	if err := s.inspect(r.Context(), func(i *sync.Inspector) error {
 		data = page.Read(i, s.o.Version, &now)
+		return nil
+	}); err != nil {
+		data.Error = err.Error()
 	}
 	status := http.StatusOK
 	if data.Error != "" {
@@ -100,7 +104,7 @@ func (s *Server) front(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *Server) runPage(w http.ResponseWriter, r *http.Request) {
-	report, err := s.report(r.PathValue("id"))
+	report, err := s.report(r)
 	switch {
 	case errors.Is(err, sync.ErrUnknown):
 		s.notFound(w, "The state has no such run: it keeps the last 500.")
@@ -113,12 +117,13 @@ func (s *Server) runPage(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (s *Server) report(id string) (sync.Report, error) {
-	i, err := s.inspector()
-	if err != nil {
-		return sync.Report{}, err
-	}
-	return i.Run(id)
+// report returns the report of the run that a request names.
+func (s *Server) report(r *http.Request) (report sync.Report, err error) {
+	err = s.inspect(r.Context(), func(i *sync.Inspector) (err error) {
+		report, err = i.Run(r.PathValue("id"))
+		return err
+	})
+	return report, err
 }
 
 // contact looks a contact up. That reads all exports, so it is done for one at a time.
@@ -138,15 +143,12 @@ func (s *Server) contact() http.HandlerFunc {
 			case <-r.Context().Done():
 				return
 			}
-			i, err := s.inspector()
-			var detail sync.ContactDetail
-			if err == nil {
-				detail, err = i.Contact(r.Context(), c.Asked)
-			}
-			if err != nil {
-				status, c.Error = http.StatusInternalServerError, err.Error()
-			} else {
+			if err := s.inspect(r.Context(), func(i *sync.Inspector) error {
+				detail, err := i.Contact(r.Context(), c.Asked)
 				c.Detail = &detail
+				return err
+			}); err != nil {
+				status, c.Error, c.Detail = http.StatusInternalServerError, err.Error(), nil
 			}
 		}
 		s.html(w, status, func(w io.Writer) error { return page.Lookup(w, c) })
@@ -177,11 +179,11 @@ func (s *Server) metrics() http.Handler {
 
 func (s *Server) metricsSnapshot() metrics.Snapshot {
 	_, last := s.live.snapshot()
-	i, err := s.inspector()
-	if err != nil {
+	seen := s.look(context.Background())
+	if seen.err != nil {
 		return metrics.Snapshot{Last: last}
 	}
-	return metrics.Read(i, last)
+	return metrics.NewSnapshot(&seen.overview, seen.last, last)
 }
 
 func (s *Server) metricsLive() metrics.Live {
@@ -195,18 +197,14 @@ func (s *Server) metricsLive() metrics.Live {
 
 // ready says whether the last success, or if there was none the start of this process, is
 // not older than two slots.
-func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
+func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	since := s.begun
-	i, err := s.inspector()
-	var o sync.Overview
-	if err == nil {
-		o, err = i.Overview()
-	}
-	if err != nil {
+	seen := s.look(r.Context())
+	if seen.err != nil {
 		http.Error(w, "the state cannot be read: see the log of the last run", http.StatusServiceUnavailable)
 		return
 	}
-	if success := o.History.LastSuccess; success != nil {
+	if success := seen.overview.History.LastSuccess; success != nil {
 		since = success.Finished
 	}
 	if due := s.schedule().Next(s.schedule().Next(since)); time.Now().After(due) {

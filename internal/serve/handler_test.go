@@ -1,8 +1,9 @@
 package serve
 
 import (
+	"context"
 	"encoding/json"
-	"net"
+	"errors"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -15,12 +16,11 @@ import (
 	"golang.org/x/crypto/bcrypt"
 
 	"gleapsync/gleap"
+	"gleapsync/internal/config"
 	"gleapsync/sync"
 )
 
-var loopback = &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8080}
-
-// get asks a handler on loopback.
+// get asks a handler.
 func get(h http.Handler, path string, change ...func(*http.Request)) *httptest.ResponseRecorder {
 	r := httptest.NewRequest(http.MethodGet, "http://localhost:8080"+path, nil)
 	for _, c := range change {
@@ -31,7 +31,7 @@ func get(h http.Handler, path string, change ...func(*http.Request)) *httptest.R
 	return answer
 }
 
-func (w *world) handler() http.Handler { return w.server.Handler(loopback, nil) }
+func (w *world) handler() http.Handler { return w.server.Handler(nil) }
 
 // once carries out one run.
 func (w *world) once() sync.Report {
@@ -164,7 +164,7 @@ func TestAuth(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	h := newWorld(t, false).server.Handler(loopback, auth)
+	h := newWorld(t, false).server.Handler(auth)
 	for _, test := range []struct {
 		name, password string
 		want           int
@@ -210,21 +210,18 @@ func TestReadAuth(t *testing.T) {
 	}
 }
 
-// TestHost: another site cannot read the page by having a browser take its name for
-// loopback.
+// TestHost: another site cannot read the page by having a browser take its name for an
+// address that the browser reaches.
 func TestHost(t *testing.T) {
 	h := newWorld(t, false).handler()
 	for host, want := range map[string]int{
-		"localhost:8080": 200, "127.0.0.1:8080": 200, "[::1]:8080": 200, "localhost": 200,
-		"evil.example": 403, "evil.example:8080": 403, "127.0.0.1.evil.example": 403, "localhost@evil.example": 403, "": 403,
+		"localhost:8080": 200, "127.0.0.1:8080": 200, "[::1]:8080": 200, "localhost": 200, "10.1.2.3:8080": 200,
+		"gleapsync:8080": 200, "gleapsync.default.svc.cluster.local:8080": 200, "gleapsync.default.svc": 200,
+		"evil.example": 403, "evil.example:8080": 403, "evil.example.:8080": 403, "127.0.0.1.evil.example": 403, "localhost@evil.example": 403, "EVIL.example": 403,
 	} {
 		if got := get(h, "/api/status", func(r *http.Request) { r.Host = host }).Code; got != want {
 			t.Errorf("%q: %d, want %d", host, got, want)
 		}
-	}
-	everywhere := newWorld(t, false).server.Handler(&net.TCPAddr{IP: net.IPv4zero, Port: 8080}, nil)
-	if got := get(everywhere, "/api/status", func(r *http.Request) { r.Host = "gleapsync.example.com" }).Code; got != 200 {
-		t.Errorf("on all addresses: %d", got)
 	}
 }
 
@@ -280,5 +277,47 @@ func TestDamagedState(t *testing.T) {
 	}
 	if text := get(h, "/metrics").Body.String(); !strings.Contains(text, "gleapsync_state_readable 0") {
 		t.Error(text)
+	}
+}
+
+// TestManyReaders: however many ask, the state is read with pauses, so that a run can
+// commit to it.
+func TestManyReaders(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, false)
+		w.once()
+		h := w.handler()
+		for path, test := range map[string]struct{ least, most time.Duration }{
+			"/readyz": {0, pause}, "/api/status": {0, pause}, "/metrics": {0, pause}, // as it was a second ago
+			"/": {99 * pause, 101 * pause}, "/api/runs": {99 * pause, 101 * pause}, "/runs/x": {99 * pause, 101 * pause}, "/contact?id=u1": {99 * pause, 101 * pause},
+		} {
+			time.Sleep(2 * fresh)
+			started := time.Now()
+			for range 100 {
+				get(h, path)
+			}
+			if took := time.Since(started); took < test.least || took > test.most {
+				t.Errorf("%s, 100 times: %v", path, took)
+			}
+		}
+	})
+}
+
+// TestUnrecorded: a run whose report could not be stored is shown as what it is.
+func TestUnrecorded(t *testing.T) {
+	w := newWorld(t, false)
+	w.once()
+	run := w.server.o.Run
+	w.server.o.Run = func(ctx context.Context, cfg *config.Config, watch func(sync.Progress)) (sync.Report, error) {
+		r, _ := run(ctx, cfg, watch)
+		r.Recorded, r.Outcome = false, sync.Failed
+		return r, errors.New("no space left on device")
+	}
+	w.once()
+	h := w.handler()
+	for path, want := range map[string]string{"/": "could not begin or be recorded: no space left", "/api/status": `"last_error":"no space left on device"`} {
+		if text := get(h, path).Body.String(); !strings.Contains(text, want) {
+			t.Errorf("%s does not say %s:\n%s", path, want, text)
+		}
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"gleapsync/internal/config"
 	"gleapsync/state"
 	"gleapsync/sync"
@@ -39,11 +41,13 @@ type Server struct {
 	problem string
 	live    live
 	begun   time.Time
+	reader  reader
 }
 
 // New returns a server.
 func New(o Options) *Server {
 	s := &Server{o: o, begun: time.Now()}
+	s.reader.pace = rate.NewLimiter(rate.Every(pause), 1)
 	s.text, _ = os.ReadFile(o.Config.Path)
 	s.config.Store(o.Config)
 	return s
@@ -65,19 +69,23 @@ func (s *Server) Serve(ctx context.Context) {
 		s.live.waits(begin)
 		s.o.Log.Info("waiting", "next", begin)
 		for time.Now().Before(begin) {
-			if changed, ok := s.wait(ctx, begin); !ok {
+			changed, ok := s.wait(ctx, begin)
+			if !ok {
 				return
-			} else if changed {
+			}
+			// A clock that was ahead would have made it wait for as long as it was.
+			if wentBack := s.schedule().Next(time.Now().Round(0)).Before(slot); changed || wentBack {
 				slot, begin = s.next()
 				s.live.waits(begin)
 				s.o.Log.Info("waiting", "next", begin)
 			}
 		}
+		started := time.Now().Round(0)
 		s.run(ctx)
 		if ctx.Err() != nil {
 			return
 		}
-		if n := s.schedule().Missed(slot, time.Now()); n > 0 {
+		if n := s.schedule().Missed(started, time.Now()); n > 0 {
 			s.live.missed(n)
 			s.o.Log.Warn("slots passed while the run was in flight: they are skipped", "slots", n)
 		}
@@ -148,7 +156,7 @@ func (s *Server) run(ctx context.Context) {
 	case errors.Is(err, sync.ErrInterrupted):
 		s.o.Log.Info("the run was interrupted", "sent", report.Contacts.Sent, "remaining", report.Contacts.Remaining)
 	case err != nil:
-		if report.Run == "" {
+		if !report.Recorded {
 			failed = err.Error()
 		}
 		s.o.Log.Error("the run failed", "error", err.Error())

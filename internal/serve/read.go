@@ -1,0 +1,66 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	stdsync "sync"
+	"time"
+
+	"golang.org/x/time/rate"
+
+	"gleapsync/state"
+	"gleapsync/sync"
+)
+
+// reader reads the state for those who ask, however many they are: one after the other and
+// with pauses, since a commit has to wait as long as anybody has the file open.
+type reader struct {
+	pace *rate.Limiter
+	mu   stdsync.Mutex
+	at   time.Time // of what was seen
+	seen seen
+}
+
+// seen is what most want to know.
+type seen struct {
+	overview sync.Overview
+	last     *sync.Report // the last sync
+	err      error
+}
+
+const (
+	pause = 50 * time.Millisecond // between two readings
+	fresh = time.Second           // for so long what was seen is told again
+)
+
+// inspect lets fn look into the state of the present configuration.
+func (s *Server) inspect(ctx context.Context, fn func(*sync.Inspector) error) error {
+	if err := s.reader.pace.Wait(ctx); err != nil {
+		return err
+	}
+	cfg := s.config.Load()
+	store, err := state.Open(cfg.State)
+	if err != nil {
+		return err
+	}
+	return fn(sync.NewInspector(cfg.Sync, store))
+}
+
+// look returns what the state says, as it was a second ago at most.
+func (s *Server) look(ctx context.Context) seen {
+	r := &s.reader
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.at.IsZero() && time.Since(r.at) < fresh {
+		return r.seen
+	}
+	var now seen
+	now.err = s.inspect(context.WithoutCancel(ctx), func(i *sync.Inspector) (err error) {
+		var lastErr error
+		now.overview, err = i.Overview()
+		now.last, lastErr = i.LastSync()
+		return errors.Join(err, lastErr)
+	})
+	r.at, r.seen = time.Now(), now
+	return now
+}
