@@ -100,13 +100,13 @@ func TestUnits(t *testing.T) {
 	if limit := once.seconds(t, "TimeoutStartSec"); limit <= config.deadline(t)+callTimeout || limit >= 2*time.Hour {
 		t.Errorf("TimeoutStartSec is %s, and the deadline %s", limit, config.deadline(t))
 	}
-	if stop := once.seconds(t, "TimeoutStopSec"); stop <= callTimeout {
-		t.Errorf("TimeoutStopSec is %s, and calls in flight take %s", stop, callTimeout)
+	if stop := once.seconds(t, "TimeoutStopSec"); stop <= stopTime {
+		t.Errorf("TimeoutStopSec is %s, and to end takes %s", stop, stopTime)
 	}
-	serve.has(t, "ExecStart=/usr/local/bin/gleapsync serve --listen=127.0.0.1:8080 --now --grace=60s",
+	serve.has(t, "ExecStart=/usr/local/bin/gleapsync serve --listen=127.0.0.1:8080 --now --grace=90s",
 		"ExecReload=/bin/kill -HUP $MAINPID", "SuccessExitStatus=143", "Restart=on-failure", "Conflicts=gleapsync.timer", "WantedBy=multi-user.target")
-	if stop := serve.seconds(t, "TimeoutStopSec"); stop <= time.Minute+callTimeout {
-		t.Errorf("TimeoutStopSec is %s, and --grace 60s", stop)
+	if stop := serve.seconds(t, "TimeoutStopSec"); stop <= 90*time.Second {
+		t.Errorf("TimeoutStopSec is %s, and --grace 90s", stop)
 	}
 	readUnit(t, "gleapsync.timer").has(t, "OnCalendar=*-*-* 00/2:00:00", "Persistent=yes", "WantedBy=timers.target")
 }
