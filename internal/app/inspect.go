@@ -10,14 +10,24 @@ import (
 	"os"
 	"path/filepath"
 
+	"gleapsync/internal/config"
 	"gleapsync/internal/console"
 	"gleapsync/internal/page"
+	"gleapsync/state"
 	"gleapsync/sync"
 )
 
 // inspector opens the state to look into it.
 func (a *App) inspector() (*sync.Inspector, error) {
-	cfg, store, err := a.load()
+	cfg, err := a.config()
+	if err != nil {
+		return nil, err
+	}
+	return inspectorOf(cfg)
+}
+
+func inspectorOf(cfg *config.Config) (*sync.Inspector, error) {
+	store, err := state.Open(cfg.State)
 	if err != nil {
 		return nil, err
 	}

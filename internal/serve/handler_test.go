@@ -280,7 +280,7 @@ func TestDamagedState(t *testing.T) {
 	}
 }
 
-// TestManyReaders: however many ask, the state is read with pauses, so that a run can
+// TestManyReaders: however many ask, the state is not read all the time, so that a run can
 // commit to it.
 func TestManyReaders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -12,8 +12,8 @@ import (
 	"gleapsync/sync"
 )
 
-// reader reads the state for those who ask, however many they are: one after the other and
-// with pauses, since a commit has to wait as long as anybody has the file open.
+// reader bounds how often the state is read for those who ask, however many they are: a
+// commit has to wait as long as anybody has the file open.
 type reader struct {
 	pace *rate.Limiter
 	mu   stdsync.Mutex
@@ -29,7 +29,7 @@ type seen struct {
 }
 
 const (
-	pause = 50 * time.Millisecond // between two readings
+	pause = 50 * time.Millisecond // between the beginnings of two readings
 	fresh = time.Second           // for so long what was seen is told again
 )
 
