@@ -48,7 +48,7 @@ func BenchmarkRead(b *testing.B) {
 			if err := os.WriteFile(path, text.Bytes(), 0o600); err != nil {
 				b.Fatal(err)
 			}
-			source, err := Export{Source: path, Attributes: form.attributes}.Open()
+			source, err := Export{Source: path, Attributes: form.attributes}.Open(context.Background())
 			if err != nil {
 				b.Fatal(err)
 			}

@@ -1,22 +1,15 @@
 package engage
 
 import (
-	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strconv"
-	"strings"
 )
-
-// delimiters are tried in this order.
-const delimiters = ",\t|;:"
 
 // layout says where in a row the wanted things stand.
 type layout struct {
-	width    int
 	userIDs  []int // columns with a user id, the first one first
 	named    bool  // the configuration names the user id's column
 	profile  int   // Segment's own id of a profile, -1: none
@@ -37,40 +30,13 @@ type cellSource struct {
 	inJSON bool
 }
 
-// detectDelimiter returns the delimiter of a header, given the first bytes of a
-// file: the one that finds a column with ids, else the one that makes the most
-// columns.
-func detectDelimiter(start []byte) byte {
-	best, most := byte(','), 0
-	for _, comma := range []byte(delimiters) {
-		probe := newCSVReader(bytes.NewReader(start), comma)
-		header, err := probe.next()
-		if err != nil {
-			continue
-		}
-		score := len(header)
-		for _, name := range header {
-			if s := snake(string(name)); len(header) > 1 && (s == "user_id" || s == "external_ids") {
-				score += 1 << 20
-				break
-			}
-		}
-		if score > most {
-			best, most = comma, score
-		}
-	}
-	return best
-}
-
 // otherForm is what a user can do about an export without user ids.
 const otherForm = `download the audience again as "Unformatted" or "Formatted" CSV with the user_id identifier`
 
 // newLayout finds what e wants in a header. It fails where no user id can be
 // had; an attribute without a column is only missing.
-func newLayout(header [][]byte, e Export) (*layout, error) {
-	names := columnNames(header)
+func newLayout(names []string, e Export) (*layout, error) {
 	l := &layout{
-		width:    len(names),
 		profile:  find(names, "key"),
 		external: find(names, "external_ids"),
 		traits:   find(names, "traits"),
@@ -112,14 +78,6 @@ func newLayout(header [][]byte, e Export) (*layout, error) {
 	}
 	l.anyInJSON = slices.ContainsFunc(l.cells, func(c cellSource) bool { return c.inJSON })
 	return l, nil
-}
-
-func columnNames(header [][]byte) []string {
-	names := make([]string, len(header))
-	for i, name := range header {
-		names[i] = strings.TrimSpace(string(name))
-	}
-	return names
 }
 
 func (l *layout) findUserIDs(names []string, setting string) error {
@@ -177,38 +135,4 @@ func findKey(names []string, key string) int {
 		}
 	}
 	return i
-}
-
-var (
-	utf8BOM   = []byte{0xef, 0xbb, 0xbf}
-	utf16BOMs = [][]byte{{0xff, 0xfe}, {0xfe, 0xff}}
-)
-
-// readHeader reads the header and returns a reader that stands behind it.
-func readHeader(r io.Reader, delimiter byte) (*csvReader, [][]byte, error) {
-	c := newCSVReader(r, delimiter)
-	for c.end < 4<<10 && !c.eof {
-		c.fill()
-	}
-	start := c.buf[:c.end]
-	for _, bom := range utf16BOMs {
-		if bytes.HasPrefix(start, bom) {
-			return nil, nil, errors.New("the file is UTF-16: export it as UTF-8")
-		}
-	}
-	if bytes.HasPrefix(start, utf8BOM) {
-		c.start = len(utf8BOM)
-	}
-	if delimiter == 0 {
-		c.comma = detectDelimiter(bytes.Clone(c.buf[c.start:c.end]))
-	}
-	header, err := c.next()
-	var broken *rowError
-	switch {
-	case err == io.EOF:
-		return nil, nil, errors.New("the file is empty: it has no header")
-	case errors.As(err, &broken):
-		return nil, nil, errors.New("the header is no CSV: " + broken.reason)
-	}
-	return c, header, err
 }

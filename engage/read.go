@@ -51,21 +51,18 @@ func (p Problem) String() string {
 	return fmt.Sprintf("%s:%d: %s", p.File, p.Line, p.Reason)
 }
 
-// Header returns the names of the columns of the first file, without blanks around them,
+// Header returns the names of the columns of the first input, without blanks around them,
 // so that an export can be made of a file of which nothing is known. The error is that
 // of [Source.Read].
-func (s *Source) Header() ([]string, error) {
-	f := s.files[0]
-	text, err := f.open()
-	if err != nil {
-		return nil, err
+func (s *Source) Header(ctx context.Context) ([]string, error) {
+	if s.opened == nil {
+		t, err := s.openTable(ctx, s.inputs[0])
+		if err != nil {
+			return nil, err
+		}
+		s.opened = t
 	}
-	defer text.Close() // who goes on to read sees whether the file changed
-	_, header, err := readHeader(text, s.export.Delimiter)
-	if err != nil {
-		return nil, fmt.Errorf("%s: %w", f.name, err)
-	}
-	return columnNames(header), nil
+	return s.opened.columns(), nil
 }
 
 // Read streams the rows of s. For each user id of each row it calls yield with
@@ -80,42 +77,41 @@ func (s *Source) Header() ([]string, error) {
 // An error means that the export cannot be used, whatever was yielded before.
 func (s *Source) Read(ctx context.Context, yield func(userID []byte, cells []attr.Value) error) (Result, error) {
 	result := Result{Attributes: make([]AttributeResult, len(s.export.Attributes))}
-	for _, f := range s.files {
-		if err := s.readFile(ctx, f, &result, yield); err != nil {
+	for i := range s.inputs {
+		if err := s.readInput(ctx, &s.inputs[i], &result, yield); err != nil {
 			return result, err
 		}
 	}
 	return result, nil
 }
 
-func (s *Source) readFile(ctx context.Context, f file, result *Result, yield func([]byte, []attr.Value) error) (err error) {
-	text, err := f.open()
-	if err != nil {
-		return err
+func (s *Source) readInput(ctx context.Context, in *input, result *Result, yield func([]byte, []attr.Value) error) (err error) {
+	rows := s.opened
+	s.opened = nil // it was that of the first input
+	if rows == nil {
+		if rows, err = s.openTable(ctx, *in); err != nil {
+			return err
+		}
 	}
 	defer func() {
-		if closeErr := text.Close(); err == nil {
+		if closeErr := rows.close(); err == nil {
 			err = closeErr
 		}
 	}()
-	rows, header, err := readHeader(text, s.export.Delimiter)
+	l, err := newLayout(rows.columns(), s.export)
 	if err != nil {
-		return fmt.Errorf("%s: %w", f.name, err)
-	}
-	l, err := newLayout(header, s.export)
-	if err != nil {
-		return fmt.Errorf("%s: %w", f.name, err)
+		return fmt.Errorf("%s: %w", in.name, err)
 	}
 	for i, missing := range l.missing {
 		if missing != nil {
-			result.Attributes[i].Err = fmt.Errorf("%s: %w", f.name, missing)
+			result.Attributes[i].Err = fmt.Errorf("%s: %w", in.name, missing)
 		}
 	}
 	for _, source := range l.cells[len(s.export.Attributes):] {
 		result.HasFields = result.HasFields || source.column >= 0 || source.inJSON
 	}
 	r := &rowReader{
-		layout: l, export: s.export, file: f.name, result: result, yield: yield,
+		layout: l, export: s.export, file: in.name, result: result, yield: yield,
 		rows: rows, cells: make([]attr.Value, len(l.cells)),
 	}
 	return r.all(ctx)
@@ -128,7 +124,7 @@ type rowReader struct {
 	file   string
 	result *Result
 	yield  func([]byte, []attr.Value) error
-	rows   *csvReader
+	rows   table
 	cells  []attr.Value
 	ids    [][]byte
 
@@ -170,13 +166,6 @@ func (r *rowReader) all(ctx context.Context) error {
 			r.invalidRow(broken.reason)
 			continue
 		}
-		if len(fields) != r.width {
-			if len(fields) < r.width && !r.rows.terminated {
-				return fmt.Errorf("%s: %w", r.file, errTruncated)
-			}
-			r.invalidRow(fmt.Sprintf("the row has %d fields, the header %d", len(fields), r.width))
-			continue
-		}
 		if err := r.row(fields); err != nil {
 			return err
 		}
@@ -200,7 +189,7 @@ func (r *rowReader) row(fields [][]byte) error {
 		if sound {
 			r.withoutID++
 		} else {
-			r.unreadableIDs = append(r.unreadableIDs, r.rows.line)
+			r.unreadableIDs = append(r.unreadableIDs, r.rows.line())
 		}
 		return nil
 	}
@@ -334,7 +323,7 @@ func (r *rowReader) readCells(fields [][]byte) {
 		}
 		if reason != "" {
 			r.result.Attributes[i].Invalid++
-			r.problem(r.rows.line, cmp.Or(a.Column, a.Key), reason)
+			r.problem(r.rows.line(), cmp.Or(a.Column, a.Key), reason)
 		}
 	}
 }
@@ -382,7 +371,7 @@ func (r *rowReader) appendIDs(ids [][]byte, raw json.RawMessage) [][]byte {
 	return ids
 }
 
-func (r *rowReader) invalidRow(reason string) { r.invalidLine(r.rows.line, reason) }
+func (r *rowReader) invalidRow(reason string) { r.invalidLine(r.rows.line(), reason) }
 
 func (r *rowReader) invalidLine(line int, reason string) {
 	r.result.Invalid++

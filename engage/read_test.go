@@ -37,7 +37,7 @@ func write(t *testing.T, files ...string) string {
 
 // rows reads an export and returns what it said, one "id: value value" a row.
 func rows(e Export) ([]string, Result, error) {
-	source, err := e.Open()
+	source, err := e.Open(context.Background())
 	if err != nil {
 		return nil, Result{}, err
 	}
@@ -343,7 +343,7 @@ func TestChangedWhileRead(t *testing.T) {
 		if err := os.WriteFile(path, []byte("user_id\nu1\nu2\n"), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		source, err := Export{Source: "x.csv", Dir: dir, Attributes: []Attribute{audience}}.Open()
+		source, err := Export{Source: "x.csv", Dir: dir, Attributes: []Attribute{audience}}.Open(context.Background())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -376,7 +376,7 @@ func TestOpen(t *testing.T) {
 		{"week_*.csv", PickAll, "no file matches week_*.csv"},
 		{"week.csv", PickAll, "week.csv does not exist"},
 		{"[.csv", PickAll, "[.csv is not a valid pattern"},
-		{".", PickOne, ". is not a file"},
+		{".", PickOne, ". matches 3 files: set pick to \"newest\", or to \"all\" if they are parts of one snapshot"},
 	} {
 		got, _, err := rows(Export{Source: test.source, Dir: dir, Pick: test.pick, Attributes: []Attribute{audience}})
 		text := fmt.Sprint(got)
@@ -409,7 +409,7 @@ func TestFingerprint(t *testing.T) {
 	e := Export{Source: "x.csv", Dir: dir, Attributes: []Attribute{audience}}
 	print := func(e Export) string {
 		t.Helper()
-		source, err := e.Open()
+		source, err := e.Open(context.Background())
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -432,7 +432,7 @@ func TestFingerprint(t *testing.T) {
 
 func TestReadEnds(t *testing.T) {
 	e := Export{Source: "x.csv", Dir: write(t, "x.csv", "user_id\n"+strings.Repeat("u\n", 5000)), Attributes: []Attribute{audience}}
-	source, _ := e.Open()
+	source, _ := e.Open(context.Background())
 	stop := errors.New("stop")
 	if _, err := source.Read(context.Background(), func([]byte, []attr.Value) error { return stop }); err != stop {
 		t.Errorf("an error of yield becomes %v", err)
@@ -458,7 +458,7 @@ func FuzzRead(f *testing.F) {
 		}
 		for _, identifiers := range []Identifiers{AllIDs, FirstID, LastID} {
 			e := Export{Source: "x", Dir: dir, Attributes: []Attribute{audience, trait(Auto)}, Fields: []string{"email"}, Identifiers: identifiers}
-			source, err := e.Open()
+			source, err := e.Open(context.Background())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -480,11 +480,11 @@ func TestHeader(t *testing.T) {
 		"a,\"b":   "a.csv: the file ends inside a row: the export is not complete",
 	} {
 		dir := write(t, "a.csv", text)
-		source, err := Export{Source: "a.csv", Dir: dir}.Open()
+		source, err := Export{Source: "a.csv", Dir: dir}.Open(context.Background())
 		if err != nil {
 			t.Fatal(err)
 		}
-		names, err := source.Header()
+		names, err := source.Header(context.Background())
 		got := fmt.Sprint(names)
 		if err != nil {
 			got = err.Error()

@@ -259,9 +259,10 @@ func (i *Inspector) Contact(ctx context.Context, userID string) (ContactDetail, 
 func (d *ContactDetail) ask(ctx context.Context, e Export) error {
 	found := false
 	values := make([]attr.Value, len(e.Attributes))
-	source, err := e.Open()
+	source, err := e.Open(ctx)
 	var result engage.Result
 	if err == nil {
+		defer source.Close()
 		result, err = source.Read(ctx, func(userID []byte, cells []attr.Value) error {
 			if string(userID) != d.UserID {
 				return nil

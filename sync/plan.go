@@ -158,7 +158,7 @@ func (r *Runner) newPlan(ctx context.Context, request Request) (*plan, error) {
 	case request.Full && r.store.Exists():
 		p.epoch++
 	}
-	p.open(now())
+	p.open(ctx, now())
 	if err := p.read(ctx); err != nil {
 		return p, err
 	}
@@ -251,13 +251,13 @@ func (p *plan) orphans() []state.Attribute {
 func (p *plan) resyncing() bool { return p.epoch > p.overview.Resynced }
 
 // open finds the exports' files and decides which need not be read.
-func (p *plan) open(now time.Time) {
+func (p *plan) open(ctx context.Context, now time.Time) {
 	anyChanged := false
 	for _, e := range p.exports {
 		if !e.chosen() || e.rows != nil {
 			continue
 		}
-		source, err := e.Open()
+		source, err := e.Open(ctx)
 		if err != nil {
 			e.refuse(err)
 			continue
@@ -267,7 +267,7 @@ func (p *plan) open(now time.Time) {
 		for _, a := range e.attributes {
 			if reason := checkAge(e.asOf, a.applied, e.MaxAge, now); reason != "" {
 				a.hold(reason)
-			} else if a.chosen && a.applied.Fingerprint == e.fingerprint && !p.resyncing() && !p.resend {
+			} else if a.chosen && e.fingerprint != "" && a.applied.Fingerprint == e.fingerprint && !p.resyncing() && !p.resend {
 				a.status = StatusUnchanged
 			}
 		}
@@ -287,8 +287,11 @@ func (p *plan) open(now time.Time) {
 }
 
 // fingerprint identifies an export's content and all settings that matter for what
-// is made of it.
+// is made of it, "" if only reading it can tell.
 func (p *plan) fingerprint(e *export) string {
+	if e.source.Fingerprint() == "" {
+		return ""
+	}
 	h := sha256.Sum256(fmt.Appendf(nil, "%s %v %v %v", e.source.Fingerprint(), e.KeepAbsent, e.ClearMissing, p.runner.o.Fields))
 	return hex.EncodeToString(h[:16])
 }
@@ -400,6 +403,9 @@ func (p *plan) closeRows() {
 	for _, e := range p.exports {
 		if e.rows != nil {
 			e.rows.close()
+		}
+		if e.source != nil {
+			e.source.Close()
 		}
 	}
 	p.memory.clear()

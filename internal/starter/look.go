@@ -81,11 +81,12 @@ func look(ctx context.Context, s source, base string) (*found, error) {
 	}
 	f := &found{source: s}
 	e := engage.Export{Source: s.Path, Dir: base, Pick: s.Pick, Fields: contactColumns()}
-	files, err := e.Open()
+	files, err := e.Open(ctx)
 	if err != nil {
 		return nil, err
 	}
-	names, err := files.Header()
+	defer files.Close()
+	names, err := files.Header(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -101,7 +102,7 @@ func look(ctx context.Context, s source, base string) (*found, error) {
 				engage.Attribute{Kind: engage.Trait, Column: c.Name, Type: engage.Auto})
 		}
 	}
-	if files, err = e.Open(); err != nil {
+	if files, err = e.Open(ctx); err != nil {
 		return nil, err
 	}
 	members := 0

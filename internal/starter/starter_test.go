@@ -69,7 +69,7 @@ func checkWritten(t testing.TB, path string, r Result) {
 	}
 	var got, want []string
 	for _, e := range c.Sync.Exports {
-		if _, err := e.Open(); err != nil {
+		if _, err := e.Open(t.Context()); err != nil {
 			t.Errorf("the source %q: %v", e.Source, err)
 		}
 		for _, a := range e.Attributes {

@@ -1,0 +1,111 @@
+package engage
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"strings"
+)
+
+// csvTable is a CSV file as a table: the first row names the columns.
+type csvTable struct {
+	*csvReader
+	names    []string
+	closeAll func() error
+}
+
+func newCSVTable(text io.Reader, delimiter byte, closeAll func() error) (*csvTable, error) {
+	rows, header, err := readHeader(text, delimiter)
+	if err != nil {
+		return nil, err
+	}
+	return &csvTable{rows, columnNames(header), closeAll}, nil
+}
+
+func (t *csvTable) columns() []string { return t.names }
+
+func (t *csvTable) line() int { return t.csvReader.line }
+
+func (t *csvTable) close() error { return t.closeAll() }
+
+func (t *csvTable) next() ([][]byte, error) {
+	fields, err := t.csvReader.next()
+	if err != nil || len(fields) == len(t.names) {
+		return fields, err
+	}
+	if len(fields) < len(t.names) && !t.terminated {
+		return nil, errTruncated
+	}
+	return nil, &rowError{t.csvReader.line, fmt.Sprintf("the row has %d fields, the header %d", len(fields), len(t.names))}
+}
+
+func columnNames(header [][]byte) []string {
+	names := make([]string, len(header))
+	for i, name := range header {
+		names[i] = strings.TrimSpace(string(name))
+	}
+	return names
+}
+
+// delimiters are tried in this order.
+const delimiters = ",\t|;:"
+
+// detectDelimiter returns the delimiter of a header, given the first bytes of a
+// file: the one that finds a column with ids, else the one that makes the most
+// columns.
+func detectDelimiter(start []byte) byte {
+	best, most := byte(','), 0
+	for _, comma := range []byte(delimiters) {
+		probe := newCSVReader(bytes.NewReader(start), comma)
+		header, err := probe.next()
+		if err != nil {
+			continue
+		}
+		score := len(header)
+		for _, name := range header {
+			if s := snake(string(name)); len(header) > 1 && (s == "user_id" || s == "external_ids") {
+				score += 1 << 20
+				break
+			}
+		}
+		if score > most {
+			best, most = comma, score
+		}
+	}
+	return best
+}
+
+var (
+	utf8BOM   = []byte{0xef, 0xbb, 0xbf}
+	utf16BOMs = [][]byte{{0xff, 0xfe}, {0xfe, 0xff}}
+)
+
+// readHeader reads the header and returns a reader that stands behind it.
+func readHeader(r io.Reader, delimiter byte) (*csvReader, [][]byte, error) {
+	c := newCSVReader(r, delimiter)
+	for c.end < 4<<10 && !c.eof {
+		c.fill()
+	}
+	start := c.buf[:c.end]
+	for _, bom := range utf16BOMs {
+		if bytes.HasPrefix(start, bom) {
+			return nil, nil, errors.New("the file is UTF-16: export it as UTF-8")
+		}
+	}
+	if bytes.HasPrefix(start, utf8BOM) {
+		c.start = len(utf8BOM)
+	}
+	if delimiter == 0 {
+		c.comma = detectDelimiter(bytes.Clone(c.buf[c.start:c.end]))
+	}
+	header, err := c.next()
+	var broken *rowError
+	switch {
+	case err == io.EOF:
+		return nil, nil, errors.New("the file is empty: it has no header")
+	case errors.As(err, &broken):
+		return nil, nil, errors.New("the header is no CSV: " + broken.reason)
+	}
+	return c, header, err
+}

@@ -1,0 +1,141 @@
+package engage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+)
+
+// localFiles finds the files of a path, a glob or a folder.
+func (e Export) localFiles() ([]input, error) {
+	paths, err := e.paths()
+	if err != nil {
+		return nil, err
+	}
+	var inputs []input
+	for _, path := range paths {
+		name := path
+		if rel, err := filepath.Rel(e.Dir, path); err == nil && !filepath.IsAbs(e.Source) {
+			name = rel
+		}
+		info, err := os.Stat(path)
+		if err != nil {
+			return nil, readable(name, err)
+		}
+		if !info.Mode().IsRegular() {
+			return nil, unreadable("%s is not a file", name)
+		}
+		f := file{path, name, info}
+		inputs = append(inputs, input{
+			name: name, version: fmt.Sprintf("%d %d", info.Size(), info.ModTime().UnixNano()), time: info.ModTime(), open: f.open,
+		})
+	}
+	return inputs, nil
+}
+
+func (e Export) paths() ([]string, error) {
+	path, pattern := e.Source, e.Source
+	if !filepath.IsAbs(path) {
+		path = filepath.Join(e.Dir, path)
+		pattern = filepath.Join(globEscaper.Replace(e.Dir), e.Source)
+	}
+	info, err := os.Stat(path)
+	if err == nil && info.IsDir() {
+		return filesIn(path, e.Source)
+	}
+	if _, err := os.Lstat(path); err == nil || !strings.ContainsAny(e.Source, `*?[`) {
+		return []string{path}, nil
+	}
+	matches, err := filepath.Glob(pattern)
+	switch {
+	case err != nil:
+		return nil, unreadable("%s is not a valid pattern", e.Source)
+	case len(matches) == 0:
+		return nil, unreadable("no file matches %s", e.Source)
+	}
+	return matches, nil
+}
+
+// filesIn returns the files in a folder and in the folders within, but for hidden ones.
+func filesIn(folder, name string) ([]string, error) {
+	var paths []string
+	err := filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
+		switch {
+		case err != nil:
+			return err
+		case path != folder && strings.HasPrefix(d.Name(), "."):
+			if d.IsDir() {
+				return fs.SkipDir
+			}
+		case !d.IsDir():
+			paths = append(paths, path)
+		}
+		return nil
+	})
+	switch {
+	case err != nil:
+		return nil, readable(name, err)
+	case len(paths) == 0:
+		return nil, unreadable("there is no file in the folder %s", name)
+	}
+	slices.Sort(paths)
+	return paths, nil
+}
+
+// globEscaper makes a folder's name stand for itself in a pattern.
+var globEscaper = strings.NewReplacer("*", "[*]", "?", "[?]", "[", "[[]")
+
+// readable makes a file system's error one for people.
+func readable(name string, err error) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return unreadable("%s does not exist", name)
+	case errors.Is(err, fs.ErrPermission):
+		return unreadable("%s may not be read: permission denied", name)
+	}
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		err = path.Err
+	}
+	return unreadable("%s cannot be read: %v", name, err)
+}
+
+// file is a file as it was found.
+type file struct {
+	path, name string
+	found      fs.FileInfo
+}
+
+func (f file) open(context.Context) (io.ReadCloser, error) {
+	opened, err := os.Open(f.path)
+	if err != nil {
+		return nil, readable(f.name, err)
+	}
+	return &openFile{opened, f}, nil
+}
+
+// openFile is a file that is being read.
+type openFile struct {
+	*os.File
+	file
+}
+
+// Close checks that the file did not change while it was read.
+func (f *openFile) Close() error {
+	defer f.File.Close()
+	now, err := f.Stat()
+	if err != nil {
+		return readable(f.name, err)
+	}
+	if byPath, err := os.Stat(f.path); err != nil || !os.SameFile(now, byPath) ||
+		now.Size() != f.found.Size() || !now.ModTime().Equal(f.found.ModTime()) {
+		return fmt.Errorf("%s changed while it was read", f.name)
+	}
+	return nil
+}

@@ -1,0 +1,43 @@
+package engage
+
+import (
+	"context"
+	"fmt"
+)
+
+// table is the rows of one input, whatever its form.
+type table interface {
+	// columns returns the names of the columns, without blanks around them.
+	columns() []string
+	// next returns the cells of the next row, one for each column and valid until it is
+	// called again, or io.EOF, or a [*rowError] after which reading can go on. Every
+	// other error ends the input.
+	next() ([][]byte, error)
+	// line returns where the row that next returned last begins: in a file its line.
+	line() int
+	// close ends the reading. The error says why what was read cannot be trusted.
+	close() error
+}
+
+// openTable opens an input. Errors name it.
+func (s *Source) openTable(ctx context.Context, in input) (table, error) {
+	raw, err := in.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	text, err := decompress(raw)
+	if err != nil {
+		raw.Close()
+		return nil, fmt.Errorf("%s: %w", in.name, err)
+	}
+	closeBoth := func() error {
+		text.Close()
+		return raw.Close()
+	}
+	t, err := newCSVTable(text, s.export.Delimiter, closeBoth)
+	if err != nil {
+		closeBoth()
+		return nil, fmt.Errorf("%s: %w", in.name, err)
+	}
+	return t, nil
+}
