@@ -37,7 +37,9 @@ type Export struct {
 	Delimiter   byte        // between fields, 0: found in the header
 	UserID      string      // the column with the user id, "": see [Source.Read]
 	Identifiers Identifiers // "" is AllIDs
-	Attributes  []Attribute // at least one
+	Attributes  []Attribute // those that are named
+	Wildcards   []Wildcard  // for more
+	Exclude     []string    // patterns: names that Wildcards do not take
 	Fields      []string    // columns or traits that hold contact fields, not all need to be there
 }
 

@@ -63,6 +63,9 @@ func (e Export) inputs(ctx context.Context) ([]input, error) {
 	return e.localFiles()
 }
 
+// Want sets what Read is to read: other attributes of the same export.
+func (s *Source) Want(e Export) { s.export = e }
+
 // Close ends what Header began and Read did not go on with.
 func (s *Source) Close() {
 	if s.opened != nil {

@@ -248,6 +248,7 @@ func (i *Inspector) Contact(ctx context.Context, userID string) (ContactDetail, 
 		}
 	}
 	for _, e := range i.exports {
+		e.Attributes = slices.Concat(e.Attributes, remembered(e, i.exports, o.Attributes))
 		if err := d.ask(ctx, e); err != nil {
 			return d, err
 		}
@@ -324,22 +325,26 @@ func (i *Inspector) lastSync(only bool) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	last, complete := i.merge(reports, only)
+	o, err := i.store.Overview()
+	if err != nil {
+		return nil, err
+	}
+	last, complete := i.merge(reports, only, o.Attributes)
 	if !complete && len(reports) == few {
 		if reports, err = i.LastReports(math.MaxInt); err != nil {
 			return nil, err
 		}
-		last, _ = i.merge(reports, only)
+		last, _ = i.merge(reports, only, o.Attributes)
 	}
 	return last, nil
 }
 
 // merge returns the latest of the syncs among reports, with what the others say of
 // exports that it did not look at. It reports whether all exports are in it.
-func (i *Inspector) merge(reports []Report, only bool) (last *Report, complete bool) {
+func (i *Inspector) merge(reports []Report, only bool, known []state.Attribute) (last *Report, complete bool) {
 	missing := map[string]bool{}
 	for _, e := range i.exports {
-		for _, a := range e.Attributes {
+		for _, a := range slices.Concat(e.Attributes, remembered(e, i.exports, known)) {
 			missing[a.Key] = true
 		}
 	}

@@ -22,8 +22,10 @@ import (
 type plan struct {
 	runner     *Runner
 	exports    []*export
-	attributes []*attribute   // in the order of the configuration
-	byID       []attributeRef // all that the state knows or will know
+	attributes []*attribute               // in the order of the configuration
+	byID       []attributeRef             // all that the state knows or will know
+	known      map[string]state.Attribute // by key: what the state knows
+	unusable   []ExportReport             // of what a wildcard takes and what cannot be an attribute
 	overview   state.Overview
 	parked     []state.Parked
 	forgotten  *state.Forgotten
@@ -65,7 +67,8 @@ type export struct {
 	source      *engage.Source
 	fingerprint string
 	asOf        time.Time
-	unreadable  bool // the files are not there, or cannot be read
+	refused     error // why all of it is held
+	unreadable  bool  // the files are not there, or cannot be read
 	result      engage.Result
 	rows        *sorter // nil: not read
 }
@@ -102,15 +105,20 @@ func (a *attribute) hold(reason string) {
 
 // refuse holds all of the export.
 func (e *export) refuse(err error) {
+	e.refused = err
 	e.unreadable = errors.As(err, new(*engage.UnreadableError))
 	for _, a := range e.attributes {
 		a.hold(err.Error())
 	}
 }
 
-// chosen reports whether the run looks at the export.
-func (e *export) chosen() bool {
-	return slices.ContainsFunc(e.attributes, func(a *attribute) bool { return a.chosen })
+// isChosen reports whether the run looks at the export, or may have to.
+func (e *export) isChosen(request Request) bool {
+	if len(request.Only) == 0 {
+		return true
+	}
+	return slices.ContainsFunc(e.attributes, func(a *attribute) bool { return a.chosen }) ||
+		slices.ContainsFunc(request.Only, func(key string) bool { _, ok := e.Take(key); return ok })
 }
 
 // mayHoldFieldsBack reports whether the export may have contact fields that this run
@@ -119,9 +127,14 @@ func (e *export) mayHoldFieldsBack() bool {
 	if e.rows != nil && e.usable() {
 		return false
 	}
-	return slices.ContainsFunc(e.attributes, func(a *attribute) bool {
+	return e.isUnknown() || slices.ContainsFunc(e.attributes, func(a *attribute) bool {
 		return !a.retired && (a.applied.At.IsZero() || a.applied.HasFields)
 	})
+}
+
+// isUnknown reports whether nobody can tell which attributes the export has.
+func (e *export) isUnknown() bool {
+	return len(e.Wildcards) > 0 && (e.source == nil || e.refused != nil)
 }
 
 // usable reports whether some of the export's attributes are not held.
@@ -158,8 +171,13 @@ func (r *Runner) newPlan(ctx context.Context, request Request) (*plan, error) {
 	case request.Full && r.store.Exists():
 		p.epoch++
 	}
-	p.open(ctx, now())
+	p.open(ctx, request)
+	p.addRetired(request)
+	p.skipUnchanged(now())
 	if err := p.read(ctx); err != nil {
+		return p, err
+	}
+	if err := p.checkOnly(request); err != nil {
 		return p, err
 	}
 	err = p.decide(ctx, request)
@@ -167,16 +185,15 @@ func (r *Runner) newPlan(ctx context.Context, request Request) (*plan, error) {
 	return p, err
 }
 
-// addExports gives every attribute its id: the one that the state has for its key, or
-// the next.
+// addExports adds the exports with the attributes that the configuration names.
 func (p *plan) addExports(request Request) error {
-	known := map[string]state.Attribute{}
+	p.known = map[string]state.Attribute{}
 	for _, a := range p.overview.Attributes {
 		for int(a.ID) >= len(p.byID) {
 			p.byID = append(p.byID, attributeRef{})
 		}
 		if !a.Gone() {
-			known[a.Key] = a
+			p.known[a.Key] = a
 			p.byID[a.ID].key = a.Key
 		}
 	}
@@ -186,27 +203,136 @@ func (p *plan) addExports(request Request) error {
 	}
 	for i, settings := range settings {
 		e := &export{Export: settings, index: i}
-		for _, settings := range settings.Attributes {
-			a := &attribute{
-				Attribute: settings, export: e, status: StatusApplied,
-				chosen: len(request.Only) == 0 || slices.Contains(request.Only, settings.Key),
-			}
-			if k, ok := known[a.Key]; ok {
-				if k.Kind != string(a.Kind) {
-					return fmt.Errorf("the key %s belonged to another %s before, and contacts in Gleap have its values: choose another key for the %s %q", a.Key, k.Kind, a.Kind, a.Name)
-				}
-				a.id, a.applied = k.ID, k.Applied
-			} else {
-				a.id = uint32(len(p.byID))
-				p.byID = append(p.byID, attributeRef{})
-			}
-			p.byID[a.id] = attributeRef{a.Key, a}
-			e.attributes = append(e.attributes, a)
-			p.attributes = append(p.attributes, a)
-		}
+		e.Attributes = slices.Clip(e.Attributes) // wildcards may add some
 		p.exports = append(p.exports, e)
+		for _, settings := range settings.Attributes {
+			if err := p.addAttribute(e, settings, request); err != nil {
+				return err
+			}
+		}
 	}
-	p.addRetired(request)
+	return nil
+}
+
+// addAttribute gives an attribute its id: the one that the state has for its key, or the
+// next.
+func (p *plan) addAttribute(e *export, settings engage.Attribute, request Request) error {
+	a := &attribute{
+		Attribute: settings, export: e, status: StatusApplied,
+		chosen: len(request.Only) == 0 || slices.Contains(request.Only, settings.Key),
+	}
+	if k, ok := p.known[a.Key]; ok {
+		if k.Kind != string(a.Kind) {
+			return fmt.Errorf("the key %s belonged to another %s before, and contacts in Gleap have its values: choose another key for the %s %q", a.Key, k.Kind, a.Kind, a.Name)
+		}
+		a.id, a.applied = k.ID, k.Applied
+	} else {
+		a.id = uint32(len(p.byID))
+		p.byID = append(p.byID, attributeRef{})
+	}
+	p.byID[a.id] = attributeRef{a.Key, a}
+	e.attributes = append(e.attributes, a)
+	p.attributes = append(p.attributes, a)
+	return nil
+}
+
+// fed returns the attribute of a key, nil if no export has it so far.
+func (p *plan) fed(key string) *attribute {
+	i := slices.IndexFunc(p.attributes, func(a *attribute) bool { return a.Key == key })
+	if i < 0 {
+		return nil
+	}
+	return p.attributes[i]
+}
+
+// addTaken adds what an export's wildcards take. What cannot be an attribute is held.
+func (p *plan) addTaken(e *export, taken []engage.Attribute, request Request) {
+	for _, a := range taken {
+		err := engage.CheckKey(a.Key)
+		if other := p.fed(a.Key); err == nil && other != nil {
+			err = fmt.Errorf("%s %q has the key %s already", other.Kind, other.Name, a.Key)
+		}
+		if err == nil {
+			err = p.addAttribute(e, a, request)
+		}
+		if err == nil {
+			e.Attributes = append(e.Attributes, a)
+			continue
+		}
+		if len(request.Only) == 0 || slices.Contains(request.Only, a.Key) {
+			p.holdUnusable(e, a.Key, a.Name, a.Kind, err.Error()+": name it in exclude")
+		}
+	}
+}
+
+// holdUnusable reports what is held and is no attribute.
+func (p *plan) holdUnusable(e *export, key, name string, kind engage.Kind, reason string) {
+	p.unusable = append(p.unusable, ExportReport{
+		Key: key, Name: name, Kind: kind, Source: e.Source, Status: StatusHeld, Reason: reason, Unreadable: e.unreadable,
+	})
+}
+
+// remembered returns the attributes of the state that the export's wildcards take and no
+// export names.
+func remembered(e Export, exports []Export, known []state.Attribute) []engage.Attribute {
+	var all []engage.Attribute
+	for _, k := range known {
+		named := slices.ContainsFunc(exports, func(e Export) bool {
+			return slices.ContainsFunc(e.Attributes, func(a engage.Attribute) bool { return a.Key == k.Key })
+		})
+		if a, ok := e.Take(k.Name); ok && !named && !k.Gone() && !k.Retired && a.Key == k.Key && string(a.Kind) == k.Kind {
+			all = append(all, a)
+		}
+	}
+	return all
+}
+
+// resolve finds out which attributes a table's wildcards stand for: the columns that
+// match, and those that matched before. Of these none may vanish without a word.
+func (p *plan) resolve(ctx context.Context, e *export, request Request) error {
+	var taken []engage.Attribute
+	var err error
+	if e.source != nil {
+		var columns []string
+		columns, err = e.source.Header(ctx)
+		taken = e.TakeColumns(columns)
+	}
+	for _, a := range remembered(e.Export, p.runner.o.Exports, p.overview.Attributes) {
+		if !slices.ContainsFunc(taken, func(b engage.Attribute) bool { return a.Key == b.Key }) {
+			taken = append(taken, a)
+		}
+	}
+	p.addTaken(e, taken, request)
+	if e.source != nil {
+		e.source.Want(e.Export.Export)
+	}
+	return err
+}
+
+// holdPatterns reports the wildcards that take nothing: somebody expects something of
+// them.
+func (p *plan) holdPatterns(e *export) {
+	for _, w := range e.Wildcards {
+		if slices.ContainsFunc(e.attributes, func(a *attribute) bool { return w.Matches(a.Name) }) ||
+			slices.ContainsFunc(p.unusable, func(r ExportReport) bool { return w.Matches(r.Name) }) {
+			continue
+		}
+		reason := "no column matches " + w.Pattern
+		if e.refused != nil {
+			reason = e.refused.Error()
+		}
+		p.holdUnusable(e, w.Pattern, w.Pattern, w.Kind, reason)
+	}
+}
+
+// checkOnly makes sure that the attributes which the run is to look at are there: whether
+// wildcards take them is not known before.
+func (p *plan) checkOnly(request Request) error {
+	for _, key := range request.Only {
+		if p.fed(key) == nil && !slices.ContainsFunc(p.unusable, func(r ExportReport) bool { return r.Key == key }) {
+			return fmt.Errorf("there is no audience or trait with the key %q in the exports", key)
+		}
+	}
 	return nil
 }
 
@@ -237,8 +363,10 @@ func (p *plan) addRetired(request Request) {
 func (p *plan) orphans() []state.Attribute {
 	var all []state.Attribute
 	for _, a := range p.overview.Attributes {
-		fed := slices.ContainsFunc(p.runner.o.Exports, func(e Export) bool {
-			return slices.ContainsFunc(e.Attributes, func(f engage.Attribute) bool { return f.Key == a.Key })
+		fed := slices.ContainsFunc(p.exports, func(e *export) bool {
+			_, taken := e.Take(a.Name)
+			return taken && e.isUnknown() && !a.Retired ||
+				slices.ContainsFunc(e.Attributes, func(f engage.Attribute) bool { return f.Key == a.Key })
 		})
 		if !fed && !a.Gone() {
 			all = append(all, a)
@@ -250,24 +378,40 @@ func (p *plan) orphans() []state.Attribute {
 // resyncing reports whether some records may have to be sent again as a whole.
 func (p *plan) resyncing() bool { return p.epoch > p.overview.Resynced }
 
-// open finds the exports' files and decides which need not be read.
-func (p *plan) open(ctx context.Context, now time.Time) {
-	anyChanged := false
+// open finds the exports' inputs, and what their wildcards stand for.
+func (p *plan) open(ctx context.Context, request Request) {
 	for _, e := range p.exports {
-		if !e.chosen() || e.rows != nil {
+		if !e.isChosen(request) {
 			continue
 		}
 		source, err := e.Open(ctx)
+		if err == nil {
+			e.source, e.asOf = source, source.AsOf()
+		}
+		if len(e.Wildcards) > 0 {
+			err = cmp.Or(p.resolve(ctx, e, request), err)
+		}
 		if err != nil {
 			e.refuse(err)
+		}
+		if len(request.Only) == 0 {
+			p.holdPatterns(e)
+		}
+	}
+}
+
+// skipUnchanged decides which exports need not be read.
+func (p *plan) skipUnchanged(now time.Time) {
+	anyChanged := false
+	for _, e := range p.exports {
+		if e.source == nil {
 			continue
 		}
-		e.source, e.asOf = source, source.AsOf()
 		e.fingerprint = p.fingerprint(e)
 		for _, a := range e.attributes {
 			if reason := checkAge(e.asOf, a.applied, e.MaxAge, now); reason != "" {
 				a.hold(reason)
-			} else if a.chosen && e.fingerprint != "" && a.applied.Fingerprint == e.fingerprint && !p.resyncing() && !p.resend {
+			} else if a.chosen && e.fingerprint != "" && a.applied.Fingerprint == e.fingerprint && !p.resyncing() && !p.resend && a.status == StatusApplied {
 				a.status = StatusUnchanged
 			}
 		}
@@ -374,7 +518,8 @@ func (p *plan) readersBuffer(passes int) int {
 // whole reports whether the plan looked at all exports, so that what it wants of a
 // contact is all that is wanted.
 func (p *plan) whole() bool {
-	return !p.alone && !slices.ContainsFunc(p.attributes, func(a *attribute) bool { return !a.active() })
+	return !p.alone && !slices.ContainsFunc(p.attributes, func(a *attribute) bool { return !a.active() }) &&
+		!slices.ContainsFunc(p.exports, (*export).isUnknown)
 }
 
 // isParked reports whether a contact was parked before the run.

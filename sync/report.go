@@ -194,6 +194,7 @@ func (p *plan) report() Report {
 			r.Exports = append(r.Exports, e)
 		}
 	}
+	r.Exports = append(r.Exports, p.unusable...)
 	if o := p.runner.o; o.Rate > 0 {
 		r.Estimate = int((int64(p.calls)*int64(o.Window) + int64(o.Rate)*int64(time.Second) - 1) / (int64(o.Rate) * int64(time.Second)))
 	}

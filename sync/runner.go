@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"gleapsync/engage"
 	"gleapsync/gleap"
 	"gleapsync/state"
 )
@@ -108,11 +109,29 @@ func (r *Runner) Retire(ctx context.Context, key string) (Report, error) {
 				return Report{}, fmt.Errorf("the configuration still feeds %s, so the next sync would bring it back: take the %s %q out first", key, a.Kind, a.Name)
 			}
 		}
+		if err := mayTake(ctx, e, key); err != nil {
+			return Report{}, err
+		}
 	}
 	if _, err := NewInspector(r.o, r.store).Attribute(key); err != nil {
 		return Report{}, err
 	}
 	return r.run(ctx, "retire", Request{retire: key}, r.push)
+}
+
+// mayTake returns an error if an export's wildcards take a key, or may do so.
+func mayTake(ctx context.Context, e Export, key string) error {
+	a, ok := e.Take(key)
+	if !ok {
+		return nil
+	}
+	if source, err := e.Open(ctx); err == nil {
+		defer source.Close()
+		if columns, err := source.Header(ctx); err == nil && !slices.ContainsFunc(e.TakeColumns(columns), func(b engage.Attribute) bool { return a.Key == b.Key }) {
+			return nil // its column is gone
+		}
+	}
+	return fmt.Errorf("a pattern of %s takes %s, so the next sync would bring it back: name it in exclude first", e.Source, key)
 }
 
 // prepare makes a plan and the report that goes with it.

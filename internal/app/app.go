@@ -91,7 +91,7 @@ func (r Request) check(cfg *config.Config) (sync.Request, error) {
 		request.MaxExits[key] = limit
 	}
 	for _, key := range slices.Concat(r.Only, keys(request.MaxExits)) {
-		if _, ok := cfg.Attribute(key); !ok {
+		if !cfg.MayFeed(key) {
 			return request, &UsageError{fmt.Errorf("the configuration has no audience or trait with the key %q", key)}
 		}
 	}

@@ -98,16 +98,12 @@ func (c *Config) TokenIsOpen() string {
 	return c.tokenFile
 }
 
-// Attribute returns the attribute of that key.
-func (c *Config) Attribute(key string) (engage.Attribute, bool) {
-	for _, e := range c.Sync.Exports {
-		for _, a := range e.Attributes {
-			if a.Key == key {
-				return a, true
-			}
-		}
-	}
-	return engage.Attribute{}, false
+// MayFeed reports whether an export feeds the key, or a wildcard may take it.
+func (c *Config) MayFeed(key string) bool {
+	return slices.ContainsFunc(c.Sync.Exports, func(e sync.Export) bool {
+		_, taken := e.Take(key)
+		return taken || slices.ContainsFunc(e.Attributes, func(a engage.Attribute) bool { return a.Key == key })
+	})
 }
 
 // loader turns the file into settings and collects what is wrong.
@@ -351,19 +347,35 @@ func (l *loader) table(key string, t *tableKeys) sync.Export {
 	e.ClearMissing = l.clearMissing(key, t.OnMissing)
 	typ := l.traitType(key, t.Type)
 	for i, name := range t.Audiences {
-		a := l.attribute(fmt.Sprintf("%s.audiences[%d]", key, i), engage.Audience, name, "")
-		a.Column = a.Name
-		e.Attributes = append(e.Attributes, a)
+		l.columns(&e, fmt.Sprintf("%s.audiences[%d]", key, i), engage.Audience, name, "")
 	}
 	for i, name := range t.Traits {
-		a := l.attribute(fmt.Sprintf("%s.traits[%d]", key, i), engage.Trait, name, "")
-		a.Column, a.Type = a.Name, typ
-		e.Attributes = append(e.Attributes, a)
+		l.columns(&e, fmt.Sprintf("%s.traits[%d]", key, i), engage.Trait, name, typ)
 	}
-	if len(e.Attributes) == 0 {
+	e.Exclude = l.patterns(key+".exclude", t.Exclude)
+	if len(e.Attributes)+len(e.Wildcards) == 0 {
 		l.fail(key, errors.New("it names no column: set audiences or traits"))
 	}
 	return e
+}
+
+// columns adds a table's column to an export, or those that a pattern takes.
+func (l *loader) columns(e *sync.Export, at string, kind engage.Kind, name string, typ engage.Type) {
+	if text, _ := expand(name); engage.IsPattern(text) { // what is wrong with it the attribute finds
+		e.Wildcards = append(e.Wildcards, engage.Wildcard{Kind: kind, Pattern: text, Type: typ})
+		return
+	}
+	a := l.attribute(at, kind, name, "")
+	a.Column, a.Type = a.Name, typ
+	e.Attributes = append(e.Attributes, a)
+}
+
+func (l *loader) patterns(key string, patterns []string) []string {
+	var all []string
+	for i, pattern := range patterns {
+		all = append(all, l.text(fmt.Sprintf("%s[%d]", key, i), pattern))
+	}
+	return all
 }
 
 func (l *loader) traitType(key, value string) engage.Type {

@@ -94,6 +94,7 @@ type traitKeys struct {
 type tableKeys struct {
 	Audiences []string `toml:"audiences"`
 	Traits    []string `toml:"traits"`
+	Exclude   []string `toml:"exclude"`
 	Type      string   `toml:"type"`
 	OnMissing string   `toml:"on_missing"`
 	exportKeys

@@ -180,6 +180,8 @@ func classify(names []string) (kind string, columns []column, err error) {
 			c.LeftOut, isList = "it looks like an id", isList && c.Key == "anonymous_id"
 		case unwritable(name) != nil:
 			c.LeftOut, isList = unwritable(name).Error(), false
+		case engage.IsPattern(name):
+			c.LeftOut, isList = "its name would be a pattern: rename it", false
 		case c.Key == "":
 			c.LeftOut, isList = engage.ErrNoKey.Error(), false
 		default:

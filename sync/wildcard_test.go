@@ -1,0 +1,93 @@
+package sync
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"gleapsync/engage"
+)
+
+// TestWildcards lets a table's columns come and go.
+func TestWildcards(t *testing.T) {
+	table := Export{Export: engage.Export{Source: "t.csv", Wildcards: []engage.Wildcard{
+		{Kind: engage.Audience, Pattern: "vip*"}, {Kind: engage.Trait, Pattern: "*_days", Type: engage.Auto}, {Kind: engage.Trait, Pattern: "p*", Type: engage.Auto},
+	}, Exclude: []string{"vip_old"}}}
+	w := newWorld(t, audience("a.csv", "vip_named"), table)
+	w.write(t, "a.csv", list("u1"))
+	run := func(day, csv, want string, request Request) Report {
+		t.Helper()
+		if csv != "" {
+			w.write(t, "t.csv", csv)
+		}
+		report, err := w.runner(t).Sync(t.Context(), request)
+		got := ""
+		for _, e := range report.Exports {
+			got += fmt.Sprintf("%s %s %s %s\n", e.Kind, e.Key, e.Status, e.Reason)
+		}
+		if err != nil {
+			got += err.Error() + "\n"
+		}
+		if want = strings.ReplaceAll(strings.TrimPrefix(want, "\n"), "\t", ""); got != want {
+			t.Errorf("%s: got\n%swant\n%s", day, got, want)
+		}
+		return report
+	}
+	run("the first day", "user_id,vip,vip_old,vip_named,VIP_EU,r_30_days,plan,received_at\nu1,1,1,1,0,7,gold,2026\nu2,0,1,1,1,,,\n", `
+		audience vip_named applied 
+		audience vip applied 
+		audience vip_eu applied 
+		trait r_30_days applied 
+		audience vip_named held audience "vip_named" has the key vip_named already: name it in exclude
+		trait plan held "plan" is a field that Gleap contacts already have: name it in exclude
+		`, Request{})
+	if got, want := fmt.Sprint(w.contacts()), `map[u1:{"r_30_days":7,"vip":true,"vip_named":true} u2:{"vip_eu":true}]`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	w.options.Exports[1].Exclude = []string{"vip_old", "vip_named", "plan"}
+	run("an audience more, one less", "user_id,vip,vip_us,r_30_days\nu1,1,1,8\nu2,0,0,9\n", `
+		audience vip_named unchanged 
+		audience vip applied 
+		audience vip_us applied 
+		trait r_30_days applied 
+		audience vip_eu held t.csv: the header has no column "VIP_EU"
+		trait p* held no column matches p*
+		`, Request{})
+	if got, want := fmt.Sprint(w.contacts()), `map[u1:{"r_30_days":8,"vip":true,"vip_named":true,"vip_us":true} u2:{"r_30_days":9,"vip_eu":true}]`; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	w.options.Exports[1].Wildcards = w.options.Exports[1].Wildcards[:2]
+	run("one key", "user_id,vip,vip_us,r_30_days\nu1,1,1,9\nu3,0,1,\n", "audience vip_us applied \n", Request{Only: []string{"vip_us"}})
+	run("a key that no column has", "", "there is no audience or trait with the key \"vip_x\" in the exports\n", Request{Only: []string{"vip_x"}})
+	if report := run("no table", "\n", `
+		audience vip_named unchanged 
+		audience vip held t.csv: the file is empty: it has no header
+		audience vip_eu held t.csv: the file is empty: it has no header
+		trait r_30_days held t.csv: the file is empty: it has no header
+		audience vip_us held t.csv: the file is empty: it has no header
+		`, Request{}); len(report.Orphans) > 0 {
+		t.Errorf("orphans: %v", report.Orphans)
+	}
+	w.write(t, "t.csv", "user_id,vip,r_30_days\nu1,1,9\n")
+	if _, err := w.runner(t).Retire(t.Context(), "vip"); err == nil || !strings.Contains(err.Error(), "exclude") {
+		t.Errorf("retire of a key that comes back: %v", err)
+	}
+	for _, key := range []string{"vip_eu", "vip_us"} {
+		if _, err := w.runner(t).Retire(t.Context(), key); err != nil {
+			t.Error(err)
+		}
+	}
+	report := run("without what was retired", "", `
+		audience vip_named unchanged 
+		audience vip applied 
+		trait r_30_days applied 
+		`, Request{})
+	if len(report.Orphans) > 0 || report.Outcome != Complete {
+		t.Errorf("%s, orphans %v", report.Outcome, report.Orphans)
+	}
+	detail, err := NewInspector(w.options, w.runner(t).store).Contact(t.Context(), "u1")
+	if keys := detail.Keys(); err != nil || !slices.Equal(keys, []string{"r_30_days", "vip", "vip_named"}) {
+		t.Errorf("%v, %v", keys, err)
+	}
+}
