@@ -23,9 +23,17 @@ type Attribute struct {
 	Name    string  `json:"name"`
 	Members int     `json:"members"` // contacts for which Gleap acknowledged true or a value
 	Applied Applied `json:"applied,omitzero"`
+	// Computation is set for an attribute that a change export feeds, or fed.
+	Computation *Computation `json:"computation,omitempty"`
 	// Retired is set for an attribute that is to go: its members are told that they are
 	// none any more, and then it is gone.
 	Retired bool `json:"retired,omitempty"`
+}
+
+// Computation is what Engage's events said of an audience or trait.
+type Computation struct {
+	ID     string `json:"id,omitempty"` // Engage's own; it changes if one is deleted and created again
+	Newest int64  `json:"newest"`       // time of its newest change, in nanoseconds since 1970
 }
 
 // Gone reports whether the attribute was retired and has no members left. The file

@@ -86,6 +86,11 @@ func (s *Store) removeForgotten(tx *bbolt.Tx, userIDs []string) error {
 		if err := remove(tx.Bucket(bucketParked), key); err != nil {
 			return err
 		}
+		if changes := tx.Bucket(bucketChanges); changes != nil {
+			if err := remove(changes, key); err != nil {
+				return err
+			}
+		}
 		sealed := records.Get(key)
 		if sealed == nil {
 			continue
@@ -119,14 +124,15 @@ func (s *Store) remember(backup string) error {
 		return err
 	}
 	var again []string
-	records := to.Records()
-	for records.Next() {
-		if forgotten.Has(records.UserID()) {
-			again = append(again, string(records.UserID()))
+	for _, records := range []*Records{to.Records(), to.ChangedRanges(nil)[0]} {
+		for records.Next() {
+			if forgotten.Has(records.UserID()) {
+				again = append(again, string(records.UserID()))
+			}
 		}
-	}
-	if records.Err() != nil {
-		return records.Err()
+		if records.Err() != nil {
+			return records.Err()
+		}
 	}
 	return to.update(func(tx *bbolt.Tx) error {
 		for hash := range forgotten.hashes {

@@ -136,6 +136,25 @@ func (s *Store) verify(tx *bbolt.Tx, v *Verification) error {
 	}); err != nil {
 		return s.damaged(fmt.Errorf("a parked contact cannot be decoded: %w", err))
 	}
+	if changes := tx.Bucket(bucketChanges); changes != nil {
+		var changed Changed
+		if err := each(changes, func(_, b []byte) error {
+			if err := changed.Decode(b); err != nil {
+				return err
+			}
+			if !bytes.Equal(changed.Append(nil), b) {
+				return errChanged
+			}
+			return nil
+		}); err != nil {
+			return s.damaged(err)
+		}
+	}
+	if files := tx.Bucket(bucketFiles); files != nil {
+		if err := each(files, func(_, text []byte) error { return json.Unmarshal(text, new(File)) }); err != nil {
+			return s.damaged(err)
+		}
+	}
 	if err := each(tx.Bucket(bucketForgotten), func(_, _ []byte) error { v.Forgotten++; return nil }); err != nil {
 		return s.damaged(err)
 	}

@@ -19,7 +19,8 @@ const sliceSize = 4 << 20
 // the file is free in between; what a commit writes meanwhile is seen or not, each record
 // as a whole.
 type Records struct {
-	s     *Store
+	s      *Store
+	bucket []byte
 	to    []byte // the first id that is not read any more, nil: none is too great
 	count *recordCount
 
@@ -47,12 +48,14 @@ func (s *Store) Records() *Records { return s.RecordRanges(nil)[0] }
 // RecordRanges returns readers that share all records: up to the first of the bounds,
 // which come in order, from there up to the next, and so on. Each may be used by a
 // goroutine of its own. That records are missing is found by the last one to end.
-func (s *Store) RecordRanges(bounds [][]byte) []*Records {
+func (s *Store) RecordRanges(bounds [][]byte) []*Records { return s.ranges(bucketRecords, bounds) }
+
+func (s *Store) ranges(bucket []byte, bounds [][]byte) []*Records {
 	count := &recordCount{open: len(bounds) + 1, fewest: math.MaxUint64}
 	all := make([]*Records, count.open)
 	var from []byte
 	for i := range all {
-		all[i] = &Records{s: s, count: count, last: from, ended: !s.Exists()}
+		all[i] = &Records{s: s, bucket: bucket, count: count, last: from, ended: !s.Exists()}
 		if i < len(bounds) {
 			all[i].to, from = bounds[i], bounds[i]
 		}
@@ -87,7 +90,11 @@ func (r *Records) Err() error { return r.err }
 
 // fill copies the next slice.
 func (r *Records) fill(tx *bbolt.Tx) error {
-	bucket := tx.Bucket(bucketRecords)
+	bucket := tx.Bucket(r.bucket)
+	if bucket == nil { // nothing was ever put into it
+		r.ended = true
+		return nil
+	}
 	r.count.see(bucket.Sequence())
 	if r.buf == nil { // so that it does not grow step by step
 		r.buf = make([]byte, 0, min(sliceSize, tx.Size()))

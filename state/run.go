@@ -78,6 +78,9 @@ func (s *Store) Begin(attributes []Attribute, epoch uint64, pace []byte) error {
 				return s.damaged(fmt.Errorf("attribute %d is %s, not %s", a.ID, known.Key, a.Key))
 			}
 			known.Key, known.Kind, known.Name, known.Retired = a.Key, a.Kind, a.Name, a.Retired
+			if a.Computation != nil {
+				known.Computation = a.Computation
+			}
 			if !a.Applied.AsOf.IsZero() {
 				known.Applied.Fingerprint = ""
 				if a.Applied.AsOf.After(known.Applied.AsOf) {
@@ -105,6 +108,7 @@ type Result struct {
 	Resynced uint64             // the epoch that every record has by now, 0: not known
 	Unpark   []string           // the contacts of whom nothing is wanted any more
 	Pace     []byte             // nil: as before
+	Files    []File             // the whole ledger of the change exports; nil: as before
 	History  []byte             // of all runs so far, in a form of the caller's; nil: as before
 }
 
@@ -136,7 +140,7 @@ func (s *Store) Finish(r Result) error {
 				return err
 			}
 		}
-		if err := errors.Join(putMeta(tx, keyPace, r.Pace), putMeta(tx, keyHistory, r.History)); err != nil {
+		if err := errors.Join(putFiles(tx, r.Files), putMeta(tx, keyPace, r.Pace), putMeta(tx, keyHistory, r.History)); err != nil {
 			return err
 		}
 		return putRun(tx, r.Run, r.Report)

@@ -17,9 +17,12 @@ import (
 	berrors "go.etcd.io/bbolt/errors"
 )
 
-// formatVersion is the version of the file's format that this package reads and
-// writes: docs/state-format.md.
-const formatVersion = 1
+// The versions of the file's format that this package reads and writes:
+// docs/state-format.md. A file has the second one from its first change export on.
+const (
+	formatVersion     = 1
+	formatWithChanges = 2
+)
 
 var (
 	bucketMeta       = []byte("meta")
@@ -28,6 +31,8 @@ var (
 	bucketParked     = []byte("parked")
 	bucketRuns       = []byte("runs")
 	bucketForgotten  = []byte("forgotten")
+	bucketChanges    = []byte("changes") // these two only with [formatWithChanges]
+	bucketFiles      = []byte("files")
 
 	allBuckets = [][]byte{bucketMeta, bucketAttributes, bucketRecords, bucketParked, bucketRuns, bucketForgotten}
 
@@ -183,8 +188,8 @@ func (s *Store) check(tx *bbolt.Tx) error {
 		return fmt.Errorf("%s is a bbolt file, but not a state file of gleapsync: set state.path to another file", s.path)
 	}
 	// The version is the first byte of its value: that much every version can read.
-	if v := append(bytes.Clone(meta.Get(keyFormat)), 0)[0]; v != formatVersion {
-		return fmt.Errorf("the state file %s has format version %d, this gleapsync reads version %d: use the version of gleapsync that wrote it", s.path, v, formatVersion)
+	if v := append(bytes.Clone(meta.Get(keyFormat)), 0)[0]; v != formatVersion && v != formatWithChanges {
+		return fmt.Errorf("the state file %s has format version %d, this gleapsync reads versions up to %d: use the version of gleapsync that wrote it", s.path, v, formatWithChanges)
 	}
 	for _, name := range allBuckets {
 		if tx.Bucket(name) == nil {

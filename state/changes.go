@@ -1,0 +1,271 @@
+package state
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"gleapsync/internal/attr"
+)
+
+// Changed is the newest that change exports said of one contact. Unlike a [Record] it says
+// nothing of Gleap.
+type Changed struct {
+	Attributes []Newest    // in the order of their ids
+	Fields     []FieldTime // in the order of the fields
+}
+
+// Newest is the newest change of an attribute.
+type Newest struct {
+	ID       uint32 // of the attribute
+	At       int64  // what the change itself says, in nanoseconds since 1970
+	Value    attr.Value
+	Messages []uint64 // hashes of the messages that were counted last, so that none counts twice
+}
+
+// FieldTime says how old a contact field is. Its text is not stored.
+type FieldTime struct {
+	Field byte
+	At    int64
+}
+
+// maxMessages is how many messages of an attribute are remembered.
+const maxMessages = 8
+
+// Add takes one change in, in the order in which they are read: the newest counts, of
+// equally new ones the one that was read last, and a message that was counted does not
+// count again. A message of 0 has no id. The value's text is kept, not copied.
+func (c *Changed) Add(id uint32, at int64, message uint64, value attr.Value) {
+	i, ok := slices.BinarySearchFunc(c.Attributes, id, func(n Newest, id uint32) int { return int(n.ID) - int(id) })
+	if !ok {
+		c.Attributes = slices.Insert(c.Attributes, i, Newest{ID: id, At: at, Value: value})
+	}
+	n := &c.Attributes[i]
+	if message != 0 {
+		if slices.Contains(n.Messages, message) {
+			return
+		}
+		if len(n.Messages) >= maxMessages {
+			n.Messages = slices.Clone(n.Messages[1:])
+		}
+		n.Messages = append(n.Messages, message)
+	}
+	if at >= n.At {
+		n.At, n.Value = at, value
+	}
+}
+
+// AddField takes the time of a contact field in, and reports whether none is newer.
+func (c *Changed) AddField(field byte, at int64) bool {
+	i, ok := slices.BinarySearchFunc(c.Fields, field, func(f FieldTime, field byte) int { return int(f.Field) - int(field) })
+	if !ok {
+		c.Fields = slices.Insert(c.Fields, i, FieldTime{field, at})
+	}
+	if at < c.Fields[i].At {
+		return false
+	}
+	c.Fields[i].At = at
+	return true
+}
+
+// Append appends the binary form of c, as docs/state-format.md has it.
+func (c *Changed) Append(dst []byte) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(c.Attributes)))
+	last := uint32(0)
+	for _, n := range c.Attributes {
+		dst = binary.AppendUvarint(dst, uint64(n.ID-last))
+		dst = binary.BigEndian.AppendUint64(dst, uint64(n.At))
+		dst = n.Value.Append(dst)
+		dst = append(dst, byte(len(n.Messages)))
+		for _, m := range n.Messages {
+			dst = binary.BigEndian.AppendUint64(dst, m)
+		}
+		last = n.ID
+	}
+	for _, f := range c.Fields {
+		dst = append(dst, f.Field)
+		dst = binary.BigEndian.AppendUint64(dst, uint64(f.At))
+	}
+	return dst
+}
+
+var errChanged = errors.New("the changes of a contact cannot be decoded")
+
+// Decode reads the binary form. The texts of the values are parts of b, and the slices of
+// c are reused.
+func (c *Changed) Decode(b []byte) error {
+	*c = Changed{Attributes: c.Attributes[:0], Fields: c.Fields[:0]}
+	n, b, ok := cutUvarint(b)
+	if !ok {
+		return errChanged
+	}
+	id := uint64(0)
+	for i := range n {
+		step, rest, ok := cutUvarint(b)
+		if id += step; !ok || step == 0 && i > 0 || step > 1<<31 || id > 1<<31 || len(rest) < 8 {
+			return errChanged
+		}
+		newest := Newest{ID: uint32(id), At: int64(binary.BigEndian.Uint64(rest))}
+		var err error
+		if newest.Value, rest, err = attr.Cut(rest[8:]); err != nil || len(rest) == 0 {
+			return errChanged
+		}
+		messages := int(rest[0])
+		if b = rest[1:]; messages > maxMessages || len(b) < 8*messages {
+			return errChanged
+		}
+		for ; messages > 0; messages-- {
+			newest.Messages = append(newest.Messages, binary.BigEndian.Uint64(b))
+			b = b[8:]
+		}
+		c.Attributes = append(c.Attributes, newest)
+	}
+	for ; len(b) >= 9; b = b[9:] {
+		c.Fields = append(c.Fields, FieldTime{b[0], int64(binary.BigEndian.Uint64(b[1:]))})
+	}
+	if len(b) > 0 {
+		return errChanged
+	}
+	return nil
+}
+
+// ChangedRanges is [Store.RecordRanges] for what change exports said: the readers return
+// the binary forms of [Changed].
+func (s *Store) ChangedRanges(bounds [][]byte) []*Records { return s.ranges(bucketChanges, bounds) }
+
+// Changed returns what change exports said of one contact, nothing if they were silent.
+func (s *Store) Changed(userID string) (c Changed, err error) {
+	if !s.Exists() || userID == "" {
+		return c, nil
+	}
+	err = s.view(func(tx *bbolt.Tx) error {
+		b := tx.Bucket(bucketChanges)
+		if b == nil {
+			return nil
+		}
+		sealed := bytes.Clone(b.Get([]byte(userID)))
+		if sealed == nil {
+			return nil
+		}
+		said, err := unseal([]byte(userID), sealed)
+		if err == nil {
+			err = c.Decode(said)
+		}
+		if err != nil {
+			return s.damaged(err)
+		}
+		return nil
+	})
+	return c, err
+}
+
+// Said is what is to be stored of a contact: the binary form of a [Changed].
+type Said struct {
+	UserID  []byte
+	Changed []byte
+}
+
+// Absorb stores what change exports said, in one transaction. The file must exist.
+func (s *Store) Absorb(said []Said) error {
+	return s.update(func(tx *bbolt.Tx) error {
+		changes, err := changeBucket(tx, bucketChanges)
+		if err != nil {
+			return err
+		}
+		changes.FillPercent = 0.9 // the first time they come in order
+		for _, c := range said {
+			if err := put(changes, c.UserID, slices.Clip(c.Changed)); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// changeBucket returns a bucket that only files with change exports have. A file that gets
+// one has the format version 2: versions that do not know it cannot forget what it holds.
+func changeBucket(tx *bbolt.Tx, name []byte) (*bbolt.Bucket, error) {
+	if b := tx.Bucket(name); b != nil {
+		return b, nil
+	}
+	if err := put(tx.Bucket(bucketMeta), keyFormat, []byte{formatWithChanges}); err != nil {
+		return nil, err
+	}
+	return tx.CreateBucket(name)
+}
+
+// File is a file of a change export of which everything was acknowledged or parked.
+type File struct {
+	Source   string    `json:"source"` // of the export
+	Name     string    `json:"name"`
+	Version  string    `json:"version"`  // to see that it changed since
+	Settings string    `json:"settings"` // hash of what it was read with
+	At       time.Time `json:"at"`       // when it was read
+}
+
+// fileKey is the file's key in its bucket.
+func (f File) key() []byte { return fmt.Appendf(nil, "%s\x00%s", f.Source, f.Name) }
+
+// Files returns the ledger of the change exports: their files that need not be read again.
+func (s *Store) Files() ([]File, error) {
+	var all []File
+	if !s.Exists() {
+		return nil, nil
+	}
+	err := s.view(func(tx *bbolt.Tx) error {
+		b := tx.Bucket(bucketFiles)
+		if b == nil {
+			return nil
+		}
+		if err := each(b, func(_, text []byte) error {
+			var f File
+			err := json.Unmarshal(text, &f)
+			all = append(all, f)
+			return err
+		}); err != nil {
+			return s.damaged(err)
+		}
+		return nil
+	})
+	return all, err
+}
+
+// putFiles makes files the whole ledger; nil leaves it as it is.
+func putFiles(tx *bbolt.Tx, files []File) error {
+	if files == nil {
+		return nil
+	}
+	b, err := changeBucket(tx, bucketFiles)
+	if err != nil {
+		return err
+	}
+	listed := map[string]bool{}
+	for _, f := range files {
+		key := f.key()
+		listed[string(key)] = true
+		if err := putJSON(b, key, f); err != nil {
+			return err
+		}
+	}
+	var vanished [][]byte
+	if err := b.ForEach(func(key, _ []byte) error {
+		if !listed[string(key)] {
+			vanished = append(vanished, bytes.Clone(key))
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	for _, key := range vanished {
+		if err := remove(b, key); err != nil {
+			return err
+		}
+	}
+	return nil
+}
