@@ -41,6 +41,22 @@ type Export struct {
 	Wildcards   []Wildcard  // for more
 	Exclude     []string    // patterns: names that Wildcards do not take
 	Fields      []string    // columns or traits that hold contact fields, not all need to be there
+
+	// Changes is set for an export of what happened, not of what is: [Source.ReadChanges].
+	Changes  bool
+	Discover bool          // take every audience and trait that a change names
+	Columns  ChangeColumns // of CSV with changes
+}
+
+// ChangeColumns are the names of the columns of CSV with changes, "" those that
+// Segment's S3 and SFTP destinations propose.
+type ChangeColumns struct {
+	AudienceName   string // holds the key: "audience_name"
+	AudienceID     string // Engage's own id: "audience_id"
+	AudienceAction string // true or false: "audience_action"
+	UserID         string // "user_id"
+	Timestamp      string // "timestamp"
+	MessageID      string // "message_id"
 }
 
 // Attribute is one attribute that an export feeds.

@@ -74,12 +74,32 @@ func (s *Source) Close() {
 	}
 }
 
+// File is one of the inputs of a source.
+type File struct {
+	Name    string
+	Version string // equal only as long as reading gives the same
+}
+
+// Files returns the inputs.
+func (s *Source) Files() []File {
+	var files []File
+	for _, in := range s.inputs {
+		files = append(files, File{in.name, in.version})
+	}
+	return files
+}
+
+// Skip takes inputs out: Read and ReadChanges pass them over.
+func (s *Source) Skip(skip func(File) bool) {
+	s.inputs = slices.DeleteFunc(s.inputs, func(in input) bool { return skip(File{in.name, in.version}) })
+}
+
 // Fingerprint identifies what would be read: the inputs by name and version, and the
 // settings that reading depends on. It is equal only as long as reading again would give
 // the same rows. It is "" if nobody can know that without reading.
 func (s *Source) Fingerprint() string {
 	h := sha256.New()
-	fmt.Fprintf(h, "%q\n", s.export)
+	fmt.Fprintf(h, "%#v\n", s.export)
 	for _, in := range s.inputs {
 		if in.version == "" {
 			return ""

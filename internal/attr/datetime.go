@@ -30,12 +30,19 @@ var layouts = []string{
 // UTC, with as many fractional digits as it needs. It takes ISO 8601 in the
 // forms that exports use, and seconds or milliseconds since 1970.
 func Datetime(text string) (Value, bool) {
-	t, ok := parseTime(strings.TrimSpace(text))
-	t = t.UTC()
-	if !ok || t.Year() < 0 || t.Year() > 9999 { // RFC 3339 has no other years
+	t, ok := Time(text)
+	if !ok {
 		return Value{}, false
 	}
 	return OfString([]byte(t.Format(time.RFC3339Nano))), true
+}
+
+// Time returns the point in time, in UTC, that text names in one of the forms that
+// [Datetime] takes.
+func Time(text string) (time.Time, bool) {
+	t, ok := parseTime(strings.TrimSpace(text))
+	t = t.UTC()
+	return t, ok && t.Year() >= 0 && t.Year() <= 9999 // RFC 3339 has no other years
 }
 
 func parseTime(text string) (time.Time, bool) {

@@ -1,0 +1,388 @@
+package engage
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"gleapsync/internal/attr"
+)
+
+// Change is what one event, or one row, says of one attribute of a user.
+type Change struct {
+	UserID      []byte
+	At          int64  // the event's own time, in nanoseconds since 1970
+	Message     uint64 // a hash of the message's id, 0: it has none
+	Computation int    // index into [ChangesResult.Computations], -1: only the fields are said
+	Value       attr.Value
+	Fields      []attr.Value // the contact fields, as [Source.Read] gives them; with one change of the event only
+}
+
+// Computation is an audience or a trait of which changes were read.
+type Computation struct {
+	Attribute Attribute // what the export makes of it
+	ID        string    // Engage's own, "" if the changes do not have it
+	Kind      Kind      // as the changes have it, "" if they do not say
+	Newest    int64     // the time of its newest change, in nanoseconds since 1970
+}
+
+// ChangesResult says what was read. Its attributes are not used.
+type ChangesResult struct {
+	Result
+	Computations []Computation // in the order in which they came first
+}
+
+// ReadChanges calls yield with the changes of audiences and traits that the export takes,
+// file by file in the order of their times, and in each in the order of its lines. The
+// change is valid until yield returns; an error from yield ends the reading.
+//
+// A file is JSON with one event per line, of which the identify events count, or the CSV
+// that Segment's S3 and SFTP destinations write of audiences.
+//
+// An error means that the export cannot be used, whatever was yielded before.
+func (s *Source) ReadChanges(ctx context.Context, yield func(*Change) error) (ChangesResult, error) {
+	r := &changeReader{export: s.export, yield: yield, index: map[computationKey]int{}, none: make([]attr.Value, len(s.export.Fields))}
+	inputs := slices.SortedStableFunc(slices.Values(s.inputs), func(a, b input) int {
+		return cmp.Or(a.time.Compare(b.time), cmp.Compare(a.name, b.name))
+	})
+	for _, in := range inputs {
+		if err := r.read(ctx, in); err != nil {
+			return r.result, err
+		}
+	}
+	return r.result, nil
+}
+
+// changeReader reads the files of a change export.
+type changeReader struct {
+	export Export
+	yield  func(*Change) error
+	result ChangesResult
+	file   string
+	line   int
+
+	index  map[computationKey]int // of computations
+	change Change
+	fields []attr.Value
+	none   []attr.Value // no contact fields
+	traits object
+}
+
+// computationKey tells computations apart. A key whose audience was deleted and created
+// again has two.
+type computationKey struct {
+	name, id string
+	kind     Kind
+}
+
+func (r *changeReader) read(ctx context.Context, in input) (err error) {
+	r.file, r.line = in.name, 0
+	raw, err := in.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if closeErr := raw.Close(); err == nil {
+			err = closeErr
+		}
+	}()
+	text, err := decompress(raw)
+	if err != nil {
+		return fmt.Errorf("%s: %w", in.name, err)
+	}
+	defer text.Close()
+	return r.readText(ctx, text)
+}
+
+// readText reads a file's text, whose first byte tells what it is.
+func (r *changeReader) readText(ctx context.Context, text io.Reader) error {
+	buffered := bufio.NewReaderSize(text, 256<<10)
+	first, err := firstByte(buffered)
+	switch {
+	case err == io.EOF:
+		return fmt.Errorf("%s: the file is empty", r.file)
+	case err != nil:
+		return fmt.Errorf("%s: %w", r.file, err)
+	case first == '{':
+		return r.readEvents(ctx, buffered)
+	}
+	return r.readCSV(ctx, buffered)
+}
+
+// firstByte returns the first byte that is no blank, and leaves it there.
+func firstByte(r *bufio.Reader) (byte, error) {
+	for {
+		b, err := r.ReadByte()
+		if err != nil {
+			return 0, err
+		}
+		switch b {
+		case ' ', '\t', '\r', '\n':
+			continue
+		}
+		return b, r.UnreadByte()
+	}
+}
+
+// next counts a row, and ends the reading if it is to end.
+func (r *changeReader) next(ctx context.Context) error {
+	if r.result.Rows++; r.result.Rows&1023 == 0 {
+		return ctx.Err()
+	}
+	return nil
+}
+
+func (r *changeReader) invalid(column, reason string) {
+	r.result.Invalid++
+	if len(r.result.Problems) < maxProblems {
+		r.result.Problems = append(r.result.Problems, Problem{r.file, r.line, column, reason})
+	}
+}
+
+// start begins a row's changes: it reads what all of them have in common. It reports false
+// if the row cannot be used, and has counted it.
+func (r *changeReader) start(userID, at, message []byte) bool {
+	switch {
+	case isNullWord(userID):
+		r.result.WithoutUserID++
+		return false
+	case len(userID) > MaxUserID:
+		r.invalid("", fmt.Sprintf("the user id is longer than %d bytes", MaxUserID))
+		return false
+	case !utf8.Valid(userID):
+		r.invalid("", "the user id is not UTF-8")
+		return false
+	}
+	t, ok := attr.Time(string(at))
+	if !ok || t.Year() < 1700 || t.Year() > 2200 { // no nanoseconds for others
+		r.invalid("timestamp", "the time stamp is missing or is none")
+		return false
+	}
+	r.change = Change{UserID: userID, At: t.UnixNano(), Fields: r.none}
+	if !isNull(message) {
+		hash := sha256.Sum256(message)
+		r.change.Message = max(1, binary.BigEndian.Uint64(hash[:]))
+	}
+	return true
+}
+
+// say yields a change of an attribute. The fields go with the first one.
+func (r *changeReader) say(computation int, value attr.Value) error {
+	c := &r.result.Computations[computation]
+	c.Newest = max(c.Newest, r.change.At)
+	r.change.Computation, r.change.Value = computation, value
+	err := r.yield(&r.change)
+	r.change.Fields = r.none
+	return err
+}
+
+// sayFields yields the fields that went with no change.
+func (r *changeReader) sayFields() error {
+	if !slices.ContainsFunc(r.change.Fields, func(v attr.Value) bool { return v.Kind() != attr.None }) {
+		return nil
+	}
+	r.change.Computation, r.change.Value = -1, attr.Value{}
+	return r.yield(&r.change)
+}
+
+// computation returns the number of a computation, -1 if the export does not take it.
+func (r *changeReader) computation(name, id []byte, kind Kind) int {
+	key := computationKey{string(name), string(id), kind}
+	if i, ok := r.index[key]; ok {
+		return i
+	}
+	i := -1
+	if a, ok := r.export.TakeComputation(key.name, kind); ok && len(r.result.Computations) < maxComputations {
+		i = len(r.result.Computations)
+		r.result.Computations = append(r.result.Computations, Computation{Attribute: a, ID: key.id, Kind: kind, Newest: math.MinInt64})
+	}
+	if len(r.index) < maxComputations {
+		r.index[key] = i
+	}
+	return i
+}
+
+// maxComputations bounds the memory for what is no list of audiences. Engage allows 100
+// audiences and 50 computed traits in a space.
+const maxComputations = 10_000
+
+// TakeComputation returns the attribute that the export makes of an audience or trait that
+// a change names, false if it does not take it. The kind is "" if the change does not say.
+func (e *Export) TakeComputation(name string, kind Kind) (a Attribute, ok bool) {
+	key := snake(name)
+	for _, a := range e.Attributes {
+		if a.Name == name || a.Key == key {
+			return a, true
+		}
+	}
+	if a, ok = e.Take(name); ok && (kind == "" || a.Kind == kind) {
+		return a, true
+	}
+	taken := e.Discover && kind != "" && !matchesAny(e.Exclude, name)
+	return Attribute{Kind: kind, Key: key, Name: name, Type: Auto}, taken
+}
+
+// readEvents reads events as Engage sends them, one a line.
+func (r *changeReader) readEvents(ctx context.Context, text *bufio.Reader) error {
+	lines := lineReader{r: text}
+	for {
+		line, complete, err := lines.next()
+		if err == io.EOF {
+			return nil
+		}
+		r.line = lines.line
+		var broken *rowError
+		if err != nil && !errors.As(err, &broken) {
+			return fmt.Errorf("%s: %w", r.file, err)
+		}
+		if line = bytes.TrimSpace(line); len(line) == 0 && broken == nil {
+			continue
+		}
+		if err := r.next(ctx); err != nil {
+			return err
+		}
+		switch e := (event{}); {
+		case broken != nil:
+			r.invalid("", broken.reason)
+		case e.parse(line):
+			if err := r.event(&e); err != nil {
+				return err
+			}
+		case !complete:
+			return fmt.Errorf("%s: %w", r.file, errTruncated)
+		default:
+			r.invalid("", "the line is no JSON object")
+		}
+	}
+}
+
+// event reads one event. Those that identify nobody say nothing.
+func (r *changeReader) event(e *event) error {
+	if string(e.typ) != `"identify"` {
+		return nil
+	}
+	if !r.start(e.text(e.userID), e.text(e.timestamp), e.text(e.messageID)) {
+		return nil
+	}
+	traits, ok := appendObject(r.traits[:0], e.traits)
+	if r.traits = traits; !ok {
+		if len(e.traits) > 0 && string(e.traits) != "null" {
+			r.invalid("traits", "traits is no JSON object")
+		}
+		return nil
+	}
+	if len(r.export.Fields) > 0 {
+		r.readFields(func(name string) []byte { return traitText(traits, name) })
+	}
+	if class := e.text(e.class); len(class) > 0 {
+		return r.computed(e, Kind(class))
+	}
+	// An event of no computation: its traits are what the configuration names.
+	for _, m := range traits {
+		name := string(m.name)
+		if !r.named(name) {
+			continue
+		}
+		if err := r.sayRaw(r.computation(m.name, nil, ""), m.value); err != nil {
+			return err
+		}
+	}
+	return r.sayFields()
+}
+
+// computed reads an event of an audience or a computed trait.
+func (r *changeReader) computed(e *event, kind Kind) error {
+	name := e.text(e.key)
+	if kind != Audience { // Engage has further classes of traits
+		kind = Trait
+	}
+	if n := r.computation(name, e.text(e.id), kind); n >= 0 {
+		if err := r.sayRaw(n, r.traits.get(string(name))); err != nil {
+			return err
+		}
+	}
+	return r.sayFields()
+}
+
+// named reports whether the configuration, and not the discovery, takes a trait.
+func (r *changeReader) named(name string) bool {
+	_, ok := r.export.TakeComputation(name, "")
+	return ok
+}
+
+// sayRaw yields a change to a JSON value.
+func (r *changeReader) sayRaw(n int, raw json.RawMessage) error {
+	a := &r.result.Computations[n].Attribute
+	var value attr.Value
+	var reason string
+	if a.Kind == Audience {
+		ok := true
+		if value, ok = parseBool(scalarOrNothing(raw)); !ok || value.Kind() == attr.None {
+			reason = notBoolean
+		}
+	} else if string(raw) == "null" { // Engage says so of a trait that has no value any more
+		value = attr.OfNull()
+	} else {
+		value, reason = a.Type.parseJSON(raw)
+	}
+	if reason != "" {
+		r.invalid(a.Key, reason)
+		return nil
+	}
+	if value.Kind() == attr.None {
+		return nil
+	}
+	return r.say(n, value)
+}
+
+// scalarOrNothing is scalarText for what may be missing.
+func scalarOrNothing(raw json.RawMessage) []byte {
+	if len(raw) == 0 {
+		return nil
+	}
+	return scalarText(raw)
+}
+
+// readFields reads the contact fields of a row.
+func (r *changeReader) readFields(get func(name string) []byte) {
+	r.fields = r.fields[:0]
+	for _, name := range r.export.Fields {
+		text := get(name)
+		if isNull(text) || string(text) == "null" {
+			text = nil
+		}
+		value := attr.Value{}
+		if text != nil {
+			value = attr.OfString(text)
+		}
+		r.fields = append(r.fields, value)
+	}
+	r.change.Fields = r.fields
+	r.result.HasFields = true
+}
+
+// traitText returns the text of a trait, which may stand there under its name or its key, or
+// within another as company.name does.
+func traitText(traits object, name string) []byte {
+	raw := traits.get(name)
+	if raw == nil {
+		raw = traits.get(snake(name))
+	}
+	if outer, inner, ok := strings.Cut(name, "."); ok && raw == nil {
+		if nested, ok := appendObject(nil, traits.get(outer)); ok {
+			return traitText(nested, inner)
+		}
+	}
+	return scalarOrNothing(raw)
+}
