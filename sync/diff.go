@@ -18,6 +18,7 @@ type contact struct {
 	old     []uint32           // by attribute id: the mark, if Gleap knows a value
 	present []said[bool]       // by export: whether the contact is in it
 	fields  []said[[]byte]     // by column of the contact fields
+	changed changed            // what change exports said, now and before
 	known   bool               // there is a record
 	record  state.Record
 
@@ -37,12 +38,16 @@ func (c *contact) start(userID []byte) {
 	c.userID = append(c.userID[:0], userID...)
 	c.ids, c.arena = c.ids[:0], c.arena[:0]
 	c.known = false
+	c.changed.Attributes, c.changed.Fields, c.changed.stored, c.changed.any = c.changed.Attributes[:0], c.changed.Fields[:0], nil, false
 	c.record = state.Record{Attributes: c.record.Attributes[:0], Fields: c.record.Fields[:0]}
 }
 
 // add takes one export's row. Of several values of one attribute the last one counts,
 // of a contact field's the first: exports and their further rows come in order.
-func (c *contact) add(e *export, payload []byte) error {
+func (c *contact) add(p *plan, e *export, payload []byte) error {
+	if e.Changes {
+		return c.addChange(p, e, payload)
+	}
 	c.present[e.index] = said[bool]{true, c.now}
 	from := len(c.arena)
 	c.arena = append(c.arena, payload...)
@@ -111,8 +116,8 @@ func (p *pass) diff() class {
 		}
 		v := c.wanted[id].value
 		p.tallies[id].members += a.memberCount(v)
-		if c.old[id] == c.now || v.Kind() == attr.False && a.Kind == engage.Audience {
-			continue // compared already; nobody is told false who was never told true
+		if c.old[id] == c.now || v.Kind() == attr.False && a.Kind == engage.Audience || v.Kind() == attr.Null {
+			continue // compared already; nobody is told false who was never told true, or null who had no value
 		}
 		p.count(a, v)
 		e.attributes = append(e.attributes, state.Change{ID: id, Value: v})

@@ -79,6 +79,10 @@ func (l faultyLedger) Commit(acks []state.Acknowledgement, parked []state.Parked
 	return l.f.do("commit", func() error { return l.ledger.Commit(acks, parked, pace) })
 }
 
+func (l faultyLedger) Absorb(said []state.Said) error {
+	return l.f.do("absorb", func() error { return l.ledger.Absorb(said) })
+}
+
 func (l faultyLedger) Finish(r state.Result) error {
 	return l.f.do("finish", func() error { return l.ledger.Finish(r) })
 }

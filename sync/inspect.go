@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -104,12 +105,13 @@ type Said struct {
 type Inspector struct {
 	project string
 	exports []Export
+	fields  []Field
 	store   *state.Store
 }
 
 // NewInspector returns an inspector of a state and of the exports that feed it.
 func NewInspector(o Options, store *state.Store) *Inspector {
-	return &Inspector{o.Project, o.Exports, store}
+	return &Inspector{o.Project, o.Exports, o.Fields, store}
 }
 
 // Summary counts what the state holds. It reads all of it.
@@ -247,7 +249,13 @@ func (i *Inspector) Contact(ctx context.Context, userID string) (ContactDetail, 
 			d.Parked = &parked[n]
 		}
 	}
-	for _, e := range i.exports {
+	for n, e := range i.exports {
+		if e.Changes {
+			if err := i.askChanges(ctx, &d, n, o); err != nil {
+				return d, err
+			}
+			continue
+		}
 		e.Attributes = slices.Concat(e.Attributes, remembered(e, i.exports, o.Attributes))
 		if err := d.ask(ctx, e); err != nil {
 			return d, err
@@ -288,6 +296,67 @@ func (d *ContactDetail) ask(ctx context.Context, e Export) error {
 			said = Said{Error: missing.Error()}
 		}
 		d.Exports[a.Key] = said
+	}
+	return nil
+}
+
+// askChanges adds what a change export said, and what its new files say.
+func (i *Inspector) askChanges(ctx context.Context, d *ContactDetail, n int, o state.Overview) error {
+	said, err := i.store.Changed(d.UserID)
+	if err != nil {
+		return err
+	}
+	p := &plan{runner: &Runner{o: Options{Exports: i.exports, Fields: i.fields}}, overview: o}
+	if p.files, err = i.store.Files(); err != nil {
+		return err
+	}
+	if err := p.addExports(Request{}); err != nil {
+		return err
+	}
+	e := p.exports[n]
+	source, openErr := e.Open(ctx)
+	if openErr == nil {
+		e.source = source
+	}
+	err = cmp.Or(p.openChanges(e, Request{}), openErr)
+	type change struct {
+		engage.Change
+		computation int
+	}
+	var all []change
+	if err == nil {
+		var result engage.ChangesResult
+		result, err = e.source.ReadChanges(ctx, func(c *engage.Change) error {
+			if string(c.UserID) == d.UserID && c.Computation >= 0 {
+				all = append(all, change{engage.Change{At: c.At, Message: c.Message, Value: c.Value.Clone()}, c.Computation})
+			}
+			return nil
+		})
+		e.computations = result.Computations
+		p.identify(e, Request{})
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	for _, c := range all {
+		if a := e.changes[c.computation]; err == nil && a != nil {
+			said.Add(a.id, c.At, c.Message, c.Value)
+		}
+	}
+	for _, a := range e.attributes {
+		s := Said{Absent: true}
+		for _, n := range said.Attributes {
+			if n.ID == a.id {
+				s = Said{Value: n.Value}
+			}
+		}
+		switch {
+		case err != nil:
+			s = Said{Error: err.Error()}
+		case a.status == StatusHeld:
+			s = Said{Error: a.reason}
+		}
+		d.Exports[a.Key] = s
 	}
 	return nil
 }

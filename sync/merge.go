@@ -55,6 +55,7 @@ func (p *plan) merge(ctx context.Context) error {
 	bounds := bounds(sources, min(most, runtime.GOMAXPROCS(0)))
 	buffer := p.readersBuffer(len(bounds) + 1)
 	group, ctx := errgroup.WithContext(ctx)
+	changes := p.runner.store.ChangedRanges(bounds)
 	var from []byte
 	for i, records := range p.runner.store.RecordRanges(bounds) {
 		span := span{from: from}
@@ -68,7 +69,7 @@ func (p *plan) merge(ctx context.Context) error {
 			streams = append(streams, e.rows.stream(span, buffer))
 		}
 		group.Go(func() error {
-			return pass.run(ctx, newMerger(streams, sharedByAll(sources)), sources, records)
+			return pass.run(ctx, newMerger(streams, sharedByAll(sources)), sources, records, changes[i])
 		})
 	}
 	if err := group.Wait(); err != nil {

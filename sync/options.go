@@ -34,6 +34,7 @@ type Export struct {
 	MaxExits     *Limit        // nil: Guard.MaxExits
 	MaxAge       time.Duration // 0: any
 	AllowEmpty   bool          // no members where there were some is right
+	NoFields     bool          // contact fields are not taken from it
 }
 
 // Guard holds the limits past which an export is not believed.

@@ -18,6 +18,7 @@ type pass struct {
 	*plan
 	parked   parkedQueue
 	segments [classes]spool // entries, each behind its size
+	said     spool          // what is to be stored of change exports: user ids, each with its changes
 	found    findings
 	tallies  []tally // by attribute id
 
@@ -84,8 +85,10 @@ func newPass(p *plan, span span) *pass {
 			old:     makeApart[uint32](len(p.byID)),
 			present: makeApart[said[bool]](len(p.exports)),
 			fields:  makeApart[said[[]byte]](len(columns(p.runner.o.Fields))),
+			changed: changed{fields: makeApart[fieldChange](len(p.runner.o.Fields))},
 		},
 	}
+	pass.said.create = p.runner.temp
 	for i := range pass.segments {
 		pass.segments[i].create = p.runner.temp
 	}
@@ -95,12 +98,13 @@ func newPass(p *plan, span span) *pass {
 	return pass
 }
 
-// run merges rows and records, which are both in the order of the user ids.
-func (p *pass) run(ctx context.Context, rows *merger, sources []*export, records *state.Records) error {
+// run merges rows, records and what change exports said before, all of which are in the
+// order of the user ids.
+func (p *pass) run(ctx context.Context, rows *merger, sources []*export, records, changes *state.Records) error {
 	c := &p.contact
 	userID, payload, more := rows.next()
-	known := records.Next()
-	for n := 0; more || known; n++ {
+	known, said := records.Next(), changes.Next()
+	for n := 0; more || known || said; n++ {
 		if n&0xfff == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -111,38 +115,63 @@ func (p *pass) run(ctx context.Context, rows *merger, sources []*export, records
 		case known:
 			order = bytes.Compare(userID, records.UserID())
 		}
-		if order <= 0 {
-			c.start(userID)
+		inRows, inRecords, inChanges := more && order <= 0, known && order >= 0, false
+		least := userID
+		if inRecords {
+			least = records.UserID()
+		}
+		if said {
+			order := -1 // of the next changes' id and the least
+			if more || known {
+				order = bytes.Compare(changes.UserID(), least)
+			}
+			if inChanges = order <= 0; order < 0 {
+				inRows, inRecords, least = false, false, changes.UserID()
+			}
+		}
+		c.start(least)
+		if inChanges {
+			if err := c.changed.Decode(changes.Record()); err != nil {
+				return err
+			}
+			c.changed.stored = changes.Record()
+		}
+		if inRows {
 			for more && bytes.Equal(userID, c.userID) {
-				if err := c.add(sources[rows.source()], payload); err != nil {
+				if err := c.add(p.plan, sources[rows.source()], payload); err != nil {
 					return err
 				}
 				userID, payload, more = rows.next()
 			}
-		} else {
-			c.start(records.UserID())
 		}
 		if !more && rows.err() != nil {
 			return rows.err() // what is missing must not look absent
 		}
-		if order >= 0 {
+		if inRecords {
 			c.known = true
 			if err := c.record.Decode(records.Record()); err != nil {
 				return err
 			}
 		}
 		if c.known || !p.forgotten.Has(c.userID) {
+			if err := p.takeChanges(); err != nil {
+				return err
+			}
 			if err := p.keep(p.diff()); err != nil {
 				return err
 			}
 		} else {
 			p.found.contacts.Forgotten++
 		}
-		if order >= 0 { // not before: what c knows lies in the reader's memory
+		// Not before: what c knows lies in the readers' memory.
+		if inRecords {
 			known = records.Next()
 		}
+		if inChanges {
+			said = changes.Next()
+		}
 	}
-	if err := errors.Join(rows.err(), records.Err()); err != nil {
+	if err := errors.Join(rows.err(), records.Err(), changes.Err()); err != nil {
 		return err
 	}
 	p.settle(p.parked.all...)

@@ -25,6 +25,7 @@ type plan struct {
 	attributes []*attribute               // in the order of the configuration
 	byID       []attributeRef             // all that the state knows or will know
 	known      map[string]state.Attribute // by key: what the state knows
+	files      []state.File               // of change exports: those that are done
 	unusable   []ExportReport             // of what a wildcard takes and what cannot be an attribute
 	overview   state.Overview
 	parked     []state.Parked
@@ -71,18 +72,26 @@ type export struct {
 	unreadable  bool  // the files are not there, or cannot be read
 	result      engage.Result
 	rows        *sorter // nil: not read
+
+	// Of a change export:
+	files        []state.File         // all that are there
+	pending      bool                 // some of them are not done
+	computations []engage.Computation // that were read
+	changes      []*attribute         // for each of them; nil: it does not count
 }
 
 // attribute is an attribute in a run.
 type attribute struct {
 	engage.Attribute
-	id      uint32
-	export  *export
-	chosen  bool // by --only, or because all are
-	status  Status
-	reason  string
-	retired bool
-	applied state.Applied
+	id          uint32
+	export      *export
+	chosen      bool // by --only, or because all are
+	status      Status
+	reason      string
+	retired     bool
+	applied     state.Applied
+	isNew       bool               // found, and no run knew it before
+	computation *state.Computation // of a change export's
 
 	counts bool // active, while a merge goes on
 	tally
@@ -118,7 +127,7 @@ func (e *export) isChosen(request Request) bool {
 		return true
 	}
 	return slices.ContainsFunc(e.attributes, func(a *attribute) bool { return a.chosen }) ||
-		slices.ContainsFunc(request.Only, func(key string) bool { _, ok := e.Take(key); return ok })
+		e.Discover || slices.ContainsFunc(request.Only, func(key string) bool { _, ok := e.Take(key); return ok })
 }
 
 // mayHoldFieldsBack reports whether the export may have contact fields that this run
@@ -158,6 +167,9 @@ func (r *Runner) newPlan(ctx context.Context, request Request) (*plan, error) {
 	if p.forgotten, err = r.store.Forgotten(); err != nil {
 		return p, err
 	}
+	if p.files, err = r.store.Files(); err != nil {
+		return p, err
+	}
 	p.full, p.assume, p.alone = request.Full, request.assume, request.retire != ""
 	if err := p.addExports(request); err != nil {
 		return p, err
@@ -176,6 +188,11 @@ func (r *Runner) newPlan(ctx context.Context, request Request) (*plan, error) {
 	p.skipUnchanged(now())
 	if err := p.read(ctx); err != nil {
 		return p, err
+	}
+	for _, e := range p.exports {
+		if e.Changes {
+			p.identify(e, request)
+		}
 	}
 	if err := p.checkOnly(request); err != nil {
 		return p, err
@@ -388,13 +405,16 @@ func (p *plan) open(ctx context.Context, request Request) {
 		if err == nil {
 			e.source, e.asOf = source, source.AsOf()
 		}
-		if len(e.Wildcards) > 0 {
+		switch {
+		case e.Changes:
+			err = cmp.Or(p.openChanges(e, request), err)
+		case len(e.Wildcards) > 0:
 			err = cmp.Or(p.resolve(ctx, e, request), err)
 		}
 		if err != nil {
 			e.refuse(err)
 		}
-		if len(request.Only) == 0 {
+		if len(request.Only) == 0 && !e.Changes {
 			p.holdPatterns(e)
 		}
 	}
@@ -407,11 +427,17 @@ func (p *plan) skipUnchanged(now time.Time) {
 		if e.source == nil {
 			continue
 		}
-		e.fingerprint = p.fingerprint(e)
+		if !e.Changes {
+			e.fingerprint = p.fingerprint(e)
+		}
 		for _, a := range e.attributes {
-			if reason := checkAge(e.asOf, a.applied, e.MaxAge, now); reason != "" {
+			applied := a.applied
+			if e.Changes { // an older file that comes late is no older export
+				applied.AsOf = time.Time{}
+			}
+			if reason := checkAge(e.asOf, applied, e.MaxAge, now); reason != "" {
 				a.hold(reason)
-			} else if a.chosen && e.fingerprint != "" && a.applied.Fingerprint == e.fingerprint && !p.resyncing() && !p.resend && a.status == StatusApplied {
+			} else if a.chosen && e.fingerprint != "" && a.applied.Fingerprint == e.fingerprint && !p.resyncing() && !p.resend && a.status == StatusApplied && !e.pending {
 				a.status = StatusUnchanged
 			}
 		}
@@ -444,7 +470,7 @@ func (p *plan) fingerprint(e *export) string {
 func (p *plan) read(ctx context.Context) error {
 	var needed []*export
 	for _, e := range p.exports {
-		if e.source != nil && e.usable() {
+		if e.source != nil && (e.usable() || e.Changes && e.refused == nil && len(e.attributes) == 0) {
 			needed = append(needed, e)
 		}
 	}
@@ -463,7 +489,12 @@ func (p *plan) read(ctx context.Context) error {
 	group.SetLimit(workers)
 	for _, e := range needed {
 		e.rows = newSorter(budget, &p.memory, p.runner.temp)
-		group.Go(func() error { return p.readExport(ctx, e) })
+		group.Go(func() error {
+			if e.Changes {
+				return p.readChanges(ctx, e)
+			}
+			return p.readExport(ctx, e)
+		})
 	}
 	return group.Wait()
 }
@@ -539,6 +570,7 @@ func (p *plan) closePasses() {
 		for i := range pass.segments {
 			pass.segments[i].close()
 		}
+		pass.said.close()
 	}
 	p.passes = nil
 }
@@ -562,7 +594,7 @@ func (p *plan) stateAttributes() []state.Attribute {
 	for _, a := range p.attributes {
 		s := state.Attribute{ID: a.id, Key: a.Key, Kind: string(a.Kind), Name: a.Name, Retired: a.retired}
 		if a.active() {
-			s.Applied.AsOf = a.export.asOf
+			s.Applied.AsOf, s.Computation = a.export.asOf, a.computation
 		}
 		all = append(all, s)
 	}

@@ -85,6 +85,7 @@ type ExportReport struct {
 	Source        string           `json:"source"`
 	Status        Status           `json:"status"`
 	Reason        string           `json:"reason"`
+	New           bool             `json:"new,omitempty"`        // found in changes, and no run knew it before
 	Unreadable    bool             `json:"unreadable,omitempty"` // held since its files are not there or cannot be read
 	AsOf          time.Time        `json:"as_of,omitzero"`
 	Rows          int              `json:"rows"`    // that were read, 0 if unchanged
@@ -208,6 +209,7 @@ func (a *attribute) report() ExportReport {
 		Status: a.status, Reason: a.reason, AsOf: a.export.asOf,
 		Rows: result.Rows, WithoutUserID: result.WithoutUserID, Invalid: result.Invalid,
 		Unreadable: a.export.unreadable,
+		New:        a.isNew,
 		Members:    a.members, Entered: a.entered, Exited: a.exited, Changed: a.changed,
 		Problems: result.Problems,
 	}

@@ -29,6 +29,7 @@ type client interface {
 type ledger interface {
 	Begin(attributes []state.Attribute, epoch uint64, pace []byte) error
 	Commit(acks []state.Acknowledgement, parked []state.Parked, pace []byte) error
+	Absorb([]state.Said) error
 	Finish(state.Result) error
 }
 
@@ -50,7 +51,9 @@ func New(o Options, store *state.Store, client client, log *slog.Logger, watch f
 	columns := columns(o.Fields)
 	o.Exports = slices.Clone(o.Exports)
 	for i := range o.Exports {
-		o.Exports[i].Fields = columns
+		if !o.Exports[i].NoFields {
+			o.Exports[i].Fields = columns
+		}
 	}
 	return &Runner{o: o, store: store, ledger: store, client: client, temp: tempIn(o.TempDir), log: log, progress: &progress{watch: watch}}
 }
@@ -109,18 +112,24 @@ func (r *Runner) Retire(ctx context.Context, key string) (Report, error) {
 				return Report{}, fmt.Errorf("the configuration still feeds %s, so the next sync would bring it back: take the %s %q out first", key, a.Kind, a.Name)
 			}
 		}
-		if err := mayTake(ctx, e, key); err != nil {
+	}
+	known, err := NewInspector(r.o, r.store).Attribute(key)
+	if err != nil {
+		return Report{}, err
+	}
+	for _, e := range r.o.Exports {
+		if err := mayTake(ctx, e, key, known.Kind); err != nil {
 			return Report{}, err
 		}
-	}
-	if _, err := NewInspector(r.o, r.store).Attribute(key); err != nil {
-		return Report{}, err
 	}
 	return r.run(ctx, "retire", Request{retire: key}, r.push)
 }
 
 // mayTake returns an error if an export's wildcards take a key, or may do so.
-func mayTake(ctx context.Context, e Export, key string) error {
+func mayTake(ctx context.Context, e Export, key string, kind engage.Kind) error {
+	if _, ok := e.TakeComputation(key, kind); ok && e.Changes {
+		return fmt.Errorf("the changes of %s bring %s back with the next sync: name it in exclude first", e.Source, key)
+	}
 	a, ok := e.Take(key)
 	if !ok {
 		return nil
@@ -208,7 +217,7 @@ func (r *Runner) deliver(ctx context.Context, p *plan, report *Report, deliver f
 	if report.Command == "baseline" && p.epoch > 1 && p.resyncing() {
 		return errors.New("a full resync is not complete: a baseline would end it with contacts that were not sent again, so run sync first")
 	}
-	if p.contacts.Planned > 0 || len(p.applied(now())) > 0 || p.epoch > p.overview.Epoch || p.alone {
+	if p.contacts.Planned > 0 || len(p.applied(now())) > 0 || p.epoch > p.overview.Epoch || p.alone || p.absorbs() {
 		var pace []byte
 		if r.sends(report) {
 			if err := r.resume(p.overview.Pace); err != nil {
@@ -219,6 +228,9 @@ func (r *Runner) deliver(ctx context.Context, p *plan, report *Report, deliver f
 		if err := r.ledger.Begin(p.stateAttributes(), p.epoch, pace); err != nil {
 			return err
 		}
+	}
+	if err := p.absorb(ctx); err != nil {
+		return err
 	}
 	if p.contacts.Planned == 0 {
 		return nil
@@ -232,10 +244,11 @@ func (r *Runner) finish(ctx context.Context, p *plan, report Report, err error) 
 	report.Finished = now()
 	var applied map[uint32]state.Applied
 	var resynced uint64
+	var files []state.File
 	cause := context.Cause(ctx)
 	switch {
 	case err == nil:
-		applied, resynced = p.applied(report.Finished), p.epoch
+		applied, resynced, files = p.applied(report.Finished), p.epoch, p.ledgerAfter()
 		report.Outcome = Complete
 		if report.Held() {
 			report.Outcome = Held
@@ -270,7 +283,7 @@ func (r *Runner) finish(ctx context.Context, p *plan, report Report, err error) 
 			pace = r.pace(false)
 		}
 		storeErr = r.ledger.Finish(state.Result{
-			Run: report.Run, Report: text, Applied: applied, Resynced: resynced, Unpark: p.unpark, Pace: pace,
+			Run: report.Run, Report: text, Applied: applied, Resynced: resynced, Unpark: p.unpark, Pace: pace, Files: files,
 			History: history,
 		})
 	}

@@ -102,7 +102,7 @@ func (c *Config) TokenIsOpen() string {
 func (c *Config) MayFeed(key string) bool {
 	return slices.ContainsFunc(c.Sync.Exports, func(e sync.Export) bool {
 		_, taken := e.Take(key)
-		return taken || slices.ContainsFunc(e.Attributes, func(a engage.Attribute) bool { return a.Key == key })
+		return taken || e.Discover && engage.CheckKey(key) == nil || slices.ContainsFunc(e.Attributes, func(a engage.Attribute) bool { return a.Key == key })
 	})
 }
 
@@ -224,8 +224,12 @@ func (l *loader) config(f *file) *Config {
 	for i := range f.Tables {
 		c.Sync.Exports = append(c.Sync.Exports, l.table(fmt.Sprintf("table[%d]", i), &f.Tables[i]))
 	}
+	snapshots := len(c.Sync.Exports)
+	for i := range f.Changes {
+		c.Sync.Exports = append(c.Sync.Exports, l.changes(fmt.Sprintf("changes[%d]", i), &f.Changes[i], c.Sync.Exports, snapshots > 0 && len(c.Sync.Fields) > 0))
+	}
 	if len(c.Sync.Exports) == 0 {
-		l.errs = append(l.errs, fmt.Errorf("%s: there is no [[audience]], [[trait]] or [[table]]: nothing to sync", l.path))
+		l.errs = append(l.errs, fmt.Errorf("%s: there is no [[audience]], [[trait]], [[table]] or [[changes]]: nothing to sync", l.path))
 	}
 	return c
 }
@@ -355,6 +359,44 @@ func (l *loader) table(key string, t *tableKeys) sync.Export {
 	e.Exclude = l.patterns(key+".exclude", t.Exclude)
 	if len(e.Attributes)+len(e.Wildcards) == 0 {
 		l.fail(key, errors.New("it names no column: set audiences or traits"))
+	}
+	return e
+}
+
+// changes reads an export of changes, which comes after others; fieldsFed says that
+// snapshots have contact fields.
+func (l *loader) changes(key string, k *changesKeys, before []sync.Export, fieldsFed bool) sync.Export {
+	e := l.export(key, &exportKeys{Source: k.Source, Delimiter: k.Delimiter, MaxAge: k.MaxAge, MaxExits: k.MaxExits, Pick: "all", Absent: "keep", AllowEmpty: true})
+	for _, other := range before {
+		if other.Changes && other.Source == e.Source {
+			l.fail(key+".source", errors.New("another [[changes]] reads it too: name all that is to be taken from it in one"))
+		}
+	}
+	e.Changes, e.Discover, e.Exclude = true, k.Discover, l.patterns(key+".exclude", k.Exclude)
+	typ := l.traitType(key, k.Type)
+	for i, name := range k.Audiences {
+		l.columns(&e, fmt.Sprintf("%s.audiences[%d]", key, i), engage.Audience, name, "")
+	}
+	for i, name := range k.Traits {
+		l.columns(&e, fmt.Sprintf("%s.traits[%d]", key, i), engage.Trait, name, typ)
+	}
+	if len(e.Attributes)+len(e.Wildcards) == 0 && !e.Discover {
+		l.fail(key, errors.New("it takes nothing: set audiences, traits or discover = true"))
+	}
+	c := &k.Columns
+	for _, column := range []struct {
+		name, value string
+		to          *string
+	}{
+		{"audience_name", c.AudienceName, &e.Columns.AudienceName}, {"audience_id", c.AudienceID, &e.Columns.AudienceID},
+		{"audience_action", c.AudienceAction, &e.Columns.AudienceAction}, {"user_id", c.UserID, &e.Columns.UserID},
+		{"timestamp", c.Timestamp, &e.Columns.Timestamp}, {"message_id", c.MessageID, &e.Columns.MessageID},
+	} {
+		*column.to = l.text(key+".columns."+column.name, column.value)
+	}
+	e.NoFields = k.Contact != nil && !*k.Contact
+	if fieldsFed && !e.NoFields {
+		l.fail(key, errors.New("the snapshots above have the fields under [contact], and what comes from both may be old or new: set contact = false here"))
 	}
 	return e
 }

@@ -45,6 +45,7 @@ type file struct {
 	Audiences []audienceKeys `toml:"audience"`
 	Traits    []traitKeys    `toml:"trait"`
 	Tables    []tableKeys    `toml:"table"`
+	Changes   []changesKeys  `toml:"changes"`
 }
 
 type contactTable struct {
@@ -98,6 +99,28 @@ type tableKeys struct {
 	Type      string   `toml:"type"`
 	OnMissing string   `toml:"on_missing"`
 	exportKeys
+}
+
+// changesKeys are those of what happened. Not all that a snapshot has makes sense for it.
+type changesKeys struct {
+	Source    string   `toml:"source"`
+	Audiences []string `toml:"audiences"`
+	Traits    []string `toml:"traits"`
+	Exclude   []string `toml:"exclude"`
+	Discover  bool     `toml:"discover"`
+	Type      string   `toml:"type"`
+	Delimiter string   `toml:"delimiter"`
+	Contact   *bool    `toml:"contact"`
+	MaxAge    string   `toml:"max_age"`
+	MaxExits  any      `toml:"max_exits"`
+	Columns   struct {
+		AudienceName   string `toml:"audience_name"`
+		AudienceID     string `toml:"audience_id"`
+		AudienceAction string `toml:"audience_action"`
+		UserID         string `toml:"user_id"`
+		Timestamp      string `toml:"timestamp"`
+		MessageID      string `toml:"message_id"`
+	} `toml:"columns"`
 }
 
 // defaults are the settings of an empty file, those of Gleap's documentation among

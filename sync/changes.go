@@ -1,0 +1,362 @@
+package sync
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"gleapsync/engage"
+	"gleapsync/internal/attr"
+	"gleapsync/state"
+)
+
+// A change export says what happened, not what is. Its files are read once. What they said
+// last of each contact and attribute is kept in the state, and the plan compares that with
+// the records as it does with a snapshot. So a change that was read is never lost, and an
+// older one that comes later does not count.
+
+// openChanges leaves out the files that were done before, and adds the attributes that the
+// export had then. The error holds the export.
+func (p *plan) openChanges(e *export, request Request) error {
+	var before []engage.Attribute
+	for _, k := range p.overview.Attributes {
+		a, ok := e.TakeComputation(k.Name, engage.Kind(k.Kind))
+		if ok && k.Computation != nil && !k.Gone() && !k.Retired && string(a.Kind) == k.Kind && p.fed(k.Key) == nil && a.Key == k.Key {
+			before = append(before, a)
+		}
+	}
+	p.addTaken(e, before, request)
+	if e.source == nil {
+		return nil
+	}
+	// The attributes that were found meanwhile do not matter for how a file is read.
+	hash := sha256.Sum256(fmt.Appendf(nil, "%#v %v", p.runner.o.Exports[e.index].Export, p.runner.o.Fields))
+	settings := hex.EncodeToString(hash[:8])
+	e.fingerprint = p.fingerprint(e)
+	done := map[string]state.File{}
+	for _, f := range p.files {
+		if f.Source == e.Source && f.Settings == settings {
+			done[f.Name] = f
+		}
+	}
+	var changed []string
+	for _, f := range e.source.Files() {
+		d, ok := done[f.Name]
+		if ok && d.Version != f.Version {
+			changed = append(changed, f.Name)
+		}
+		if !ok {
+			d = state.File{Source: e.Source, Name: f.Name, Version: f.Version, Settings: settings, At: now()}
+		}
+		e.files = append(e.files, d)
+	}
+	e.source.Skip(func(f engage.File) bool { _, ok := done[f.Name]; return ok })
+	e.pending = len(e.source.Files()) > 0
+	if len(changed) > 0 {
+		return fmt.Errorf("%s was read before and has changed since: give what is new a name of its own, or rename the file to have all of it read again", strings.Join(changed[:min(3, len(changed))], ", "))
+	}
+	return nil
+}
+
+// readChanges sorts the changes of one export. What is wrong with it holds it; an error is
+// one of the run.
+func (p *plan) readChanges(ctx context.Context, e *export) error {
+	var payload []byte
+	var failed error // of the sorter
+	result, err := e.source.ReadChanges(ctx, func(c *engage.Change) error {
+		payload = appendChange(payload[:0], c)
+		if e.result.Rows++; e.result.Rows%(1<<14) == 0 {
+			p.runner.progress.add(1 << 14)
+		}
+		failed = e.rows.add(c.UserID, payload)
+		return failed
+	})
+	e.result, e.computations = result.Result, result.Computations
+	if failed != nil || ctx.Err() != nil {
+		return cmp.Or(failed, ctx.Err())
+	}
+	if reason := checkInvalid(result.Invalid, result.Rows, p.runner.o.Guard.MaxInvalid); err == nil && reason != "" {
+		err = errors.New(reason)
+	}
+	if err != nil {
+		e.refuse(err)
+		e.rows.close()
+		e.rows = nil
+		return nil
+	}
+	return e.rows.finish()
+}
+
+// identify finds the attributes of an export's computations, and adds those that are new.
+func (p *plan) identify(e *export, request Request) {
+	if e.refused != nil {
+		if len(e.attributes) == 0 {
+			p.holdUnusable(e, e.Source, e.Source, engage.Audience, e.refused.Error())
+		}
+		return
+	}
+	keys := map[string][]int{}
+	for i, c := range e.computations {
+		keys[c.Attribute.Key] = append(keys[c.Attribute.Key], i)
+	}
+	e.changes = make([]*attribute, len(e.computations))
+	for _, key := range slices.Sorted(maps.Keys(keys)) {
+		a := p.fed(key)
+		if a == nil || a.export != e {
+			taken := e.computations[keys[key][0]].Attribute
+			p.addTaken(e, []engage.Attribute{taken}, request)
+			if a = p.fed(key); a == nil || a.export != e {
+				continue
+			}
+			_, known := p.known[key]
+			a.isNew = !known
+		}
+		p.identifyKey(e, a, keys[key])
+	}
+	for _, a := range e.attributes { // also of those that did not change
+		if known := p.known[a.Key].Computation; a.computation == nil && known != nil {
+			a.computation = known
+		} else if a.computation == nil {
+			a.computation = &state.Computation{}
+		}
+	}
+}
+
+// identifyKey decides which of the computations of one key are those of the attribute. A
+// key has several if its audience was deleted and created again in Engage.
+func (p *plan) identifyKey(e *export, a *attribute, computations []int) {
+	newest := slices.MaxFunc(computations, func(i, j int) int {
+		return cmp.Compare(e.computations[i].Newest, e.computations[j].Newest)
+	})
+	n := &e.computations[newest]
+	present := state.Computation{ID: n.ID}
+	if known := p.known[a.Key].Computation; known != nil {
+		present.Newest = known.Newest
+		if known.ID != "" {
+			present.ID = known.ID
+		}
+	}
+	switch {
+	case n.Kind != "" && n.Kind != a.Kind:
+		a.hold(fmt.Sprintf("the changes say that %s is an %s, not an %s", a.Key, n.Kind, a.Kind))
+		return
+	case n.ID != "" && n.ID != present.ID && n.Newest > present.Newest:
+		a.hold(fmt.Sprintf("%s has another id in Engage than before (%s, not %s): it was deleted and created again. To go on with the new one name it in exclude, run gleapsync retire %s, and take it out of exclude",
+			a.Key, n.ID, present.ID, a.Key))
+		return
+	}
+	for _, i := range computations {
+		if c := &e.computations[i]; c.ID == present.ID || c.ID == "" {
+			e.changes[i] = a
+			present.Newest = max(present.Newest, c.Newest)
+		}
+	}
+	a.computation = &present
+}
+
+// appendChange appends a change as sorters keep it.
+func appendChange(dst []byte, c *engage.Change) []byte {
+	dst = binary.AppendUvarint(dst, uint64(c.Computation+1))
+	dst = binary.BigEndian.AppendUint64(dst, uint64(c.At))
+	dst = binary.BigEndian.AppendUint64(dst, c.Message)
+	dst = c.Value.Append(dst)
+	return appendCells(dst, c.Fields)
+}
+
+// changed is what change exports said of a contact.
+type changed struct {
+	state.Changed
+	stored []byte        // as the state has it, nil: it has nothing
+	any    bool          // there are new changes
+	fields []fieldChange // by number of the field
+}
+
+// fieldChange is the newest that was said of a contact field.
+type fieldChange struct {
+	mark  uint32
+	at    int64
+	texts [][]byte // of its columns
+}
+
+// addChange takes one change of an export.
+func (c *contact) addChange(p *plan, e *export, payload []byte) error {
+	c.changed.any = true
+	from := len(c.arena)
+	c.arena = append(c.arena, payload...)
+	b := c.arena[from:]
+	number, n := binary.Uvarint(b)
+	if n <= 0 || number > uint64(len(e.changes)) || len(b) < n+16 {
+		return errTemp
+	}
+	at, message := int64(binary.BigEndian.Uint64(b[n:])), binary.BigEndian.Uint64(b[n+8:])
+	value, b, err := attr.Cut(b[n+16:])
+	if err != nil {
+		return errTemp
+	}
+	if number > 0 {
+		if a := e.changes[number-1]; a != nil && a.counts {
+			c.changed.Add(a.id, at, message, value)
+		}
+	}
+	if e.NoFields {
+		return nil
+	}
+	kinds, texts, ok := cutCells(b, len(c.fields))
+	if !ok {
+		return errTemp
+	}
+	for i, f := range p.runner.o.Fields {
+		said := false
+		columns := make([][]byte, len(f.Columns))
+		for j := range f.Columns {
+			if attr.Kind(kinds[j]).HasText() {
+				if columns[j], texts, ok = cutBytes(texts); !ok {
+					return errTemp
+				}
+				said = true
+			}
+		}
+		kinds = kinds[len(f.Columns):]
+		if newest := &c.changed.fields[i]; said && (newest.mark != c.now || at >= newest.at) {
+			*newest = fieldChange{c.now, at, columns}
+		}
+	}
+	return nil
+}
+
+// takeChanges makes what change exports said what is wanted of the contact, and notes what
+// is to be stored of it.
+func (p *pass) takeChanges() error {
+	c := &p.contact
+	for _, n := range c.changed.Attributes {
+		if a := p.attribute(n.ID); a != nil && a.counts && a.export.Changes && c.wanted[n.ID].mark != c.now {
+			c.ids = append(c.ids, n.ID)
+			c.wanted[n.ID] = said[attr.Value]{n.Value, c.now}
+		}
+	}
+	if !c.changed.any {
+		return nil
+	}
+	column := 0
+	for i, f := range p.runner.o.Fields {
+		if newest := &c.changed.fields[i]; newest.mark == c.now && c.changed.AddField(byte(f.Field), newest.at) {
+			for j, text := range newest.texts {
+				if text != nil {
+					c.fields[column+j] = said[[]byte]{text, c.now}
+				}
+			}
+		}
+		column += len(f.Columns)
+	}
+	p.encoded = c.changed.Append(p.encoded[:0])
+	if bytes.Equal(p.encoded, c.changed.stored) {
+		return nil
+	}
+	p.size = appendRow(p.size[:0], c.userID, p.encoded)
+	_, err := p.said.Write(p.size)
+	return err
+}
+
+// absorb stores what change exports said, before anything of it is sent.
+func (p *plan) absorb(ctx context.Context) error {
+	var batch []state.Said
+	flush := func() error {
+		if len(batch) == 0 {
+			return nil
+		}
+		err := p.runner.ledger.Absorb(batch)
+		batch = batch[:0]
+		if err != nil {
+			return fmt.Errorf("commit to the state: %w", err)
+		}
+		return ctx.Err()
+	}
+	for _, pass := range p.passes {
+		r := bufio.NewReaderSize(pass.said.section(0, pass.said.position()), 64<<10)
+		for {
+			userID, err := readEntry(r)
+			if err == io.EOF {
+				break
+			}
+			var changed []byte
+			if err == nil {
+				changed, err = readEntry(r)
+			}
+			if err != nil {
+				return cmp.Or(notEOF(err), errTemp)
+			}
+			if batch = append(batch, state.Said{UserID: userID, Changed: changed}); len(batch) == commitAt {
+				if err := flush(); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return flush()
+}
+
+// notEOF returns nil for an end that comes too early, which is no error of reading.
+func notEOF(err error) error {
+	if err == io.EOF {
+		return nil
+	}
+	return err
+}
+
+// absorbs reports whether there is something to store.
+func (p *plan) absorbs() bool {
+	return slices.ContainsFunc(p.passes, func(pass *pass) bool { return pass.said.position() > 0 })
+}
+
+// ledgerAfter returns the ledger after a run that delivered everything, nil if it is that
+// from before. Files are done if all that they say is acknowledged, or parked.
+func (p *plan) ledgerAfter() []state.File {
+	if p.alone || len(p.files) == 0 && !slices.ContainsFunc(p.exports, func(e *export) bool { return e.Changes }) {
+		return nil
+	}
+	after := []state.File{}
+	for _, e := range p.exports {
+		switch {
+		case !e.Changes:
+		case p.isDone(e):
+			after = append(after, e.files...)
+		default:
+			for _, f := range p.files {
+				if f.Source == e.Source {
+					after = append(after, f)
+				}
+			}
+		}
+	}
+	if maps.Equal(byFile(p.files), byFile(after)) {
+		return nil
+	}
+	return after
+}
+
+func byFile(files []state.File) map[[2]string]state.File {
+	all := map[[2]string]state.File{}
+	for _, f := range files {
+		f.At = time.Time{}
+		all[[2]string{f.Source, f.Name}] = f
+	}
+	return all
+}
+
+// isDone reports whether all that an export's files say counted.
+func (p *plan) isDone(e *export) bool {
+	return e.rows != nil && e.refused == nil && !(e.result.HasFields && p.fieldsPostponed) &&
+		!slices.ContainsFunc(e.attributes, func(a *attribute) bool { return !a.active() }) &&
+		!slices.ContainsFunc(p.unusable, func(r ExportReport) bool { return r.Source == e.Source })
+}
