@@ -149,7 +149,7 @@ func (p *plan) identifyKey(e *export, a *attribute, computations []int) {
 	}
 	switch {
 	case n.Kind != "" && n.Kind != a.Kind:
-		a.hold(fmt.Sprintf("the changes say that %s is an %s, not an %s", a.Key, n.Kind, a.Kind))
+		a.hold(fmt.Sprintf("the changes say that %s is of the kind %s, not %s", a.Key, n.Kind, a.Kind))
 		return
 	case n.ID != "" && n.ID != present.ID && n.Newest > present.Newest:
 		a.hold(fmt.Sprintf("%s has another id in Engage than before (%s, not %s): it was deleted and created again. To go on with the new one name it in exclude, run gleapsync retire %s, and take it out of exclude",

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -110,8 +111,23 @@ on_missing = "clear"
 [[table]]
 source = "users.csv"
 audiences = ["first_time_shopper"]
-traits = ["Total Orders"]
+traits = ["Total Orders", "*_days"]
+exclude = ["old_*"]
 type = "number"
+[[changes]]
+source = "events/"
+audiences = ["vip", "vip_*"]
+traits = ["total"]
+discover = true
+contact = false
+max_exits = 5
+[changes.columns]
+audience_name = "segment"
+audience_id = "segment_id"
+audience_action = "in"
+user_id = "who"
+timestamp = "at"
+message_id = "message"
 `)
 	if err != nil {
 		t.Fatal(err)
@@ -134,6 +150,18 @@ type = "number"
 	if got := c.Sync.Exports[2].Attributes; !reflect.DeepEqual(got, wantTable) {
 		t.Errorf("table: %+v", got)
 	}
+	if got := fmt.Sprint(c.Sync.Exports[2].Wildcards, c.Sync.Exports[2].Exclude); got != "[{trait *_days number}] [old_*]" {
+		t.Errorf("table: %s", got)
+	}
+	if e := c.Sync.Exports[3]; !e.Changes || !e.Discover || !e.KeepAbsent || !e.AllowEmpty || !e.NoFields || e.Pick != engage.PickAll || len(e.Attributes) != 2 || len(e.Wildcards) != 1 ||
+		e.Columns != (engage.ChangeColumns{AudienceName: "segment", AudienceID: "segment_id", AudienceAction: "in", UserID: "who", Timestamp: "at", MessageID: "message"}) {
+		t.Errorf("changes: %+v", e)
+	}
+	for key, want := range map[string]bool{"is": true, "total": true, "email": false, "first_time_shopper": true} {
+		if got := c.MayFeed(key); got != want {
+			t.Errorf("may feed %s: %t", key, got)
+		}
+	}
 	wantFields := []sync.Field{{Field: gleap.Name, Columns: []string{"given", "family"}}, {Field: gleap.LastActivity, Columns: []string{"seen"}}}
 	if !reflect.DeepEqual(c.Sync.Fields, wantFields) {
 		t.Errorf("contact: %+v", c.Sync.Fields)
@@ -154,7 +182,7 @@ func TestErrors(t *testing.T) {
 		"no TOML":               {"project = \"a\"\nrate = = 3\n", "c.toml:2: "},
 		"wrong kind":            {"project = \"a\"\n[gleap]\nrate = \"many\"\n", "c.toml:3: gleap.rate: the value is not of the kind that this key takes"},
 		"no project":            {strings.Replace(minimal, "project = \"acme\"", "", 1), ": project: it is missing"},
-		"no export":             {"project = \"a\"\n", "c.toml: there is no [[audience]], [[trait]] or [[table]]"},
+		"no export":             {"project = \"a\"\n", "c.toml: there is no [[audience]], [[trait]], [[table]] or [[changes]]"},
 		"no source":             {"project = \"a\"\n[[audience]]\nname = \"A\"\n", "c.toml:2: audience[0].source: it is missing"},
 		"no name":               {"project = \"a\"\n[[audience]]\nsource = \"a\"\n", "c.toml:2: audience[0].name: it is missing"},
 		"duration":              {minimal + "max_age = \"2 days\"\n", "c.toml:7: audience[0].max_age: it takes a duration such as 90s or 2h"},

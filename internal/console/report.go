@@ -80,6 +80,11 @@ func remarks(w io.Writer, r sync.Report) {
 			fmt.Fprintf(w, "Held: %s: %s\n", Printable(e.Key), Printable(e.Reason))
 		}
 	}
+	for _, e := range r.Exports {
+		if e.New {
+			fmt.Fprintf(w, "New: %s: this %s came with the changes of %s.\n", Printable(e.Key), e.Kind, Printable(e.Source))
+		}
+	}
 	shown := map[engage.Problem]bool{}
 	for _, e := range r.Exports {
 		for _, p := range e.Problems {
