@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"gleapsync/internal/attr"
@@ -63,5 +64,29 @@ func BenchmarkRead(b *testing.B) {
 			}
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/rows, "ns/row")
 		})
+	}
+}
+
+// BenchmarkReadChanges reads identify events as Engage writes them, of about 450 bytes.
+func BenchmarkReadChanges(b *testing.B) {
+	var text strings.Builder
+	for i := range 20_000 {
+		fmt.Fprintf(&text, `{"anonymousId":null,"channel":"server","context":{"integration":{"name":"personas"},"library":{"name":"unknown","version":"unknown"},"personas":{"computation_class":"audience","computation_id":"aud_2aXyZ%d","computation_key":"audience_%d","namespace":"spa_1","space_id":"spa_1"}},"integrations":{"All":false},"messageId":"personas_2aXyZ%08d","receivedAt":"2026-11-24T08:15:00.123Z","timestamp":"2026-11-24T08:15:%02d.%03dZ","traits":{"audience_%d":%t},"type":"identify","userId":"user-%d"}`+"\n",
+			i%20, i%20, i, i%60, i%1000, i%20, i%3 > 0, i)
+	}
+	e := Export{Source: "e", Dir: b.TempDir(), Discover: true, Changes: true, Pick: PickAll}
+	if err := os.WriteFile(filepath.Join(e.Dir, "e"), []byte(text.String()), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(int64(text.Len()))
+	b.ReportAllocs()
+	for b.Loop() {
+		source, err := e.Open(context.Background())
+		if err != nil {
+			b.Fatal(err)
+		}
+		if _, err := source.ReadChanges(context.Background(), func(*Change) error { return nil }); err != nil {
+			b.Fatal(err)
+		}
 	}
 }

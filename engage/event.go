@@ -14,27 +14,45 @@ type event struct {
 	class, key, id                            json.RawMessage // of the computation
 }
 
-// parse reads a line. It reports false if it is no JSON object.
+// parse reads a line. It reports false if it is no JSON object. Of a name that comes twice
+// the last one counts, as encoding/json has it.
 func (e *event) parse(line []byte) bool {
-	var all struct {
-		Type      json.RawMessage `json:"type"`
-		UserID    json.RawMessage `json:"userId"`
-		Traits    json.RawMessage `json:"traits"`
-		Timestamp json.RawMessage `json:"timestamp"`
-		MessageID json.RawMessage `json:"messageId"`
-		Context   struct {
-			Personas struct {
-				Class json.RawMessage `json:"computation_class"`
-				Key   json.RawMessage `json:"computation_key"`
-				ID    json.RawMessage `json:"computation_id"`
-			} `json:"personas"`
-		} `json:"context"`
-	}
-	if json.Unmarshal(line, &all) != nil {
+	*e = event{}
+	var context json.RawMessage
+	if !scanObject(line, func(name []byte, value json.RawMessage) {
+		switch string(name) {
+		case "type":
+			e.typ = value
+		case "userId":
+			e.userID = value
+		case "traits":
+			e.traits = value
+		case "timestamp":
+			e.timestamp = value
+		case "messageId":
+			e.messageID = value
+		case "context":
+			context = value
+		}
+	}) {
 		return false
 	}
-	p := all.Context.Personas
-	*e = event{all.Type, all.UserID, all.Traits, all.Timestamp, all.MessageID, p.Class, p.Key, p.ID}
+	var personas json.RawMessage
+	scanObject(context, func(name []byte, value json.RawMessage) {
+		if string(name) == "personas" {
+			personas = value
+		}
+	})
+	scanObject(personas, func(name []byte, value json.RawMessage) {
+		switch string(name) {
+		case "computation_class":
+			e.class = value
+		case "computation_key":
+			e.key = value
+		case "computation_id":
+			e.id = value
+		}
+	})
 	return true
 }
 
@@ -50,33 +68,42 @@ func (e *event) text(raw json.RawMessage) []byte {
 type lineReader struct {
 	r    *bufio.Reader
 	line int // that was returned last
-	buf  []byte
+	buf  []byte // a line that is longer than the buffer of r
 }
 
-// next returns the next line and whether a line break follows it. A line that is too long
-// is a [*rowError].
+// next returns the next line and whether a line break follows it. It is valid until next is
+// called again. A line that is too long is a [*rowError].
 func (l *lineReader) next() (line []byte, complete bool, err error) {
-	l.buf = l.buf[:0]
-	tooLong := false
-	for {
-		part, err := l.r.ReadSlice('\n')
-		if err == nil || err == bufio.ErrBufferFull || err == io.EOF {
-			if tooLong = tooLong || len(l.buf)+len(part) > maxRow; !tooLong {
-				l.buf = append(l.buf, part...)
-			}
-		}
-		switch {
-		case err == bufio.ErrBufferFull:
-			continue
-		case err == io.EOF && len(l.buf) == 0 && !tooLong:
-			return nil, false, io.EOF
-		case err != nil && err != io.EOF:
-			return nil, false, err
-		}
-		l.line++
-		if tooLong {
-			return nil, true, &rowError{l.line, fmt.Sprintf("the line is longer than %d MiB", maxRow>>20)}
-		}
-		return l.buf, err == nil, nil
+	line, err = l.r.ReadSlice('\n')
+	if err == bufio.ErrBufferFull {
+		return l.long(line)
 	}
+	if err == io.EOF && len(line) > 0 {
+		err = nil
+	} else if err == nil {
+		complete = true
+	}
+	l.line++
+	return line, complete, err
+}
+
+// long reads a line that begins with what the buffer holds.
+func (l *lineReader) long(begin []byte) (line []byte, complete bool, err error) {
+	l.line++
+	l.buf = append(l.buf[:0], begin...)
+	size := len(begin)
+	for err = bufio.ErrBufferFull; err == bufio.ErrBufferFull; {
+		var part []byte
+		part, err = l.r.ReadSlice('\n')
+		if size += len(part); size <= maxRow {
+			l.buf = append(l.buf, part...)
+		}
+	}
+	switch {
+	case err != nil && err != io.EOF:
+		return nil, false, err
+	case size > maxRow:
+		return nil, true, &rowError{l.line, fmt.Sprintf("the line is longer than %d MiB", maxRow>>20)}
+	}
+	return l.buf, err == nil, nil
 }

@@ -1,0 +1,131 @@
+package engage
+
+import (
+	"bytes"
+	"encoding/json"
+)
+
+// scanObject calls yield with the members of the JSON object that b is, as they stand in
+// it. It reports false if b is no object. What it passes over it checks no further than it
+// has to, to find its end: who takes a value checks it.
+func scanObject(b []byte, yield func(name []byte, value json.RawMessage)) bool {
+	rest := skipBlanks(b)
+	if len(rest) == 0 || rest[0] != '{' {
+		return false
+	}
+	if rest = skipBlanks(rest[1:]); len(rest) > 0 && rest[0] == '}' {
+		return len(skipBlanks(rest[1:])) == 0
+	}
+	for {
+		size := textSize(rest)
+		if size < 0 {
+			return false
+		}
+		name := rest[1 : size-1]
+		if bytes.IndexByte(name, '\\') >= 0 {
+			name = scalarText(rest[:size])
+		}
+		if rest = skipBlanks(rest[size:]); len(rest) == 0 || rest[0] != ':' {
+			return false
+		}
+		rest = skipBlanks(rest[1:])
+		if size = valueSize(rest); size < 0 {
+			return false
+		}
+		yield(name, json.RawMessage(rest[:size:size]))
+		if rest = skipBlanks(rest[size:]); len(rest) == 0 {
+			return false
+		}
+		switch rest[0] {
+		case ',':
+			rest = skipBlanks(rest[1:])
+		case '}':
+			return len(skipBlanks(rest[1:])) == 0
+		default:
+			return false
+		}
+	}
+}
+
+// textSize returns the size of the JSON string at the start of b with its quotes, -1 if
+// there is none.
+func textSize(b []byte) int {
+	if len(b) == 0 || b[0] != '"' {
+		return -1
+	}
+	for at := 1; ; {
+		i := bytes.IndexByte(b[at:], '"')
+		if i < 0 {
+			return -1
+		}
+		at += i + 1
+		escapes := 0 // an odd number of them makes the quote a part of the text
+		for j := at - 2; b[j] == '\\'; j-- {
+			escapes++
+		}
+		if escapes%2 == 0 {
+			return at
+		}
+	}
+}
+
+// valueSize returns the size of the JSON value at the start of b, -1 if there is none.
+func valueSize(b []byte) int {
+	if len(b) == 0 {
+		return -1
+	}
+	switch b[0] {
+	case '"':
+		return textSize(b)
+	case '{', '[':
+		return nestedSize(b)
+	}
+	end := 0
+	for end < len(b) && b[end] > ' ' && b[end] != ',' && b[end] != '}' && b[end] != ']' {
+		end++
+	}
+	if end == 0 || !isScalar(b[:end]) {
+		return -1
+	}
+	return end
+}
+
+// isScalar reports whether b is a JSON number, boolean or null.
+func isScalar(b []byte) bool {
+	switch string(b) {
+	case "true", "false", "null":
+		return true
+	}
+	return json.Valid(b)
+}
+
+// nestedSize returns the size of the object or list at the start of b, -1 if it does not
+// end.
+func nestedSize(b []byte) int {
+	var open [64]byte // what is open, as far as anybody nests
+	depth := 0
+	for i := 0; i < len(b); i++ {
+		switch c := b[i]; c {
+		case '"':
+			size := textSize(b[i:])
+			if size < 0 {
+				return -1
+			}
+			i += size - 1
+		case '{', '[':
+			if depth == len(open) {
+				return -1
+			}
+			open[depth] = c + 2 // the brace or bracket that closes it
+			depth++
+		case '}', ']':
+			if depth--; open[depth] != c {
+				return -1
+			}
+			if depth == 0 {
+				return i + 1
+			}
+		}
+	}
+	return -1
+}
