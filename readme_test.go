@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"gleapsync/internal/config"
 )
 
 var update = flag.Bool("update", false, "write the README's outputs anew")
@@ -153,5 +155,29 @@ func TestOperatingPage(t *testing.T) {
 	}
 	if commands < 15 {
 		t.Errorf("only %d commands", commands)
+	}
+}
+
+// TestSourcesPage: each configuration in docs/sources.md can be loaded.
+func TestSourcesPage(t *testing.T) {
+	page, err := os.ReadFile("docs/sources.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	blocks := regexp.MustCompile("(?ms)^```toml\n(.*?)^```").FindAllSubmatch(page, -1)
+	if len(blocks) < 5 {
+		t.Errorf("only %d configurations were found", len(blocks))
+	}
+	for _, block := range blocks {
+		path := filepath.Join(t.TempDir(), "gleapsync.toml")
+		if err := os.WriteFile(path, append([]byte("project = \"acme\"\n"), block[1]...), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, name := range regexp.MustCompile(`\$\{(\w+)\}`).FindAllSubmatch(block[1], -1) {
+			t.Setenv(string(name[1]), "x")
+		}
+		if _, err := config.Load(path); err != nil {
+			t.Errorf("%v\n%s", err, block[1])
+		}
 	}
 }
