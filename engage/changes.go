@@ -275,8 +275,10 @@ func (r *changeReader) event(e *event) error {
 	if !r.start(e.text(e.userID), e.text(e.timestamp), e.text(e.messageID)) {
 		return nil
 	}
-	traits, ok := appendObject(r.traits[:0], e.traits)
-	if r.traits = traits; !ok {
+	r.traits = r.traits[:0]
+	ok := scanObject(e.traits, func(name []byte, value json.RawMessage) { r.traits = append(r.traits, member{name, value}) })
+	traits := r.traits
+	if !ok {
 		if len(e.traits) > 0 && string(e.traits) != "null" {
 			r.invalid("traits", "traits is no JSON object")
 		}

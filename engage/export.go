@@ -29,11 +29,22 @@ const (
 	PickAll    Pick = "all"    // all of them, as parts of one snapshot
 )
 
+// Format is the form of an export's text.
+type Format string
+
+// The formats.
+const (
+	AnyFormat Format = "" // as the first bytes tell
+	CSV       Format = "csv"
+	NDJSON    Format = "ndjson" // JSON, one object per line
+)
+
 // Export is one source of rows and what is wanted of it.
 type Export struct {
 	Source      string      // a path or a glob
 	Dir         string      // where a relative Source starts
 	Pick        Pick        // for globs
+	Format      Format
 	Delimiter   byte        // between fields, 0: found in the header
 	UserID      string      // the column with the user id, "": see [Source.Read]
 	Identifiers Identifiers // "" is AllIDs

@@ -62,6 +62,9 @@ func (s *Source) Header(ctx context.Context) ([]string, error) {
 		}
 		s.opened = t
 	}
+	if _, ok := s.opened.(*ndjsonTable); ok && len(s.export.Wildcards) > 0 {
+		return s.memberNames(ctx)
+	}
 	return s.opened.columns(), nil
 }
 
@@ -114,6 +117,7 @@ func (s *Source) readInput(ctx context.Context, in *input, result *Result, yield
 		layout: l, export: s.export, file: in.name, result: result, yield: yield,
 		rows: rows, cells: make([]attr.Value, len(l.cells)),
 	}
+	_, r.isJSON = rows.(*ndjsonTable)
 	return r.all(ctx)
 }
 
@@ -125,6 +129,7 @@ type rowReader struct {
 	result *Result
 	yield  func([]byte, []attr.Value) error
 	rows   table
+	isJSON bool // the cells are raw JSON
 	cells  []attr.Value
 	ids    [][]byte
 
@@ -269,7 +274,7 @@ func (r *rowReader) endProfile() error {
 func (r *rowReader) readIDs(fields [][]byte) (sound bool) {
 	r.ids = r.ids[:0]
 	for _, i := range r.userIDs {
-		if id := fields[i]; !isNullWord(id) {
+		if id := r.text(fields[i]); !isNullWord(id) {
 			r.ids = append(r.ids, id)
 		}
 	}
@@ -287,13 +292,25 @@ func (r *rowReader) readIDs(fields [][]byte) (sound bool) {
 	return sound
 }
 
+// text returns a cell's text: of JSON that of a string without its quotes.
+func (r *rowReader) text(cell []byte) []byte {
+	if !r.isJSON {
+		return cell
+	}
+	return scalarOrNothing(cell)
+}
+
 // readObject reads the JSON object in a column, which may be none. It reports false if
 // there is something else.
 func (r *rowReader) readObject(o object, fields [][]byte, column int) (object, bool) {
 	if column < 0 || isNull(fields[column]) {
 		return o[:0], true
 	}
-	return appendObject(o[:0], fields[column])
+	cell := fields[column]
+	if cell[0] == '"' { // JSON as text within JSON
+		cell = r.text(cell)
+	}
+	return appendObject(o[:0], cell)
 }
 
 func (r *rowReader) readCells(fields [][]byte) {
@@ -315,9 +332,11 @@ func (r *rowReader) readCells(fields [][]byte) {
 			r.cells[i], reason = a.Type.parseJSON(r.jsonTrait(source))
 		case source.column < 0:
 		case a.Kind == Audience:
-			if r.cells[i], ok = parseBool(fields[source.column]); !ok {
+			if r.cells[i], ok = parseBool(r.text(fields[source.column])); !ok {
 				reason = notBoolean
 			}
+		case r.isJSON:
+			r.cells[i], reason = a.Type.parseJSON(fields[source.column])
 		default:
 			r.cells[i], reason = a.Type.parse(fields[source.column])
 		}
@@ -333,7 +352,7 @@ func (r *rowReader) readCells(fields [][]byte) {
 func (r *rowReader) readField(source *cellSource, fields [][]byte) attr.Value {
 	var text []byte
 	if source.column >= 0 {
-		text = fields[source.column]
+		text = r.text(fields[source.column])
 	} else if raw := r.jsonTrait(source); len(raw) > 0 {
 		text = scalarText(raw)
 	} else if texts := r.appendIDs(nil, r.jsonIDs.get(source.name)); len(texts) > 0 {

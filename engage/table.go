@@ -1,6 +1,7 @@
 package engage
 
 import (
+	"bufio"
 	"context"
 	"fmt"
 )
@@ -34,10 +35,22 @@ func (s *Source) openTable(ctx context.Context, in input) (table, error) {
 		text.Close()
 		return raw.Close()
 	}
-	t, err := newCSVTable(text, s.export.Delimiter, closeBoth)
+	buffered := bufio.NewReaderSize(text, 256<<10)
+	if s.export.Format == NDJSON || s.export.Format == "" && beginsObject(buffered) {
+		return newNDJSONTable(buffered, s.export, closeBoth), nil
+	}
+	t, err := newCSVTable(buffered, s.export.Delimiter, closeBoth)
 	if err != nil {
 		closeBoth()
 		return nil, fmt.Errorf("%s: %w", in.name, err)
 	}
 	return t, nil
+}
+
+// beginsObject reports whether the first byte that is no blank begins a JSON object. It
+// takes nothing.
+func beginsObject(r *bufio.Reader) bool {
+	start, _ := r.Peek(512)
+	start = skipBlanks(start)
+	return len(start) > 0 && start[0] == '{'
 }

@@ -437,6 +437,7 @@ func (l *loader) export(key string, k *exportKeys) sync.Export {
 			Source:    l.text(key+".source", k.Source),
 			Dir:       l.dir,
 			Pick:      choice(l, key+".pick", k.Pick, map[string]engage.Pick{"": engage.PickOne, "newest": engage.PickNewest, "all": engage.PickAll}),
+			Format:    choice(l, key+".format", k.Format, map[string]engage.Format{"": engage.AnyFormat, "csv": engage.CSV, "ndjson": engage.NDJSON}),
 			Delimiter: choice(l, key+".delimiter", k.Delimiter, delimiters),
 			UserID:    l.text(key+".user_id", k.UserID),
 			Identifiers: choice(l, key+".identifiers", k.Identifiers, map[string]engage.Identifiers{
@@ -447,7 +448,6 @@ func (l *loader) export(key string, k *exportKeys) sync.Export {
 		MaxAge:     l.duration(key+".max_age", k.MaxAge),
 		AllowEmpty: k.AllowEmpty,
 	}
-	choice(l, key+".format", k.Format, map[string]bool{"": true, "csv": true})
 	if k.MaxExits != nil {
 		limit := l.limit(key+".max_exits", k.MaxExits)
 		e.MaxExits = &limit

@@ -1,0 +1,204 @@
+package engage
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+)
+
+// ndjsonTable is JSON with one object per line as a table. Its cells are raw JSON, nil
+// where there is nothing or null.
+//
+// Members that have no value are often left out, so the first lines may not have all. A
+// column is what they have, and what the export names.
+type ndjsonTable struct {
+	lines    lineReader
+	names    []string
+	paths    map[int][]string // of the columns that are within another, such as company.name
+	places   map[string]int   // of the members' names among the columns; -1: nobody wants them
+	members  []string         // keys of audiences of which the first lines say no more than who is there
+	cells    [][]byte
+	closeAll func() error
+}
+
+// maxPlaces bounds the memory for names in a file that has others in each line.
+const maxPlaces = 10_000
+
+func newNDJSONTable(text *bufio.Reader, e Export, closeAll func() error) *ndjsonTable {
+	t := &ndjsonTable{lines: lineReader{r: text}, paths: map[int][]string{}, places: map[string]int{}, closeAll: closeAll}
+	seen := map[string]bool{}
+	first, _ := text.Peek(text.Size())
+	for line := range bytes.Lines(first) {
+		scanObject(line, func(name []byte, _ json.RawMessage) {
+			if !seen[string(name)] && len(seen) < maxPlaces {
+				seen[string(name)] = true
+				t.names = append(t.names, string(name))
+			}
+		})
+	}
+	traits, external := find(t.names, "traits") >= 0, find(t.names, "external_ids") >= 0
+	t.want(e.UserID, false)
+	for _, a := range e.Attributes {
+		if a.Column == "" && a.Kind == Audience && findKey(t.names, a.Key) < 0 {
+			t.members = append(t.members, a.Key)
+		}
+		t.want(a.Column, traits)
+	}
+	for _, name := range e.Fields {
+		t.want(name, traits || external)
+	}
+	t.cells = make([][]byte, len(t.names))
+	return t
+}
+
+// want adds a column that the first lines do not have, but for one that may be within
+// another, where it is looked for.
+func (t *ndjsonTable) want(name string, within bool) {
+	if name == "" || find(t.names, name) >= 0 {
+		return
+	}
+	if path := strings.Split(name, "."); len(path) > 1 {
+		t.paths[len(t.names)] = path
+	} else if within {
+		return
+	}
+	t.names = append(t.names, name)
+}
+
+func (t *ndjsonTable) columns() []string { return t.names }
+
+func (t *ndjsonTable) line() int { return t.lines.line }
+
+func (t *ndjsonTable) close() error { return t.closeAll() }
+
+func (t *ndjsonTable) next() ([][]byte, error) {
+	for {
+		line, complete, err := t.lines.next()
+		if err != nil {
+			return nil, err
+		}
+		if line = bytes.TrimSpace(line); len(line) == 0 {
+			continue
+		}
+		clear(t.cells)
+		late := ""
+		if !scanObject(line, func(name []byte, value json.RawMessage) {
+			i, ok := t.places[string(name)]
+			if !ok {
+				i = t.place(string(name))
+				if i < 0 && slices.Contains(t.members, snake(string(name))) {
+					late = string(name)
+				}
+			}
+			if i >= 0 && string(value) != "null" {
+				t.cells[i] = value
+			}
+		}) {
+			if !complete {
+				return nil, errTruncated
+			}
+			return nil, &rowError{t.lines.line, "the line is no JSON object"}
+		}
+		if late != "" {
+			return nil, fmt.Errorf("line %d has a member %q and the lines at the start have none, so nobody can tell who is in: take it as a column of a [[table]]", t.lines.line, late)
+		}
+		for i, path := range t.paths {
+			t.cells[i] = t.inside(path)
+		}
+		return t.cells, nil
+	}
+}
+
+// place finds the column of a member that comes for the first time.
+func (t *ndjsonTable) place(name string) int {
+	i := slices.Index(t.names, name)
+	if i < 0 {
+		i = find(t.names, name) // as in a header, but not beside a member of exactly that name
+		if _, taken := t.places[nameAt(t.names, i)]; taken {
+			i = -1
+		}
+	}
+	if len(t.places) < maxPlaces {
+		t.places[name] = i
+	}
+	return i
+}
+
+func nameAt(names []string, i int) string {
+	if i < 0 {
+		return ""
+	}
+	return names[i]
+}
+
+// inside returns the value at a path, nil if there is none.
+func (t *ndjsonTable) inside(path []string) []byte {
+	i := find(t.names, path[0])
+	if i < 0 {
+		return nil
+	}
+	value := t.cells[i]
+	for _, want := range path[1:] {
+		var found []byte
+		scanObject(value, func(name []byte, value json.RawMessage) {
+			if string(name) == want && string(value) != "null" {
+				found = value
+			}
+		})
+		value = found
+	}
+	return value
+}
+
+// memberNames reads the inputs and returns the names of all members, those of traits too:
+// which of them a wildcard takes is known only then.
+func (s *Source) memberNames(ctx context.Context) ([]string, error) {
+	seen := map[string]bool{}
+	var names []string
+	var add func(line []byte, nested bool)
+	add = func(line []byte, nested bool) {
+		scanObject(line, func(name []byte, value json.RawMessage) {
+			if !seen[string(name)] && len(seen) < maxPlaces {
+				seen[string(name)] = true
+				names = append(names, string(name))
+			}
+			if !nested && string(name) == "traits" {
+				add(value, true)
+			}
+		})
+	}
+	for _, in := range s.inputs {
+		if in.once {
+			return nil, fmt.Errorf("%s: patterns have to know all names before the first line, and JSON has no header: name the columns, or have it write CSV", in.name)
+		}
+		opened, err := s.openTable(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		t, ok := opened.(*ndjsonTable)
+		for n := 0; ok; n++ {
+			if n&1023 == 0 && ctx.Err() != nil {
+				err = ctx.Err()
+				break
+			}
+			var line []byte
+			if line, _, err = t.lines.next(); err != nil && !errors.As(err, new(*rowError)) {
+				break
+			}
+			add(line, false)
+		}
+		if closeErr := opened.close(); err == nil || err == io.EOF {
+			err = closeErr
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", in.name, err)
+		}
+	}
+	return names, nil
+}
