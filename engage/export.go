@@ -1,5 +1,7 @@
 package engage
 
+import "time"
+
 // Kind says what an attribute is made from.
 type Kind string
 
@@ -41,7 +43,7 @@ const (
 
 // Export is one source of rows and what is wanted of it.
 type Export struct {
-	Source      string      // a path or a glob
+	Source      string      // a path, a glob, or the address of a database without its password
 	Dir         string      // where a relative Source starts
 	Pick        Pick        // for globs
 	Format      Format
@@ -52,6 +54,13 @@ type Export struct {
 	Wildcards   []Wildcard  // for more
 	Exclude     []string    // patterns: names that Wildcards do not take
 	Fields      []string    // columns or traits that hold contact fields, not all need to be there
+
+	// For databases, see [IsDatabase].
+	Query        string        // whose rows are read, or
+	Table        string        // with its schema before a dot, as the catalogue has the names
+	Timeout      time.Duration // of the query, 0: 10 minutes
+	Password     Secret        // "": that of libpq's environment, if any
+	PasswordFile string        // holds the password, instead of Password
 
 	// Changes is set for an export of what happened, not of what is: [Source.ReadChanges].
 	Changes  bool

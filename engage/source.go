@@ -27,6 +27,8 @@ type input struct {
 	// open returns the text, or what was compressed of it. Closing it returns an error if
 	// what was read cannot be trusted: if it changed while it was read, for one.
 	open func(context.Context) (io.ReadCloser, error)
+	// table opens, instead of open, what has rows and no text.
+	table func(context.Context) (table, error)
 	// once: it can be opened once only.
 	once bool
 }
@@ -60,6 +62,9 @@ func (e Export) Open(ctx context.Context) (*Source, error) {
 
 // inputs finds at least one input.
 func (e Export) inputs(ctx context.Context) ([]input, error) {
+	if IsDatabase(e.Source) {
+		return e.databaseInput(), nil
+	}
 	return e.localFiles()
 }
 

@@ -22,6 +22,9 @@ type table interface {
 
 // openTable opens an input. Errors name it.
 func (s *Source) openTable(ctx context.Context, in input) (table, error) {
+	if in.table != nil {
+		return in.table(ctx)
+	}
 	raw, err := in.open(ctx)
 	if err != nil {
 		return nil, err

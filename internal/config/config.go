@@ -452,6 +452,7 @@ func (l *loader) export(key string, k *exportKeys) sync.Export {
 		limit := l.limit(key+".max_exits", k.MaxExits)
 		e.MaxExits = &limit
 	}
+	l.database(key, k, &e.Export)
 	if e.Source == "" {
 		l.fail(key+".source", errors.New("it is missing"))
 	}

@@ -75,6 +75,7 @@ type exportKeys struct {
 	MaxAge      string `toml:"max_age"`
 	MaxExits    any    `toml:"max_exits"`
 	AllowEmpty  bool   `toml:"allow_empty"`
+	databaseKeys
 }
 
 type audienceKeys struct {

@@ -1,0 +1,209 @@
+package engage
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"gleapsync/internal/attr"
+)
+
+// databaseTable is the rows of a query as a table. It has all columns that the query
+// has, but asks for the values of those only that the export needs.
+type databaseTable struct {
+	*database
+	ctx     context.Context // the one that the table was opened with, and that ends the query
+	conn    *pgconn.PgConn
+	names   []string
+	query   string
+	asked   []askedColumn
+	cells   [][]byte // of all columns
+	scratch []byte   // for cells that are made longer
+
+	// Once the query runs.
+	rows   *pgconn.ResultReader
+	cancel context.CancelFunc
+	began  time.Time
+	row    int
+}
+
+// askedColumn is a column of the query's answer.
+type askedColumn struct {
+	at  int    // where it stands among all columns
+	oid uint32 // its type
+}
+
+// Types whose text is not what an export says. The numbers are the same in all servers.
+const (
+	oidBool        = 16
+	oidChar        = 1042 // of a fixed length
+	oidTimestamp   = 1114
+	oidTimestampTZ = 1184
+	oidNumeric     = 1700
+)
+
+// describe begins the transaction and finds the columns.
+func (d *database) describe(ctx context.Context, conn *pgconn.PgConn) (*databaseTable, error) {
+	if err := conn.Exec(ctx, d.settings()).Close(); err != nil {
+		return nil, err
+	}
+	statement, err := conn.Prepare(ctx, "", "SELECT * FROM "+d.from(), nil)
+	if err != nil {
+		return nil, err
+	}
+	t := &databaseTable{database: d, ctx: ctx, conn: conn, cells: make([][]byte, len(statement.Fields))}
+	for _, field := range statement.Fields {
+		t.names = append(t.names, field.Name)
+	}
+	l, err := newLayout(t.names, d.export)
+	if err != nil {
+		return t, nil // whoever reads the table makes the same layout, and says so
+	}
+	structured, err := d.structured(ctx, conn, statement.Fields)
+	if err != nil {
+		return nil, err
+	}
+	var values []string
+	for _, i := range l.columns() {
+		value := quoteName(t.names[i])
+		if structured[statement.Fields[i].DataTypeOID] {
+			value = "to_json(" + value + ")"
+		}
+		values = append(values, value)
+		t.asked = append(t.asked, askedColumn{i, statement.Fields[i].DataTypeOID})
+	}
+	t.query = "SELECT " + strings.Join(values, ", ") + " FROM " + d.from()
+	return t, nil
+}
+
+// structured returns which of the columns' types are arrays or rows: their text is not
+// JSON. Redshift has none.
+func (d *database) structured(ctx context.Context, conn *pgconn.PgConn, fields []pgconn.FieldDescription) (map[uint32]bool, error) {
+	found := map[uint32]bool{}
+	if d.redshift {
+		return found, nil
+	}
+	var oids []string
+	for _, field := range fields {
+		oids = append(oids, fmt.Sprint(field.DataTypeOID))
+	}
+	answer := conn.ExecParams(ctx, "SELECT oid FROM pg_catalog.pg_type WHERE typcategory IN ('A', 'C') AND oid IN ("+strings.Join(oids, ", ")+")", nil, nil, nil, nil).Read()
+	for _, row := range answer.Rows {
+		oid, err := strconv.ParseUint(string(row[0]), 10, 32)
+		if err != nil {
+			return nil, errors.New("the catalogue has a type without a number")
+		}
+		found[uint32(oid)] = true
+	}
+	return found, answer.Err
+}
+
+// columns returns the columns that have to be read, in their order.
+func (l *layout) columns() []int {
+	all := append(slices.Clone(l.userIDs), l.profile, l.external)
+	if l.anyInJSON {
+		all = append(all, l.traits)
+	}
+	for _, cell := range l.cells {
+		all = append(all, cell.column)
+	}
+	slices.Sort(all)
+	return slices.DeleteFunc(slices.Compact(all), func(i int) bool { return i < 0 })
+}
+
+func (t *databaseTable) columns() []string { return t.names }
+
+func (t *databaseTable) line() int { return t.row }
+
+func (t *databaseTable) next() ([][]byte, error) {
+	if t.rows == nil {
+		ctx, cancel := context.WithTimeout(t.ctx, t.timeout()+cancelTimeout) // in case the server does not keep it
+		t.cancel, t.began = cancel, time.Now()
+		t.rows = t.conn.ExecParams(ctx, t.query, nil, nil, nil, nil)
+	}
+	if !t.rows.NextRow() {
+		_, err := t.rows.Close()
+		switch {
+		case err == nil:
+			return nil, io.EOF
+		case t.ctx.Err() != nil:
+			return nil, t.ctx.Err()
+		}
+		return nil, unreadable("%s", t.reason(err, t.began))
+	}
+	t.row++
+	t.scratch = t.scratch[:0]
+	for i, value := range t.rows.Values() {
+		column := t.asked[i]
+		switch column.oid {
+		case oidBool:
+			value = booleanText(value)
+		case oidChar:
+			value = bytes.TrimRight(value, " ")
+		case oidTimestamp, oidTimestampTZ:
+			value = t.timeText(value)
+		case oidNumeric:
+			value = numberText(value)
+		}
+		t.cells[column.at] = value
+	}
+	return t.cells, nil
+}
+
+// close ends the query on the server, if it still runs.
+func (t *databaseTable) close() error {
+	if t.rows != nil {
+		t.cancel()
+		_, _ = t.rows.Close() // next told its error, or nobody wants the rest
+	}
+	closeConnection(t.conn)
+	return nil
+}
+
+var trueText, falseText = []byte("true"), []byte("false")
+
+func booleanText(value []byte) []byte {
+	switch string(value) {
+	case "t":
+		return trueText
+	case "f":
+		return falseText
+	}
+	return value
+}
+
+// numberText leaves the zeros at the end of a fraction out if what is left is a number
+// to Gleap too: numeric(10,2) has 49.90 for 49.9, and both should be numbers.
+func numberText(value []byte) []byte {
+	if len(value) == 0 || value[len(value)-1] != '0' || bytes.IndexByte(value, '.') < 0 {
+		return value
+	}
+	short := bytes.TrimSuffix(bytes.TrimRight(value, "0"), []byte{'.'})
+	if _, exact := attr.ExactNumber(short); exact {
+		return short
+	}
+	return value
+}
+
+// timeText turns 2026-11-20 08:15:00+00, or without a zone, into 2026-11-20T08:15:00Z.
+// What RFC 3339 cannot say, such as infinity, stays.
+func (t *databaseTable) timeText(value []byte) []byte {
+	const date = len("2026-11-20")
+	if len(value) < date+len(" 08:15:00") || value[date] != ' ' || bytes.HasSuffix(value, []byte("BC")) {
+		return value
+	}
+	from := len(t.scratch)
+	t.scratch = append(t.scratch, value[:date]...)
+	t.scratch = append(t.scratch, 'T')
+	t.scratch = append(t.scratch, bytes.TrimSuffix(value[date+1:], []byte("+00"))...)
+	t.scratch = append(t.scratch, 'Z')
+	return t.scratch[from:]
+}

@@ -1,0 +1,46 @@
+package config
+
+import (
+	"errors"
+
+	"gleapsync/engage"
+)
+
+// databaseKeys are the keys of exports that are read from a database.
+type databaseKeys struct {
+	Query        string `toml:"query"`
+	Table        string `toml:"table"`
+	Timeout      string `toml:"timeout"`
+	PasswordFile string `toml:"password_file"`
+}
+
+// database reads the keys of a database, and takes the password out of the source: it is
+// shown in reports. In all other exports the keys are wrong.
+func (l *loader) database(key string, k *exportKeys, e *engage.Export) {
+	if !engage.IsDatabase(e.Source) {
+		for _, set := range [][2]string{{"query", k.Query}, {"table", k.Table}, {"timeout", k.Timeout}, {"password_file", k.PasswordFile}} {
+			if set[1] != "" && e.Source != "" {
+				l.fail(key+"."+set[0], errors.New("it is for databases only, whose source begins with postgres://, postgresql:// or redshift://"))
+			}
+		}
+		return
+	}
+	for _, set := range [][2]string{{"pick", k.Pick}, {"delimiter", k.Delimiter}, {"format", k.Format}} {
+		if set[1] != "" {
+			l.fail(key+"."+set[0], errors.New("it is for files only, and the source is a database"))
+		}
+	}
+	e.Query, e.Table = l.text(key+".query", k.Query), l.text(key+".table", k.Table)
+	e.Timeout, e.PasswordFile = l.duration(key+".timeout", k.Timeout), l.file(key+".password_file", k.PasswordFile)
+	if (e.Query == "") == (e.Table == "") {
+		l.fail(key, errors.New("a database takes exactly one of query and table"))
+	}
+	var err error
+	if e.Source, e.Password, err = engage.CutPassword(e.Source); err != nil {
+		e.Source = "postgres://" // what is wrong with the source was said
+		l.fail(key+".source", err)
+	}
+	if e.Password != "" && e.PasswordFile != "" {
+		l.fail(key+".password_file", errors.New("the source has a password too: choose one"))
+	}
+}
