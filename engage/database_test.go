@@ -1,0 +1,401 @@
+//go:build linux
+
+package engage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"gleapsync/internal/attr"
+	"gleapsync/internal/postgrestest"
+)
+
+func TestCutPassword(t *testing.T) {
+	for source, want := range map[string]string{
+		"postgres://reader@db:5432/warehouse?sslmode=verify-full": "postgres://reader@db:5432/warehouse?sslmode=verify-full ",
+		"postgresql://reader:se%2Fcret@db/warehouse":              "postgresql://reader@db/warehouse se/cret",
+		"redshift://reader:a@b:c@db:5439/dev":                     "redshift://reader@db:5439/dev a@b:c",
+		"postgres:///warehouse?host=/var/run/postgresql":          "postgres:///warehouse?host=/var/run/postgresql ",
+	} {
+		shown, password, err := CutPassword(source)
+		if got := shown + " " + string(password); got != want || err != nil {
+			t.Errorf("%s: %q, %v", source, got, err)
+		}
+	}
+	for _, source := range []string{
+		"postgres://u:12/SECRET@db/x", "postgres://u:SECRET/x@db/x", "postgres://u:12#SECRET@db/x", "postgres://u:12?SECRET@db/x",
+		"postgres://u:1%zzSECRET@db/x", "postgres://u@db/x?password=SECRET", "postgres://u@db/x?sslpassword=SECRET",
+	} {
+		shown, password, err := CutPassword(source)
+		if err == nil || strings.Contains(err.Error(), "SECRET") || shown+string(password) != "" {
+			t.Errorf("%s: %q %q: %v", source, shown, string(password), err)
+		}
+	}
+}
+
+func TestSecret(t *testing.T) {
+	e := Export{Source: "postgres://reader@db/x", Password: "hidden"}
+	for _, format := range []string{"%v", "%+v", "%#v", "%q", "%s", "%x"} {
+		if text := fmt.Sprintf(format, e); strings.Contains(text, "hidden") || strings.Contains(text, "68696464656e") {
+			t.Errorf("%s: %s", format, text)
+		}
+	}
+}
+
+// read returns what an export says, a line for each row.
+func read(ctx context.Context, e Export) (said []string, result Result, err error) {
+	source, err := e.Open(ctx)
+	if err != nil {
+		return nil, Result{}, err
+	}
+	defer source.Close()
+	result, err = source.Read(ctx, func(userID []byte, cells []attr.Value) error {
+		line := string(userID)
+		for _, cell := range cells {
+			text, _ := cell.MarshalJSON()
+			line += " " + string(text)
+		}
+		said = append(said, line)
+		return nil
+	})
+	return said, result, err
+}
+
+// attributes makes one of each column: an audience if its name says so, else a trait.
+func attributes(columns ...string) (all []Attribute) {
+	for _, column := range columns {
+		a := Attribute{Kind: Trait, Key: column, Name: column, Column: column, Type: Auto}
+		if strings.HasPrefix(column, "in_") {
+			a.Kind = Audience
+		}
+		all = append(all, a)
+	}
+	return all
+}
+
+func TestDatabase(t *testing.T) {
+	server := postgrestest.Start(t)
+	server.Exec(t, `
+		CREATE ROLE reader LOGIN PASSWORD 'reader-password';
+		CREATE SCHEMA "Engage";
+		CREATE TABLE "Engage".users (user_id text, email text, in_a boolean, n numeric, price numeric(12,2), i bigint, f float8,
+			at timestamptz, local timestamp, day date, tags text[], data jsonb, code char(5), word text, private text);
+		INSERT INTO "Engage".users VALUES
+			('u1', 'a@x.io', true, 123456789012345678901234567890.123456789, 49.90, 9007199254740993, 0.1,
+			 '2026-11-20 10:15:00.25+02', '2026-11-20 08:15:00', '2026-11-20', '{a,"b c"}', '{"k":[1]}', 'x', E'two\nlines, "quoted"', 'private'),
+			('u2', NULL, false, 0.10, 100, 7, 1e300, 'infinity', '0044-03-15 00:00:00 BC', NULL, '{}', NULL, NULL, '', NULL),
+			('u3', '', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+		CREATE TABLE denied (user_id text, in_a boolean);
+		CREATE TABLE words (user_id text, word text);
+		INSERT INTO words VALUES ('u1', 'SECRET-CELL');
+		CREATE SEQUENCE numbers;
+		CREATE VIEW slow AS SELECT 'u' || g AS user_id, pg_sleep(60)::text AS in_a FROM generate_series(1, 3) g;
+		GRANT USAGE ON SCHEMA "Engage" TO reader;
+		GRANT SELECT (user_id, email, in_a, n, price, i, f, at, local, day, tags, data, code, word) ON "Engage".users TO reader;
+		GRANT SELECT ON words, slow TO reader;
+		GRANT ALL ON SEQUENCE numbers TO reader;`)
+	const secret = "reader-password"
+	ctx := t.Context()
+	base := Export{Source: server.URL("reader"), Password: secret}
+	of := func(table, query string, columns ...string) Export {
+		e := base
+		e.Table, e.Query, e.Attributes = table, query, attributes(columns...)
+		return e
+	}
+
+	t.Run("values", func(t *testing.T) {
+		e := of("Engage.users", "", "in_a", "n", "price", "i", "f", "at", "local", "day", "tags", "data", "code", "word")
+		e.Fields = []string{"email"}
+		want := []string{
+			`u1 true "123456789012345678901234567890.123456789" 49.9 "9007199254740993" 0.1 "2026-11-20T08:15:00.25Z" "2026-11-20T08:15:00Z" "2026-11-20" "a, b c" "{\"k\":[1]}" "x" "two\nlines, \"quoted\"" "a@x.io"`,
+			`u2 false 0.1 100 7 "1e+300" "infinity" "0044-03-15 00:00:00 BC" null "" null null null null`,
+			`u3 null null null null null null null null null null null null null`,
+		}
+		for _, scheme := range []string{"postgres:", "postgresql:"} { // a reader of some columns only may read it
+			e.Source = scheme + strings.TrimPrefix(base.Source, "postgres:")
+			said, result, err := read(ctx, e)
+			if err != nil || result.Invalid != 0 || strings.Join(said, "\n") != strings.Join(want, "\n") {
+				t.Errorf("%v, %+v:\n%s", err, result, strings.Join(said, "\n"))
+			}
+		}
+	})
+
+	t.Run("as Redshift", func(t *testing.T) { // it has no arrays
+		e := of("", "SELECT user_id, in_a, at, price FROM \"Engage\".users WHERE user_id = 'u1'", "in_a", "at", "price")
+		e.Source = "redshift:" + strings.TrimPrefix(base.Source, "postgres:")
+		said, _, err := read(ctx, e)
+		if err != nil || strings.Join(said, "\n") != `u1 true "2026-11-20T08:15:00.25Z" 49.9` {
+			t.Errorf("%q, %v", said, err)
+		}
+	})
+
+	t.Run("a query", func(t *testing.T) {
+		said, _, err := read(ctx, of("", `WITH one AS (SELECT 1 AS n) SELECT '{"user_id":["a","b"]}'::json AS external_ids, n FROM one -- comment; `, "n"))
+		if err != nil || strings.Join(said, "\n") != "a 1\nb 1" {
+			t.Errorf("%q, %v", said, err)
+		}
+		said, _, err = read(ctx, of("", `SELECT user_id, in_a FROM "Engage".users WHERE false;`, "in_a"))
+		if err != nil || len(said) > 0 {
+			t.Errorf("no rows: %q, %v", said, err)
+		}
+	})
+
+	t.Run("header", func(t *testing.T) { // the rows would take a minute, each
+		source, err := of("slow", "").Open(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer source.Close()
+		names, err := source.Header(ctx)
+		if err != nil || strings.Join(names, " ") != "user_id in_a" {
+			t.Errorf("%q, %v", names, err)
+		}
+		if fingerprint := source.Fingerprint(); fingerprint != "" {
+			t.Errorf("fingerprint %q", fingerprint)
+		}
+		if age := time.Since(source.AsOf()); age < 0 || age > time.Minute {
+			t.Errorf("as of %s", source.AsOf())
+		}
+	})
+
+	passwordFile := filepath.Join(t.TempDir(), "password")
+	if err := os.WriteFile(passwordFile, []byte(secret+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	t.Run("password", func(t *testing.T) {
+		e := of("words", "", "word")
+		e.Password = ""
+		t.Setenv("PGPASSFILE", os.DevNull)
+		try := func(what string) {
+			if _, _, err := read(ctx, e); err != nil {
+				t.Errorf("%s: %v", what, err)
+			}
+		}
+		e.PasswordFile = passwordFile
+		try("file")
+		e.PasswordFile = ""
+		t.Run("environment", func(t *testing.T) {
+			t.Setenv("PGPASSWORD", secret)
+			try("environment")
+		})
+		passfile := filepath.Join(t.TempDir(), "pgpass")
+		if err := os.WriteFile(passfile, []byte("*:*:*:reader:"+secret+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		t.Setenv("PGPASSFILE", passfile)
+		try("PGPASSFILE")
+	})
+
+	t.Run("errors", func(t *testing.T) {
+		closed := base
+		closed.Source, closed.Table, closed.Attributes = "postgres://reader@127.0.0.1:1/postgres", "words", attributes("word")
+		wrong, none, tls := closed, closed, closed
+		wrong.Source, wrong.Password = base.Source, "WRONG-PASSWORD"
+		none.Source, none.PasswordFile = base.Source, passwordFile+".none"
+		tls.Source = strings.Replace(base.Source, "disable", "require", 1)
+		noDatabase := closed
+		noDatabase.Source = strings.Replace(base.Source, "/postgres?", "/nothing?", 1)
+		slow := of("slow", "", "in_a")
+		slow.Timeout = 100 * time.Millisecond
+		for name, test := range map[string]struct {
+			e    Export
+			want []string
+		}{
+			"table":      {of("Engage.nothing", "", "n"), []string{"Engage.nothing in postgres://reader@127.0.0.1:", `relation "Engage.nothing" does not exist`, "look at table"}},
+			"schema":     {of("nothing.users", "", "n"), []string{`does not exist`}},
+			"column":     {of("", "SELECT user_id, nothing FROM words", "word"), []string{`column "nothing" does not exist`, "look at table or query"}},
+			"rights":     {of("public.denied", "", "in_a"), []string{"permission denied for table denied", `GRANT USAGE ON SCHEMA "public" TO "reader"; GRANT SELECT ON "public"."denied" TO "reader";`}},
+			"in a query": {of("", "SELECT * FROM denied", "in_a"), []string{"permission denied for table denied", `GRANT SELECT ON denied TO "reader";`}},
+			"a column":   {of("Engage.users", "", "private"), []string{"permission denied", `GRANT SELECT ON "Engage"."users" TO "reader"`}},
+			"password":   {wrong, []string{"the server refuses the connection", `authentication failed for user "reader"`, "PGPASSWORD"}},
+			"no file":    {none, []string{"the password cannot be read", "no such file"}},
+			"closed":     {closed, []string{"it cannot be reached", "connection refused"}},
+			"no TLS":     {tls, []string{"it cannot be reached", "TLS"}},
+			"database":   {noDatabase, []string{`database "nothing" does not exist`}},
+			"syntax":     {of("", "SELECT FROM WHERE", "n"), []string{"syntax error"}},
+			"two":        {of("", "SELECT 1; SELECT 2", "n"), []string{"syntax error"}},
+			"writes":     {of("", "SELECT nextval('numbers')::text AS user_id, 1 AS n", "n"), []string{"read-only transaction"}},
+			"a value":    {of("", "SELECT user_id, word::int AS n FROM words", "n"), []string{"SQLSTATE 22P02", "psql"}},
+			"too slow":   {slow, []string{"the query took longer than 100ms", "raise timeout"}},
+			"long row":   {of("", "SELECT 'u' AS user_id, repeat('x', 17 << 20) AS n", "n"), []string{"a row is longer than 16 MiB"}},
+			"two names":  {of("", "SELECT 'u' AS user_id, 1 AS n, 2 AS n", "n"), []string{`"n" is ambiguous`}},
+		} {
+			_, _, err := read(ctx, test.e)
+			if err == nil {
+				t.Errorf("%s: no error", name)
+				continue
+			}
+			if unreadable := new(UnreadableError); !errors.As(err, &unreadable) {
+				t.Errorf("%s: it is no UnreadableError: %v", name, err)
+			}
+			for _, want := range test.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("%s: %q is not in: %v", name, want, err)
+				}
+			}
+			for _, never := range []string{secret, "WRONG-PASSWORD", "SECRET-CELL"} {
+				if strings.Contains(err.Error(), never) {
+					t.Errorf("%s: %v", name, err)
+				}
+			}
+		}
+		// What a query lacks is no fault of the server.
+		_, _, err := read(ctx, of("", "SELECT word FROM words", "word"))
+		if err == nil || errors.As(err, new(*UnreadableError)) || !strings.Contains(err.Error(), "user id") {
+			t.Errorf("no user id: %v", err)
+		}
+		_, result, err := read(ctx, of("words", "", "nothing"))
+		if err != nil || result.Attributes[0].Err == nil {
+			t.Errorf("no such column: %v, %v", result.Attributes, err)
+		}
+	})
+
+	running := func() bool {
+		return len(server.Exec(t, "SELECT pid FROM pg_stat_activity WHERE application_name = 'gleapsync' AND query LIKE '%in_a%FROM%' AND state = 'active'")) > 0
+	}
+	t.Run("cancelled", func(t *testing.T) {
+		ctx, cancel := context.WithCancel(ctx)
+		done := make(chan error)
+		go func() {
+			_, _, err := read(ctx, of("slow", "", "in_a"))
+			done <- err
+		}()
+		for !running() {
+		}
+		cancel()
+		if err := <-done; !errors.Is(err, context.Canceled) {
+			t.Errorf("%v", err)
+		}
+		for running() {
+		}
+	})
+	t.Run("ended early", func(t *testing.T) {
+		source, err := of("", "SELECT 'u' || g AS user_id, g > 1 AS in_a FROM (SELECT generate_series(1, 100000000) AS g) s", "in_a").Open(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stop := errors.New("stop")
+		if _, err := source.Read(ctx, func([]byte, []attr.Value) error { return stop }); err != stop {
+			t.Errorf("%v", err)
+		}
+		for running() {
+		}
+	})
+}
+
+// TestDatabaseKilled kills what answers, in the middle of the answer.
+func TestDatabaseKilled(t *testing.T) {
+	server := postgrestest.Start(t)
+	e := Export{
+		Source: server.URL("postgres"), Password: postgrestest.Password,
+		Query: "SELECT 'u' || g AS user_id FROM (SELECT generate_series(1, 3000000) AS g) s", Attributes: []Attribute{{Kind: Audience, Key: "a"}},
+	}
+	killed := func(kill func(pid int)) {
+		t.Helper()
+		source, err := e.Open(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		rows := 0
+		_, err = source.Read(t.Context(), func([]byte, []attr.Value) error {
+			if rows++; rows == 1000 {
+				pid, err := strconv.Atoi(server.Exec(t, "SELECT pid FROM pg_stat_activity WHERE application_name = 'gleapsync'")[0])
+				if err != nil {
+					t.Fatal(err)
+				}
+				kill(pid)
+			}
+			return nil
+		})
+		if !errors.As(err, new(*UnreadableError)) || !strings.Contains(err.Error(), "the connection broke off") || rows == 3000000 {
+			t.Errorf("after %d rows: %v", rows, err)
+		}
+	}
+	killed(func(pid int) {
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+	})
+	server.Ready(t)
+	killed(func(pid int) { server.Kill(t, pid) })
+	if _, err := e.Open(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if _, _, err := read(t.Context(), e); !errors.As(err, new(*UnreadableError)) {
+		t.Errorf("a server that is gone: %v", err)
+	}
+}
+
+// millionUsers makes a table of a million users with 20 audiences and 10 traits, in the
+// order of their ids, and the same one shuffled. It returns the columns.
+func millionUsers(t testing.TB, server *postgrestest.Server) (columns []string) {
+	sql := "CREATE UNLOGGED TABLE users AS SELECT 'u' || lpad(i::text, 10, '0') AS user_id"
+	for k := range 20 {
+		columns = append(columns, fmt.Sprintf("in_%d", k))
+		sql += fmt.Sprintf(", (i * %d) %% 100 < %d AS in_%d", 7919+2*k, 5+4*k, k)
+	}
+	for k, trait := range []string{
+		"i % 97", "round((i * 31 % 100000) / 100.0, 2)", "i * 3", "'category ' || i % 12", "timestamptz '2026-01-01' + i * interval '7 seconds'",
+		"i * 1.5::float8", "i % 5", "md5(i::text)", "CASE WHEN i % 3 = 0 THEN i END", "(i % 1000)::numeric(12,2)",
+	} {
+		columns = append(columns, fmt.Sprintf("t%d", k))
+		sql += fmt.Sprintf(", %s AS t%d", trait, k)
+	}
+	server.Exec(t, sql+" FROM generate_series(1::bigint, 1000000) i; CREATE UNLOGGED TABLE shuffled AS SELECT * FROM users ORDER BY md5(user_id)")
+	server.Exec(t, "VACUUM ANALYZE users, shuffled")
+	return columns
+}
+
+func TestDatabaseMillion(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes 20 seconds")
+	}
+	server := postgrestest.Start(t)
+	columns := millionUsers(t, server)
+	for _, table := range []string{"users", "shuffled"} {
+		e := Export{Source: server.URL("postgres"), Password: postgrestest.Password, Table: "public." + table, Attributes: attributes(columns...)}
+		source, err := e.Open(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		began := time.Now()
+		counts := make([]int, len(columns))
+		result, err := source.Read(t.Context(), func(_ []byte, cells []attr.Value) error {
+			for i, cell := range cells {
+				if k := cell.Kind(); k == attr.True || k.HasText() {
+					counts[i]++
+				}
+			}
+			return nil
+		})
+		took := time.Since(began)
+		if err != nil || result.Rows != 1e6 || result.Invalid+result.WithoutUserID > 0 {
+			t.Fatalf("%+v, %v", result, err)
+		}
+		for i, a := range result.Attributes {
+			if a.Err != nil || a.Invalid > 0 {
+				t.Errorf("%s: %+v", columns[i], a)
+			}
+		}
+		sql := "SELECT count(*) FILTER (WHERE in_0), count(*) FILTER (WHERE in_19), count(t0), count(t8) FROM " + table
+		if got, want := fmt.Sprint(counts[0], counts[19], counts[20], counts[28]), server.Exec(t, sql)[0]; got != want {
+			t.Errorf("%s: %s, want %s", table, got, want)
+		}
+		psql := exec.Command("psql", server.URL("postgres"), "-qc", fmt.Sprintf("COPY (SELECT user_id, %s FROM %s) TO STDOUT", strings.Join(columns, ", "), table))
+		psql.Env = append(os.Environ(), "PGPASSWORD="+postgrestest.Password)
+		began = time.Now()
+		if err := psql.Run(); err != nil {
+			t.Errorf("psql: %v", err)
+		}
+		t.Logf("%s: read in %s, psql's COPY takes %s", table, took, time.Since(began))
+	}
+}

@@ -1,0 +1,178 @@
+//go:build linux
+
+// Package postgrestest runs a PostgreSQL for a test.
+package postgrestest
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// Password is that of the role postgres, which may do everything.
+const Password = "owner-password"
+
+// Server is a PostgreSQL that listens on loopback.
+type Server struct {
+	port    int
+	process *os.Process
+	ready   chan struct{} // gets one whenever the server is ready
+	ended   chan struct{}
+}
+
+// Start starts a server with data of its own, which ends with the test. Where there is no
+// PostgreSQL it skips the test.
+func Start(t testing.TB) *Server {
+	t.Helper()
+	programs := findPrograms(t)
+	dir, err := os.MkdirTemp("", "postgres")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	passwordFile := filepath.Join(dir, "password")
+	if err := os.WriteFile(passwordFile, []byte(Password), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	attributes := notRoot(t, dir, passwordFile)
+	initdb := exec.Command(filepath.Join(programs, "initdb"), "-D", filepath.Join(dir, "data"), "-U", "postgres",
+		"--pwfile", passwordFile, "-A", "scram-sha-256", "-E", "UTF8", "--no-locale", "--no-sync")
+	initdb.SysProcAttr, initdb.Dir = attributes, dir
+	if out, err := initdb.CombinedOutput(); err != nil {
+		t.Fatalf("initdb: %v: %s", err, out)
+	}
+	s := &Server{port: freePort(t), ready: make(chan struct{}, 16), ended: make(chan struct{})}
+	server := exec.Command(filepath.Join(programs, "postgres"), "-D", filepath.Join(dir, "data"), "-p", strconv.Itoa(s.port),
+		"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "shared_buffers=256MB")
+	server.SysProcAttr, server.Dir = attributes, dir
+	log, err := server.StderrPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	s.process = server.Process
+	var last []string
+	go func() {
+		defer close(s.ended)
+		for lines := bufio.NewScanner(log); lines.Scan(); {
+			last = append(last, lines.Text())
+			if strings.Contains(lines.Text(), "ready to accept connections") {
+				s.ready <- struct{}{}
+			}
+		}
+		_ = server.Wait()
+	}()
+	t.Cleanup(func() {
+		_ = s.process.Signal(syscall.SIGQUIT)
+		<-s.ended
+		if t.Failed() {
+			t.Logf("the server said:\n%s", strings.Join(last, "\n"))
+		}
+	})
+	s.Ready(t)
+	return s
+}
+
+func findPrograms(t testing.TB) string {
+	if path, err := exec.LookPath("initdb"); err == nil {
+		if path, err = filepath.EvalSymlinks(path); err == nil {
+			return filepath.Dir(path)
+		}
+	}
+	all, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
+	if len(all) == 0 {
+		t.Skip("PostgreSQL is not installed (Debian's package postgresql)")
+	}
+	return filepath.Dir(all[len(all)-1])
+}
+
+// notRoot returns how to run a program that refuses to be root, and gives it the files.
+func notRoot(t testing.TB, files ...string) *syscall.SysProcAttr {
+	if os.Geteuid() != 0 {
+		return nil
+	}
+	postgres, err := user.Lookup("postgres")
+	if err != nil {
+		t.Skip("there is no user postgres, and PostgreSQL refuses to be run by root")
+	}
+	uid, _ := strconv.Atoi(postgres.Uid)
+	gid, _ := strconv.Atoi(postgres.Gid)
+	for _, file := range files {
+		if err := os.Chown(file, uid, gid); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
+}
+
+func freePort(t testing.TB) int {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// Ready waits until the server is ready: after its start, and after a process of it was
+// killed.
+func (s *Server) Ready(t testing.TB) {
+	t.Helper()
+	select {
+	case <-s.ready:
+	case <-s.ended:
+		t.Fatal("PostgreSQL ended")
+	}
+}
+
+// Kill kills the server and the process of one connection, and gives them no time.
+func (s *Server) Kill(t testing.TB, connection int) {
+	t.Helper()
+	for _, pid := range []int{s.process.Pid, connection} {
+		if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// URL returns the address of the database for a user, which may hold a password behind a
+// colon.
+func (s *Server) URL(user string) string {
+	return fmt.Sprintf("postgres://%s@127.0.0.1:%d/postgres?sslmode=disable", user, s.port)
+}
+
+// Exec runs SQL and returns the rows of the last statement, each with its fields joined by
+// blanks.
+func (s *Server) Exec(t testing.TB, sql string) (rows []string) {
+	t.Helper()
+	conn, err := pgconn.Connect(context.Background(), s.URL("postgres:"+Password))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close(context.Background())
+	results, err := conn.Exec(context.Background(), sql).ReadAll()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, row := range results[len(results)-1].Rows {
+		fields := make([]string, len(row))
+		for i, field := range row {
+			fields[i] = string(field)
+		}
+		rows = append(rows, strings.Join(fields, " "))
+	}
+	return rows
+}
