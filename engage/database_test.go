@@ -335,32 +335,12 @@ func TestDatabaseKilled(t *testing.T) {
 	}
 }
 
-// millionUsers makes a table of a million users with 20 audiences and 10 traits, in the
-// order of their ids, and the same one shuffled. It returns the columns.
-func millionUsers(t testing.TB, server *postgrestest.Server) (columns []string) {
-	sql := "CREATE UNLOGGED TABLE users AS SELECT 'u' || lpad(i::text, 10, '0') AS user_id"
-	for k := range 20 {
-		columns = append(columns, fmt.Sprintf("in_%d", k))
-		sql += fmt.Sprintf(", (i * %d) %% 100 < %d AS in_%d", 7919+2*k, 5+4*k, k)
-	}
-	for k, trait := range []string{
-		"i % 97", "round((i * 31 % 100000) / 100.0, 2)", "i * 3", "'category ' || i % 12", "timestamptz '2026-01-01' + i * interval '7 seconds'",
-		"i * 1.5::float8", "i % 5", "md5(i::text)", "CASE WHEN i % 3 = 0 THEN i END", "(i % 1000)::numeric(12,2)",
-	} {
-		columns = append(columns, fmt.Sprintf("t%d", k))
-		sql += fmt.Sprintf(", %s AS t%d", trait, k)
-	}
-	server.Exec(t, sql+" FROM generate_series(1::bigint, 1000000) i; CREATE UNLOGGED TABLE shuffled AS SELECT * FROM users ORDER BY md5(user_id)")
-	server.Exec(t, "VACUUM ANALYZE users, shuffled")
-	return columns
-}
-
 func TestDatabaseMillion(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it takes 20 seconds")
 	}
 	server := postgrestest.Start(t)
-	columns := millionUsers(t, server)
+	columns := server.MillionUsers(t)
 	for _, table := range []string{"users", "shuffled"} {
 		e := Export{Source: server.URL("postgres"), Password: postgrestest.Password, Table: "public." + table, Attributes: attributes(columns...)}
 		source, err := e.Open(t.Context())

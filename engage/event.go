@@ -67,7 +67,7 @@ func (e *event) text(raw json.RawMessage) []byte {
 // lineReader reads lines of limited length.
 type lineReader struct {
 	r    *bufio.Reader
-	line int // that was returned last
+	line int    // that was returned last
 	buf  []byte // a line that is longer than the buffer of r
 }
 

@@ -43,9 +43,9 @@ const (
 
 // Export is one source of rows and what is wanted of it.
 type Export struct {
-	Source      string      // a path, a glob, or the address of a database without its password
-	Dir         string      // where a relative Source starts
-	Pick        Pick        // for globs
+	Source      string // a path, a glob, or the address of a database without its password
+	Dir         string // where a relative Source starts
+	Pick        Pick   // for globs
 	Format      Format
 	Delimiter   byte        // between fields, 0: found in the header
 	UserID      string      // the column with the user id, "": see [Source.Read]

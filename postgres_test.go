@@ -1,0 +1,130 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"gleapsync/gleap/sandbox"
+	"gleapsync/internal/postgrestest"
+)
+
+// TestPostgres runs the commands with exports from a database. Nothing that they write
+// holds its password.
+func TestPostgres(t *testing.T) {
+	server := postgrestest.Start(t)
+	server.Exec(t, `
+		CREATE SCHEMA engage_default;
+		CREATE TABLE engage_default.users (user_id text, vip boolean, total_orders bigint, email text);
+		INSERT INTO engage_default.users VALUES ('u1', true, 3, 'ada@example.com'), ('u2', false, 9007199254740993, NULL), ('u3', NULL, NULL, NULL);
+		CREATE ROLE reader LOGIN PASSWORD 'reader-password';
+		GRANT USAGE ON SCHEMA engage_default TO reader;
+		GRANT SELECT ON ALL TABLES IN SCHEMA engage_default TO reader;`)
+	gleap := httptest.NewServer(sandbox.New(sandbox.Options{Token: "secret-token"}))
+	defer gleap.Close()
+	p := newProject(t, gleap.URL, "")
+	p.write(t, "c.toml", fmt.Sprintf(`
+project = "p"
+[gleap]
+base_url = %q
+rate = 0
+api_token_env = "TOKEN"
+[contact]
+email = "email"
+[[table]]
+source = %q
+table = "engage_default.users"
+audiences = ["vip"]
+traits = ["total_orders"]
+[[audience]]
+name = "Buyers"
+source = %q
+query = "SELECT user_id FROM engage_default.users WHERE total_orders > 0"
+[[trait]]
+name = "Orders"
+source = %[2]q
+query = "SELECT user_id, total_orders AS value FROM engage_default.users"
+`, gleap.URL, server.URL("reader:${DB_PASSWORD}"), server.URL("reader")))
+	p.env = append(p.env, "DB_PASSWORD=reader-password", "PGPASSWORD=reader-password")
+	var all bytes.Buffer
+	run := func(code int, want string, args ...string) {
+		t.Helper()
+		got, written := p.run(t, args...)
+		all.WriteString(written)
+		if got != code || !strings.Contains(written, want) {
+			t.Errorf("%s: exit code %d: %s\nwant %d: %s", args, got, written, code, want)
+		}
+	}
+	run(0, "postgres://reader@127.0.0.1", "check")
+	run(0, "2 contacts to send", "plan")
+	run(0, "2 of 2 contacts sent", "sync")
+	run(0, `"9007199254740993"`, "inspect", "contact", "u2", "--output", "json")
+	run(0, `"vip": true`, "inspect", "contact", "u1", "--output", "json")
+	run(0, "Nothing to send", "sync")
+	server.Exec(t, "UPDATE engage_default.users SET vip = NOT vip")
+	run(0, "2 of 2 contacts sent", "sync")
+	run(0, "report.html", "report", "--out", p.path("report.html"))
+
+	server.Exec(t, "REVOKE SELECT ON engage_default.users FROM reader")
+	run(1, `GRANT SELECT ON "engage_default"."users" TO "reader"`, "sync") // held: the members stay
+	run(0, `"vip": false`, "inspect", "contact", "u1", "--output", "json")
+	run(1, "permission denied", "check", "--output", "json")
+
+	for _, name := range []string{"gleapsync.db", "report.html"} {
+		text, err := os.ReadFile(p.path(name))
+		if err != nil {
+			t.Fatal(err)
+		}
+		all.Write(text)
+	}
+	if bytes.Contains(all.Bytes(), []byte("reader-password")) {
+		t.Error("the password was written somewhere")
+	}
+}
+
+// TestPostgresPlan plans a million users and compares that with what psql takes for the
+// same columns.
+func TestPostgresPlan(t *testing.T) {
+	if testing.Short() {
+		t.Skip("it takes half a minute")
+	}
+	server := postgrestest.Start(t)
+	columns := server.MillionUsers(t)
+	gleap := httptest.NewServer(sandbox.New(sandbox.Options{Token: "secret-token"}))
+	defer gleap.Close()
+	const rounds = 3
+	for _, table := range []string{"users", "shuffled"} {
+		p := newProject(t, gleap.URL, "")
+		p.write(t, "c.toml", fmt.Sprintf("project = \"p\"\n[gleap]\nbase_url = %q\nrate = 0\n[[table]]\nsource = %q\ntable = \"public.%s\"\naudiences = [\"%s\"]\ntraits = [\"%s\"]\n",
+			gleap.URL, server.URL("postgres"), table, strings.Join(columns[:20], `", "`), strings.Join(columns[20:], `", "`)))
+		p.env = append(p.env, "PGPASSWORD="+postgrestest.Password)
+		var ratios []float64
+		for range rounds {
+			psql := exec.Command("psql", server.URL("postgres"), "-qc", fmt.Sprintf("COPY (SELECT user_id, %s FROM %s) TO STDOUT", strings.Join(columns, ", "), table))
+			psql.Env = p.env
+			began := time.Now()
+			if err := psql.Run(); err != nil {
+				t.Fatal(err)
+			}
+			copied := time.Since(began)
+			began = time.Now()
+			code, written := p.run(t, "plan")
+			planned := time.Since(began)
+			if code != 0 || !strings.Contains(written, "1,000,000 contacts to send") {
+				t.Fatalf("exit code %d: %s", code, written)
+			}
+			t.Logf("%s: plan %.2f s, psql %.2f s", table, planned.Seconds(), copied.Seconds())
+			ratios = append(ratios, copied.Seconds()/planned.Seconds())
+		}
+		slices.Sort(ratios)
+		t.Logf("%s: psql / plan: %.2f", table, ratios[rounds/2])
+	}
+}
