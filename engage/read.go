@@ -39,12 +39,15 @@ type AttributeResult struct {
 // Problem is a broken row, without its data.
 type Problem struct {
 	File   string `json:"file"`
-	Line   int    `json:"line"`
+	Line   int    `json:"line"` // 0: nobody knows
 	Column string `json:"column,omitempty"`
 	Reason string `json:"reason"`
 }
 
 func (p Problem) String() string {
+	if p.Line == 0 {
+		return fmt.Sprintf("%s: column %s: %s", p.File, p.Column, p.Reason)
+	}
 	if p.Column != "" {
 		return fmt.Sprintf("%s:%d: column %s: %s", p.File, p.Line, p.Column, p.Reason)
 	}

@@ -48,6 +48,8 @@ func (t Type) parse(cell []byte) (v attr.Value, reason string) {
 		}
 	case Text:
 		v = parseText(cell)
+	case Raw:
+		v = attr.OfString(cell)
 	default:
 		if v, ok = attr.ExactNumber(cell); !ok {
 			v = parseText(cell)
