@@ -17,6 +17,7 @@ type contact struct {
 	ids     []uint32           // the attributes of which they say something
 	old     []uint32           // by attribute id: the mark, if Gleap knows a value
 	present []said[bool]       // by export: whether the contact is in it
+	silent  []uint32           // by attribute id: the mark, if [profiles] have it and no value
 	fields  []said[[]byte]     // by column of the contact fields
 	changed changed            // what change exports said, now and before
 	known   bool               // there is a record
@@ -60,8 +61,11 @@ func (c *contact) add(p *plan, e *export, payload []byte) error {
 		switch kind := attr.Kind(kind); {
 		case kind == attr.None:
 			continue
-		case kind > attr.String:
+		case kind > attr.String || kind == attr.Null && cell >= len(e.attributes):
 			return errTemp
+		case kind == attr.Null:
+			c.silent[e.attributes[cell].id] = c.now
+			continue
 		case kind.HasText():
 			if text, texts, ok = cutBytes(texts); !ok {
 				return errTemp
@@ -134,7 +138,7 @@ func (c *contact) want(a *attribute, known attr.Value) attr.Value {
 	if c.wanted[a.id].mark == c.now {
 		return c.wanted[a.id].value
 	}
-	absent := c.present[a.export.index].mark != c.now
+	absent := c.present[a.export.index].mark != c.now || a.export.profiles != nil && c.silent[a.id] != c.now
 	switch {
 	case !absent:
 	case a.Kind == engage.Audience && known.Kind() == attr.True && !a.export.KeepAbsent:

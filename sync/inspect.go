@@ -107,11 +107,13 @@ type Inspector struct {
 	exports []Export
 	fields  []Field
 	store   *state.Store
+	memory  int64
+	temp    createTemp
 }
 
 // NewInspector returns an inspector of a state and of the exports that feed it.
 func NewInspector(o Options, store *state.Store) *Inspector {
-	return &Inspector{o.Project, o.Exports, o.Fields, store}
+	return &Inspector{o.Project, o.Exports, o.Fields, store, o.Memory, tempIn(o.TempDir)}
 }
 
 // Summary counts what the state holds. It reads all of it.
@@ -257,7 +259,7 @@ func (i *Inspector) Contact(ctx context.Context, userID string) (ContactDetail, 
 			continue
 		}
 		e.Attributes = slices.Concat(e.Attributes, remembered(e, i.exports, o.Attributes))
-		if err := d.ask(ctx, e); err != nil {
+		if err := i.ask(ctx, &d, e); err != nil {
 			return d, err
 		}
 	}
@@ -265,31 +267,26 @@ func (i *Inspector) Contact(ctx context.Context, userID string) (ContactDetail, 
 }
 
 // ask adds what one export says.
-func (d *ContactDetail) ask(ctx context.Context, e Export) error {
+func (i *Inspector) ask(ctx context.Context, d *ContactDetail, e Export) error {
 	found := false
 	values := make([]attr.Value, len(e.Attributes))
-	source, err := e.Open(ctx)
-	var result engage.Result
-	if err == nil {
-		defer source.Close()
-		result, err = source.Read(ctx, func(userID []byte, cells []attr.Value) error {
-			if string(userID) != d.UserID {
-				return nil
-			}
-			found = true
-			for n, cell := range cells[:len(values)] {
-				if cell.Kind() != attr.None {
-					values[n] = cell.Clone()
-				}
-			}
+	result, err := i.read(ctx, e, func(userID []byte, cells []attr.Value) error {
+		if string(userID) != d.UserID {
 			return nil
-		})
-	}
+		}
+		found = true
+		for n, cell := range cells[:len(values)] {
+			if cell.Kind() != attr.None {
+				values[n] = cell.Clone()
+			}
+		}
+		return nil
+	})
 	if ctx.Err() != nil {
 		return context.Cause(ctx)
 	}
 	for n, a := range e.Attributes {
-		said := Said{Value: values[n], Absent: !found}
+		said := Said{Value: values[n], Absent: !found || e.ProfileIDs != nil && values[n].Kind() == attr.None}
 		if err != nil {
 			said = Said{Error: err.Error()}
 		} else if missing := result.Attributes[n].Err; missing != nil {
@@ -298,6 +295,18 @@ func (d *ContactDetail) ask(ctx context.Context, e Export) error {
 		d.Exports[a.Key] = said
 	}
 	return nil
+}
+
+func (i *Inspector) read(ctx context.Context, e Export, yield func(userID []byte, cells []attr.Value) error) (engage.Result, error) {
+	if e.ProfileIDs != nil {
+		return readProfiles(ctx, e, i.memory, i.temp, yield)
+	}
+	source, err := e.Open(ctx)
+	if err != nil {
+		return engage.Result{}, err
+	}
+	defer source.Close()
+	return source.Read(ctx, yield)
 }
 
 // askChanges adds what a change export said, and what its new files say.

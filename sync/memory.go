@@ -16,6 +16,10 @@ type memory struct {
 	refs  [][]ref
 }
 
+// roomFor returns how much of so many bytes may be reserved: a quarter is for exports while
+// they are read, the rest for what is kept of them afterwards.
+func roomFor(bytes int64) int64 { return bytes - bytes/4 }
+
 const (
 	blockSize    = 128 << 10
 	largestChunk = 128 * blockSize

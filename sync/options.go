@@ -29,6 +29,9 @@ type Options struct {
 // Export is a source of rows, what it feeds and what guards it.
 type Export struct {
 	engage.Export
+	// ProfileIDs is where the user ids are if the export is a table of profiles and not of
+	// users, see [profiles]; else nil.
+	ProfileIDs   *engage.Export
 	KeepAbsent   bool          // a user who is not in it stays in its audiences
 	ClearMissing bool          // a user who is not in it loses its traits
 	MaxExits     *Limit        // nil: Guard.MaxExits

@@ -83,6 +83,7 @@ func newPass(p *plan, span span) *pass {
 		contact: contact{
 			wanted:  makeApart[said[attr.Value]](len(p.byID)),
 			old:     makeApart[uint32](len(p.byID)),
+			silent:  makeApart[uint32](len(p.byID)),
 			present: makeApart[said[bool]](len(p.exports)),
 			fields:  makeApart[said[[]byte]](len(columns(p.runner.o.Fields))),
 			changed: changed{fields: makeApart[fieldChange](len(p.runner.o.Fields))},

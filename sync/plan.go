@@ -66,6 +66,7 @@ type export struct {
 	index       int
 	attributes  []*attribute // in the order of its settings
 	source      *engage.Source
+	profiles    *profiles // nil: it is no export of that kind
 	fingerprint string
 	asOf        time.Time
 	refused     error // why all of it is held
@@ -155,6 +156,7 @@ func (e *export) usable() bool {
 // also after an error.
 func (r *Runner) newPlan(ctx context.Context, request Request) (*plan, error) {
 	p := &plan{runner: r}
+	p.memory.room = roomFor(r.o.Memory)
 	var err error
 	if p.overview, err = r.store.Overview(); err != nil {
 		return p, err
@@ -184,9 +186,12 @@ func (r *Runner) newPlan(ctx context.Context, request Request) (*plan, error) {
 		p.epoch++
 	}
 	p.open(ctx, request)
+	p.skipUnchanged(now(), request)
+	if err := p.readProfiles(ctx, request); err != nil {
+		return p, err
+	}
 	p.addRetired(request)
-	p.skipUnchanged(now())
-	if err := p.read(ctx); err != nil {
+	if err := p.read(ctx, request); err != nil {
 		return p, err
 	}
 	for _, e := range p.exports {
@@ -335,6 +340,9 @@ func (p *plan) holdPatterns(e *export) {
 			continue
 		}
 		reason := "no column matches " + w.Pattern
+		if e.ProfileIDs != nil {
+			reason = "no name matches " + w.Pattern
+		}
 		if e.refused != nil {
 			reason = e.refused.Error()
 		}
@@ -401,6 +409,10 @@ func (p *plan) open(ctx context.Context, request Request) {
 		if !e.isChosen(request) {
 			continue
 		}
+		if e.ProfileIDs != nil {
+			p.openProfiles(ctx, e, request)
+			continue
+		}
 		source, err := e.Open(ctx)
 		if err == nil {
 			e.source, e.asOf = source, source.AsOf()
@@ -421,7 +433,7 @@ func (p *plan) open(ctx context.Context, request Request) {
 }
 
 // skipUnchanged decides which exports need not be read.
-func (p *plan) skipUnchanged(now time.Time) {
+func (p *plan) skipUnchanged(now time.Time, request Request) {
 	anyChanged := false
 	for _, e := range p.exports {
 		if e.source == nil {
@@ -441,7 +453,7 @@ func (p *plan) skipUnchanged(now time.Time) {
 				a.status = StatusUnchanged
 			}
 		}
-		anyChanged = anyChanged || e.usable()
+		anyChanged = anyChanged || e.usable() || e.hasUnknown(request)
 	}
 	if !anyChanged {
 		return
@@ -459,29 +471,27 @@ func (p *plan) skipUnchanged(now time.Time) {
 // fingerprint identifies an export's content and all settings that matter for what
 // is made of it, "" if only reading it can tell.
 func (p *plan) fingerprint(e *export) string {
-	if e.source.Fingerprint() == "" {
+	source := e.sourceFingerprint()
+	if source == "" {
 		return ""
 	}
-	h := sha256.Sum256(fmt.Appendf(nil, "%s %v %v %v", e.source.Fingerprint(), e.KeepAbsent, e.ClearMissing, p.runner.o.Fields))
+	h := sha256.Sum256(fmt.Appendf(nil, "%s %v %v %v", source, e.KeepAbsent, e.ClearMissing, p.runner.o.Fields))
 	return hex.EncodeToString(h[:16])
 }
 
 // read reads and sorts all exports that are needed, some at a time.
-func (p *plan) read(ctx context.Context) error {
+func (p *plan) read(ctx context.Context, request Request) error {
 	var needed []*export
 	for _, e := range p.exports {
-		if e.source != nil && (e.usable() || e.Changes && e.refused == nil && len(e.attributes) == 0) {
+		if e.source != nil && e.profiles == nil && (e.usable() || e.Changes && e.refused == nil && e.hasUnknown(request)) {
 			needed = append(needed, e)
 		}
 	}
 	if len(needed) == 0 {
 		return nil
 	}
-	// A quarter of the memory is for exports while they are read, the rest for what is
-	// kept of them afterwards.
 	workers := min(runtime.GOMAXPROCS(0), len(needed))
 	budget := p.runner.o.Memory / int64(4*workers)
-	p.memory.room = p.runner.o.Memory - p.runner.o.Memory/4
 	ahead := make(chan struct{})
 	go func() { p.runner.store.ReadAhead(); close(ahead) }()
 	defer func() { <-ahead }()
@@ -583,6 +593,9 @@ func (p *plan) closeRows() {
 		}
 		if e.source != nil {
 			e.source.Close()
+		}
+		if e.profiles != nil {
+			e.profiles.close()
 		}
 	}
 	p.memory.clear()

@@ -134,6 +134,9 @@ func mayTake(ctx context.Context, e Export, key string, kind engage.Kind) error 
 	if !ok {
 		return nil
 	}
+	if e.ProfileIDs != nil { // which names it has only reading can tell
+		return fmt.Errorf("a pattern of %s takes %s, so the next sync may bring it back: name it in exclude first", e.Source, key)
+	}
 	if source, err := e.Open(ctx); err == nil {
 		defer source.Close()
 		if columns, err := source.Header(ctx); err == nil && !slices.ContainsFunc(e.TakeColumns(columns), func(b engage.Attribute) bool { return a.Key == b.Key }) {
