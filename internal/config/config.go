@@ -2,6 +2,7 @@ package config
 
 import (
 	"bytes"
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -224,12 +225,15 @@ func (l *loader) config(f *file) *Config {
 	for i := range f.Tables {
 		c.Sync.Exports = append(c.Sync.Exports, l.table(fmt.Sprintf("table[%d]", i), &f.Tables[i]))
 	}
+	for i := range f.Profiles {
+		c.Sync.Exports = append(c.Sync.Exports, l.profiles(fmt.Sprintf("profiles[%d]", i), &f.Profiles[i]))
+	}
 	snapshots := len(c.Sync.Exports)
 	for i := range f.Changes {
 		c.Sync.Exports = append(c.Sync.Exports, l.changes(fmt.Sprintf("changes[%d]", i), &f.Changes[i], c.Sync.Exports, snapshots > 0 && len(c.Sync.Fields) > 0))
 	}
 	if len(c.Sync.Exports) == 0 {
-		l.errs = append(l.errs, fmt.Errorf("%s: there is no [[audience]], [[trait]], [[table]] or [[changes]]: nothing to sync", l.path))
+		l.errs = append(l.errs, fmt.Errorf("%s: there is no [[audience]], [[trait]], [[table]], [[profiles]] or [[changes]]: nothing to sync", l.path))
 	}
 	return c
 }
@@ -401,6 +405,29 @@ func (l *loader) changes(key string, k *changesKeys, before []sync.Export, field
 	return e
 }
 
+func (l *loader) profiles(key string, p *profilesKeys) sync.Export {
+	if p.Source != "" || p.UserID != "" {
+		l.fail(key, errors.New("source and user_id are not for profiles: set traits_source and identifiers_source"))
+	}
+	ids := l.text(key+".identifiers_source", p.IdentifiersSource)
+	if ids == "" {
+		l.fail(key+".identifiers_source", errors.New("it is missing"))
+	}
+	if p.TraitsSource == "" {
+		l.fail(key+".traits_source", errors.New("it is missing"))
+	}
+	if p.Query != "" || p.Table != "" {
+		l.fail(key, errors.New("query and table are not for profiles: set traits_table and identifiers_table, or traits_query and identifiers_query"))
+	}
+	p.Source = cmp.Or(p.TraitsSource, "none") // that it is missing is said already
+	p.Query, p.Table = p.TraitsQuery, p.TraitsTable
+	e := l.table(key, &p.tableKeys)
+	e.ProfileIDs = &engage.Export{Source: ids, Dir: e.Dir, Pick: e.Pick, Format: e.Format, Delimiter: e.Delimiter}
+	p.Query, p.Table = p.IdentifiersQuery, p.IdentifiersTable
+	l.database(key, &p.exportKeys, e.ProfileIDs)
+	return e
+}
+
 // columns adds a table's column to an export, or those that a pattern takes.
 func (l *loader) columns(e *sync.Export, at string, kind engage.Kind, name string, typ engage.Type) {
 	if text, _ := expand(name); engage.IsPattern(text) { // what is wrong with it the attribute finds
@@ -476,6 +503,9 @@ func (l *loader) attribute(at string, kind engage.Kind, name, override string) e
 	instead := `choose another one with key = "…"`
 	if strings.HasPrefix(at, "table") {
 		instead = "name the column otherwise, or give it an [[audience]] or [[trait]] with a key of its own"
+	}
+	if strings.HasPrefix(at, "profiles") {
+		instead = "take it out"
 	}
 	if err != nil {
 		l.fail(at, fmt.Errorf("%s: %w: %s", what, err, instead))

@@ -174,45 +174,82 @@ message_id = "message"
 	}
 }
 
+const profilesOf = "[[profiles]]\ntraits_source = \"t\"\nidentifiers_source = \"i\"\n"
+
+func TestProfiles(t *testing.T) {
+	c, err := load(t, minimal+"[[profiles]]\ntraits_source = \"${T:-t.csv}\"\nidentifiers_source = \"i.csv\"\n"+`pick = "all"
+delimiter = "tab"
+identifiers = "last"
+absent = "keep"
+on_missing = "clear"
+type = "number"
+audiences = ["vip_*", "Churn Risk"]
+traits = ["*_days"]
+exclude = ["vip_test"]
+`)
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := filepath.Dir(c.Path)
+	want := sync.Export{
+		Export: engage.Export{
+			Source: "t.csv", Dir: dir, Pick: engage.PickAll, Delimiter: '\t', Identifiers: engage.LastID,
+			Attributes: []engage.Attribute{{Kind: engage.Audience, Key: "churn_risk", Name: "Churn Risk", Column: "Churn Risk"}},
+			Wildcards:  []engage.Wildcard{{Kind: engage.Audience, Pattern: "vip_*"}, {Kind: engage.Trait, Pattern: "*_days", Type: engage.Number}},
+			Exclude:    []string{"vip_test"},
+		},
+		ProfileIDs: &engage.Export{Source: "i.csv", Dir: dir, Pick: engage.PickAll, Delimiter: '\t'},
+		KeepAbsent: true, ClearMissing: true,
+	}
+	if got := c.Sync.Exports[1]; !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v\nwant %+v", got, want)
+	}
+}
+
 func TestErrors(t *testing.T) {
 	for name, test := range map[string]struct{ text, want string }{
-		"unknown key":           {minimal + "pik = \"newest\"\n", "c.toml:7: audience.pik: there is no such key"},
-		"unknown table":         {minimal + "[gaurd]\nmin_exits = 1\n", "c.toml:7: gaurd: there is no such key"},
-		"token":                 {"project = \"a\"\n[gleap]\napi_token = \"secret\"\n", "c.toml:3: gleap.api_token: the token does not belong into this file"},
-		"no TOML":               {"project = \"a\"\nrate = = 3\n", "c.toml:2: "},
-		"wrong kind":            {"project = \"a\"\n[gleap]\nrate = \"many\"\n", "c.toml:3: gleap.rate: the value is not of the kind that this key takes"},
-		"no project":            {strings.Replace(minimal, "project = \"acme\"", "", 1), ": project: it is missing"},
-		"no export":             {"project = \"a\"\n", "c.toml: there is no [[audience]], [[trait]], [[table]] or [[changes]]"},
-		"no source":             {"project = \"a\"\n[[audience]]\nname = \"A\"\n", "c.toml:2: audience[0].source: it is missing"},
-		"no name":               {"project = \"a\"\n[[audience]]\nsource = \"a\"\n", "c.toml:2: audience[0].name: it is missing"},
-		"duration":              {minimal + "max_age = \"2 days\"\n", "c.toml:7: audience[0].max_age: it takes a duration such as 90s or 2h"},
-		"negative duration":     {minimal + "max_age = \"-2h\"\n", "c.toml:7: audience[0].max_age: it takes a duration"},
-		"short window":          {strings.Replace(minimal, "[gleap]", "[gleap]\nwindow = \"1ms\"", 1), "c.toml:3: gleap.window: it takes one second at least"},
-		"limit":                 {minimal + "max_exits = \"130%\"\n", "c.toml:7: audience[0].max_exits: a limit is a share such as"},
-		"limit of a wrong kind": {minimal + "max_exits = true\n", "c.toml:7: audience[0].max_exits: a limit is"},
-		"size":                  {minimal + "[sync]\nmemory = \"much\"\n", "c.toml:8: sync.memory: it takes a size such as 256MiB"},
-		"small size":            {minimal + "[sync]\nmemory = \"1MiB\"\n", "c.toml:8: sync.memory: it takes 16MiB at least"},
-		"schedule":              {minimal + "[sync]\nschedule = \"hourly\"\n", "c.toml:8: sync.schedule: it takes five fields"},
-		"pick":                  {minimal + "pick = \"oldest\"\n", "c.toml:7: audience[0].pick: it takes one of: all newest"},
-		"format":                {minimal + "format = \"xml\"\n", "c.toml:7: audience[0].format: it takes one of: csv"},
-		"delimiter":             {minimal + "delimiter = \"#\"\n", "c.toml:7: audience[0].delimiter: it takes one of: , : ; colon comma pipe semicolon tab |"},
-		"environment":           {minimal + "user_id = \"${NOT_THERE}\"\n", "c.toml:7: audience[0].user_id: the environment has no NOT_THERE"},
-		"reserved":              {"project = \"a\"\n[[audience]]\nname = \"E-Mail\"\nsource = \"a\"\n[[audience]]\nname = \"Email\"\nsource = \"a\"\n", "c.toml:5: audience[1]: audience \"Email\": \"email\" is a field that Gleap contacts already have: choose another one with key = \"…\""},
-		"reserved override":     {minimal + "key = \"userId\"\n", "audience \"VIP Customers\": \"userId\" is a field that Gleap contacts already have"},
-		"no key":                {"project = \"a\"\n[[audience]]\nname = \"🔥\"\nsource = \"a\"\n", "c.toml:2: audience[0]: audience \"🔥\": the name has no letter or digit"},
-		"collision":             {minimal + "[[trait]]\nname = \"vip customers\"\nsource = \"a\"\n", "c.toml:7: trait[0]: audience \"VIP Customers\" (line 4) and trait \"vip customers\" (line 7) have the same key vip_customers"},
-		"collision in a table":  {minimal + "[[table]]\naudiences = [\"vip_customers\"]\nsource = \"a\"\n", "c.toml:8: table[0].audiences[0]: audience \"VIP Customers\" (line 4) and audience \"vip_customers\" (line 8) have the same key"},
-		"empty table":           {minimal + "[[table]]\nsource = \"a\"\n", "c.toml:7: table[0]: it names no column"},
-		"base_url":              {strings.Replace(minimal, "[gleap]", "[gleap]\nbase_url = \"http://api.gleap.io\"", 1), "c.toml:3: gleap.base_url: the token would go over plain http to api.gleap.io: use https"},
-		"no limit":              {strings.Replace(minimal, "[gleap]", "[gleap]\nrate = 0", 1), "c.toml:3: gleap.rate: it takes 1 at least"},
-		"webhook":               {minimal + "[notify]\nwebhook = \"http://example.com/secret\"\n", "c.toml:8: notify.webhook: it takes https: plain http is for loopback"},
-		"no webhook":            {minimal + "[notify]\nwebhook = \"${NOT_THERE}\"\n", "c.toml:8: notify.webhook: the environment has no NOT_THERE"},
-		"ping_url":              {minimal + "[notify]\nping_url = \"secret\"\n", "c.toml:8: notify.ping_url: it takes an address such as https://"},
-		"format of messages":    {minimal + "[notify]\nformat = \"teams\"\n", "c.toml:8: notify.format: it takes one of: json slack"},
-		"size_change":           {minimal + "[notify]\nsize_change = \"some\"\n", "c.toml:8: notify.size_change: a limit is a share such as"},
-		"textfile":              {minimal + "[metrics]\ntextfile = \"gleapsync.txt\"\n", "c.toml:8: metrics.textfile: it takes a name that ends in .prom"},
-		"pushgateway":           {minimal + "[metrics]\npushgateway = \"gateway:9091\"\n", "c.toml:8: metrics.pushgateway: it takes an address"},
-		"two tokens":            {strings.Replace(minimal, "[gleap]", "[gleap]\napi_token_file = \"t\"", 1), "c.toml:3: gleap.api_token_file: api_token_env is set too"},
+		"unknown key":            {minimal + "pik = \"newest\"\n", "c.toml:7: audience.pik: there is no such key"},
+		"unknown table":          {minimal + "[gaurd]\nmin_exits = 1\n", "c.toml:7: gaurd: there is no such key"},
+		"token":                  {"project = \"a\"\n[gleap]\napi_token = \"secret\"\n", "c.toml:3: gleap.api_token: the token does not belong into this file"},
+		"no TOML":                {"project = \"a\"\nrate = = 3\n", "c.toml:2: "},
+		"wrong kind":             {"project = \"a\"\n[gleap]\nrate = \"many\"\n", "c.toml:3: gleap.rate: the value is not of the kind that this key takes"},
+		"no project":             {strings.Replace(minimal, "project = \"acme\"", "", 1), ": project: it is missing"},
+		"no export":              {"project = \"a\"\n", "c.toml: there is no [[audience]], [[trait]], [[table]], [[profiles]] or [[changes]]"},
+		"no source":              {"project = \"a\"\n[[audience]]\nname = \"A\"\n", "c.toml:2: audience[0].source: it is missing"},
+		"no name":                {"project = \"a\"\n[[audience]]\nsource = \"a\"\n", "c.toml:2: audience[0].name: it is missing"},
+		"duration":               {minimal + "max_age = \"2 days\"\n", "c.toml:7: audience[0].max_age: it takes a duration such as 90s or 2h"},
+		"negative duration":      {minimal + "max_age = \"-2h\"\n", "c.toml:7: audience[0].max_age: it takes a duration"},
+		"short window":           {strings.Replace(minimal, "[gleap]", "[gleap]\nwindow = \"1ms\"", 1), "c.toml:3: gleap.window: it takes one second at least"},
+		"limit":                  {minimal + "max_exits = \"130%\"\n", "c.toml:7: audience[0].max_exits: a limit is a share such as"},
+		"limit of a wrong kind":  {minimal + "max_exits = true\n", "c.toml:7: audience[0].max_exits: a limit is"},
+		"size":                   {minimal + "[sync]\nmemory = \"much\"\n", "c.toml:8: sync.memory: it takes a size such as 256MiB"},
+		"small size":             {minimal + "[sync]\nmemory = \"1MiB\"\n", "c.toml:8: sync.memory: it takes 16MiB at least"},
+		"schedule":               {minimal + "[sync]\nschedule = \"hourly\"\n", "c.toml:8: sync.schedule: it takes five fields"},
+		"pick":                   {minimal + "pick = \"oldest\"\n", "c.toml:7: audience[0].pick: it takes one of: all newest"},
+		"format":                 {minimal + "format = \"xml\"\n", "c.toml:7: audience[0].format: it takes one of: csv"},
+		"delimiter":              {minimal + "delimiter = \"#\"\n", "c.toml:7: audience[0].delimiter: it takes one of: , : ; colon comma pipe semicolon tab |"},
+		"environment":            {minimal + "user_id = \"${NOT_THERE}\"\n", "c.toml:7: audience[0].user_id: the environment has no NOT_THERE"},
+		"reserved":               {"project = \"a\"\n[[audience]]\nname = \"E-Mail\"\nsource = \"a\"\n[[audience]]\nname = \"Email\"\nsource = \"a\"\n", "c.toml:5: audience[1]: audience \"Email\": \"email\" is a field that Gleap contacts already have: choose another one with key = \"…\""},
+		"reserved override":      {minimal + "key = \"userId\"\n", "audience \"VIP Customers\": \"userId\" is a field that Gleap contacts already have"},
+		"no key":                 {"project = \"a\"\n[[audience]]\nname = \"🔥\"\nsource = \"a\"\n", "c.toml:2: audience[0]: audience \"🔥\": the name has no letter or digit"},
+		"collision":              {minimal + "[[trait]]\nname = \"vip customers\"\nsource = \"a\"\n", "c.toml:7: trait[0]: audience \"VIP Customers\" (line 4) and trait \"vip customers\" (line 7) have the same key vip_customers"},
+		"collision in a table":   {minimal + "[[table]]\naudiences = [\"vip_customers\"]\nsource = \"a\"\n", "c.toml:8: table[0].audiences[0]: audience \"VIP Customers\" (line 4) and audience \"vip_customers\" (line 8) have the same key"},
+		"empty table":            {minimal + "[[table]]\nsource = \"a\"\n", "c.toml:7: table[0]: it names no column"},
+		"no tables":              {minimal + "[[profiles]]\ntraits = [\"a*\"]\n", "c.toml:7: profiles[0].traits_source: it is missing"},
+		"a source of profiles":   {minimal + profilesOf + "source = \"a\"\ntraits = [\"a*\"]\n", "c.toml:7: profiles[0]: source and user_id are not for profiles: set traits_source and identifiers_source"},
+		"profiles in a database": {minimal + "[[profiles]]\ntraits_source = \"postgres://h/d\"\ntraits_table = \"t\"\nidentifiers_source = \"postgres://h/d\"\ntraits = [\"a*\"]\n", "c.toml:7: profiles[0]: a database takes exactly one of query and table"},
+		"reserved in profiles":   {minimal + profilesOf + "traits = [\"a*\", \"email\"]\n", "c.toml:10: profiles[0].traits[1]: trait \"email\": \"email\" is a field that Gleap contacts already have: take it out"},
+		"empty profiles":         {minimal + profilesOf, "c.toml:7: profiles[0]: it names no column: set audiences or traits"},
+		"base_url":               {strings.Replace(minimal, "[gleap]", "[gleap]\nbase_url = \"http://api.gleap.io\"", 1), "c.toml:3: gleap.base_url: the token would go over plain http to api.gleap.io: use https"},
+		"no limit":               {strings.Replace(minimal, "[gleap]", "[gleap]\nrate = 0", 1), "c.toml:3: gleap.rate: it takes 1 at least"},
+		"webhook":                {minimal + "[notify]\nwebhook = \"http://example.com/secret\"\n", "c.toml:8: notify.webhook: it takes https: plain http is for loopback"},
+		"no webhook":             {minimal + "[notify]\nwebhook = \"${NOT_THERE}\"\n", "c.toml:8: notify.webhook: the environment has no NOT_THERE"},
+		"ping_url":               {minimal + "[notify]\nping_url = \"secret\"\n", "c.toml:8: notify.ping_url: it takes an address such as https://"},
+		"format of messages":     {minimal + "[notify]\nformat = \"teams\"\n", "c.toml:8: notify.format: it takes one of: json slack"},
+		"size_change":            {minimal + "[notify]\nsize_change = \"some\"\n", "c.toml:8: notify.size_change: a limit is a share such as"},
+		"textfile":               {minimal + "[metrics]\ntextfile = \"gleapsync.txt\"\n", "c.toml:8: metrics.textfile: it takes a name that ends in .prom"},
+		"pushgateway":            {minimal + "[metrics]\npushgateway = \"gateway:9091\"\n", "c.toml:8: metrics.pushgateway: it takes an address"},
+		"two tokens":             {strings.Replace(minimal, "[gleap]", "[gleap]\napi_token_file = \"t\"", 1), "c.toml:3: gleap.api_token_file: api_token_env is set too"},
 	} {
 		_, err := load(t, test.text)
 		if err == nil || !strings.Contains(err.Error(), test.want) {

@@ -46,6 +46,7 @@ type file struct {
 	Traits    []traitKeys    `toml:"trait"`
 	Tables    []tableKeys    `toml:"table"`
 	Changes   []changesKeys  `toml:"changes"`
+	Profiles  []profilesKeys `toml:"profiles"`
 }
 
 type contactTable struct {
@@ -122,6 +123,17 @@ type changesKeys struct {
 		Timestamp      string `toml:"timestamp"`
 		MessageID      string `toml:"message_id"`
 	} `toml:"columns"`
+}
+
+// profilesKeys are those of a table too, but for source and user_id.
+type profilesKeys struct {
+	TraitsSource      string `toml:"traits_source"`
+	TraitsTable       string `toml:"traits_table"` // these four for databases
+	TraitsQuery       string `toml:"traits_query"`
+	IdentifiersSource string `toml:"identifiers_source"`
+	IdentifiersTable  string `toml:"identifiers_table"`
+	IdentifiersQuery  string `toml:"identifiers_query"`
+	tableKeys
 }
 
 // defaults are the settings of an empty file, those of Gleap's documentation among
