@@ -276,7 +276,7 @@ func (i *Inspector) ask(ctx context.Context, d *ContactDetail, e Export) error {
 		}
 		found = true
 		for n, cell := range cells[:len(values)] {
-			if cell.Kind() != attr.None {
+			if cell.Kind() > attr.Null || values[n].Kind() == attr.None { // null says nothing
 				values[n] = cell.Clone()
 			}
 		}

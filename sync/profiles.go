@@ -253,6 +253,8 @@ func (n *newest) add(seq int64, value []byte) {
 	}
 }
 
+func (n *newest) hasText() bool { return n.found && len(n.value) > 0 }
+
 type user struct {
 	id  []byte
 	seq int64
@@ -374,10 +376,10 @@ func (t *profiles) cells(p *profile, attributes []engage.Attribute, cells []attr
 	for i, field := range t.settings.Fields {
 		place := len(attributes) + i
 		said := &p.said[place]
-		if n := slices.Index(addressTypes, field); n >= 0 && !said.found {
+		if n := slices.Index(addressTypes, field); n >= 0 && !said.hasText() {
 			said = &p.addresses[n]
 		}
-		if said.found && len(said.value) > 0 {
+		if said.hasText() {
 			cells[place], result.HasFields = attr.OfString(said.value), true
 		}
 	}
