@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -419,5 +421,64 @@ func TestProfilesTooManyNames(t *testing.T) {
 	want := "t.csv: the patterns take more than 5000 names: make them narrower, or name in exclude what they are not to take"
 	if err != nil || report.Exports[0].Reason != want {
 		t.Errorf("%v\n%s", err, statuses(report))
+	}
+}
+
+// TestProfilesFaults lets the n-th work on a temporary file fail until nothing fails any
+// more: the run fails, and the next one makes everything right.
+func TestProfilesFaults(t *testing.T) {
+	traits, ids := traitsHeader, idsHeader
+	for i := range 6 { // so long that they do not stay in memory
+		traits += fmt.Sprintf("p%d,level,%s,1\np%d,vip,true,1\n", i, strings.Repeat("gold", 12_000), i)
+		ids += fmt.Sprintf("p%d,email,%s,1\np%d,user_id,u%d,1\n", i, strings.Repeat("x", 48_000), i, i)
+	}
+	for _, kind := range []string{"create", "write", "read"} {
+		failed := 0
+		for hit := kind; hit != ""; failed++ {
+			w := newProfilesWorld(t, longTables([]string{"vip"}, []string{"lev*"}))
+			w.options.Memory = 1
+			w.write(t, "t.csv", traits)
+			w.write(t, "i.csv", ids)
+			if hit = w.syncWith(t, &faults{kind: kind, left: failed}, Request{}); hit == "" && failed == 0 {
+				t.Errorf("no %s failed", kind)
+			}
+			if report := w.sync(t, Request{}); report.Outcome != Complete || report.Exports[0].Members != 6 || len(w.contacts()) != 6 {
+				t.Errorf("%s %d: %s", kind, failed, statuses(report))
+			}
+		}
+	}
+}
+
+// TestProfilesAge: tables are as old as the older one, and names that are new are no
+// younger.
+func TestProfilesAge(t *testing.T) {
+	w := newProfilesWorld(t, longTables([]string{"vip*"}, nil))
+	w.write(t, "i.csv", idsHeader+"p1,user_id,u1,1\n")
+	w.write(t, "t.csv", traitsHeader+"p1,vip,true,1\n")
+	report := w.sync(t, Request{})
+	if e := report.Exports[0]; e.AsOf.Second() != 1 || e.Status != StatusApplied {
+		t.Errorf("%+v", e)
+	}
+	w.options.Exports[0].MaxAge = 1
+	w.write(t, "t.csv", traitsHeader+"p1,vip,true,1\np1,vip_eu,true,1\n")
+	for _, forget := range []bool{false, true} {
+		if forget {
+			fresh := newProfilesWorld(t, w.options.Exports[0])
+			fresh.dir, fresh.options.Exports[0].Dir, fresh.options.Exports[0].ProfileIDs.Dir = w.dir, w.dir, w.dir
+			fresh.options.TempDir = w.dir
+			if err := os.Remove(filepath.Join(w.dir, "state.db")); err != nil {
+				t.Fatal(err)
+			}
+			w = fresh
+		}
+		report := w.sync(t, Request{})
+		for _, e := range report.Exports {
+			if e.Status != StatusHeld || !strings.Contains(e.Reason, "older than max_age") {
+				t.Errorf("%+v", e)
+			}
+		}
+		if want := map[bool]int{false: 1, true: 2}[forget]; len(report.Exports) != want {
+			t.Errorf("%d exports, want %d", len(report.Exports), want)
+		}
 	}
 }
