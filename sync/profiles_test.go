@@ -48,8 +48,8 @@ const (
 	idsHeader    = "canonical_segment_id,type,value,seq\n"
 )
 
-// statuses returns what a report says of its exports.
-func statuses(r Report) string {
+// profileStatuses returns what a report says of its exports.
+func profileStatuses(r Report) string {
 	got := ""
 	for _, e := range r.Exports {
 		got += fmt.Sprintf("%s %s %s %s\n", e.Kind, e.Key, e.Status, e.Reason)
@@ -236,7 +236,7 @@ func TestProfilesModel(t *testing.T) {
 			before := w.gleap.Counts().Identify
 			report := w.sync(r, Request{})
 			if calls := w.gleap.Counts().Identify - before; calls != len(changed) || report.Calls.Identify != calls {
-				r.Fatalf("day %d: %d calls, %d contacts changed: %s", day, calls, len(changed), statuses(report))
+				r.Fatalf("day %d: %d calls, %d contacts changed: %s", day, calls, len(changed), profileStatuses(report))
 			}
 			for _, a := range report.Exports {
 				if a.Status == StatusApplied && (a.WithoutUserID != withoutID || a.Rows != len(traits)+len(ids) || a.Invalid > 0) {
@@ -289,7 +289,7 @@ func TestProfilesNames(t *testing.T) {
 			w.write(t, "i.csv", idsHeader+"p1,user_id,u1,1\np2,user_id,u2,1\np3,email,x@x.io,1\n")
 		}
 		report, err := w.runner(t).Sync(t.Context(), request)
-		got := statuses(report)
+		got := profileStatuses(report)
 		if err != nil {
 			got += err.Error() + "\n"
 		}
@@ -352,7 +352,7 @@ func TestProfilesNames(t *testing.T) {
 	w.options.Exports[1].AllowEmpty = true
 	w.write(t, "t.csv", traitsHeader+"p1,r_30_days,8,1\n")
 	if report := w.sync(t, Request{}); report.Outcome != Complete {
-		t.Errorf("empty is right: %s", statuses(report))
+		t.Errorf("empty is right: %s", profileStatuses(report))
 	}
 	if got, want := w.contacts()["u1"], `{"r_30_days":8,"staff":false,"vip_named":true,"vip_us":false}`; got != want {
 		t.Errorf("got %s, want %s", got, want)
@@ -388,7 +388,7 @@ func TestProfilesErrors(t *testing.T) {
 		}
 		report, err := w.runner(t).Plan(t.Context(), Request{})
 		if err != nil || len(report.Exports) != 1 || report.Exports[0].Status != StatusHeld || !strings.Contains(report.Exports[0].Reason, test.want) {
-			t.Errorf("%s: %v\n%swant %s", name, err, statuses(report), test.want)
+			t.Errorf("%s: %v\n%swant %s", name, err, profileStatuses(report), test.want)
 		}
 	}
 }
@@ -420,7 +420,7 @@ func TestProfilesTooManyNames(t *testing.T) {
 	report, err := w.runner(t).Plan(t.Context(), Request{})
 	want := "t.csv: the patterns take more than 5000 names: make them narrower, or name in exclude what they are not to take"
 	if err != nil || report.Exports[0].Reason != want {
-		t.Errorf("%v\n%s", err, statuses(report))
+		t.Errorf("%v\n%s", err, profileStatuses(report))
 	}
 }
 
@@ -443,7 +443,7 @@ func TestProfilesFaults(t *testing.T) {
 				t.Errorf("no %s failed", kind)
 			}
 			if report := w.sync(t, Request{}); report.Outcome != Complete || report.Exports[0].Members != 6 || len(w.contacts()) != 6 {
-				t.Errorf("%s %d: %s", kind, failed, statuses(report))
+				t.Errorf("%s %d: %s", kind, failed, profileStatuses(report))
 			}
 		}
 	}
