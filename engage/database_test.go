@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strconv"
 	"strings"
@@ -332,50 +331,5 @@ func TestDatabaseKilled(t *testing.T) {
 	}
 	if _, _, err := read(t.Context(), e); !errors.As(err, new(*UnreadableError)) {
 		t.Errorf("a server that is gone: %v", err)
-	}
-}
-
-func TestDatabaseMillion(t *testing.T) {
-	if testing.Short() {
-		t.Skip("it takes 20 seconds")
-	}
-	server := postgrestest.Start(t)
-	columns := server.MillionUsers(t)
-	for _, table := range []string{"users", "shuffled"} {
-		e := Export{Source: server.URL("postgres"), Password: postgrestest.Password, Table: "public." + table, Attributes: attributes(columns...)}
-		source, err := e.Open(t.Context())
-		if err != nil {
-			t.Fatal(err)
-		}
-		began := time.Now()
-		counts := make([]int, len(columns))
-		result, err := source.Read(t.Context(), func(_ []byte, cells []attr.Value) error {
-			for i, cell := range cells {
-				if k := cell.Kind(); k == attr.True || k.HasText() {
-					counts[i]++
-				}
-			}
-			return nil
-		})
-		took := time.Since(began)
-		if err != nil || result.Rows != 1e6 || result.Invalid+result.WithoutUserID > 0 {
-			t.Fatalf("%+v, %v", result, err)
-		}
-		for i, a := range result.Attributes {
-			if a.Err != nil || a.Invalid > 0 {
-				t.Errorf("%s: %+v", columns[i], a)
-			}
-		}
-		sql := "SELECT count(*) FILTER (WHERE in_0), count(*) FILTER (WHERE in_19), count(t0), count(t8) FROM " + table
-		if got, want := fmt.Sprint(counts[0], counts[19], counts[20], counts[28]), server.Exec(t, sql)[0]; got != want {
-			t.Errorf("%s: %s, want %s", table, got, want)
-		}
-		psql := exec.Command("psql", server.URL("postgres"), "-qc", fmt.Sprintf("COPY (SELECT user_id, %s FROM %s) TO STDOUT", strings.Join(columns, ", "), table))
-		psql.Env = append(os.Environ(), "PGPASSWORD="+postgrestest.Password)
-		began = time.Now()
-		if err := psql.Run(); err != nil {
-			t.Errorf("psql: %v", err)
-		}
-		t.Logf("%s: read in %s, psql's COPY takes %s", table, took, time.Since(began))
 	}
 }
