@@ -57,6 +57,8 @@ func compressionError(format string, err error) error {
 	switch {
 	case errors.As(err, &path): // the disk, not the data
 		return err
+	case errors.As(err, new(*UnreadableError)), errors.Is(err, errChanged):
+		return err
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return fmt.Errorf("its %s data breaks off: the export is not complete", format)
 	}

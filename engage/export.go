@@ -43,7 +43,7 @@ const (
 
 // Export is one source of rows and what is wanted of it.
 type Export struct {
-	Source      string // a path, a glob, or the address of a database without its password
+	Source      string // a path, a glob, an object or the address of a database without its password
 	Dir         string // where a relative Source starts
 	Pick        Pick   // for globs
 	Format      Format

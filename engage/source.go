@@ -62,8 +62,11 @@ func (e Export) Open(ctx context.Context) (*Source, error) {
 
 // inputs finds at least one input.
 func (e Export) inputs(ctx context.Context) ([]input, error) {
-	if IsDatabase(e.Source) {
+	switch {
+	case IsDatabase(e.Source):
 		return e.databaseInput(), nil
+	case isRemote(e.Source):
+		return e.objects(ctx)
 	}
 	return e.localFiles()
 }

@@ -488,7 +488,7 @@ func (p *plan) read(ctx context.Context, request Request) error {
 		}
 	}
 	if len(needed) == 0 {
-		return nil
+		return ctx.Err() // to find the exports takes time too
 	}
 	workers := min(runtime.GOMAXPROCS(0), len(needed))
 	budget := p.runner.o.Memory / int64(4*workers)

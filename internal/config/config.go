@@ -482,6 +482,8 @@ func (l *loader) export(key string, k *exportKeys) sync.Export {
 	l.database(key, k, &e.Export)
 	if e.Source == "" {
 		l.fail(key+".source", errors.New("it is missing"))
+	} else if err := engage.CheckSource(e.Source); err != nil {
+		l.fail(key+".source", err)
 	}
 	return e
 }

@@ -1,0 +1,27 @@
+//go:build !nocloud
+
+package engage
+
+import (
+	"context"
+	"net/http"
+)
+
+// openBucket returns the bucket of a location, with the credentials that its cloud's
+// tools would find.
+func openBucket(ctx context.Context, l location) (bucket, error) {
+	switch l.scheme {
+	case "s3":
+		return openS3(ctx, l)
+	case "gs":
+		return openGCS(ctx, l)
+	}
+	return openAzure(ctx, l)
+}
+
+// rawTransport does not unzip: objects are read as they are stored.
+func rawTransport() *http.Transport {
+	t := http.DefaultTransport.(*http.Transport).Clone()
+	t.DisableCompression = true
+	return t
+}
