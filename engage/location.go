@@ -32,7 +32,7 @@ func isRemote(source string) bool { return strings.Contains(source, "://") }
 // CheckSource returns what is wrong with the way a source is written. It does not look
 // whether there is anything.
 func CheckSource(source string) error {
-	if !isRemote(source) {
+	if !isRemote(source) || IsDatabase(source) {
 		return nil
 	}
 	_, err := parseLocation(source)
@@ -45,7 +45,7 @@ func parseLocation(source string) (location, error) {
 	scheme, rest, _ := strings.Cut(source, "://")
 	allowed, known := settingsOf[scheme]
 	if !known {
-		return location{}, errors.New("it takes a path, or an address that begins with s3://, gs:// or azblob://")
+		return location{}, errors.New("it takes a path, or an address that begins with s3://, gs://, azblob://, postgres:// or redshift://")
 	}
 	rest, query, _ := strings.Cut(rest, "?")
 	l := location{scheme: scheme}

@@ -215,6 +215,7 @@ func TestErrors(t *testing.T) {
 		"wrong kind":             {"project = \"a\"\n[gleap]\nrate = \"many\"\n", "c.toml:3: gleap.rate: the value is not of the kind that this key takes"},
 		"no project":             {strings.Replace(minimal, "project = \"acme\"", "", 1), ": project: it is missing"},
 		"no export":              {"project = \"a\"\n", "c.toml: there is no [[audience]], [[trait]], [[table]], [[profiles]] or [[changes]]"},
+		"a wrong source":         {strings.Replace(minimal, "vip.csv", "s4://bucket/vip.csv", 1), "c.toml:6: audience[0].source: it takes a path, or an address that begins with s3://"},
 		"no source":              {"project = \"a\"\n[[audience]]\nname = \"A\"\n", "c.toml:2: audience[0].source: it is missing"},
 		"no name":                {"project = \"a\"\n[[audience]]\nsource = \"a\"\n", "c.toml:2: audience[0].name: it is missing"},
 		"duration":               {minimal + "max_age = \"2 days\"\n", "c.toml:7: audience[0].max_age: it takes a duration such as 90s or 2h"},
