@@ -55,7 +55,7 @@ func (d *decompressor) Read(p []byte) (int, error) {
 func compressionError(format string, err error) error {
 	var path *fs.PathError
 	switch {
-	case errors.As(err, &path): // the disk, not the data
+	case errors.As(err, &path), errors.As(err, new(*UnreadableError)): // the disk or the source, not the data
 		return err
 	case errors.As(err, new(*UnreadableError)), errors.Is(err, errChanged):
 		return err

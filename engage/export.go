@@ -43,8 +43,8 @@ const (
 
 // Export is one source of rows and what is wanted of it.
 type Export struct {
-	Source      string // a path, a glob, an object or the address of a database without its password
-	Dir         string // where a relative Source starts
+	Source      string // a path, a glob, [Stdin], an object, the address of a database without its password; with Command, what people call that
+	Dir         string // where a relative Source starts, and where Command runs
 	Pick        Pick   // for globs
 	Format      Format
 	Delimiter   byte        // between fields, 0: found in the header
@@ -56,11 +56,16 @@ type Export struct {
 	Fields      []string    // columns or traits that hold contact fields, not all need to be there
 
 	// For databases, see [IsDatabase].
-	Query        string        // whose rows are read, or
-	Table        string        // with its schema before a dot, as the catalogue has the names
-	Timeout      time.Duration // of the query, 0: 10 minutes
-	Password     Secret        // "": that of libpq's environment, if any
-	PasswordFile string        // holds the password, instead of Password
+	Query        string // whose rows are read, or
+	Table        string // with its schema before a dot, as the catalogue has the names
+	Password     Secret // "": that of libpq's environment, if any
+	PasswordFile string // holds the password, instead of Password
+
+	Command []string          // its standard output is read; with its arguments, and without a shell
+	Secrets []string          // what Command may say, and neither Log nor an error may show
+	Log     func(line string) // is told what Command writes to its standard error; may be nil
+
+	Timeout time.Duration // of a query or a command, 0: 10 minutes
 
 	// Changes is set for an export of what happened, not of what is: [Source.ReadChanges].
 	Changes  bool

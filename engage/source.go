@@ -63,6 +63,10 @@ func (e Export) Open(ctx context.Context) (*Source, error) {
 // inputs finds at least one input.
 func (e Export) inputs(ctx context.Context) ([]input, error) {
 	switch {
+	case len(e.Command) > 0:
+		return []input{e.commandOutput()}, nil
+	case e.Source == Stdin:
+		return []input{standardInput()}, nil
 	case IsDatabase(e.Source):
 		return e.databaseInput(), nil
 	case isRemote(e.Source):
@@ -102,12 +106,18 @@ func (s *Source) Skip(skip func(File) bool) {
 	s.inputs = slices.DeleteFunc(s.inputs, func(in input) bool { return skip(File{in.name, in.version}) })
 }
 
+// Settings returns all that the rows of e depend on, as a text to compare.
+func (e Export) Settings() string {
+	e.Log = nil
+	return fmt.Sprintf("%#v", e)
+}
+
 // Fingerprint identifies what would be read: the inputs by name and version, and the
 // settings that reading depends on. It is equal only as long as reading again would give
 // the same rows. It is "" if nobody can know that without reading.
 func (s *Source) Fingerprint() string {
 	h := sha256.New()
-	fmt.Fprintf(h, "%#v\n", s.export)
+	fmt.Fprintln(h, s.export.Settings())
 	for _, in := range s.inputs {
 		if in.version == "" {
 			return ""

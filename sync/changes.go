@@ -41,7 +41,7 @@ func (p *plan) openChanges(e *export, request Request) error {
 		return nil
 	}
 	// The attributes that were found meanwhile do not matter for how a file is read.
-	hash := sha256.Sum256(fmt.Appendf(nil, "%#v %v", p.runner.o.Exports[e.index].Export, p.runner.o.Fields))
+	hash := sha256.Sum256(fmt.Appendf(nil, "%s %v", p.runner.o.Exports[e.index].Settings(), p.runner.o.Fields))
 	settings := hex.EncodeToString(hash[:8])
 	e.fingerprint = p.fingerprint(e)
 	done := map[string]state.File{}

@@ -270,6 +270,12 @@ func (i *Inspector) Contact(ctx context.Context, userID string) (ContactDetail, 
 func (i *Inspector) ask(ctx context.Context, d *ContactDetail, e Export) error {
 	found := false
 	values := make([]attr.Value, len(e.Attributes))
+	if e.Source == engage.Stdin { // what is there is for a sync, and can be read once
+		for _, a := range e.Attributes {
+			d.Exports[a.Key] = Said{Error: "the standard input is read by a sync only"}
+		}
+		return nil
+	}
 	result, err := i.read(ctx, e, func(userID []byte, cells []attr.Value) error {
 		if string(userID) != d.UserID {
 			return nil

@@ -413,6 +413,7 @@ func (p *plan) open(ctx context.Context, request Request) {
 			p.openProfiles(ctx, e, request)
 			continue
 		}
+		e.Log = func(line string) { p.runner.log.Info("a command says", "command", e.Source, "line", line) }
 		source, err := e.Open(ctx)
 		if err == nil {
 			e.source, e.asOf = source, source.AsOf()

@@ -83,7 +83,7 @@ func (t *profiles) fingerprint() string {
 	if traits == "" || ids == "" {
 		return ""
 	}
-	return fmt.Sprintf("%s %s %#v", traits, ids, t.settings.Export)
+	return traits + ids + t.settings.Settings()
 }
 
 // asOf is the time of the older table: of both together nothing newer is known.

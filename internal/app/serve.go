@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"time"
 
+	"gleapsync/engage"
 	"gleapsync/gleap"
 	"gleapsync/internal/config"
 	"gleapsync/internal/serve"
@@ -95,11 +96,16 @@ func (a *App) serve(ctx context.Context, server *serve.Server, webEnded <-chan e
 	return err
 }
 
-// loadChecked loads the configuration and the token that it names.
+// loadChecked loads the configuration and the token that it names, if serve can use them.
 func (a *App) loadChecked() (*config.Config, error) {
 	cfg, err := a.config()
 	if err != nil {
 		return nil, err
+	}
+	for _, e := range cfg.Sync.Exports {
+		if e.Source == engage.Stdin {
+			return nil, fmt.Errorf("%s has an export with source = %q, which can be read once: serve cannot sync it again and again, name a file or a command", a.o.Config, engage.Stdin)
+		}
 	}
 	if !cfg.Sandbox {
 		if _, err := cfg.Token(); err != nil {

@@ -114,6 +114,7 @@ type loader struct {
 	lines lines
 	errs  []error
 	keys  map[string]string // of attributes: what has the key
+	token string            // the variable that holds the API token, if one does
 }
 
 func (l *loader) fail(key string, err error) {
@@ -232,6 +233,7 @@ func (l *loader) config(f *file) *Config {
 	for i := range f.Changes {
 		c.Sync.Exports = append(c.Sync.Exports, l.changes(fmt.Sprintf("changes[%d]", i), &f.Changes[i], c.Sync.Exports, snapshots > 0 && len(c.Sync.Fields) > 0))
 	}
+	l.onlyOneStdin(c.Sync.Exports)
 	if len(c.Sync.Exports) == 0 {
 		l.errs = append(l.errs, fmt.Errorf("%s: there is no [[audience]], [[trait]], [[table]], [[profiles]] or [[changes]]: nothing to sync", l.path))
 	}
@@ -272,6 +274,7 @@ func (l *loader) gleap(f *file, c *Config) {
 		UpdateLastActivity: g.UpdateLastActivity,
 	}
 	c.tokenEnv, c.tokenFile = l.text("gleap.api_token_env", g.APITokenEnv), l.file("gleap.api_token_file", g.APITokenFile)
+	l.token = c.tokenEnv
 	if c.tokenEnv != "" && c.tokenFile != "" {
 		l.fail("gleap.api_token_file", errors.New("api_token_env is set too: choose one"))
 	}
@@ -371,6 +374,9 @@ func (l *loader) table(key string, t *tableKeys) sync.Export {
 // snapshots have contact fields.
 func (l *loader) changes(key string, k *changesKeys, before []sync.Export, fieldsFed bool) sync.Export {
 	e := l.export(key, &exportKeys{Source: k.Source, Delimiter: k.Delimiter, MaxAge: k.MaxAge, MaxExits: k.MaxExits, Pick: "all", Absent: "keep", AllowEmpty: true})
+	if e.Source == engage.Stdin || engage.IsDatabase(e.Source) {
+		l.fail(key+".source", errors.New("it takes files, which have names and stay what they are"))
+	}
 	for _, other := range before {
 		if other.Changes && other.Source == e.Source {
 			l.fail(key+".source", errors.New("another [[changes]] reads it too: name all that is to be taken from it in one"))
@@ -479,6 +485,10 @@ func (l *loader) export(key string, k *exportKeys) sync.Export {
 		limit := l.limit(key+".max_exits", k.MaxExits)
 		e.MaxExits = &limit
 	}
+	if e.Timeout = l.duration(key+".timeout", k.Timeout); e.Timeout > 0 && len(k.Command) == 0 && !engage.IsDatabase(e.Source) {
+		l.fail(key+".timeout", errors.New("it is for databases and commands only"))
+	}
+	l.command(key, k, &e.Export)
 	l.database(key, k, &e.Export)
 	if e.Source == "" {
 		l.fail(key+".source", errors.New("it is missing"))

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -216,6 +217,12 @@ func TestErrors(t *testing.T) {
 		"no project":             {strings.Replace(minimal, "project = \"acme\"", "", 1), ": project: it is missing"},
 		"no export":              {"project = \"a\"\n", "c.toml: there is no [[audience]], [[trait]], [[table]], [[profiles]] or [[changes]]"},
 		"a wrong source":         {strings.Replace(minimal, "vip.csv", "s4://bucket/vip.csv", 1), "c.toml:6: audience[0].source: it takes a path, or an address that begins with s3://"},
+		"command and source":     {minimal + "command = [\"cat\", \"x\"]\n", "c.toml:7: audience[0].command: source is set too: choose one"},
+		"empty command":          {"project = \"a\"\n[[audience]]\nname = \"A\"\ncommand = []\n", "c.toml:4: audience[0].command: it takes a program and its arguments"},
+		"timeout of no command":  {minimal + "timeout = \"1m\"\n", "c.toml:7: audience[0].timeout: it is for databases and commands only"},
+		"pick of a command":      {"project = \"a\"\n[[audience]]\nname = \"A\"\ncommand = [\"x\"]\npick = \"all\"\n", "c.toml:5: audience[0].pick: it is for the files of a source"},
+		"command's environment":  {"project = \"a\"\n[[audience]]\nname = \"A\"\ncommand = [\"x\", \"${NOT_THERE}\"]\n", "c.toml:4: audience[0].command[1]: the environment has no NOT_THERE"},
+		"two standard inputs":    {strings.Replace(minimal, "source = ", "source = \"-\" # ", 1) + "[[audience]]\nname = \"B\"\nsource = \"-\"\n", "c.toml: more than one export has source = \"-\""},
 		"no source":              {"project = \"a\"\n[[audience]]\nname = \"A\"\n", "c.toml:2: audience[0].source: it is missing"},
 		"no name":                {"project = \"a\"\n[[audience]]\nsource = \"a\"\n", "c.toml:2: audience[0].name: it is missing"},
 		"duration":               {minimal + "max_age = \"2 days\"\n", "c.toml:7: audience[0].max_age: it takes a duration such as 90s or 2h"},
@@ -240,6 +247,7 @@ func TestErrors(t *testing.T) {
 		"a source of profiles":   {minimal + profilesOf + "source = \"a\"\ntraits = [\"a*\"]\n", "c.toml:7: profiles[0]: source and user_id are not for profiles: set traits_source and identifiers_source"},
 		"profiles in a database": {minimal + "[[profiles]]\ntraits_source = \"postgres://h/d\"\ntraits_table = \"t\"\nidentifiers_source = \"postgres://h/d\"\ntraits = [\"a*\"]\n", "c.toml:7: profiles[0]: a database takes exactly one of query and table"},
 		"reserved in profiles":   {minimal + profilesOf + "traits = [\"a*\", \"email\"]\n", "c.toml:10: profiles[0].traits[1]: trait \"email\": \"email\" is a field that Gleap contacts already have: take it out"},
+		"changes of a database":  {"project = \"a\"\n[[changes]]\nsource = \"-\"\ndiscover = true\n", "c.toml:3: changes[0].source: it takes files, which have names and stay what they are"},
 		"empty profiles":         {minimal + profilesOf, "c.toml:7: profiles[0]: it names no column: set audiences or traits"},
 		"base_url":               {strings.Replace(minimal, "[gleap]", "[gleap]\nbase_url = \"http://api.gleap.io\"", 1), "c.toml:3: gleap.base_url: the token would go over plain http to api.gleap.io: use https"},
 		"no limit":               {strings.Replace(minimal, "[gleap]", "[gleap]\nrate = 0", 1), "c.toml:3: gleap.rate: it takes 1 at least"},
@@ -266,6 +274,22 @@ func TestErrors(t *testing.T) {
 	_, err := load(t, minimal+"pick = \"x\"\nabsent = \"y\"\n")
 	if err == nil || strings.Count(err.Error(), "\n") != 1 {
 		t.Errorf("two errors: %v", err)
+	}
+}
+
+// TestCommand: a command has the environment's values, and neither they nor the token may
+// be shown.
+func TestCommand(t *testing.T) {
+	t.Setenv("TOKEN", "abc")
+	t.Setenv("WAREHOUSE", "s3cr3t")
+	c, err := load(t, strings.Replace(minimal, "source = ", "command = [\"/usr/bin/bq\", \"query\", \"--key=${WAREHOUSE}\", \"${OTHER:-x}\"]\ntimeout = \"2m\" # ", 1))
+	if err != nil {
+		t.Fatal(err)
+	}
+	e := c.Sync.Exports[0]
+	if !slices.Equal(e.Command, []string{"/usr/bin/bq", "query", "--key=s3cr3t", "x"}) || e.Source != "bq query" || e.Timeout != 2*time.Minute ||
+		!slices.Contains(e.Secrets, "s3cr3t") || !slices.Contains(e.Secrets, "abc") {
+		t.Errorf("%+v", e)
 	}
 }
 

@@ -10,7 +10,6 @@ import (
 type databaseKeys struct {
 	Query        string `toml:"query"`
 	Table        string `toml:"table"`
-	Timeout      string `toml:"timeout"`
 	PasswordFile string `toml:"password_file"`
 }
 
@@ -18,7 +17,7 @@ type databaseKeys struct {
 // shown in reports. In all other exports the keys are wrong.
 func (l *loader) database(key string, k *exportKeys, e *engage.Export) {
 	if !engage.IsDatabase(e.Source) {
-		for _, set := range [][2]string{{"query", k.Query}, {"table", k.Table}, {"timeout", k.Timeout}, {"password_file", k.PasswordFile}} {
+		for _, set := range [][2]string{{"query", k.Query}, {"table", k.Table}, {"password_file", k.PasswordFile}} {
 			if set[1] != "" && e.Source != "" {
 				l.fail(key+"."+set[0], errors.New("it is for databases only, whose source begins with postgres://, postgresql:// or redshift://"))
 			}
@@ -31,7 +30,7 @@ func (l *loader) database(key string, k *exportKeys, e *engage.Export) {
 		}
 	}
 	e.Query, e.Table = l.text(key+".query", k.Query), l.text(key+".table", k.Table)
-	e.Timeout, e.PasswordFile = l.duration(key+".timeout", k.Timeout), l.file(key+".password_file", k.PasswordFile)
+	e.PasswordFile = l.file(key+".password_file", k.PasswordFile)
 	if (e.Query == "") == (e.Table == "") {
 		l.fail(key, errors.New("a database takes exactly one of query and table"))
 	}

@@ -66,16 +66,18 @@ type contactTable struct {
 
 // exportKeys are the keys that every export may have.
 type exportKeys struct {
-	Source      string `toml:"source"`
-	Pick        string `toml:"pick"`
-	Format      string `toml:"format"`
-	Delimiter   string `toml:"delimiter"`
-	UserID      string `toml:"user_id"`
-	Identifiers string `toml:"identifiers"`
-	Absent      string `toml:"absent"`
-	MaxAge      string `toml:"max_age"`
-	MaxExits    any    `toml:"max_exits"`
-	AllowEmpty  bool   `toml:"allow_empty"`
+	Source      string   `toml:"source"`
+	Command     []string `toml:"command"`
+	Timeout     string   `toml:"timeout"`
+	Pick        string   `toml:"pick"`
+	Format      string   `toml:"format"`
+	Delimiter   string   `toml:"delimiter"`
+	UserID      string   `toml:"user_id"`
+	Identifiers string   `toml:"identifiers"`
+	Absent      string   `toml:"absent"`
+	MaxAge      string   `toml:"max_age"`
+	MaxExits    any      `toml:"max_exits"`
+	AllowEmpty  bool     `toml:"allow_empty"`
 	databaseKeys
 }
 

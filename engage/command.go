@@ -1,0 +1,173 @@
+package engage
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// CommandTimeout is how long a command may run if its export says nothing else.
+const CommandTimeout = 10 * time.Minute
+
+// What of a command's standard error is handed on: a command may say as much as it likes.
+const (
+	maxSaidLines = 100
+	maxSaidLine  = 300 // bytes
+)
+
+// CommandName is how a command is called where people read: by its first words, for the
+// others may hold secrets.
+func CommandName(command []string) string {
+	name := filepath.Base(command[0])
+	if len(command) > 1 && subcommand.MatchString(command[1]) {
+		name += " " + command[1]
+	}
+	return name
+}
+
+var subcommand = regexp.MustCompile(`^[a-z]{1,20}$`)
+
+// commandOutput is what the export's command writes to its standard output.
+func (e Export) commandOutput() input {
+	return input{name: e.Source, time: time.Now(), open: e.runCommand, once: true}
+}
+
+// runCommand starts the export's command and returns its standard output. Reading that
+// ends with [io.EOF] only if the command succeeded.
+func (e Export) runCommand(ctx context.Context) (io.ReadCloser, error) {
+	limit := cmp.Or(e.Timeout, CommandTimeout)
+	timeUp := unreadable("the command took longer than timeout = %s allows", limit)
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, timeUp)
+	cmd := exec.CommandContext(ctx, e.Command[0], e.Command[1:]...)
+	cmd.Dir = e.Dir
+	said := &saidLines{hide: hider(e.Secrets), tell: e.Log}
+	output, write := io.Pipe()
+	cmd.Stdout, cmd.Stderr = write, said
+	killGroup(cmd)
+	// What the command started may hold the output open when it has ended itself.
+	cmd.WaitDelay = 20 * time.Second
+	if err := cmd.Start(); err != nil {
+		cancel()
+		if exec := new(exec.Error); errors.As(err, &exec) { // its name may be a secret, too
+			err = exec.Err
+		}
+		return nil, unreadable("%s cannot be started: %v", e.Source, err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		err := cmd.Wait()
+		said.end()
+		switch {
+		case err == nil: // though its time may be up since
+		case ctx.Err() != nil:
+			err = context.Cause(ctx)
+		case errors.Is(err, exec.ErrWaitDelay):
+			err = unreadable("the command ended, but something that it started still holds its output")
+		default:
+			err = unreadable("the command failed: %v%s", err, said.last())
+		}
+		write.CloseWithError(err)
+	}()
+	return &runningCommand{output, func() { cancel(); <-ended }}, nil
+}
+
+// runningCommand is the output of a command that may still run.
+type runningCommand struct {
+	*io.PipeReader
+	stop func()
+}
+
+func (c *runningCommand) Close() error {
+	c.PipeReader.Close()
+	c.stop()
+	return nil
+}
+
+// saidLines takes what a command writes to its standard error.
+type saidLines struct {
+	hide  func(string) string
+	tell  func(line string) // nil: nobody listens
+	line  []byte            // that has not ended yet
+	lines int
+	final string // the last line that says something
+}
+
+func (s *saidLines) Write(p []byte) (int, error) {
+	for part := range bytes.Lines(p) {
+		// A secret that is cut in two would not be found: more is kept than is shown.
+		room := max(0, 16*maxSaidLine-len(s.line))
+		s.line = append(s.line, part[:min(len(part), room)]...)
+		if bytes.HasSuffix(part, []byte("\n")) {
+			s.end()
+		}
+	}
+	return len(p), nil
+}
+
+// end hands the line on that was written last.
+func (s *saidLines) end() {
+	line := strings.TrimSpace(strings.ToValidUTF8(s.hide(string(s.line)), "�"))
+	s.line = s.line[:0]
+	if line == "" {
+		return
+	}
+	if len(line) > maxSaidLine {
+		line = strings.ToValidUTF8(line[:maxSaidLine], "") + "…"
+	}
+	s.final = line
+	s.lines++
+	switch {
+	case s.tell == nil || s.lines > maxSaidLines+1:
+	case s.lines > maxSaidLines:
+		s.tell("and more, which is left out")
+	default:
+		s.tell(line)
+	}
+}
+
+// last returns the last line as a part of an error.
+func (s *saidLines) last() string {
+	if s.final == "" {
+		return ""
+	}
+	return ": " + s.final
+}
+
+var (
+	secretName = regexp.MustCompile(`(?i)TOKEN|SECRET|PASS|.PWD|KEY|CREDENTIAL|AUTH`) // not PWD, which is a folder
+	userInfo   = regexp.MustCompile(`://\S+@`)
+)
+
+// hider returns a function that takes secrets out of a text: those named, those that the
+// names of environment variables tell, and what stands before the @ of an address.
+func hider(secrets []string) func(string) string {
+	all := slices.Clone(secrets)
+	for _, variable := range os.Environ() {
+		if name, value, _ := strings.Cut(variable, "="); secretName.MatchString(name) {
+			all = append(all, value)
+			all = append(all, strings.Split(value, "\n")...) // it is looked for line by line
+		}
+	}
+	// What is so short is no secret, and stands in every other word.
+	all = slices.DeleteFunc(all, func(s string) bool { return len(strings.TrimSpace(s)) < 4 })
+	// The longest first, or a secret that begins with another one would show its end.
+	slices.SortFunc(all, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
+	var pairs []string
+	for _, secret := range all {
+		pairs = append(pairs, secret, "***")
+	}
+	replacer := strings.NewReplacer(pairs...)
+	return func(text string) string {
+		return userInfo.ReplaceAllString(replacer.Replace(text), "://***@")
+	}
+}

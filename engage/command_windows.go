@@ -1,0 +1,16 @@
+package engage
+
+import (
+	"os/exec"
+	"strconv"
+)
+
+// killGroup makes a command's end that of all that it started.
+func killGroup(cmd *exec.Cmd) {
+	cmd.Cancel = func() error {
+		if exec.Command("taskkill", "/T", "/F", "/PID", strconv.Itoa(cmd.Process.Pid)).Run() != nil {
+			return cmd.Process.Kill()
+		}
+		return nil
+	}
+}

@@ -1,0 +1,33 @@
+package engage
+
+import (
+	"context"
+	"io"
+	"os"
+	"time"
+)
+
+// Stdin is the [Export.Source] that stands for the standard input. It can be read once.
+const Stdin = "-"
+
+func standardInput() input {
+	return input{name: "standard input", time: time.Now(), open: openStdin, once: true}
+}
+
+func openStdin(ctx context.Context) (io.ReadCloser, error) {
+	if info, err := os.Stdin.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
+		return nil, unreadable("the standard input is no file and no pipe: pipe an export into gleapsync")
+	}
+	// A read that waits for somebody else's output cannot be ended, but what waits for the
+	// read can. It holds at most one piece of the input, and nobody else reads that.
+	output, write := io.Pipe()
+	go func() {
+		_, err := io.Copy(write, os.Stdin)
+		if err != nil {
+			err = unreadable("it cannot be read: %v", err)
+		}
+		write.CloseWithError(err)
+	}()
+	stop := context.AfterFunc(ctx, func() { write.CloseWithError(context.Cause(ctx)) })
+	return &runningCommand{output, func() { stop() }}, nil
+}

@@ -1,0 +1,51 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+
+	"gleapsync/engage"
+	"gleapsync/sync"
+)
+
+// command reads what an export says of a command, which stands in place of its source.
+func (l *loader) command(key string, k *exportKeys, e *engage.Export) {
+	switch {
+	case k.Command == nil:
+		return
+	case k.Source != "":
+		l.fail(key+".command", errors.New("source is set too: choose one"))
+		return
+	case len(k.Command) == 0 || k.Command[0] == "":
+		l.fail(key+".command", errors.New(`it takes a program and its arguments, such as ["bq", "query", "…"]`))
+		return
+	case k.Pick != "":
+		l.fail(key+".pick", errors.New("it is for the files of a source, not for a command"))
+	}
+	e.Secrets = append(e.Secrets, os.Getenv(l.token))
+	for i, arg := range k.Command {
+		e.Command = append(e.Command, l.text(fmt.Sprintf("%s.command[%d]", key, i), arg))
+		for _, name := range variable.FindAllStringSubmatch(arg, -1) {
+			name, _, _ := strings.Cut(name[1], ":-")
+			e.Secrets = append(e.Secrets, os.Getenv(name))
+		}
+	}
+	e.Source = engage.CommandName(k.Command)
+}
+
+// onlyOneStdin checks that not two exports are to read the standard input.
+func (l *loader) onlyOneStdin(exports []sync.Export) {
+	first := true
+	for _, e := range exports {
+		if e.Source != engage.Stdin {
+			continue
+		}
+		if !first {
+			l.errs = append(l.errs, fmt.Errorf("%s: more than one export has source = %q: the standard input can be read once", l.path, engage.Stdin))
+			return
+		}
+		first = false
+	}
+}
