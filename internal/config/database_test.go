@@ -48,7 +48,7 @@ func TestDatabaseErrors(t *testing.T) {
 		"source = \"postgres://u@h/d\"\n":                                              "c.toml:2: audience[0]: a database takes exactly one of query and table",
 		"source = \"postgres://u@h/d\"\ntable = \"t\"\nquery = \"q\"\n":                "exactly one of query and table",
 		"source = \"a.csv\"\ntable = \"t\"\n":                                          "c.toml:5: audience[0].table: it is for databases only",
-		"source = \"a.csv\"\ntimeout = \"10m\"\n":                                      "c.toml:5: audience[0].timeout: it is for databases only",
+		"source = \"a.csv\"\ntimeout = \"10m\"\n":                                      "c.toml:5: audience[0].timeout: it is for databases and commands only",
 		"source = \"postgres://u@h/d\"\ntable = \"t\"\npick = \"all\"\n":               "c.toml:6: audience[0].pick: it is for files only",
 		"source = \"postgres://u@h/d\"\ntable = \"t\"\ntimeout = \"soon\"\n":           "c.toml:6: audience[0].timeout: it takes a duration",
 		"source = \"postgres://u:secret@h/d\"\ntable = \"t\"\npassword_file = \"f\"\n": "c.toml:6: audience[0].password_file: the source has a password too",
