@@ -127,7 +127,7 @@ func TestS3(t *testing.T) {
 	s := newS3Server(t)
 	s.put(t, "day/a.csv", "user_id\nu1\n")
 	s.put(t, "day/b.csv.gz", gzipped("user_id\nu2\n"))
-	s.put(t, "day/.hidden", "user_id\nu3\n")
+	s.put(t, "day/deep/.hidden", "user_id\nu3\n")
 	s.put(t, "day/deep/c.csv", "user_id\nu4\n")
 	s.put(t, "day/empty.csv", "")
 

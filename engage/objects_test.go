@@ -167,3 +167,19 @@ func TestStorageErrorsAdvise(t *testing.T) {
 		}
 	}
 }
+
+// deafBucket does not hear which version is wanted.
+type deafBucket struct{ brokenBucket }
+
+func (b *deafBucket) get(ctx context.Context, o blob, offset int64) (io.ReadCloser, blob, error) {
+	o.version = "2"
+	return b.brokenBucket.get(ctx, o, offset)
+}
+
+func TestObjectOfAnotherVersion(t *testing.T) {
+	b := &deafBucket{brokenBucket{text: "abc"}}
+	r := &objectReader{ctx: t.Context(), bucket: b, blob: b.object()}
+	if _, err := r.Read(make([]byte, 1)); err != errChanged {
+		t.Error(err)
+	}
+}
