@@ -158,26 +158,29 @@ func TestOperatingPage(t *testing.T) {
 	}
 }
 
-// TestSourcesPage: each configuration in docs/sources.md can be loaded.
-func TestSourcesPage(t *testing.T) {
-	page, err := os.ReadFile("docs/sources.md")
-	if err != nil {
-		t.Fatal(err)
+// TestSourcesPages: each configuration in the pages about sources can be loaded.
+func TestSourcesPages(t *testing.T) {
+	pages, err := filepath.Glob("docs/sources*.md")
+	if err != nil || len(pages) < 4 {
+		t.Fatalf("%q, %v", pages, err)
 	}
-	blocks := regexp.MustCompile("(?ms)^```toml\n(.*?)^```").FindAllSubmatch(page, -1)
-	if len(blocks) < 5 {
-		t.Errorf("only %d configurations were found", len(blocks))
-	}
-	for _, block := range blocks {
-		path := filepath.Join(t.TempDir(), "gleapsync.toml")
-		if err := os.WriteFile(path, append([]byte("project = \"acme\"\n"), block[1]...), 0o600); err != nil {
+	for _, page := range pages {
+		text, err := os.ReadFile(page)
+		if err != nil {
 			t.Fatal(err)
 		}
-		for _, name := range regexp.MustCompile(`\$\{(\w+)\}`).FindAllSubmatch(block[1], -1) {
-			t.Setenv(string(name[1]), "x")
-		}
-		if _, err := config.Load(path); err != nil {
-			t.Errorf("%v\n%s", err, block[1])
+		for _, block := range regexp.MustCompile("(?ms)^```toml\n(.*?)^```").FindAllStringSubmatch(string(text), -1) {
+			settings := block[1]
+			if !strings.Contains(settings, "[[") { // a source alone
+				settings = "[[audience]]\nname = \"VIP\"\n" + settings
+			}
+			path := filepath.Join(t.TempDir(), "gleapsync.toml")
+			if err := os.WriteFile(path, []byte("project = \"acme\"\n"+settings), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := config.Load(path); err != nil {
+				t.Errorf("%s: %v\n%s", page, err, settings)
+			}
 		}
 	}
 }
