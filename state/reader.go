@@ -21,8 +21,8 @@ const sliceSize = 4 << 20
 type Records struct {
 	s      *Store
 	bucket []byte
-	to    []byte // the first id that is not read any more, nil: none is too great
-	count *recordCount
+	to     []byte // the first id that is not read any more, nil: none is too great
+	count  *recordCount
 
 	buf     []byte // the present slice: uvarint length, id, uvarint length, record …
 	rest    []byte // what is left of it
