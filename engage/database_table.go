@@ -6,27 +6,26 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgconn"
-
-	"gleapsync/internal/attr"
 )
 
 // databaseTable is the rows of a query as a table. It has all columns that the query
 // has, but asks for the values of those only that the export needs.
 type databaseTable struct {
 	*database
-	ctx     context.Context // the one that the table was opened with, and that ends the query
-	conn    *pgconn.PgConn
-	names   []string
-	query   string
-	asked   []askedColumn
-	cells   [][]byte // of all columns
-	scratch []byte   // for cells that are made longer
+	ctx        context.Context // the one that the table was opened with, and that ends the query
+	conn       *pgconn.PgConn
+	names      []string
+	fields     []pgconn.FieldDescription // of all columns
+	structured map[uint32]bool           // types that are to be made JSON
+	wanted     *Export
+	asked      []askedColumn
+	cells      [][]byte // of all columns
+	scratch    []byte   // for cells that are made longer
 
 	// Once the query runs.
 	rows   *pgconn.ResultReader
@@ -51,7 +50,7 @@ const (
 )
 
 // describe begins the transaction and finds the columns.
-func (d *database) describe(ctx context.Context, conn *pgconn.PgConn) (*databaseTable, error) {
+func (d *database) describe(ctx context.Context, conn *pgconn.PgConn, wanted *Export) (*databaseTable, error) {
 	if err := conn.Exec(ctx, d.settings()).Close(); err != nil {
 		return nil, err
 	}
@@ -59,29 +58,35 @@ func (d *database) describe(ctx context.Context, conn *pgconn.PgConn) (*database
 	if err != nil {
 		return nil, err
 	}
-	t := &databaseTable{database: d, ctx: ctx, conn: conn, cells: make([][]byte, len(statement.Fields))}
+	t := &databaseTable{database: d, ctx: ctx, conn: conn, wanted: wanted, cells: make([][]byte, len(statement.Fields))}
 	for _, field := range statement.Fields {
 		t.names = append(t.names, field.Name)
 	}
-	l, err := newLayout(t.names, d.export)
+	t.fields = statement.Fields
+	t.structured, err = d.structured(ctx, conn, statement.Fields)
+	return t, err
+}
+
+// ask begins the query for those columns that the export needs by now: what its wildcards
+// take is known only after the header.
+func (t *databaseTable) ask() error {
+	l, err := newLayout(t.names, *t.wanted)
 	if err != nil {
-		return t, nil // whoever reads the table makes the same layout, and says so
-	}
-	structured, err := d.structured(ctx, conn, statement.Fields)
-	if err != nil {
-		return nil, err
+		return err
 	}
 	var values []string
 	for _, i := range l.columns() {
 		value := quoteName(t.names[i])
-		if structured[statement.Fields[i].DataTypeOID] {
+		if t.structured[t.fields[i].DataTypeOID] {
 			value = "to_json(" + value + ")"
 		}
 		values = append(values, value)
-		t.asked = append(t.asked, askedColumn{i, statement.Fields[i].DataTypeOID})
+		t.asked = append(t.asked, askedColumn{i, t.fields[i].DataTypeOID})
 	}
-	t.query = "SELECT " + strings.Join(values, ", ") + " FROM " + d.from()
-	return t, nil
+	ctx, cancel := context.WithTimeout(t.ctx, t.timeout()+cancelTimeout) // in case the server does not keep it
+	t.cancel, t.began = cancel, time.Now()
+	t.rows = t.conn.ExecParams(ctx, "SELECT "+strings.Join(values, ", ")+" FROM "+t.from(), nil, nil, nil, nil)
+	return nil
 }
 
 // structured returns which of the columns' types are arrays or rows: their text is not
@@ -106,28 +111,15 @@ func (d *database) structured(ctx context.Context, conn *pgconn.PgConn, fields [
 	return found, answer.Err
 }
 
-// columns returns the columns that have to be read, in their order.
-func (l *layout) columns() []int {
-	all := append(slices.Clone(l.userIDs), l.profile, l.external)
-	if l.anyInJSON {
-		all = append(all, l.traits)
-	}
-	for _, cell := range l.cells {
-		all = append(all, cell.column)
-	}
-	slices.Sort(all)
-	return slices.DeleteFunc(slices.Compact(all), func(i int) bool { return i < 0 })
-}
-
 func (t *databaseTable) columns() []string { return t.names }
 
 func (t *databaseTable) line() int { return t.row }
 
 func (t *databaseTable) next() ([][]byte, error) {
 	if t.rows == nil {
-		ctx, cancel := context.WithTimeout(t.ctx, t.timeout()+cancelTimeout) // in case the server does not keep it
-		t.cancel, t.began = cancel, time.Now()
-		t.rows = t.conn.ExecParams(ctx, t.query, nil, nil, nil, nil)
+		if err := t.ask(); err != nil {
+			return nil, err
+		}
 	}
 	if !t.rows.NextRow() {
 		_, err := t.rows.Close()
@@ -176,19 +168,6 @@ func booleanText(value []byte) []byte {
 		return trueText
 	case "f":
 		return falseText
-	}
-	return value
-}
-
-// numberText leaves the zeros at the end of a fraction out if what is left is a number
-// to Gleap too: numeric(10,2) has 49.90 for 49.9, and both should be numbers.
-func numberText(value []byte) []byte {
-	if len(value) == 0 || value[len(value)-1] != '0' || bytes.IndexByte(value, '.') < 0 {
-		return value
-	}
-	short := bytes.TrimSuffix(bytes.TrimRight(value, "0"), []byte{'.'})
-	if _, exact := attr.ExactNumber(short); exact {
-		return short
 	}
 	return value
 }

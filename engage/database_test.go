@@ -166,6 +166,25 @@ func TestDatabase(t *testing.T) {
 		}
 	})
 
+	t.Run("wildcards", func(t *testing.T) { // what they take is known after the header
+		e := of("", `SELECT user_id, in_a, i FROM "Engage".users WHERE user_id < 'u3'`)
+		e.Attributes, e.Wildcards = nil, []Wildcard{{Audience, "in_*", ""}}
+		source, err := e.Open(ctx)
+		if err != nil {
+			t.Fatal(err)
+		}
+		names, err := source.Header(ctx)
+		e.Attributes = e.TakeColumns(names)
+		source.Want(e)
+		got := ""
+		if _, readErr := source.Read(ctx, func(id []byte, cells []attr.Value) error {
+			got += fmt.Sprintf("%s %s ", id, cells[0].AppendJSON(nil))
+			return nil
+		}); err != nil || readErr != nil || got != "u1 true u2 false " {
+			t.Errorf("got %s, %v, %v", got, err, readErr)
+		}
+	})
+
 	passwordFile := filepath.Join(t.TempDir(), "password")
 	if err := os.WriteFile(passwordFile, []byte(secret+"\n"), 0o600); err != nil {
 		t.Fatal(err)

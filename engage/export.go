@@ -39,6 +39,7 @@ const (
 	AnyFormat Format = "" // as the first bytes tell
 	CSV       Format = "csv"
 	NDJSON    Format = "ndjson" // JSON, one object per line
+	Parquet   Format = "parquet"
 )
 
 // Export is one source of rows and what is wanted of it.
@@ -47,6 +48,7 @@ type Export struct {
 	Dir         string // where a relative Source starts, and where Command runs
 	Pick        Pick   // for globs
 	Format      Format
+	TempDir     string      // for what has to be copied before it can be read, "": the system's
 	Delimiter   byte        // between fields, 0: found in the header
 	UserID      string      // the column with the user id, "": see [Source.Read]
 	Identifiers Identifiers // "" is AllIDs

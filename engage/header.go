@@ -80,6 +80,19 @@ func newLayout(names []string, e Export) (*layout, error) {
 	return l, nil
 }
 
+// columns returns the columns that have to be read, in their order.
+func (l *layout) columns() []int {
+	all := append(slices.Clone(l.userIDs), l.profile, l.external)
+	if l.anyInJSON {
+		all = append(all, l.traits)
+	}
+	for _, cell := range l.cells {
+		all = append(all, cell.column)
+	}
+	slices.Sort(all)
+	return slices.DeleteFunc(slices.Compact(all), func(i int) bool { return i < 0 })
+}
+
 func (l *layout) findUserIDs(names []string, setting string) error {
 	if setting != "" {
 		i := find(names, setting)

@@ -1,9 +1,12 @@
 package engage
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 	"testing"
+
+	"gleapsync/internal/attr"
 )
 
 func TestNDJSON(t *testing.T) {
@@ -72,19 +75,23 @@ func TestNDJSON(t *testing.T) {
 
 // TestNDJSONNames: what a pattern takes may come in any line of any part.
 func TestNDJSONNames(t *testing.T) {
-	dir := write(t, "e1", `{"user_id":"u1","vip_a":true}`+"\n", "e2", `{"user_id":"u2"}`+"\n"+`{"user_id":"u3","traits":{"vip_b":false}}`)
+	dir := write(t, "e1", `{"user_id":"u1","vip_a":true}`+"\n", "e2", `{"user_id":"u2"}`+"\n"+strings.Repeat(`{"user_id":"","x":"`+strings.Repeat("x", 1000)+`"}`+"\n", 300)+`{"user_id":"u3","vip_b":false}`)
 	e := Export{Dir: dir, Source: "e*", Pick: PickAll, Wildcards: []Wildcard{{Audience, "vip_*", ""}}}
 	source, err := e.Open(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
 	names, err := source.Header(t.Context())
-	if want := []string{"user_id", "vip_a", "traits", "vip_b"}; err != nil || !slices.Equal(names, want) {
+	if want := []string{"user_id", "vip_a", "x", "vip_b"}; err != nil || !slices.Equal(names, want) {
 		t.Errorf("got %q, %v, want %q", names, err, want)
 	}
-	source.Close()
 	e.Attributes = e.TakeColumns(names)
-	got, _, err := rows(e)
+	source.Want(e)
+	var got []string
+	_, err = source.Read(t.Context(), func(id []byte, cells []attr.Value) error {
+		got = append(got, fmt.Sprintf("%s: %s %s", id, cells[0].AppendJSON(nil), cells[1].AppendJSON(nil)))
+		return nil
+	})
 	if want := []string{"u1: true null", "u2: null null", "u3: null false"}; err != nil || !slices.Equal(got, want) {
 		t.Errorf("got %q, %v, want %q", got, err, want)
 	}

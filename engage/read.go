@@ -66,6 +66,7 @@ func (s *Source) Header(ctx context.Context) ([]string, error) {
 		s.opened = t
 	}
 	if _, ok := s.opened.(*ndjsonTable); ok && len(s.export.Wildcards) > 0 {
+		s.Close() // what it looks for is known only now
 		return s.memberNames(ctx)
 	}
 	return s.opened.columns(), nil

@@ -27,8 +27,9 @@ type input struct {
 	// open returns the text, or what was compressed of it. Closing it returns an error if
 	// what was read cannot be trusted: if it changed while it was read, for one.
 	open func(context.Context) (io.ReadCloser, error)
-	// table opens, instead of open, what has rows and no text.
-	table func(context.Context) (table, error)
+	// table opens, instead of open, what has rows and no text. What is wanted of it may
+	// change until the first row is read, see [Source.Want].
+	table func(ctx context.Context, wanted *Export) (table, error)
 	// once: it can be opened once only.
 	once bool
 }
@@ -108,7 +109,7 @@ func (s *Source) Skip(skip func(File) bool) {
 
 // Settings returns all that the rows of e depend on, as a text to compare.
 func (e Export) Settings() string {
-	e.Log = nil
+	e.Log, e.TempDir = nil, ""
 	return fmt.Sprintf("%#v", e)
 }
 

@@ -23,7 +23,7 @@ type table interface {
 // openTable opens an input. Errors name it.
 func (s *Source) openTable(ctx context.Context, in input) (table, error) {
 	if in.table != nil {
-		return in.table(ctx)
+		return in.table(ctx, &s.export)
 	}
 	raw, err := in.open(ctx)
 	if err != nil {
@@ -39,10 +39,15 @@ func (s *Source) openTable(ctx context.Context, in input) (table, error) {
 		return raw.Close()
 	}
 	buffered := bufio.NewReaderSize(text, 256<<10)
-	if s.export.Format == NDJSON || s.export.Format == "" && beginsObject(buffered) {
+	var t table
+	switch format := s.export.Format; {
+	case format == Parquet || format == AnyFormat && isParquet(buffered):
+		t, err = s.openParquet(raw, buffered, closeBoth)
+	case format == NDJSON || format == AnyFormat && beginsObject(buffered):
 		return newNDJSONTable(buffered, s.export, closeBoth), nil
+	default:
+		t, err = newCSVTable(buffered, s.export.Delimiter, closeBoth)
 	}
-	t, err := newCSVTable(buffered, s.export.Delimiter, closeBoth)
 	if err != nil {
 		closeBoth()
 		return nil, fmt.Errorf("%s: %w", in.name, err)

@@ -174,3 +174,16 @@ func scalarText(raw json.RawMessage) []byte {
 	}
 	return compact.Bytes()
 }
+
+// numberText leaves the zeros at the end of a fraction out if what is left is a number
+// to Gleap too: numeric(10,2) has 49.90 for 49.9, and both should be numbers.
+func numberText(value []byte) []byte {
+	if len(value) == 0 || value[len(value)-1] != '0' || bytes.IndexByte(value, '.') < 0 {
+		return value
+	}
+	short := bytes.TrimSuffix(bytes.TrimRight(value, "0"), []byte{'.'})
+	if _, exact := attr.ExactNumber(short); exact {
+		return short
+	}
+	return value
+}

@@ -234,6 +234,12 @@ func (l *loader) config(f *file) *Config {
 		c.Sync.Exports = append(c.Sync.Exports, l.changes(fmt.Sprintf("changes[%d]", i), &f.Changes[i], c.Sync.Exports, snapshots > 0 && len(c.Sync.Fields) > 0))
 	}
 	l.onlyOneStdin(c.Sync.Exports)
+	for i := range c.Sync.Exports {
+		e := &c.Sync.Exports[i]
+		if e.TempDir = c.Sync.TempDir; e.ProfileIDs != nil {
+			e.ProfileIDs.TempDir = e.TempDir
+		}
+	}
 	if len(c.Sync.Exports) == 0 {
 		l.errs = append(l.errs, fmt.Errorf("%s: there is no [[audience]], [[trait]], [[table]], [[profiles]] or [[changes]]: nothing to sync", l.path))
 	}
@@ -470,7 +476,7 @@ func (l *loader) export(key string, k *exportKeys) sync.Export {
 			Source:    l.text(key+".source", k.Source),
 			Dir:       l.dir,
 			Pick:      choice(l, key+".pick", k.Pick, map[string]engage.Pick{"": engage.PickOne, "newest": engage.PickNewest, "all": engage.PickAll}),
-			Format:    choice(l, key+".format", k.Format, map[string]engage.Format{"": engage.AnyFormat, "csv": engage.CSV, "ndjson": engage.NDJSON}),
+			Format:    choice(l, key+".format", k.Format, map[string]engage.Format{"": engage.AnyFormat, "csv": engage.CSV, "ndjson": engage.NDJSON, "parquet": engage.Parquet}),
 			Delimiter: choice(l, key+".delimiter", k.Delimiter, delimiters),
 			UserID:    l.text(key+".user_id", k.UserID),
 			Identifiers: choice(l, key+".identifiers", k.Identifiers, map[string]engage.Identifiers{

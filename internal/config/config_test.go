@@ -46,7 +46,7 @@ func TestDefaults(t *testing.T) {
 		t.Errorf("notify: %+v", n)
 	}
 	want := engage.Export{
-		Source: "vip.csv", Dir: dir, Identifiers: engage.AllIDs,
+		Source: "vip.csv", Dir: dir, TempDir: dir, Identifiers: engage.AllIDs,
 		Attributes: []engage.Attribute{{Kind: engage.Audience, Key: "vip_customers", Name: "VIP Customers"}},
 	}
 	if got := c.Sync.Exports[0]; !reflect.DeepEqual(got.Export, want) || got.KeepAbsent || got.ClearMissing || got.MaxExits != nil {
@@ -194,12 +194,12 @@ exclude = ["vip_test"]
 	dir := filepath.Dir(c.Path)
 	want := sync.Export{
 		Export: engage.Export{
-			Source: "t.csv", Dir: dir, Pick: engage.PickAll, Delimiter: '\t', Identifiers: engage.LastID,
+			Source: "t.csv", Dir: dir, Pick: engage.PickAll, Delimiter: '\t', Identifiers: engage.LastID, TempDir: c.Sync.TempDir,
 			Attributes: []engage.Attribute{{Kind: engage.Audience, Key: "churn_risk", Name: "Churn Risk", Column: "Churn Risk"}},
 			Wildcards:  []engage.Wildcard{{Kind: engage.Audience, Pattern: "vip_*"}, {Kind: engage.Trait, Pattern: "*_days", Type: engage.Number}},
 			Exclude:    []string{"vip_test"},
 		},
-		ProfileIDs: &engage.Export{Source: "i.csv", Dir: dir, Pick: engage.PickAll, Delimiter: '\t'},
+		ProfileIDs: &engage.Export{Source: "i.csv", Dir: dir, Pick: engage.PickAll, Delimiter: '\t', TempDir: c.Sync.TempDir},
 		KeepAbsent: true, ClearMissing: true,
 	}
 	if got := c.Sync.Exports[1]; !reflect.DeepEqual(got, want) {

@@ -1,0 +1,211 @@
+package engage
+
+import (
+	"bufio"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"runtime/debug"
+
+	"github.com/parquet-go/parquet-go"
+)
+
+// parquetMagic begins and ends every Parquet file.
+const parquetMagic = "PAR1"
+
+func isParquet(r *bufio.Reader) bool {
+	start, _ := r.Peek(len(parquetMagic))
+	return string(start) == parquetMagic
+}
+
+// parquetTable is a Parquet file as a table. It has all columns of the file that can be
+// cells, but reads those only that the export needs, and of each a page at a time.
+type parquetTable struct {
+	export   *Export // as it is when the first row is read: Want may set another before
+	names    []string
+	found    []*parquetColumn // one for each name
+	asked    []*parquetColumn // those that are read, nil: nothing is read yet
+	groups   []parquet.RowGroup
+	left     int64 // rows of the present group that are not read yet
+	row      int
+	cells    [][]byte
+	closeAll func() error
+}
+
+// openParquet opens text, which is what was compressed in raw. The format needs random
+// access: what is no plain file is copied into one.
+func (s *Source) openParquet(raw io.Reader, text *bufio.Reader, closeAll func() error) (*parquetTable, error) {
+	if !isParquet(text) {
+		if _, err := text.Peek(1); err != nil && err != io.EOF {
+			return nil, err
+		}
+		return nil, errors.New("the file is no Parquet")
+	}
+	if f, ok := raw.(*openFile); ok {
+		start := make([]byte, len(parquetMagic))
+		if _, err := f.ReadAt(start, 0); err == nil && string(start) == parquetMagic {
+			return newParquetTable(f, f.found.Size(), &s.export, closeAll)
+		}
+	}
+	temp, err := os.CreateTemp(s.export.TempDir, "gleapsync-*.tmp")
+	if err != nil {
+		return nil, unreadable("create a temporary file (sync.temp_dir): %v", err)
+	}
+	_ = os.Remove(temp.Name()) // the name; where an open file cannot be unlinked, close does
+	closeTemp := func() {
+		temp.Close()
+		_ = os.Remove(temp.Name())
+	}
+	size, err := io.Copy(spoolWriter{temp}, text)
+	if err != nil {
+		closeTemp()
+		return nil, err
+	}
+	t, err := newParquetTable(temp, size, &s.export, func() error {
+		closeTemp()
+		return closeAll()
+	})
+	if err != nil {
+		closeTemp()
+	}
+	return t, err
+}
+
+// spoolWriter tells a full disk from a source that cannot be read.
+type spoolWriter struct{ file *os.File }
+
+func (w spoolWriter) Write(p []byte) (int, error) {
+	n, err := w.file.Write(p)
+	if err != nil {
+		err = unreadable("write a temporary file (sync.temp_dir): %v", err)
+	}
+	return n, err
+}
+
+func newParquetTable(r io.ReaderAt, size int64, export *Export, closeAll func() error) (t *parquetTable, err error) {
+	defer recoverDamage(&err)()
+	const tailSize = 8 // the size of what describes the file, and the magic
+	tail := make([]byte, tailSize)
+	least := int64(len(parquetMagic) + tailSize)
+	if size < least {
+		return nil, errParquetBreaksOff
+	}
+	if _, err := r.ReadAt(tail, size-tailSize); err != nil {
+		return nil, parquetError(err)
+	}
+	switch {
+	case string(tail[4:]) != parquetMagic:
+		return nil, errParquetBreaksOff
+	case int64(binary.LittleEndian.Uint32(tail)) > size-least:
+		return nil, errParquetDamaged
+	}
+	file, err := parquet.OpenFile(r, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true), parquet.ReadBufferSize(64<<10))
+	if err != nil {
+		return nil, parquetError(err)
+	}
+	t = &parquetTable{export: export, groups: file.RowGroups(), closeAll: closeAll}
+	var rows int64
+	for _, group := range t.groups {
+		rows += group.NumRows()
+	}
+	if rows != file.NumRows() {
+		return nil, errParquetDamaged
+	}
+	for _, top := range file.Root().Columns() {
+		if c := newParquetColumn(top); c != nil {
+			t.names = append(t.names, top.Name())
+			t.found = append(t.found, c)
+		}
+	}
+	t.cells = make([][]byte, len(t.names))
+	return t, nil
+}
+
+func (t *parquetTable) columns() []string { return t.names }
+
+// line counts rows: there are no lines.
+func (t *parquetTable) line() int { return t.row }
+
+func (t *parquetTable) next() (cells [][]byte, err error) {
+	defer recoverDamage(&err)()
+	if t.asked == nil {
+		if err := t.ask(); err != nil {
+			return nil, err
+		}
+	}
+	for t.left == 0 {
+		if len(t.groups) == 0 {
+			return nil, io.EOF
+		}
+		chunks := t.groups[0].ColumnChunks()
+		t.left = t.groups[0].NumRows()
+		t.groups = t.groups[1:]
+		for _, c := range t.asked {
+			c.begin(chunks[c.leaf.Index()])
+		}
+	}
+	for _, c := range t.asked {
+		if t.cells[c.at], err = c.next(); err != nil {
+			return nil, parquetError(err)
+		}
+		if t.left == 1 && !c.ended() {
+			return nil, errParquetDamaged
+		}
+	}
+	t.left--
+	t.row++
+	return t.cells, nil
+}
+
+// ask finds the columns that are needed.
+func (t *parquetTable) ask() error {
+	l, err := newLayout(t.names, *t.export)
+	if err != nil {
+		return err
+	}
+	for _, i := range l.columns() {
+		t.found[i].at = i
+		t.asked = append(t.asked, t.found[i])
+	}
+	return nil
+}
+
+func (t *parquetTable) close() error {
+	for _, c := range t.asked {
+		c.end()
+	}
+	return t.closeAll()
+}
+
+var (
+	errParquetBreaksOff = errors.New("its Parquet data breaks off: the export is not complete")
+	errParquetDamaged   = errors.New("its Parquet data is damaged: export it again")
+)
+
+// parquetError tells a disk that cannot be read from data that is damaged. What the
+// library says of them is for programmers.
+func parquetError(err error) error {
+	var path *fs.PathError
+	switch {
+	case errors.As(err, &path):
+		return err
+	case errors.Is(err, errors.ErrUnsupported):
+		return fmt.Errorf("its Parquet data is of a kind that cannot be read: %w", err)
+	}
+	return errParquetDamaged
+}
+
+// recoverDamage is to be deferred around the library, which takes data for granted and
+// panics, or reads past its end, where they are damaged.
+func recoverDamage(err *error) func() {
+	before := debug.SetPanicOnFault(true)
+	return func() {
+		debug.SetPanicOnFault(before)
+		if recover() != nil {
+			*err = errParquetDamaged
+		}
+	}
+}
