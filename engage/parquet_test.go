@@ -271,3 +271,66 @@ func FuzzParquet(f *testing.F) {
 		}
 	})
 }
+
+// BenchmarkParquet reads a table of users as Parquet and as CSV. MB are those of the CSV
+// rows of all columns, so that the forms compare; the columns' number is how many are read.
+func BenchmarkParquet(b *testing.B) {
+	const users, audiences, traits = 1_000_000, 20, 10
+	dir := b.TempDir()
+	if err := os.WriteFile(filepath.Join(dir, "users.parquet"), parquetUsers(b, users, audiences, traits, &parquet.Snappy), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	var all []Attribute
+	for i := range audiences {
+		key := fmt.Sprintf("a%02d", i)
+		all = append(all, Attribute{Kind: Audience, Key: key, Column: key})
+	}
+	for i := range traits {
+		key := fmt.Sprintf("t%02d", i)
+		all = append(all, Attribute{Kind: Trait, Key: key, Column: key, Type: Auto})
+	}
+	var text bytes.Buffer
+	text.WriteString("user_id")
+	for _, a := range all {
+		text.WriteString("," + a.Key)
+	}
+	for u := range users {
+		fmt.Fprintf(&text, "\nu%016x", u*7919)
+		for i := range audiences {
+			fmt.Fprintf(&text, ",%t", (u+i)%3 == 0)
+		}
+		for i := range traits {
+			fmt.Fprintf(&text, ",%d", u*(i+1)%100_000)
+		}
+	}
+	text.WriteByte('\n')
+	if err := os.WriteFile(filepath.Join(dir, "users.csv"), text.Bytes(), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	for _, columns := range []struct {
+		name       string
+		attributes []Attribute
+	}{
+		{"3 columns", []Attribute{all[0], all[audiences]}},
+		{"all columns", all},
+	} {
+		for _, file := range []string{"users.parquet", "users.csv"} {
+			b.Run(columns.name+"/"+file, func(b *testing.B) {
+				b.SetBytes(int64(text.Len()))
+				b.ReportAllocs()
+				for b.Loop() {
+					source, err := Export{Source: file, Dir: dir, Attributes: columns.attributes}.Open(context.Background())
+					if err != nil {
+						b.Fatal(err)
+					}
+					n := 0
+					result, err := source.Read(context.Background(), func([]byte, []attr.Value) error { n++; return nil })
+					if err != nil || n != users || result.Invalid > 0 {
+						b.Fatal(n, result, err)
+					}
+				}
+				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/users, "ns/row")
+			})
+		}
+	}
+}
