@@ -86,7 +86,7 @@ func (w spoolWriter) Write(p []byte) (int, error) {
 }
 
 func newParquetTable(r io.ReaderAt, size int64, export *Export, closeAll func() error) (t *parquetTable, err error) {
-	defer recoverDamage(&err)()
+	defer recoverDamage(&err, debug.SetPanicOnFault(true))
 	const tailSize = 8 // the size of what describes the file, and the magic
 	tail := make([]byte, tailSize)
 	least := int64(len(parquetMagic) + tailSize)
@@ -130,7 +130,7 @@ func (t *parquetTable) columns() []string { return t.names }
 func (t *parquetTable) line() int { return t.row }
 
 func (t *parquetTable) next() (cells [][]byte, err error) {
-	defer recoverDamage(&err)()
+	defer recoverDamage(&err, debug.SetPanicOnFault(true))
 	if t.asked == nil {
 		if err := t.ask(); err != nil {
 			return nil, err
@@ -199,13 +199,11 @@ func parquetError(err error) error {
 }
 
 // recoverDamage is to be deferred around the library, which takes data for granted and
-// panics, or reads past its end, where they are damaged.
-func recoverDamage(err *error) func() {
-	before := debug.SetPanicOnFault(true)
-	return func() {
-		debug.SetPanicOnFault(before)
-		if recover() != nil {
-			*err = errParquetDamaged
-		}
+// panics, or reads past its end, where they are damaged. The latter panics too as long as
+// [debug.SetPanicOnFault] says so; before is what it said.
+func recoverDamage(err *error, before bool) {
+	debug.SetPanicOnFault(before)
+	if recover() != nil {
+		*err = errParquetDamaged
 	}
 }

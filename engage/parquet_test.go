@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/parquet-go/parquet-go"
@@ -196,6 +197,9 @@ func TestParquetRefused(t *testing.T) {
 	footer[len(footer)-9] ^= 0xff
 	size := bytes.Clone(data)
 	size[len(size)-6] = 0xff
+	panics := bytes.Clone(data)
+	panics[2726] ^= 1 // of the schema: the library panics
+	header, _, _ := strings.Cut(warehouses["redshift.parquet"], "\n")
 	for _, test := range []struct {
 		name, data string
 		format     Format
@@ -204,12 +208,13 @@ func TestParquetRefused(t *testing.T) {
 		{"cut", string(data[:len(data)-20]), AnyFormat, "a: its Parquet data breaks off: the export is not complete"},
 		{"magic", "PAR1", AnyFormat, "a: its Parquet data breaks off: the export is not complete"},
 		{"footer size", string(size), AnyFormat, "a: its Parquet data is damaged: export it again"},
+		{"panic", string(panics), AnyFormat, "a: its Parquet data is damaged: export it again"},
 		{"schema", "PAR1\xff\xff\xff\xff\x04\x00\x00\x00PAR1", AnyFormat, "a: its Parquet data is damaged: export it again"},
 		{"gzip", gzipped(string(data))[:900], AnyFormat, "a: its gzip data breaks off: the export is not complete"},
 		{"CSV", "user_id\nu1\n", Parquet, "a: the file is no Parquet"},
 		{"empty", "", Parquet, "a: the file is no Parquet"},
 	} {
-		e := Export{Source: "a", Dir: write(t, "a", test.data), Format: test.format, Attributes: []Attribute{audience}}
+		e := Export{Source: "a", Dir: write(t, "a", test.data), Format: test.format, Attributes: []Attribute{audience}, Fields: strings.Split(header, ",")}
 		if _, _, err := rows(e); err == nil || err.Error() != test.want {
 			t.Errorf("%s: %v", test.name, err)
 		}
