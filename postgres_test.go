@@ -94,7 +94,7 @@ query = "SELECT user_id, total_orders AS value FROM engage_default.users"
 	}
 }
 
-var million = flag.Bool("million", false, "plan a million users of a database")
+var million = flag.Bool("million", false, "plan a million users of a database, and two million events")
 
 // TestPostgresPlan plans a million users and compares that with what psql takes for the
 // same columns.
