@@ -253,7 +253,8 @@ func (n *newest) add(seq int64, value []byte) {
 	}
 }
 
-func (n *newest) hasText() bool { return n.found && len(n.value) > 0 }
+// hasText reports whether there is a text; null is none, as in other exports' fields.
+func (n *newest) hasText() bool { return n.found && len(n.value) > 0 && string(n.value) != "null" }
 
 type user struct {
 	id  []byte
