@@ -320,3 +320,19 @@ func TestChangesInspect(t *testing.T) {
 		t.Errorf("%+v, %v", detail, err)
 	}
 }
+
+// TestChangesUnreadable: as long as nobody knows what a change export has, a contact that is
+// parked for something of it stays parked.
+func TestChangesUnreadable(t *testing.T) {
+	w := newWorld(t, audience("a.csv", "a"), changeExport())
+	w.write(t, "a.csv", list("u1"))
+	refuse := &fakeGleap{after: func(int) error { return &gleap.RefusedError{Status: 422} }}
+	if report, err := w.with(t, refuse).Sync(t.Context(), Request{}); err != nil || report.Contacts.Parked != 1 || report.Outcome != Held {
+		t.Fatalf("%+v, %v\n%s", report.Contacts, err, statuses(report))
+	}
+	w.options.Exports[0].AllowEmpty = true
+	w.write(t, "a.csv", list())
+	if report := w.sync(t, Request{}); report.Contacts.Parked != 1 {
+		t.Errorf("unparked: %+v", report.Contacts)
+	}
+}

@@ -144,7 +144,7 @@ func (e *export) mayHoldFieldsBack() bool {
 
 // isUnknown reports whether nobody can tell which attributes the export has.
 func (e *export) isUnknown() bool {
-	return len(e.Wildcards) > 0 && (e.source == nil || e.refused != nil)
+	return (len(e.Wildcards) > 0 || e.Discover) && (e.source == nil || e.refused != nil)
 }
 
 // usable reports whether some of the export's attributes are not held.
