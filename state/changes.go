@@ -27,6 +27,9 @@ type Newest struct {
 	At       int64  // what the change itself says, in nanoseconds since 1970
 	Value    attr.Value
 	Messages []uint64 // hashes of the messages that were counted last, so that none counts twice
+	// Tried is set if a run had another value to send. Gleap may have it, even if there is no
+	// record: the run may have been killed between the call and the commit.
+	Tried bool
 }
 
 // FieldTime says how old a contact field is. Its text is not stored.
@@ -34,6 +37,9 @@ type FieldTime struct {
 	Field byte
 	At    int64
 }
+
+// triedFlag is the bit for [Newest.Tried] beside the number of messages.
+const triedFlag = 0x80
 
 // maxMessages is how many messages of an attribute are remembered.
 const maxMessages = 8
@@ -82,7 +88,11 @@ func (c *Changed) Append(dst []byte) []byte {
 		dst = binary.AppendUvarint(dst, uint64(n.ID-last))
 		dst = binary.BigEndian.AppendUint64(dst, uint64(n.At))
 		dst = n.Value.Append(dst)
-		dst = append(dst, byte(len(n.Messages)))
+		flags := byte(len(n.Messages))
+		if n.Tried {
+			flags |= triedFlag
+		}
+		dst = append(dst, flags)
 		for _, m := range n.Messages {
 			dst = binary.BigEndian.AppendUint64(dst, m)
 		}
@@ -116,7 +126,8 @@ func (c *Changed) Decode(b []byte) error {
 		if newest.Value, rest, err = attr.Cut(rest[8:]); err != nil || len(rest) == 0 {
 			return errChanged
 		}
-		messages := int(rest[0])
+		messages := int(rest[0] &^ triedFlag)
+		newest.Tried = rest[0]&triedFlag != 0
 		if b = rest[1:]; messages > maxMessages || len(b) < 8*messages {
 			return errChanged
 		}

@@ -52,6 +52,7 @@ func TestChangedAdd(t *testing.T) {
 func FuzzChangedDecode(f *testing.F) {
 	var c Changed
 	c.Add(7, 50, 1, attr.OfString([]byte("gold")))
+	c.Attributes[0].Tried = true
 	c.AddField(2, 5)
 	f.Add(c.Append(nil))
 	f.Fuzz(func(t *testing.T, b []byte) {

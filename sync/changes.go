@@ -235,6 +235,23 @@ func (c *contact) addChange(p *plan, e *export, payload []byte) error {
 	return nil
 }
 
+// decodeChanges reads what change exports said before. What was to be sent then Gleap may
+// have, whatever the record says.
+func (p *pass) decodeChanges(stored []byte) error {
+	c := &p.contact
+	if err := c.changed.Decode(stored); err != nil {
+		return err
+	}
+	c.changed.stored = stored
+	for i := range c.changed.Attributes {
+		n := &c.changed.Attributes[i]
+		if a := p.attribute(n.ID); a != nil && a.memberCount(n.Value) > 0 {
+			n.Tried = true
+		}
+	}
+	return nil
+}
+
 // takeChanges makes what change exports said what is wanted of the contact, and notes what
 // is to be stored of it.
 func (p *pass) takeChanges() error {
@@ -243,6 +260,9 @@ func (p *pass) takeChanges() error {
 		if a := p.attribute(n.ID); a != nil && a.counts && a.export.Changes && c.wanted[n.ID].mark != c.now {
 			c.ids = append(c.ids, n.ID)
 			c.wanted[n.ID] = said[attr.Value]{n.Value, c.now}
+			if n.Tried {
+				c.tried[n.ID] = c.now
+			}
 		}
 	}
 	if !c.changed.any {

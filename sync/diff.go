@@ -16,6 +16,7 @@ type contact struct {
 	wanted  []said[attr.Value] // by attribute id: what the exports say
 	ids     []uint32           // the attributes of which they say something
 	old     []uint32           // by attribute id: the mark, if Gleap knows a value
+	tried   []uint32           // by attribute id: the mark, if Gleap may have a value that no record shows
 	present []said[bool]       // by export: whether the contact is in it
 	silent  []uint32           // by attribute id: the mark, if [profiles] have it and no value
 	fields  []said[[]byte]     // by column of the contact fields
@@ -120,10 +121,15 @@ func (p *pass) diff() class {
 		}
 		v := c.wanted[id].value
 		p.tallies[id].members += a.memberCount(v)
-		if c.old[id] == c.now || v.Kind() == attr.False && a.Kind == engage.Audience || v.Kind() == attr.Null {
+		left := v.Kind() == attr.False && a.Kind == engage.Audience || v.Kind() == attr.Null
+		if c.old[id] == c.now || left && c.tried[id] != c.now {
 			continue // compared already; nobody is told false who was never told true, or null who had no value
 		}
-		p.count(a, v)
+		if left {
+			to = exits // and none of the members that the guard counts
+		} else {
+			p.count(a, v)
+		}
 		e.attributes = append(e.attributes, state.Change{ID: id, Value: v})
 	}
 	if c.known || len(e.attributes) > 0 {

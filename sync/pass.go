@@ -83,6 +83,7 @@ func newPass(p *plan, span span) *pass {
 		contact: contact{
 			wanted:  makeApart[said[attr.Value]](len(p.byID)),
 			old:     makeApart[uint32](len(p.byID)),
+			tried:   makeApart[uint32](len(p.byID)),
 			silent:  makeApart[uint32](len(p.byID)),
 			present: makeApart[said[bool]](len(p.exports)),
 			fields:  makeApart[said[[]byte]](len(columns(p.runner.o.Fields))),
@@ -132,10 +133,9 @@ func (p *pass) run(ctx context.Context, rows *merger, sources []*export, records
 		}
 		c.start(least)
 		if inChanges {
-			if err := c.changed.Decode(changes.Record()); err != nil {
+			if err := p.decodeChanges(changes.Record()); err != nil {
 				return err
 			}
-			c.changed.stored = changes.Record()
 		}
 		if inRows {
 			for more && bytes.Equal(userID, c.userID) {
