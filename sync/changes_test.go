@@ -110,13 +110,14 @@ func TestChangesModel(t *testing.T) {
 						model[[2]string{id, k}] = newest{at, value}
 					}
 				}
-				if text != "" {
-					files++
-					w.writeEvents(r, fmt.Sprintf("%d.json", files), text)
+				if text == "" {
+					continue
 				}
-				if files > 0 && rapid.Bool().Draw(r, "late") { // older than those that were read
+				files++
+				w.writeEvents(r, fmt.Sprintf("%d.json", files), text)
+				if rapid.Bool().Draw(r, "late") { // older than those that were read
 					when := time.Date(2025, 1, 1, 0, 0, files, 0, time.UTC)
-					if err := os.Chtimes(filepath.Join(w.dir, "events", fmt.Sprintf("%d.json", files)), when, when); text != "" && err != nil {
+					if err := os.Chtimes(filepath.Join(w.dir, "events", fmt.Sprintf("%d.json", files)), when, when); err != nil {
 						r.Fatal(err)
 					}
 				}
@@ -138,6 +139,9 @@ func TestChangesModel(t *testing.T) {
 		}
 		calls := w.gleap.Counts().Identify
 		report := w.sync(r, Request{})
+		if files > 0 && report.Outcome != Complete {
+			r.Fatalf("%s\n%s", report.Outcome, statuses(report))
+		}
 		if got := w.gleap.Counts().Identify - calls; got != planned.Calls.Identify || report.Calls.Identify != got {
 			r.Fatalf("%d calls, planned %d, reported %d", got, planned.Calls.Identify, report.Calls.Identify)
 		}
