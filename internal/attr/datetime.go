@@ -6,15 +6,17 @@ import (
 	"time"
 )
 
-// layouts are the forms in which exports and warehouses write a point in time.
-// A time without a zone is UTC. Parsing takes a fraction of a second in any of
-// them.
+// layouts are the forms in which exports, warehouses and events write a point in
+// time: ISO 8601, but for its weeks, and what databases print. A time without a zone is
+// UTC. Parsing takes a fraction of a second in any of them, behind a dot or a comma.
 var layouts = []string{
 	time.RFC3339,
 	"2006-01-02T15:04:05Z0700",
 	"2006-01-02T15:04:05Z07",
 	"2006-01-02T15:04:05",
 	"2006-01-02T15:04Z07:00",
+	"2006-01-02T15:04Z0700",
+	"2006-01-02T15:04Z07",
 	"2006-01-02T15:04",
 	"2006-01-02 15:04:05Z07:00",
 	"2006-01-02 15:04:05Z07",
@@ -24,6 +26,16 @@ var layouts = []string{
 	"2006-01-02 15:04:05",
 	"2006-01-02",
 	"20060102T150405Z07:00",
+	"20060102T150405Z0700",
+	"20060102T150405Z07",
+	"20060102T150405",
+	"20060102T1504Z0700",
+	"20060102T1504Z07",
+	"20060102T1504",
+	"20060102",
+	"2006-002T15:04:05Z07:00",
+	"2006-002T15:04:05",
+	"2006-002",
 }
 
 // Datetime returns the point in time that text names as an RFC 3339 string in
