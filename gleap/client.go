@@ -39,8 +39,8 @@ type Client struct {
 	transport http.RoundTripper // it follows no redirect, which Go would send the token along
 	pacer     *pacer
 
-	identifyURL, identifyQuietlyURL *url.URL
-	getHeader, postHeader           http.Header
+	identifyURL, identifyQuietlyURL, trackURL *url.URL
+	getHeader, postHeader                     http.Header
 
 	retried, limited atomic.Int64
 
@@ -85,7 +85,7 @@ func New(o Options) (*Client, error) {
 	if base.Path == "" {
 		base.Path = "/" // else joining makes a relative path
 	}
-	c.identifyURL = base.JoinPath("admin", "identify")
+	c.identifyURL, c.trackURL = base.JoinPath("admin", "identify"), base.JoinPath("admin", "track")
 	quietly := *c.identifyURL
 	quietly.RawQuery = "preventLastActivityUpdate=true"
 	c.identifyQuietlyURL = &quietly

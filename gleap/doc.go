@@ -1,5 +1,5 @@
-// Package gleap calls Gleap's admin API: Identify Contact for the sync, and the
-// check of the token.
+// Package gleap calls Gleap's admin API: Identify Contact and Track Event for the sync,
+// the deletion of a contact, and the check of the token.
 //
 // A [Client] sends one call until its fate is known. It paces every attempt, so
 // that no window of the rate limit sees more requests than allowed; it retries what

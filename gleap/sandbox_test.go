@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"net/http/httptest"
 	"testing"
 	"time"
@@ -16,6 +17,11 @@ import (
 )
 
 func connect(t *testing.T, s *sandbox.Sandbox, rate int, window time.Duration) *gleap.Client {
+	t.Helper()
+	return connectTo(t, s, rate, window)
+}
+
+func connectTo(t *testing.T, s http.Handler, rate int, window time.Duration) *gleap.Client {
 	t.Helper()
 	server := httptest.NewServer(s)
 	t.Cleanup(server.Close)

@@ -14,10 +14,17 @@ import (
 )
 
 // RefusedError is returned for a call that Gleap will not take, now or later.
-type RefusedError struct{ Status int }
+type RefusedError struct {
+	Status int // of the answer, in HTTP
+	events bool
+}
 
 func (e *RefusedError) Error() string {
-	return fmt.Sprintf("Gleap refused the contact: %s", statusText(e.Status))
+	what := "contact"
+	if e.events {
+		what = "event"
+	}
+	return fmt.Sprintf("Gleap refused the %s: %s", what, statusText(e.Status))
 }
 
 // UnreachableError is returned after no call went through for the time that the
@@ -69,7 +76,7 @@ func judge(status int, header http.Header, body []byte, now time.Time) verdict {
 			wait:    retryAfter(header.Get("Retry-After"), now),
 		}
 	}
-	return verdict{err: &RefusedError{status}}
+	return verdict{err: &RefusedError{Status: status}}
 }
 
 // brokenBody says what shows that an answer of success does not come from Gleap, or

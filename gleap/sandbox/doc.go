@@ -9,9 +9,10 @@
 //	GET    /admin/auth                check the token
 //	DELETE /admin/contacts/{userId}   erase one contact
 //
-// and two views for whoever rehearses, without a token and counted nowhere:
+// and three views for whoever rehearses, without a token and counted nowhere:
 //
 //	GET    /sandbox/contacts          one contact a line, sorted by user id
+//	GET    /sandbox/events            one event a line, in the order of their arrival
 //	GET    /sandbox/counts            Counts
 //
 // A request passes the token, the rate limit and the faults, in this order,

@@ -88,3 +88,16 @@ func TestTrackRefuses(t *testing.T) {
 		}
 	}
 }
+
+// TestEventsView: whoever rehearses sees the events, one a line, without a token.
+func TestEventsView(t *testing.T) {
+	s := sandbox.New(sandbox.Options{Token: token})
+	track(s, `{"events":[{"name":"b","date":"2024-05-01T10:00:00Z","userId":"u2","data":{"n":1}},{"name":"a","date":"2024-05-01T10:00:00Z","userId":"u1"}]}`)
+	const want = `{"name":"b","user_id":"u2","date":"2024-05-01T10:00:00Z","data":{"n":1}}
+{"name":"a","user_id":"u1","date":"2024-05-01T10:00:00Z","data":{}}
+`
+	w := send(s, httptest.NewRequest("GET", "/sandbox/events", nil))
+	if w.Code != 200 || w.Body.String() != want || w.Header().Get("Content-Type") != "application/x-ndjson" {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}

@@ -45,7 +45,7 @@ func (a *App) ServeSandbox(ctx context.Context, address string, o sandbox.Option
 		return fmt.Errorf("start the sandbox: %w", err)
 	}
 	a.Close()
-	fmt.Fprintf(a.o.Out, "A sandbox of Gleap listens on http://%s\nSee /sandbox/contacts and /sandbox/counts; end it with Ctrl-C.\n", listener.Addr())
+	fmt.Fprintf(a.o.Out, "A sandbox of Gleap listens on http://%s\nSee /sandbox/contacts, /sandbox/events and /sandbox/counts; end it with Ctrl-C.\n", listener.Addr())
 	s := sandbox.New(o)
 	server := sandboxServer(s)
 	go func() {
