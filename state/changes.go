@@ -185,7 +185,7 @@ type Said struct {
 // Absorb stores what change exports said, in one transaction. The file must exist.
 func (s *Store) Absorb(said []Said) error {
 	return s.update(func(tx *bbolt.Tx) error {
-		changes, err := changeBucket(tx, bucketChanges)
+		changes, err := lateBucket(tx, bucketChanges, formatWithChanges)
 		if err != nil {
 			return err
 		}
@@ -199,21 +199,26 @@ func (s *Store) Absorb(said []Said) error {
 	})
 }
 
-// changeBucket returns a bucket that only files with change exports have. A file that gets
-// one has the format version 2: versions that do not know it cannot forget what it holds.
-func changeBucket(tx *bbolt.Tx, name []byte) (*bbolt.Bucket, error) {
+// lateBucket returns a bucket that not all files have. A file that gets one has at least
+// the format version that brought it: versions that do not know it cannot forget what it
+// holds.
+func lateBucket(tx *bbolt.Tx, name []byte, version byte) (*bbolt.Bucket, error) {
 	if b := tx.Bucket(name); b != nil {
 		return b, nil
 	}
-	if err := put(tx.Bucket(bucketMeta), keyFormat, []byte{formatWithChanges}); err != nil {
-		return nil, err
+	meta := tx.Bucket(bucketMeta)
+	if before := get(meta, keyFormat); len(before) == 1 && before[0] < version {
+		if err := put(meta, keyFormat, []byte{version}); err != nil {
+			return nil, err
+		}
 	}
 	return tx.CreateBucket(name)
 }
 
-// File is a file of a change export of which everything was acknowledged or parked.
+// File is a file of a change export of which everything was acknowledged or parked, or of
+// an event export of which every event was stored.
 type File struct {
-	Source   string    `json:"source"` // of the export
+	Source   string    `json:"source"` // of the export, told apart by what is made of it
 	Name     string    `json:"name"`
 	Version  string    `json:"version"`  // to see that it changed since
 	Settings string    `json:"settings"` // hash of what it was read with
@@ -223,7 +228,7 @@ type File struct {
 // fileKey is the file's key in its bucket.
 func (f File) key() []byte { return fmt.Appendf(nil, "%s\x00%s", f.Source, f.Name) }
 
-// Files returns the ledger of the change exports: their files that need not be read again.
+// Files returns the ledger of the change and event exports: their files that need not be read again.
 func (s *Store) Files() ([]File, error) {
 	var all []File
 	if !s.Exists() {
@@ -252,7 +257,7 @@ func putFiles(tx *bbolt.Tx, files []File) error {
 	if files == nil {
 		return nil
 	}
-	b, err := changeBucket(tx, bucketFiles)
+	b, err := lateBucket(tx, bucketFiles, formatWithChanges)
 	if err != nil {
 		return err
 	}

@@ -3,6 +3,7 @@ package state
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"slices"
 	"time"
 
@@ -17,8 +18,10 @@ type Acknowledgement struct {
 	At         time.Time
 	Attributes []Change
 	Fields     []Field
-	Epoch      uint64 // of the resync that the contact has taken part in by now, 0: as before
-	Unpark     bool   // nothing that is wanted of the contact is left over
+	Epoch      uint64  // of the resync that the contact has taken part in by now, 0: as before
+	Unpark     bool    // nothing that is wanted of the contact is left over
+	Events     []Event // that are due now, since the call was acknowledged
+	Last       bool    // of the contact's calls, so that its events may be sent
 }
 
 // Change is an attribute with the value that was sent.
@@ -44,12 +47,22 @@ type Parked struct {
 	Wanted   uint64    `json:"wanted,string"` // a hash of what was refused
 }
 
-// Commit writes acknowledgements and refusals in one transaction, and the pace with
-// which they came, see [Overview].
-func (s *Store) Commit(acks []Acknowledgement, parked []Parked, pace []byte) error {
+// Delivery is what became of calls.
+type Delivery struct {
+	Acks          []Acknowledgement // of Identify Contact calls
+	Parked        []Parked          // contacts that Gleap refused
+	Events        []Event           // that Gleap acknowledged: they are due no more
+	RefusedEvents []ParkedEvent     // that it refused
+	Pace          []byte            // with which the calls came, see [Overview]; nil: as before
+}
+
+// Commit writes a delivery in one transaction. It returns events that are due of the
+// contacts whose calls are over now; not all of them if they are many, see [Store.Due].
+func (s *Store) Commit(d Delivery) (due []Event, err error) {
+	acks, parked := d.Acks, d.Parked
 	// In the order of the ids neighbouring records share a page.
 	slices.SortStableFunc(acks, func(a, b Acknowledgement) int { return bytes.Compare(a.UserID, b.UserID) })
-	return s.update(func(tx *bbolt.Tx) error {
+	err = s.update(func(tx *bbolt.Tx) error {
 		records, parkedBucket := tx.Bucket(bucketRecords), tx.Bucket(bucketParked)
 		records.FillPercent = 0.9 // a first sync appends in order
 		epoch := getUint(tx.Bucket(bucketMeta), keyEpoch)
@@ -81,6 +94,9 @@ func (s *Store) Commit(acks []Acknowledgement, parked []Parked, pace []byte) err
 					return err
 				}
 			}
+			if err := putEvents(tx, ack.Events); err != nil {
+				return err
+			}
 		}
 		if err := records.SetSequence(records.Sequence() + added); err != nil {
 			return err
@@ -98,11 +114,24 @@ func (s *Store) Commit(acks []Acknowledgement, parked []Parked, pace []byte) err
 				return err
 			}
 		}
-		if err := putMeta(tx, keyPace, pace); err != nil {
+		if err := errors.Join(settle(tx, d.Events, d.RefusedEvents), putMeta(tx, keyPace, d.Pace), tally.write(tx)); err != nil {
 			return err
 		}
-		return tally.write(tx)
+		var over [][]byte
+		for _, ack := range acks {
+			if ack.Last {
+				over = append(over, ack.UserID)
+			}
+		}
+		for _, p := range parked {
+			over = append(over, []byte(p.UserID))
+		}
+		if due, err = dueOf(tx.Bucket(bucketEvents), nil, over...); err != nil {
+			return s.damaged(err)
+		}
+		return nil
 	})
+	return due, err
 }
 
 // apply changes a record as ack says, and counts its attributes as they turn to or

@@ -33,7 +33,15 @@ func everything(s *Store) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := json.NewEncoder(&all).Encode([]any{o.Created, o.Epoch, o.Resynced, o.Attributes, o.Pace, o.History, parked, runs, len(forgotten.hashes)}); err != nil {
+	events, err := s.Due(nil)
+	if err != nil {
+		return "", err
+	}
+	parkedEvents, err := s.ParkedEvents()
+	if err != nil {
+		return "", err
+	}
+	if err := json.NewEncoder(&all).Encode([]any{o.Created, o.Epoch, o.Resynced, o.Attributes, o.Pace, o.History, parked, runs, len(forgotten.hashes), events, parkedEvents}); err != nil {
 		return "", err
 	}
 	records := s.Records()
@@ -50,12 +58,17 @@ func filled(t testing.TB, contacts int) *Store {
 	for i := range contacts {
 		acks = append(acks, ack(fmt.Sprintf("user-%06d", i), 0, attr.OfBool(i%3 > 0)), ack(fmt.Sprintf("user-%06d", i), 1, attr.OfString([]byte("gold"))))
 	}
+	refused := Delivery{RefusedEvents: []ParkedEvent{{Event: happened("u3", 3, 3), Status: 422, Reason: "refused", Last: time.Unix(1, 0)}}}
 	parked := []Parked{{UserID: "p1", Status: 422, Reason: "refused", Last: time.Unix(1, 0)}, {UserID: "p2", Status: 400, Last: time.Unix(2, 0)}}
 	if err := errors.Join(
-		s.Commit(acks, parked, []byte(`{}`)),
+		commit(s, acks, parked, []byte(`{}`)),
+		s.Track(Tracked{Events: []Event{happened("u1", 1, 1), happened("u2", 2, 2), happened("u3", 3, 3)}, Messages: []uint64{1, 2}}),
 		s.Forget([]string{"user-000003", "gone"}),
 		s.Finish(Result{Run: "run-1", Report: []byte(`{"run":"run-1"}`), Resynced: 1, Applied: map[uint32]Applied{0: {Fingerprint: "f", Members: 7}}, History: []byte(`{}`)}),
 	); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Commit(refused); err != nil {
 		t.Fatal(err)
 	}
 	return s

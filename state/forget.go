@@ -86,6 +86,9 @@ func (s *Store) removeForgotten(tx *bbolt.Tx, userIDs []string) error {
 		if err := remove(tx.Bucket(bucketParked), key); err != nil {
 			return err
 		}
+		if err := forgetEvents(tx, key); err != nil {
+			return err
+		}
 		if changes := tx.Bucket(bucketChanges); changes != nil {
 			if err := remove(changes, key); err != nil {
 				return err
@@ -134,6 +137,11 @@ func (s *Store) remember(backup string) error {
 			return records.Err()
 		}
 	}
+	ofEvents, err := to.contactsWithEvents(forgotten.Has)
+	if err != nil {
+		return err
+	}
+	again = append(again, ofEvents...)
 	return to.update(func(tx *bbolt.Tx) error {
 		for hash := range forgotten.hashes {
 			if err := put(tx.Bucket(bucketForgotten), hash[:], nil); err != nil {

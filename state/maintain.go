@@ -18,30 +18,43 @@ func (s *Store) errNoFile() error {
 	return fmt.Errorf("the state file %s does not exist yet: the first sync creates it", s.path)
 }
 
-// Unpark ends the parking of the given contacts, or of all if none is given, and has
-// every export read again by the next run. It returns how many there were. A contact
-// that is not parked is an error, and then none is unparked. Hold [Store.Lock].
-func (s *Store) Unpark(userIDs ...string) (int, error) {
+// Unpark ends the parking of the given contacts and of their events, or of all if none is
+// given, and has every export read again by the next run. It returns how many there were.
+// A contact that is not parked and has no parked events is an error, and then none is
+// unparked. Hold [Store.Lock].
+func (s *Store) Unpark(userIDs ...string) (contacts, events int, err error) {
 	if !s.Exists() {
-		return 0, s.errNoFile()
+		return 0, 0, s.errNoFile()
 	}
-	n := 0
-	err := s.update(func(tx *bbolt.Tx) error {
+	err = s.update(func(tx *bbolt.Tx) error {
 		parked := tx.Bucket(bucketParked)
 		if len(userIDs) == 0 {
 			if err := parked.ForEach(func(id, _ []byte) error { userIDs = append(userIDs, string(id)); return nil }); err != nil {
 				return err
 			}
+			if events, err = unparkEvents(tx, nil); err != nil {
+				return s.damaged(err)
+			}
 		}
 		for _, id := range userIDs {
-			if id == "" || parked.Get([]byte(id)) == nil {
-				return fmt.Errorf("the contact %q is not parked: see gleapsync inspect parked", id)
+			ofEvents, err := unparkEvents(tx, []byte(id))
+			if err != nil {
+				return s.damaged(err)
+			}
+			events += ofEvents
+			switch {
+			case id != "" && parked.Get([]byte(id)) != nil:
+				contacts++
+			case ofEvents == 0:
+				return fmt.Errorf("the contact %q is not parked, and has no parked events: see gleapsync inspect parked and gleapsync inspect events", id)
+			default:
+				continue
 			}
 			if err := remove(parked, []byte(id)); err != nil {
 				return err
 			}
 		}
-		if n = len(userIDs); n == 0 {
+		if contacts == 0 {
 			return nil
 		}
 		attributes, err := s.attributes(tx)
@@ -56,16 +69,18 @@ func (s *Store) Unpark(userIDs ...string) (int, error) {
 		}
 		return nil
 	})
-	return n, err
+	return contacts, events, err
 }
 
 // Verification says what a file that was read as a whole holds.
 type Verification struct {
-	Contacts   int `json:"contacts"`
-	Attributes int `json:"attributes"`
-	Parked     int `json:"parked"`
-	Forgotten  int `json:"forgotten"`
-	Runs       int `json:"runs"`
+	Contacts     int `json:"contacts"`
+	Attributes   int `json:"attributes"`
+	Parked       int `json:"parked"`
+	Forgotten    int `json:"forgotten"`
+	Runs         int `json:"runs"`
+	Events       int `json:"events"`        // that are due
+	ParkedEvents int `json:"parked_events"` // that Gleap refused
 }
 
 // Verify reads the whole file: bbolt checks its pages, and everything in it is decoded.
@@ -154,6 +169,9 @@ func (s *Store) verify(tx *bbolt.Tx, v *Verification) error {
 		if err := each(files, func(_, text []byte) error { return json.Unmarshal(text, new(File)) }); err != nil {
 			return s.damaged(err)
 		}
+	}
+	if err := verifyEvents(tx, v); err != nil {
+		return s.damaged(err)
 	}
 	if err := each(tx.Bucket(bucketForgotten), func(_, _ []byte) error { v.Forgotten++; return nil }); err != nil {
 		return s.damaged(err)

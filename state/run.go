@@ -21,9 +21,11 @@ type Overview struct {
 	Attributes []Attribute
 	Parked     int
 	Forgotten  int // contacts that are never to be created again
-	Bytes      int64
-	Pace       []byte // what the client's pacer left for the next one; nil: nothing
-	History    []byte // what the last run left in [Result.History]; nil: nothing
+	// Events that are due, and those that Gleap refused.
+	DueEvents, ParkedEvents int
+	Bytes                   int64
+	Pace                    []byte // what the client's pacer left for the next one; nil: nothing
+	History                 []byte // what the last run left in [Result.History]; nil: nothing
 }
 
 // putMeta stores a value; nil stands for the one that is there.
@@ -46,6 +48,7 @@ func (s *Store) Overview() (Overview, error) {
 		o.Created, _ = time.Parse(time.RFC3339, string(get(meta, keyCreated)))
 		o.Parked = int(tx.Bucket(bucketParked).Sequence())
 		o.Forgotten = int(tx.Bucket(bucketForgotten).Sequence())
+		o.DueEvents, o.ParkedEvents = entries(tx, bucketEvents), entries(tx, bucketParkedEvents)
 		o.Bytes = tx.Size()
 		o.Pace, o.History = bytes.Clone(get(meta, keyPace)), bytes.Clone(get(meta, keyHistory))
 		var err error
@@ -53,6 +56,14 @@ func (s *Store) Overview() (Overview, error) {
 		return err
 	})
 	return o, err
+}
+
+// entries returns how many entries a bucket has that not all files have.
+func entries(tx *bbolt.Tx, name []byte) int {
+	if b := tx.Bucket(name); b != nil {
+		return int(b.Sequence())
+	}
+	return 0
 }
 
 // Begin prepares the file for a run's acknowledgements: it creates the file if
@@ -108,7 +119,7 @@ type Result struct {
 	Resynced uint64             // the epoch that every record has by now, 0: not known
 	Unpark   []string           // the contacts of whom nothing is wanted any more
 	Pace     []byte             // nil: as before
-	Files    []File             // the whole ledger of the change exports; nil: as before
+	Files    []File             // the whole ledger; nil: as before
 	History  []byte             // of all runs so far, in a form of the caller's; nil: as before
 }
 

@@ -18,10 +18,12 @@ import (
 )
 
 // The versions of the file's format that this package reads and writes:
-// docs/state-format.md. A file has the second one from its first change export on.
+// docs/state-format.md. A file has the second one from its first change export on, and the
+// third one from its first event on.
 const (
 	formatVersion     = 1
 	formatWithChanges = 2
+	formatWithEvents  = 3
 )
 
 var (
@@ -31,8 +33,12 @@ var (
 	bucketParked     = []byte("parked")
 	bucketRuns       = []byte("runs")
 	bucketForgotten  = []byte("forgotten")
-	bucketChanges    = []byte("changes") // these two only with [formatWithChanges]
+	bucketChanges    = []byte("changes") // these two only from [formatWithChanges] on
 	bucketFiles      = []byte("files")
+	// These only with [formatWithEvents].
+	bucketEvents       = []byte("events")
+	bucketParkedEvents = []byte("parked_events")
+	bucketMessages     = []byte("messages")
 
 	allBuckets = [][]byte{bucketMeta, bucketAttributes, bucketRecords, bucketParked, bucketRuns, bucketForgotten}
 
@@ -188,8 +194,8 @@ func (s *Store) check(tx *bbolt.Tx) error {
 		return fmt.Errorf("%s is a bbolt file, but not a state file of gleapsync: set state.path to another file", s.path)
 	}
 	// The version is the first byte of its value: that much every version can read.
-	if v := append(bytes.Clone(meta.Get(keyFormat)), 0)[0]; v != formatVersion && v != formatWithChanges {
-		return fmt.Errorf("the state file %s has format version %d, this gleapsync reads versions up to %d: use the version of gleapsync that wrote it", s.path, v, formatWithChanges)
+	if v := append(bytes.Clone(meta.Get(keyFormat)), 0)[0]; v < formatVersion || v > formatWithEvents {
+		return fmt.Errorf("the state file %s has format version %d, this gleapsync reads versions up to %d: use the version of gleapsync that wrote it", s.path, v, formatWithEvents)
 	}
 	for _, name := range allBuckets {
 		if tx.Bucket(name) == nil {

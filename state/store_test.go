@@ -39,6 +39,11 @@ func newStore(t testing.TB) *Store {
 	return s
 }
 
+func commit(s *Store, acks []Acknowledgement, parked []Parked, pace []byte) error {
+	_, err := s.Commit(Delivery{Acks: acks, Parked: parked, Pace: pace})
+	return err
+}
+
 func ack(id string, attribute uint32, v attr.Value) Acknowledgement {
 	return Acknowledgement{UserID: []byte(id), At: time.Unix(1_800_000_000, 0), Attributes: []Change{{attribute, v}}, Unpark: true, Epoch: 1}
 }
@@ -67,12 +72,12 @@ func dump(t testing.TB, s *Store) []string {
 
 func TestCommit(t *testing.T) {
 	s := newStore(t)
-	if err := s.Commit([]Acknowledgement{
+	if err := commit(s, []Acknowledgement{
 		ack("u2", 0, attr.OfBool(true)), ack("u1", 0, attr.OfBool(true)), ack("u1", 1, attr.OfNumber([]byte("3"))),
 	}, nil, nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Commit([]Acknowledgement{ack("u2", 0, attr.OfBool(false)), ack("u1", 1, attr.OfNumber([]byte("4")))}, nil, nil); err != nil {
+	if err := commit(s, []Acknowledgement{ack("u2", 0, attr.OfBool(false)), ack("u1", 1, attr.OfNumber([]byte("4")))}, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	if got, want := dump(t, s), []string{"u1 0=true 1=4", "u2 0=false"}; !slices.Equal(got, want) {
@@ -90,13 +95,13 @@ func TestCommit(t *testing.T) {
 
 func TestPartialAcknowledgement(t *testing.T) {
 	s := newStore(t)
-	if err := s.Commit([]Acknowledgement{ack("u1", 0, attr.OfBool(false))}, nil, nil); err != nil {
+	if err := commit(s, []Acknowledgement{ack("u1", 0, attr.OfBool(false))}, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	part := ack("u1", 0, attr.OfBool(true))
 	part.Unpark, part.Epoch = false, 0
 	part.Fields = []Field{{1, []byte("a@x.io")}}
-	if err := s.Commit([]Acknowledgement{part}, []Parked{{UserID: "u1", Status: 400, Last: time.Unix(1, 0)}}, nil); err != nil {
+	if err := commit(s, []Acknowledgement{part}, []Parked{{UserID: "u1", Status: 400, Last: time.Unix(1, 0)}}, nil); err != nil {
 		t.Fatal(err)
 	}
 	r, err := s.Record("u1")
@@ -106,14 +111,14 @@ func TestPartialAcknowledgement(t *testing.T) {
 	if parked, _ := s.Parked(); len(parked) != 1 || parked[0].Attempts != 1 {
 		t.Errorf("parked %+v", parked)
 	}
-	if err := s.Commit(nil, []Parked{{UserID: "u1", Status: 422, Last: time.Unix(2, 0)}}, nil); err != nil {
+	if err := commit(s, nil, []Parked{{UserID: "u1", Status: 422, Last: time.Unix(2, 0)}}, nil); err != nil {
 		t.Fatal(err)
 	}
 	if parked, _ := s.Parked(); parked[0].Attempts != 2 || !parked[0].First.Equal(time.Unix(1, 0)) || parked[0].Status != 422 {
 		t.Errorf("parked %+v", parked)
 	}
 	part.Unpark, part.Epoch = true, 5
-	if err := s.Commit([]Acknowledgement{part}, nil, nil); err != nil {
+	if err := commit(s, []Acknowledgement{part}, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	if r, _ := s.Record("u1"); r.Epoch != 5 {
@@ -146,7 +151,7 @@ func TestModel(t *testing.T) {
 				acks = append(acks, ack(id, 0, v))
 				model[id] = fmt.Sprintf("%s 0=%s", id, v.AppendJSON(nil))
 			}
-			if err := s.Commit(acks, nil, nil); err != nil {
+			if err := commit(s, acks, nil, nil); err != nil {
 				t.Fatal(err)
 			}
 			if rapid.Bool().Draw(t, "reopen") {
@@ -204,7 +209,7 @@ func TestRecordsInSlices(t *testing.T) {
 	for i := range 1000 {
 		acks = append(acks, ack(fmt.Sprintf("u%04d", i), 1, long)) // more than two slices
 	}
-	if err := s.Commit(acks, nil, nil); err != nil {
+	if err := commit(s, acks, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	records, n := s.Records(), 0
@@ -213,7 +218,7 @@ func TestRecordsInSlices(t *testing.T) {
 			t.Fatalf("record %d is %s", n, records.UserID())
 		}
 		if n++; n == 100 { // a commit in between is not shut out
-			if err := s.Commit([]Acknowledgement{ack("u0999", 0, attr.OfBool(true))}, nil, nil); err != nil {
+			if err := commit(s, []Acknowledgement{ack("u0999", 0, attr.OfBool(true))}, nil, nil); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -271,7 +276,7 @@ func TestNoFile(t *testing.T) {
 
 func TestFilesThatAreRefused(t *testing.T) {
 	whole := newStore(t)
-	if err := whole.Commit([]Acknowledgement{ack("u1", 0, attr.OfBool(true))}, nil, nil); err != nil {
+	if err := commit(whole, []Acknowledgement{ack("u1", 0, attr.OfBool(true))}, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	content, err := os.ReadFile(whole.path)
@@ -299,7 +304,7 @@ func TestFilesThatAreRefused(t *testing.T) {
 		"no bbolt":  {func(path string) { os.WriteFile(path, bytes.Repeat([]byte("text "), 5000), 0o600) }, "is not a state file of gleapsync or lost its start"},
 		"truncated": {func(path string) { os.WriteFile(path, content[:3*os.Getpagesize()], 0o600) }, "bytes are there: restore a backup"},
 		"project":   {change(func(m *bbolt.Bucket) error { return put(m, keyProject, []byte("other")) }), `belongs to the project "other", not to "acme"`},
-		"version":   {change(func(m *bbolt.Bucket) error { return put(m, keyFormat, []byte{99}) }), "has format version 99, this gleapsync reads versions up to 2"},
+		"version":   {change(func(m *bbolt.Bucket) error { return put(m, keyFormat, []byte{99}) }), "has format version 99, this gleapsync reads versions up to 3"},
 		"no bucket": {change(func(m *bbolt.Bucket) error { return m.Tx().DeleteBucket(bucketRecords) }), `the bucket "records" is missing`},
 		"not ours":  {change(func(m *bbolt.Bucket) error { return m.Tx().DeleteBucket(bucketMeta) }), "is a bbolt file, but not a state file of gleapsync"},
 	} {
@@ -324,7 +329,7 @@ func TestTwoFirstRuns(t *testing.T) {
 	if err := early.Begin([]Attribute{{ID: 0, Key: "vip"}}, 1, nil); err != nil {
 		t.Fatal(err)
 	}
-	if err := early.Commit([]Acknowledgement{ack("u1", 0, attr.OfBool(true))}, nil, nil); err != nil {
+	if err := commit(early, []Acknowledgement{ack("u1", 0, attr.OfBool(true))}, nil, nil); err != nil {
 		t.Fatal(err)
 	}
 	if err := late.Begin(nil, 1, nil); err == nil {
@@ -373,7 +378,7 @@ func BenchmarkCommit(b *testing.B) {
 			acks[i] = ack(fmt.Sprintf("user-%09d", n), 0, attr.OfBool(true))
 			n++
 		}
-		if err := s.Commit(acks, nil, nil); err != nil {
+		if err := commit(s, acks, nil, nil); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -386,7 +391,7 @@ func BenchmarkRecords(b *testing.B) {
 	for i := range acks {
 		acks[i] = ack(fmt.Sprintf("user-%09d", i), 0, attr.OfBool(true))
 	}
-	if err := s.Commit(acks, nil, nil); err != nil {
+	if err := commit(s, acks, nil, nil); err != nil {
 		b.Fatal(err)
 	}
 	b.ReportAllocs()
@@ -417,7 +422,7 @@ func TestReadersDoNotHoldUpCommits(t *testing.T) {
 	var took []time.Duration
 	for read.Load() < 20 {
 		begin := time.Now()
-		if err := s.Commit([]Acknowledgement{ack(fmt.Sprintf("new-%d", len(took)), 0, attr.OfBool(true))}, nil, nil); err != nil {
+		if err := commit(s, []Acknowledgement{ack(fmt.Sprintf("new-%d", len(took)), 0, attr.OfBool(true))}, nil, nil); err != nil {
 			t.Fatal(err)
 		}
 		took = append(took, time.Since(begin))

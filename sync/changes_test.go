@@ -251,7 +251,7 @@ func TestChangesParked(t *testing.T) {
 	if report := w.sync(t, Request{}); report.Contacts.Planned != 0 || report.Contacts.Parked != 1 {
 		t.Errorf("%+v", report.Contacts)
 	}
-	if _, err := w.runner(t).store.Unpark(); err != nil {
+	if _, _, err := w.runner(t).store.Unpark(); err != nil {
 		t.Fatal(err)
 	}
 	if report := w.sync(t, Request{}); report.Contacts.Sent != 1 || report.Contacts.Parked != 0 {

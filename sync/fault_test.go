@@ -75,8 +75,9 @@ func (l faultyLedger) Begin(attributes []state.Attribute, epoch uint64, pace []b
 	return l.f.do("begin", func() error { return l.ledger.Begin(attributes, epoch, pace) })
 }
 
-func (l faultyLedger) Commit(acks []state.Acknowledgement, parked []state.Parked, pace []byte) error {
-	return l.f.do("commit", func() error { return l.ledger.Commit(acks, parked, pace) })
+func (l faultyLedger) Commit(d state.Delivery) (due []state.Event, err error) {
+	err = l.f.do("commit", func() error { due, err = l.ledger.Commit(d); return err })
+	return due, err
 }
 
 func (l faultyLedger) Absorb(said []state.Said) error {

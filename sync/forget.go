@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"gleapsync/gleap"
+	"gleapsync/state"
 )
 
 // Forgotten counts contacts that were to be forgotten.
@@ -35,14 +36,14 @@ func (r *Runner) Forget(ctx context.Context, userIDs []string) (f Forgotten, err
 		return f, fmt.Errorf("forget: %w", err)
 	}
 	f.Forgotten = len(userIDs)
-	if err := r.store.Commit(nil, nil, r.pace(true)); err != nil {
+	if _, err := r.store.Commit(state.Delivery{Pace: r.pace(true)}); err != nil {
 		return f, err
 	}
 	err = r.deleteAll(ctx, userIDs, &f)
 	if left := f.Forgotten - f.Deleted - f.Absent; left > 0 {
 		err = fmt.Errorf("%d of %d contacts are forgotten here, but may still be in Gleap: run forget again with the same ids: %w", left, f.Forgotten, err)
 	}
-	if commitErr := r.store.Commit(nil, nil, r.pace(false)); commitErr != nil {
+	if _, commitErr := r.store.Commit(state.Delivery{Pace: r.pace(false)}); commitErr != nil {
 		return f, errors.Join(err, commitErr)
 	}
 	if _, _, compactErr := r.store.Compact(); compactErr != nil {

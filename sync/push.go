@@ -247,7 +247,7 @@ func (c *committer) flush() {
 	if c.failed != nil || len(c.acks)+len(c.parked) == 0 && bytes.Equal(pace, c.pace) {
 		return
 	}
-	if err := c.runner.ledger.Commit(c.acks, c.parked, pace); err != nil {
+	if _, err := c.runner.ledger.Commit(state.Delivery{Acks: c.acks, Parked: c.parked, Pace: pace}); err != nil {
 		c.failed = fmt.Errorf("commit to the state: %w", err)
 		return
 	}
@@ -265,7 +265,7 @@ func (c *committer) flush() {
 func (r *Runner) assume(ctx context.Context, p *plan, report *Report) error {
 	var acks []state.Acknowledgement
 	flush := func() error {
-		if err := r.ledger.Commit(acks, nil, nil); err != nil {
+		if _, err := r.ledger.Commit(state.Delivery{Acks: acks}); err != nil {
 			return fmt.Errorf("commit to the state: %w", err)
 		}
 		report.Contacts.Assumed += len(acks)

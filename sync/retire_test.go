@@ -48,7 +48,7 @@ func TestRetireGoesOn(t *testing.T) {
 	if err != nil || report.Mode != Full || len(report.Orphans) != 0 || !slices.Equal(f.calls, []string{"u3", "u4"}) || report.Contacts.Parked != 1 {
 		t.Errorf("%v, %s %+v, %v", err, report.Mode, report, f.calls)
 	}
-	if _, err := r.store.Unpark("u2"); err != nil {
+	if _, _, err := r.store.Unpark("u2"); err != nil {
 		t.Fatal(err)
 	}
 	f = &fakeGleap{keep: true}

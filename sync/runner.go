@@ -28,7 +28,7 @@ type client interface {
 // ledger is what a run writes to: a [*state.Store].
 type ledger interface {
 	Begin(attributes []state.Attribute, epoch uint64, pace []byte) error
-	Commit(acks []state.Acknowledgement, parked []state.Parked, pace []byte) error
+	Commit(state.Delivery) (due []state.Event, err error)
 	Absorb([]state.Said) error
 	Finish(state.Result) error
 }

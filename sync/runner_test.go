@@ -21,6 +21,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/gleap"
 	"gleapsync/gleap/sandbox"
+	"gleapsync/state"
 )
 
 // fakeGleap takes calls without a network.
@@ -629,7 +630,7 @@ func TestPaceAcrossRuns(t *testing.T) {
 		w.write(t, "a.csv", list(ids...))
 		r := w.runner(t)
 		if run == 3 { // as if the run before had been killed after its last commit
-			if err := r.store.Commit(nil, nil, bytes.Replace(w.pace(t), []byte(`"running":false`), []byte(`"running":true`), 1)); err != nil {
+			if _, err := r.store.Commit(state.Delivery{Pace: bytes.Replace(w.pace(t), []byte(`"running":false`), []byte(`"running":true`), 1)}); err != nil {
 				t.Fatal(err)
 			}
 		}

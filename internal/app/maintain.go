@@ -22,14 +22,15 @@ func (a *App) locked(fn func(*state.Store) error) error {
 	return fn(store)
 }
 
-// Retry unparks contacts, or all of them, so that the next run tries them again.
+// Retry unparks contacts and their events, or all of them, so that the next run tries
+// them again.
 func (a *App) Retry(userIDs []string) error {
 	return a.locked(func(s *state.Store) error {
-		n, err := s.Unpark(userIDs...)
+		contacts, events, err := s.Unpark(userIDs...)
 		if err != nil {
 			return err
 		}
-		return a.print(map[string]int{"unparked": n}, func(w io.Writer) { console.Unparked(w, n) })
+		return a.print(map[string]int{"unparked": contacts, "events": events}, func(w io.Writer) { console.Unparked(w, contacts, events) })
 	})
 }
 

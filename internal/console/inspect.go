@@ -157,9 +157,13 @@ func Forgotten(w io.Writer, f sync.Forgotten) {
 		count(f.Forgotten, "contact"), Grouped(f.Deleted), Grouped(f.Absent))
 }
 
-// Unparked writes how many contacts were unparked.
-func Unparked(w io.Writer, n int) {
-	fmt.Fprintf(w, "%s unparked: the next run tries them again.\n", count(n, "contact"))
+// Unparked writes how many contacts and events were unparked.
+func Unparked(w io.Writer, contacts, events int) {
+	what := count(contacts, "contact")
+	if events > 0 {
+		what += " and " + count(events, "event")
+	}
+	fmt.Fprintf(w, "%s unparked: the next run tries them again.\n", what)
 }
 
 // Verified writes what a state file holds that was found to be sound.

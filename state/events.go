@@ -1,0 +1,427 @@
+package state
+
+import (
+	"bytes"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"slices"
+	"time"
+
+	"go.etcd.io/bbolt"
+)
+
+// Event is an event that is due: it is to be sent to Gleap, which has not acknowledged it.
+type Event struct {
+	UserID []byte
+	At     int64  // when it happened, in nanoseconds since 1970
+	ID     uint64 // tells events of one contact and moment apart
+	JSON   []byte // as it is sent
+}
+
+// ParkedEvent is an event that Gleap refused for good.
+type ParkedEvent struct {
+	Event
+	Status int       // of the answer, in HTTP
+	Reason string    // without data
+	Last   time.Time // when it was tried
+}
+
+// parkedEvent is the form in which the file has a [ParkedEvent].
+type parkedEvent struct {
+	Status int             `json:"status"`
+	Reason string          `json:"reason"`
+	Last   time.Time       `json:"last"`
+	Event  json.RawMessage `json:"event"`
+}
+
+// key returns the event's key. Keys sort by user id, then by time.
+func (e *Event) key() []byte {
+	key := contactPrefix(e.UserID)
+	key = binary.BigEndian.AppendUint64(key, uint64(e.At)^1<<63)
+	return binary.BigEndian.AppendUint64(key, e.ID)
+}
+
+// contactPrefix returns what the keys of a contact's events, and no others, begin with. It
+// sorts as the user id does: 00 FF stands for a zero byte, 00 01 for the end.
+func contactPrefix(userID []byte) []byte {
+	prefix := make([]byte, 0, len(userID)+18)
+	for _, b := range userID {
+		if prefix = append(prefix, b); b == 0 {
+			prefix = append(prefix, 0xff)
+		}
+	}
+	return append(prefix, 0, 1)
+}
+
+var errEvent = errors.New("an event cannot be decoded")
+
+// decodeKey sets what the key of an event says.
+func (e *Event) decodeKey(key []byte) error {
+	n := len(key) - 18
+	if n < 1 || key[n] != 0 || key[n+1] != 1 {
+		return errEvent
+	}
+	e.UserID = bytes.ReplaceAll(key[:n], []byte{0, 0xff}, []byte{0})
+	e.At = int64(binary.BigEndian.Uint64(key[n+2:]) ^ 1<<63)
+	e.ID = binary.BigEndian.Uint64(key[n+10:])
+	if !bytes.Equal(e.key(), key) {
+		return errEvent
+	}
+	return nil
+}
+
+// decodeEvent decodes an event as the file holds it. Nothing of it is the file's.
+func decodeEvent(key, sealed []byte) (e Event, err error) {
+	text, err := unseal(key, sealed)
+	if err == nil {
+		err = e.decodeKey(key)
+	}
+	e.JSON = bytes.Clone(text)
+	return e, err
+}
+
+// How much of what is due is copied at a time: little enough that a commit never waits for
+// long.
+const (
+	mostDue      = 10_000
+	mostDueBytes = 4 << 20
+)
+
+// Due returns some of the events that are due, the first ones behind another one: in the
+// order of the user ids, those of a contact in the order of their times. None behind nil
+// is before the first. It returns none if there is none.
+func (s *Store) Due(behind *Event) ([]Event, error) {
+	var due []Event
+	if !s.Exists() {
+		return nil, nil
+	}
+	err := s.view(func(tx *bbolt.Tx) error {
+		b := tx.Bucket(bucketEvents)
+		if b == nil {
+			return nil
+		}
+		var from []byte
+		if behind != nil {
+			from = append(behind.key(), 0)
+		}
+		c := b.Cursor()
+		size := 0
+		for k, v := c.Seek(from); k != nil && len(due) < mostDue && size < mostDueBytes; k, v = c.Next() {
+			e, err := decodeEvent(k, v)
+			if err != nil {
+				return s.damaged(err)
+			}
+			due = append(due, e)
+			size += len(v)
+		}
+		return nil
+	})
+	return due, err
+}
+
+// dueOf adds the events of some contacts to due, up to a limit.
+func dueOf(b *bbolt.Bucket, due []Event, userIDs ...[]byte) ([]Event, error) {
+	if b == nil || b.Sequence() == 0 {
+		return due, nil
+	}
+	c := b.Cursor()
+	for _, id := range userIDs {
+		prefix := contactPrefix(id)
+		for k, v := c.Seek(prefix); bytes.HasPrefix(k, prefix) && len(due) < mostDue; k, v = c.Next() {
+			e, err := decodeEvent(k, v)
+			if err != nil {
+				return due, err
+			}
+			due = append(due, e)
+		}
+	}
+	return due, nil
+}
+
+// putEvents makes events due.
+func putEvents(tx *bbolt.Tx, events []Event) error {
+	if len(events) == 0 {
+		return nil
+	}
+	b, err := lateBucket(tx, bucketEvents, formatWithEvents)
+	if err != nil {
+		return err
+	}
+	b.FillPercent = 0.9 // mostly they come in order
+	for _, e := range events {
+		if err := put(b, e.key(), slices.Clip(e.JSON)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// settle removes the events that Gleap acknowledged and parks those that it refused.
+func settle(tx *bbolt.Tx, sent []Event, refused []ParkedEvent) error {
+	if len(sent)+len(refused) == 0 {
+		return nil
+	}
+	due, err := lateBucket(tx, bucketEvents, formatWithEvents)
+	if err != nil {
+		return err
+	}
+	for _, e := range sent {
+		if err := remove(due, e.key()); err != nil {
+			return err
+		}
+	}
+	for _, e := range refused {
+		parked, err := lateBucket(tx, bucketParkedEvents, formatWithEvents)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(remove(due, e.key()), putJSON(parked, e.key(), parkedEvent{e.Status, e.Reason, e.Last, e.JSON})); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// ParkedEvents returns the parked events in the order of their contacts' ids.
+func (s *Store) ParkedEvents() ([]ParkedEvent, error) {
+	var all []ParkedEvent
+	if !s.Exists() {
+		return nil, nil
+	}
+	err := s.view(func(tx *bbolt.Tx) error {
+		b := tx.Bucket(bucketParkedEvents)
+		if b == nil {
+			return nil
+		}
+		if err := each(b, func(key, text []byte) error {
+			e, err := decodeParkedEvent(key, text)
+			all = append(all, e)
+			return err
+		}); err != nil {
+			return s.damaged(err)
+		}
+		return nil
+	})
+	return all, err
+}
+
+func decodeParkedEvent(key, text []byte) (ParkedEvent, error) {
+	var stored parkedEvent
+	var e ParkedEvent
+	if err := json.Unmarshal(text, &stored); err != nil {
+		return e, err
+	}
+	e.Status, e.Reason, e.Last, e.JSON = stored.Status, stored.Reason, stored.Last, stored.Event
+	return e, e.decodeKey(key)
+}
+
+// unparkEvents makes the parked events of a contact due again, or of all contacts for nil,
+// and returns how many there were.
+func unparkEvents(tx *bbolt.Tx, userID []byte) (int, error) {
+	b := tx.Bucket(bucketParkedEvents)
+	if b == nil {
+		return 0, nil
+	}
+	var prefix []byte
+	if userID != nil {
+		prefix = contactPrefix(userID)
+	}
+	var again []Event
+	c := b.Cursor()
+	for k, v := c.Seek(prefix); k != nil && bytes.HasPrefix(k, prefix); k, v = c.Next() {
+		text, err := unseal(k, v)
+		if err != nil {
+			return 0, err
+		}
+		e, err := decodeParkedEvent(k, text)
+		if err != nil {
+			return 0, err
+		}
+		again = append(again, e.Event)
+	}
+	for _, e := range again {
+		if err := remove(b, e.key()); err != nil {
+			return 0, err
+		}
+	}
+	return len(again), putEvents(tx, again)
+}
+
+// forgetEvents removes all events of a contact.
+func forgetEvents(tx *bbolt.Tx, userID []byte) error {
+	prefix := contactPrefix(userID)
+	for _, name := range [][]byte{bucketEvents, bucketParkedEvents} {
+		b := tx.Bucket(name)
+		if b == nil {
+			continue
+		}
+		var keys [][]byte
+		c := b.Cursor()
+		for k, _ := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, _ = c.Next() {
+			keys = append(keys, bytes.Clone(k))
+		}
+		for _, key := range keys {
+			if err := remove(b, key); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// Tracked is what event exports said.
+type Tracked struct {
+	Events   []Event  // that are due from now on, best in the order of their contacts' ids
+	Messages []uint64 // hashes of the messages that were read, for [Store.Remembered]
+	// Files is the whole ledger, nil as long as more of these files is to come.
+	Files []File
+	// Forget is a time: messages that were read before it are forgotten. Zero: none.
+	Forget time.Time
+}
+
+// Track stores what event exports said, in one transaction. The file must exist.
+func (s *Store) Track(t Tracked) error {
+	return s.update(func(tx *bbolt.Tx) error {
+		if err := putEvents(tx, t.Events); err != nil {
+			return err
+		}
+		if err := rememberMessages(tx, t.Messages, t.Forget); err != nil {
+			return err
+		}
+		return putFiles(tx, t.Files)
+	})
+}
+
+// rememberMessages stores messages under the present time, and forgets those from before another.
+func rememberMessages(tx *bbolt.Tx, messages []uint64, before time.Time) error {
+	if len(messages) == 0 && tx.Bucket(bucketMessages) == nil {
+		return nil
+	}
+	b, err := lateBucket(tx, bucketMessages, formatWithEvents)
+	if err != nil {
+		return err
+	}
+	if !before.IsZero() {
+		var old [][]byte
+		c := b.Cursor()
+		for k, _ := c.First(); k != nil && bytes.Compare(k, timeKey(before)) < 0; k, _ = c.Next() {
+			old = append(old, bytes.Clone(k))
+		}
+		for _, key := range old {
+			if err := remove(b, key); err != nil {
+				return err
+			}
+		}
+	}
+	if len(messages) == 0 {
+		return nil
+	}
+	at := time.Now()
+	for b.Get(timeKey(at)) != nil {
+		at = at.Add(1)
+	}
+	messages = slices.Clone(messages)
+	slices.Sort(messages)
+	value := make([]byte, 0, 8*len(messages)+sealSize)
+	for _, m := range messages {
+		value = binary.BigEndian.AppendUint64(value, m)
+	}
+	return put(b, timeKey(at), value)
+}
+
+func timeKey(t time.Time) []byte { return binary.BigEndian.AppendUint64(nil, uint64(t.UnixNano())) }
+
+// Remembered returns which of the messages were read before, and not forgotten since.
+func (s *Store) Remembered(messages []uint64) (map[uint64]bool, error) {
+	found := map[uint64]bool{}
+	if !s.Exists() || len(messages) == 0 {
+		return found, nil
+	}
+	messages = slices.Clone(messages)
+	slices.Sort(messages)
+	err := s.view(func(tx *bbolt.Tx) error {
+		b := tx.Bucket(bucketMessages)
+		if b == nil {
+			return nil
+		}
+		if err := each(b, func(_, value []byte) error {
+			if len(value)%8 != 0 {
+				return errEvent
+			}
+			for _, m := range messages {
+				for len(value) > 0 && binary.BigEndian.Uint64(value) < m {
+					value = value[8:]
+				}
+				if len(value) == 0 {
+					break
+				}
+				if binary.BigEndian.Uint64(value) == m {
+					found[m] = true
+				}
+			}
+			return nil
+		}); err != nil {
+			return s.damaged(err)
+		}
+		return nil
+	})
+	return found, err
+}
+
+// verifyEvents decodes all that the file holds of events.
+func verifyEvents(tx *bbolt.Tx, v *Verification) error {
+	check := func(name []byte, fn func(key, value []byte) error) error {
+		if b := tx.Bucket(name); b != nil {
+			return each(b, fn)
+		}
+		return nil
+	}
+	return errors.Join(
+		check(bucketEvents, func(key, text []byte) error {
+			v.Events++
+			if !json.Valid(text) {
+				return errEvent
+			}
+			return new(Event).decodeKey(key)
+		}),
+		check(bucketParkedEvents, func(key, text []byte) error {
+			v.ParkedEvents++
+			_, err := decodeParkedEvent(key, text)
+			return err
+		}),
+		check(bucketMessages, func(key, value []byte) error {
+			if len(key) != 8 || len(value)%8 != 0 {
+				return errEvent
+			}
+			return nil
+		}),
+	)
+}
+
+// contactsWithEvents returns the contacts that have events in the file, of those that are
+// wanted.
+func (s *Store) contactsWithEvents(wanted func(userID []byte) bool) ([]string, error) {
+	var ids []string
+	err := s.view(func(tx *bbolt.Tx) error {
+		for _, name := range [][]byte{bucketEvents, bucketParkedEvents} {
+			b := tx.Bucket(name)
+			if b == nil {
+				continue
+			}
+			var e Event
+			if err := b.ForEach(func(key, _ []byte) error {
+				err := e.decodeKey(key)
+				if err == nil && wanted(e.UserID) {
+					ids = append(ids, string(e.UserID))
+				}
+				return err
+			}); err != nil {
+				return s.damaged(err)
+			}
+		}
+		return nil
+	})
+	slices.Sort(ids)
+	return slices.Compact(ids), err
+}
