@@ -2,19 +2,11 @@ package engage
 
 import (
 	"bufio"
-	"bytes"
-	"cmp"
 	"context"
-	"crypto/sha256"
-	"encoding/binary"
 	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
 	"math"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"gleapsync/internal/attr"
 )
@@ -53,24 +45,17 @@ type ChangesResult struct {
 // An error means that the export cannot be used, whatever was yielded before.
 func (s *Source) ReadChanges(ctx context.Context, yield func(*Change) error) (ChangesResult, error) {
 	r := &changeReader{export: s.export, yield: yield, index: map[computationKey]int{}, none: make([]attr.Value, len(s.export.Fields))}
-	inputs := slices.SortedStableFunc(slices.Values(s.inputs), func(a, b input) int {
-		return cmp.Or(a.time.Compare(b.time), cmp.Compare(a.name, b.name))
-	})
-	for _, in := range inputs {
-		if err := r.read(ctx, in); err != nil {
-			return r.result, err
-		}
-	}
-	return r.result, nil
+	r.counts = &r.result.Result
+	err := r.readFiles(ctx, s.inputs, r.readText)
+	return r.result, err
 }
 
 // changeReader reads the files of a change export.
 type changeReader struct {
+	eventReader
 	export Export
 	yield  func(*Change) error
 	result ChangesResult
-	file   string
-	line   int
 
 	index  map[computationKey]int // of computations
 	change Change
@@ -86,95 +71,20 @@ type computationKey struct {
 	kind     Kind
 }
 
-func (r *changeReader) read(ctx context.Context, in input) (err error) {
-	r.file, r.line = in.name, 0
-	raw, err := in.open(ctx)
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if closeErr := raw.Close(); err == nil {
-			err = closeErr
-		}
-	}()
-	text, err := decompress(raw)
-	if err != nil {
-		return fmt.Errorf("%s: %w", in.name, err)
-	}
-	defer text.Close()
-	return r.readText(ctx, text)
-}
-
 // readText reads a file's text, whose first byte tells what it is.
-func (r *changeReader) readText(ctx context.Context, text io.Reader) error {
-	buffered := bufio.NewReaderSize(text, 256<<10)
-	first, err := firstByte(buffered)
-	switch {
-	case err == io.EOF:
-		return fmt.Errorf("%s: the file is empty", r.file)
-	case err != nil:
-		return fmt.Errorf("%s: %w", r.file, err)
-	case first == '{':
-		return r.readEvents(ctx, buffered)
+func (r *changeReader) readText(ctx context.Context, text *bufio.Reader, first byte) error {
+	if first == '{' {
+		return r.readEvents(ctx, text, r.event)
 	}
-	return r.readCSV(ctx, buffered)
-}
-
-// firstByte returns the first byte that is no blank, and leaves it there.
-func firstByte(r *bufio.Reader) (byte, error) {
-	for {
-		b, err := r.ReadByte()
-		if err != nil {
-			return 0, err
-		}
-		switch b {
-		case ' ', '\t', '\r', '\n':
-			continue
-		}
-		return b, r.UnreadByte()
-	}
-}
-
-// next counts a row, and ends the reading if it is to end.
-func (r *changeReader) next(ctx context.Context) error {
-	if r.result.Rows++; r.result.Rows&1023 == 0 {
-		return ctx.Err()
-	}
-	return nil
-}
-
-func (r *changeReader) invalid(column, reason string) {
-	r.result.Invalid++
-	if len(r.result.Problems) < maxProblems {
-		r.result.Problems = append(r.result.Problems, Problem{r.file, r.line, column, reason})
-	}
+	return r.readCSV(ctx, text)
 }
 
 // start begins a row's changes: it reads what all of them have in common. It reports false
 // if the row cannot be used, and has counted it.
 func (r *changeReader) start(userID, at, message []byte) bool {
-	switch {
-	case isNullWord(userID):
-		r.result.WithoutUserID++
-		return false
-	case len(userID) > MaxUserID:
-		r.invalid("", fmt.Sprintf("the user id is longer than %d bytes", MaxUserID))
-		return false
-	case !utf8.Valid(userID):
-		r.invalid("", "the user id is not UTF-8")
-		return false
-	}
-	t, ok := attr.Time(string(at))
-	if !ok || t.Year() < 1700 || t.Year() > 2200 { // no nanoseconds for others
-		r.invalid("timestamp", "the time stamp is missing or is none")
-		return false
-	}
-	r.change = Change{UserID: userID, At: t.UnixNano(), Fields: r.none}
-	if !isNull(message) {
-		hash := sha256.Sum256(message)
-		r.change.Message = max(1, binary.BigEndian.Uint64(hash[:]))
-	}
-	return true
+	t, hash, ok := r.check(userID, at, message)
+	r.change = Change{UserID: userID, At: t, Message: hash, Fields: r.none}
+	return ok
 }
 
 // say yields a change of an attribute. The fields go with the first one.
@@ -231,40 +141,6 @@ func (e *Export) TakeComputation(name string, kind Kind) (a Attribute, ok bool) 
 	}
 	taken := e.Discover && kind != "" && !matchesAny(e.Exclude, name)
 	return Attribute{Kind: kind, Key: key, Name: name, Type: Auto}, taken
-}
-
-// readEvents reads events as Engage sends them, one a line.
-func (r *changeReader) readEvents(ctx context.Context, text *bufio.Reader) error {
-	lines := lineReader{r: text}
-	for {
-		line, complete, err := lines.next()
-		if err == io.EOF {
-			return nil
-		}
-		r.line = lines.line
-		var broken *rowError
-		if err != nil && !errors.As(err, &broken) {
-			return fmt.Errorf("%s: %w", r.file, err)
-		}
-		if line = bytes.TrimSpace(line); len(line) == 0 && broken == nil {
-			continue
-		}
-		if err := r.next(ctx); err != nil {
-			return err
-		}
-		switch e := (event{}); {
-		case broken != nil:
-			r.invalid("", broken.reason)
-		case e.parse(line):
-			if err := r.event(&e); err != nil {
-				return err
-			}
-		case !complete:
-			return fmt.Errorf("%s: %w", r.file, errTruncated)
-		default:
-			r.invalid("", "the line is no JSON object")
-		}
-	}
 }
 
 // event reads one event. Those that identify nobody say nothing.

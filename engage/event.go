@@ -2,15 +2,165 @@ package engage
 
 import (
 	"bufio"
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"unicode/utf8"
+
+	"gleapsync/internal/attr"
 )
 
-// event is what is needed of an identify event, each a raw JSON value or nothing. Source:
-// Segment's common fields, and context.personas of Engage's own calls.
+// eventReader reads files of what happened, and counts.
+type eventReader struct {
+	counts *Result
+	file   string
+	line   int
+}
+
+// readFiles calls read with the text of each file and its first byte that is no blank, in
+// the order of the files' times.
+func (r *eventReader) readFiles(ctx context.Context, inputs []input, read func(ctx context.Context, text *bufio.Reader, first byte) error) error {
+	inputs = slices.SortedStableFunc(slices.Values(inputs), func(a, b input) int {
+		return cmp.Or(a.time.Compare(b.time), cmp.Compare(a.name, b.name))
+	})
+	for _, in := range inputs {
+		if err := r.readFile(ctx, in, read); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *eventReader) readFile(ctx context.Context, in input, read func(context.Context, *bufio.Reader, byte) error) (err error) {
+	r.file, r.line = in.name, 0
+	raw, err := in.open(ctx)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if closeErr := raw.Close(); err == nil {
+			err = closeErr
+		}
+	}()
+	text, err := decompress(raw)
+	if err != nil {
+		return fmt.Errorf("%s: %w", in.name, err)
+	}
+	defer text.Close()
+	buffered := bufio.NewReaderSize(text, 256<<10)
+	first, err := firstByte(buffered)
+	switch {
+	case err == io.EOF:
+		return fmt.Errorf("%s: the file is empty", r.file)
+	case err != nil:
+		return fmt.Errorf("%s: %w", r.file, err)
+	}
+	return read(ctx, buffered, first)
+}
+
+// firstByte returns the first byte that is no blank, and leaves it there.
+func firstByte(r *bufio.Reader) (byte, error) {
+	for {
+		b, err := r.ReadByte()
+		if err != nil {
+			return 0, err
+		}
+		switch b {
+		case ' ', '\t', '\r', '\n':
+			continue
+		}
+		return b, r.UnreadByte()
+	}
+}
+
+// next counts a row, and ends the reading if it is to end.
+func (r *eventReader) next(ctx context.Context) error {
+	if r.counts.Rows++; r.counts.Rows&1023 == 0 {
+		return ctx.Err()
+	}
+	return nil
+}
+
+func (r *eventReader) invalid(column, reason string) {
+	r.counts.Invalid++
+	if len(r.counts.Problems) < maxProblems {
+		r.counts.Problems = append(r.counts.Problems, Problem{r.file, r.line, column, reason})
+	}
+}
+
+// check reads what all events have: the time in nanoseconds since 1970, and a hash of the
+// message's id, 0 if there is none. It reports false if the event cannot be used, and has
+// counted it.
+func (r *eventReader) check(userID, at, message []byte) (nanoseconds int64, hash uint64, ok bool) {
+	switch {
+	case isNullWord(userID):
+		r.counts.WithoutUserID++
+		return 0, 0, false
+	case len(userID) > MaxUserID:
+		r.invalid("", fmt.Sprintf("the user id is longer than %d bytes", MaxUserID))
+		return 0, 0, false
+	case !utf8.Valid(userID):
+		r.invalid("", "the user id is not UTF-8")
+		return 0, 0, false
+	}
+	t, ok := attr.Time(string(at))
+	if !ok || t.Year() < 1700 || t.Year() > 2200 { // no nanoseconds for others
+		r.invalid("timestamp", "the time stamp is missing or is none")
+		return 0, 0, false
+	}
+	if !isNull(message) {
+		sum := sha256.Sum256(message)
+		hash = max(1, binary.BigEndian.Uint64(sum[:]))
+	}
+	return t.UnixNano(), hash, true
+}
+
+// readEvents reads events as Segment and Engage write them, one a line.
+func (r *eventReader) readEvents(ctx context.Context, text *bufio.Reader, yield func(*event) error) error {
+	lines := lineReader{r: text}
+	for {
+		line, complete, err := lines.next()
+		if err == io.EOF {
+			return nil
+		}
+		r.line = lines.line
+		var broken *rowError
+		if err != nil && !errors.As(err, &broken) {
+			return fmt.Errorf("%s: %w", r.file, err)
+		}
+		if line = bytes.TrimSpace(line); len(line) == 0 && broken == nil {
+			continue
+		}
+		if err := r.next(ctx); err != nil {
+			return err
+		}
+		switch e := (event{}); {
+		case broken != nil:
+			r.invalid("", broken.reason)
+		case e.parse(line):
+			if err := yield(&e); err != nil {
+				return err
+			}
+		case !complete:
+			return fmt.Errorf("%s: %w", r.file, errTruncated)
+		default:
+			r.invalid("", "the line is no JSON object")
+		}
+	}
+}
+
+// event is what is needed of an event, each a raw JSON value or nothing. Source: Segment's
+// common fields, and context.personas of Engage's own calls.
 type event struct {
 	typ, userID, traits, timestamp, messageID json.RawMessage
+	event, name, properties                   json.RawMessage // of a track, page or screen call
 	class, key, id                            json.RawMessage // of the computation
 }
 
@@ -31,6 +181,12 @@ func (e *event) parse(line []byte) bool {
 			e.timestamp = value
 		case "messageId":
 			e.messageID = value
+		case "event":
+			e.event = value
+		case "name":
+			e.name = value
+		case "properties":
+			e.properties = value
 		case "context":
 			context = value
 		}

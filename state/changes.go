@@ -199,20 +199,24 @@ func (s *Store) Absorb(said []Said) error {
 	})
 }
 
-// lateBucket returns a bucket that not all files have. A file that gets one has at least
-// the format version that brought it: versions that do not know it cannot forget what it
-// holds.
+// lateBucket returns a bucket that not all files have. A file that gets one has the format
+// version that brought it, or a later one: versions that do not know it cannot forget what
+// it holds.
 func lateBucket(tx *bbolt.Tx, name []byte, version byte) (*bbolt.Bucket, error) {
 	if b := tx.Bucket(name); b != nil {
 		return b, nil
 	}
-	meta := tx.Bucket(bucketMeta)
-	if before := get(meta, keyFormat); len(before) == 1 && before[0] < version {
-		if err := put(meta, keyFormat, []byte{version}); err != nil {
-			return nil, err
+	if err := put(tx.Bucket(bucketMeta), keyFormat, []byte{version}); err != nil {
+		return nil, err
+	}
+	if version == formatWithEvents { // it has all of them, so that none can get lost
+		for _, late := range lateBuckets {
+			if _, err := tx.CreateBucketIfNotExists(late); err != nil {
+				return nil, err
+			}
 		}
 	}
-	return tx.CreateBucket(name)
+	return tx.CreateBucketIfNotExists(name)
 }
 
 // File is a file of a change export of which everything was acknowledged or parked, or of

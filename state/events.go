@@ -101,11 +101,13 @@ func (s *Store) Due(behind *Event) ([]Event, error) {
 		if b == nil {
 			return nil
 		}
+		c := b.Cursor()
 		var from []byte
 		if behind != nil {
 			from = append(behind.key(), 0)
+		} else if !isComplete(b) {
+			return s.damaged(errCount)
 		}
-		c := b.Cursor()
 		size := 0
 		for k, v := c.Seek(from); k != nil && len(due) < mostDue && size < mostDueBytes; k, v = c.Next() {
 			e, err := decodeEvent(k, v)
@@ -118,6 +120,16 @@ func (s *Store) Due(behind *Event) ([]Event, error) {
 		return nil
 	})
 	return due, err
+}
+
+// isComplete reports whether a bucket has as many entries as it should.
+func isComplete(b *bbolt.Bucket) bool {
+	n := uint64(0)
+	c := b.Cursor()
+	for k, _ := c.First(); k != nil; k, _ = c.Next() {
+		n++
+	}
+	return n == b.Sequence()
 }
 
 // dueOf adds the events of some contacts to due, up to a limit.

@@ -10,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"slices"
 	"syscall"
 	"time"
 
@@ -39,6 +40,8 @@ var (
 	bucketEvents       = []byte("events")
 	bucketParkedEvents = []byte("parked_events")
 	bucketMessages     = []byte("messages")
+
+	lateBuckets = [][]byte{bucketChanges, bucketFiles, bucketEvents, bucketParkedEvents, bucketMessages}
 
 	allBuckets = [][]byte{bucketMeta, bucketAttributes, bucketRecords, bucketParked, bucketRuns, bucketForgotten}
 
@@ -194,10 +197,15 @@ func (s *Store) check(tx *bbolt.Tx) error {
 		return fmt.Errorf("%s is a bbolt file, but not a state file of gleapsync: set state.path to another file", s.path)
 	}
 	// The version is the first byte of its value: that much every version can read.
-	if v := append(bytes.Clone(meta.Get(keyFormat)), 0)[0]; v < formatVersion || v > formatWithEvents {
+	v := append(bytes.Clone(meta.Get(keyFormat)), 0)[0]
+	if v < formatVersion || v > formatWithEvents {
 		return fmt.Errorf("the state file %s has format version %d, this gleapsync reads versions up to %d: use the version of gleapsync that wrote it", s.path, v, formatWithEvents)
 	}
-	for _, name := range allBuckets {
+	needed := allBuckets
+	if v == formatWithEvents {
+		needed = slices.Concat(allBuckets, lateBuckets)
+	}
+	for _, name := range needed {
 		if tx.Bucket(name) == nil {
 			return s.damaged(fmt.Errorf("the bucket %q is missing", name))
 		}
