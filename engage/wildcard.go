@@ -63,6 +63,12 @@ var own = []string{
 	"uuid", "uuid_ts", "segment_id", "canonical_segment_id", "seq",
 }
 
+// MatchesAny reports whether one of the patterns, which may be names and keys too, matches an
+// attribute.
+func MatchesAny(patterns []string, a Attribute) bool {
+	return matchesAny(patterns, a.Name) || matchesAny(patterns, a.Key)
+}
+
 func matchesAny(patterns []string, name string) bool {
 	return slices.ContainsFunc(patterns, func(p string) bool { return matches(p, name) })
 }

@@ -346,6 +346,11 @@ func (p *plan) ledgerAfter() []state.File {
 		return nil
 	}
 	after := []state.File{}
+	for _, f := range p.files {
+		if strings.HasPrefix(f.Source, ledgerName("")) {
+			after = append(after, f) // they are done whatever became of the run
+		}
+	}
 	for _, e := range p.exports {
 		switch {
 		case !e.Changes:

@@ -89,7 +89,7 @@ func (c *contact) add(p *plan, e *export, payload []byte) error {
 // is empty if nothing is.
 func (p *pass) diff() class {
 	c, e := &p.contact, &p.entry
-	*e = entry{userID: c.userID, attributes: e.attributes[:0], fields: e.fields[:0]}
+	*e = entry{userID: c.userID, attributes: e.attributes[:0], fields: e.fields[:0], news: e.news[:0]}
 	all := c.known && c.record.Epoch < p.epoch // the resync has not come to it yet
 	to := backfill
 	if c.known {
@@ -109,9 +109,9 @@ func (p *pass) diff() class {
 			if p.count(a, want) {
 				to = exits
 			}
-			e.attributes = append(e.attributes, state.Change{ID: k.ID, Value: want})
+			p.tell(a, state.Change{ID: k.ID, Value: want}, true)
 		case (all || active && p.resend) && p.byID[k.ID].key != "":
-			e.attributes = append(e.attributes, state.Change{ID: k.ID, Value: k.Value})
+			p.tell(a, state.Change{ID: k.ID, Value: k.Value}, active && a.memberCount(k.Value) > 0)
 		}
 	}
 	for _, id := range c.ids {
@@ -130,12 +130,21 @@ func (p *pass) diff() class {
 		} else {
 			p.count(a, v)
 		}
-		e.attributes = append(e.attributes, state.Change{ID: id, Value: v})
+		p.tell(a, state.Change{ID: id, Value: v}, !left)
 	}
 	if c.known || len(e.attributes) > 0 {
 		p.diffFields((all || p.resend) && p.fieldsComplete)
 	}
 	return to
+}
+
+// tell adds a value to the entry; if it is news, as an event too where these are wanted.
+func (p *pass) tell(a *attribute, c state.Change, isNews bool) {
+	e := &p.entry
+	if isNews && a.events {
+		e.news = append(e.news, news{len(e.attributes), p.contact.timeOf(a)})
+	}
+	e.attributes = append(e.attributes, c)
 }
 
 // want returns what the exports say about an attribute of which Gleap knows a value,

@@ -64,6 +64,14 @@ func (c faultyClient) Identify(ctx context.Context, contact *gleap.Contact) erro
 	return err
 }
 
+func (c faultyClient) Track(ctx context.Context, events [][]byte) error {
+	err := c.f.do("track", func() error { return c.client.Track(ctx, events) })
+	if errors.Is(err, errFault) {
+		return &gleap.UnreachableError{Last: "fault"}
+	}
+	return err
+}
+
 // faultyLedger fails to write to the state, or writes and then says that it failed, as
 // when the disk cannot be synced.
 type faultyLedger struct {
@@ -82,6 +90,10 @@ func (l faultyLedger) Commit(d state.Delivery) (due []state.Event, err error) {
 
 func (l faultyLedger) Absorb(said []state.Said) error {
 	return l.f.do("absorb", func() error { return l.ledger.Absorb(said) })
+}
+
+func (l faultyLedger) Track(t state.Tracked) error {
+	return l.f.do("store", func() error { return l.ledger.Track(t) })
 }
 
 func (l faultyLedger) Finish(r state.Result) error {

@@ -123,6 +123,7 @@ func (p *plan) reset() {
 	p.closePasses()
 	for _, a := range p.attributes {
 		a.counts = a.active()
+		a.events = a.counts && p.announces(a)
 		if a.counts {
 			a.tally = tally{}
 		}

@@ -24,6 +24,8 @@ type Options struct {
 	Rate        int           // requests per Window, 0: no limit; for estimates
 	Window      time.Duration
 	Concurrency int // calls at a time
+	Events      Events
+	Tracks      []Track
 }
 
 // Export is a source of rows, what it feeds and what guards it.
@@ -38,6 +40,25 @@ type Export struct {
 	MaxAge       time.Duration // 0: any
 	AllowEmpty   bool          // no members where there were some is right
 	NoFields     bool          // contact fields are not taken from it
+	Membership   bool          // that contacts enter and leave its audiences are events
+}
+
+// Events says which changes are told as events too, and how events are sent.
+type Events struct {
+	Entered, Exited, Computed string        // the names of what is told of audiences and traits
+	Traits                    []string      // names, keys or patterns: traits of which each new value is an event
+	Backfill                  bool          // the first full sync and a full resync make events too
+	Batch                     int           // events in one request at most
+	Remember                  time.Duration // how long a message of an event export is known, so that it does not count twice
+}
+
+// Track is an export of events: of track, page and screen calls.
+type Track struct {
+	engage.Export
+	Names  []string      // of events that are taken, compared as Gleap does; nil: all
+	Keys   []string      // properties that are sent; nil: the first ones, as many as Gleap takes
+	Since  time.Time     // events from before are not sent; zero: all are
+	MaxAge time.Duration // of the newest file, 0: any
 }
 
 // Guard holds the limits past which an export is not believed.

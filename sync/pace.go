@@ -16,7 +16,9 @@ type pace struct {
 }
 
 // sends reports whether a run makes calls.
-func (r *Runner) sends(report *Report) bool { return r.client != nil && report.Contacts.Planned > 0 }
+func (r *Runner) sends(report *Report) bool {
+	return r.client != nil && report.Contacts.Planned+report.Events.Planned > 0
+}
 
 func (r *Runner) pace(running bool) []byte {
 	text, err := json.Marshal(pace{running, r.client.Seen()})

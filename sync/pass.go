@@ -34,6 +34,7 @@ type pass struct {
 type findings struct {
 	contacts ContactCounts
 	calls    int
+	news     int      // events
 	retried  int      // parked contacts of whom something else is wanted now
 	unpark   []string // parked contacts of whom nothing is wanted any more
 	// A parked contact has to wait until all exports are looked at.
@@ -49,6 +50,7 @@ func (f *findings) add(other *findings) {
 	f.contacts.Backfill += other.contacts.Backfill
 	f.contacts.Forgotten += other.contacts.Forgotten
 	f.calls += other.calls
+	f.news += other.news
 	f.retried += other.retried
 	f.unpark = append(f.unpark, other.unpark...)
 	f.postponed = f.postponed || other.postponed

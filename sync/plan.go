@@ -25,7 +25,7 @@ type plan struct {
 	attributes []*attribute               // in the order of the configuration
 	byID       []attributeRef             // all that the state knows or will know
 	known      map[string]state.Attribute // by key: what the state knows
-	files      []state.File               // of change exports: those that are done
+	files      []state.File               // of change and event exports: those that are done
 	unusable   []ExportReport             // of what a wildcard takes and what cannot be an attribute
 	overview   state.Overview
 	parked     []state.Parked
@@ -37,8 +37,11 @@ type plan struct {
 	resend bool   // values of the chosen attributes are sent again
 	epoch  uint64 // records of an earlier epoch are sent again as a whole
 
-	memory memory  // of the exports' rows
-	passes []*pass // each with its part of the plan file
+	memory  memory  // of the exports' rows
+	passes  []*pass // each with its part of the plan file
+	tracks  []*track
+	queued  spool  // new events of the event exports, in the order of the user ids
+	encoded []byte // the event that was written last
 	findings
 
 	// All exports that have contact fields are looked at: a field may be changed, and
@@ -95,6 +98,7 @@ type attribute struct {
 	computation *state.Computation // of a change export's
 
 	counts bool // active, while a merge goes on
+	events bool // and its changes are told as events
 	tally
 }
 
@@ -201,6 +205,12 @@ func (r *Runner) newPlan(ctx context.Context, request Request) (*plan, error) {
 	}
 	if err := p.checkOnly(request); err != nil {
 		return p, err
+	}
+	if len(request.Only) == 0 && !p.alone {
+		p.openTracks(ctx)
+		if err := p.readTracks(ctx); err != nil {
+			return p, err
+		}
 	}
 	err = p.decide(ctx, request)
 	p.closeRows()
@@ -574,6 +584,7 @@ func (p *plan) isParked(userID string) bool {
 func (p *plan) close() {
 	p.closeRows()
 	p.closePasses()
+	p.queued.close()
 }
 
 func (p *plan) closePasses() {
@@ -597,6 +608,11 @@ func (p *plan) closeRows() {
 		}
 		if e.profiles != nil {
 			e.profiles.close()
+		}
+	}
+	for _, t := range p.tracks {
+		if t.rows != nil {
+			t.rows.close()
 		}
 	}
 	p.memory.clear()

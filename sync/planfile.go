@@ -30,6 +30,13 @@ type entry struct {
 	userID     []byte
 	attributes []state.Change
 	fields     []gleap.FieldText
+	news       []news
+}
+
+// news is a change of an attribute that is told as an event too.
+type news struct {
+	index int   // of the attribute in the entry
+	at    int64 // the time of the data, in nanoseconds since 1970
 }
 
 // empty reports whether the entry says nothing.
@@ -51,6 +58,16 @@ func (e *entry) stateFields() []state.Field {
 
 // append appends the binary form, which decode reads.
 func (e *entry) append(dst []byte) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(e.news)))
+	for _, n := range e.news {
+		dst = binary.AppendUvarint(dst, uint64(n.index))
+		dst = binary.BigEndian.AppendUint64(dst, uint64(n.at))
+	}
+	return e.appendCalls(dst)
+}
+
+// appendCalls appends what the calls will say.
+func (e *entry) appendCalls(dst []byte) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(e.userID)))
 	dst = append(dst, e.userID...)
 	dst = binary.AppendUvarint(dst, uint64(len(e.attributes)))
@@ -70,7 +87,20 @@ var errEntry = errors.New("the plan file cannot be decoded")
 
 // decode reads the binary form; what it finds are parts of b.
 func (e *entry) decode(b []byte) error {
-	*e = entry{attributes: e.attributes[:0], fields: e.fields[:0]}
+	*e = entry{attributes: e.attributes[:0], fields: e.fields[:0], news: e.news[:0]}
+	all, size := binary.Uvarint(b)
+	if size <= 0 || all > uint64(len(b)) {
+		return errEntry
+	}
+	b = b[size:]
+	for range all {
+		index, size := binary.Uvarint(b)
+		if size <= 0 || index > 1<<31 || len(b) < size+8 {
+			return errEntry
+		}
+		e.news = append(e.news, news{int(index), int64(binary.BigEndian.Uint64(b[size:]))})
+		b = b[size+8:]
+	}
 	var ok bool
 	if e.userID, b, ok = cutBytes(b); !ok {
 		return errEntry
@@ -116,7 +146,7 @@ func cutBytes(b []byte) (item, rest []byte, ok bool) {
 // only when that changes.
 func (e *entry) wantedHash() uint64 {
 	h := fnv.New64a()
-	h.Write(e.append(nil))
+	h.Write(e.appendCalls(nil))
 	return h.Sum64()
 }
 
@@ -129,6 +159,7 @@ func (p *pass) write(to class) error {
 		p.found.contacts.Delta++
 	}
 	p.found.calls += p.entry.calls()
+	p.found.news += len(p.entry.news)
 	p.encoded = p.entry.append(p.encoded[:0])
 	p.size = binary.AppendUvarint(p.size[:0], uint64(len(p.encoded)))
 	if _, err := p.segments[to].Write(p.size); err != nil {
@@ -177,10 +208,34 @@ func (r *entryReader) next() ([]byte, error) {
 			}
 			return nil, io.EOF
 		}
-		s := r.segments[0]
-		r.reader, r.segments = bufio.NewReaderSize(s.section(0, s.position()), 64<<10), r.segments[1:]
+		r.reader, r.segments = newEntryReader(r.segments[0]), r.segments[1:]
 	}
 }
+
+func newEntryReader(s *spool) *bufio.Reader {
+	return bufio.NewReaderSize(s.section(0, s.position()), 64<<10)
+}
+
+// entryStream reads the user ids of a segment's entries.
+type entryStream struct {
+	reader *bufio.Reader
+	entry  entry
+	failed error
+}
+
+func (s *entryStream) next() (userID, payload []byte, ok bool) {
+	raw, err := readEntry(s.reader)
+	if err == nil {
+		err = s.entry.decode(raw)
+	}
+	if err != nil {
+		s.failed = notEOF(err)
+		return nil, nil, false
+	}
+	return s.entry.userID, nil, true
+}
+
+func (s *entryStream) err() error { return s.failed }
 
 func readEntry(r *bufio.Reader) ([]byte, error) {
 	size, err := binary.ReadUvarint(r)

@@ -25,8 +25,13 @@ const (
 // outcome is what became of one call.
 type outcome struct {
 	ack    state.Acknowledgement
-	last   bool          // of the contact's calls
 	parked *state.Parked // if Gleap refused the call
+	untold int           // events of the contact that are not due, since its call was refused
+
+	sent    []state.Event       // that Gleap acknowledged
+	refused []state.ParkedEvent // that it refused
+
+	committed chan<- error // is told once all up to here is committed; nil: it may wait
 }
 
 // push sends the plan's entries, in their order, and commits what Gleap says.
@@ -38,16 +43,51 @@ func (r *Runner) push(ctx context.Context, p *plan, report *Report) error {
 	sending, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	outcomes := make(chan outcome, 4096) // what comes in while a batch is committed
-	c := &committer{runner: r, plan: p, report: report}
+	ready := make(chan []state.Event, 4)
+	c := &committer{runner: r, plan: p, report: report, ready: ready}
 	committed := make(chan error)
 	go func() { committed <- c.run(outcomes, stop) }()
-	err := r.sendAll(sending, p, outcomes)
+	err := r.sendBoth(sending, p, outcomes, ready)
 	c.cutShort = err != nil
 	close(outcomes)
 	if commitErr := <-committed; commitErr != nil {
 		return commitErr // it is why the sending ended
 	}
 	return err
+}
+
+// sendBoth sends the plan's entries, and the events beside them. What ends the sending of
+// events does not end that of the entries, and is returned after it.
+func (r *Runner) sendBoth(ctx context.Context, p *plan, outcomes chan<- outcome, ready <-chan []state.Event) error {
+	if p.events() == 0 {
+		return r.sendAll(ctx, p, r.o.Concurrency, outcomes)
+	}
+	tracking, stop := context.WithCancel(ctx)
+	defer stop()
+	identified := make(chan struct{})
+	t := &tracker{runner: r, plan: p, outcomes: outcomes, ready: ready, identified: identified}
+	workers := max(1, r.o.Concurrency-1)
+	tracked := make(chan error, 1)
+	go func() {
+		if r.o.Concurrency == 1 { // else there would be two calls at a time
+			select {
+			case <-identified:
+			case <-tracking.Done():
+			}
+		}
+		tracked <- t.run(tracking)
+	}()
+	err := r.sendAll(ctx, p, workers, outcomes)
+	if err == nil {
+		err = t.settle(outcome{}) // now all events of the plan's contacts are due
+	}
+	if err != nil {
+		stop()
+		<-tracked
+		return err
+	}
+	close(identified)
+	return <-tracked
 }
 
 // collectLess lets garbage pile up for longer, within the memory that planning had: what
@@ -62,11 +102,11 @@ func (r *Runner) collectLess() (undo func()) {
 	}
 }
 
-// sendAll sends the plan's entries with all workers.
-func (r *Runner) sendAll(ctx context.Context, p *plan, outcomes chan<- outcome) error {
+// sendAll sends the plan's entries with so many workers.
+func (r *Runner) sendAll(ctx context.Context, p *plan, workers int, outcomes chan<- outcome) error {
 	group, ctx := errgroup.WithContext(ctx)
 	entries, whole := p.entries(), p.whole()
-	for range r.o.Concurrency {
+	for range workers {
 		group.Go(func() error {
 			for ctx.Err() == nil {
 				raw, err := entries.next()
@@ -94,14 +134,20 @@ func (r *Runner) send(ctx context.Context, p *plan, raw []byte, whole bool, outc
 	if err := e.decode(raw); err != nil {
 		return err
 	}
+	events := p.newsOf(&e)
+	at := 0 // the index of the first attribute
 	for first := true; first || len(e.attributes) > 0; first = false {
 		n := min(len(e.attributes), gleap.MaxAttributes)
 		call := gleap.Contact{UserID: e.userID, Attributes: make([]gleap.Attribute, n)}
-		ack := state.Acknowledgement{UserID: e.userID, Attributes: e.attributes[:n]}
-		last := n == len(e.attributes)
-		if last {
+		ack := state.Acknowledgement{UserID: e.userID, Attributes: e.attributes[:n], Last: n == len(e.attributes)}
+		if ack.Last {
 			ack.Epoch, ack.Unpark = p.epoch, whole
 		}
+		told := 0 // by this call
+		for told < len(events) && e.news[told].index < at+n {
+			told++
+		}
+		ack.Events = events[:told]
 		for i, c := range e.attributes[:n] {
 			call.Attributes[i] = gleap.Attribute{Key: p.byID[c.ID].key, Value: c.Value}
 		}
@@ -115,7 +161,7 @@ func (r *Runner) send(ctx context.Context, p *plan, raw []byte, whole bool, outc
 			if !first {
 				e.fields = nil // they went with the first call
 			}
-			outcomes <- outcome{parked: &state.Parked{
+			outcomes <- outcome{untold: len(events), parked: &state.Parked{
 				UserID: string(e.userID), Status: refused.Status, Reason: refused.Error(), Last: now(), Wanted: e.wantedHash(),
 			}}
 			return nil
@@ -123,8 +169,9 @@ func (r *Runner) send(ctx context.Context, p *plan, raw []byte, whole bool, outc
 			return err
 		}
 		ack.At = time.Now()
-		outcomes <- outcome{ack: ack, last: last}
+		outcomes <- outcome{ack: ack}
 		e.attributes = e.attributes[n:]
+		e.news, events, at = e.news[told:], events[told:], at+n
 	}
 	return nil
 }
@@ -138,6 +185,11 @@ type committer struct {
 	acks     []state.Acknowledgement
 	sent     int // contacts whose last call is among acks
 	parked   []state.Parked
+	tracked  []state.Event       // that Gleap acknowledged
+	refused  []state.ParkedEvent // that it refused
+	requests int                 // with the tracked ones
+	untold   int                 // events that are not to be sent any more
+	ready    chan<- []state.Event
 	// The run's first refusals are not parked until another answer proves that it is
 	// the contacts that Gleap refuses, and not the project or the configuration.
 	first  []state.Parked
@@ -163,6 +215,10 @@ func (c *committer) run(outcomes <-chan outcome, stop context.CancelCauseFunc) e
 			} else {
 				c.end()
 			}
+			if o.committed != nil {
+				c.flush()
+				o.committed <- c.failed
+			}
 		case <-tick.C:
 			c.flush()
 		}
@@ -177,13 +233,16 @@ func (c *committer) add(o outcome) {
 	switch {
 	case c.failed != nil: // what is not written is planned again
 		return
-	case o.parked == nil:
+	case o.ack.UserID != nil:
 		c.prove()
 		c.acks = append(c.acks, o.ack)
-		if o.last {
+		if o.ack.Last {
 			c.sent++
 			c.runner.progress.add(1)
 		}
+	case o.parked == nil:
+		c.addEvents(o)
+		return
 	case c.proven || c.plan.isParked(o.parked.UserID):
 		c.park(*o.parked)
 	default:
@@ -195,8 +254,19 @@ func (c *committer) add(o outcome) {
 			return
 		}
 	}
+	c.untold += o.untold
 	if len(c.acks)+len(c.parked) >= commitAt {
 		c.flush()
+	}
+}
+
+func (c *committer) addEvents(o outcome) {
+	c.tracked, c.refused = append(c.tracked, o.sent...), append(c.refused, o.refused...)
+	if len(o.sent) > 0 {
+		c.requests++
+	}
+	for _, e := range o.refused {
+		c.runner.log.Warn("an event is parked", "reason", e.Reason)
 	}
 }
 
@@ -244,12 +314,19 @@ func (c *committer) end() {
 // flush writes what was collected, and if nothing was the pace, as far as it changed.
 func (c *committer) flush() {
 	pace := c.runner.pace(true)
-	if c.failed != nil || len(c.acks)+len(c.parked) == 0 && bytes.Equal(pace, c.pace) {
+	if c.failed != nil || len(c.acks)+len(c.parked)+len(c.tracked)+len(c.refused) == 0 && bytes.Equal(pace, c.pace) {
 		return
 	}
-	if _, err := c.runner.ledger.Commit(state.Delivery{Acks: c.acks, Parked: c.parked, Pace: pace}); err != nil {
+	due, err := c.runner.ledger.Commit(state.Delivery{Acks: c.acks, Parked: c.parked, Events: c.tracked, RefusedEvents: c.refused, Pace: pace})
+	if err != nil {
 		c.failed = fmt.Errorf("commit to the state: %w", err)
 		return
+	}
+	if len(due) > 0 {
+		select {
+		case c.ready <- due:
+		default: // they are sent later
+		}
 	}
 	c.pace = pace
 	contacts := &c.report.Contacts
@@ -259,6 +336,12 @@ func (c *committer) flush() {
 	contacts.Remaining -= c.sent + len(c.parked)
 	c.runner.log.Debug("committed", "calls", len(c.acks), "parked", len(c.parked), "remaining", contacts.Remaining)
 	c.acks, c.parked, c.sent = c.acks[:0], c.parked[:0], 0
+	events := &c.report.Events
+	c.report.Calls.Track += c.requests
+	events.Sent += len(c.tracked)
+	events.Refused += len(c.refused)
+	events.Remaining -= len(c.tracked) + len(c.refused) + c.untold
+	c.tracked, c.refused, c.requests, c.untold = c.tracked[:0], c.refused[:0], 0, 0
 }
 
 // assume commits the plan's entries as if Gleap had acknowledged them.

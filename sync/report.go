@@ -45,6 +45,7 @@ type Report struct {
 	Error    string         `json:"error,omitempty"`
 	Exports  []ExportReport `json:"exports"`
 	Contacts ContactCounts  `json:"contacts"`
+	Events   EventCounts    `json:"events"`
 	Calls    CallCounts     `json:"calls"`
 	// LeftOut counts, by Gleap's name of the field, contact fields that cannot be
 	// what they should be, in contacts that were planned.
@@ -77,7 +78,8 @@ const (
 	StatusHeld      Status = "held"      // refused by a guard: nothing of it is sent
 )
 
-// ExportReport is about one attribute and the export that feeds it.
+// ExportReport is about one attribute and the export that feeds it, or about an event
+// export, whose key is its source.
 type ExportReport struct {
 	Key           string           `json:"key"`
 	Name          string           `json:"name"`
@@ -96,6 +98,19 @@ type ExportReport struct {
 	Exited        int              `json:"exited"`  // members who left, or values that are cleared
 	Changed       int              `json:"changed"` // values of a trait that are new or different
 	Problems      []engage.Problem `json:"problems,omitempty"`
+	TrackCounts
+}
+
+// KindTrack is the kind of an event export in a report.
+const KindTrack engage.Kind = "track"
+
+// TrackCounts counts the events of an event export.
+type TrackCounts struct {
+	Events    int `json:"events,omitempty"`              // that are new
+	Repeated  int `json:"repeated,omitempty"`            // that came before
+	Early     int `json:"before_since,omitempty"`        // from before the time since when they are sent
+	Forgotten int `json:"forgotten,omitempty"`           // of contacts that were forgotten
+	LeftOut   int `json:"properties_left_out,omitempty"` // of events, since Gleap takes ten, and since they are not wanted
 }
 
 // Held reports whether an export is held.
@@ -150,11 +165,20 @@ type ContactCounts struct {
 	Remaining int `json:"remaining"` // planned, and left for the next run
 }
 
+// EventCounts counts events.
+type EventCounts struct {
+	Planned   int `json:"planned"`   // left over from before, new, and those of changes of planned contacts
+	Sent      int `json:"sent"`      // acknowledged in this run
+	Refused   int `json:"refused"`   // by Gleap in this run
+	Parked    int `json:"parked"`    // refused by Gleap, in this run or before
+	Remaining int `json:"remaining"` // planned, and left for the next run
+}
+
 // CallCounts counts requests.
 type CallCounts struct {
-	Identify    int `json:"identify"` // calls, planned or acknowledged; repeats do not count
-	Track       int `json:"track"`
-	Refused     int `json:"refused"`      // calls that Gleap refused for good
+	Identify    int `json:"identify"`     // calls, planned or acknowledged; repeats do not count
+	Track       int `json:"track"`        // the same of requests with events
+	Refused     int `json:"refused"`      // identify calls that Gleap refused for good
 	Retried     int `json:"retried"`      // attempts after a call's first
 	RateLimited int `json:"rate_limited"` // answers with status 429
 }
@@ -166,7 +190,8 @@ func (p *plan) report() Report {
 		Mode:     Incremental,
 		Outcome:  Planned,
 		Contacts: p.contacts,
-		Calls:    CallCounts{Identify: p.calls},
+		Calls:    CallCounts{Identify: p.calls, Track: p.trackCalls()},
+		Events:   EventCounts{Planned: p.events(), Parked: p.overview.ParkedEvents},
 		Exports:  []ExportReport{},
 	}
 	if p.full || p.resyncing() {
@@ -196,8 +221,11 @@ func (p *plan) report() Report {
 		}
 	}
 	r.Exports = append(r.Exports, p.unusable...)
+	for _, t := range p.tracks {
+		r.Exports = append(r.Exports, t.report())
+	}
 	if o := p.runner.o; o.Rate > 0 {
-		r.Estimate = int((int64(p.calls)*int64(o.Window) + int64(o.Rate)*int64(time.Second) - 1) / (int64(o.Rate) * int64(time.Second)))
+		r.Estimate = int((int64(p.calls+p.trackCalls())*int64(o.Window) + int64(o.Rate)*int64(time.Second) - 1) / (int64(o.Rate) * int64(time.Second)))
 	}
 	return r
 }

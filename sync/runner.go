@@ -19,6 +19,7 @@ import (
 // client calls Gleap: a [*gleap.Client].
 type client interface {
 	Identify(ctx context.Context, contact *gleap.Contact) error
+	Track(ctx context.Context, events [][]byte) error
 	Delete(ctx context.Context, userID string) (deleted bool, err error)
 	Counts() gleap.Counts
 	Seen() []gleap.Seen
@@ -30,6 +31,7 @@ type ledger interface {
 	Begin(attributes []state.Attribute, epoch uint64, pace []byte) error
 	Commit(state.Delivery) (due []state.Event, err error)
 	Absorb([]state.Said) error
+	Track(state.Tracked) error
 	Finish(state.Result) error
 }
 
@@ -174,7 +176,7 @@ func (r *Runner) prepare(ctx context.Context, command string, request Request) (
 		}
 	}
 	r.log.Info("planned", "contacts", report.Contacts.Planned, "delta", report.Contacts.Delta,
-		"backfill", report.Contacts.Backfill, "calls", report.Calls.Identify, "estimate_seconds", report.Estimate)
+		"backfill", report.Contacts.Backfill, "calls", report.Calls.Identify, "events", report.Events.Planned, "estimate_seconds", report.Estimate)
 	return report, p, nil
 }
 
@@ -201,8 +203,8 @@ func (r *Runner) run(ctx context.Context, command string, request Request, deliv
 		report.Run = newRunID(last[0].Run)
 	}
 	if err == nil {
-		report.Calls.Identify = 0
-		report.Contacts.Remaining = report.Contacts.Planned
+		report.Calls.Identify, report.Calls.Track = 0, 0
+		report.Contacts.Remaining, report.Events.Remaining = report.Contacts.Planned, report.Events.Planned
 		planned := time.Now()
 		err = r.deliver(ctx, p, &report, deliver)
 		report.PushSeconds = secondsSince(planned)
@@ -220,7 +222,7 @@ func (r *Runner) deliver(ctx context.Context, p *plan, report *Report, deliver f
 	if report.Command == "baseline" && p.epoch > 1 && p.resyncing() {
 		return errors.New("a full resync is not complete: a baseline would end it with contacts that were not sent again, so run sync first")
 	}
-	if p.contacts.Planned > 0 || len(p.applied(now())) > 0 || p.epoch > p.overview.Epoch || p.alone || p.absorbs() {
+	if p.contacts.Planned > 0 || len(p.applied(now())) > 0 || p.epoch > p.overview.Epoch || p.alone || p.absorbs() || p.hasNewTracks() || p.events() > 0 {
 		var pace []byte
 		if r.sends(report) {
 			if err := r.resume(p.overview.Pace); err != nil {
@@ -235,7 +237,10 @@ func (r *Runner) deliver(ctx context.Context, p *plan, report *Report, deliver f
 	if err := p.absorb(ctx); err != nil {
 		return err
 	}
-	if p.contacts.Planned == 0 {
+	if err := p.storeTracks(ctx); err != nil {
+		return err
+	}
+	if p.contacts.Planned == 0 && p.events() == 0 {
 		return nil
 	}
 	r.progress.phase("sending", p.contacts.Planned)
@@ -276,6 +281,7 @@ func (r *Runner) finish(ctx context.Context, p *plan, report Report, err error) 
 	overview, overviewErr := r.store.Overview()
 	if overviewErr == nil {
 		report.Contacts.Parked = max(0, overview.Parked-len(p.unpark))
+		report.Events.Parked = overview.ParkedEvents
 	}
 	text, jsonErr := json.Marshal(report)
 	history, historyErr := r.history(overview, report)

@@ -49,6 +49,7 @@ func (f *fakeGleap) Identify(ctx context.Context, c *gleap.Contact) error {
 	return nil
 }
 
+func (f *fakeGleap) Track(ctx context.Context, _ [][]byte) error  { return ctx.Err() }
 func (f *fakeGleap) Delete(context.Context, string) (bool, error) { return true, nil }
 func (f *fakeGleap) Counts() gleap.Counts                         { return gleap.Counts{} }
 func (f *fakeGleap) Seen() []gleap.Seen                           { return nil }
@@ -200,6 +201,7 @@ func (waiting) Identify(ctx context.Context, _ *gleap.Contact) error {
 	return ctx.Err()
 }
 
+func (waiting) Track(ctx context.Context, _ [][]byte) error  { return ctx.Err() }
 func (waiting) Delete(context.Context, string) (bool, error) { return true, nil }
 func (waiting) Counts() gleap.Counts                         { return gleap.Counts{} }
 func (waiting) Seen() []gleap.Seen                           { return nil }

@@ -1,0 +1,408 @@
+package sync
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"gleapsync/engage"
+	"gleapsync/gleap"
+	"gleapsync/internal/attr"
+	"gleapsync/state"
+)
+
+// An event export has files with track, page and screen calls. Each file is read once: its
+// events become due in the state, together with the messages that were read, and then the
+// file is done. A message that comes again, in another file or since a run was killed
+// between two commits, is no event any more.
+
+// track is an event export in a run.
+type track struct {
+	Track
+	source     *engage.Source
+	asOf       time.Time
+	files      []state.File // all that are there
+	refused    error        // why it is held
+	unreadable bool
+	result     engage.Result
+	rows       *sorter // events by user id, nil: not read
+	names      map[string]bool
+	TrackCounts
+}
+
+// ledgerName is the source under which the state knows the export's files: those of
+// [[changes]] may be the same.
+func ledgerName(source string) string { return "track " + source }
+
+// openTracks finds the files of the event exports, without those that were read before.
+func (p *plan) openTracks(ctx context.Context) {
+	for _, settings := range p.runner.o.Tracks {
+		t := &track{Track: settings}
+		p.tracks = append(p.tracks, t)
+		if len(settings.Names) > 0 {
+			t.names = map[string]bool{}
+			for _, name := range settings.Names {
+				t.names[foldName(name)] = true
+			}
+		}
+		if err := t.open(ctx, p.files); err != nil {
+			t.refuse(err)
+		}
+	}
+}
+
+func (t *track) open(ctx context.Context, ledger []state.File) error {
+	source, err := t.Open(ctx)
+	if err != nil {
+		return err
+	}
+	t.source, t.asOf = source, source.AsOf()
+	if reason := checkAge(t.asOf, state.Applied{}, t.MaxAge, now()); reason != "" {
+		return errors.New(reason)
+	}
+	done := map[string]state.File{}
+	for _, f := range ledger {
+		if f.Source == ledgerName(t.Source) {
+			done[f.Name] = f
+		}
+	}
+	var changed []string
+	for _, f := range source.Files() {
+		d, ok := done[f.Name]
+		if ok && d.Version != f.Version {
+			changed = append(changed, f.Name)
+		}
+		if !ok { // the settings do not matter: to read it again would repeat its events
+			d = state.File{Source: ledgerName(t.Source), Name: f.Name, Version: f.Version, At: now()}
+		}
+		t.files = append(t.files, d)
+	}
+	if len(changed) > 0 {
+		return fmt.Errorf("%s was read before and has changed since: give what is new a name of its own", strings.Join(changed[:min(3, len(changed))], ", "))
+	}
+	source.Skip(func(f engage.File) bool { _, ok := done[f.Name]; return ok })
+	return nil
+}
+
+func (t *track) refuse(err error) {
+	t.refused = err
+	t.unreadable = errors.As(err, new(*engage.UnreadableError))
+}
+
+// isNew reports whether some of the export's files were not read before.
+func (t *track) isNew() bool { return t.refused == nil && len(t.source.Files()) > 0 }
+
+// foldName makes names of events equal that Gleap takes for the same.
+func foldName(name string) string { return strings.ToLower(gleap.EventName(name)) }
+
+// eventName returns the name of the event that a call becomes. Source: Segment's Gleap
+// destination.
+func eventName(kind engage.CallType, name []byte) string {
+	if kind == engage.Track {
+		return string(name)
+	}
+	return gleap.PageView
+}
+
+// readTracks reads the new files and finds out which of their events are new.
+func (p *plan) readTracks(ctx context.Context) error {
+	var sources []*track
+	for _, t := range p.tracks {
+		if !t.isNew() {
+			continue
+		}
+		if err := p.readTrack(ctx, t); err != nil {
+			return err
+		}
+		if t.rows != nil {
+			sources = append(sources, t)
+		}
+	}
+	return p.queue(ctx, sources)
+}
+
+// readTrack sorts the events of one export. What is wrong with it holds it; an error is one
+// of the run.
+func (p *plan) readTrack(ctx context.Context, t *track) error {
+	t.rows = newSorter(p.runner.o.Memory/4, &p.memory, p.runner.temp)
+	take := func(kind engage.CallType, name []byte) bool {
+		return t.names == nil || t.names[foldName(eventName(kind, name))]
+	}
+	var payload []byte
+	var failed error // of the sorter
+	rows := 0
+	result, err := t.source.ReadCalls(ctx, take, func(c *engage.Call) error {
+		if rows++; rows%(1<<14) == 0 {
+			p.runner.progress.add(1 << 14)
+		}
+		switch {
+		case p.forgotten.Has(c.UserID):
+			t.Forgotten++
+			return nil
+		case time.Unix(0, c.At).Before(t.Since):
+			t.Early++
+			return nil
+		}
+		e := t.event(c)
+		payload = appendEvent(payload[:0], c.At, t.message(c), &e)
+		failed = t.rows.add(c.UserID, payload)
+		return failed
+	})
+	t.result = result
+	if failed != nil || ctx.Err() != nil {
+		return cmp.Or(failed, ctx.Err())
+	}
+	if reason := checkInvalid(result.Invalid, result.Rows, p.runner.o.Guard.MaxInvalid); err == nil && reason != "" {
+		err = errors.New(reason)
+	}
+	if err != nil {
+		t.refuse(err)
+		t.rows.close()
+		t.rows = nil
+		return nil
+	}
+	return t.rows.finish()
+}
+
+// event returns the event that a call becomes. Source: Segment's Gleap destination; of a
+// page or screen it sends nothing but which one it was.
+func (t *track) event(c *engage.Call) gleap.Event {
+	e := gleap.Event{Name: []byte(eventName(c.Type, c.Name)), Date: time.Unix(0, c.At), UserID: c.UserID}
+	properties, unusable := c.Properties()
+	if c.Type != engage.Track {
+		page := attr.OfString(c.Name)
+		for _, p := range properties {
+			if c.Type == engage.Page && string(p.Name) == "url" {
+				page = p.Value
+			}
+		}
+		if len(page.Text()) > 0 {
+			e.Data = []gleap.Attribute{{Key: "page", Value: page}}
+		}
+		return e
+	}
+	all := len(properties) + unusable
+	if t.Keys != nil {
+		properties = slices.DeleteFunc(properties, func(p engage.Property) bool { return !slices.Contains(t.Keys, string(p.Name)) })
+	}
+	for _, p := range properties[:min(len(properties), gleap.MaxData)] {
+		e.Data = append(e.Data, gleap.Attribute{Key: string(p.Name), Value: p.Value})
+	}
+	t.LeftOut += all - len(e.Data)
+	return e
+}
+
+// message returns what tells the call from all others: its message's id, or else its place.
+func (t *track) message(c *engage.Call) uint64 {
+	if c.Message != 0 {
+		return c.Message
+	}
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%d", t.Source, c.File, c.Line))
+	return binary.BigEndian.Uint64(sum[:])
+}
+
+const (
+	// trackAt bounds the memory for events that are not committed yet.
+	trackAt      = commitAt
+	trackAtBytes = 8 << 20
+)
+
+// queue writes the new events of the exports to the plan, in the order of the user ids.
+func (p *plan) queue(ctx context.Context, sources []*track) error {
+	p.queued.create = p.runner.temp
+	var streams []stream
+	for _, t := range sources {
+		streams = append(streams, t.rows.stream(span{}, p.readersBuffer(1)))
+	}
+	rows := newMerger(streams, 0)
+	type row struct {
+		userID, payload []byte
+		message         uint64
+		from            *track
+	}
+	var batch []row
+	size := 0
+	met := map[uint64]bool{} // messages of the last contact
+	var last []byte
+	flush := func() error {
+		messages := make([]uint64, len(batch))
+		for i, e := range batch {
+			messages[i] = e.message
+		}
+		known, err := p.runner.store.Remembered(messages)
+		if err != nil {
+			return err
+		}
+		for _, e := range batch {
+			if !bytes.Equal(last, e.userID) {
+				last = e.userID
+				clear(met)
+			}
+			if known[e.message] || met[e.message] {
+				e.from.Repeated++
+				continue
+			}
+			met[e.message] = true
+			e.from.Events++
+			p.encoded = appendRow(p.encoded[:0], e.userID, e.payload)
+			if _, err := p.queued.Write(p.encoded); err != nil {
+				return err
+			}
+		}
+		batch, size = batch[:0], 0
+		return ctx.Err()
+	}
+	for userID, payload, ok := rows.next(); ok; userID, payload, ok = rows.next() {
+		e, err := decodeEvent(userID, payload)
+		if err != nil {
+			return err
+		}
+		batch = append(batch, row{bytes.Clone(userID), bytes.Clone(payload), e.ID, sources[rows.source()]})
+		if size += len(payload); len(batch) == trackAt || size >= trackAtBytes {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+	}
+	if rows.err() != nil {
+		return rows.err()
+	}
+	return flush()
+}
+
+// appendEvent appends an event, but for its user id, as sorters and the plan keep it.
+func appendEvent(dst []byte, at int64, message uint64, e *gleap.Event) []byte {
+	dst = binary.BigEndian.AppendUint64(dst, uint64(at))
+	return e.AppendJSON(binary.BigEndian.AppendUint64(dst, message))
+}
+
+// decodeEvent returns an event that appendEvent wrote.
+func decodeEvent(userID, payload []byte) (state.Event, error) {
+	if len(payload) < 16 {
+		return state.Event{}, errTemp
+	}
+	return state.Event{
+		UserID: userID, At: int64(binary.BigEndian.Uint64(payload)), ID: binary.BigEndian.Uint64(payload[8:]), JSON: payload[16:],
+	}, nil
+}
+
+// storeTracks stores what the event exports said, before anything of it is sent. In the end
+// their files are done. A baseline stores the messages only, so that they never come to be
+// events.
+func (p *plan) storeTracks(ctx context.Context) error {
+	if !p.hasNewTracks() {
+		return nil
+	}
+	var t state.Tracked
+	size := 0
+	flush := func() error {
+		if err := p.runner.ledger.Track(t); err != nil {
+			return fmt.Errorf("commit to the state: %w", err)
+		}
+		t, size = state.Tracked{Events: t.Events[:0], Messages: t.Messages[:0]}, 0
+		return ctx.Err()
+	}
+	r := bufio.NewReaderSize(p.queued.section(0, p.queued.position()), 64<<10)
+	for left := p.newEvents(); ; left-- {
+		userID, err := readEntry(r)
+		if err == io.EOF && left == 0 {
+			break
+		}
+		var payload []byte
+		if err == nil {
+			payload, err = readEntry(r)
+		}
+		if err != nil || left == 0 {
+			return cmp.Or(notEOF(err), errTemp)
+		}
+		e, err := decodeEvent(userID, payload)
+		if err != nil {
+			return err
+		}
+		if t.Messages = append(t.Messages, e.ID); !p.assume {
+			t.Events = append(t.Events, e)
+		}
+		if size += len(e.JSON); len(t.Messages) == trackAt || size >= trackAtBytes {
+			if err := flush(); err != nil {
+				return err
+			}
+		}
+	}
+	p.files = p.ledgerWithTracks()
+	t.Files, t.Forget = p.files, time.Now().Add(-p.runner.o.Events.Remember)
+	return flush()
+}
+
+// hasNewTracks reports whether event exports have files that were not read before, or lack
+// some that were.
+func (p *plan) hasNewTracks() bool {
+	return len(p.tracks) > 0 && !maps.Equal(byFile(p.files), byFile(p.ledgerWithTracks()))
+}
+
+// newEvents returns how many events the event exports have that are new.
+func (p *plan) newEvents() (n int) {
+	for _, t := range p.tracks {
+		n += t.Events
+	}
+	return n
+}
+
+// events returns how many events the run has to send.
+func (p *plan) events() int {
+	if p.alone || p.assume {
+		return 0
+	}
+	return p.news + p.newEvents() + p.overview.DueEvents
+}
+
+// trackCalls returns how many requests they need.
+func (p *plan) trackCalls() int {
+	batch := max(1, p.runner.o.Events.Batch)
+	return (p.events() + batch - 1) / batch
+}
+
+// ledgerWithTracks returns the ledger once the event exports are stored. The files of an
+// export that the configuration has no more stay in it: it may come back.
+func (p *plan) ledgerWithTracks() []state.File {
+	stored := map[string]bool{}
+	after := []state.File{}
+	for _, t := range p.tracks {
+		if t.refused == nil {
+			stored[ledgerName(t.Source)] = true
+			after = append(after, t.files...)
+		}
+	}
+	for _, f := range p.files {
+		if !stored[f.Source] {
+			after = append(after, f)
+		}
+	}
+	return after
+}
+
+// report returns what is said of the export.
+func (t *track) report() ExportReport {
+	r := ExportReport{
+		Key: t.Source, Name: t.Source, Kind: KindTrack, Source: t.Source, Status: StatusApplied, AsOf: t.asOf,
+		Rows: t.result.Rows, Invalid: t.result.Invalid, WithoutUserID: t.result.WithoutUserID, Problems: t.result.Problems,
+		Unreadable: t.unreadable, TrackCounts: t.TrackCounts,
+	}
+	switch {
+	case t.refused != nil:
+		r.Status, r.Reason = StatusHeld, t.refused.Error()
+		r.TrackCounts = TrackCounts{}
+	case !t.isNew():
+		r.Status = StatusUnchanged
+	}
+	return r
+}
