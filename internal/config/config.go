@@ -218,20 +218,32 @@ func (l *loader) config(f *file) *Config {
 	c.Metrics = l.metrics(f, project)
 	l.keys = map[string]string{}
 	for i := range f.Audiences {
-		c.Sync.Exports = append(c.Sync.Exports, l.audience(fmt.Sprintf("audience[%d]", i), &f.Audiences[i]))
+		e := l.audience(fmt.Sprintf("audience[%d]", i), &f.Audiences[i])
+		e.Membership = membership(f, f.Audiences[i].Membership)
+		c.Sync.Exports = append(c.Sync.Exports, e)
 	}
 	for i := range f.Traits {
 		c.Sync.Exports = append(c.Sync.Exports, l.trait(fmt.Sprintf("trait[%d]", i), &f.Traits[i]))
 	}
 	for i := range f.Tables {
-		c.Sync.Exports = append(c.Sync.Exports, l.table(fmt.Sprintf("table[%d]", i), &f.Tables[i]))
+		e := l.table(fmt.Sprintf("table[%d]", i), &f.Tables[i])
+		e.Membership = membership(f, f.Tables[i].Membership)
+		c.Sync.Exports = append(c.Sync.Exports, e)
 	}
 	for i := range f.Profiles {
-		c.Sync.Exports = append(c.Sync.Exports, l.profiles(fmt.Sprintf("profiles[%d]", i), &f.Profiles[i]))
+		e := l.profiles(fmt.Sprintf("profiles[%d]", i), &f.Profiles[i])
+		e.Membership = membership(f, f.Profiles[i].Membership)
+		c.Sync.Exports = append(c.Sync.Exports, e)
 	}
 	snapshots := len(c.Sync.Exports)
 	for i := range f.Changes {
-		c.Sync.Exports = append(c.Sync.Exports, l.changes(fmt.Sprintf("changes[%d]", i), &f.Changes[i], c.Sync.Exports, snapshots > 0 && len(c.Sync.Fields) > 0))
+		e := l.changes(fmt.Sprintf("changes[%d]", i), &f.Changes[i], c.Sync.Exports, snapshots > 0 && len(c.Sync.Fields) > 0)
+		e.Membership = membership(f, f.Changes[i].Membership)
+		c.Sync.Exports = append(c.Sync.Exports, e)
+	}
+	c.Sync.Events = l.events(f, c.Sync.Exports)
+	for i := range f.Tracks {
+		c.Sync.Tracks = append(c.Sync.Tracks, l.track(fmt.Sprintf("track[%d]", i), &f.Tracks[i], c.Sync.Tracks))
 	}
 	l.onlyOneStdin(c.Sync.Exports)
 	for i := range c.Sync.Exports {
@@ -240,8 +252,11 @@ func (l *loader) config(f *file) *Config {
 			e.ProfileIDs.TempDir = e.TempDir
 		}
 	}
-	if len(c.Sync.Exports) == 0 {
-		l.errs = append(l.errs, fmt.Errorf("%s: there is no [[audience]], [[trait]], [[table]], [[profiles]] or [[changes]]: nothing to sync", l.path))
+	for i := range c.Sync.Tracks {
+		c.Sync.Tracks[i].TempDir = c.Sync.TempDir
+	}
+	if len(c.Sync.Exports)+len(c.Sync.Tracks) == 0 {
+		l.errs = append(l.errs, fmt.Errorf("%s: there is no [[audience]], [[trait]], [[table]], [[profiles]], [[changes]] or [[track]]: nothing to sync", l.path))
 	}
 	return c
 }
@@ -380,9 +395,7 @@ func (l *loader) table(key string, t *tableKeys) sync.Export {
 // snapshots have contact fields.
 func (l *loader) changes(key string, k *changesKeys, before []sync.Export, fieldsFed bool) sync.Export {
 	e := l.export(key, &exportKeys{Source: k.Source, Delimiter: k.Delimiter, MaxAge: k.MaxAge, MaxExits: k.MaxExits, Pick: "all", Absent: "keep", AllowEmpty: true})
-	if e.Source == engage.Stdin || engage.IsDatabase(e.Source) {
-		l.fail(key+".source", errors.New("it takes files, which have names and stay what they are"))
-	}
+	l.onlyFiles(key, &e)
 	for _, other := range before {
 		if other.Changes && other.Source == e.Source {
 			l.fail(key+".source", errors.New("another [[changes]] reads it too: name all that is to be taken from it in one"))

@@ -215,7 +215,7 @@ func TestErrors(t *testing.T) {
 		"no TOML":                {"project = \"a\"\nrate = = 3\n", "c.toml:2: "},
 		"wrong kind":             {"project = \"a\"\n[gleap]\nrate = \"many\"\n", "c.toml:3: gleap.rate: the value is not of the kind that this key takes"},
 		"no project":             {strings.Replace(minimal, "project = \"acme\"", "", 1), ": project: it is missing"},
-		"no export":              {"project = \"a\"\n", "c.toml: there is no [[audience]], [[trait]], [[table]], [[profiles]] or [[changes]]"},
+		"no export":              {"project = \"a\"\n", "c.toml: there is no [[audience]], [[trait]], [[table]], [[profiles]], [[changes]] or [[track]]"},
 		"a wrong source":         {strings.Replace(minimal, "vip.csv", "s4://bucket/vip.csv", 1), "c.toml:6: audience[0].source: it takes a path, or an address that begins with s3://"},
 		"command and source":     {minimal + "command = [\"cat\", \"x\"]\n", "c.toml:7: audience[0].command: source is set too: choose one"},
 		"empty command":          {"project = \"a\"\n[[audience]]\nname = \"A\"\ncommand = []\n", "c.toml:4: audience[0].command: it takes a program and its arguments"},

@@ -41,12 +41,23 @@ type file struct {
 		Pushgateway string `toml:"pushgateway"`
 		Textfile    string `toml:"textfile"`
 	} `toml:"metrics"`
+	Events struct {
+		Membership bool     `toml:"membership"`
+		Entered    string   `toml:"entered"`
+		Exited     string   `toml:"exited"`
+		Computed   string   `toml:"computed"`
+		Traits     []string `toml:"traits"`
+		Backfill   bool     `toml:"backfill"`
+		Batch      int      `toml:"batch"`
+		Remember   string   `toml:"remember"`
+	} `toml:"events"`
 	Contact   contactTable   `toml:"contact"`
 	Audiences []audienceKeys `toml:"audience"`
 	Traits    []traitKeys    `toml:"trait"`
 	Tables    []tableKeys    `toml:"table"`
 	Changes   []changesKeys  `toml:"changes"`
 	Profiles  []profilesKeys `toml:"profiles"`
+	Tracks    []trackKeys    `toml:"track"`
 }
 
 type contactTable struct {
@@ -82,8 +93,9 @@ type exportKeys struct {
 }
 
 type audienceKeys struct {
-	Name string `toml:"name"`
-	Key  string `toml:"key"`
+	Name       string `toml:"name"`
+	Key        string `toml:"key"`
+	Membership *bool  `toml:"membership"`
 	exportKeys
 }
 
@@ -97,27 +109,29 @@ type traitKeys struct {
 }
 
 type tableKeys struct {
-	Audiences []string `toml:"audiences"`
-	Traits    []string `toml:"traits"`
-	Exclude   []string `toml:"exclude"`
-	Type      string   `toml:"type"`
-	OnMissing string   `toml:"on_missing"`
+	Membership *bool    `toml:"membership"`
+	Audiences  []string `toml:"audiences"`
+	Traits     []string `toml:"traits"`
+	Exclude    []string `toml:"exclude"`
+	Type       string   `toml:"type"`
+	OnMissing  string   `toml:"on_missing"`
 	exportKeys
 }
 
 // changesKeys are those of what happened. Not all that a snapshot has makes sense for it.
 type changesKeys struct {
-	Source    string   `toml:"source"`
-	Audiences []string `toml:"audiences"`
-	Traits    []string `toml:"traits"`
-	Exclude   []string `toml:"exclude"`
-	Discover  bool     `toml:"discover"`
-	Type      string   `toml:"type"`
-	Delimiter string   `toml:"delimiter"`
-	Contact   *bool    `toml:"contact"`
-	MaxAge    string   `toml:"max_age"`
-	MaxExits  any      `toml:"max_exits"`
-	Columns   struct {
+	Source     string   `toml:"source"`
+	Audiences  []string `toml:"audiences"`
+	Traits     []string `toml:"traits"`
+	Exclude    []string `toml:"exclude"`
+	Discover   bool     `toml:"discover"`
+	Membership *bool    `toml:"membership"`
+	Type       string   `toml:"type"`
+	Delimiter  string   `toml:"delimiter"`
+	Contact    *bool    `toml:"contact"`
+	MaxAge     string   `toml:"max_age"`
+	MaxExits   any      `toml:"max_exits"`
+	Columns    struct {
 		AudienceName   string `toml:"audience_name"`
 		AudienceID     string `toml:"audience_id"`
 		AudienceAction string `toml:"audience_action"`
@@ -138,6 +152,15 @@ type profilesKeys struct {
 	tableKeys
 }
 
+// trackKeys are those of events.
+type trackKeys struct {
+	Source string   `toml:"source"`
+	Events []string `toml:"events"`
+	Keys   []string `toml:"keys"`
+	Since  any      `toml:"since"`
+	MaxAge string   `toml:"max_age"`
+}
+
 // defaults are the settings of an empty file, those of Gleap's documentation among
 // them.
 func defaults() file {
@@ -153,6 +176,10 @@ func defaults() file {
 	f.Guard.MaxExits = "30%"
 	f.Guard.MinExits = 50
 	f.Guard.MaxInvalid = "1%"
+	f.Events.Entered, f.Events.Exited = "Audience Entered", "Audience Exited" // as Segment names them
+	f.Events.Computed = "Trait Computed"
+	f.Events.Batch = 100
+	f.Events.Remember = "72h"
 	f.Notify.Format = "json"
 	f.Notify.SizeChange = "50%"
 	return f

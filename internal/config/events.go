@@ -1,0 +1,110 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"gleapsync/engage"
+	"gleapsync/gleap"
+	"gleapsync/internal/attr"
+	"gleapsync/sync"
+)
+
+// events reads which changes of the exports are told as events too, and how events are
+// sent.
+func (l *loader) events(f *file, exports []sync.Export) sync.Events {
+	e := sync.Events{
+		Entered:  l.eventName("events.entered", f.Events.Entered),
+		Exited:   l.eventName("events.exited", f.Events.Exited),
+		Computed: l.eventName("events.computed", f.Events.Computed),
+		Traits:   l.patterns("events.traits", f.Events.Traits),
+		Backfill: f.Events.Backfill,
+		Batch:    l.atLeast("events.batch", f.Events.Batch, 1),
+		Remember: l.seconds("events.remember", f.Events.Remember),
+	}
+	const most = 1000
+	if e.Batch > most {
+		l.fail("events.batch", fmt.Errorf("it takes %d at most", most))
+	}
+	for i, name := range e.Traits {
+		if !mayHaveTrait(exports, name) {
+			l.fail(fmt.Sprintf("events.traits[%d]", i), fmt.Errorf("there is no trait %q in the configuration", name))
+		}
+	}
+	return e
+}
+
+// mayHaveTrait reports whether one of the exports has a trait that a name or pattern
+// stands for, as far as that is known before they are read.
+func mayHaveTrait(exports []sync.Export, pattern string) bool {
+	return slices.ContainsFunc(exports, func(e sync.Export) bool {
+		return e.Discover || slices.ContainsFunc(e.Wildcards, func(w engage.Wildcard) bool { return w.Kind == engage.Trait }) ||
+			slices.ContainsFunc(e.Attributes, func(a engage.Attribute) bool {
+				return a.Kind == engage.Trait && engage.MatchesAny([]string{pattern}, a)
+			})
+	})
+}
+
+func (l *loader) eventName(key, value string) string {
+	name := l.text(key, value)
+	if name == "" {
+		l.fail(key, errors.New("it is empty"))
+	}
+	return name
+}
+
+// membership returns whether entering and leaving the audiences of an export are events: as
+// the export has it, or else as all have it.
+func membership(f *file, own *bool) bool {
+	if own != nil {
+		return *own
+	}
+	return f.Events.Membership
+}
+
+// track reads an export of events, which comes after others.
+func (l *loader) track(key string, k *trackKeys, before []sync.Track) sync.Track {
+	e := l.export(key, &exportKeys{Source: k.Source, Pick: "all"})
+	l.onlyFiles(key, &e)
+	t := sync.Track{Export: e.Export, Keys: l.patterns(key+".keys", k.Keys), MaxAge: l.duration(key+".max_age", k.MaxAge)}
+	for i, name := range k.Events {
+		t.Names = append(t.Names, l.eventName(fmt.Sprintf("%s.events[%d]", key, i), name))
+	}
+	if slices.ContainsFunc(before, func(b sync.Track) bool { return b.Source == t.Source }) {
+		l.fail(key+".source", errors.New("another [[track]] reads it too: name all events that are to be taken from it in one"))
+	}
+	if len(t.Keys) > gleap.MaxData {
+		l.fail(key+".keys", fmt.Errorf("Gleap takes %d keys of an event at most", gleap.MaxData))
+	}
+	t.Since = l.since(key+".since", k.Since)
+	return t
+}
+
+// since returns a time that may be left out. TOML has dates of its own.
+func (l *loader) since(key string, value any) time.Time {
+	var text string
+	switch v := value.(type) {
+	case nil:
+		return time.Time{}
+	case time.Time:
+		return v
+	case string:
+		text = l.text(key, v)
+	case fmt.Stringer: // a date of TOML's own without an offset
+		text = v.String()
+	}
+	t, ok := attr.Time(text)
+	if !ok {
+		l.fail(key, errors.New(`it takes a date such as "2026-11-25" or "2026-11-25T08:00:00Z"`))
+	}
+	return t
+}
+
+// onlyFiles refuses sources that are no files.
+func (l *loader) onlyFiles(key string, e *sync.Export) {
+	if e.Source == engage.Stdin || engage.IsDatabase(e.Source) {
+		l.fail(key+".source", errors.New("it takes files, which have names and stay what they are"))
+	}
+}
