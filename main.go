@@ -52,7 +52,7 @@ type cli struct {
 	Baseline baselineCmd `cmd:"" help:"Take the present exports as delivered, and send nothing."`
 	Retire   retireCmd   `cmd:"" help:"Send false to an audience's members, or null for a trait, then forget it."`
 	Forget   forgetCmd   `cmd:"" help:"Delete contacts in Gleap and here, and never create them again."`
-	Retry    retryCmd    `cmd:"" help:"Unpark contacts, so that the next run tries them again."`
+	Retry    retryCmd    `cmd:"" help:"Unpark contacts and events, so that the next run tries them again."`
 	Backup   backupCmd   `cmd:"" help:"Copy the state file, also while a sync runs."`
 	Restore  restoreCmd  `cmd:"" help:"Replace the state file by a backup."`
 	Verify   verifyCmd   `cmd:"" help:"Read the whole state file and check it."`
@@ -208,6 +208,7 @@ type inspectCmd struct {
 	Contact   inspectContactCmd   `cmd:"" help:"What Gleap acknowledged of a contact, and what the exports say."`
 	Runs      inspectRunsCmd      `cmd:"" help:"What happened: the last runs, or one of them."`
 	Parked    inspectParkedCmd    `cmd:"" help:"The contacts whose calls Gleap refused."`
+	Events    inspectEventsCmd    `cmd:"" help:"The events that are due, and those that Gleap refused."`
 }
 
 type inspectSummaryCmd struct{}
@@ -255,6 +256,11 @@ type inspectParkedCmd struct{}
 // Run lists the parked contacts.
 func (c *inspectParkedCmd) Run(a *app.App) error { return a.InspectParked() }
 
+type inspectEventsCmd struct{}
+
+// Run shows the events.
+func (c *inspectEventsCmd) Run(a *app.App) error { return a.InspectEvents() }
+
 type retireCmd struct {
 	Key string `arg:"" name:"former-key" help:"Key of an audience or trait that the configuration does not have any more."`
 }
@@ -270,7 +276,7 @@ type forgetCmd struct {
 func (c *forgetCmd) Run(ctx context.Context, a *app.App) error { return a.Forget(ctx, c.IDs) }
 
 type retryCmd struct {
-	IDs []string `arg:"" optional:"" name:"id" help:"User ids; all parked contacts without one."`
+	IDs []string `arg:"" optional:"" name:"id" help:"User ids; all parked contacts and events without one."`
 }
 
 // Run unparks contacts.
@@ -338,7 +344,7 @@ func (c *completionCmd) Run() error {
 const (
 	exitFailed      = 1  // could not run
 	exitUsage       = 2  // wrong command line
-	exitParked      = 3  // done, with parked contacts
+	exitParked      = 3  // done, with parked contacts, or with events that were parked just now
 	exitHeld        = 4  // done, with exports held
 	exitUnreachable = 5  // Gleap was unreachable; the rest is left for the next run
 	exitLocked      = 75 // another run holds the lock
@@ -358,7 +364,7 @@ func judge(r sync.Report, err error) error {
 		return errors.New("no export could be read")
 	case r.Held():
 		return exitError(exitHeld)
-	case r.Contacts.Parked > 0:
+	case r.Contacts.Parked > 0 || r.Events.Refused > 0:
 		return exitError(exitParked)
 	}
 	return nil

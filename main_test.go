@@ -13,6 +13,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"reflect"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -42,7 +44,7 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"gleap": startGleap, "exit": exitsWith, "sent": sentCalls, "lock": holdLock, "json": jsonHas, "age": setAge, "truncate": truncate, "private": isPrivate,
-			"contact": contactHas, "occupy": occupy,
+			"contact": contactHas, "occupy": occupy, "told": toldEvents,
 		},
 	})
 }
@@ -146,6 +148,24 @@ func contactHas(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	if !reflect.DeepEqual(got, want) {
 		ts.Fatalf("%s has %v, want %v", args[0], got, want)
+	}
+}
+
+// toldEvents checks the events of the Gleap at $GLEAP, in any order, and their dates if the
+// file has some: told FILE.
+func toldEvents(ts *testscript.TestScript, neg bool, args []string) {
+	answer, err := http.Get(ts.Getenv("GLEAP") + "/sandbox/events")
+	ts.Check(err)
+	defer answer.Body.Close()
+	text, err := io.ReadAll(answer.Body)
+	ts.Check(err)
+	file := ts.ReadFile(args[0])
+	if !strings.Contains(file, `"date"`) {
+		text = regexp.MustCompile(`"date":"[^"]*",`).ReplaceAll(text, nil)
+	}
+	got, want := slices.Sorted(strings.Lines(string(text))), slices.Sorted(strings.Lines(file))
+	if !slices.Equal(got, want) {
+		ts.Fatalf("Gleap was told\n%swant\n%s", strings.Join(got, ""), strings.Join(want, ""))
 	}
 }
 
@@ -297,6 +317,8 @@ func TestExitCodes(t *testing.T) {
 		{judge(sync.Report{Contacts: sync.ContactCounts{Parked: 1}, Exports: []sync.ExportReport{{Status: sync.StatusHeld}}}, nil), 4},
 		{judge(sync.Report{Exports: []sync.ExportReport{{Status: sync.StatusHeld, Unreadable: true}, {Status: sync.StatusApplied}}}, nil), 4},
 		{judge(sync.Report{Exports: []sync.ExportReport{{Status: sync.StatusHeld, Unreadable: true}}}, nil), 1},
+		{judge(sync.Report{Events: sync.EventCounts{Refused: 1, Parked: 1}}, nil), 3},
+		{judge(sync.Report{Events: sync.EventCounts{Parked: 1}}, nil), 0}, // it was said before
 		{judge(sync.Report{Outcome: sync.Partial}, nil), 0},
 		{judge(sync.Report{Exports: []sync.ExportReport{{Status: sync.StatusHeld}}}, &gleap.UnreachableError{}), 5},
 		{&state.LockedError{}, 75},

@@ -13,7 +13,14 @@ import (
 type History struct {
 	Runs        map[Outcome]int `json:"runs"`
 	Calls       CallCounts      `json:"calls"`
+	Events      EventTotals     `json:"events"`
 	LastSuccess *RunSummary     `json:"last_success"` // the last sync that delivered everything of all exports
+}
+
+// EventTotals counts events over all runs.
+type EventTotals struct {
+	Sent    int `json:"sent"`    // acknowledged
+	Refused int `json:"refused"` // by Gleap
 }
 
 // add counts one more run.
@@ -27,6 +34,8 @@ func (h *History) add(r RunSummary) {
 	h.Calls.Refused += r.Calls.Refused
 	h.Calls.Retried += r.Calls.Retried
 	h.Calls.RateLimited += r.Calls.RateLimited
+	h.Events.Sent += r.Events.Sent
+	h.Events.Refused += r.Events.Refused
 	if r.Command == "sync" && len(r.Only) == 0 && r.Outcome == Complete {
 		h.LastSuccess = &r
 	}

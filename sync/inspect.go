@@ -18,16 +18,18 @@ import (
 
 // Summary is what the state holds, in numbers.
 type Summary struct {
-	Project    string      `json:"project"`
-	State      string      `json:"state"` // the file
-	Bytes      int64       `json:"bytes"`
-	Created    time.Time   `json:"created,omitzero"`
-	Resyncing  bool        `json:"resyncing"` // a first sync or a full resync is not complete yet
-	Attributes int         `json:"attributes"`
-	Contacts   int         `json:"contacts"`
-	Parked     int         `json:"parked"`
-	Forgotten  int         `json:"forgotten"` // contacts that are never to be created again
-	LastRun    *RunSummary `json:"last_run"`
+	Project      string      `json:"project"`
+	State        string      `json:"state"` // the file
+	Bytes        int64       `json:"bytes"`
+	Created      time.Time   `json:"created,omitzero"`
+	Resyncing    bool        `json:"resyncing"` // a first sync or a full resync is not complete yet
+	Attributes   int         `json:"attributes"`
+	Contacts     int         `json:"contacts"`
+	Parked       int         `json:"parked"`
+	Forgotten    int         `json:"forgotten"`     // contacts that are never to be created again
+	DueEvents    int         `json:"due_events"`    // that Gleap did not acknowledge yet
+	ParkedEvents int         `json:"parked_events"` // that it refused
+	LastRun      *RunSummary `json:"last_run"`
 	// LastSuccess is the last run that delivered everything. It stays what it was while
 	// runs fail.
 	LastSuccess *RunSummary `json:"last_success"`
@@ -35,16 +37,17 @@ type Summary struct {
 
 // Overview is what a state says of itself and of its runs.
 type Overview struct {
-	Project    string
-	State      string // the file
-	Bytes      int64
-	Created    time.Time
-	Resyncing  bool // a first sync or a full resync is not complete yet
-	Parked     int
-	Forgotten  int
-	Attributes []AttributeSummary
-	History    History
-	LastRun    *RunSummary // of any command
+	Project                 string
+	State                   string // the file
+	Bytes                   int64
+	Created                 time.Time
+	Resyncing               bool // a first sync or a full resync is not complete yet
+	Parked                  int
+	Forgotten               int
+	DueEvents, ParkedEvents int
+	Attributes              []AttributeSummary
+	History                 History
+	LastRun                 *RunSummary // of any command
 }
 
 // RunSummary is one run in a line.
@@ -57,12 +60,13 @@ type RunSummary struct {
 	Finished time.Time     `json:"finished"`
 	Outcome  Outcome       `json:"outcome"`
 	Contacts ContactCounts `json:"contacts"`
+	Events   EventCounts   `json:"events"`
 	Calls    CallCounts    `json:"calls"`
 }
 
 // summary returns a report in a line.
 func (r *Report) summary() RunSummary {
-	return RunSummary{r.Run, r.Command, r.Mode, r.Only, r.Started, r.Finished, r.Outcome, r.Contacts, r.Calls}
+	return RunSummary{r.Run, r.Command, r.Mode, r.Only, r.Started, r.Finished, r.Outcome, r.Contacts, r.Events, r.Calls}
 }
 
 // AttributeSummary is one attribute of the state.
@@ -105,6 +109,7 @@ type Said struct {
 type Inspector struct {
 	project string
 	exports []Export
+	tracks  []Track
 	fields  []Field
 	store   *state.Store
 	memory  int64
@@ -113,7 +118,7 @@ type Inspector struct {
 
 // NewInspector returns an inspector of a state and of the exports that feed it.
 func NewInspector(o Options, store *state.Store) *Inspector {
-	return &Inspector{o.Project, o.Exports, o.Fields, store, o.Memory, tempIn(o.TempDir)}
+	return &Inspector{o.Project, o.Exports, o.Tracks, o.Fields, store, o.Memory, tempIn(o.TempDir)}
 }
 
 // Summary counts what the state holds. It reads all of it.
@@ -124,7 +129,7 @@ func (i *Inspector) Summary() (Summary, error) {
 	}
 	s := Summary{
 		Project: o.Project, State: o.State, Bytes: o.Bytes, Created: o.Created, Resyncing: o.Resyncing,
-		Attributes: len(o.Attributes), Parked: o.Parked, Forgotten: o.Forgotten,
+		Attributes: len(o.Attributes), Parked: o.Parked, Forgotten: o.Forgotten, DueEvents: o.DueEvents, ParkedEvents: o.ParkedEvents,
 		LastRun: o.LastRun, LastSuccess: o.History.LastSuccess,
 	}
 	records := i.store.Records()
@@ -142,7 +147,7 @@ func (i *Inspector) Overview() (Overview, error) {
 	}
 	s := Overview{
 		Project: i.project, State: i.store.Path(), Bytes: o.Bytes, Created: o.Created, Resyncing: i.store.Exists() && o.Resynced < o.Epoch,
-		Parked: o.Parked, Forgotten: o.Forgotten, Attributes: summaries(o),
+		Parked: o.Parked, Forgotten: o.Forgotten, DueEvents: o.DueEvents, ParkedEvents: o.ParkedEvents, Attributes: summaries(o),
 	}
 	if s.History, err = readHistory(i.store, o); err != nil {
 		return Overview{}, err
@@ -431,6 +436,9 @@ func (i *Inspector) merge(reports []Report, only bool, known []state.Attribute) 
 		for _, a := range slices.Concat(e.Attributes, remembered(e, i.exports, known)) {
 			missing[a.Key] = true
 		}
+	}
+	for _, t := range i.tracks {
+		missing[ledgerName(t.Source)] = true
 	}
 	for _, r := range reports {
 		if r.Command != "sync" || len(r.Only) > 0 && !only {

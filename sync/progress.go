@@ -7,7 +7,7 @@ import (
 
 // Progress says how far a run is.
 type Progress struct {
-	Phase string // reading (rows) or sending (contacts)
+	Phase string // reading (rows), sending (contacts) or events
 	Done  int
 	Total int // 0: not known
 }

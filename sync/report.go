@@ -79,7 +79,7 @@ const (
 )
 
 // ExportReport is about one attribute and the export that feeds it, or about an event
-// export, whose key is its source.
+// export, whose key is track and its source.
 type ExportReport struct {
 	Key           string           `json:"key"`
 	Name          string           `json:"name"`
@@ -182,6 +182,9 @@ type CallCounts struct {
 	Retried     int `json:"retried"`      // attempts after a call's first
 	RateLimited int `json:"rate_limited"` // answers with status 429
 }
+
+// All returns how many calls there were in all.
+func (c CallCounts) All() int { return c.Identify + c.Track }
 
 // report returns the plan as a report.
 func (p *plan) report() Report {

@@ -40,8 +40,9 @@ type track struct {
 	TrackCounts
 }
 
-// ledgerName is the source under which the state knows the export's files: those of
-// [[changes]] may be the same.
+// ledgerName is the source under which the state knows the export's files, since those of
+// [[changes]] may be the same, and the key of the export in reports, since no attribute
+// has such a one.
 func ledgerName(source string) string { return "track " + source }
 
 // openTracks finds the files of the event exports, without those that were read before.
@@ -393,7 +394,7 @@ func (p *plan) ledgerWithTracks() []state.File {
 // report returns what is said of the export.
 func (t *track) report() ExportReport {
 	r := ExportReport{
-		Key: t.Source, Name: t.Source, Kind: KindTrack, Source: t.Source, Status: StatusApplied, AsOf: t.asOf,
+		Key: ledgerName(t.Source), Name: t.Source, Kind: KindTrack, Source: t.Source, Status: StatusApplied, AsOf: t.asOf,
 		Rows: t.result.Rows, Invalid: t.result.Invalid, WithoutUserID: t.result.WithoutUserID, Problems: t.result.Problems,
 		Unreadable: t.unreadable, TrackCounts: t.TrackCounts,
 	}

@@ -68,6 +68,9 @@ func exportChecks(r sync.Report) []console.Check {
 	for _, e := range r.Exports {
 		c := console.Check{Name: string(e.Kind), OK: e.Status != sync.StatusHeld}
 		c.Detail = fmt.Sprintf("%s: %s: %d rows, %d members, %d invalid, %d without user id", e.Key, e.Source, e.Rows, e.Members, e.Invalid, e.WithoutUserID)
+		if e.Kind == sync.KindTrack {
+			c.Detail = fmt.Sprintf("%s: %d rows, %d new events, %d invalid, %d without user id", e.Name, e.Rows, e.Events, e.Invalid, e.WithoutUserID)
+		}
 		if !c.OK {
 			c.Detail = e.Key + ": " + e.Reason
 		}

@@ -68,6 +68,11 @@ func (a *App) InspectParked() error {
 	return inspect(a, (*sync.Inspector).Parked, console.Parked)
 }
 
+// InspectEvents shows the events that are due, and those that are parked.
+func (a *App) InspectEvents() error {
+	return inspect(a, (*sync.Inspector).Events, console.Events)
+}
+
 // InspectRuns lists the last runs.
 func (a *App) InspectRuns(limit int) error {
 	if a.o.JSON {

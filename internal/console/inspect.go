@@ -20,6 +20,9 @@ func Summary(w io.Writer, s sync.Summary) {
 	}
 	fmt.Fprintf(w, "State     %s, %s bytes, since %s\n", Printable(s.State), Grouped(int(s.Bytes)), Time(s.Created))
 	fmt.Fprintf(w, "Holds     %s, %s, %s parked\n", count(s.Contacts, "contact"), count(s.Attributes, "attribute"), Grouped(s.Parked))
+	if s.DueEvents+s.ParkedEvents > 0 {
+		fmt.Fprintf(w, "          %s due, %s parked\n", count(s.DueEvents, "event"), Grouped(s.ParkedEvents))
+	}
 	if s.Resyncing {
 		fmt.Fprintln(w, "          a full sync is not complete yet: the next run goes on with it")
 	}
@@ -93,6 +96,28 @@ func Runs(w io.Writer, runs []sync.RunSummary) {
 	t.write(w)
 }
 
+// Events writes which events are due, by name, and a line for each that is parked.
+func Events(w io.Writer, d sync.EventDetail) {
+	if d.Due == 0 {
+		fmt.Fprintln(w, "No event is due.")
+	} else {
+		t := newRows("EVENT", "DUE>", "OLDEST", "NEWEST")
+		for _, n := range d.Names {
+			t.add(n.Name, Grouped(n.Due), Time(n.Oldest), Time(n.Newest))
+		}
+		t.write(w)
+	}
+	if len(d.Parked) == 0 {
+		return
+	}
+	fmt.Fprintln(w)
+	t := newRows("PARKED EVENT", "USER ID", "DATE", "STATUS>", "LAST", "REASON")
+	for _, p := range d.Parked {
+		t.add(p.Name, p.UserID, Time(p.Date), p.Status, Time(p.Last), p.Reason)
+	}
+	t.write(w)
+}
+
 // Parked writes a line for each parked contact.
 func Parked(w io.Writer, parked []sync.ParkedContact) {
 	if len(parked) == 0 {
@@ -109,7 +134,11 @@ func Parked(w io.Writer, parked []sync.ParkedContact) {
 // Sandbox writes what an embedded sandbox received.
 func Sandbox(w io.Writer, s *sandbox.Sandbox) {
 	c := s.Counts()
-	fmt.Fprintf(w, "\nThe sandbox received %s and holds %s", count(c.Identify, "Identify Contact call"), count(c.Contacts, "contact"))
+	fmt.Fprintf(w, "\nThe sandbox received %s", count(c.Identify, "Identify Contact call"))
+	if c.Track > 0 {
+		fmt.Fprintf(w, ", %s with %s,", count(c.Track, "Track Event call"), count(c.Events, "event"))
+	}
+	fmt.Fprintf(w, " and holds %s", count(c.Contacts, "contact"))
 	const show = 20
 	n := 0
 	for contact := range s.Contacts() {

@@ -8,21 +8,27 @@ import (
 	"time"
 
 	"gleapsync/engage"
+	"gleapsync/gleap"
 	"gleapsync/sync"
 )
 
 // Plan writes what a sync would do, at a rate of so many calls per window.
 func Plan(w io.Writer, r sync.Report, rate int, window time.Duration) {
 	exports(w, r)
-	if r.Contacts.Planned == 0 {
+	if r.Contacts.Planned > 0 {
+		fmt.Fprintf(w, "%s to send: %s.\n", count(r.Contacts.Planned, "contact"), classes(r.Contacts))
+	}
+	if r.Events.Planned > 0 {
+		fmt.Fprintf(w, "%s to send, in %s.\n", count(r.Events.Planned, "event"), count(r.Calls.Track, "request"))
+	}
+	if calls := r.Calls.All(); calls == 0 {
 		fmt.Fprintln(w, "Nothing to send.")
 	} else {
-		fmt.Fprintf(w, "%s to send: %s.\n", count(r.Contacts.Planned, "contact"), classes(r.Contacts))
 		pace := "without a limit"
 		if rate > 0 {
 			pace = fmt.Sprintf("about %s at %s calls in %s", About(time.Duration(r.Estimate)*time.Second), Grouped(rate), About(window))
 		}
-		fmt.Fprintf(w, "%s to Gleap, %s.\n", count(r.Calls.Identify, "call"), pace)
+		fmt.Fprintf(w, "%s to Gleap, %s.\n", count(calls, "call"), pace)
 	}
 	remarks(w, r)
 }
@@ -31,23 +37,30 @@ func Plan(w io.Writer, r sync.Report, rate int, window time.Duration) {
 func Sync(w io.Writer, r sync.Report) {
 	exports(w, r)
 	took := About(r.Finished.Sub(r.Started))
+	nothing := r.Contacts.Planned == 0 && r.Events.Planned == 0
 	switch {
-	case r.Contacts.Planned == 0 && (r.Outcome == sync.Failed || r.Outcome == sync.Interrupted):
+	case nothing && (r.Outcome == sync.Failed || r.Outcome == sync.Interrupted):
 		fmt.Fprintf(w, "Nothing was sent (%s).\n", took)
-	case r.Contacts.Planned == 0 && r.Held():
+	case nothing && r.Held():
 		fmt.Fprintf(w, "Nothing to send but for what is held (%s).\n", took)
-	case r.Contacts.Planned == 0:
+	case nothing:
 		fmt.Fprintf(w, "Nothing to send: Gleap is up to date (%s).\n", took)
 	case r.Command == "baseline":
 		fmt.Fprintf(w, "%s taken as delivered, nothing sent (%s).\n", count(r.Contacts.Assumed, "contact"), took)
-	default:
+	case r.Contacts.Planned > 0:
 		fmt.Fprintf(w, "%s of %s sent with %s in %s (%s).\n", Grouped(r.Contacts.Sent), count(r.Contacts.Planned, "contact"), count(r.Calls.Identify, "call"), took, classes(r.Contacts))
+	}
+	if r.Events.Planned > 0 {
+		fmt.Fprintf(w, "%s of %s sent with %s in %s.\n", Grouped(r.Events.Sent), count(r.Events.Planned, "event"), count(r.Calls.Track, "request"), took)
 	}
 	if n := r.Calls.Retried; n > 0 {
 		fmt.Fprintf(w, "%s repeated, %s by the rate limit.\n", count(n, "attempt"), count(r.Calls.RateLimited, "refusal"))
 	}
 	if n := r.Contacts.Remaining; n > 0 {
 		fmt.Fprintf(w, "%s left for the next run.\n", count(n, "contact"))
+	}
+	if n := r.Events.Remaining; n > 0 {
+		fmt.Fprintf(w, "%s left for the next run.\n", count(n, "event"))
 	}
 	remarks(w, r)
 	if r.Error != "" {
@@ -59,10 +72,15 @@ func classes(c sync.ContactCounts) string {
 	return fmt.Sprintf("%s known, %s new", Grouped(c.Delta), Grouped(c.Backfill))
 }
 
-// exports writes a line for each attribute.
+// exports writes a line for each attribute, and for each export of events.
 func exports(w io.Writer, r sync.Report) {
+	tracks := newRows("EVENTS FROM", "NEW>", "REPEATED>", "INVALID>", "NO ID>", "STATUS")
 	t := newRows("KEY", "KIND", "MEMBERS>", "ENTERED>", "EXITED>", "CHANGED>", "INVALID>", "NO ID>", "STATUS")
 	for _, e := range r.Exports {
+		if e.Kind == sync.KindTrack {
+			tracks.add(e.Name, Grouped(e.Events), Grouped(e.Repeated), Grouped(e.Invalid), Grouped(e.WithoutUserID), e.Status)
+			continue
+		}
 		entered, changed := Grouped(e.Entered), dash
 		if e.Kind == engage.Trait {
 			entered, changed = dash, Grouped(e.Changed)
@@ -70,6 +88,10 @@ func exports(w io.Writer, r sync.Report) {
 		t.add(e.Key, e.Kind, Grouped(e.Members), entered, Grouped(e.Exited), changed, Grouped(e.Invalid), Grouped(e.WithoutUserID), e.Status)
 	}
 	t.write(w)
+	if t.n > 0 && tracks.n > 0 {
+		fmt.Fprintln(w)
+	}
+	tracks.write(w)
 	fmt.Fprintln(w)
 }
 
@@ -97,6 +119,17 @@ func remarks(w io.Writer, r sync.Report) {
 	for _, field := range slices.Sorted(maps.Keys(r.LeftOut)) {
 		fmt.Fprintf(w, "Left out: %s of %s: Gleap would refuse the value.\n", field, count(r.LeftOut[field], "contact"))
 	}
+	for _, e := range r.Exports {
+		if e.LeftOut > 0 {
+			fmt.Fprintf(w, "Left out: %s of the events of %s: Gleap takes %d of an event.\n", properties(e.LeftOut), Printable(e.Name), gleap.MaxData)
+		}
+		if e.Early > 0 {
+			fmt.Fprintf(w, "%s of %s not sent: from before the time that since names.\n", count(e.Early, "event"), Printable(e.Name))
+		}
+		if e.Forgotten > 0 {
+			fmt.Fprintf(w, "%s of %s passed over: their contacts are forgotten on request.\n", count(e.Forgotten, "event"), Printable(e.Name))
+		}
+	}
 	for _, o := range r.Orphans {
 		fmt.Fprintf(w, "No export feeds %s any more, and %s: put it back, or run gleapsync retire %s.\n",
 			Printable(o.Key), have(o.Members), Printable(o.Key))
@@ -107,6 +140,16 @@ func remarks(w io.Writer, r sync.Report) {
 	if n := r.Contacts.Parked; n > 0 {
 		fmt.Fprintf(w, "%s parked: Gleap refused the call, see gleapsync inspect parked.\n", count(n, "contact"))
 	}
+	if n := r.Events.Parked; n > 0 {
+		fmt.Fprintf(w, "%s parked: Gleap refused the request, see gleapsync inspect events.\n", count(n, "event"))
+	}
+}
+
+func properties(n int) string {
+	if n == 1 {
+		return "1 property"
+	}
+	return Grouped(n) + " properties"
 }
 
 func have(members int) string {

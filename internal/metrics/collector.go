@@ -63,11 +63,14 @@ var (
 	resyncing     = describe("resyncing", "1 as long as a first sync or a full resync is not complete, else 0.")
 	parked        = describe("parked_contacts", "Contacts whose calls Gleap refused for good.")
 
-	runs        = describe("runs_total", "Runs by outcome.", "outcome")
-	calls       = describe("calls_total", "Calls to Gleap by result.", "result")
-	retries     = describe("call_retries_total", "Attempts after a call's first one.")
-	rateLimited = describe("rate_limited_total", "Answers of Gleap with status 429.")
-	lastSuccess = describe("last_success_timestamp_seconds", "When the last sync that delivered everything ended; it stays while syncs fail.")
+	runs         = describe("runs_total", "Runs by outcome.", "outcome")
+	calls        = describe("calls_total", "Calls to Gleap by result.", "result")
+	retries      = describe("call_retries_total", "Attempts after a call's first one.")
+	rateLimited  = describe("rate_limited_total", "Answers of Gleap with status 429.")
+	dueEvents    = describe("due_events", "Events that Gleap did not acknowledge yet.")
+	parkedEvents = describe("parked_events", "Events that Gleap refused for good.")
+	events       = describe("events_total", "Events by result.", "result")
+	lastSuccess  = describe("last_success_timestamp_seconds", "When the last sync that delivered everything ended; it stays while syncs fail.")
 
 	lastRun       = describe("last_run_timestamp_seconds", "When the last sync ended.")
 	lastOutcome   = describe("last_run_outcome", "1 for the outcome of the last sync, 0 for all others.", "outcome")
@@ -81,6 +84,7 @@ var (
 	entered  = describe("last_run_attribute_entered", "Contacts that entered an audience or got a value that is new or different in the last sync.", "key", "kind")
 	exited   = describe("last_run_attribute_exited", "Contacts that left an audience or lost a value in the last sync.", "key", "kind")
 	dataTime = describe("export_data_timestamp_seconds", "Time of the data that were last delivered as a whole; their age is time() minus it.", "key", "kind")
+	tracked  = describe("last_run_export_events", "Events of an export that were new in the last sync.", "key")
 	held     = describe("export_held", "1 if a guard held the export in the last sync, else 0.", "key", "kind")
 )
 
@@ -88,6 +92,7 @@ var (
 var descs = []*prometheus.Desc{
 	buildInfo, stateReadable, stateBytes, resyncing, parked, runs, calls, retries, rateLimited, lastSuccess,
 	lastRun, lastOutcome, lastPlan, lastPush, lastContacts, lastSent, lastRemaining, members, entered, exited, dataTime, held,
+	dueEvents, parkedEvents, events, tracked,
 }
 
 var outcomes = []sync.Outcome{sync.Complete, sync.Partial, sync.Held, sync.Failed, sync.Interrupted}
@@ -127,10 +132,14 @@ func (e emitter) overview(o *sync.Overview) {
 	e.gauge(stateBytes, float64(o.Bytes))
 	e.gauge(resyncing, truth(o.Resyncing))
 	e.gauge(parked, float64(o.Parked))
+	e.gauge(dueEvents, float64(o.DueEvents))
+	e.gauge(parkedEvents, float64(o.ParkedEvents))
+	e.counter(events, o.History.Events.Sent, "acknowledged")
+	e.counter(events, o.History.Events.Refused, "refused")
 	for _, outcome := range outcomes {
 		e.counter(runs, o.History.Runs[outcome], string(outcome))
 	}
-	e.counter(calls, o.History.Calls.Identify, "acknowledged")
+	e.counter(calls, o.History.Calls.Identify+o.History.Calls.Track, "acknowledged")
 	e.counter(calls, o.History.Calls.Refused, "refused")
 	e.counter(retries, o.History.Calls.Retried)
 	e.counter(rateLimited, o.History.Calls.RateLimited)
@@ -157,13 +166,17 @@ func (e emitter) last(r *sync.Report) {
 	e.gauge(lastSent, float64(r.Contacts.Sent))
 	e.gauge(lastRemaining, float64(r.Contacts.Remaining))
 	for _, x := range r.Exports {
+		e.gauge(held, truth(x.Status == sync.StatusHeld), x.Key, string(x.Kind))
+		if x.Kind == sync.KindTrack {
+			e.gauge(tracked, float64(x.Events), x.Key)
+			continue
+		}
 		in := x.Entered
 		if x.Kind == engage.Trait {
 			in = x.Changed
 		}
 		e.gauge(entered, float64(in), x.Key, string(x.Kind))
 		e.gauge(exited, float64(x.Exited), x.Key, string(x.Kind))
-		e.gauge(held, truth(x.Status == sync.StatusHeld), x.Key, string(x.Kind))
 	}
 }
 

@@ -26,10 +26,11 @@ var ended = time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
 func full() Snapshot {
 	return Snapshot{
 		Overview: &sync.Overview{
-			Bytes: 4096, Resyncing: true, Parked: 3,
+			Bytes: 4096, Resyncing: true, Parked: 3, DueEvents: 11, ParkedEvents: 2,
 			Attributes: []sync.AttributeSummary{{Key: "vip", Kind: "audience", Members: 7, AsOf: ended.Add(-time.Hour)}, {Key: "new", Kind: "trait"}},
 			History: sync.History{
-				Runs: map[sync.Outcome]int{sync.Complete: 5, sync.Failed: 1}, Calls: sync.CallCounts{Identify: 100, Refused: 3, Retried: 4, RateLimited: 2},
+				Runs: map[sync.Outcome]int{sync.Complete: 5, sync.Failed: 1}, Calls: sync.CallCounts{Identify: 100, Track: 20, Refused: 3, Retried: 4, RateLimited: 2},
+				Events:      sync.EventTotals{Sent: 1900, Refused: 2},
 				LastSuccess: &sync.RunSummary{Finished: ended},
 			},
 		},
@@ -39,6 +40,7 @@ func full() Snapshot {
 			Exports: []sync.ExportReport{
 				{Key: "vip", Kind: "audience", Status: sync.StatusHeld, Entered: 1, Exited: 6},
 				{Key: "new", Kind: "trait", Status: sync.StatusApplied, Changed: 8},
+				{Key: "track calls/", Kind: sync.KindTrack, Status: sync.StatusApplied, TrackCounts: sync.TrackCounts{Events: 5}},
 			},
 		},
 	}
@@ -52,10 +54,16 @@ gleapsync_attribute_members{key="new",kind="trait"} 0
 gleapsync_attribute_members{key="vip",kind="audience"} 7
 gleapsync_build_info{version="v1.2.3"} 1
 gleapsync_call_retries_total 4
-gleapsync_calls_total{result="acknowledged"} 100
+gleapsync_calls_total{result="acknowledged"} 120
 gleapsync_calls_total{result="refused"} 3
+gleapsync_due_events 11
+gleapsync_events_total{result="acknowledged"} 1900
+gleapsync_events_total{result="refused"} 2
 gleapsync_export_data_timestamp_seconds{key="vip",kind="audience"} 1.7951652e+09
 gleapsync_export_held{key="new",kind="trait"} 0
+gleapsync_export_held{key="track calls/",kind="track"} 0
+gleapsync_last_run_export_events{key="track calls/"} 5
+gleapsync_parked_events 2
 gleapsync_export_held{key="vip",kind="audience"} 1
 gleapsync_last_run_attribute_entered{key="new",kind="trait"} 8
 gleapsync_last_run_attribute_entered{key="vip",kind="audience"} 1

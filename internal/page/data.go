@@ -12,12 +12,13 @@ import (
 // Data is what the front page shows.
 type Data struct {
 	Version string
-	At      time.Time     // when it was read
-	Now     *Now          // what the process does, nil: it is a report in a file
-	State   sync.Overview // of the state
-	Last    *sync.Report  // the last sync, nil: there was none
-	Exports []Export
-	Runs    []sync.Report // the last ones, the latest first
+	At      time.Time           // when it was read
+	Now     *Now                // what the process does, nil: it is a report in a file
+	State   sync.Overview       // of the state
+	Last    *sync.Report        // the last sync, nil: there was none
+	Exports []Export            // without those of events
+	Tracks  []sync.ExportReport // exports of events, as the last sync that looked at each left it
+	Runs    []sync.Report       // the last ones, the latest first
 	Parked  []ParkedGroup
 	// Error says why the state cannot be read. Of the fields above only Version, At and
 	// Now are set then.
@@ -90,6 +91,10 @@ func Read(i *sync.Inspector, version string, now *Now) Data {
 	}
 	if d.Last != nil {
 		for _, e := range d.Last.Exports {
+			if e.Kind == sync.KindTrack {
+				d.Tracks = append(d.Tracks, e)
+				continue
+			}
 			d.Exports = append(d.Exports, d.export(e))
 		}
 	}
@@ -145,14 +150,13 @@ func group(parked []sync.ParkedContact) []ParkedGroup {
 }
 
 // Held returns the exports that are held.
-func (d *Data) Held() []Export {
-	var held []Export
+func (d *Data) Held() []sync.ExportReport {
+	var held []sync.ExportReport
 	for _, e := range d.Exports {
-		if e.Status == sync.StatusHeld {
-			held = append(held, e)
-		}
+		held = append(held, e.ExportReport)
 	}
-	return held
+	held = append(held, d.Tracks...)
+	return slices.DeleteFunc(held, func(e sync.ExportReport) bool { return e.Status != sync.StatusHeld })
 }
 
 // Refresh is after how many seconds a browser should ask again, 0: not at all.

@@ -12,25 +12,27 @@ import (
 
 // status is what /api/status answers with.
 type status struct {
-	Project     string              `json:"project"`
-	Version     string              `json:"version"`
-	Running     *running            `json:"running"`                // null: idle
-	Next        time.Time           `json:"next,omitzero"`          // when the next run begins, while idle
-	Missed      int                 `json:"missed_slots"`           // by this process, since a run was in flight
-	LastError   string              `json:"last_error,omitempty"`   // why the last slot's run could not begin or be recorded
-	ConfigError string              `json:"config_error,omitempty"` // what is wrong with the configuration that was changed
-	Resyncing   bool                `json:"resyncing"`
-	Parked      int                 `json:"parked"`
-	StateBytes  int64               `json:"state_bytes"`
-	LastRun     *sync.RunSummary    `json:"last_run"`
-	LastSuccess *sync.RunSummary    `json:"last_success"`
-	Exports     []sync.ExportReport `json:"exports"` // as the last sync that looked at each left it
+	Project      string              `json:"project"`
+	Version      string              `json:"version"`
+	Running      *running            `json:"running"`                // null: idle
+	Next         time.Time           `json:"next,omitzero"`          // when the next run begins, while idle
+	Missed       int                 `json:"missed_slots"`           // by this process, since a run was in flight
+	LastError    string              `json:"last_error,omitempty"`   // why the last slot's run could not begin or be recorded
+	ConfigError  string              `json:"config_error,omitempty"` // what is wrong with the configuration that was changed
+	Resyncing    bool                `json:"resyncing"`
+	Parked       int                 `json:"parked"`
+	DueEvents    int                 `json:"due_events"`    // that Gleap did not acknowledge yet
+	ParkedEvents int                 `json:"parked_events"` // that it refused
+	StateBytes   int64               `json:"state_bytes"`
+	LastRun      *sync.RunSummary    `json:"last_run"`
+	LastSuccess  *sync.RunSummary    `json:"last_success"`
+	Exports      []sync.ExportReport `json:"exports"` // as the last sync that looked at each left it
 }
 
 type running struct {
 	Started     time.Time `json:"started"`
 	Phase       string    `json:"phase"`
-	Done        int       `json:"done"`  // rows while reading, contacts while sending
+	Done        int       `json:"done"`  // rows while reading, contacts while sending, events behind them
 	Total       int       `json:"total"` // 0: not known
 	PerSecond   float64   `json:"per_second"`
 	SecondsLeft float64   `json:"seconds_left"` // of this phase, 0: not known
@@ -50,7 +52,7 @@ func (s *Server) status(ctx context.Context) (status, error) {
 	o := &seen.overview
 	answer := status{
 		Project: o.Project, Version: s.o.Version, Next: now.Next, Missed: now.Missed, LastError: now.Failed, ConfigError: now.Config,
-		Resyncing: o.Resyncing, Parked: o.Parked, StateBytes: o.Bytes, LastRun: o.LastRun, LastSuccess: o.History.LastSuccess,
+		Resyncing: o.Resyncing, Parked: o.Parked, DueEvents: o.DueEvents, ParkedEvents: o.ParkedEvents, StateBytes: o.Bytes, LastRun: o.LastRun, LastSuccess: o.History.LastSuccess,
 		Exports: []sync.ExportReport{},
 	}
 	if now.Running {

@@ -1,0 +1,94 @@
+package sync
+
+import (
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"gleapsync/state"
+)
+
+// EventDetail says which events are due, and which ones Gleap refused.
+type EventDetail struct {
+	Due    int           `json:"due"`
+	Names  []EventName   `json:"names"` // of those that are due
+	Parked []ParkedEvent `json:"parked"`
+}
+
+// EventName is the events of one name that are due.
+type EventName struct {
+	Name   string    `json:"name"`
+	Due    int       `json:"due"`
+	Oldest time.Time `json:"oldest"`
+	Newest time.Time `json:"newest"`
+}
+
+// ParkedEvent is an event that Gleap refused for good.
+type ParkedEvent struct {
+	UserID string    `json:"user_id"`
+	Name   string    `json:"name"`
+	Date   time.Time `json:"date"`
+	Status int       `json:"status"` // of the answer, in HTTP
+	Reason string    `json:"reason"`
+	Last   time.Time `json:"last"` // when it was tried
+}
+
+// Events returns the events that are due and those that are parked. It reads all of them.
+func (i *Inspector) Events() (EventDetail, error) {
+	d := EventDetail{Names: []EventName{}, Parked: []ParkedEvent{}}
+	names := map[string]*EventName{}
+	for all := newDue(i.store); ; d.Due++ {
+		e, ok, err := all.next()
+		if err != nil {
+			return d, err
+		}
+		if !ok {
+			break
+		}
+		name, err := nameOf(&e)
+		if err != nil {
+			return d, err
+		}
+		at := time.Unix(0, e.At).UTC()
+		n := names[name]
+		if n == nil {
+			n = &EventName{Name: name, Oldest: at, Newest: at}
+			names[name] = n
+		}
+		n.Due++
+		if at.Before(n.Oldest) {
+			n.Oldest = at
+		}
+		if at.After(n.Newest) {
+			n.Newest = at
+		}
+	}
+	for _, n := range names {
+		d.Names = append(d.Names, *n)
+	}
+	slices.SortFunc(d.Names, func(a, b EventName) int { return cmp.Or(cmp.Compare(b.Due, a.Due), cmp.Compare(a.Name, b.Name)) })
+	parked, err := i.store.ParkedEvents()
+	if err != nil {
+		return d, err
+	}
+	for _, p := range parked {
+		name, err := nameOf(&p.Event)
+		if err != nil {
+			return d, err
+		}
+		d.Parked = append(d.Parked, ParkedEvent{string(p.UserID), name, time.Unix(0, p.At).UTC(), p.Status, p.Reason, p.Last})
+	}
+	return d, nil
+}
+
+func nameOf(e *state.Event) (string, error) {
+	var body struct {
+		Name string `json:"name"`
+	}
+	if err := json.Unmarshal(e.JSON, &body); err != nil {
+		return "", fmt.Errorf("an event cannot be decoded: %w", err)
+	}
+	return body.Name, nil
+}
