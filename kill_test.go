@@ -20,14 +20,15 @@ import (
 var kills = flag.Int("kills", 20, "how often TestKillLoop kills the program")
 
 // TestKillLoop kills the program with SIGKILL at random moments of its syncs, over
-// several days of exports. In the end Gleap has what the exports say, and no more was
-// sent twice than the calls that were not committed when the program died.
+// several days of exports and of events. In the end Gleap has what the exports say, and no
+// more was sent twice than the calls that were not committed when the program died. Of the
+// events each was told, and no more twice than one request for each kill.
 func TestKillLoop(t *testing.T) {
 	contacts, kills := 20_000, *kills
 	if testing.Short() {
 		contacts, kills = 2_000, 8
 	}
-	const audiences, workers = 10, 32
+	const audiences, workers, batch = 10, 32, 100
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
@@ -36,8 +37,12 @@ func TestKillLoop(t *testing.T) {
 	defer server.Close()
 	dir := t.TempDir()
 	config := fmt.Sprintf("project = \"p\"\n[gleap]\nbase_url = %q\napi_token_env = \"TOKEN\"\nrate = 0\nconcurrency = %d\n[guard]\nmax_exits = \"100%%\"\n", server.URL, workers)
+	config += fmt.Sprintf("[events]\nbatch = %d\n[[track]]\nsource = \"calls\"\n", batch)
 	for a := range audiences {
-		config += fmt.Sprintf("[[audience]]\nname = \"a%d\"\nsource = \"a%d.csv\"\n", a, a)
+		config += fmt.Sprintf("[[audience]]\nname = \"a%d\"\nsource = \"a%d.csv\"\nmembership = %t\n", a, a, a == 0)
+	}
+	if err := os.Mkdir(filepath.Join(dir, "calls"), 0o700); err != nil {
+		t.Fatal(err)
 	}
 	write := func(name, text string) {
 		t.Helper()
@@ -59,6 +64,7 @@ func TestKillLoop(t *testing.T) {
 	// told[u][a] is whether contact u was ever a member of audience a, in[u][a] whether it is.
 	in, told := make([][audiences]bool, contacts), make([][audiences]bool, contacts)
 	killed, repeated, needed, uncommitted := 0, 0, 0, 0
+	events := map[string]int{} // that are to be told
 	day := 0
 	for ; killed < kills; day++ {
 		changed := 0
@@ -80,9 +86,24 @@ func TestKillLoop(t *testing.T) {
 			if in[u] != before {
 				changed++
 			}
+			if day > 0 && in[u][0] != before[0] { // the first sync tells of nobody
+				events[fmt.Sprintf("u%05d %d %t", u, day, in[u][0])]++
+			}
 		}
+		var calls strings.Builder
+		for n := range contacts / 4 {
+			user := random.IntN(contacts)
+			fmt.Fprintf(&calls, `{"type":"track","userId":"u%05d","event":"Order Completed","properties":{"order_id":"%d-%d"},"timestamp":"2026-11-25T08:00:00Z","messageId":"%d-%d"}`+"\n", user, day, n, day, n)
+			events[fmt.Sprintf("u%05d %d-%d", user, day, n)]++
+		}
+		write(fmt.Sprintf("calls/%d.json", day), calls.String())
 		for a := range files {
 			write(fmt.Sprintf("a%d.csv", a), files[a].String())
+		}
+		// The time of the data tells the days apart.
+		when := time.Date(2026, 11, 1+day, 0, 0, 0, 0, time.UTC)
+		if err := os.Chtimes(filepath.Join(dir, "a0.csv"), when, when); err != nil {
+			t.Fatal(err)
 		}
 		applied := gleap.Counts().Identify
 		// The bound grows, so that a slow machine comes to an end too.
@@ -115,6 +136,25 @@ func TestKillLoop(t *testing.T) {
 	t.Logf("%d days, %d kills, %d calls needed, %d sent twice, %d came in the last second before a kill", day, killed, needed, repeated, uncommitted)
 	if repeated > uncommitted+killed*workers {
 		t.Error("more was sent twice than a commit interval explains")
+	}
+	got := map[string]int{}
+	for _, e := range gleap.Events() {
+		if id, ok := e.Data["order_id"]; ok {
+			got[fmt.Sprintf("%s %s", e.UserID, id)]++
+		} else {
+			got[fmt.Sprintf("%s %d %v", e.UserID, int(e.Date.Sub(time.Date(2026, 11, 1, 0, 0, 0, 0, time.UTC)).Hours()/24), e.Data["a0"])]++
+		}
+	}
+	lost, twice := 0, 0
+	for what, n := range events {
+		lost += max(0, n-got[what])
+	}
+	for what, n := range got {
+		twice += max(0, n-events[what])
+	}
+	t.Logf("%d events, %d told twice, %d lost", len(events), twice, lost)
+	if lost > 0 || twice > killed*batch {
+		t.Error("events were lost, or more were told twice than the requests in flight")
 	}
 	verify := exec.Command("gleapsync", "verify", "--config", filepath.Join(dir, "c.toml"))
 	if out, err := verify.CombinedOutput(); err != nil {

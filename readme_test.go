@@ -121,7 +121,7 @@ func TestReliabilityPage(t *testing.T) {
 	}
 }
 
-// TestOperatingPage: the commands of docs/operating.md exist, with their flags. They run
+// TestOperatingPage: the commands of docs/operating.md and docs/events.md exist, with their flags. They run
 // one after the other on the sample exports; a command that is for another situation may
 // say so, but not that it was called wrongly.
 func TestOperatingPage(t *testing.T) {
@@ -129,6 +129,11 @@ func TestOperatingPage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	events, err := os.ReadFile("docs/events.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	page = append(page, events...)
 	dir := t.TempDir()
 	if err := errors.Join(copyExamples(dir), os.Rename(filepath.Join(dir, "config.example.toml"), filepath.Join(dir, "gleapsync.toml"))); err != nil {
 		t.Fatal(err)
@@ -158,9 +163,10 @@ func TestOperatingPage(t *testing.T) {
 	}
 }
 
-// TestSourcesPages: each configuration in the pages about sources can be loaded.
+// TestSourcesPages: each configuration in the pages about sources and events can be loaded.
 func TestSourcesPages(t *testing.T) {
 	pages, err := filepath.Glob("docs/sources*.md")
+	pages = append(pages, "docs/events.md")
 	if err != nil || len(pages) < 4 {
 		t.Fatalf("%q, %v", pages, err)
 	}

@@ -46,7 +46,7 @@ func (s *Store) Unpark(userIDs ...string) (contacts, events int, err error) {
 			case id != "" && parked.Get([]byte(id)) != nil:
 				contacts++
 			case ofEvents == 0:
-				return fmt.Errorf("the contact %q is not parked, and has no parked events: see gleapsync inspect parked and gleapsync inspect events", id)
+				return fmt.Errorf("the contact %q is not parked: see gleapsync inspect parked, and gleapsync inspect events for parked events", id)
 			default:
 				continue
 			}
