@@ -1,13 +1,14 @@
 package attr
 
 import (
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
 )
 
 // layouts are the forms in which exports, warehouses and events write a point in
-// time: ISO 8601, but for its weeks, and what databases print. A time without a zone is
+// time: ISO 8601, and what databases print. A time without a zone is
 // UTC. Parsing takes a fraction of a second in any of them, behind a dot or a comma.
 var layouts = []string{
 	time.RFC3339,
@@ -52,9 +53,38 @@ func Datetime(text string) (Value, bool) {
 // Time returns the point in time, in UTC, that text names in one of the forms that
 // [Datetime] takes.
 func Time(text string) (time.Time, bool) {
-	t, ok := parseTime(strings.TrimSpace(text))
+	text = strings.TrimSpace(text)
+	t, ok := parseTime(text)
+	if !ok { // ISO 8601 allows small letters, and weeks
+		t, ok = parseTime(withoutWeek(strings.ToUpper(text)))
+	}
 	t = t.UTC()
 	return t, ok && t.Year() >= 0 && t.Year() <= 9999 // RFC 3339 has no other years
+}
+
+// week is a day of a week, as ISO 8601 has it: 2026-W48-3, or 2026W483.
+var week = regexp.MustCompile(`^(\d{4})-?W(\d\d)-?([1-7])(T|$)`)
+
+// withoutWeek writes the date that begins with a week as one with a month.
+func withoutWeek(text string) string {
+	m := week.FindStringSubmatch(text)
+	if m == nil {
+		return text
+	}
+	year, _ := strconv.Atoi(m[1])
+	number, _ := strconv.Atoi(m[2])
+	day, _ := strconv.Atoi(m[3])
+	first := time.Date(year, 1, 4, 0, 0, 0, 0, time.UTC) // it is in the first week
+	monday := first.AddDate(0, 0, -(int(first.Weekday())+6)%7)
+	date := monday.AddDate(0, 0, 7*(number-1)+day-1)
+	if y, w := date.ISOWeek(); y != year || w != number {
+		return text // that year has no such week
+	}
+	layout := "2006-01-02"
+	if !strings.Contains(m[0], "-") {
+		layout = "20060102" // the time is without colons too
+	}
+	return date.Format(layout) + m[4] + text[len(m[0]):]
 }
 
 func parseTime(text string) (time.Time, bool) {
