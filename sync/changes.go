@@ -8,13 +8,10 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
-	"strings"
-	"time"
 
 	"gleapsync/engage"
 	"gleapsync/internal/attr"
@@ -44,27 +41,11 @@ func (p *plan) openChanges(e *export, request Request) error {
 	hash := sha256.Sum256(fmt.Appendf(nil, "%s %v", p.runner.o.Exports[e.index].Settings(), p.runner.o.Fields))
 	settings := hex.EncodeToString(hash[:8])
 	e.fingerprint = p.fingerprint(e)
-	done := map[string]state.File{}
-	for _, f := range p.files {
-		if f.Source == e.Source && f.Settings == settings {
-			done[f.Name] = f
-		}
-	}
-	var changed []string
-	for _, f := range e.source.Files() {
-		d, ok := done[f.Name]
-		if ok && d.Version != f.Version {
-			changed = append(changed, f.Name)
-		}
-		if !ok {
-			d = state.File{Source: e.Source, Name: f.Name, Version: f.Version, Settings: settings, At: now()}
-		}
-		e.files = append(e.files, d)
-	}
-	e.source.Skip(func(f engage.File) bool { _, ok := done[f.Name]; return ok })
+	var err error
+	e.files, err = p.newFiles(e.source, e.Source, settings)
 	e.pending = len(e.source.Files()) > 0
-	if len(changed) > 0 {
-		return fmt.Errorf("%s was read before and has changed since: give what is new a name of its own, or rename the file to have all of it read again", strings.Join(changed[:min(3, len(changed))], ", "))
+	if err != nil {
+		return fmt.Errorf("%w, or rename the file to have all of it read again", err)
 	}
 	return nil
 }
@@ -86,10 +67,7 @@ func (p *plan) readChanges(ctx context.Context, e *export) error {
 	if failed != nil || ctx.Err() != nil {
 		return cmp.Or(failed, ctx.Err())
 	}
-	if reason := checkInvalid(result.Invalid, result.Rows, p.runner.o.Guard.MaxInvalid); err == nil && reason != "" {
-		err = errors.New(reason)
-	}
-	if err != nil {
+	if err := p.believe(result.Result, err); err != nil {
 		e.refuse(err)
 		e.rows.close()
 		e.rows = nil
@@ -337,51 +315,4 @@ func notEOF(err error) error {
 // absorbs reports whether there is something to store.
 func (p *plan) absorbs() bool {
 	return slices.ContainsFunc(p.passes, func(pass *pass) bool { return pass.said.position() > 0 })
-}
-
-// ledgerAfter returns the ledger after a run that delivered everything, nil if it is that
-// from before. Files are done if all that they say is acknowledged, or parked.
-func (p *plan) ledgerAfter() []state.File {
-	if p.alone || len(p.files) == 0 && !slices.ContainsFunc(p.exports, func(e *export) bool { return e.Changes }) {
-		return nil
-	}
-	after := []state.File{}
-	for _, f := range p.files {
-		if strings.HasPrefix(f.Source, ledgerName("")) {
-			after = append(after, f) // they are done whatever became of the run
-		}
-	}
-	for _, e := range p.exports {
-		switch {
-		case !e.Changes:
-		case p.isDone(e):
-			after = append(after, e.files...)
-		default:
-			for _, f := range p.files {
-				if f.Source == e.Source {
-					after = append(after, f)
-				}
-			}
-		}
-	}
-	if maps.Equal(byFile(p.files), byFile(after)) {
-		return nil
-	}
-	return after
-}
-
-func byFile(files []state.File) map[[2]string]state.File {
-	all := map[[2]string]state.File{}
-	for _, f := range files {
-		f.At = time.Time{}
-		all[[2]string{f.Source, f.Name}] = f
-	}
-	return all
-}
-
-// isDone reports whether all that an export's files say counted.
-func (p *plan) isDone(e *export) bool {
-	return e.rows != nil && e.refused == nil && !(e.result.HasFields && p.fieldsPostponed) &&
-		!slices.ContainsFunc(e.attributes, func(a *attribute) bool { return !a.active() }) &&
-		!slices.ContainsFunc(p.unusable, func(r ExportReport) bool { return r.Source == e.Source })
 }

@@ -10,7 +10,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -40,11 +39,6 @@ type track struct {
 	TrackCounts
 }
 
-// ledgerName is the source under which the state knows the export's files, since those of
-// [[changes]] may be the same, and the key of the export in reports, since no attribute
-// has such a one.
-func ledgerName(source string) string { return "track " + source }
-
 // openTracks finds the files of the event exports, without those that were read before.
 func (p *plan) openTracks(ctx context.Context) {
 	for _, settings := range p.runner.o.Tracks {
@@ -56,13 +50,13 @@ func (p *plan) openTracks(ctx context.Context) {
 				t.names[foldName(name)] = true
 			}
 		}
-		if err := t.open(ctx, p.files); err != nil {
+		if err := p.openTrack(ctx, t); err != nil {
 			t.refuse(err)
 		}
 	}
 }
 
-func (t *track) open(ctx context.Context, ledger []state.File) error {
+func (p *plan) openTrack(ctx context.Context, t *track) error {
 	source, err := t.Open(ctx)
 	if err != nil {
 		return err
@@ -71,28 +65,9 @@ func (t *track) open(ctx context.Context, ledger []state.File) error {
 	if reason := checkAge(t.asOf, state.Applied{}, t.MaxAge, now()); reason != "" {
 		return errors.New(reason)
 	}
-	done := map[string]state.File{}
-	for _, f := range ledger {
-		if f.Source == ledgerName(t.Source) {
-			done[f.Name] = f
-		}
-	}
-	var changed []string
-	for _, f := range source.Files() {
-		d, ok := done[f.Name]
-		if ok && d.Version != f.Version {
-			changed = append(changed, f.Name)
-		}
-		if !ok { // the settings do not matter: to read it again would repeat its events
-			d = state.File{Source: ledgerName(t.Source), Name: f.Name, Version: f.Version, At: now()}
-		}
-		t.files = append(t.files, d)
-	}
-	if len(changed) > 0 {
-		return fmt.Errorf("%s was read before and has changed since: give what is new a name of its own", strings.Join(changed[:min(3, len(changed))], ", "))
-	}
-	source.Skip(func(f engage.File) bool { _, ok := done[f.Name]; return ok })
-	return nil
+	// The settings do not matter: to read a file again would repeat its events.
+	t.files, err = p.newFiles(source, ledgerName(t.Source), "")
+	return err
 }
 
 func (t *track) refuse(err error) {
@@ -163,10 +138,7 @@ func (p *plan) readTrack(ctx context.Context, t *track) error {
 	if failed != nil || ctx.Err() != nil {
 		return cmp.Or(failed, ctx.Err())
 	}
-	if reason := checkInvalid(result.Invalid, result.Rows, p.runner.o.Guard.MaxInvalid); err == nil && reason != "" {
-		err = errors.New(reason)
-	}
-	if err != nil {
+	if err := p.believe(result, err); err != nil {
 		t.refuse(err)
 		t.rows.close()
 		t.rows = nil
@@ -344,12 +316,6 @@ func (p *plan) storeTracks(ctx context.Context) error {
 	return flush()
 }
 
-// hasNewTracks reports whether event exports have files that were not read before, or lack
-// some that were.
-func (p *plan) hasNewTracks() bool {
-	return len(p.tracks) > 0 && !maps.Equal(byFile(p.files), byFile(p.ledgerWithTracks()))
-}
-
 // newEvents returns how many events the event exports have that are new.
 func (p *plan) newEvents() (n int) {
 	for _, t := range p.tracks {
@@ -370,25 +336,6 @@ func (p *plan) events() int {
 func (p *plan) trackCalls() int {
 	batch := max(1, p.runner.o.Events.Batch)
 	return (p.events() + batch - 1) / batch
-}
-
-// ledgerWithTracks returns the ledger once the event exports are stored. The files of an
-// export that the configuration has no more stay in it: it may come back.
-func (p *plan) ledgerWithTracks() []state.File {
-	stored := map[string]bool{}
-	after := []state.File{}
-	for _, t := range p.tracks {
-		if t.refused == nil {
-			stored[ledgerName(t.Source)] = true
-			after = append(after, t.files...)
-		}
-	}
-	for _, f := range p.files {
-		if !stored[f.Source] {
-			after = append(after, f)
-		}
-	}
-	return after
 }
 
 // report returns what is said of the export.
