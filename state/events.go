@@ -228,34 +228,62 @@ func decodeParkedEvent(key, text []byte) (ParkedEvent, error) {
 	return e, e.decodeKey(key)
 }
 
-// unparkEvents makes the parked events of a contact due again, or of all contacts for nil,
-// and returns how many there were.
-func unparkEvents(tx *bbolt.Tx, userID []byte) (int, error) {
-	b := tx.Bucket(bucketParkedEvents)
+// EventsOf returns the events of one contact: those that are due, not all of them if they
+// are many, and those that are parked.
+func (s *Store) EventsOf(userID string) (due []Event, parked []ParkedEvent, err error) {
+	if !s.Exists() {
+		return nil, nil, nil
+	}
+	err = s.view(func(tx *bbolt.Tx) (err error) {
+		if due, err = dueOf(tx.Bucket(bucketEvents), nil, []byte(userID)); err == nil {
+			parked, err = parkedOf(tx.Bucket(bucketParkedEvents), contactPrefix([]byte(userID)))
+		}
+		if err != nil {
+			return s.damaged(err)
+		}
+		return nil
+	})
+	return due, parked, err
+}
+
+// parkedOf returns the parked events whose keys have a prefix.
+func parkedOf(b *bbolt.Bucket, prefix []byte) (all []ParkedEvent, err error) {
 	if b == nil {
-		return 0, nil
+		return nil, nil
 	}
-	var prefix []byte
-	if userID != nil {
-		prefix = contactPrefix(userID)
-	}
-	var again []Event
 	c := b.Cursor()
 	for k, v := c.Seek(prefix); k != nil && bytes.HasPrefix(k, prefix); k, v = c.Next() {
 		text, err := unseal(k, v)
 		if err != nil {
-			return 0, err
+			return nil, err
 		}
 		e, err := decodeParkedEvent(k, text)
 		if err != nil {
-			return 0, err
+			return nil, err
 		}
-		again = append(again, e.Event)
+		all = append(all, e)
 	}
-	for _, e := range again {
+	return all, nil
+}
+
+// unparkEvents makes the parked events of a contact due again, or of all contacts for nil,
+// and returns how many there were.
+func unparkEvents(tx *bbolt.Tx, userID []byte) (int, error) {
+	var prefix []byte
+	if userID != nil {
+		prefix = contactPrefix(userID)
+	}
+	b := tx.Bucket(bucketParkedEvents)
+	parked, err := parkedOf(b, prefix)
+	if err != nil {
+		return 0, err
+	}
+	var again []Event
+	for _, e := range parked {
 		if err := remove(b, e.key()); err != nil {
 			return 0, err
 		}
+		again = append(again, e.Event)
 	}
 	return len(again), putEvents(tx, again)
 }

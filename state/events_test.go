@@ -113,6 +113,9 @@ func TestEvents(t *testing.T) {
 	if v, err := s.Verify(); err != nil || v.Events != 2 || v.ParkedEvents != 1 {
 		t.Errorf("%+v, %v", v, err)
 	}
+	if due, parked, err := s.EventsOf("u1"); err != nil || len(due) != 1 || len(parked) != 1 || due[0].ID != 1 || parked[0].ID != 2 {
+		t.Errorf("u1 has %v, %v, %v", due, parked, err)
+	}
 	if _, _, err := s.Unpark("u3"); err == nil {
 		t.Error("a contact without anything parked is unparked")
 	}

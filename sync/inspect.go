@@ -86,6 +86,7 @@ type ContactDetail struct {
 	Acknowledged map[string]time.Time  `json:"acknowledged"` // when, by attribute
 	Exports      map[string]Said       `json:"exports"`      // what the present exports say
 	Parked       *state.Parked         `json:"parked"`
+	Events       []ContactEvent        `json:"events"`    // that are due, or parked
 	Forgotten    bool                  `json:"forgotten"` // never to be created again
 }
 
@@ -255,6 +256,9 @@ func (i *Inspector) Contact(ctx context.Context, userID string) (ContactDetail, 
 		if parked[n].UserID == userID {
 			d.Parked = &parked[n]
 		}
+	}
+	if d.Events, err = i.eventsOf(userID); err != nil {
+		return d, err
 	}
 	for n, e := range i.exports {
 		if e.Changes {

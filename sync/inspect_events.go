@@ -83,6 +83,33 @@ func (i *Inspector) Events() (EventDetail, error) {
 	return d, nil
 }
 
+// ContactEvent is an event of one contact that Gleap did not take so far.
+type ContactEvent struct {
+	Name   string    `json:"name"`
+	Date   time.Time `json:"date"`
+	Reason string    `json:"reason,omitempty"` // if it is parked: why Gleap refused it
+}
+
+func (i *Inspector) eventsOf(userID string) ([]ContactEvent, error) {
+	due, parked, err := i.store.EventsOf(userID)
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range due {
+		parked = append(parked, state.ParkedEvent{Event: e})
+	}
+	all := []ContactEvent{}
+	for _, e := range parked {
+		name, err := nameOf(&e.Event)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, ContactEvent{name, time.Unix(0, e.At).UTC(), e.Reason})
+	}
+	slices.SortStableFunc(all, func(a, b ContactEvent) int { return a.Date.Compare(b.Date) })
+	return all, nil
+}
+
 func nameOf(e *state.Event) (string, error) {
 	var body struct {
 		Name string `json:"name"`

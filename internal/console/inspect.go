@@ -59,6 +59,16 @@ func Contact(w io.Writer, d sync.ContactDetail) {
 		t.add(key, known, at, Said(d, key))
 	}
 	t.write(w)
+	for _, e := range d.Events {
+		what := "due"
+		if e.Reason != "" {
+			what = "parked: " + e.Reason
+		}
+		fmt.Fprintf(w, "\nEvent %s of %s: %s", Printable(e.Name), Time(e.Date), Printable(what))
+	}
+	if len(d.Events) > 0 {
+		fmt.Fprintln(w)
+	}
 	if d.Forgotten {
 		fmt.Fprintln(w, "\nForgotten: the contact is not created again.")
 	}

@@ -84,7 +84,7 @@ type Contact struct {
 // Known reports whether there is anything to show.
 func (c *Contact) Known() bool {
 	d := c.Detail
-	if len(d.Attributes) > 0 || d.Parked != nil || d.Forgotten {
+	if len(d.Attributes)+len(d.Events) > 0 || d.Parked != nil || d.Forgotten {
 		return true
 	}
 	for _, said := range d.Exports {
