@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"slices"
 	"unicode/utf8"
 
 	"gleapsync/internal/attr"
@@ -32,6 +33,7 @@ type Call struct {
 	Line    int
 
 	properties json.RawMessage
+	parsed     []Property // its memory is used for one call after another
 }
 
 // Property is a property of a call.
@@ -66,11 +68,13 @@ type callReader struct {
 	take   func(CallType, []byte) bool
 	yield  func(*Call) error
 	result Result
+	last   Call
 }
 
 // call reads one call.
 func (r *callReader) call(e *event) error {
-	c := Call{File: r.file, Line: r.line, properties: e.properties}
+	r.last = Call{File: r.file, Line: r.line, properties: e.properties, parsed: r.last.parsed}
+	c := &r.last
 	switch string(e.typ) {
 	case `"track"`:
 		c.Type, c.Name = Track, e.text(e.event)
@@ -99,7 +103,7 @@ func (r *callReader) call(e *event) error {
 	if c.At, c.Message, ok = r.check(c.UserID, e.text(e.timestamp), e.text(e.messageID)); !ok {
 		return nil
 	}
-	return r.yield(&c)
+	return r.yield(c)
 }
 
 // maxProperties bounds what is looked at of a call; nobody has so many.
@@ -107,8 +111,10 @@ const maxProperties = 1000
 
 // Properties returns the call's properties that have a value, in their order; of a name that
 // comes twice the last one counts. Values are those of a trait of type [Auto]: lists and
-// objects become text. What cannot be one is left out and counted.
+// objects become text. What cannot be one is left out and counted. They are valid as long
+// as the call.
 func (c *Call) Properties() (properties []Property, unusable int) {
+	properties = c.parsed[:0]
 	scanObject(c.properties, func(name []byte, raw json.RawMessage) {
 		value, reason := Auto.parseJSON(raw)
 		if reason != "" || !utf8.Valid(name) {
@@ -127,11 +133,6 @@ func (c *Call) Properties() (properties []Property, unusable int) {
 		}
 		properties = append(properties, Property{name, value})
 	})
-	some := properties[:0]
-	for _, p := range properties {
-		if p.Value.Kind() != attr.None {
-			some = append(some, p)
-		}
-	}
-	return some, unusable
+	c.parsed = properties
+	return slices.DeleteFunc(properties, func(p Property) bool { return p.Value.Kind() == attr.None }), unusable
 }

@@ -36,6 +36,7 @@ type track struct {
 	result     engage.Result
 	rows       *sorter // events by user id, nil: not read
 	names      map[string]bool
+	data       []gleap.Attribute // of the last event
 	TrackCounts
 }
 
@@ -168,9 +169,11 @@ func (t *track) event(c *engage.Call) gleap.Event {
 	if t.Keys != nil {
 		properties = slices.DeleteFunc(properties, func(p engage.Property) bool { return !slices.Contains(t.Keys, string(p.Name)) })
 	}
+	t.data = t.data[:0]
 	for _, p := range properties[:min(len(properties), gleap.MaxData)] {
-		e.Data = append(e.Data, gleap.Attribute{Key: string(p.Name), Value: p.Value})
+		t.data = append(t.data, gleap.Attribute{Key: string(p.Name), Value: p.Value})
 	}
+	e.Data = t.data
 	t.LeftOut += all - len(e.Data)
 	return e
 }
