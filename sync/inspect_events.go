@@ -39,7 +39,7 @@ type ParkedEvent struct {
 func (i *Inspector) Events() (EventDetail, error) {
 	d := EventDetail{Names: []EventName{}, Parked: []ParkedEvent{}}
 	names := map[string]*EventName{}
-	for all := newDue(i.store); ; d.Due++ {
+	for all := (&dueEvents{store: i.store}); ; d.Due++ {
 		e, ok, err := all.next()
 		if err != nil {
 			return d, err

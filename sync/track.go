@@ -156,7 +156,7 @@ func (t *track) event(c *engage.Call) gleap.Event {
 	if c.Type != engage.Track {
 		page := attr.OfString(c.Name)
 		for _, p := range properties {
-			if c.Type == engage.Page && string(p.Name) == "url" {
+			if c.Type == engage.Page && string(p.Name) == "url" && len(p.Value.Text()) > 0 {
 				page = p.Value
 			}
 		}

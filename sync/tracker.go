@@ -27,9 +27,10 @@ type tracker struct {
 	size  int       // of the batch in bytes
 	since time.Time // when the first event came into the batch
 
-	alone    bool // the calls of the plan are over
+	rest     bool // the calls of the plan are over, only events are left
 	accepted bool // Gleap took some events
-	refused  []int
+	refused  int  // by Gleap, one by one
+	status   int  // with which it refused the first one
 }
 
 const (
@@ -49,9 +50,9 @@ func (t *tracker) run(ctx context.Context) error {
 		return err
 	}
 	t.runner.progress.phase("events", o.DueEvents)
-	t.alone = true
+	t.rest = true
 	t.batch, t.size = t.batch[:0], 0 // they are still due
-	for due := newDue(t.runner.store); ; {
+	for due := (&dueEvents{store: t.runner.store}); ; {
 		e, ok, err := due.next()
 		if err != nil {
 			return err
@@ -67,46 +68,33 @@ func (t *tracker) run(ctx context.Context) error {
 
 // sendMeanwhile sends events until the calls of the plan are over.
 func (t *tracker) sendMeanwhile(ctx context.Context) error {
-	due, planned := newDue(t.runner.store), t.plan.planned()
-	userID, _, more := planned.next()
-	left := t.plan.overview.DueEvents+t.plan.newEvents() > 0
-	for {
+	others := t.plan.eventsOfOthers()
+	for more := true; ; {
+		if !more {
+			if err := t.wait(ctx); err != nil {
+				return err
+			}
+		}
 		select {
 		case <-t.identified:
 			return nil
 		case <-ctx.Done():
 			return ctx.Err()
 		case events := <-t.ready:
-			for _, e := range events {
-				if err := t.add(ctx, e); err != nil {
-					return err
-				}
+			if err := t.add(ctx, events...); err != nil {
+				return err
 			}
 			continue
 		default:
 		}
-		if left {
-			e, ok, err := due.next()
-			if err != nil {
-				return err
-			}
-			if left = ok; !ok {
-				continue
-			}
-			for more && bytes.Compare(userID, e.UserID) < 0 {
-				userID, _, more = planned.next()
-			}
-			if planned.err() != nil {
-				return planned.err()
-			}
-			if !more || !bytes.Equal(userID, e.UserID) {
-				if err := t.add(ctx, e); err != nil {
-					return err
-				}
-			}
+		if !more {
 			continue
 		}
-		if err := t.wait(ctx); err != nil {
+		e, ok, err := others.next()
+		if more = ok; ok {
+			err = t.add(ctx, e)
+		}
+		if err != nil {
 			return err
 		}
 	}
@@ -126,28 +114,28 @@ func (t *tracker) wait(ctx context.Context) error {
 	case <-old:
 		return t.send(ctx)
 	case events := <-t.ready:
-		for _, e := range events {
-			if err := t.add(ctx, e); err != nil {
-				return err
-			}
-		}
+		return t.add(ctx, events...)
 	}
 	return nil
 }
 
-// add adds an event to the batch, and sends it if it is full.
-func (t *tracker) add(ctx context.Context, e state.Event) error {
-	if len(t.batch) > 0 && t.size+len(e.JSON) > maxBatchBytes {
-		if err := t.send(ctx); err != nil {
-			return err
+// add adds events to the batch, and sends it each time that it is full.
+func (t *tracker) add(ctx context.Context, events ...state.Event) error {
+	for _, e := range events {
+		if t.size+len(e.JSON) > maxBatchBytes {
+			if err := t.send(ctx); err != nil {
+				return err
+			}
 		}
-	}
-	if len(t.batch) == 0 {
-		t.since = time.Now()
-	}
-	t.batch, t.size = append(t.batch, e), t.size+len(e.JSON)
-	if len(t.batch) >= t.runner.o.Events.Batch {
-		return t.send(ctx)
+		if len(t.batch) == 0 {
+			t.since = time.Now()
+		}
+		t.batch, t.size = append(t.batch, e), t.size+len(e.JSON)
+		if len(t.batch) >= t.runner.o.Events.Batch {
+			if err := t.send(ctx); err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }
@@ -194,13 +182,12 @@ func (t *tracker) track(ctx context.Context, events []state.Event) error {
 // judge returns an error after nothing but equal refusals at the start of a run: then it is
 // not the events that are wrong, or not they alone.
 func (t *tracker) judge(r *gleap.RefusedError) error {
-	if len(t.refused) > 0 && t.refused[0] != r.Status {
-		t.accepted = true // it depends on the event
+	if t.refused == 0 {
+		t.status = r.Status
 	}
-	if t.accepted {
-		return nil
-	}
-	if t.refused = append(t.refused, r.Status); len(t.refused) < sameRefusals {
+	t.refused++
+	t.accepted = t.accepted || r.Status != t.status // it depends on the event
+	if t.accepted || t.refused < sameRefusals {
 		return nil
 	}
 	return &gleap.StopError{Reason: fmt.Sprintf("%s: so it was for each of the first %d events, so the others were not tried: look at what the events hold", r, sameRefusals)}
@@ -211,23 +198,21 @@ func (t *tracker) settle(o outcome) error {
 	committed := make(chan error, 1)
 	o.committed = committed
 	t.outcomes <- o
-	if t.alone {
+	if t.rest {
 		t.runner.progress.add(len(o.sent) + len(o.refused))
 	}
 	return <-committed
 }
 
-// due reads the events that are due, slice by slice.
-type due struct {
+// dueEvents reads the events that are due, slice by slice.
+type dueEvents struct {
 	store *state.Store
 	slice []state.Event
 	last  *state.Event
 }
 
-func newDue(store *state.Store) *due { return &due{store: store} }
-
 // next returns the next event, false if there is none.
-func (d *due) next() (e state.Event, ok bool, err error) {
+func (d *dueEvents) next() (e state.Event, ok bool, err error) {
 	if len(d.slice) == 0 {
 		if d.slice, err = d.store.Due(d.last); err != nil || len(d.slice) == 0 {
 			return e, false, err
@@ -238,14 +223,45 @@ func (d *due) next() (e state.Event, ok bool, err error) {
 	return e, true, nil
 }
 
+// eventsOfOthers reads the events that are due of contacts of which the plan has no entry.
+type eventsOfOthers struct {
+	dueEvents
+	planned stream
+	userID  []byte // of the next entry
+	more    bool   // there is one
+}
+
+func (p *plan) eventsOfOthers() *eventsOfOthers {
+	o := &eventsOfOthers{dueEvents: dueEvents{store: p.runner.store}, planned: p.planned()}
+	o.userID, _, o.more = o.planned.next()
+	return o
+}
+
+// next returns the next event, false if there is none.
+func (o *eventsOfOthers) next() (e state.Event, ok bool, err error) {
+	for {
+		if e, ok, err = o.dueEvents.next(); !ok {
+			return e, false, err
+		}
+		for o.more && bytes.Compare(o.userID, e.UserID) < 0 {
+			o.userID, _, o.more = o.planned.next()
+		}
+		if err := o.planned.err(); err != nil {
+			return e, false, err
+		}
+		if !o.more || !bytes.Equal(o.userID, e.UserID) {
+			return e, true, nil
+		}
+	}
+}
+
 // planned returns the contacts of the plan's entries, in the order of their ids.
 func (p *plan) planned() stream {
 	var streams []stream
 	for class := range classes {
 		c := &chain{}
 		for _, pass := range p.passes { // each is about ids behind those of the one before
-			s := &pass.segments[class]
-			c.parts = append(c.parts, &entryStream{reader: newEntryReader(s)})
+			c.parts = append(c.parts, &entryStream{reader: newEntryReader(&pass.segments[class])})
 		}
 		streams = append(streams, c)
 	}
