@@ -76,7 +76,7 @@ func (l *loader) track(key string, k *trackKeys, before []sync.Track) sync.Track
 		l.fail(key+".source", errors.New("another [[track]] reads it too: name all events that are to be taken from it in one"))
 	}
 	if len(t.Keys) > gleap.MaxData {
-		l.fail(key+".keys", fmt.Errorf("Gleap takes %d keys of an event at most", gleap.MaxData))
+		l.fail(key+".keys", fmt.Errorf("an event in Gleap has %d keys at most", gleap.MaxData))
 	}
 	t.Since = l.since(key+".since", k.Since)
 	return t

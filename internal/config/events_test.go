@@ -106,7 +106,7 @@ func TestEventsErrors(t *testing.T) {
 		"[[track]]\nsource = \"a\"\nsince = \"soon\"\n":                            "c.toml:9: track[0].since: it takes a date",
 		"[[track]]\nsource = \"a\"\nsince = 5\n":                                   "c.toml:9: track[0].since: it takes a date",
 		"[[track]]\nsource = \"a\"\nevents = [\"\"]\n":                             "c.toml:9: track[0].events[0]: it is empty",
-		"[[track]]\nsource = \"a\"\nkeys = [" + strings.Repeat(`"k",`, 11) + "]\n": "c.toml:9: track[0].keys: Gleap takes 10 keys of an event at most",
+		"[[track]]\nsource = \"a\"\nkeys = [" + strings.Repeat(`"k",`, 11) + "]\n": "c.toml:9: track[0].keys: an event in Gleap has 10 keys at most",
 	} {
 		_, err := load(t, minimal+text)
 		if err == nil || !strings.Contains(err.Error(), want) {
