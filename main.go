@@ -30,9 +30,9 @@ import (
 // version is set by the linker for releases.
 var version = ""
 
-const description = `Syncs Segment Engage's audiences and computed traits to Gleap: one Identify Contact call for each changed contact, within Gleap's rate limit.
+const description = `Syncs Segment Engage's audiences and computed traits to Gleap: one Identify Contact call for each changed contact, and what happened as events if asked to, within Gleap's rate limit.
 
-Exit codes: 0 done, 1 could not run, 2 usage, 3 done with parked contacts, 4 done with exports held, 5 Gleap was unreachable, 75 another run holds the lock, 130 and 143 stopped by SIGINT and SIGTERM.`
+Exit codes: 0 done, 1 could not run, 2 usage, 3 done with parked contacts or newly parked events, 4 done with exports held, 5 Gleap was unreachable, 75 another run holds the lock, 130 and 143 stopped by SIGINT and SIGTERM.`
 
 // cli is the command line.
 type cli struct {
@@ -53,6 +53,7 @@ type cli struct {
 	Retire   retireCmd   `cmd:"" help:"Send false to an audience's members, or null for a trait, then forget it."`
 	Forget   forgetCmd   `cmd:"" help:"Delete contacts in Gleap and here, and never create them again."`
 	Retry    retryCmd    `cmd:"" help:"Unpark contacts and events, so that the next run tries them again."`
+	Discard  discardCmd  `cmd:"" help:"Drop events that are due or parked, so that they are never sent."`
 	Backup   backupCmd   `cmd:"" help:"Copy the state file, also while a sync runs."`
 	Restore  restoreCmd  `cmd:"" help:"Replace the state file by a backup."`
 	Verify   verifyCmd   `cmd:"" help:"Read the whole state file and check it."`
@@ -281,6 +282,14 @@ type retryCmd struct {
 
 // Run unparks contacts.
 func (c *retryCmd) Run(a *app.App) error { return a.Retry(c.IDs) }
+
+type discardCmd struct {
+	IDs    []string `arg:"" optional:"" name:"id" help:"User ids; the events of all contacts without one."`
+	Parked bool     `help:"Only those that Gleap refused."`
+}
+
+// Run discards events.
+func (c *discardCmd) Run(a *app.App) error { return a.Discard(c.Parked, c.IDs) }
 
 type backupCmd struct {
 	Path string `arg:"" help:"The copy, which must not exist yet."`

@@ -112,7 +112,7 @@ func (r *eventReader) check(userID, at, message []byte) (nanoseconds int64, hash
 	}
 	t, ok := attr.Time(string(at))
 	if !ok || t.Year() < 1700 || t.Year() > 2200 { // no nanoseconds for others
-		r.invalid("timestamp", "the time stamp is missing or is none")
+		r.invalid("timestamp", "the time stamp is missing, or neither ISO 8601 nor seconds or milliseconds since 1970")
 		return 0, 0, false
 	}
 	if !isNull(message) {

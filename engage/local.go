@@ -57,7 +57,7 @@ func (e Export) paths() ([]string, error) {
 	case err != nil:
 		return nil, unreadable("%s is not a valid pattern", e.Source)
 	case len(matches) == 0:
-		return nil, unreadable("no file matches %s", e.Source)
+		return nil, empty("no file matches %s", e.Source)
 	}
 	return matches, nil
 }
@@ -82,7 +82,7 @@ func filesIn(folder, name string) ([]string, error) {
 	case err != nil:
 		return nil, readable(name, err)
 	case len(paths) == 0:
-		return nil, unreadable("there is no file in the folder %s", name)
+		return nil, empty("there is no file in the folder %s", name)
 	}
 	slices.Sort(paths)
 	return paths, nil

@@ -97,9 +97,9 @@ func (e Export) objects(ctx context.Context) ([]input, error) {
 	case len(inputs) > 0:
 		return inputs, nil
 	case l.isFolder():
-		return nil, unreadable("there is no object in the folder %s", l.name(l.pattern))
+		return nil, empty("there is no object in the folder %s", l.name(l.pattern))
 	}
-	return nil, unreadable("no object matches %s", l.name(l.pattern))
+	return nil, empty("no object matches %s", l.name(l.pattern))
 }
 
 func (l location) bucketName() string { return l.scheme + "://" + l.bucket }

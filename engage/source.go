@@ -36,12 +36,19 @@ type input struct {
 
 // UnreadableError says that an export's files are not there or cannot be read, as
 // opposed to files whose content is of no use.
-type UnreadableError struct{ reason string }
+type UnreadableError struct {
+	Empty  bool // the folder or bucket can be read, but no file in it is meant
+	reason string
+}
 
 func (e *UnreadableError) Error() string { return e.reason }
 
 func unreadable(format string, args ...any) error {
-	return &UnreadableError{fmt.Sprintf(format, args...)}
+	return &UnreadableError{reason: fmt.Sprintf(format, args...)}
+}
+
+func empty(format string, args ...any) error {
+	return &UnreadableError{Empty: true, reason: fmt.Sprintf(format, args...)}
 }
 
 // Open finds the inputs of e. The error is an [*UnreadableError]: it says why they are

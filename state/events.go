@@ -288,23 +288,56 @@ func unparkEvents(tx *bbolt.Tx, userID []byte) (int, error) {
 	return len(again), putEvents(tx, again)
 }
 
-// forgetEvents removes all events of a contact.
-func forgetEvents(tx *bbolt.Tx, userID []byte) error {
-	prefix := contactPrefix(userID)
-	for _, name := range [][]byte{bucketEvents, bucketParkedEvents} {
-		b := tx.Bucket(name)
-		if b == nil {
-			continue
-		}
-		var keys [][]byte
-		c := b.Cursor()
-		for k, _ := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, _ = c.Next() {
-			keys = append(keys, bytes.Clone(k))
-		}
-		for _, key := range keys {
-			if err := remove(b, key); err != nil {
-				return err
+// Discard removes the events of some contacts, or of all if none is given: those that are
+// due and those that are parked, or only the latter. It returns how many there were. Hold
+// [Store.Lock].
+func (s *Store) Discard(parkedOnly bool, userIDs ...string) (int, error) {
+	if !s.Exists() {
+		return 0, s.errNoFile()
+	}
+	buckets := [][]byte{bucketEvents, bucketParkedEvents}
+	if parkedOnly {
+		buckets = buckets[1:]
+	}
+	n := 0
+	err := s.update(func(tx *bbolt.Tx) error {
+		for _, name := range buckets {
+			before := entries(tx, name)
+			for _, id := range userIDs {
+				if err := removeEvents(tx, name, []byte(id)); err != nil {
+					return err
+				}
 			}
+			if len(userIDs) == 0 && before > 0 {
+				if err := tx.DeleteBucket(name); err != nil {
+					return err
+				}
+				if _, err := tx.CreateBucket(name); err != nil {
+					return err
+				}
+			}
+			n += before - entries(tx, name)
+		}
+		return nil
+	})
+	return n, err
+}
+
+// removeEvents removes the events of a contact from a bucket.
+func removeEvents(tx *bbolt.Tx, bucket, userID []byte) error {
+	b := tx.Bucket(bucket)
+	if b == nil {
+		return nil
+	}
+	prefix := contactPrefix(userID)
+	var keys [][]byte
+	c := b.Cursor()
+	for k, _ := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, _ = c.Next() {
+		keys = append(keys, bytes.Clone(k))
+	}
+	for _, key := range keys {
+		if err := remove(b, key); err != nil {
+			return err
 		}
 	}
 	return nil

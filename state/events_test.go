@@ -134,6 +134,41 @@ func TestEvents(t *testing.T) {
 	}
 }
 
+// TestDiscard: events that are discarded are gone, those of some contacts or all.
+func TestDiscard(t *testing.T) {
+	for _, test := range []struct {
+		parkedOnly bool
+		ids        []string
+		n          int
+		due        string
+		parked     int
+	}{
+		{false, nil, 4, "", 0},
+		{true, nil, 2, `u1/1/1="u11" u2/1/1="u21"`, 0},
+		{false, []string{"u1", "nobody"}, 2, `u2/1/1="u21"`, 1},
+		{true, []string{"u2"}, 1, `u1/1/1="u11" u2/1/1="u21"`, 1},
+	} {
+		s := newStore(t)
+		if n, err := s.Discard(test.parkedOnly, test.ids...); n != 0 || err != nil {
+			t.Errorf("of nothing %d are discarded, %v", n, err)
+		}
+		if err := s.Track(Tracked{Events: []Event{happened("u1", 1, 1), happened("u2", 1, 1), happened("u1", 2, 2), happened("u2", 2, 2)}}); err != nil {
+			t.Fatal(err)
+		}
+		if _, err := s.Commit(Delivery{RefusedEvents: []ParkedEvent{{Event: happened("u1", 2, 2)}, {Event: happened("u2", 2, 2)}}}); err != nil {
+			t.Fatal(err)
+		}
+		n, err := s.Discard(test.parkedOnly, test.ids...)
+		parked, parkedErr := s.ParkedEvents()
+		if err != nil || parkedErr != nil || n != test.n || due(t, s) != test.due || len(parked) != test.parked {
+			t.Errorf("%+v: %d, %v, due %s, parked %v", test, n, err, due(t, s), parked)
+		}
+		if v, err := s.Verify(); err != nil || v.ParkedEvents != test.parked {
+			t.Errorf("%+v, %v", v, err)
+		}
+	}
+}
+
 // TestRemembered: messages are remembered until they are too old.
 func TestRemembered(t *testing.T) {
 	s := newStore(t)

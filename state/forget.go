@@ -3,6 +3,7 @@ package state
 import (
 	"crypto/hmac"
 	"crypto/sha256"
+	"errors"
 
 	"go.etcd.io/bbolt"
 )
@@ -86,7 +87,7 @@ func (s *Store) removeForgotten(tx *bbolt.Tx, userIDs []string) error {
 		if err := remove(tx.Bucket(bucketParked), key); err != nil {
 			return err
 		}
-		if err := forgetEvents(tx, key); err != nil {
+		if err := errors.Join(removeEvents(tx, bucketEvents, key), removeEvents(tx, bucketParkedEvents, key)); err != nil {
 			return err
 		}
 		if changes := tx.Bucket(bucketChanges); changes != nil {

@@ -42,7 +42,7 @@ func (p *plan) openChanges(e *export, request Request) error {
 	settings := hex.EncodeToString(hash[:8])
 	e.fingerprint = p.fingerprint(e)
 	var err error
-	e.files, err = p.newFiles(e.source, e.Source, settings)
+	e.files, err = p.newFiles(e.source, e.Source, settings, func(f state.File) bool { return f.Source == e.Source && f.Settings == settings })
 	e.pending = len(e.source.Files()) > 0
 	if err != nil {
 		return fmt.Errorf("%w, or rename the file to have all of it read again", err)

@@ -27,12 +27,13 @@ type EventName struct {
 
 // ParkedEvent is an event that Gleap refused for good.
 type ParkedEvent struct {
-	UserID string    `json:"user_id"`
-	Name   string    `json:"name"`
-	Date   time.Time `json:"date"`
-	Status int       `json:"status"` // of the answer, in HTTP
-	Reason string    `json:"reason"`
-	Last   time.Time `json:"last"` // when it was tried
+	UserID string          `json:"user_id"`
+	Name   string          `json:"name"`
+	Date   time.Time       `json:"date"`
+	Data   json.RawMessage `json:"data"`
+	Status int             `json:"status"` // of the answer, in HTTP
+	Reason string          `json:"reason"`
+	Last   time.Time       `json:"last"` // when it was tried
 }
 
 // Events returns the events that are due and those that are parked. It reads all of them.
@@ -47,11 +48,11 @@ func (i *Inspector) Events() (EventDetail, error) {
 		if !ok {
 			break
 		}
-		name, err := nameOf(&e)
+		body, err := bodyOf(&e)
 		if err != nil {
 			return d, err
 		}
-		at := time.Unix(0, e.At).UTC()
+		name, at := body.Name, time.Unix(0, e.At).UTC()
 		n := names[name]
 		if n == nil {
 			n = &EventName{Name: name, Oldest: at, Newest: at}
@@ -74,20 +75,21 @@ func (i *Inspector) Events() (EventDetail, error) {
 		return d, err
 	}
 	for _, p := range parked {
-		name, err := nameOf(&p.Event)
+		body, err := bodyOf(&p.Event)
 		if err != nil {
 			return d, err
 		}
-		d.Parked = append(d.Parked, ParkedEvent{string(p.UserID), name, time.Unix(0, p.At).UTC(), p.Status, p.Reason, p.Last})
+		d.Parked = append(d.Parked, ParkedEvent{string(p.UserID), body.Name, time.Unix(0, p.At).UTC(), body.Data, p.Status, p.Reason, p.Last})
 	}
 	return d, nil
 }
 
 // ContactEvent is an event of one contact that Gleap did not take so far.
 type ContactEvent struct {
-	Name   string    `json:"name"`
-	Date   time.Time `json:"date"`
-	Reason string    `json:"reason,omitempty"` // if it is parked: why Gleap refused it
+	Name   string          `json:"name"`
+	Date   time.Time       `json:"date"`
+	Data   json.RawMessage `json:"data"`
+	Reason string          `json:"reason,omitempty"` // if it is parked: why Gleap refused it
 }
 
 func (i *Inspector) eventsOf(userID string) ([]ContactEvent, error) {
@@ -100,22 +102,25 @@ func (i *Inspector) eventsOf(userID string) ([]ContactEvent, error) {
 	}
 	all := []ContactEvent{}
 	for _, e := range parked {
-		name, err := nameOf(&e.Event)
+		body, err := bodyOf(&e.Event)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, ContactEvent{name, time.Unix(0, e.At).UTC(), e.Reason})
+		all = append(all, ContactEvent{body.Name, time.Unix(0, e.At).UTC(), body.Data, e.Reason})
 	}
 	slices.SortStableFunc(all, func(a, b ContactEvent) int { return a.Date.Compare(b.Date) })
 	return all, nil
 }
 
-func nameOf(e *state.Event) (string, error) {
-	var body struct {
-		Name string `json:"name"`
-	}
+// eventBody is what an event says.
+type eventBody struct {
+	Name string          `json:"name"`
+	Data json.RawMessage `json:"data"`
+}
+
+func bodyOf(e *state.Event) (body eventBody, err error) {
 	if err := json.Unmarshal(e.JSON, &body); err != nil {
-		return "", fmt.Errorf("an event cannot be decoded: %w", err)
+		return body, fmt.Errorf("an event cannot be decoded: %w", err)
 	}
-	return body.Name, nil
+	return body, nil
 }

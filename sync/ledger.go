@@ -15,14 +15,13 @@ import (
 // The ledger has the files of change and event exports that are done: they are not read
 // again.
 
-// newFiles takes the files out of a source that are done, by the name under which the
-// ledger has it. It returns all of them as the ledger is to have them once the new ones are
-// done too. A file that was read with other settings is not done. The error holds the
-// export.
-func (p *plan) newFiles(source *engage.Source, name, settings string) ([]state.File, error) {
+// newFiles takes the files out of a source that are done, as the ledger says of those which
+// mine chooses. It returns all of them as the ledger is to have them under a name once the
+// new ones are done too. The error holds the export.
+func (p *plan) newFiles(source *engage.Source, name, settings string, mine func(state.File) bool) ([]state.File, error) {
 	done := map[string]state.File{}
 	for _, f := range p.files {
-		if f.Source == name && f.Settings == settings {
+		if mine(f) {
 			done[f.Name] = f
 		}
 	}
@@ -36,6 +35,7 @@ func (p *plan) newFiles(source *engage.Source, name, settings string) ([]state.F
 		if !ok {
 			d = state.File{Source: name, Name: f.Name, Version: f.Version, Settings: settings, At: now()}
 		}
+		d.Source = name
 		files = append(files, d)
 	}
 	source.Skip(func(f engage.File) bool { _, ok := done[f.Name]; return ok })
@@ -58,6 +58,8 @@ func (p *plan) believe(result engage.Result, err error) error {
 // has such a one.
 func ledgerName(source string) string { return "track " + source }
 
+func isTrackFile(f state.File) bool { return strings.HasPrefix(f.Source, ledgerName("")) }
+
 // ledgerAfter returns the ledger after a run that delivered everything, nil if it is that
 // from before. Files are done if all that they say is acknowledged, or parked.
 func (p *plan) ledgerAfter() []state.File {
@@ -66,7 +68,7 @@ func (p *plan) ledgerAfter() []state.File {
 	}
 	after := []state.File{}
 	for _, f := range p.files {
-		if strings.HasPrefix(f.Source, ledgerName("")) {
+		if isTrackFile(f) {
 			after = append(after, f) // they are done whatever became of the run
 		}
 	}
@@ -114,16 +116,19 @@ func (p *plan) hasNewTracks() bool {
 // ledgerWithTracks returns the ledger once the event exports are stored. The files of an
 // export that the configuration has no more stay in it: it may come back.
 func (p *plan) ledgerWithTracks() []state.File {
-	stored := map[string]bool{}
+	sources, names := map[string]bool{}, map[string]bool{}
 	after := []state.File{}
 	for _, t := range p.tracks {
 		if t.refused == nil {
-			stored[ledgerName(t.Source)] = true
+			sources[ledgerName(t.Source)] = true
 			after = append(after, t.files...)
 		}
 	}
+	for _, f := range after {
+		names[f.Name] = true
+	}
 	for _, f := range p.files {
-		if !stored[f.Source] {
+		if !isTrackFile(f) || !sources[f.Source] && !names[f.Name] {
 			after = append(after, f)
 		}
 	}

@@ -28,8 +28,9 @@ type outcome struct {
 	parked *state.Parked // if Gleap refused the call
 	untold int           // events of the contact that are not due, since its call was refused
 
-	sent    []state.Event       // that Gleap acknowledged
-	refused []state.ParkedEvent // that it refused
+	sent     []state.Event       // that Gleap acknowledged
+	refused  []state.ParkedEvent // that it refused
+	refusals int                 // requests with events that it refused
 
 	committed chan<- error // is told once all up to here is committed; nil: it may wait
 }
@@ -188,6 +189,7 @@ type committer struct {
 	tracked  []state.Event       // that Gleap acknowledged
 	refused  []state.ParkedEvent // that it refused
 	requests int                 // with the tracked ones
+	refusals int                 // of requests with events
 	untold   int                 // events that are not to be sent any more
 	ready    chan<- []state.Event
 	// The run's first refusals are not parked until another answer proves that it is
@@ -262,6 +264,7 @@ func (c *committer) add(o outcome) {
 
 func (c *committer) addEvents(o outcome) {
 	c.tracked, c.refused = append(c.tracked, o.sent...), append(c.refused, o.refused...)
+	c.refusals += o.refusals
 	if len(o.sent) > 0 {
 		c.requests++
 	}
@@ -314,6 +317,8 @@ func (c *committer) end() {
 // flush writes what was collected, and if nothing was the pace, as far as it changed.
 func (c *committer) flush() {
 	pace := c.runner.pace(true)
+	c.report.Calls.Refused += c.refusals
+	c.refusals = 0
 	if c.failed != nil || len(c.acks)+len(c.parked)+len(c.tracked)+len(c.refused) == 0 && bytes.Equal(pace, c.pace) {
 		return
 	}

@@ -108,6 +108,7 @@ const KindTrack engage.Kind = "track"
 type TrackCounts struct {
 	Events    int `json:"events,omitempty"`              // that are new
 	Repeated  int `json:"repeated,omitempty"`            // that came before
+	Unnamed   int `json:"of_other_names,omitempty"`      // calls that have none of the names that are taken
 	Early     int `json:"before_since,omitempty"`        // from before the time since when they are sent
 	Forgotten int `json:"forgotten,omitempty"`           // of contacts that were forgotten
 	LeftOut   int `json:"properties_left_out,omitempty"` // of events, since Gleap takes ten, and since they are not wanted
@@ -178,7 +179,7 @@ type EventCounts struct {
 type CallCounts struct {
 	Identify    int `json:"identify"`     // calls, planned or acknowledged; repeats do not count
 	Track       int `json:"track"`        // the same of requests with events
-	Refused     int `json:"refused"`      // identify calls that Gleap refused for good
+	Refused     int `json:"refused"`      // calls that Gleap refused for good, requests with events among them
 	Retried     int `json:"retried"`      // attempts after a call's first
 	RateLimited int `json:"rate_limited"` // answers with status 429
 }

@@ -59,6 +59,13 @@ func (p *plan) openTracks(ctx context.Context) {
 
 func (p *plan) openTrack(ctx context.Context, t *track) error {
 	source, err := t.Open(ctx)
+	var unreadable *engage.UnreadableError
+	if errors.As(err, &unreadable) && unreadable.Empty && t.MaxAge == 0 {
+		t.files = slices.DeleteFunc(slices.Clone(p.files), func(f state.File) bool { return f.Source != ledgerName(t.Source) })
+		if len(t.files) > 0 { // they were moved away, and no new ones came
+			return nil
+		}
+	}
 	if err != nil {
 		return err
 	}
@@ -66,8 +73,9 @@ func (p *plan) openTrack(ctx context.Context, t *track) error {
 	if reason := checkAge(t.asOf, state.Applied{}, t.MaxAge, now()); reason != "" {
 		return errors.New(reason)
 	}
-	// The settings do not matter: to read a file again would repeat its events.
-	t.files, err = p.newFiles(source, ledgerName(t.Source), "")
+	// The settings do not matter, nor which export had a file: to read it again would repeat
+	// its events.
+	t.files, err = p.newFiles(source, ledgerName(t.Source), "", isTrackFile)
 	return err
 }
 
@@ -77,7 +85,9 @@ func (t *track) refuse(err error) {
 }
 
 // isNew reports whether some of the export's files were not read before.
-func (t *track) isNew() bool { return t.refused == nil && len(t.source.Files()) > 0 }
+func (t *track) isNew() bool {
+	return t.refused == nil && t.source != nil && len(t.source.Files()) > 0
+}
 
 // foldName makes names of events equal that Gleap takes for the same.
 func foldName(name string) string { return strings.ToLower(gleap.EventName(name)) }
@@ -113,7 +123,11 @@ func (p *plan) readTracks(ctx context.Context) error {
 func (p *plan) readTrack(ctx context.Context, t *track) error {
 	t.rows = newSorter(p.runner.o.Memory/4, &p.memory, p.runner.temp)
 	take := func(kind engage.CallType, name []byte) bool {
-		return t.names == nil || t.names[foldName(eventName(kind, name))]
+		if t.names == nil || t.names[foldName(eventName(kind, name))] {
+			return true
+		}
+		t.Unnamed++
+		return false
 	}
 	var payload []byte
 	var failed error // of the sorter
@@ -131,7 +145,7 @@ func (p *plan) readTrack(ctx context.Context, t *track) error {
 			return nil
 		}
 		e := t.event(c)
-		payload = appendEvent(payload[:0], c.At, t.message(c), &e)
+		payload = appendEvent(payload[:0], c.At, message(c), &e)
 		failed = t.rows.add(c.UserID, payload)
 		return failed
 	})
@@ -179,11 +193,11 @@ func (t *track) event(c *engage.Call) gleap.Event {
 }
 
 // message returns what tells the call from all others: its message's id, or else its place.
-func (t *track) message(c *engage.Call) uint64 {
+func message(c *engage.Call) uint64 {
 	if c.Message != 0 {
 		return c.Message
 	}
-	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%s\x00%d", t.Source, c.File, c.Line))
+	sum := sha256.Sum256(fmt.Appendf(nil, "%s\x00%d", c.File, c.Line))
 	return binary.BigEndian.Uint64(sum[:])
 }
 

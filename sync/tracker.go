@@ -165,7 +165,9 @@ func (t *tracker) track(ctx context.Context, events []state.Event) error {
 		return t.settle(outcome{sent: events})
 	case !errors.As(err, &refused):
 		return err
-	case len(events) > 1:
+	}
+	t.outcomes <- outcome{refusals: 1}
+	if len(events) > 1 {
 		half := len(events) / 2
 		if err := t.track(ctx, events[:half]); err != nil {
 			return err
@@ -190,7 +192,7 @@ func (t *tracker) judge(r *gleap.RefusedError) error {
 	if t.accepted || t.refused < sameRefusals {
 		return nil
 	}
-	return &gleap.StopError{Reason: fmt.Sprintf("%s: so it was for each of the first %d events, so the others were not tried: look at what the events hold", r, sameRefusals)}
+	return &gleap.StopError{Reason: fmt.Sprintf("%s: so it was for each of the first %d events, so the others were not tried: look at gleap.base_url and at what the events hold, then run gleapsync retry", r, sameRefusals)}
 }
 
 // settle hands on what became of events, and waits until it is committed.

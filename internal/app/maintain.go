@@ -34,6 +34,17 @@ func (a *App) Retry(userIDs []string) error {
 	})
 }
 
+// Discard removes events that are due or parked, so that they are never sent.
+func (a *App) Discard(parkedOnly bool, userIDs []string) error {
+	return a.locked(func(s *state.Store) error {
+		n, err := s.Discard(parkedOnly, userIDs...)
+		if err != nil {
+			return err
+		}
+		return a.print(map[string]int{"discarded": n}, func(w io.Writer) { console.Discarded(w, n) })
+	})
+}
+
 // Verify reads the whole state file.
 func (a *App) Verify() error {
 	return a.locked(func(s *state.Store) error {

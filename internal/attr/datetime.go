@@ -19,12 +19,15 @@ var layouts = []string{
 	"2006-01-02T15:04Z0700",
 	"2006-01-02T15:04Z07",
 	"2006-01-02T15:04",
+	"2006-01-02T15Z07:00",
+	"2006-01-02T15",
 	"2006-01-02 15:04:05Z07:00",
 	"2006-01-02 15:04:05Z07",
 	"2006-01-02 15:04:05 Z07:00",
 	"2006-01-02 15:04:05 -0700",
 	"2006-01-02 15:04:05 MST",
 	"2006-01-02 15:04:05",
+	"2006-01-02 15:04",
 	"2006-01-02",
 	"20060102T150405Z07:00",
 	"20060102T150405Z0700",
@@ -96,14 +99,16 @@ func parseTime(text string) (time.Time, bool) {
 			return t, true
 		}
 	}
-	n, err := strconv.ParseInt(text, 10, 64)
+	whole, fraction, _ := strings.Cut(text, ".")
+	n, err := strconv.ParseUint(whole, 10, 63)
+	part, fractionErr := strconv.ParseUint((fraction + "000000000")[:9], 10, 63) // billionths
 	switch {
-	case err != nil || n < 0:
+	case err != nil || fractionErr != nil || len(fraction) > 9:
 		return time.Time{}, false
-	case len(text) >= 9 && len(text) <= 10:
-		return time.Unix(n, 0), true
-	case len(text) >= 12 && len(text) <= 13:
-		return time.UnixMilli(n), true
+	case len(whole) >= 9 && len(whole) <= 10:
+		return time.Unix(int64(n), int64(part)), true
+	case len(whole) >= 12 && len(whole) <= 13:
+		return time.UnixMilli(int64(n)).Add(time.Duration(part / 1000)), true
 	}
 	return time.Time{}, false
 }

@@ -395,7 +395,9 @@ func (l *loader) table(key string, t *tableKeys) sync.Export {
 // snapshots have contact fields.
 func (l *loader) changes(key string, k *changesKeys, before []sync.Export, fieldsFed bool) sync.Export {
 	e := l.export(key, &exportKeys{Source: k.Source, Delimiter: k.Delimiter, MaxAge: k.MaxAge, MaxExits: k.MaxExits, Pick: "all", Absent: "keep", AllowEmpty: true})
-	l.onlyFiles(key, &e)
+	if e.Source == engage.Stdin || engage.IsDatabase(e.Source) {
+		l.fail(key+".source", errNotFiles)
+	}
 	for _, other := range before {
 		if other.Changes && other.Source == e.Source {
 			l.fail(key+".source", errors.New("another [[changes]] reads it too: name all that is to be taken from it in one"))

@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"path"
 	"slices"
 	"time"
 
@@ -66,13 +67,16 @@ func membership(f *file, own *bool) bool {
 
 // track reads an export of events, which comes after others.
 func (l *loader) track(key string, k *trackKeys, before []sync.Track) sync.Track {
+	if source, _ := expand(k.Source); source == engage.Stdin || engage.IsDatabase(source) {
+		l.fail(key+".source", errNotFiles)
+		return sync.Track{}
+	}
 	e := l.export(key, &exportKeys{Source: k.Source, Pick: "all"})
-	l.onlyFiles(key, &e)
 	t := sync.Track{Export: e.Export, Keys: l.patterns(key+".keys", k.Keys), MaxAge: l.duration(key+".max_age", k.MaxAge)}
 	for i, name := range k.Events {
 		t.Names = append(t.Names, l.eventName(fmt.Sprintf("%s.events[%d]", key, i), name))
 	}
-	if slices.ContainsFunc(before, func(b sync.Track) bool { return b.Source == t.Source }) {
+	if slices.ContainsFunc(before, func(b sync.Track) bool { return t.Source != "" && path.Clean(b.Source) == path.Clean(t.Source) }) {
 		l.fail(key+".source", errors.New("another [[track]] reads it too: name all events that are to be taken from it in one"))
 	}
 	if len(t.Keys) > gleap.MaxData {
@@ -102,9 +106,5 @@ func (l *loader) since(key string, value any) time.Time {
 	return t
 }
 
-// onlyFiles refuses sources that are no files.
-func (l *loader) onlyFiles(key string, e *sync.Export) {
-	if e.Source == engage.Stdin || engage.IsDatabase(e.Source) {
-		l.fail(key+".source", errors.New("it takes files, which have names and stay what they are"))
-	}
-}
+// errNotFiles is what is wrong with other sources of what happened.
+var errNotFiles = errors.New("it takes files, which have names and stay what they are: a folder, a pattern, or objects such as s3://bucket/folder/")

@@ -27,7 +27,11 @@ func Summary(w io.Writer, s sync.Summary) {
 		fmt.Fprintln(w, "          a full sync is not complete yet: the next run goes on with it")
 	}
 	if s.LastRun != nil {
-		fmt.Fprintf(w, "Last run  %s, %s, %s sent of %s\n", Time(s.LastRun.Started), s.LastRun.Outcome, Grouped(s.LastRun.Contacts.Sent), Grouped(s.LastRun.Contacts.Planned))
+		fmt.Fprintf(w, "Last run  %s, %s, %s sent of %s", Time(s.LastRun.Started), s.LastRun.Outcome, Grouped(s.LastRun.Contacts.Sent), Grouped(s.LastRun.Contacts.Planned))
+		if e := s.LastRun.Events; e.Planned > 0 {
+			fmt.Fprintf(w, ", and %s of %s", Grouped(e.Sent), count(e.Planned, "event"))
+		}
+		fmt.Fprintln(w)
 		if s.LastRun.Outcome != sync.Complete && s.LastSuccess != nil {
 			fmt.Fprintf(w, "          the last one that delivered everything was on %s\n", Time(s.LastSuccess.Started))
 		}
@@ -64,7 +68,7 @@ func Contact(w io.Writer, d sync.ContactDetail) {
 		if e.Reason != "" {
 			what = "parked: " + e.Reason
 		}
-		fmt.Fprintf(w, "\nEvent %s of %s: %s", Printable(e.Name), Time(e.Date), Printable(what))
+		fmt.Fprintf(w, "\nEvent %s of %s, %s, %s", Printable(e.Name), Time(e.Date), Printable(string(e.Data)), Printable(what))
 	}
 	if len(d.Events) > 0 {
 		fmt.Fprintln(w)
@@ -99,9 +103,9 @@ func Runs(w io.Writer, runs []sync.RunSummary) {
 		fmt.Fprintln(w, "There was no run yet.")
 		return
 	}
-	t := newRows("RUN", "COMMAND", "MODE", "OUTCOME", "PLANNED>", "SENT>", "REMAINING>", "TOOK>")
+	t := newRows("RUN", "COMMAND", "MODE", "OUTCOME", "PLANNED>", "SENT>", "REMAINING>", "EVENTS>", "TOOK>")
 	for _, r := range runs {
-		t.add(r.Run, r.Command, r.Mode, r.Outcome, Grouped(r.Contacts.Planned), Grouped(r.Contacts.Sent), Grouped(r.Contacts.Remaining), About(r.Finished.Sub(r.Started)))
+		t.add(r.Run, r.Command, r.Mode, r.Outcome, Grouped(r.Contacts.Planned), Grouped(r.Contacts.Sent), Grouped(r.Contacts.Remaining), Grouped(r.Events.Sent), About(r.Finished.Sub(r.Started)))
 	}
 	t.write(w)
 }
@@ -205,10 +209,19 @@ func Unparked(w io.Writer, contacts, events int) {
 	fmt.Fprintf(w, "%s unparked: the next run tries them again.\n", what)
 }
 
+// Discarded writes how many events were discarded.
+func Discarded(w io.Writer, n int) {
+	fmt.Fprintf(w, "%s discarded.\n", count(n, "event"))
+}
+
 // Verified writes what a state file holds that was found to be sound.
 func Verified(w io.Writer, path string, v state.Verification) {
-	fmt.Fprintf(w, "%s is sound: %s, %s, %s parked, %s.\n", Printable(path),
-		count(v.Contacts, "contact"), count(v.Attributes, "attribute"), Grouped(v.Parked), count(v.Runs, "run"))
+	events := ""
+	if v.Events+v.ParkedEvents > 0 {
+		events = fmt.Sprintf(", %s due, %s parked", count(v.Events, "event"), Grouped(v.ParkedEvents))
+	}
+	fmt.Fprintf(w, "%s is sound: %s, %s, %s parked, %s%s.\n", Printable(path),
+		count(v.Contacts, "contact"), count(v.Attributes, "attribute"), Grouped(v.Parked), count(v.Runs, "run"), events)
 }
 
 // Compacted writes what became of a state file's size.

@@ -50,6 +50,9 @@ func Sync(w io.Writer, r sync.Report) {
 	case r.Contacts.Planned > 0:
 		fmt.Fprintf(w, "%s of %s sent with %s in %s (%s).\n", Grouped(r.Contacts.Sent), count(r.Contacts.Planned, "contact"), count(r.Calls.Identify, "call"), took, classes(r.Contacts))
 	}
+	if n := eventsIn(r); r.Command == "baseline" && n > 0 {
+		fmt.Fprintf(w, "%s taken as told, none sent.\n", count(n, "event"))
+	}
 	if r.Events.Planned > 0 {
 		fmt.Fprintf(w, "%s of %s sent with %s in %s.\n", Grouped(r.Events.Sent), count(r.Events.Planned, "event"), count(r.Calls.Track, "request"), took)
 	}
@@ -74,11 +77,11 @@ func classes(c sync.ContactCounts) string {
 
 // exports writes a line for each attribute, and for each export of events.
 func exports(w io.Writer, r sync.Report) {
-	tracks := newRows("EVENTS FROM", "NEW>", "REPEATED>", "INVALID>", "NO ID>", "STATUS")
+	tracks := newRows("EVENTS FROM", "NEW>", "REPEATED>", "OTHER NAMES>", "INVALID>", "NO ID>", "STATUS")
 	t := newRows("KEY", "KIND", "MEMBERS>", "ENTERED>", "EXITED>", "CHANGED>", "INVALID>", "NO ID>", "STATUS")
 	for _, e := range r.Exports {
 		if e.Kind == sync.KindTrack {
-			tracks.add(e.Name, Grouped(e.Events), Grouped(e.Repeated), Grouped(e.Invalid), Grouped(e.WithoutUserID), e.Status)
+			tracks.add(e.Name, Grouped(e.Events), Grouped(e.Repeated), Grouped(e.Unnamed), Grouped(e.Invalid), Grouped(e.WithoutUserID), e.Status)
 			continue
 		}
 		entered, changed := Grouped(e.Entered), dash
@@ -121,7 +124,10 @@ func remarks(w io.Writer, r sync.Report) {
 	}
 	for _, e := range r.Exports {
 		if e.LeftOut > 0 {
-			fmt.Fprintf(w, "Left out: %s of the events of %s: Gleap takes %d of an event.\n", properties(e.LeftOut), Printable(e.Name), gleap.MaxData)
+			fmt.Fprintf(w, "Left out: %s of the events of %s: an event has %d at most, and those of keys only if they are set.\n", properties(e.LeftOut), Printable(e.Name), gleap.MaxData)
+		}
+		if e.Unnamed > 0 && e.Events+e.Repeated+e.Early+e.Forgotten+e.WithoutUserID+e.Invalid == 0 {
+			fmt.Fprintf(w, "No call of %s has one of the names in events: are they right? %s passed over.\n", Printable(e.Name), count(e.Unnamed, "call"))
 		}
 		if e.Early > 0 {
 			fmt.Fprintf(w, "%s of %s not sent: from before the time that since names.\n", count(e.Early, "event"), Printable(e.Name))
@@ -143,6 +149,14 @@ func remarks(w io.Writer, r sync.Report) {
 	if n := r.Events.Parked; n > 0 {
 		fmt.Fprintf(w, "%s parked: Gleap refused the request, see gleapsync inspect events.\n", count(n, "event"))
 	}
+}
+
+// eventsIn returns how many new events the exports have.
+func eventsIn(r sync.Report) (n int) {
+	for _, e := range r.Exports {
+		n += e.Events
+	}
+	return n
 }
 
 func properties(n int) string {

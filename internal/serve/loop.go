@@ -161,8 +161,8 @@ func (s *Server) run(ctx context.Context) {
 		}
 		s.o.Log.Error("the run failed", "error", err.Error())
 	default:
-		s.o.Log.Info("the run ended", "outcome", report.Outcome, "sent", report.Contacts.Sent, "calls", report.Calls.Identify,
-			"remaining", report.Contacts.Remaining, "parked", report.Contacts.Parked, "seconds", report.Finished.Sub(report.Started).Seconds())
+		s.o.Log.Info("the run ended", "outcome", report.Outcome, "sent", report.Contacts.Sent, "events", report.Events.Sent, "calls", report.Calls.All(),
+			"remaining", report.Contacts.Remaining, "remaining_events", report.Events.Remaining, "parked", report.Contacts.Parked, "seconds", report.Finished.Sub(report.Started).Seconds())
 	}
 	s.live.ends(report, failed)
 }
