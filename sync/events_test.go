@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -237,7 +238,7 @@ func TestTrack(t *testing.T) {
 	}
 	w.writeCalls(t, "1", call("u1", "Order Completed", "m1", `"total":5`)+call("u2", "Unwanted", "m2", "")+call("u2", "Shop-Cart.", "m3", "")+call("u1", "Order Completed", "m1", ""))
 	run(`u1 Order Completed {"total":5} 2026-03-01T12:00:00Z
-u2 Shop-Cart- {} 2026-03-01T12:00:00Z`, TrackCounts{Events: 2, Repeated: 1})
+u2 Shop-Cart- {} 2026-03-01T12:00:00Z`, TrackCounts{Events: 2, Repeated: 1, Unnamed: 1})
 	run("", TrackCounts{})
 	eleven := strings.TrimSuffix(strings.Repeat(`"k%d":1,`, 11), ",")
 	eleven = fmt.Sprintf(eleven, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10)
@@ -257,6 +258,33 @@ u1 pageView {"page":"https://x.io"} 2026-03-01T12:00:00Z`, TrackCounts{Events: 4
 	run("", TrackCounts{})
 	w.writeCalls(t, "3", call("u1", "x", "m7", `"a":1,"b":"2","c":3`)+strings.Replace(call("u1", "x", "m8", ""), "T12", "T11", 1))
 	run(`u1 x {"a":1,"b":"2"} 2026-03-01T12:00:00Z`, TrackCounts{Events: 1, Early: 1, LeftOut: 1})
+
+	// However the configuration says where they are, and even when their messages are not
+	// remembered any more, files are read once. Once they are gone there is nothing to read.
+	w.options.Events.Remember = 0
+	w.writeCalls(t, "3b", call("u1", "y", "m7b", ""))
+	run(`u1 y {} 2026-03-01T12:00:00Z`, TrackCounts{Events: 1})
+	w.options.Tracks[0].Source = "./calls/*"
+	run("", TrackCounts{})
+	kept := filepath.Join(w.dir, "kept")
+	if err := errors.Join(os.Rename(filepath.Join(w.dir, "calls"), kept), os.Mkdir(filepath.Join(w.dir, "calls"), 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	w.options.Tracks[0].Source = "./calls/[0-9]*"
+	report := w.sync(t, Request{})
+	if e := report.Exports[1]; e.Status != StatusHeld { // of this source nothing was read
+		t.Errorf("%+v", e)
+	}
+	w.options.Tracks[0].Source = "./calls/*"
+	if e := w.sync(t, Request{}).Exports[1]; e.Status != StatusUnchanged {
+		t.Errorf("%+v", e)
+	}
+	if err := errors.Join(os.Remove(filepath.Join(w.dir, "calls")), os.Rename(kept, filepath.Join(w.dir, "calls"))); err != nil {
+		t.Fatal(err)
+	}
+	w.options.Tracks[0].Source = "calls"
+	run("", TrackCounts{})
+	w.options.Events.Remember = time.Hour
 
 	// Out of the configuration and back again nothing is sent twice.
 	tracks := w.options.Tracks
@@ -362,7 +390,7 @@ func TestPoisonedEvent(t *testing.T) {
 	if report.Outcome != Complete || report.Events != (EventCounts{Planned: 100, Sent: 99, Refused: 1, Parked: 1}) {
 		t.Errorf("%s, %+v", report.Outcome, report.Events)
 	}
-	if *requests > 1+2*7 || report.Calls.Track > 7 || len(w.gleap.Events()) != 99 {
+	if *requests > 1+2*7 || report.Calls.Track > 7 || report.Calls.Track+report.Calls.Refused != *requests || len(w.gleap.Events()) != 99 {
 		t.Errorf("%d requests, %+v", *requests, report.Calls)
 	}
 	parked, err := w.runner(t).store.ParkedEvents()
