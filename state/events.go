@@ -356,6 +356,9 @@ type Tracked struct {
 // Track stores what event exports said, in one transaction. The file must exist.
 func (s *Store) Track(t Tracked) error {
 	return s.update(func(tx *bbolt.Tx) error {
+		if _, err := lateBucket(tx, bucketEvents, formatWithEvents); err != nil {
+			return err
+		}
 		if err := putEvents(tx, t.Events); err != nil {
 			return err
 		}
@@ -368,9 +371,6 @@ func (s *Store) Track(t Tracked) error {
 
 // rememberMessages stores messages under the present time, and forgets those from before another.
 func rememberMessages(tx *bbolt.Tx, messages []uint64, before time.Time) error {
-	if len(messages) == 0 && tx.Bucket(bucketMessages) == nil {
-		return nil
-	}
 	b, err := lateBucket(tx, bucketMessages, formatWithEvents)
 	if err != nil {
 		return err

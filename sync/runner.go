@@ -176,7 +176,7 @@ func (r *Runner) prepare(ctx context.Context, command string, request Request) (
 		}
 	}
 	r.log.Info("planned", "contacts", report.Contacts.Planned, "delta", report.Contacts.Delta,
-		"backfill", report.Contacts.Backfill, "calls", report.Calls.Identify, "events", report.Events.Planned, "estimate_seconds", report.Estimate)
+		"backfill", report.Contacts.Backfill, "calls", report.Calls.All(), "events", report.Events.Planned, "estimate_seconds", report.Estimate)
 	return report, p, nil
 }
 

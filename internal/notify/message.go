@@ -80,7 +80,7 @@ func verdict(r *sync.Report) sync.Outcome {
 	switch {
 	case r == nil:
 		return sync.Complete
-	case r.Outcome == sync.Partial && r.Contacts.Planned == 0:
+	case r.Outcome == sync.Partial && r.Contacts.Planned+r.Events.Planned == 0:
 		return sync.Failed
 	case r.Outcome != sync.Complete && r.Outcome != sync.Partial:
 		return r.Outcome

@@ -91,7 +91,7 @@ func TestRefresh(t *testing.T) {
 // contact; a held export of events is among the held ones.
 func TestEvents(t *testing.T) {
 	report := sync.Report{
-		Run: "run-1", Outcome: sync.Held, Events: sync.EventCounts{Planned: 1200, Sent: 1100, Refused: 1, Parked: 3}, Calls: sync.CallCounts{Identify: 5, Track: 12},
+		Run: "run-1", Outcome: sync.Held, Events: sync.EventCounts{Planned: 1200, Sent: 1100, Refused: 1, Parked: 3, Remaining: 99}, Calls: sync.CallCounts{Identify: 5, Track: 12},
 		Exports: []sync.ExportReport{
 			{Key: "track calls/", Name: "calls/", Kind: sync.KindTrack, Status: sync.StatusApplied, TrackCounts: sync.TrackCounts{Events: 1100, Repeated: 7}},
 			{Key: "track more/", Name: "more/", Kind: sync.KindTrack, Status: sync.StatusHeld, Reason: "more/ does not exist"},
@@ -103,7 +103,7 @@ func TestEvents(t *testing.T) {
 		write func(*strings.Builder) error
 		want  []string
 	}{
-		"front":   {func(b *strings.Builder) error { return Front(b, d) }, []string{"1,234 due, 3 parked", `<td class="number" data-label="New">1,100</td>`, "more/ does not exist", "<code>gleapsync check</code>", `<td class="number" data-label="Calls">17</td>`}},
+		"front":   {func(b *strings.Builder) error { return Front(b, d) }, []string{"1,234 due, 3 parked", "0 contacts, 99 events", `<td class="number" data-label="New">1,100</td>`, "more/ does not exist", "<code>gleapsync check</code>", `<td class="number" data-label="Calls">17</td>`}},
 		"report":  {func(b *strings.Builder) error { return Report(b, d) }, []string{"1,100 of 1,200, with 12 requests", "1 in this run, 3 in all"}},
 		"run":     {func(b *strings.Builder) error { return Run(b, "v1", report) }, []string{"17 acknowledged", `<span class="faint">events</span>`}},
 		"contact": {func(b *strings.Builder) error { return Lookup(b, contact) }, []string{"<strong>&lt;Order&gt;</strong>", "parked: refused"}},
