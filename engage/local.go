@@ -21,8 +21,8 @@ func (e Export) localFiles() ([]input, error) {
 	var inputs []input
 	for _, path := range paths {
 		name := path
-		if rel, err := filepath.Rel(e.Dir, path); err == nil && !filepath.IsAbs(e.Source) {
-			name = rel
+		if rel, err := filepath.Rel(e.Dir, path); err == nil && (!filepath.IsAbs(e.Source) || filepath.IsLocal(rel)) {
+			name = rel // however the source is written
 		}
 		info, err := os.Stat(path)
 		if err != nil {

@@ -226,7 +226,7 @@ type File struct {
 	Name     string    `json:"name"`
 	Version  string    `json:"version"`  // to see that it changed since
 	Settings string    `json:"settings"` // hash of what it was read with
-	At       time.Time `json:"at"`       // when it was read
+	At       time.Time `json:"at"`       // when it was read, or of an event export about when it was seen last
 }
 
 // fileKey is the file's key in its bucket.
@@ -269,8 +269,14 @@ func putFiles(tx *bbolt.Tx, files []File) error {
 	for _, f := range files {
 		key := f.key()
 		listed[string(key)] = true
-		if err := putJSON(b, key, f); err != nil {
+		text, err := json.Marshal(f)
+		if err != nil {
 			return err
+		}
+		if sealed := seal(key, text); !bytes.Equal(b.Get(key), sealed) { // most are as before
+			if err := put(b, key, text); err != nil {
+				return err
+			}
 		}
 	}
 	var vanished [][]byte

@@ -138,9 +138,11 @@ func dueOf(b *bbolt.Bucket, due []Event, userIDs ...[]byte) ([]Event, error) {
 		return due, nil
 	}
 	c := b.Cursor()
+	size := 0
 	for _, id := range userIDs {
 		prefix := contactPrefix(id)
-		for k, v := c.Seek(prefix); bytes.HasPrefix(k, prefix) && len(due) < mostDue; k, v = c.Next() {
+		for k, v := c.Seek(prefix); bytes.HasPrefix(k, prefix) && len(due) < mostDue && size < mostDueBytes; k, v = c.Next() {
+			size += len(v)
 			e, err := decodeEvent(k, v)
 			if err != nil {
 				return due, err

@@ -49,6 +49,11 @@ func (s *Store) Overview() (Overview, error) {
 		o.Parked = int(tx.Bucket(bucketParked).Sequence())
 		o.Forgotten = int(tx.Bucket(bucketForgotten).Sequence())
 		o.DueEvents, o.ParkedEvents = entries(tx, bucketEvents), entries(tx, bucketParkedEvents)
+		for _, name := range [][]byte{bucketEvents, bucketParkedEvents} {
+			if b := tx.Bucket(name); b != nil && (entries(tx, name) == 0) != isEmpty(b) {
+				return s.damaged(errCount)
+			}
+		}
 		o.Bytes = tx.Size()
 		o.Pace, o.History = bytes.Clone(get(meta, keyPace)), bytes.Clone(get(meta, keyHistory))
 		var err error
@@ -56,6 +61,11 @@ func (s *Store) Overview() (Overview, error) {
 		return err
 	})
 	return o, err
+}
+
+func isEmpty(b *bbolt.Bucket) bool {
+	first, _ := b.Cursor().First()
+	return first == nil
 }
 
 // entries returns how many entries a bucket has that not all files have.

@@ -336,7 +336,7 @@ func TestTrackHeld(t *testing.T) {
 	w.writeCalls(t, "2", call("u1", "x", "m3", "")+"{")
 	held("calls/2: the file ends inside a row: the export is not complete")
 	w.writeCalls(t, "2", call("u1", "x", "m3", "")+"{}\n[]\n")
-	held("1 of 3 rows are invalid, more than max_invalid = 1% allows")
+	held("1 of 2 rows are invalid, more than max_invalid = 1% allows")
 	w.writeCalls(t, "2", call("u1", "x", "m3", ""))
 	w.options.Tracks[0].MaxAge = time.Second
 	report := w.sync(t, Request{})

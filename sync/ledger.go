@@ -113,22 +113,29 @@ func (p *plan) hasNewTracks() bool {
 	return len(p.tracks) > 0 && !maps.Equal(byFile(p.files), byFile(p.ledgerWithTracks()))
 }
 
-// ledgerWithTracks returns the ledger once the event exports are stored. The files of an
-// export that the configuration has no more stay in it: it may come back.
+// keepUnseen is how long the ledger has files of event exports that are not there any more:
+// a folder may come back, and to read its files again would repeat their events.
+const keepUnseen = 90 * 24 * time.Hour
+
+// ledgerWithTracks returns the ledger once the event exports are stored.
 func (p *plan) ledgerWithTracks() []state.File {
-	sources, names := map[string]bool{}, map[string]bool{}
+	names := map[string]bool{}
 	after := []state.File{}
+	present := now()
 	for _, t := range p.tracks {
-		if t.refused == nil {
-			sources[ledgerName(t.Source)] = true
-			after = append(after, t.files...)
+		if t.refused != nil {
+			continue
+		}
+		for _, f := range t.files {
+			if present.Sub(f.At) > 24*time.Hour {
+				f.At = present
+			}
+			names[f.Name] = true
+			after = append(after, f)
 		}
 	}
-	for _, f := range after {
-		names[f.Name] = true
-	}
 	for _, f := range p.files {
-		if !isTrackFile(f) || !sources[f.Source] && !names[f.Name] {
+		if !isTrackFile(f) || !names[f.Name] && present.Sub(f.At) < keepUnseen {
 			after = append(after, f)
 		}
 	}

@@ -37,11 +37,12 @@ type plan struct {
 	resend bool   // values of the chosen attributes are sent again
 	epoch  uint64 // records of an earlier epoch are sent again as a whole
 
-	memory  memory  // of the exports' rows
-	passes  []*pass // each with its part of the plan file
-	tracks  []*track
-	queued  spool  // new events of the event exports, in the order of the user ids
-	encoded []byte // the event that was written last
+	memory    memory  // of the exports' rows
+	passes    []*pass // each with its part of the plan file
+	delivered bool    // every call of the contacts was acknowledged, or parked
+	tracks    []*track
+	queued    spool  // new events of the event exports, in the order of the user ids
+	encoded   []byte // the event that was written last
 	findings
 
 	// All exports that have contact fields are looked at: a field may be changed, and
@@ -564,6 +565,11 @@ func (p *plan) readersBuffer(passes int) int {
 			runs += e.rows.spilled()
 		}
 	}
+	for _, t := range p.tracks {
+		if t.rows != nil {
+			runs += t.rows.spilled()
+		}
+	}
 	return int(min(64<<10, max(32<<10, p.runner.o.Memory/4/int64(runs*passes))))
 }
 
@@ -632,15 +638,19 @@ func (p *plan) stateAttributes() []state.Attribute {
 }
 
 // applied returns, for the attributes of this run, what the state is to remember
-// once everything was delivered. An export of which something is left for another run
-// is not among them: it has to be read again.
+// once everything was delivered. An export of which something is left for another run has
+// no fingerprint: it has to be read again.
 func (p *plan) applied(now time.Time) map[uint32]state.Applied {
 	all := map[uint32]state.Applied{}
 	for _, a := range p.attributes {
 		again := p.postponed || a.export.result.HasFields && p.fieldsPostponed
-		if a.active() && !a.retired && !again {
+		if a.active() && !a.retired {
+			fingerprint := a.export.fingerprint
+			if again {
+				fingerprint = ""
+			}
 			all[a.id] = state.Applied{
-				Fingerprint: a.export.fingerprint, AsOf: a.export.asOf, At: now,
+				Fingerprint: fingerprint, AsOf: a.export.asOf, At: now,
 				Members: a.members, HasFields: a.export.result.HasFields,
 			}
 		}

@@ -123,6 +123,13 @@ func (e *entry) decode(b []byte) error {
 		e.attributes = append(e.attributes, state.Change{ID: uint32(id), Value: v})
 		b = rest
 	}
+	last := -1
+	for _, n := range e.news {
+		if n.index <= last || n.index >= len(e.attributes) {
+			return errEntry
+		}
+		last = n.index
+	}
 	for len(b) > 0 {
 		field := gleap.Field(b[0])
 		var text []byte

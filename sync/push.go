@@ -2,6 +2,7 @@ package sync
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -20,6 +21,8 @@ const (
 	commitEvery = 500 * time.Millisecond
 	// commitAt bounds the memory for what is not committed yet.
 	commitAt = 20_000
+	// mostWaiting bounds the memory for events that wait for the tracker.
+	mostWaiting = 20_000
 )
 
 // outcome is what became of one call.
@@ -44,14 +47,15 @@ func (r *Runner) push(ctx context.Context, p *plan, report *Report) error {
 	sending, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	outcomes := make(chan outcome, 4096) // what comes in while a batch is committed
-	ready := make(chan []state.Event, 4)
+	ready := make(chan []state.Event)
 	c := &committer{runner: r, plan: p, report: report, ready: ready}
 	committed := make(chan error)
 	go func() { committed <- c.run(outcomes, stop) }()
 	err := r.sendBoth(sending, p, outcomes, ready)
-	c.cutShort = err != nil
+	c.cutShort = !p.delivered
 	close(outcomes)
 	if commitErr := <-committed; commitErr != nil {
+		p.delivered = false
 		return commitErr // it is why the sending ended
 	}
 	return err
@@ -61,7 +65,9 @@ func (r *Runner) push(ctx context.Context, p *plan, report *Report) error {
 // events does not end that of the entries, and is returned after it.
 func (r *Runner) sendBoth(ctx context.Context, p *plan, outcomes chan<- outcome, ready <-chan []state.Event) error {
 	if p.events() == 0 {
-		return r.sendAll(ctx, p, r.o.Concurrency, outcomes)
+		err := r.sendAll(ctx, p, r.o.Concurrency, outcomes)
+		p.delivered = err == nil
+		return err
 	}
 	tracking, stop := context.WithCancel(ctx)
 	defer stop()
@@ -87,6 +93,7 @@ func (r *Runner) sendBoth(ctx context.Context, p *plan, outcomes chan<- outcome,
 		<-tracked
 		return err
 	}
+	p.delivered = true
 	close(identified)
 	return <-tracked
 }
@@ -192,12 +199,14 @@ type committer struct {
 	refusals int                 // of requests with events
 	untold   int                 // events that are not to be sent any more
 	ready    chan<- []state.Event
+	waiting  []state.Event // may be sent, and the tracker did not take them yet
 	// The run's first refusals are not parked until another answer proves that it is
 	// the contacts that Gleap refuses, and not the project or the configuration.
-	first  []state.Parked
-	proven bool
-	pace   []byte // as it was written last
-	failed error
+	first   []outcome
+	proven  bool
+	pace    []byte // as it was written last
+	failed  error  // nothing can be written any more
+	stopped error  // it makes no sense to send more; what Gleap took is still written
 }
 
 // sameRefusals is how many equal refusals at the start of a run end it.
@@ -224,16 +233,16 @@ func (c *committer) run(outcomes <-chan outcome, stop context.CancelCauseFunc) e
 		case <-tick.C:
 			c.flush()
 		}
-		if c.failed != nil {
-			stop(c.failed)
+		if err := cmp.Or(c.failed, c.stopped); err != nil {
+			stop(err)
 		}
 	}
-	return c.failed
+	return cmp.Or(c.failed, c.stopped)
 }
 
 func (c *committer) add(o outcome) {
 	switch {
-	case c.failed != nil: // what is not written is planned again
+	case c.failed != nil || c.stopped != nil && o.parked != nil: // what is not written is planned again
 		return
 	case o.ack.UserID != nil:
 		c.prove()
@@ -246,17 +255,16 @@ func (c *committer) add(o outcome) {
 		c.addEvents(o)
 		return
 	case c.proven || c.plan.isParked(o.parked.UserID):
-		c.park(*o.parked)
+		c.park(o)
 	default:
-		c.first = append(c.first, *o.parked)
-		if o.parked.Status != c.first[0].Status {
+		c.first = append(c.first, o)
+		if o.parked.Status != c.first[0].parked.Status {
 			c.prove()
 		} else if len(c.first) == sameRefusals {
 			c.stopAtFirst()
 			return
 		}
 	}
-	c.untold += o.untold
 	if len(c.acks)+len(c.parked) >= commitAt {
 		c.flush()
 	}
@@ -277,14 +285,14 @@ func (c *committer) addEvents(o outcome) {
 // that the next run tries them again but does not stop for them: if it is they that are
 // wrong, the others must not wait for ever.
 func (c *committer) stopAtFirst() {
-	reason := c.first[0].Reason
-	for i := range c.first {
-		c.first[i].Wanted = 0
+	reason := c.first[0].parked.Reason
+	for _, o := range c.first {
+		o.parked.Wanted = 0
 	}
 	c.prove()
 	c.flush()
 	if c.failed == nil {
-		c.failed = &gleap.StopError{Reason: fmt.Sprintf(
+		c.stopped = &gleap.StopError{Reason: fmt.Sprintf(
 			"%s: so it was for each of the first %d contacts, so the others were not tried: look at gleap.base_url and at what the exports send", reason, sameRefusals)}
 	}
 }
@@ -292,16 +300,17 @@ func (c *committer) stopAtFirst() {
 // prove parks the first refusals.
 func (c *committer) prove() {
 	c.proven = true
-	for _, p := range c.first {
-		c.park(p)
+	for _, o := range c.first {
+		c.park(o)
 	}
 	c.first = nil
 }
 
-func (c *committer) park(p state.Parked) {
-	c.parked = append(c.parked, p)
+func (c *committer) park(o outcome) {
+	c.parked = append(c.parked, *o.parked)
+	c.untold += o.untold
 	c.runner.progress.add(1)
-	c.runner.log.Warn("a contact is parked", "reason", p.Reason)
+	c.runner.log.Warn("a contact is parked", "reason", o.parked.Reason)
 }
 
 func (c *committer) end() {
@@ -316,6 +325,7 @@ func (c *committer) end() {
 
 // flush writes what was collected, and if nothing was the pace, as far as it changed.
 func (c *committer) flush() {
+	defer c.offer()
 	pace := c.runner.pace(true)
 	c.report.Calls.Refused += c.refusals
 	c.refusals = 0
@@ -327,11 +337,8 @@ func (c *committer) flush() {
 		c.failed = fmt.Errorf("commit to the state: %w", err)
 		return
 	}
-	if len(due) > 0 {
-		select {
-		case c.ready <- due:
-		default: // they are sent later
-		}
+	if len(c.waiting)+len(due) <= mostWaiting { // the others are sent after all calls
+		c.waiting = append(c.waiting, due...)
 	}
 	c.pace = pace
 	contacts := &c.report.Contacts
@@ -347,6 +354,18 @@ func (c *committer) flush() {
 	events.Refused += len(c.refused)
 	events.Remaining -= len(c.tracked) + len(c.refused) + c.untold
 	c.tracked, c.refused, c.requests, c.untold = c.tracked[:0], c.refused[:0], 0, 0
+}
+
+// offer lets the tracker have the events that may be sent now, unless it is at others.
+func (c *committer) offer() {
+	if len(c.waiting) == 0 {
+		return
+	}
+	select {
+	case c.ready <- c.waiting:
+		c.waiting = nil
+	default:
+	}
 }
 
 // assume commits the plan's entries as if Gleap had acknowledged them.

@@ -253,10 +253,12 @@ func (r *Runner) finish(ctx context.Context, p *plan, report Report, err error) 
 	var applied map[uint32]state.Applied
 	var resynced uint64
 	var files []state.File
+	if err == nil || p.delivered { // what may be left are events
+		applied, resynced, files = p.applied(report.Finished), p.epoch, p.ledgerAfter()
+	}
 	cause := context.Cause(ctx)
 	switch {
 	case err == nil:
-		applied, resynced, files = p.applied(report.Finished), p.epoch, p.ledgerAfter()
 		report.Outcome = Complete
 		if report.Held() {
 			report.Outcome = Held

@@ -92,9 +92,9 @@ func (t *track) isNew() bool {
 // foldName makes names of events equal that Gleap takes for the same.
 func foldName(name string) string { return strings.ToLower(gleap.EventName(name)) }
 
-// eventName returns the name of the event that a call becomes. Source: Segment's Gleap
+// trackedName returns the name of the event that a call becomes. Source: Segment's Gleap
 // destination.
-func eventName(kind engage.CallType, name []byte) string {
+func trackedName(kind engage.CallType, name []byte) string {
 	if kind == engage.Track {
 		return string(name)
 	}
@@ -123,7 +123,7 @@ func (p *plan) readTracks(ctx context.Context) error {
 func (p *plan) readTrack(ctx context.Context, t *track) error {
 	t.rows = newSorter(p.runner.o.Memory/4, &p.memory, p.runner.temp)
 	take := func(kind engage.CallType, name []byte) bool {
-		if t.names == nil || t.names[foldName(eventName(kind, name))] {
+		if t.names == nil || t.names[foldName(trackedName(kind, name))] {
 			return true
 		}
 		t.Unnamed++
@@ -153,7 +153,8 @@ func (p *plan) readTrack(ctx context.Context, t *track) error {
 	if failed != nil || ctx.Err() != nil {
 		return cmp.Or(failed, ctx.Err())
 	}
-	if err := p.believe(result, err); err != nil {
+	wanted := engage.Result{Rows: rows + result.Invalid + result.WithoutUserID, Invalid: result.Invalid}
+	if err := p.believe(wanted, err); err != nil {
 		t.refuse(err)
 		t.rows.close()
 		t.rows = nil
@@ -165,7 +166,7 @@ func (p *plan) readTrack(ctx context.Context, t *track) error {
 // event returns the event that a call becomes. Source: Segment's Gleap destination; of a
 // page or screen it sends nothing but which one it was.
 func (t *track) event(c *engage.Call) gleap.Event {
-	e := gleap.Event{Name: []byte(eventName(c.Type, c.Name)), Date: time.Unix(0, c.At), UserID: c.UserID}
+	e := gleap.Event{Name: []byte(trackedName(c.Type, c.Name)), Date: time.Unix(0, c.At), UserID: c.UserID}
 	properties, unusable := c.Properties()
 	if c.Type != engage.Track {
 		page := attr.OfString(c.Name)
@@ -329,7 +330,10 @@ func (p *plan) storeTracks(ctx context.Context) error {
 		}
 	}
 	p.files = p.ledgerWithTracks()
-	t.Files, t.Forget = p.files, time.Now().Add(-p.runner.o.Events.Remember)
+	t.Files = p.files
+	if !slices.ContainsFunc(p.tracks, func(t *track) bool { return t.refused != nil }) { // it may have stored a part
+		t.Forget = time.Now().Add(-p.runner.o.Events.Remember)
+	}
 	return flush()
 }
 
