@@ -337,6 +337,9 @@ func TestTrackHeld(t *testing.T) {
 	held("calls/2: the file ends inside a row: the export is not complete")
 	w.writeCalls(t, "2", call("u1", "x", "m3", "")+"{}\n[]\n")
 	held("1 of 2 rows are invalid, more than max_invalid = 1% allows")
+	// Calls that nobody wants do not make up for broken ones.
+	w.writeCalls(t, "2", strings.Repeat(`{"type":"identify","userId":"u"}`+"\n", 500)+strings.Repeat(call("u1", "x", "m3", ""), 9)+strings.Replace(call("u1", "x", "m4", ""), "2026", "in ", 1))
+	held("1 of 10 rows are invalid, more than max_invalid = 1% allows")
 	w.writeCalls(t, "2", call("u1", "x", "m3", ""))
 	w.options.Tracks[0].MaxAge = time.Second
 	report := w.sync(t, Request{})
