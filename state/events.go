@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"slices"
-	"time"
 
 	"go.etcd.io/bbolt"
 )
@@ -17,22 +16,6 @@ type Event struct {
 	At     int64  // when it happened, in nanoseconds since 1970
 	ID     uint64 // tells events of one contact and moment apart
 	JSON   []byte // as it is sent
-}
-
-// ParkedEvent is an event that Gleap refused for good.
-type ParkedEvent struct {
-	Event
-	Status int       // of the answer, in HTTP
-	Reason string    // without data
-	Last   time.Time // when it was tried
-}
-
-// parkedEvent is the form in which the file has a [ParkedEvent].
-type parkedEvent struct {
-	Status int             `json:"status"`
-	Reason string          `json:"reason"`
-	Last   time.Time       `json:"last"`
-	Event  json.RawMessage `json:"event"`
 }
 
 // key returns the event's key. Keys sort by user id, then by time.
@@ -197,39 +180,6 @@ func settle(tx *bbolt.Tx, sent []Event, refused []ParkedEvent) error {
 	return nil
 }
 
-// ParkedEvents returns the parked events in the order of their contacts' ids.
-func (s *Store) ParkedEvents() ([]ParkedEvent, error) {
-	var all []ParkedEvent
-	if !s.Exists() {
-		return nil, nil
-	}
-	err := s.view(func(tx *bbolt.Tx) error {
-		b := tx.Bucket(bucketParkedEvents)
-		if b == nil {
-			return nil
-		}
-		if err := each(b, func(key, text []byte) error {
-			e, err := decodeParkedEvent(key, text)
-			all = append(all, e)
-			return err
-		}); err != nil {
-			return s.damaged(err)
-		}
-		return nil
-	})
-	return all, err
-}
-
-func decodeParkedEvent(key, text []byte) (ParkedEvent, error) {
-	var stored parkedEvent
-	var e ParkedEvent
-	if err := json.Unmarshal(text, &stored); err != nil {
-		return e, err
-	}
-	e.Status, e.Reason, e.Last, e.JSON = stored.Status, stored.Reason, stored.Last, stored.Event
-	return e, e.decodeKey(key)
-}
-
 // EventsOf returns the events of one contact: those that are due, not all of them if they
 // are many, and those that are parked.
 func (s *Store) EventsOf(userID string) (due []Event, parked []ParkedEvent, err error) {
@@ -246,48 +196,6 @@ func (s *Store) EventsOf(userID string) (due []Event, parked []ParkedEvent, err 
 		return nil
 	})
 	return due, parked, err
-}
-
-// parkedOf returns the parked events whose keys have a prefix.
-func parkedOf(b *bbolt.Bucket, prefix []byte) (all []ParkedEvent, err error) {
-	if b == nil {
-		return nil, nil
-	}
-	c := b.Cursor()
-	for k, v := c.Seek(prefix); k != nil && bytes.HasPrefix(k, prefix); k, v = c.Next() {
-		text, err := unseal(k, v)
-		if err != nil {
-			return nil, err
-		}
-		e, err := decodeParkedEvent(k, text)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, e)
-	}
-	return all, nil
-}
-
-// unparkEvents makes the parked events of a contact due again, or of all contacts for nil,
-// and returns how many there were.
-func unparkEvents(tx *bbolt.Tx, userID []byte) (int, error) {
-	var prefix []byte
-	if userID != nil {
-		prefix = contactPrefix(userID)
-	}
-	b := tx.Bucket(bucketParkedEvents)
-	parked, err := parkedOf(b, prefix)
-	if err != nil {
-		return 0, err
-	}
-	var again []Event
-	for _, e := range parked {
-		if err := remove(b, e.key()); err != nil {
-			return 0, err
-		}
-		again = append(again, e.Event)
-	}
-	return len(again), putEvents(tx, again)
 }
 
 // Discard removes the events of some contacts, or of all if none is given: those that are
@@ -343,105 +251,6 @@ func removeEvents(tx *bbolt.Tx, bucket, userID []byte) error {
 		}
 	}
 	return nil
-}
-
-// Tracked is what event exports said.
-type Tracked struct {
-	Events   []Event  // that are due from now on, best in the order of their contacts' ids
-	Messages []uint64 // hashes of the messages that were read, for [Store.Remembered]
-	// Files is the whole ledger, nil as long as more of these files is to come.
-	Files []File
-	// Forget is a time: messages that were read before it are forgotten. Zero: none.
-	Forget time.Time
-}
-
-// Track stores what event exports said, in one transaction. The file must exist.
-func (s *Store) Track(t Tracked) error {
-	return s.update(func(tx *bbolt.Tx) error {
-		if _, err := lateBucket(tx, bucketEvents, formatWithEvents); err != nil {
-			return err
-		}
-		if err := putEvents(tx, t.Events); err != nil {
-			return err
-		}
-		if err := rememberMessages(tx, t.Messages, t.Forget); err != nil {
-			return err
-		}
-		return putFiles(tx, t.Files)
-	})
-}
-
-// rememberMessages stores messages under the present time, and forgets those from before another.
-func rememberMessages(tx *bbolt.Tx, messages []uint64, before time.Time) error {
-	b, err := lateBucket(tx, bucketMessages, formatWithEvents)
-	if err != nil {
-		return err
-	}
-	if !before.IsZero() {
-		var old [][]byte
-		c := b.Cursor()
-		for k, _ := c.First(); k != nil && bytes.Compare(k, timeKey(before)) < 0; k, _ = c.Next() {
-			old = append(old, bytes.Clone(k))
-		}
-		for _, key := range old {
-			if err := remove(b, key); err != nil {
-				return err
-			}
-		}
-	}
-	if len(messages) == 0 {
-		return nil
-	}
-	at := time.Now()
-	for b.Get(timeKey(at)) != nil {
-		at = at.Add(1)
-	}
-	messages = slices.Clone(messages)
-	slices.Sort(messages)
-	value := make([]byte, 0, 8*len(messages)+sealSize)
-	for _, m := range messages {
-		value = binary.BigEndian.AppendUint64(value, m)
-	}
-	return put(b, timeKey(at), value)
-}
-
-func timeKey(t time.Time) []byte { return binary.BigEndian.AppendUint64(nil, uint64(t.UnixNano())) }
-
-// Remembered returns which of the messages were read before, and not forgotten since.
-func (s *Store) Remembered(messages []uint64) (map[uint64]bool, error) {
-	found := map[uint64]bool{}
-	if !s.Exists() || len(messages) == 0 {
-		return found, nil
-	}
-	messages = slices.Clone(messages)
-	slices.Sort(messages)
-	err := s.view(func(tx *bbolt.Tx) error {
-		b := tx.Bucket(bucketMessages)
-		if b == nil {
-			return nil
-		}
-		if err := each(b, func(_, value []byte) error {
-			if len(value)%8 != 0 {
-				return errEvent
-			}
-			for _, m := range messages {
-				for len(value) > 0 && binary.BigEndian.Uint64(value) < m {
-					value = value[8:]
-				}
-				if len(value) == 0 {
-					break
-				}
-				if binary.BigEndian.Uint64(value) == m {
-					found[m] = true
-				}
-			}
-			return nil
-		}); err != nil {
-			return s.damaged(err)
-		}
-		return nil
-	})
-	return found, err
 }
 
 // verifyEvents decodes all that the file holds of events.
