@@ -28,7 +28,8 @@ type parquetTable struct {
 	names    []string
 	found    []*parquetColumn // one for each name
 	asked    []*parquetColumn // those that are read, nil: nothing is read yet
-	groups   []parquet.RowGroup
+	file     *parquet.File
+	group    int   // how many row groups were begun
 	left     int64 // rows of the present group that are not read yet
 	row      int
 	cells    [][]byte
@@ -106,9 +107,9 @@ func newParquetTable(r io.ReaderAt, size int64, export *Export, closeAll func() 
 	if err != nil {
 		return nil, parquetError(err)
 	}
-	t = &parquetTable{export: export, groups: file.RowGroups(), closeAll: closeAll}
+	t = &parquetTable{export: export, file: file, closeAll: closeAll}
 	var rows int64
-	for _, group := range t.groups {
+	for _, group := range file.RowGroups() {
 		rows += group.NumRows()
 	}
 	if rows != file.NumRows() {
@@ -137,13 +138,18 @@ func (t *parquetTable) next() (cells [][]byte, err error) {
 		}
 	}
 	for t.left == 0 {
-		if len(t.groups) == 0 {
+		groups := t.file.RowGroups()
+		if t.group == len(groups) {
 			return nil, io.EOF
 		}
-		chunks := t.groups[0].ColumnChunks()
-		t.left = t.groups[0].NumRows()
-		t.groups = t.groups[1:]
+		chunks := groups[t.group].ColumnChunks()
+		described := t.file.Metadata().RowGroups[t.group].Columns
+		t.left = groups[t.group].NumRows()
+		t.group++
 		for _, c := range t.asked {
+			if err := checkPages(t.file, &described[c.leaf.Index()].MetaData); err != nil {
+				return nil, parquetError(err)
+			}
 			c.begin(chunks[c.leaf.Index()])
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"runtime/metrics"
 	"slices"
 	"strings"
 	"testing"
@@ -146,7 +147,7 @@ func TestParquetReadsOnlyWhatIsNeeded(t *testing.T) {
 }
 
 // parquetUsers writes users with audiences and traits, in row groups of 100,000.
-func parquetUsers(t testing.TB, users, audiences, traits int, codec compress.Codec) []byte {
+func parquetUsers(t testing.TB, users, audiences, traits int, codec compress.Codec, options ...parquet.WriterOption) []byte {
 	t.Helper()
 	group := parquet.Group{"user_id": parquet.String()}
 	for i := range audiences {
@@ -156,7 +157,8 @@ func parquetUsers(t testing.TB, users, audiences, traits int, codec compress.Cod
 		group[fmt.Sprintf("t%02d", i)] = parquet.Optional(parquet.Leaf(parquet.Int64Type))
 	}
 	var out bytes.Buffer
-	w := parquet.NewGenericWriter[any](&out, parquet.NewSchema("users", group), parquet.Compression(codec), parquet.MaxRowsPerRowGroup(100_000))
+	options = append(options, parquet.NewSchema("users", group), parquet.Compression(codec), parquet.MaxRowsPerRowGroup(100_000))
+	w := parquet.NewGenericWriter[any](&out, options...)
 	row := make(parquet.Row, 1+audiences+traits) // a… t… user_id, as a group sorts them
 	for u := range users {
 		for i := range audiences {
@@ -239,6 +241,63 @@ func TestParquetChangedWhileRead(t *testing.T) {
 	}
 }
 
+// readParquet reads all cells of a file, and returns how much memory it asked for.
+func readParquet(t *testing.T, data []byte) (rows int, asked uint64, err error) {
+	t.Helper()
+	before := allocated()
+	export := &Export{UserID: "user_id"}
+	table, err := newParquetTable(bytes.NewReader(data), int64(len(data)), export, func() error { return nil })
+	if err == nil {
+		export.Fields = table.names
+		for err == nil {
+			if rows++; rows > 1<<20 {
+				t.Fatal("does not end")
+			}
+			_, err = table.next()
+		}
+		if err := table.close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return rows - 1, allocated() - before, err
+}
+
+// allocated is how much memory the program has asked for up to now.
+func allocated() uint64 {
+	sample := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
+}
+
+// parquetMemory is more than any small file may ask for, however damaged it is.
+const parquetMemory = 256 << 20
+
+// TestParquetDamaged flips bits of files with each compression and kind of page: some of
+// them are of sizes.
+func TestParquetDamaged(t *testing.T) {
+	codecs := []compress.Codec{&parquet.Uncompressed, &parquet.Snappy, &parquet.Gzip, &parquet.Zstd, &parquet.Lz4Raw, &parquet.Brotli}
+	for _, codec := range codecs {
+		for version := 1; version <= 2; version++ {
+			t.Run(fmt.Sprint(codec, version), func(t *testing.T) {
+				valid := parquetUsers(t, 50, 1, 1, codec, parquet.DataPageVersion(version))
+				if rows, _, err := readParquet(t, valid); rows != 50 || err != io.EOF {
+					t.Fatal(rows, err)
+				}
+				data := bytes.Clone(valid)
+				for i := range data {
+					for bit := 1; bit < 0x100; bit <<= 1 {
+						data[i] ^= byte(bit)
+						if _, asked, _ := readParquet(t, data); asked > parquetMemory {
+							t.Errorf("byte %d, bit %#x: %d MiB", i, bit, asked>>20)
+						}
+						data[i] = valid[i]
+					}
+				}
+			})
+		}
+	}
+}
+
 // FuzzParquet changes bytes of a valid file.
 func FuzzParquet(f *testing.F) {
 	var files [][]byte
@@ -253,26 +312,13 @@ func FuzzParquet(f *testing.F) {
 	f.Add(uint8(0), uint16(10), uint8(0xff), uint16(2000), uint8(1))
 	f.Add(uint8(1), uint16(0), uint8(0), uint16(0), uint8(0))
 	f.Add(uint8(2), uint16(500), uint8(7), uint16(40), uint8(0x80))
+	f.Add(uint8(0), uint16(40), uint8(0x10), uint16(116), uint8(0xa4)) // 2 GiB of text, it says
 	f.Fuzz(func(t *testing.T, file uint8, at uint16, flip uint8, also uint16, flop uint8) {
 		data := bytes.Clone(files[int(file)%len(files)])
 		data[int(at)%len(data)] ^= flip
 		data[int(also)%len(data)] ^= flop
-		export := &Export{UserID: "user_id"}
-		table, err := newParquetTable(bytes.NewReader(data), int64(len(data)), export, func() error { return nil })
-		if err != nil {
-			return
-		}
-		export.Fields = table.names
-		for n := 0; ; n++ {
-			if _, err := table.next(); err != nil {
-				break
-			}
-			if n > 1<<20 {
-				t.Fatal("does not end")
-			}
-		}
-		if err := table.close(); err != nil {
-			t.Fatal(err)
+		if _, asked, _ := readParquet(t, data); asked > parquetMemory {
+			t.Errorf("%d MiB", asked>>20)
 		}
 	})
 }
