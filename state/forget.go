@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"errors"
+	"slices"
 
 	"go.etcd.io/bbolt"
 )
@@ -79,6 +80,14 @@ func (s *Store) removeForgotten(tx *bbolt.Tx, userIDs []string) error {
 	if err != nil {
 		return err
 	}
+	unanswered, err := decodeUnanswered(get(tx.Bucket(bucketMeta), keyUnanswered))
+	if err != nil {
+		return s.damaged(err)
+	}
+	unanswered = slices.DeleteFunc(unanswered, func(u Unanswered) bool { return slices.Contains(userIDs, string(u.UserID)) })
+	if err := putUnanswered(tx, unanswered); err != nil {
+		return err
+	}
 	tally := newTally(attributes)
 	records := tx.Bucket(bucketRecords)
 	var record Record
@@ -143,6 +152,15 @@ func (s *Store) remember(backup string) error {
 		return err
 	}
 	again = append(again, ofEvents...)
+	unanswered, err := to.Unanswered()
+	if err != nil {
+		return err
+	}
+	for _, u := range unanswered {
+		if forgotten.Has(u.UserID) {
+			again = append(again, string(u.UserID))
+		}
+	}
 	return to.update(func(tx *bbolt.Tx) error {
 		for hash := range forgotten.hashes {
 			if err := put(tx.Bucket(bucketForgotten), hash[:], nil); err != nil {

@@ -173,6 +173,9 @@ func (s *Store) verify(tx *bbolt.Tx, v *Verification) error {
 	if err := verifyEvents(tx, v); err != nil {
 		return s.damaged(err)
 	}
+	if _, err := decodeUnanswered(get(tx.Bucket(bucketMeta), keyUnanswered)); err != nil {
+		return s.damaged(err)
+	}
 	if err := each(tx.Bucket(bucketForgotten), func(_, _ []byte) error { v.Forgotten++; return nil }); err != nil {
 		return s.damaged(err)
 	}

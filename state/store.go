@@ -53,6 +53,8 @@ var (
 	keyResynced = []byte("resynced")
 	keyPace     = []byte("pace")
 	keyHistory  = []byte("history")
+
+	keyUnanswered = []byte("unanswered")
 )
 
 // ErrDamaged is what every method returns, wrapped, for a file that bbolt or this
