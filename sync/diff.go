@@ -24,6 +24,8 @@ type contact struct {
 	known   bool               // there is a record
 	record  state.Record
 
+	unanswered *state.Unanswered // what Gleap may have besides, nil: nothing
+
 	now   uint32 // marks what was said of this contact, not of one before
 	arena []byte // holds what the streams return only until their next row
 }
@@ -39,7 +41,7 @@ func (c *contact) start(userID []byte) {
 	c.now++
 	c.userID = append(c.userID[:0], userID...)
 	c.ids, c.arena = c.ids[:0], c.arena[:0]
-	c.known = false
+	c.known, c.unanswered = false, nil
 	c.changed.Attributes, c.changed.Fields, c.changed.stored, c.changed.any = c.changed.Attributes[:0], c.changed.Fields[:0], nil, false
 	c.record = state.Record{Attributes: c.record.Attributes[:0], Fields: c.record.Fields[:0]}
 }
@@ -105,6 +107,7 @@ func (p *pass) diff() class {
 			want = c.want(a, k.Value)
 		}
 		switch {
+		case active && c.isUnanswered(k.ID): // see below
 		case want.Kind() != attr.None && !want.Equal(k.Value):
 			if p.count(a, want) {
 				to = exits
@@ -122,7 +125,7 @@ func (p *pass) diff() class {
 		v := c.wanted[id].value
 		p.tallies[id].members += a.memberCount(v)
 		left := v.Kind() == attr.False && a.Kind == engage.Audience || v.Kind() == attr.Null
-		if c.old[id] == c.now || left && c.tried[id] != c.now {
+		if c.old[id] == c.now || c.isUnanswered(id) || left && c.tried[id] != c.now {
 			continue // compared already; nobody is told false who was never told true, or null who had no value
 		}
 		if left {
@@ -132,10 +135,44 @@ func (p *pass) diff() class {
 		}
 		p.tell(a, state.Change{ID: id, Value: v}, !left)
 	}
+	if c.unanswered != nil && p.diffUnanswered() {
+		to = exits
+	}
 	if c.known || len(e.attributes) > 0 {
 		p.diffFields((all || p.resend) && p.fieldsComplete)
 	}
 	return to
+}
+
+// isUnanswered reports whether Gleap may have another value than the record.
+func (c *contact) isUnanswered(id uint32) bool {
+	return c.unanswered != nil && slices.ContainsFunc(c.unanswered.Attributes, func(u state.Change) bool { return u.ID == id })
+}
+
+// diffUnanswered has Gleap told of attributes of which it may have another value than the
+// record: what the exports say, or what was sent if they say nothing. It reports whether a
+// membership or a value ends by that.
+func (p *pass) diffUnanswered() (exit bool) {
+	c := &p.contact
+	for _, u := range c.unanswered.Attributes {
+		a := p.attribute(u.ID)
+		if a == nil || !a.counts {
+			continue
+		}
+		known := c.record.Find(u.ID).Value
+		want := c.want(a, u.Value)
+		if want.Kind() == attr.None {
+			want = u.Value
+		}
+		left := want.Kind() == attr.Null || a.Kind == engage.Audience && want.Kind() == attr.False
+		isNews := !want.Equal(known) && !(left && known.Kind() == attr.None)
+		if isNews {
+			p.count(a, want)
+		}
+		exit = exit || left
+		p.tell(a, state.Change{ID: u.ID, Value: want}, isNews)
+	}
+	return exit
 }
 
 // tell adds a value to the entry; if it is news, as an event too where these are wanted.
@@ -249,9 +286,10 @@ func (c *contact) field(first, n int) []byte {
 	return text
 }
 
-// fieldChanged reports whether Gleap acknowledged another text, or none yet.
+// fieldChanged reports whether Gleap acknowledged another text, or none yet, or may have
+// another one.
 func (c *contact) fieldChanged(store *state.Store, field gleap.Field, text []byte) bool {
-	return !c.hasField(field) || !slices.Contains(c.record.Fields, store.FieldHash(byte(field), text))
+	return !c.hasField(field) || c.unanswered != nil && bytes.IndexByte(c.unanswered.Fields, byte(field)) >= 0 || !slices.Contains(c.record.Fields, store.FieldHash(byte(field), text))
 }
 
 // hasField reports whether Gleap acknowledged any text of a field.

@@ -22,10 +22,11 @@ type pass struct {
 	found    findings
 	tallies  []tally // by attribute id
 
-	contact contact
-	entry   entry
-	encoded []byte // the entry that was written last,
-	size    []byte // and its size
+	unanswered []state.Unanswered // of the contacts that are not passed yet
+	contact    contact
+	entry      entry
+	encoded    []byte // the entry that was written last,
+	size       []byte // and its size
 
 	_ [apart]byte
 }
@@ -92,6 +93,12 @@ func newPass(p *plan, span span) *pass {
 			changed: changed{fields: makeApart[fieldChange](len(p.runner.o.Fields))},
 		},
 	}
+	from, _ := p.findUnanswered(span.from)
+	to := len(p.unanswered)
+	if span.to != nil {
+		to, _ = p.findUnanswered(span.to)
+	}
+	pass.unanswered = p.unanswered[from:to]
 	pass.said.create = p.runner.temp
 	for i := range pass.segments {
 		pass.segments[i].create = p.runner.temp
@@ -102,13 +109,13 @@ func newPass(p *plan, span span) *pass {
 	return pass
 }
 
-// run merges rows, records and what change exports said before, all of which are in the
-// order of the user ids.
+// run merges rows, records, what change exports said before and what is unanswered, all of
+// which are in the order of the user ids.
 func (p *pass) run(ctx context.Context, rows *merger, sources []*export, records, changes *state.Records) error {
 	c := &p.contact
 	userID, payload, more := rows.next()
 	known, said := records.Next(), changes.Next()
-	for n := 0; more || known || said; n++ {
+	for n := 0; more || known || said || len(p.unanswered) > 0; n++ {
 		if n&0xfff == 0 && ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -133,7 +140,21 @@ func (p *pass) run(ctx context.Context, rows *merger, sources []*export, records
 				inRows, inRecords, least = false, false, changes.UserID()
 			}
 		}
+		var unanswered *state.Unanswered
+		if len(p.unanswered) > 0 {
+			order := -1
+			if more || known || said {
+				order = bytes.Compare(p.unanswered[0].UserID, least)
+			}
+			if order <= 0 {
+				unanswered, p.unanswered = &p.unanswered[0], p.unanswered[1:]
+			}
+			if order < 0 {
+				inRows, inRecords, inChanges, least = false, false, false, unanswered.UserID
+			}
+		}
 		c.start(least)
+		c.unanswered = unanswered
 		if inChanges {
 			if err := p.decodeChanges(changes.Record()); err != nil {
 				return err

@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"crypto/sha256"
@@ -29,6 +30,7 @@ type plan struct {
 	unusable   []ExportReport             // of what a wildcard takes and what cannot be an attribute
 	overview   state.Overview
 	parked     []state.Parked
+	unanswered []state.Unanswered // what Gleap may have, in the order of the user ids
 	forgotten  *state.Forgotten
 
 	full   bool   // asked for
@@ -170,6 +172,9 @@ func (r *Runner) newPlan(ctx context.Context, request Request) (*plan, error) {
 		if p.parked, err = r.store.Parked(); err != nil {
 			return p, err
 		}
+	}
+	if p.unanswered, err = r.store.Unanswered(); err != nil {
+		return p, err
 	}
 	if p.forgotten, err = r.store.Forgotten(); err != nil {
 		return p, err
@@ -578,6 +583,12 @@ func (p *plan) readersBuffer(passes int) int {
 func (p *plan) whole() bool {
 	return !p.alone && !slices.ContainsFunc(p.attributes, func(a *attribute) bool { return !a.active() }) &&
 		!slices.ContainsFunc(p.exports, (*export).isUnknown)
+}
+
+// findUnanswered returns where a contact stands among the unanswered, or would, and whether
+// it does.
+func (p *plan) findUnanswered(userID []byte) (int, bool) {
+	return slices.BinarySearchFunc(p.unanswered, userID, func(u state.Unanswered, id []byte) int { return bytes.Compare(u.UserID, id) })
 }
 
 // isParked reports whether a contact was parked before the run.

@@ -56,6 +56,15 @@ func (e *entry) stateFields() []state.Field {
 	return fields
 }
 
+// unanswered returns the entry as the state takes it before it is sent.
+func (e *entry) unanswered() state.Unanswered {
+	fields := make([]byte, len(e.fields))
+	for i, f := range e.fields {
+		fields[i] = byte(f.Field)
+	}
+	return state.Unanswered{UserID: e.userID, Attributes: e.attributes, Fields: fields}
+}
+
 // append appends the binary form, which decode reads.
 func (e *entry) append(dst []byte) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(e.news)))

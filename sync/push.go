@@ -23,6 +23,10 @@ const (
 	commitAt = 20_000
 	// mostWaiting bounds the memory for events that wait for the tracker.
 	mostWaiting = 20_000
+	// The state has what is about to be sent: of so many contacts at most, and so many bytes
+	// of their entries, the more the faster Gleap answers.
+	mostOpen              = 20_000
+	leastBegun, mostBegun = 16 << 10, 1 << 20
 )
 
 // outcome is what became of one call.
@@ -30,6 +34,7 @@ type outcome struct {
 	ack    state.Acknowledgement
 	parked *state.Parked // if Gleap refused the call
 	untold int           // events of the contact that are not due, since its call was refused
+	size   int           // of the contact's entry, once all is known of it
 
 	sent     []state.Event       // that Gleap acknowledged
 	refused  []state.ParkedEvent // that it refused
@@ -48,10 +53,11 @@ func (r *Runner) push(ctx context.Context, p *plan, report *Report) error {
 	defer stop(nil)
 	outcomes := make(chan outcome, 4096) // what comes in while a batch is committed
 	ready := make(chan []state.Event)
-	c := &committer{runner: r, plan: p, report: report, ready: ready}
+	begun := make(chan []byte, mostOpen)
+	c := &committer{runner: r, plan: p, report: report, ready: ready, entries: p.entries(), begun: begun, mayBegin: leastBegun}
 	committed := make(chan error)
 	go func() { committed <- c.run(outcomes, stop) }()
-	err := r.sendBoth(sending, p, outcomes, ready)
+	err := r.sendBoth(sending, p, begun, outcomes, ready)
 	c.cutShort = !p.delivered
 	close(outcomes)
 	if commitErr := <-committed; commitErr != nil {
@@ -63,9 +69,9 @@ func (r *Runner) push(ctx context.Context, p *plan, report *Report) error {
 
 // sendBoth sends the plan's entries, and the events beside them. What ends the sending of
 // events does not end that of the entries, and is returned after it.
-func (r *Runner) sendBoth(ctx context.Context, p *plan, outcomes chan<- outcome, ready <-chan []state.Event) error {
+func (r *Runner) sendBoth(ctx context.Context, p *plan, begun <-chan []byte, outcomes chan<- outcome, ready <-chan []state.Event) error {
 	if p.events() == 0 {
-		err := r.sendAll(ctx, p, r.o.Concurrency, outcomes)
+		err := r.sendAll(ctx, p, r.o.Concurrency, begun, outcomes)
 		p.delivered = err == nil
 		return err
 	}
@@ -84,7 +90,7 @@ func (r *Runner) sendBoth(ctx context.Context, p *plan, outcomes chan<- outcome,
 		}
 		tracked <- t.run(tracking)
 	}()
-	err := r.sendAll(ctx, p, workers, outcomes)
+	err := r.sendAll(ctx, p, workers, begun, outcomes)
 	if err == nil {
 		err = t.settle(outcome{}) // now all events of the plan's contacts are due
 	}
@@ -110,22 +116,22 @@ func (r *Runner) collectLess() (undo func()) {
 	}
 }
 
-// sendAll sends the plan's entries with so many workers.
-func (r *Runner) sendAll(ctx context.Context, p *plan, workers int, outcomes chan<- outcome) error {
+// sendAll sends the plan's entries with so many workers, as they may be begun.
+func (r *Runner) sendAll(ctx context.Context, p *plan, workers int, begun <-chan []byte, outcomes chan<- outcome) error {
 	group, ctx := errgroup.WithContext(ctx)
-	entries, whole := p.entries(), p.whole()
+	whole := p.whole()
 	for range workers {
 		group.Go(func() error {
 			for ctx.Err() == nil {
-				raw, err := entries.next()
-				if err == io.EOF {
-					return nil
-				}
-				if err != nil {
-					return err
-				}
-				if err := r.send(ctx, p, raw, whole, outcomes); err != nil {
-					return err
+				select {
+				case raw, more := <-begun:
+					if !more {
+						return nil
+					}
+					if err := r.send(ctx, p, raw, whole, outcomes); err != nil {
+						return err
+					}
+				case <-ctx.Done():
 				}
 			}
 			return ctx.Err()
@@ -169,7 +175,7 @@ func (r *Runner) send(ctx context.Context, p *plan, raw []byte, whole bool, outc
 			if !first {
 				e.fields = nil // they went with the first call
 			}
-			outcomes <- outcome{untold: len(events), parked: &state.Parked{
+			outcomes <- outcome{size: len(raw), untold: len(events), parked: &state.Parked{
 				UserID: string(e.userID), Status: refused.Status, Reason: refused.Error(), Last: now(), Wanted: e.wantedHash(),
 			}}
 			return nil
@@ -177,7 +183,11 @@ func (r *Runner) send(ctx context.Context, p *plan, raw []byte, whole bool, outc
 			return err
 		}
 		ack.At = time.Now()
-		outcomes <- outcome{ack: ack}
+		o := outcome{ack: ack}
+		if ack.Last {
+			o.size = len(raw)
+		}
+		outcomes <- o
 		e.attributes = e.attributes[n:]
 		e.news, events, at = e.news[told:], events[told:], at+n
 	}
@@ -202,11 +212,19 @@ type committer struct {
 	waiting  []state.Event // may be sent, and the tracker did not take them yet
 	// The run's first refusals are not parked until another answer proves that it is
 	// the contacts that Gleap refuses, and not the project or the configuration.
-	first   []outcome
-	proven  bool
-	pace    []byte // as it was written last
-	failed  error  // nothing can be written any more
-	stopped error  // it makes no sense to send more; what Gleap took is still written
+	first  []outcome
+	proven bool
+	pace   []byte // as it was written last
+
+	entries  *entryReader // nil: no more of them are to be begun
+	begun    chan []byte  // those whose calls may be made, since the state has them
+	open     int          // how many were put there whose outcome did not come yet,
+	size     int          // and how large they are
+	mayBegin int          // how large they may be
+	allBegun bool         // begun is closed
+	notSent  [][]byte     // contacts of whom Gleap took nothing
+	failed   error        // nothing can be written any more
+	stopped  error        // it makes no sense to send more; what Gleap took is still written
 }
 
 // sameRefusals is how many equal refusals at the start of a run end it.
@@ -217,7 +235,11 @@ const sameRefusals = 20
 func (c *committer) run(outcomes <-chan outcome, stop context.CancelCauseFunc) error {
 	tick := time.NewTicker(commitEvery)
 	defer tick.Stop()
+	c.flush()
 	for more := true; more; {
+		if err := cmp.Or(c.failed, c.stopped); err != nil {
+			stop(err)
+		}
 		var o outcome
 		select {
 		case o, more = <-outcomes:
@@ -233,14 +255,15 @@ func (c *committer) run(outcomes <-chan outcome, stop context.CancelCauseFunc) e
 		case <-tick.C:
 			c.flush()
 		}
-		if err := cmp.Or(c.failed, c.stopped); err != nil {
-			stop(err)
-		}
 	}
 	return cmp.Or(c.failed, c.stopped)
 }
 
 func (c *committer) add(o outcome) {
+	if o.size > 0 {
+		c.open--
+		c.size -= o.size
+	}
 	switch {
 	case c.failed != nil || c.stopped != nil && o.parked != nil: // what is not written is planned again
 		return
@@ -265,8 +288,81 @@ func (c *committer) add(o outcome) {
 			return
 		}
 	}
-	if len(c.acks)+len(c.parked) >= commitAt {
+	switch {
+	case c.runsDry():
+		c.mayBegin = min(2*c.mayBegin, mostBegun) // or it would be so again before the next tick
 		c.flush()
+	case len(c.acks)+len(c.parked) >= commitAt:
+		c.flush()
+	}
+}
+
+// runsDry reports whether there is room for entries to be begun.
+func (c *committer) runsDry() bool {
+	return c.entries != nil && c.size < c.mayBegin/2 && c.open < mostOpen/2
+}
+
+// next reads entries whose calls are to be made next.
+func (c *committer) next() (entries [][]byte, begin []state.Unanswered) {
+	if !c.runsDry() || c.failed != nil || c.stopped != nil {
+		return nil, nil
+	}
+	for c.size < c.mayBegin && c.open < mostOpen {
+		raw, err := c.entries.next()
+		if err == io.EOF {
+			c.entries = nil
+			break
+		}
+		var e entry
+		if err == nil {
+			err = e.decode(raw)
+		}
+		if err != nil {
+			c.stopped = err
+			return nil, nil
+		}
+		entries = append(entries, raw)
+		begin = append(begin, e.unanswered())
+		c.open++
+		c.size += len(raw)
+	}
+	return entries, begin
+}
+
+// hand lets the workers have entries that the state has.
+func (c *committer) hand(entries [][]byte) {
+	for _, raw := range entries {
+		c.begun <- raw
+	}
+	if c.entries == nil && !c.allBegun {
+		close(c.begun)
+		c.allBegun = true
+	}
+}
+
+// takeBack notes of which contacts no call was begun.
+func (c *committer) takeBack() {
+	for {
+		select {
+		case raw, more := <-c.begun:
+			if !more {
+				return
+			}
+			var e entry
+			if e.decode(raw) == nil {
+				c.tookNothing(e.userID)
+			}
+		default:
+			return
+		}
+	}
+}
+
+// tookNothing notes that Gleap took nothing of what was to be sent of a contact. What it
+// may have from another run, it may still have.
+func (c *committer) tookNothing(userID []byte) {
+	if _, before := c.plan.findUnanswered(userID); !before {
+		c.notSent = append(c.notSent, userID)
 	}
 }
 
@@ -308,6 +404,7 @@ func (c *committer) prove() {
 
 func (c *committer) park(o outcome) {
 	c.parked = append(c.parked, *o.parked)
+	c.tookNothing([]byte(o.parked.UserID))
 	c.untold += o.untold
 	c.runner.progress.add(1)
 	c.runner.log.Warn("a contact is parked", "reason", o.parked.Reason)
@@ -320,6 +417,8 @@ func (c *committer) end() {
 	if !c.cutShort { // else nothing is proven
 		c.prove()
 	}
+	c.entries = nil // no more is begun
+	c.takeBack()
 	c.flush()
 }
 
@@ -329,14 +428,23 @@ func (c *committer) flush() {
 	pace := c.runner.pace(true)
 	c.report.Calls.Refused += c.refusals
 	c.refusals = 0
-	if c.failed != nil || len(c.acks)+len(c.parked)+len(c.tracked)+len(c.refused) == 0 && bytes.Equal(pace, c.pace) {
+	if c.failed != nil {
 		return
 	}
-	due, err := c.runner.ledger.Commit(state.Delivery{Acks: c.acks, Parked: c.parked, Events: c.tracked, RefusedEvents: c.refused, Pace: pace})
+	entries, begin := c.next()
+	defer func() { c.hand(entries) }()
+	if len(c.acks)+len(c.parked)+len(c.tracked)+len(c.refused)+len(begin)+len(c.notSent) == 0 && bytes.Equal(pace, c.pace) {
+		return
+	}
+	due, err := c.runner.ledger.Commit(state.Delivery{
+		Acks: c.acks, Parked: c.parked, Events: c.tracked, RefusedEvents: c.refused, Pace: pace, Begin: begin, NotSent: c.notSent,
+	})
 	if err != nil {
 		c.failed = fmt.Errorf("commit to the state: %w", err)
+		entries = nil
 		return
 	}
+	c.notSent = nil
 	if len(c.waiting)+len(due) <= mostWaiting { // the others are sent after all calls
 		c.waiting = append(c.waiting, due...)
 	}

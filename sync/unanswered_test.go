@@ -1,0 +1,243 @@
+package sync
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"maps"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"gleapsync/gleap"
+	"gleapsync/state"
+)
+
+var errKilled = errors.New("killed")
+
+// killedLedger is a state to which nothing is written once a call was acknowledged, as when
+// the program is killed before the next commit.
+type killedLedger struct {
+	ledger
+	killed bool
+}
+
+func (l *killedLedger) Commit(d state.Delivery) ([]state.Event, error) {
+	if l.killed = l.killed || len(d.Acks) > 0; l.killed {
+		return nil, errKilled
+	}
+	return l.ledger.Commit(d)
+}
+
+func (l *killedLedger) Finish(r state.Result) error {
+	if l.killed {
+		return errKilled
+	}
+	return l.ledger.Finish(r)
+}
+
+// cutClient has its connection cut with the n-th call, before Gleap has it or behind that.
+type cutClient struct {
+	client
+	left   atomic.Int64
+	behind bool
+}
+
+func (c *cutClient) Identify(ctx context.Context, contact *gleap.Contact) error {
+	if c.left.Add(-1) >= 0 {
+		return c.client.Identify(ctx, contact)
+	}
+	if c.behind {
+		if err := c.client.Identify(ctx, contact); err != nil {
+			return err
+		}
+	}
+	return &gleap.UnreachableError{}
+}
+
+// TestUnanswered kills a run behind its calls. What the exports say next is what was
+// acknowledged before it, so that only what Gleap may have makes the difference.
+func TestUnanswered(t *testing.T) {
+	cleared := trait("c.csv", "c")
+	cleared.ClearMissing = true
+	kept := audience("k.csv", "k")
+	kept.KeepAbsent = true
+	w := newWorld(t, audience("a.csv", "a"), kept, trait("t.csv", "t"), cleared)
+	w.options.Fields = []Field{{gleap.Email, []string{"email"}}}
+	for i := range w.options.Exports {
+		w.options.Exports[i].AllowEmpty = true
+	}
+	text := func(value string, userIDs ...string) string {
+		return "user_id,value\n" + strings.Join(userIDs, ","+value+"\n") + "," + value + "\n"
+	}
+	before := func() {
+		w.write(t, "a.csv", "user_id,email\nleaves,one@example.com\nstays,stays@example.com\n")
+		w.write(t, "k.csv", list("stays"))
+		w.write(t, "t.csv", text("silver", "changes", "stays"))
+		w.write(t, "c.csv", text("1", "changes", "stays"))
+	}
+	before()
+	w.sync(t, Request{})
+	w.write(t, "a.csv", "user_id,email\ncomes,two@example.com\nstays,other@example.com\n")
+	w.write(t, "k.csv", list("comes", "stays"))
+	w.write(t, "t.csv", text("gold", "changes", "comes"))
+	w.write(t, "c.csv", text("2", "changes", "comes"))
+	r := w.runner(t)
+	r.ledger = &killedLedger{ledger: r.store}
+	if _, err := r.Sync(t.Context(), Request{}); !errors.Is(err, errKilled) {
+		t.Fatal("not killed", err)
+	}
+	before()
+
+	planned, err := w.runner(t).Plan(t.Context(), Request{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	report := w.sync(t, Request{})
+	if report.Contacts.Sent != 4 || planned.Contacts.Planned != 4 {
+		t.Errorf("sent %d, planned %d", report.Contacts.Sent, planned.Contacts.Planned)
+	}
+	want := map[string]string{
+		"leaves":  `{"a":true,"email":"one@example.com"}`,
+		"stays":   `{"a":true,"c":1,"email":"stays@example.com","k":true,"t":"silver"}`,
+		"changes": `{"c":1,"t":"silver"}`,
+		"comes":   `{"a":false,"email":"two@example.com","k":true,"t":"gold"}`,
+	}
+	if got := w.contacts(); !maps.Equal(got, want) {
+		t.Errorf("got %v", got)
+	}
+	if _, err := w.runner(t).store.Verify(); err != nil {
+		t.Error(err)
+	}
+	if report := w.sync(t, Request{}); report.Calls.All() != 0 {
+		t.Errorf("%d calls after it", report.Calls.All())
+	}
+}
+
+// TestUnansweredModel lets days of random exports pass. On some of them the program is
+// killed, or the connection cut, at any call. After each run that comes to its end Gleap
+// must have what the state says that it has, and the members that the export says.
+func TestUnansweredModel(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		cleared := trait("c.csv", "c")
+		cleared.ClearMissing = true
+		kept := audience("k.csv", "k")
+		kept.KeepAbsent = true
+		w := newWorld(t, audience("a.csv", "a"), kept, trait("t.csv", "t"), cleared)
+		defer w.server.Close()
+		for i := range w.options.Exports {
+			w.options.Exports[i].AllowEmpty = true
+		}
+		w.options.Fields = []Field{{gleap.Email, []string{"email"}}}
+		w.options.Memory = 1
+		rows := func(name, header string, cells ...string) (ids []string) {
+			text := header + "\n"
+			for _, id := range rapid.SliceOfDistinct(rapid.SampledFrom([]string{"u1", "u2", "u3", "u4", "u5"}), rapid.ID).Draw(r, name) {
+				text += id + rapid.SampledFrom(cells).Draw(r, "cells") + "\n"
+				ids = append(ids, id)
+			}
+			w.write(r, name, text)
+			return ids
+		}
+		for range rapid.IntRange(2, 6).Draw(r, "days") {
+			members := rows("a.csv", "user_id,email", ",x@x.io", ",y@x.io", ",")
+			rows("k.csv", "user_id", "")
+			rows("t.csv", "user_id,value", ",1", ",2", ",")
+			rows("c.csv", "user_id,value", ",1", ",2", ",")
+			request := Request{Full: rapid.IntRange(0, 9).Draw(r, "full") == 0}
+			runner := w.runner(r)
+			switch rapid.SampledFrom([]string{"", "kill", "cut", "cut and kill"}).Draw(r, "end") {
+			case "kill":
+				runner.ledger = &killedLedger{ledger: runner.store}
+			case "cut":
+				runner.client = w.cut(r, runner.client)
+			case "cut and kill":
+				runner.ledger, runner.client = &killedLedger{ledger: runner.store}, w.cut(r, runner.client)
+			}
+			if _, err := runner.Sync(t.Context(), request); err != nil {
+				continue
+			}
+			for id, known := range w.known(r) {
+				if known["a"] != slices.Contains(members, id) && known["a"] != nil {
+					r.Fatalf("%s: %v, members %v", id, known, members)
+				}
+			}
+			w.mustMatch(r)
+		}
+		w.sync(r, Request{})
+		w.mustMatch(r)
+		if report := w.sync(r, Request{}); report.Calls.Identify != 0 {
+			r.Fatalf("%d calls without a change", report.Calls.Identify)
+		}
+	})
+}
+
+func (w *world) cut(r *rapid.T, of client) *cutClient {
+	c := &cutClient{client: of, behind: rapid.Bool().Draw(r, "behind")}
+	c.left.Store(int64(rapid.IntRange(0, 6).Draw(r, "cut at")))
+	return c
+}
+
+// known returns what the state says of the contacts' attributes.
+func (w *world) known(r *rapid.T) map[string]map[string]any {
+	store := w.runner(r).store
+	overview, err := store.Overview()
+	if err != nil {
+		r.Fatal(err)
+	}
+	all := map[string]map[string]any{}
+	for records := store.Records(); records.Next(); {
+		var record state.Record
+		if err := record.Decode(records.Record()); err != nil {
+			r.Fatal(err)
+		}
+		known := map[string]any{}
+		for _, k := range record.Attributes {
+			var v any
+			if err := json.Unmarshal(k.Value.AppendJSON(nil), &v); err != nil {
+				r.Fatal(err)
+			}
+			known[overview.Attributes[k.ID].Key] = v
+		}
+		all[string(records.UserID())] = known
+	}
+	return all
+}
+
+// mustMatch compares what the state says with what Gleap has.
+func (w *world) mustMatch(r *rapid.T) {
+	store, known := w.runner(r).store, w.known(r)
+	unanswered, err := store.Unanswered()
+	if err != nil {
+		r.Fatal(err)
+	}
+	unsure := map[string]bool{} // the e-mail: no export says what it is
+	for _, u := range unanswered {
+		unsure[string(u.UserID)] = true
+		if len(u.Attributes) > 0 {
+			r.Fatalf("%s is unanswered after all: %+v", u.UserID, u)
+		}
+	}
+	for c := range w.gleap.Contacts() {
+		for key, v := range known[c.UserID] {
+			if has := c.Attributes[key]; asJSON(map[string]any{"": v}) != asJSON(map[string]any{"": has}) {
+				r.Fatalf("%s: the state says %s %v, Gleap has %v", c.UserID, key, v, has)
+			}
+		}
+		for key, v := range c.Attributes {
+			if _, ok := known[c.UserID][key]; !ok && v != nil {
+				r.Fatalf("%s: the state does not know of %s %v", c.UserID, key, v)
+			}
+		}
+		record, err := store.Record(c.UserID)
+		if err != nil {
+			r.Fatal(err)
+		}
+		if email, _ := c.Fields["email"].(string); email != "" && !unsure[c.UserID] && !slices.Contains(record.Fields, store.FieldHash(byte(gleap.Email), []byte(email))) {
+			r.Fatalf("%s: the state does not know of %s", c.UserID, email)
+		}
+	}
+}
