@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"maps"
 	"slices"
 	"strings"
@@ -238,6 +239,66 @@ func (w *world) mustMatch(r *rapid.T) {
 		}
 		if email, _ := c.Fields["email"].(string); email != "" && !unsure[c.UserID] && !slices.Contains(record.Fields, store.FieldHash(byte(gleap.Email), []byte(email))) {
 			r.Fatalf("%s: the state does not know of %s", c.UserID, email)
+		}
+	}
+}
+
+// TestNotBegun: of contacts whose calls were not begun Gleap has nothing, nor of those that
+// it refused, and nothing is kept of them.
+func TestNotBegun(t *testing.T) {
+	w := newWorld(t, audience("a.csv", "a"))
+	w.write(t, "a.csv", list("u1", "u2", "u3", "u4", "u5", "u6"))
+	r := w.with(t, &fakeGleap{after: func(n int) error {
+		switch n {
+		case 2:
+			return &gleap.RefusedError{Status: 422}
+		case 4:
+			return &gleap.UnreachableError{}
+		}
+		return nil
+	}})
+	if report, err := r.Sync(t.Context(), Request{}); err == nil || report.Contacts.Sent != 2 || report.Contacts.Parked != 1 {
+		t.Fatalf("%+v, %v", report.Contacts, err)
+	}
+	if all, err := r.store.Unanswered(); err != nil || len(all) != 1 || string(all[0].UserID) != "u4" {
+		t.Errorf("%+v, %v", all, err)
+	}
+	// What is begun by then and refused may be there from the run before.
+	r = w.with(t, &fakeGleap{after: func(n int) error {
+		if n == 1 {
+			return &gleap.RefusedError{Status: 422}
+		}
+		return nil
+	}})
+	if report, err := r.Sync(t.Context(), Request{}); err != nil || report.Contacts.Sent != 2 || report.Contacts.Parked != 2 {
+		t.Fatalf("%+v, %v", report.Contacts, err)
+	}
+	if all, err := r.store.Unanswered(); err != nil || len(all) != 1 || string(all[0].UserID) != "u4" {
+		t.Errorf("%+v, %v", all, err)
+	}
+}
+
+// TestNoMoreIsBegun: a run that is cut off while it takes more of its plan leaves one contact
+// without an answer, wherever that happens.
+func TestNoMoreIsBegun(t *testing.T) {
+	var ids []string
+	for i := range 200 { // more than is begun at a time
+		ids = append(ids, fmt.Sprintf("%0200d", i))
+	}
+	for cut := 20; cut < 120; cut += 5 {
+		w := newWorld(t, audience("a.csv", "a"))
+		w.write(t, "a.csv", list(ids...))
+		r := w.with(t, &fakeGleap{after: func(n int) error {
+			if n == cut {
+				return &gleap.UnreachableError{}
+			}
+			return nil
+		}})
+		if report, err := r.Sync(t.Context(), Request{}); err == nil || report.Contacts.Sent != cut-1 {
+			t.Fatalf("%+v, %v", report.Contacts, err)
+		}
+		if all, err := r.store.Unanswered(); err != nil || len(all) != 1 || string(all[0].UserID) != ids[cut-1] {
+			t.Errorf("cut at %d: %d contacts, %v", cut, len(all), err)
 		}
 	}
 }
