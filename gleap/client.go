@@ -179,7 +179,10 @@ func (c *Client) Resume(seen []Seen) { c.pacer.resume(seen, time.Now()) }
 func (c *Client) call(ctx context.Context, method string, target *url.URL, body []byte, giveUp time.Duration) error {
 	for attempt := 0; ; attempt++ {
 		t, err := c.pacer.take(ctx)
-		if err != nil {
+		switch {
+		case err != nil && attempt == 0:
+			return fmt.Errorf("%w: %w", ErrNotSent, err)
+		case err != nil:
 			return err
 		}
 		if attempt > 0 {

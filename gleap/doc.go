@@ -9,7 +9,8 @@
 // sense, as with a bad token.
 //
 // A cancelled context ends waiting, for the pace or for a retry; a request that is
-// on its way is finished first, bounded by its time-out, so that its fate is known.
+// on its way is finished first, bounded by its time-out, so that its fate is known. The
+// error wraps [ErrNotSent] where no request was made.
 //
 // No error and no log line holds the token, a body, or a user id.
 package gleap

@@ -43,6 +43,10 @@ type StopError struct{ Reason string }
 
 func (e *StopError) Error() string { return e.Reason }
 
+// ErrNotSent is wrapped by the error of a call whose context ended before anything of it was
+// sent.
+var ErrNotSent = errors.New("nothing was sent")
+
 func statusText(status int) string {
 	return strings.TrimSpace(fmt.Sprintf("%d %s", status, http.StatusText(status)))
 }

@@ -23,10 +23,9 @@ const (
 	commitAt = 20_000
 	// mostWaiting bounds the memory for events that wait for the tracker.
 	mostWaiting = 20_000
-	// The state has what is about to be sent: of so many contacts at most, and so many bytes
-	// of their entries, the more the faster Gleap answers.
-	mostOpen              = 20_000
-	leastBegun, mostBegun = 16 << 10, 1 << 20
+	// mostOpen and mostOpenBytes bound what the state has of calls that may be begun.
+	mostOpen      = 20_000
+	mostOpenBytes = 1 << 20
 )
 
 // outcome is what became of one call.
@@ -34,6 +33,7 @@ type outcome struct {
 	ack    state.Acknowledgement
 	parked *state.Parked // if Gleap refused the call
 	untold int           // events of the contact that are not due, since its call was refused
+	unsent []byte        // the contact of whom nothing was sent, since the run ends
 	size   int           // of the contact's entry, once all is known of it
 
 	sent     []state.Event       // that Gleap acknowledged
@@ -54,7 +54,7 @@ func (r *Runner) push(ctx context.Context, p *plan, report *Report) error {
 	outcomes := make(chan outcome, 4096) // what comes in while a batch is committed
 	ready := make(chan []state.Event)
 	begun := make(chan []byte, mostOpen)
-	c := &committer{runner: r, plan: p, report: report, ready: ready, entries: p.entries(), begun: begun, mayBegin: leastBegun}
+	c := &committer{runner: r, plan: p, report: report, ready: ready, entries: p.entries(), begun: begun, mayOpen: 2 * r.o.Concurrency}
 	committed := make(chan error)
 	go func() { committed <- c.run(outcomes, stop) }()
 	err := r.sendBoth(sending, p, begun, outcomes, ready)
@@ -179,6 +179,9 @@ func (r *Runner) send(ctx context.Context, p *plan, raw []byte, whole bool, outc
 				UserID: string(e.userID), Status: refused.Status, Reason: refused.Error(), Last: now(), Wanted: e.wantedHash(),
 			}}
 			return nil
+		case errors.Is(err, gleap.ErrNotSent) && first:
+			outcomes <- outcome{unsent: e.userID}
+			return err
 		case err != nil:
 			return err
 		}
@@ -220,7 +223,7 @@ type committer struct {
 	begun    chan []byte  // those whose calls may be made, since the state has them
 	open     int          // how many were put there whose outcome did not come yet,
 	size     int          // and how large they are
-	mayBegin int          // how large they may be
+	mayOpen  int          // how many may be: few, since Gleap may have each of them after a crash
 	allBegun bool         // begun is closed
 	notSent  [][]byte     // contacts of whom Gleap took nothing
 	failed   error        // nothing can be written any more
@@ -274,6 +277,9 @@ func (c *committer) add(o outcome) {
 			c.sent++
 			c.runner.progress.add(1)
 		}
+	case o.unsent != nil:
+		c.tookNothing(o.unsent)
+		return
 	case o.parked == nil:
 		c.addEvents(o)
 		return
@@ -289,29 +295,21 @@ func (c *committer) add(o outcome) {
 		}
 	}
 	switch {
-	case c.runsDry():
-		c.mayBegin = min(2*c.mayBegin, mostBegun) // or it would be so again before the next tick
+	case c.entries != nil && c.open < c.mayOpen/2 && c.size < mostOpenBytes/2:
+		c.mayOpen = min(2*c.mayOpen, mostOpen) // they did not last from tick to tick
 		c.flush()
 	case len(c.acks)+len(c.parked) >= commitAt:
 		c.flush()
 	}
 }
 
-// runsDry reports whether there is room for entries to be begun.
-func (c *committer) runsDry() bool {
-	return c.entries != nil && c.size < c.mayBegin/2 && c.open < mostOpen/2
-}
-
 // next reads entries whose calls are to be made next.
 func (c *committer) next() (entries [][]byte, begin []state.Unanswered) {
-	if !c.runsDry() || c.failed != nil || c.stopped != nil {
-		return nil, nil
-	}
-	for c.size < c.mayBegin && c.open < mostOpen {
+	for c.entries != nil && c.stopped == nil && c.open < c.mayOpen && c.size < mostOpenBytes {
 		raw, err := c.entries.next()
 		if err == io.EOF {
 			c.entries = nil
-			break
+			continue
 		}
 		var e entry
 		if err == nil {
@@ -319,7 +317,7 @@ func (c *committer) next() (entries [][]byte, begin []state.Unanswered) {
 		}
 		if err != nil {
 			c.stopped = err
-			return nil, nil
+			continue
 		}
 		entries = append(entries, raw)
 		begin = append(begin, e.unanswered())

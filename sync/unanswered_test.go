@@ -302,3 +302,32 @@ func TestNoMoreIsBegun(t *testing.T) {
 		}
 	}
 }
+
+// stoppingClient ends the run behind its first call.
+type stoppingClient struct {
+	client
+	stop context.CancelCauseFunc
+}
+
+func (c stoppingClient) Identify(ctx context.Context, contact *gleap.Contact) error {
+	err := c.client.Identify(ctx, contact)
+	c.stop(ErrInterrupted)
+	return err
+}
+
+// TestStopLeavesNothingUnanswered: when a run is stopped, the calls that wait for the rate
+// limit are not sent, and the state knows that.
+func TestStopLeavesNothingUnanswered(t *testing.T) {
+	w := newWorld(t, audience("a.csv", "a"))
+	w.options.Rate = 2
+	w.write(t, "a.csv", list("u1", "u2", "u3", "u4", "u5", "u6"))
+	r := w.runner(t)
+	ctx, stop := context.WithCancelCause(t.Context())
+	r.client = stoppingClient{r.client, stop}
+	if report, err := r.Sync(ctx, Request{}); !errors.Is(err, ErrInterrupted) || report.Contacts.Sent != 1 {
+		t.Fatalf("%+v, %v", report.Contacts, err)
+	}
+	if all, err := r.store.Unanswered(); err != nil || len(all) != 0 {
+		t.Errorf("%+v, %v", all, err)
+	}
+}
