@@ -58,7 +58,7 @@ func checkPages(r io.ReaderAt, chunk *format.ColumnMetaData) error {
 // what is left.
 func readPageHeader(r io.ReaderAt, at, left int64) (header *format.PageHeader, size int64, err error) {
 	// It is some 30 bytes long, and the least and the greatest of the page's values.
-	for _, most := range []int64{512, parquetPage} {
+	for most := int64(512); most <= parquetPage; most *= 8 {
 		text, err := readStart(io.NewSectionReader(r, at, left), most)
 		if err != nil {
 			return nil, 0, err

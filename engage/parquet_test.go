@@ -302,6 +302,26 @@ func TestParquetDamaged(t *testing.T) {
 	}
 }
 
+// TestParquetLongStatistics: headers of pages that hold long values cost no more to read than
+// the pages.
+func TestParquetLongStatistics(t *testing.T) {
+	var out bytes.Buffer
+	schema := parquet.NewSchema("users", parquet.Group{"user_id": parquet.String(), "v": parquet.String()})
+	w := parquet.NewGenericWriter[any](&out, schema, parquet.DataPageStatistics(true), parquet.PageBufferSize(64<<10))
+	for i := range 10_000 {
+		row := parquet.Row{parquet.ValueOf(fmt.Sprint("u", i)).Level(0, 0, 0), parquet.ValueOf(fmt.Sprintf("%0600d", i)).Level(0, 0, 1)}
+		if _, err := w.WriteRows([]parquet.Row{row}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if rows, asked, err := readParquet(t, out.Bytes()); rows != 10_000 || err != io.EOF || asked > 4*uint64(out.Len()) {
+		t.Errorf("%d rows of %d bytes: %d bytes asked for, %v", rows, out.Len(), asked, err)
+	}
+}
+
 // FuzzParquet changes bytes of a valid file.
 func FuzzParquet(f *testing.F) {
 	var files [][]byte
