@@ -181,7 +181,7 @@ func (c *Client) call(ctx context.Context, method string, target *url.URL, body 
 		t, err := c.pacer.take(ctx)
 		switch {
 		case err != nil && attempt == 0:
-			return fmt.Errorf("%w: %w", ErrNotSent, err)
+			return &notTakenError{err}
 		case err != nil:
 			return err
 		}
@@ -193,6 +193,9 @@ func (c *Client) call(ctx context.Context, method string, target *url.URL, body 
 		if v.acknowledged || v.err != nil {
 			c.pacer.recover()
 			c.forgetFailures()
+			if errors.As(v.err, new(*StopError)) && attempt == 0 {
+				return &notTakenError{v.err}
+			}
 			return v.err
 		}
 		if v.limited {

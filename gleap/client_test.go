@@ -356,7 +356,7 @@ func TestCancelled(t *testing.T) {
 		if err := c.Identify(ctx, vip); err != nil {
 			t.Errorf("the request on its way was lost: %v", err)
 		}
-		if err := c.Identify(ctx, vip); !errors.Is(err, context.Canceled) || !errors.Is(err, ErrNotSent) {
+		if err := c.Identify(ctx, vip); !errors.Is(err, context.Canceled) || !errors.Is(err, ErrNotTaken) {
 			t.Errorf("a cancelled call: %v", err)
 		}
 	})

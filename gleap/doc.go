@@ -10,7 +10,7 @@
 //
 // A cancelled context ends waiting, for the pace or for a retry; a request that is
 // on its way is finished first, bounded by its time-out, so that its fate is known. The
-// error wraps [ErrNotSent] where no request was made.
+// error wraps [ErrNotTaken] where Gleap surely took nothing.
 //
 // No error and no log line holds the token, a body, or a user id.
 package gleap

@@ -43,9 +43,15 @@ type StopError struct{ Reason string }
 
 func (e *StopError) Error() string { return e.Reason }
 
-// ErrNotSent is wrapped by the error of a call whose context ended before anything of it was
-// sent.
-var ErrNotSent = errors.New("nothing was sent")
+// ErrNotTaken is wrapped by the error of a call of which Gleap surely took nothing: its
+// context ended before the first request, or the first answer was that of a [*StopError].
+var ErrNotTaken = errors.New("nothing was taken")
+
+// notTakenError adds [ErrNotTaken] to an error, and nothing to its text.
+type notTakenError struct{ error }
+
+func (e *notTakenError) Is(target error) bool { return target == ErrNotTaken }
+func (e *notTakenError) Unwrap() error        { return e.error }
 
 func statusText(status int) string {
 	return strings.TrimSpace(fmt.Sprintf("%d %s", status, http.StatusText(status)))

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -28,6 +29,9 @@ type Attribute struct {
 	// Retired is set for an attribute that is to go: its members are told that they are
 	// none any more, and then it is gone.
 	Retired bool `json:"retired,omitempty"`
+	// Unanswered is set for one that is retired and that Gleap may still have of contacts, see
+	// [Unanswered].
+	Unanswered bool `json:"-"`
 }
 
 // Computation is what Engage's events said of an audience or trait.
@@ -38,7 +42,7 @@ type Computation struct {
 
 // Gone reports whether the attribute was retired and has no members left. The file
 // keeps it only so that its id is not given out again.
-func (a Attribute) Gone() bool { return a.Retired && a.Members == 0 }
+func (a Attribute) Gone() bool { return a.Retired && a.Members == 0 && !a.Unanswered }
 
 // Applied says which export Gleap acknowledged as a whole, for one attribute.
 type Applied struct {
@@ -109,6 +113,20 @@ func (s *Store) attributes(tx *bbolt.Tx) ([]Attribute, error) {
 		return nil
 	}); err != nil {
 		return nil, s.damaged(err)
+	}
+	if !slices.ContainsFunc(all, Attribute.Gone) {
+		return all, nil
+	}
+	unanswered, err := decodeUnanswered(get(tx.Bucket(bucketMeta), keyUnanswered))
+	if err != nil {
+		return nil, s.damaged(err)
+	}
+	for _, u := range unanswered {
+		for _, c := range u.Attributes {
+			if int(c.ID) < len(all) && all[c.ID].ID == c.ID {
+				all[c.ID].Unanswered = all[c.ID].Retired
+			}
+		}
 	}
 	return all, nil
 }

@@ -54,10 +54,9 @@ type Delivery struct {
 	Events        []Event           // that Gleap acknowledged: they are due no more
 	RefusedEvents []ParkedEvent     // that it refused
 	Pace          []byte            // with which the calls came, see [Overview]; nil: as before
-	// Contacts whose calls may be begun once this is committed, and those of whom a call was
-	// to be begun and Gleap has nothing of it.
-	Begin   []Unanswered
-	NotSent [][]byte
+	Announced     []Announced       // contacts whose calls begin once this is committed
+	NotTaken      [][]byte          // those of whom Gleap took nothing of what was announced
+	Assumed       bool              // nothing was sent: what is unanswered stays so
 }
 
 // Commit writes a delivery in one transaction. It returns events that are due of the
@@ -118,7 +117,7 @@ func (s *Store) Commit(d Delivery) (due []Event, err error) {
 				return err
 			}
 		}
-		if err := errors.Join(answer(tx, d), settle(tx, d.Events, d.RefusedEvents), putMeta(tx, keyPace, d.Pace), tally.write(tx)); err != nil {
+		if err := errors.Join(s.answer(tx, d), settle(tx, d.Events, d.RefusedEvents), putMeta(tx, keyPace, d.Pace), tally.write(tx)); err != nil {
 			return err
 		}
 		var over [][]byte

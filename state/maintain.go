@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"go.etcd.io/bbolt"
 )
@@ -173,8 +174,14 @@ func (s *Store) verify(tx *bbolt.Tx, v *Verification) error {
 	if err := verifyEvents(tx, v); err != nil {
 		return s.damaged(err)
 	}
-	if _, err := decodeUnanswered(get(tx.Bucket(bucketMeta), keyUnanswered)); err != nil {
+	unanswered, err := decodeUnanswered(get(tx.Bucket(bucketMeta), keyUnanswered))
+	if err != nil {
 		return s.damaged(err)
+	}
+	for _, u := range unanswered {
+		if slices.ContainsFunc(u.Attributes, func(c Change) bool { return !known[c.ID] }) {
+			return s.damaged(errUnanswered)
+		}
 	}
 	if err := each(tx.Bucket(bucketForgotten), func(_, _ []byte) error { v.Forgotten++; return nil }); err != nil {
 		return s.damaged(err)

@@ -16,21 +16,23 @@ import (
 type Unanswered struct {
 	UserID     []byte
 	Attributes []Change
-	Fields     []byte // the contact fields, without their texts
 }
 
-func (u Unanswered) empty() bool { return len(u.Attributes)+len(u.Fields) == 0 }
+// Announced is a contact whose calls are to begin.
+type Announced struct {
+	Unanswered
+	Fields []byte // contact fields; the record knows no more what Gleap has of them
+}
 
 // remove takes out what is answered, or is about to be sent again.
-func (u *Unanswered) remove(attributes []Change, fields []byte) {
+func (u *Unanswered) remove(attributes []Change) {
 	u.Attributes = slices.DeleteFunc(u.Attributes, func(c Change) bool {
 		return slices.ContainsFunc(attributes, func(other Change) bool { return other.ID == c.ID })
 	})
-	u.Fields = slices.DeleteFunc(u.Fields, func(f byte) bool { return bytes.IndexByte(fields, f) >= 0 })
 }
 
-// Unanswered returns all of it in the order of the user ids: some of what a run that goes on
-// sends, and what is left of runs that were killed or cut off.
+// Unanswered returns all of it in the order of the user ids: of a run that goes on, and what
+// is left of those that were killed or cut off.
 func (s *Store) Unanswered() (all []Unanswered, err error) {
 	if !s.Exists() {
 		return nil, nil
@@ -45,11 +47,10 @@ func (s *Store) Unanswered() (all []Unanswered, err error) {
 	return all, err
 }
 
-// answer takes out what a delivery answers, and writes which calls may be begun now. All is
-// one value, since it changes as a whole with each commit.
-func answer(tx *bbolt.Tx, d Delivery) error {
-	stored := get(tx.Bucket(bucketMeta), keyUnanswered)
-	all, err := decodeUnanswered(bytes.Clone(stored))
+// answer takes out what a delivery answers, and writes which calls may begin now. All is one
+// value, since it changes as a whole with each commit.
+func (s *Store) answer(tx *bbolt.Tx, d Delivery) error {
+	all, err := decodeUnanswered(bytes.Clone(get(tx.Bucket(bucketMeta), keyUnanswered)))
 	if err != nil {
 		return err
 	}
@@ -61,26 +62,62 @@ func answer(tx *bbolt.Tx, d Delivery) error {
 		return &all[i]
 	}
 	for _, ack := range d.Acks {
-		fields := make([]byte, len(ack.Fields))
-		for i, f := range ack.Fields {
-			fields[i] = f.Field
+		if !d.Assumed {
+			find(ack.UserID).remove(ack.Attributes)
 		}
-		find(ack.UserID).remove(ack.Attributes, fields)
 	}
-	for _, userID := range d.NotSent {
-		u := find(userID)
-		u.Attributes, u.Fields = nil, nil
+	for _, userID := range d.NotTaken {
+		find(userID).Attributes = nil
 	}
-	all = append(all, d.Begin...)
+	for _, a := range d.Announced {
+		if err := s.announce(tx, a); err != nil {
+			return err
+		}
+		all = append(all, a.Unanswered)
+	}
 	slices.SortStableFunc(all, func(a, b Unanswered) int { return bytes.Compare(a.UserID, b.UserID) })
 	for i := 1; i < len(all); i++ {
 		if before, u := &all[i-1], &all[i]; bytes.Equal(before.UserID, u.UserID) { // left by another run
-			before.remove(u.Attributes, u.Fields)
-			u.Attributes, u.Fields = append(u.Attributes, before.Attributes...), append(u.Fields, before.Fields...)
-			before.Attributes, before.Fields = nil, nil
+			before.remove(u.Attributes)
+			u.Attributes = append(u.Attributes, before.Attributes...)
+			before.Attributes = nil
 		}
 	}
-	return putUnanswered(tx, slices.DeleteFunc(all, Unanswered.empty))
+	return putUnanswered(tx, slices.DeleteFunc(all, func(u Unanswered) bool { return len(u.Attributes) == 0 }))
+}
+
+// announce takes out of the file what is not known any more once a contact's calls begin:
+// what Gleap has of the fields in them, and that it refuses the contact.
+func (s *Store) announce(tx *bbolt.Tx, a Announced) error {
+	parked := tx.Bucket(bucketParked)
+	if sealed := parked.Get(a.UserID); sealed != nil {
+		var p Parked
+		if err := getJSON(a.UserID, sealed, &p); err != nil {
+			return s.damaged(err)
+		}
+		p.Wanted = 0
+		if err := putJSON(parked, a.UserID, p); err != nil {
+			return err
+		}
+	}
+	if len(a.Fields) == 0 {
+		return nil
+	}
+	records := tx.Bucket(bucketRecords)
+	sealed := records.Get(a.UserID)
+	if sealed == nil {
+		return nil
+	}
+	var record Record
+	if err := record.unseal(a.UserID, sealed); err != nil {
+		return s.damaged(err)
+	}
+	before := len(record.Fields)
+	record.Fields = slices.DeleteFunc(record.Fields, func(f FieldHash) bool { return bytes.IndexByte(a.Fields, f.Field) >= 0 })
+	if len(record.Fields) == before {
+		return nil
+	}
+	return put(records, a.UserID, record.append(nil))
 }
 
 func putUnanswered(tx *bbolt.Tx, all []Unanswered) error {
@@ -97,8 +134,6 @@ func putUnanswered(tx *bbolt.Tx, all []Unanswered) error {
 			b = binary.AppendUvarint(b, uint64(c.ID))
 			b = c.Value.Append(b)
 		}
-		b = binary.AppendUvarint(b, uint64(len(u.Fields)))
-		b = append(b, u.Fields...)
 	}
 	return put(meta, keyUnanswered, b)
 }
@@ -130,10 +165,9 @@ func decodeUnanswered(b []byte) ([]Unanswered, error) {
 			}
 			u.Attributes, b = append(u.Attributes, Change{uint32(id), v}), rest
 		}
-		if n, b, ok = cutUvarint(b); !ok || n > uint64(len(b)) {
+		if len(all) > 0 && bytes.Compare(all[len(all)-1].UserID, u.UserID) >= 0 {
 			return nil, errUnanswered
 		}
-		u.Fields, b = b[:n:n], b[n:]
 		all = append(all, u)
 	}
 	return all, nil

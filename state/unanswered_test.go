@@ -13,12 +13,11 @@ import (
 // attribute, whichever run it was.
 func TestUnanswered(t *testing.T) {
 	s := newStore(t)
-	begin := func(id string, fields string, attributes ...Change) Unanswered {
-		return Unanswered{[]byte(id), attributes, []byte(fields)}
+	begin := func(id string, fields string, attributes ...Change) Announced {
+		return Announced{Unanswered{[]byte(id), attributes}, []byte(fields)}
 	}
 	yes, gold := Change{0, attr.OfBool(true)}, Change{1, attr.OfString([]byte("gold"))}
 	no := Change{0, attr.OfBool(false)}
-	email := Field{2, []byte("x@x.io")}
 	answered := func(id string, changes ...Change) Acknowledgement {
 		return Acknowledgement{UserID: []byte(id), At: time.Unix(1_800_000_000, 0), Attributes: changes}
 	}
@@ -28,12 +27,12 @@ func TestUnanswered(t *testing.T) {
 		want     string
 	}{
 		{"nothing", Delivery{}, ""},
-		{"begun", Delivery{Begin: []Unanswered{begin("u2", "", yes), begin("u1", "\x02", yes, gold)}}, "u1 0=true 1=\"gold\" f2, u2 0=true"},
-		{"one of two calls answered", Delivery{Acks: []Acknowledgement{answered("u1", yes)}}, "u1 1=\"gold\" f2, u2 0=true"},
-		{"another one answered", Delivery{Acks: []Acknowledgement{answered("u3", yes)}}, "u1 1=\"gold\" f2, u2 0=true"},
-		{"begun by another run", Delivery{Begin: []Unanswered{begin("u1", "\x02", yes), begin("u2", "\x02", no)}}, "u1 0=true 1=\"gold\" f2, u2 0=false f2"},
-		{"not sent", Delivery{NotSent: [][]byte{[]byte("u2"), []byte("u4")}, Begin: []Unanswered{begin("u0", "", no)}}, "u0 0=false, u1 0=true 1=\"gold\" f2"},
-		{"a field answered", Delivery{Acks: []Acknowledgement{{UserID: []byte("u1"), Fields: []Field{email}}}}, "u0 0=false, u1 0=true 1=\"gold\""},
+		{"begun", Delivery{Announced: []Announced{begin("u2", "", yes), begin("u1", "\x02", yes, gold)}}, "u1 0=true 1=\"gold\", u2 0=true"},
+		{"one of two calls answered", Delivery{Acks: []Acknowledgement{answered("u1", yes)}}, "u1 1=\"gold\", u2 0=true"},
+		{"another one answered", Delivery{Acks: []Acknowledgement{answered("u3", yes)}}, "u1 1=\"gold\", u2 0=true"},
+		{"begun by another run", Delivery{Announced: []Announced{begin("u1", "\x02", yes), begin("u2", "\x02", no)}}, "u1 0=true 1=\"gold\", u2 0=false"},
+		{"not sent", Delivery{NotTaken: [][]byte{[]byte("u2"), []byte("u4")}, Announced: []Announced{begin("u0", "", no)}}, "u0 0=false, u1 0=true 1=\"gold\""},
+		{"assumed", Delivery{Acks: []Acknowledgement{answered("u1", gold, yes)}, Assumed: true}, "u0 0=false, u1 0=true 1=\"gold\""},
 		{"all answered", Delivery{Acks: []Acknowledgement{answered("u1", gold, yes), answered("u0", no)}}, ""},
 	} {
 		if _, err := s.Commit(step.delivery); err != nil {
@@ -45,7 +44,7 @@ func TestUnanswered(t *testing.T) {
 		checkFile(t, s.Path())
 	}
 
-	if _, err := s.Commit(Delivery{Begin: []Unanswered{begin("u1", "", yes), begin("u2", "", yes)}}); err != nil {
+	if _, err := s.Commit(Delivery{Announced: []Announced{begin("u1", "", yes), begin("u2", "", yes)}}); err != nil {
 		t.Fatal(err)
 	}
 	backup := filepath.Join(t.TempDir(), "backup.db")
@@ -64,6 +63,31 @@ func TestUnanswered(t *testing.T) {
 	if got := unanswered(t, open(t, s.Path())); got != "u2 0=true" {
 		t.Errorf("forgotten and restored: got %s", got)
 	}
+}
+
+// TestAnnounced: once a contact's calls may begin, nobody knows what Gleap has of its
+// fields, nor that it is refused.
+func TestAnnounced(t *testing.T) {
+	s := newStore(t)
+	with := ack("u1", 0, attr.OfBool(true))
+	with.Fields, with.Unpark = []Field{{1, []byte("Ada")}, {2, []byte("x@x.io")}}, false
+	deliver := func(d Delivery) {
+		t.Helper()
+		if _, err := s.Commit(d); err != nil {
+			t.Fatal(err)
+		}
+	}
+	deliver(Delivery{Acks: []Acknowledgement{with}, Parked: []Parked{{UserID: "u1", Wanted: 7}, {UserID: "u2", Wanted: 7}}})
+	deliver(Delivery{Announced: []Announced{{Unanswered{UserID: []byte("u1")}, []byte{2, 3}}}})
+	record, err := s.Record("u1")
+	if err != nil || len(record.Fields) != 1 || record.Fields[0] != s.FieldHash(1, []byte("Ada")) {
+		t.Errorf("%+v, %v", record, err)
+	}
+	parked, err := s.Parked()
+	if err != nil || len(parked) != 2 || parked[0].Wanted != 0 || parked[1].Wanted != 7 {
+		t.Errorf("%+v, %v", parked, err)
+	}
+	checkFile(t, s.Path())
 }
 
 func unanswered(t *testing.T, s *Store) (text string) {
@@ -86,15 +110,12 @@ func unanswered(t *testing.T, s *Store) (text string) {
 				text += fmt.Sprintf(" %d=%s", id, v)
 			}
 		}
-		for _, f := range u.Fields {
-			text += fmt.Sprintf(" f%d", f)
-		}
 	}
 	return text
 }
 
 func FuzzUnanswered(f *testing.F) {
-	f.Add([]byte("\x02u1\x02\x00\x03\x01\x05\x04gold\x01\x02"))
+	f.Add([]byte("\x02u1\x02\x00\x03\x01\x05\x04gold"))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		all, err := decodeUnanswered(b)
 		if err == nil && len(all) > len(b) {

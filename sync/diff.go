@@ -135,7 +135,7 @@ func (p *pass) diff() class {
 		}
 		p.tell(a, state.Change{ID: id, Value: v}, !left)
 	}
-	if c.unanswered != nil && p.diffUnanswered() {
+	if c.unanswered != nil && p.diffUnanswered(all || p.resend) {
 		to = exits
 	}
 	if c.known || len(e.attributes) > 0 {
@@ -150,9 +150,10 @@ func (c *contact) isUnanswered(id uint32) bool {
 }
 
 // diffUnanswered has Gleap told of attributes of which it may have another value than the
-// record: what the exports say, or what was sent if they say nothing. It reports whether a
-// membership or a value ends by that.
-func (p *pass) diffUnanswered() (exit bool) {
+// record: what the exports say, or what was sent if they say nothing. For the guard Gleap
+// has what it may have. It reports whether a membership or a value ends by that; all says
+// that the record is sent again as a whole.
+func (p *pass) diffUnanswered(all bool) (exit bool) {
 	c := &p.contact
 	for _, u := range c.unanswered.Attributes {
 		a := p.attribute(u.ID)
@@ -164,13 +165,16 @@ func (p *pass) diffUnanswered() (exit bool) {
 		if want.Kind() == attr.None {
 			want = u.Value
 		}
-		left := want.Kind() == attr.Null || a.Kind == engage.Audience && want.Kind() == attr.False
-		isNews := !want.Equal(known) && !(left && known.Kind() == attr.None)
-		if isNews {
+		was, may, is := a.memberCount(known) > 0, a.memberCount(u.Value) > 0, a.memberCount(want) > 0
+		if may && !was { // else it is counted already
+			p.tallies[u.ID].before++
+		}
+		if is != (was || may) || is && was && !want.Equal(known) {
 			p.count(a, want)
 		}
-		exit = exit || left
-		p.tell(a, state.Change{ID: u.ID, Value: want}, isNews)
+		exit = exit || !is
+		changed := !want.Equal(known) && (is || known.Kind() != attr.None)
+		p.tell(a, state.Change{ID: u.ID, Value: want}, changed || all && is)
 	}
 	return exit
 }
@@ -286,10 +290,9 @@ func (c *contact) field(first, n int) []byte {
 	return text
 }
 
-// fieldChanged reports whether Gleap acknowledged another text, or none yet, or may have
-// another one.
+// fieldChanged reports whether Gleap acknowledged another text, or none yet.
 func (c *contact) fieldChanged(store *state.Store, field gleap.Field, text []byte) bool {
-	return !c.hasField(field) || c.unanswered != nil && bytes.IndexByte(c.unanswered.Fields, byte(field)) >= 0 || !slices.Contains(c.record.Fields, store.FieldHash(byte(field), text))
+	return !c.hasField(field) || !slices.Contains(c.record.Fields, store.FieldHash(byte(field), text))
 }
 
 // hasField reports whether Gleap acknowledged any text of a field.

@@ -466,7 +466,7 @@ func (p *plan) skipUnchanged(now time.Time, request Request) {
 			}
 			if reason := checkAge(e.asOf, applied, e.MaxAge, now); reason != "" {
 				a.hold(reason)
-			} else if a.chosen && e.fingerprint != "" && a.applied.Fingerprint == e.fingerprint && !p.resyncing() && !p.resend && a.status == StatusApplied && !e.pending {
+			} else if a.chosen && e.fingerprint != "" && a.applied.Fingerprint == e.fingerprint && !p.resyncing() && !p.resend && a.status == StatusApplied && !e.pending && !p.isUnanswered(a.id) {
 				a.status = StatusUnchanged
 			}
 		}
@@ -589,6 +589,14 @@ func (p *plan) whole() bool {
 // it does.
 func (p *plan) findUnanswered(userID []byte) (int, bool) {
 	return slices.BinarySearchFunc(p.unanswered, userID, func(u state.Unanswered, id []byte) int { return bytes.Compare(u.UserID, id) })
+}
+
+// isUnanswered reports whether Gleap may have another value of an attribute than the record,
+// of any contact.
+func (p *plan) isUnanswered(id uint32) bool {
+	return slices.ContainsFunc(p.unanswered, func(u state.Unanswered) bool {
+		return slices.ContainsFunc(u.Attributes, func(c state.Change) bool { return c.ID == id })
+	})
 }
 
 // isParked reports whether a contact was parked before the run.

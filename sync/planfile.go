@@ -8,7 +8,6 @@ import (
 	"hash/fnv"
 	"io"
 	"slices"
-	stdsync "sync"
 
 	"gleapsync/gleap"
 	"gleapsync/internal/attr"
@@ -56,13 +55,13 @@ func (e *entry) stateFields() []state.Field {
 	return fields
 }
 
-// unanswered returns the entry as the state takes it before it is sent.
-func (e *entry) unanswered() state.Unanswered {
+// announced returns the entry as the state takes it before it is sent.
+func (e *entry) announced() state.Announced {
 	fields := make([]byte, len(e.fields))
 	for i, f := range e.fields {
 		fields[i] = byte(f.Field)
 	}
-	return state.Unanswered{UserID: e.userID, Attributes: e.attributes, Fields: fields}
+	return state.Announced{Unanswered: state.Unanswered{UserID: e.userID, Attributes: e.attributes}, Fields: fields}
 }
 
 // append appends the binary form, which decode reads.
@@ -185,10 +184,8 @@ func (p *pass) write(to class) error {
 	return err
 }
 
-// entryReader reads a plan's entries in the order of sending. Several goroutines may use
-// it.
+// entryReader reads a plan's entries in the order of sending.
 type entryReader struct {
-	mu       stdsync.Mutex
 	segments []*spool // after the present one
 	reader   *bufio.Reader
 	left     int
@@ -206,8 +203,6 @@ func (p *plan) entries() *entryReader {
 
 // next returns the next entry, or io.EOF. The bytes are the caller's to keep.
 func (r *entryReader) next() ([]byte, error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
 	for {
 		if r.reader != nil {
 			raw, err := readEntry(r.reader)

@@ -30,11 +30,11 @@ const (
 
 // outcome is what became of one call.
 type outcome struct {
-	ack    state.Acknowledgement
-	parked *state.Parked // if Gleap refused the call
-	untold int           // events of the contact that are not due, since its call was refused
-	unsent []byte        // the contact of whom nothing was sent, since the run ends
-	size   int           // of the contact's entry, once all is known of it
+	ack     state.Acknowledgement
+	parked  *state.Parked // if Gleap refused the call
+	untold  int           // events of the contact that are not due, since its call was refused
+	untaken []byte        // the contact of whom Gleap took nothing, since the run ends
+	size    int           // of the contact's entry, once all is known of it
 
 	sent     []state.Event       // that Gleap acknowledged
 	refused  []state.ParkedEvent // that it refused
@@ -179,8 +179,8 @@ func (r *Runner) send(ctx context.Context, p *plan, raw []byte, whole bool, outc
 				UserID: string(e.userID), Status: refused.Status, Reason: refused.Error(), Last: now(), Wanted: e.wantedHash(),
 			}}
 			return nil
-		case errors.Is(err, gleap.ErrNotSent) && first:
-			outcomes <- outcome{unsent: e.userID}
+		case errors.Is(err, gleap.ErrNotTaken) && first:
+			outcomes <- outcome{untaken: e.userID}
 			return err
 		case err != nil:
 			return err
@@ -221,11 +221,11 @@ type committer struct {
 
 	entries  *entryReader // nil: no more of them are to be begun
 	begun    chan []byte  // those whose calls may be made, since the state has them
-	open     int          // how many were put there whose outcome did not come yet,
-	size     int          // and how large they are
+	open     int          // how many were put there whose outcome did not come yet
+	openSize int          // their bytes
 	mayOpen  int          // how many may be: few, since Gleap may have each of them after a crash
 	allBegun bool         // begun is closed
-	notSent  [][]byte     // contacts of whom Gleap took nothing
+	notTaken [][]byte     // contacts of whom Gleap took nothing
 	failed   error        // nothing can be written any more
 	stopped  error        // it makes no sense to send more; what Gleap took is still written
 }
@@ -265,7 +265,7 @@ func (c *committer) run(outcomes <-chan outcome, stop context.CancelCauseFunc) e
 func (c *committer) add(o outcome) {
 	if o.size > 0 {
 		c.open--
-		c.size -= o.size
+		c.openSize -= o.size
 	}
 	switch {
 	case c.failed != nil || c.stopped != nil && o.parked != nil: // what is not written is planned again
@@ -277,8 +277,8 @@ func (c *committer) add(o outcome) {
 			c.sent++
 			c.runner.progress.add(1)
 		}
-	case o.unsent != nil:
-		c.tookNothing(o.unsent)
+	case o.untaken != nil:
+		c.noteNotTaken(o.untaken)
 		return
 	case o.parked == nil:
 		c.addEvents(o)
@@ -295,7 +295,7 @@ func (c *committer) add(o outcome) {
 		}
 	}
 	switch {
-	case c.entries != nil && c.open < c.mayOpen/2 && c.size < mostOpenBytes/2:
+	case c.entries != nil && c.open < c.mayOpen/2 && c.openSize < mostOpenBytes/2:
 		c.mayOpen = min(2*c.mayOpen, mostOpen) // they did not last from tick to tick
 		c.flush()
 	case len(c.acks)+len(c.parked) >= commitAt:
@@ -304,8 +304,8 @@ func (c *committer) add(o outcome) {
 }
 
 // next reads entries whose calls are to be made next.
-func (c *committer) next() (entries [][]byte, begin []state.Unanswered) {
-	for c.entries != nil && c.stopped == nil && c.open < c.mayOpen && c.size < mostOpenBytes {
+func (c *committer) next() (entries [][]byte, announced []state.Announced) {
+	for c.entries != nil && c.stopped == nil && c.open < c.mayOpen && c.openSize < mostOpenBytes {
 		raw, err := c.entries.next()
 		if err == io.EOF {
 			c.entries = nil
@@ -320,11 +320,11 @@ func (c *committer) next() (entries [][]byte, begin []state.Unanswered) {
 			continue
 		}
 		entries = append(entries, raw)
-		begin = append(begin, e.unanswered())
+		announced = append(announced, e.announced())
 		c.open++
-		c.size += len(raw)
+		c.openSize += len(raw)
 	}
-	return entries, begin
+	return entries, announced
 }
 
 // hand lets the workers have entries that the state has.
@@ -348,7 +348,7 @@ func (c *committer) takeBack() {
 			}
 			var e entry
 			if e.decode(raw) == nil {
-				c.tookNothing(e.userID)
+				c.noteNotTaken(e.userID)
 			}
 		default:
 			return
@@ -356,11 +356,11 @@ func (c *committer) takeBack() {
 	}
 }
 
-// tookNothing notes that Gleap took nothing of what was to be sent of a contact. What it
+// noteNotTaken notes that Gleap took nothing of what was to be sent of a contact. What it
 // may have from another run, it may still have.
-func (c *committer) tookNothing(userID []byte) {
+func (c *committer) noteNotTaken(userID []byte) {
 	if _, before := c.plan.findUnanswered(userID); !before {
-		c.notSent = append(c.notSent, userID)
+		c.notTaken = append(c.notTaken, userID)
 	}
 }
 
@@ -384,6 +384,7 @@ func (c *committer) stopAtFirst() {
 		o.parked.Wanted = 0
 	}
 	c.prove()
+	c.entries = nil
 	c.flush()
 	if c.failed == nil {
 		c.stopped = &gleap.StopError{Reason: fmt.Sprintf(
@@ -402,7 +403,7 @@ func (c *committer) prove() {
 
 func (c *committer) park(o outcome) {
 	c.parked = append(c.parked, *o.parked)
-	c.tookNothing([]byte(o.parked.UserID))
+	c.noteNotTaken([]byte(o.parked.UserID))
 	c.untold += o.untold
 	c.runner.progress.add(1)
 	c.runner.log.Warn("a contact is parked", "reason", o.parked.Reason)
@@ -414,6 +415,9 @@ func (c *committer) end() {
 	}
 	if !c.cutShort { // else nothing is proven
 		c.prove()
+	}
+	for _, o := range c.first { // though it is not parked
+		c.noteNotTaken([]byte(o.parked.UserID))
 	}
 	c.entries = nil // no more is begun
 	c.takeBack()
@@ -429,20 +433,20 @@ func (c *committer) flush() {
 	if c.failed != nil {
 		return
 	}
-	entries, begin := c.next()
+	entries, announced := c.next()
 	defer func() { c.hand(entries) }()
-	if len(c.acks)+len(c.parked)+len(c.tracked)+len(c.refused)+len(begin)+len(c.notSent) == 0 && bytes.Equal(pace, c.pace) {
+	if len(c.acks)+len(c.parked)+len(c.tracked)+len(c.refused)+len(announced)+len(c.notTaken) == 0 && bytes.Equal(pace, c.pace) {
 		return
 	}
 	due, err := c.runner.ledger.Commit(state.Delivery{
-		Acks: c.acks, Parked: c.parked, Events: c.tracked, RefusedEvents: c.refused, Pace: pace, Begin: begin, NotSent: c.notSent,
+		Acks: c.acks, Parked: c.parked, Events: c.tracked, RefusedEvents: c.refused, Pace: pace, Announced: announced, NotTaken: c.notTaken,
 	})
 	if err != nil {
 		c.failed = fmt.Errorf("commit to the state: %w", err)
 		entries = nil
 		return
 	}
-	c.notSent = nil
+	c.notTaken = nil
 	if len(c.waiting)+len(due) <= mostWaiting { // the others are sent after all calls
 		c.waiting = append(c.waiting, due...)
 	}
@@ -478,7 +482,7 @@ func (c *committer) offer() {
 func (r *Runner) assume(ctx context.Context, p *plan, report *Report) error {
 	var acks []state.Acknowledgement
 	flush := func() error {
-		if _, err := r.ledger.Commit(state.Delivery{Acks: acks}); err != nil {
+		if _, err := r.ledger.Commit(state.Delivery{Acks: acks, Assumed: true}); err != nil {
 			return fmt.Errorf("commit to the state: %w", err)
 		}
 		report.Contacts.Assumed += len(acks)
