@@ -57,6 +57,12 @@ type Export struct {
 	Exclude     []string    // patterns: names that Wildcards do not take
 	Fields      []string    // columns or traits that hold contact fields, not all need to be there
 
+	// Of what Wildcards and Discover take, by the name of the audience or trait:
+	Keys  map[string]string // the keys that were chosen for it
+	Types map[string]Type   // the types that were chosen for its values
+
+	AnyParts bool // fewer parts of a snapshot than before are normal
+
 	// For databases, see [IsDatabase].
 	Query        string // whose rows are read, or
 	Table        string // with its schema before a dot, as the catalogue has the names

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -114,10 +115,28 @@ func (s *Source) Skip(skip func(File) bool) {
 	s.inputs = slices.DeleteFunc(s.inputs, func(in input) bool { return skip(File{in.name, in.version}) })
 }
 
-// Settings returns all that the rows of e depend on, as a text to compare.
+// Settings returns all that the rows of e depend on, as a text to compare. The texts are
+// kept in states, within fingerprints: what is not set must not change them, or every
+// export would be read again after an upgrade. That is why this is written out.
 func (e Export) Settings() string {
-	e.Log, e.TempDir = nil, ""
-	return fmt.Sprintf("%#v", e)
+	attributes := make([]string, len(e.Attributes))
+	for i, a := range e.Attributes {
+		attributes[i] = fmt.Sprintf("engage.Attribute{Kind:%#v, Key:%#v, Name:%#v, Column:%#v, Type:%#v}", a.Kind, a.Key, a.Name, a.Column, a.Type)
+	}
+	list := "[]engage.Attribute(nil)"
+	if e.Attributes != nil {
+		list = "[]engage.Attribute{" + strings.Join(attributes, ", ") + "}"
+	}
+	text := fmt.Sprintf("engage.Export{Source:%#v, Dir:%#v, Pick:%#v, Format:%#v, TempDir:\"\", Delimiter:%#v, UserID:%#v, Identifiers:%#v, Attributes:%s, "+
+		"Wildcards:%#v, Exclude:%#v, Fields:%#v, Query:%#v, Table:%#v, Password:%#v, PasswordFile:%#v, Command:%#v, Secrets:%#v, "+
+		"Log:(func(string))(nil), Timeout:%d, Changes:%#v, Discover:%#v, Columns:%#v}",
+		e.Source, e.Dir, e.Pick, e.Format, e.Delimiter, e.UserID, e.Identifiers, list,
+		e.Wildcards, e.Exclude, e.Fields, e.Query, e.Table, e.Password, e.PasswordFile, e.Command, e.Secrets,
+		e.Timeout, e.Changes, e.Discover, e.Columns)
+	if len(e.Keys)+len(e.Types) > 0 {
+		text += fmt.Sprintf(" %q %q", e.Keys, e.Types)
+	}
+	return text
 }
 
 // Fingerprint identifies what would be read: the inputs by name and version, and the

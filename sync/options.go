@@ -41,6 +41,24 @@ type Export struct {
 	AllowEmpty   bool          // no members where there were some is right
 	NoFields     bool          // contact fields are not taken from it
 	Membership   bool          // that contacts enter and leave its audiences are events
+	IgnoreBroken bool          // exits and clears go although rows could not be read
+	// Damping has, by name, the traits of which not every change is sent; "" stands for those
+	// that it does not name.
+	Damping map[string]Damping
+}
+
+// Damping says which changes of a trait's values are not worth a call of their own. They go
+// along when the contact is called for something else.
+type Damping struct {
+	MinInterval time.Duration // between two calls of one contact for the trait, 0: none
+	Tolerance   Tolerance     // smaller changes of a number are none
+}
+
+// Tolerance is a share of the value that was sent last, or an amount. The zero Tolerance
+// tolerates nothing.
+type Tolerance struct {
+	Share  float64 // of 1
+	Amount float64
 }
 
 // Events says which changes are told as events too, and how events are sent.

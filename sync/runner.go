@@ -65,6 +65,9 @@ type Request struct {
 	Full     bool             // send all values of all contacts again
 	Only     []string         // the keys of the attributes to look at, nil: all
 	MaxExits map[string]Limit // by key: limits for this run
+	// Keys or patterns of attributes whose exits and clears go in this run although rows
+	// could not be read.
+	AcceptAbsence []string
 
 	assume bool   // by [Runner.Baseline]
 	retire string // by [Runner.Retire]: a key
