@@ -98,13 +98,16 @@ func (r *callReader) call(e *event) error {
 	if !r.take(c.Type, c.Name) {
 		return nil
 	}
-	c.UserID = e.text(e.userID)
+	c.UserID = e.user()
 	var ok bool
 	if c.At, c.Message, ok = r.check(c.UserID, e.text(e.timestamp), e.text(e.messageID)); !ok {
 		return nil
 	}
 	return r.yield(c)
 }
+
+// property is what each property is read as.
+var property = Attribute{Kind: Trait, Type: Auto}
 
 // maxProperties bounds what is looked at of a call; nobody has so many.
 const maxProperties = 1000
@@ -116,7 +119,10 @@ const maxProperties = 1000
 func (c *Call) Properties() (properties []Property, unusable int) {
 	properties = c.parsed[:0]
 	scanObject(c.properties, func(name []byte, raw json.RawMessage) {
-		value, reason := Auto.parseJSON(raw)
+		said := saidByJSON(raw)
+		var fits Fits
+		_, reason := property.Value(said, &fits)
+		value, _ := Convert(fits.Type(), said)
 		if reason != "" || !utf8.Valid(name) {
 			unusable++
 			return

@@ -65,6 +65,7 @@ func (r *changeReader) readCSV(ctx context.Context, text io.Reader) error {
 		switch {
 		case errors.As(err, &broken):
 			r.invalid("", broken.reason)
+			r.miss(broken.reason)
 		case err != nil:
 			return fmt.Errorf("%s: %w", r.file, err)
 		default:

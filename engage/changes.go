@@ -27,6 +27,7 @@ type Computation struct {
 	ID        string    // Engage's own, "" if the changes do not have it
 	Kind      Kind      // as the changes have it, "" if they do not say
 	Newest    int64     // the time of its newest change, in nanoseconds since 1970
+	Fits      Fits      // of the values whose type is not known yet
 }
 
 // ChangesResult says what was read. Its attributes are not used.
@@ -148,7 +149,7 @@ func (r *changeReader) event(e *event) error {
 	if string(e.typ) != `"identify"` {
 		return nil
 	}
-	if !r.start(e.text(e.userID), e.text(e.timestamp), e.text(e.messageID)) {
+	if !r.start(e.user(), e.text(e.timestamp), e.text(e.messageID)) {
 		return nil
 	}
 	r.traits = r.traits[:0]
@@ -201,7 +202,8 @@ func (r *changeReader) named(name string) bool {
 
 // sayRaw yields a change to a JSON value.
 func (r *changeReader) sayRaw(n int, raw json.RawMessage) error {
-	a := &r.result.Computations[n].Attribute
+	c := &r.result.Computations[n]
+	a := &c.Attribute
 	var value attr.Value
 	var reason string
 	if a.Kind == Audience {
@@ -212,7 +214,7 @@ func (r *changeReader) sayRaw(n int, raw json.RawMessage) error {
 	} else if string(raw) == "null" { // Engage says so of a trait that has no value any more
 		value = attr.OfNull()
 	} else {
-		value, reason = a.Type.parseJSON(raw)
+		value, reason = a.Value(saidByJSON(raw), &c.Fits)
 	}
 	if reason != "" {
 		r.invalid(a.Key, reason)

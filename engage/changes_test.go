@@ -70,7 +70,7 @@ func TestReadChanges(t *testing.T) {
 				identify("u1", "trait", "total", "tra_1", "null", 4) + identify("u1", "audience", "other", "aud_2", "true", 5) +
 				strings.Replace(identify("u1", "audience", "vip", "aud_1", "true", 1), `"identify"`, `"track"`, 1),
 			export: Export{Attributes: named},
-			want:   []string{"u1 vip/aaud_1 true @01.5", "u2 total/ttra_1 \"7.50\" @02.5", "u1 vip/aaud_1 false @03.5", "u1 total/ttra_1 null @04.5"},
+			want:   []string{"u1 vip/aaud_1 true @01.5", "u2 total/ttra_1 7.50 @02.5", "u1 vip/aaud_1 false @03.5", "u1 total/ttra_1 null @04.5"},
 			rows:   7, broken: 1,
 		},
 		"discovered": {

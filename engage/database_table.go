@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -43,11 +44,15 @@ type askedColumn struct {
 // Types whose text is not what an export says. The numbers are the same in all servers.
 const (
 	oidBool        = 16
+	oidJSON        = 114
 	oidChar        = 1042 // of a fixed length
 	oidTimestamp   = 1114
 	oidTimestampTZ = 1184
-	oidNumeric     = 1700
+	oidJSONB       = 3802
 )
+
+// numericOIDs are the types of numbers: int8, int2, int4, float4, float8 and numeric.
+var numericOIDs = []uint32{20, 21, 23, 700, 701, 1700}
 
 // describe begins the transaction and finds the columns.
 func (d *database) describe(ctx context.Context, conn *pgconn.PgConn, wanted *Export) (*databaseTable, error) {
@@ -113,6 +118,19 @@ func (d *database) structured(ctx context.Context, conn *pgconn.PgConn, fields [
 
 func (t *databaseTable) columns() []string { return t.names }
 
+func (t *databaseTable) forms(all []form) {
+	for i, field := range t.fields {
+		switch oid := field.DataTypeOID; {
+		case oid == oidBool:
+			all[i] = booleanForm
+		case slices.Contains(numericOIDs, oid):
+			all[i] = numberForm
+		case oid == oidJSON, oid == oidJSONB, t.structured[oid]:
+			all[i] = jsonForm
+		}
+	}
+}
+
 func (t *databaseTable) line() int { return t.row }
 
 func (t *databaseTable) next() ([][]byte, error) {
@@ -142,8 +160,6 @@ func (t *databaseTable) next() ([][]byte, error) {
 			value = bytes.TrimRight(value, " ")
 		case oidTimestamp, oidTimestampTZ:
 			value = t.timeText(value)
-		case oidNumeric:
-			value = numberText(value)
 		}
 		t.cells[column.at] = value
 	}

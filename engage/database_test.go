@@ -52,21 +52,7 @@ func TestSecret(t *testing.T) {
 
 // read returns what an export says, a line for each row.
 func read(ctx context.Context, e Export) (said []string, result Result, err error) {
-	source, err := e.Open(ctx)
-	if err != nil {
-		return nil, Result{}, err
-	}
-	defer source.Close()
-	result, err = source.Read(ctx, func(userID []byte, cells []attr.Value) error {
-		line := string(userID)
-		for _, cell := range cells {
-			text, _ := cell.MarshalJSON()
-			line += " " + string(text)
-		}
-		said = append(said, line)
-		return nil
-	})
-	return said, result, err
+	return readLines(ctx, e, " ")
 }
 
 // attributes makes one of each column: an audience if its name says so, else a trait.
@@ -115,8 +101,8 @@ func TestDatabase(t *testing.T) {
 		e := of("Engage.users", "", "in_a", "n", "price", "i", "f", "at", "local", "day", "tags", "data", "code", "word")
 		e.Fields = []string{"email"}
 		want := []string{
-			`u1 true "123456789012345678901234567890.123456789" 49.9 "9007199254740993" 0.1 "2026-11-20T08:15:00.25Z" "2026-11-20T08:15:00Z" "2026-11-20" "a, b c" "{\"k\":[1]}" "x" "two\nlines, \"quoted\"" "a@x.io"`,
-			`u2 false 0.1 100 7 "1e+300" "infinity" "0044-03-15 00:00:00 BC" null "" null null null null`,
+			`u1 true "123456789012345678901234567890.123456789" 49.9 "9007199254740993" "0.1" "2026-11-20T08:15:00.25Z" "2026-11-20T08:15:00Z" "2026-11-20" "a, b c" "{\"k\":[1]}" "x" "two\nlines, \"quoted\"" "a@x.io"`,
+			`u2 false "0.10" 100 "7" "1e+300" "infinity" "0044-03-15 00:00:00 BC" null null null null null null`,
 			`u3 null null null null null null null null null null null null null`,
 		}
 		for _, scheme := range []string{"postgres:", "postgresql:"} { // a reader of some columns only may read it

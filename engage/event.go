@@ -12,7 +12,6 @@ import (
 	"fmt"
 	"io"
 	"slices"
-	"unicode/utf8"
 
 	"gleapsync/internal/attr"
 )
@@ -99,15 +98,15 @@ func (r *eventReader) invalid(column, reason string) {
 // message's id, 0 if there is none. It reports false if the event cannot be used, and has
 // counted it.
 func (r *eventReader) check(userID, at, message []byte) (nanoseconds int64, hash uint64, ok bool) {
-	switch {
-	case isNullWord(userID):
+	if isNoID(userID) {
 		r.counts.WithoutUserID++
 		return 0, 0, false
-	case len(userID) > MaxUserID:
-		r.invalid("", fmt.Sprintf("the user id is longer than %d bytes", MaxUserID))
-		return 0, 0, false
-	case !utf8.Valid(userID):
-		r.invalid("", "the user id is not UTF-8")
+	}
+	if reason, known := checkID(userID); reason != "" {
+		r.invalid("", reason)
+		if !known {
+			r.miss(reason)
+		}
 		return 0, 0, false
 	}
 	t, ok := attr.Time(string(at))
@@ -144,6 +143,7 @@ func (r *eventReader) readEvents(ctx context.Context, text *bufio.Reader, yield 
 		switch e := (event{}); {
 		case broken != nil:
 			r.invalid("", broken.reason)
+			r.miss(broken.reason)
 		case e.parse(line):
 			if err := yield(&e); err != nil {
 				return err
@@ -152,8 +152,14 @@ func (r *eventReader) readEvents(ctx context.Context, text *bufio.Reader, yield 
 			return fmt.Errorf("%s: %w", r.file, errTruncated)
 		default:
 			r.invalid("", "the line is no JSON object")
+			r.miss("the line is no JSON object")
 		}
 	}
+}
+
+// miss notes that nobody knows whom the present row is about.
+func (r *eventReader) miss(reason string) {
+	r.counts.miss(Problem{File: r.file, Line: r.line, Reason: reason})
 }
 
 // event is what is needed of an event, each a raw JSON value or nothing. Source: Segment's
@@ -210,6 +216,17 @@ func (e *event) parse(line []byte) bool {
 		}
 	})
 	return true
+}
+
+// user returns the user id; of a list or an object all of it, so that it is found to be none.
+func (e *event) user() []byte {
+	if len(e.userID) > 0 && isList(e.userID) {
+		return e.userID
+	}
+	if len(e.text(e.userID)) == 0 {
+		return nil
+	}
+	return jsonForm.id(e.userID)
 }
 
 // text returns the text of a string or a number, nothing for all else.

@@ -61,6 +61,8 @@ type Export struct {
 	Keys  map[string]string // the keys that were chosen for it
 	Types map[string]Type   // the types that were chosen for its values
 
+	Known map[string]Type // what [Auto] came to be, by key, for those that were delivered before
+
 	AnyParts bool // fewer parts of a snapshot than before are normal
 
 	// For databases, see [IsDatabase].
@@ -99,4 +101,5 @@ type Attribute struct {
 	Name   string // the name of the audience or trait in Engage
 	Column string // the column that holds it, "": an audience's members, a trait's column "value"
 	Type   Type   // of a trait's values
+	Known  Type   // what [Auto] came to be when the trait was delivered first, "": not yet
 }

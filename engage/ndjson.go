@@ -73,6 +73,12 @@ func (t *ndjsonTable) want(name string, within bool) {
 
 func (t *ndjsonTable) columns() []string { return t.names }
 
+func (t *ndjsonTable) forms(all []form) {
+	for i := range all {
+		all[i] = jsonForm
+	}
+}
+
 func (t *ndjsonTable) line() int { return t.lines.line }
 
 func (t *ndjsonTable) close() error { return t.closeAll() }

@@ -127,6 +127,12 @@ func newParquetTable(r io.ReaderAt, size int64, export *Export, closeAll func() 
 
 func (t *parquetTable) columns() []string { return t.names }
 
+func (t *parquetTable) forms(all []form) {
+	for i, c := range t.found {
+		all[i] = c.form()
+	}
+}
+
 // line counts rows: there are no lines.
 func (t *parquetTable) line() int { return t.row }
 

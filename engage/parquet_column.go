@@ -64,6 +64,14 @@ func newParquetColumn(top *parquet.Column) *parquetColumn {
 	return c
 }
 
+// form returns what the cells are.
+func (c *parquetColumn) form() form {
+	if c.list {
+		return jsonForm
+	}
+	return c.text.form
+}
+
 // begin starts a row group.
 func (c *parquetColumn) begin(chunk parquet.ColumnChunk) {
 	c.end()
@@ -169,7 +177,7 @@ func (t parquetText) appendJSON(dst []byte, v parquet.Value) []byte {
 	}
 	from := len(dst)
 	dst = t.append(dst, v)
-	if text := dst[from:]; (t.quoted || !json.Valid(text)) && utf8.Valid(text) {
+	if text := dst[from:]; (t.form == textForm || !json.Valid(text)) && utf8.Valid(text) {
 		quoted, _ := json.Marshal(string(text)) // of a string it has no error
 		dst = append(dst[:from], quoted...)
 	}

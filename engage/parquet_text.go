@@ -16,7 +16,7 @@ import (
 // parquetText appends the text that a column's values have in CSV.
 type parquetText struct {
 	append func(dst []byte, v parquet.Value) []byte // nil: they have none
-	quoted bool                                     // in JSON
+	form   form
 }
 
 // newParquetText finds the text of a type as warehouses write it.
@@ -28,40 +28,40 @@ func newParquetText(t parquet.Type) parquetText {
 	switch l := logical.(type) {
 	case *format.DecimalType:
 		if l.Scale >= 0 && l.Scale <= maxScale {
-			return parquetText{append: decimalText(int(l.Scale))}
+			return parquetText{decimalText(int(l.Scale)), numberForm}
 		}
 		return parquetText{}
 	case *format.DateType:
-		return parquetText{dateText, true}
+		return parquetText{dateText, textForm}
 	case *format.TimestampType:
-		return parquetText{timestampText(l.Unit), true}
+		return parquetText{timestampText(l.Unit), textForm}
 	case *format.TimeType:
-		return parquetText{timeOfDayText(l.Unit), true}
+		return parquetText{timeOfDayText(l.Unit), textForm}
 	case *format.UUIDType:
-		return parquetText{uuidText, true}
+		return parquetText{uuidText, textForm}
 	case *format.IntType:
 		if !l.IsSigned {
-			return parquetText{append: unsignedText}
+			return parquetText{unsignedText, numberForm}
 		}
 	case *format.JsonType:
-		return parquetText{append: plainText}
+		return parquetText{plainText, jsonForm}
 	case nil, *format.StringType, *format.EnumType:
 	default:
 		return parquetText{}
 	}
 	switch t.Kind() {
 	case parquet.Boolean:
-		return parquetText{append: func(dst []byte, v parquet.Value) []byte { return strconv.AppendBool(dst, v.Boolean()) }}
+		return parquetText{func(dst []byte, v parquet.Value) []byte { return strconv.AppendBool(dst, v.Boolean()) }, booleanForm}
 	case parquet.Int32, parquet.Int64:
-		return parquetText{append: func(dst []byte, v parquet.Value) []byte { return strconv.AppendInt(dst, integer(v), 10) }}
+		return parquetText{func(dst []byte, v parquet.Value) []byte { return strconv.AppendInt(dst, integer(v), 10) }, numberForm}
 	case parquet.Int96:
-		return parquetText{int96Text, true}
+		return parquetText{int96Text, textForm}
 	case parquet.Float:
-		return parquetText{append: func(dst []byte, v parquet.Value) []byte { return floatText(dst, float64(v.Float()), 32) }}
+		return parquetText{func(dst []byte, v parquet.Value) []byte { return floatText(dst, float64(v.Float()), 32) }, numberForm}
 	case parquet.Double:
-		return parquetText{append: func(dst []byte, v parquet.Value) []byte { return floatText(dst, v.Double(), 64) }}
+		return parquetText{func(dst []byte, v parquet.Value) []byte { return floatText(dst, v.Double(), 64) }, numberForm}
 	case parquet.ByteArray:
-		return parquetText{plainText, true}
+		return parquetText{plainText, textForm}
 	}
 	return parquetText{} // bytes of a fixed length can mean anything
 }
@@ -118,7 +118,7 @@ func decimalText(scale int) func([]byte, parquet.Value) []byte {
 			dst = slices.Insert(dst, first, '0')
 		}
 		dst = slices.Insert(dst, len(dst)-scale, '.')
-		return dst[:from+len(numberText(dst[from:]))]
+		return bytes.TrimSuffix(bytes.TrimRight(dst, "0"), []byte{'.'}) // BigQuery's have nine places
 	}
 }
 

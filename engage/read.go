@@ -8,13 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"unicode/utf8"
 
 	"gleapsync/internal/attr"
 )
-
-// MaxUserID is the longest user id, in bytes. A row with a longer one is broken.
-const MaxUserID = 1024
 
 // maxProblems is how many broken rows are remembered with their reasons.
 const maxProblems = 5
@@ -24,15 +20,20 @@ type Result struct {
 	Rows          int // without headers
 	WithoutUserID int // rows of profiles that have no user id
 	Invalid       int // rows that were broken as a whole
-	Attributes    []AttributeResult
-	HasFields     bool // some of the contact fields were there
-	Problems      []Problem
+	// Unknown counts what was broken so that nobody knows whom it was about. As long as there
+	// is any, that a user is not in the export proves nothing. FirstUnknown is one of it.
+	Unknown      int
+	FirstUnknown Problem
+	Attributes   []AttributeResult
+	HasFields    bool // some of the contact fields were there
+	Problems     []Problem
 }
 
 // AttributeResult says how one attribute fared; its place is that in
 // [Export.Attributes].
 type AttributeResult struct {
 	Invalid int   // rows whose value could not be read
+	Fits    Fits  // of the values whose type is not known yet
 	Err     error // why the export does not have the attribute at all
 }
 
@@ -121,7 +122,10 @@ func (s *Source) readInput(ctx context.Context, in *input, result *Result, yield
 		layout: l, export: s.export, file: in.name, result: result, yield: yield,
 		rows: rows, cells: make([]attr.Value, len(l.cells)),
 	}
-	_, r.isJSON = rows.(*ndjsonTable)
+	r.forms = make([]form, len(rows.columns()))
+	if t, ok := rows.(typedTable); ok {
+		t.forms(r.forms)
+	}
 	return r.all(ctx)
 }
 
@@ -133,7 +137,7 @@ type rowReader struct {
 	result *Result
 	yield  func([]byte, []attr.Value) error
 	rows   table
-	isJSON bool // the cells are raw JSON
+	forms  []form // of the columns
 	cells  []attr.Value
 	ids    [][]byte
 
@@ -154,8 +158,14 @@ type rowReader struct {
 
 	traitsSound bool // the row's JSON of traits can be read
 
-	// For the recognition of hashed ids.
-	idsSeen, hashesSeen int
+	// For the recognition of ids that are none any more.
+	idsSeen, hashesSeen, changedSeen int
+}
+
+// typedTable is a table that knows more of its columns than that they are text.
+type typedTable interface {
+	// forms sets the forms of the columns, in their order, where they are not text.
+	forms([]form)
 }
 
 func (r *rowReader) all(ctx context.Context) error {
@@ -172,7 +182,7 @@ func (r *rowReader) all(ctx context.Context) error {
 			if !errors.As(err, &broken) {
 				return fmt.Errorf("%s: %w", r.file, err)
 			}
-			r.invalidRow(broken.reason)
+			r.unknownRow(r.rows.line(), broken.reason)
 			continue
 		}
 		if err := r.row(fields); err != nil {
@@ -182,7 +192,7 @@ func (r *rowReader) all(ctx context.Context) error {
 	if err := r.endProfile(); err != nil {
 		return err
 	}
-	return r.checkHashes()
+	return r.checkIDs()
 }
 
 func (r *rowReader) row(fields [][]byte) error {
@@ -202,30 +212,43 @@ func (r *rowReader) row(fields [][]byte) error {
 		}
 		return nil
 	}
-	for _, id := range r.ids {
-		switch {
-		case len(id) > MaxUserID:
-			r.invalidRow(fmt.Sprintf("the user id is longer than %d bytes", MaxUserID))
-			return nil
-		case !utf8.Valid(id):
-			r.invalidRow("the user id is not UTF-8")
-			return nil
-		}
+	if r.dropBadIDs(); len(r.ids) == 0 {
+		return nil
 	}
 	r.hasID = true
 	r.readCells(fields)
-	if r.idsSeen < enoughHashes {
-		r.idsSeen++
-		if isHash(r.ids[0]) {
-			r.hashesSeen++
-		}
-		if r.idsSeen == enoughHashes {
-			if err := r.checkHashes(); err != nil {
+	if r.idsSeen < enoughIDs {
+		if r.see(r.ids[0]); r.idsSeen == enoughIDs {
+			if err := r.checkIDs(); err != nil {
 				return err
 			}
 		}
 	}
 	return r.yieldIDs()
+}
+
+// dropBadIDs takes the ids out that no contact can have, and counts the row once.
+func (r *rowReader) dropBadIDs() {
+	bad, known := "", true
+	kept := r.ids[:0]
+	for _, id := range r.ids {
+		if reason, isKnown := checkID(id); reason != "" {
+			bad, known = reason, known && isKnown
+			if r.idsSeen < enoughIDs {
+				r.see(id)
+			}
+			continue
+		}
+		kept = append(kept, id)
+	}
+	r.ids = kept
+	switch {
+	case bad == "":
+	case known:
+		r.invalidRow(bad)
+	default:
+		r.unknownRow(r.rows.line(), bad)
+	}
 }
 
 // yieldIDs hands the row on for those of its ids that count.
@@ -261,7 +284,7 @@ func (r *rowReader) endProfile() error {
 	if !r.hasID {
 		r.result.WithoutUserID += r.withoutID
 		for _, line := range r.unreadableIDs {
-			r.invalidLine(line, "external_ids is no JSON object, and no other column holds a user id")
+			r.unknownRow(line, "external_ids is no JSON object, and no other column holds a user id")
 		}
 	}
 	r.unreadableIDs = r.unreadableIDs[:0]
@@ -278,7 +301,7 @@ func (r *rowReader) endProfile() error {
 func (r *rowReader) readIDs(fields [][]byte) (sound bool) {
 	r.ids = r.ids[:0]
 	for _, i := range r.userIDs {
-		if id := r.text(fields[i]); !isNullWord(id) {
+		if id := r.forms[i].id(fields[i]); !isNoID(id) {
 			r.ids = append(r.ids, id)
 		}
 	}
@@ -296,9 +319,9 @@ func (r *rowReader) readIDs(fields [][]byte) (sound bool) {
 	return sound
 }
 
-// text returns a cell's text: of JSON that of a string without its quotes.
-func (r *rowReader) text(cell []byte) []byte {
-	if !r.isJSON {
+// text returns the text of a column's cell: of JSON that of a string without its quotes.
+func (r *rowReader) text(column int, cell []byte) []byte {
+	if r.forms[column] != jsonForm {
 		return cell
 	}
 	return scalarOrNothing(cell)
@@ -312,7 +335,7 @@ func (r *rowReader) readObject(o object, fields [][]byte, column int) (object, b
 	}
 	cell := fields[column]
 	if cell[0] == '"' { // JSON as text within JSON
-		cell = r.text(cell)
+		cell = scalarText(cell)
 	}
 	return appendObject(o[:0], cell)
 }
@@ -326,23 +349,16 @@ func (r *rowReader) readCells(fields [][]byte) {
 			continue
 		}
 		a := &r.export.Attributes[i]
-		reason, ok := "", true
+		reason, fits := "", &r.result.Attributes[i].Fits
 		switch {
 		case source.member:
 			r.cells[i] = attr.OfBool(true)
 		case source.inJSON && !r.traitsSound:
 			reason = "traits is no JSON object"
 		case source.inJSON:
-			r.cells[i], reason = a.Type.parseJSON(r.jsonTrait(source))
-		case source.column < 0:
-		case a.Kind == Audience:
-			if r.cells[i], ok = parseBool(r.text(fields[source.column])); !ok {
-				reason = notBoolean
-			}
-		case r.isJSON:
-			r.cells[i], reason = a.Type.parseJSON(fields[source.column])
-		default:
-			r.cells[i], reason = a.Type.parse(fields[source.column])
+			r.cells[i], reason = a.Value(saidByJSON(r.jsonTrait(source)), fits)
+		case source.column >= 0:
+			r.cells[i], reason = a.Value(r.forms[source.column].said(fields[source.column]), fits)
 		}
 		if reason != "" {
 			r.result.Attributes[i].Invalid++
@@ -356,7 +372,7 @@ func (r *rowReader) readCells(fields [][]byte) {
 func (r *rowReader) readField(source *cellSource, fields [][]byte) attr.Value {
 	var text []byte
 	if source.column >= 0 {
-		text = r.text(fields[source.column])
+		text = r.text(source.column, fields[source.column])
 	} else if raw := r.jsonTrait(source); len(raw) > 0 {
 		text = scalarText(raw)
 	} else if texts := r.appendIDs(nil, r.jsonIDs.get(source.name)); len(texts) > 0 {
@@ -387,43 +403,39 @@ func (r *rowReader) appendIDs(ids [][]byte, raw json.RawMessage) [][]byte {
 		if c := item[0]; c != '"' && c != '-' && (c < '0' || c > '9') {
 			continue
 		}
-		if id := scalarText(item); !isNullWord(id) {
+		if id := jsonForm.id(item); !isNoID(id) {
 			ids = append(ids, id)
 		}
 	}
 	return ids
 }
 
-func (r *rowReader) invalidRow(reason string) { r.invalidLine(r.rows.line(), reason) }
+func (r *rowReader) invalidRow(reason string) {
+	r.result.Invalid++
+	r.problem(r.rows.line(), "", reason)
+}
 
-func (r *rowReader) invalidLine(line int, reason string) {
+// unknownRow counts a row that cannot be read, and of which nobody knows whom it is about.
+func (r *rowReader) unknownRow(line int, reason string) {
 	r.result.Invalid++
 	r.problem(line, "", reason)
+	r.result.miss(Problem{File: r.file, Line: line, Reason: reason})
+}
+
+// miss notes that something was not read and that nobody knows whom it was about.
+func (r *Result) miss(what Problem) { r.Miss(1, what) }
+
+// Miss is for who reads an export's rows together with those of another one: it notes that n
+// of them say nothing of anybody who is known.
+func (r *Result) Miss(n int, what Problem) {
+	if r.Unknown == 0 {
+		r.FirstUnknown = what
+	}
+	r.Unknown += n
 }
 
 func (r *rowReader) problem(line int, column, reason string) {
 	if len(r.result.Problems) < maxProblems {
 		r.result.Problems = append(r.result.Problems, Problem{r.file, line, column, reason})
 	}
-}
-
-// enoughHashes is how many ids tell whether all are hashes.
-const enoughHashes = 100
-
-// checkHashes refuses an export whose user ids are all SHA-256 hashes: Segment's
-// single-column form is often hashed, and the ids in Gleap are not.
-func (r *rowReader) checkHashes() error {
-	if r.idsSeen > 0 && r.hashesSeen == r.idsSeen && !r.named {
-		return fmt.Errorf("%s: the user ids are SHA-256 hashes, which Gleap does not know: %s (if they really are your user ids, name their column with user_id)", r.file, otherForm)
-	}
-	return nil
-}
-
-func isHash(id []byte) bool {
-	for _, c := range id {
-		if (c < '0' || c > '9') && (c < 'a' || c > 'f') && (c < 'A' || c > 'F') {
-			return false
-		}
-	}
-	return len(id) == 64
 }

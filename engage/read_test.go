@@ -37,20 +37,52 @@ func write(t *testing.T, files ...string) string {
 
 // rows reads an export and returns what it said, one "id: value value" a row.
 func rows(e Export) ([]string, Result, error) {
-	source, err := e.Open(context.Background())
+	got, result, err := readLines(context.Background(), e, ": ")
+	for i := range result.Attributes {
+		result.Attributes[i].Fits = Fits{}
+	}
+	result.FirstUnknown = Problem{}
+	return got, result, err
+}
+
+// readLines returns what an export says, a line for each row: the user id and the values.
+func readLines(ctx context.Context, e Export, separator string) ([]string, Result, error) {
+	source, err := e.Open(ctx)
 	if err != nil {
 		return nil, Result{}, err
 	}
-	var got []string
-	result, err := source.Read(context.Background(), func(id []byte, cells []attr.Value) error {
-		line := string(id) + ":"
-		for _, cell := range cells {
-			line += " " + string(cell.AppendJSON(nil))
+	defer source.Close()
+	var ids []string
+	var all [][]attr.Value
+	result, err := source.Read(ctx, func(id []byte, cells []attr.Value) error {
+		ids = append(ids, string(id))
+		row := make([]attr.Value, len(cells))
+		for i, cell := range cells {
+			row[i] = cell.Clone()
 		}
-		got = append(got, line)
+		all = append(all, row)
 		return nil
 	})
+	var got []string
+	for n, row := range all {
+		var texts []string
+		for i, v := range row {
+			if i < len(e.Attributes) {
+				v = converted(e.Attributes[i], result.Attributes[i].Fits, v)
+			}
+			texts = append(texts, string(v.AppendJSON(nil)))
+		}
+		got = append(got, ids[n]+separator+strings.Join(texts, " "))
+	}
 	return got, result, err
+}
+
+// converted makes the value of what was read once all of it was.
+func converted(a Attribute, fits Fits, v attr.Value) attr.Value {
+	if a.Kind == Trait && a.Type == Auto && a.Known == "" {
+		v, _ = Convert(fits.Type(), v)
+	}
+	return v
 }
 
 var audience = Attribute{Kind: Audience, Key: "shopper", Name: "Shopper"}
@@ -91,7 +123,7 @@ func TestForms(t *testing.T) {
 			name: "no id but in JSON that does not parse",
 			text: "key,external_ids,user_id\nuse_1,\"{“user_id”:[“u1”]}\",\nuse_2,,u2\n",
 			want: users[1:],
-			result: Result{Invalid: 1, Problems: []Problem{
+			result: Result{Invalid: 1, Unknown: 1, Problems: []Problem{
 				{Line: 2, Reason: "external_ids is no JSON object, and no other column holds a user id"},
 			}},
 		}, {
@@ -156,9 +188,9 @@ func TestForms(t *testing.T) {
 			text: "key,value,user_id\nuse_1,7,u1a\nuse_1,,u1\n",
 			want: []string{"u1: 7"},
 		}, {
-			name: "JSON keeps its types", attribute: trait(Auto),
+			name: "a list makes all values texts", attribute: trait(Auto),
 			text: "user_id,traits\nu1,\"{\"\"total_orders\"\":\"\"42\"\"}\"\nu2,\"{\"\"total_orders\"\":42}\"\nu3,\"{\"\"total_orders\"\":[1,\"\"b\"\"]}\"\nu4,\"{\"\"total_orders\"\":null}\"\nu5,\n",
-			want: []string{`u1: "42"`, "u2: 42", `u3: "1, b"`, "u4: null", "u5: null"},
+			want: []string{`u1: "42"`, `u2: "42"`, `u3: "1, b"`, "u4: null", "u5: null"},
 		}, {
 			name: "broken JSON of traits", attribute: trait(Auto),
 			text: "user_id,traits\nu1,{oops\n",
@@ -171,7 +203,7 @@ func TestForms(t *testing.T) {
 			want: users[:1], result: Result{WithoutUserID: 1},
 		}, {
 			name: "ids that are not UTF-8", text: "key,external_ids\nuse_1,\"{\"\"user_id\"\":[\"\"andr\xe9\"\"]}\"\n",
-			result: Result{Invalid: 1, Problems: []Problem{
+			result: Result{Invalid: 1, Unknown: 1, Problems: []Problem{
 				{Line: 2, Reason: "external_ids is no JSON object, and no other column holds a user id"},
 			}},
 		}, {
@@ -180,7 +212,7 @@ func TestForms(t *testing.T) {
 		}, {
 			name: "broken rows", text: "user_id,x\nu1\nu1,1\na,b,c\nx\"y,1\n\xff,1\nu2,2\n" + strings.Repeat("z", 1025) + ",\n",
 			want: users,
-			result: Result{Invalid: 5, Problems: []Problem{
+			result: Result{Invalid: 5, Unknown: 4, Problems: []Problem{
 				{Line: 2, Reason: "the row has 1 fields, the header 2"},
 				{Line: 4, Reason: "the row has 3 fields, the header 2"},
 				{Line: 5, Reason: "a quote inside a field without quotes"},
@@ -245,8 +277,8 @@ func TestTypes(t *testing.T) {
 		typ        Type
 		cell, want string
 	}{
-		{Auto, "42", "42"}, {Auto, "0042", `"0042"`}, {Auto, "1.50", `"1.50"`}, {Auto, "true", "true"},
-		{Auto, "false", "false"}, {Auto, "gold", `"gold"`}, {Auto, " 1", `" 1"`}, {Auto, "12345678901234567890", `"12345678901234567890"`},
+		{Auto, "42", "42"}, {Auto, "0042", `"0042"`}, {Auto, "1.50", "1.5"}, {Auto, "true", "true"}, {Auto, "T", "true"}, {Auto, "NaN", "null"}, {Auto, "[]", "null"}, {Auto, "[null]", "null"},
+		{Auto, "false", "false"}, {Auto, "1e3", `"1e3"`}, {Auto, "n/a", `"n/a"`}, {Auto, "[5]", `"5"`}, {Auto, `["x",null,[],"y"]`, `"x, y"`}, {Auto, "{}", `"{}"`}, {Auto, "gold", `"gold"`}, {Auto, " 1", `" 1"`}, {Auto, "12345678901234567890", `"12345678901234567890"`},
 		{Auto, `["a","b",3]`, `"a, b, 3"`}, {Auto, `[{"a": 1}, "x"]`, `"{\"a\":1}, x"`}, {Auto, `{ "a" : 9007199254740993 }`, `"{\"a\":9007199254740993}"`},
 		{Auto, "[not json", `"[not json"`}, {Auto, "", "null"}, {Auto, "NULL", "null"}, {Auto, `\N`, "null"}, {Auto, "Null", `"Null"`},
 		{Auto, "\xff", "error"},
@@ -255,7 +287,10 @@ func TestTypes(t *testing.T) {
 		{Boolean, "YES", "true"}, {Boolean, "0", "false"}, {Boolean, "null", "null"}, {Boolean, "2", "error"},
 		{Datetime, "2026-03-01 12:00:00+02", `"2026-03-01T10:00:00Z"`}, {Datetime, "soon", "error"},
 	} {
-		v, reason := test.typ.parse([]byte(test.cell))
+		a := trait(test.typ)
+		var fits Fits
+		v, reason := a.Value(textForm.said([]byte(test.cell)), &fits)
+		v = converted(a, fits, v)
 		got := string(v.AppendJSON(nil))
 		if reason != "" {
 			got = "error"
@@ -287,6 +322,116 @@ func TestCompression(t *testing.T) {
 		got, _, err := rows(Export{Source: "x.csv", Dir: write(t, "x.csv", packed), Attributes: []Attribute{audience}})
 		if err != nil || !slices.Equal(got, []string{"u1: true", "u2: true"}) {
 			t.Errorf("%s: %q, %v", name, got, err)
+		}
+	}
+}
+
+// TestFits: the type of an attribute is that which fits all of its values, in whatever form
+// they come.
+func TestFits(t *testing.T) {
+	for _, test := range []struct {
+		form   form
+		values string // apart by |
+		typ    Type
+		want   string
+	}{
+		{textForm, "t|f|True|FALSE|true", Boolean, "true|false|true|false|true"},
+		{textForm, "49.90|49.95|50.00|7", Number, "49.9|49.95|50|7"},
+		{textForm, "49.90|49.95|1e3|7", Text, `"49.90"|"49.95"|"1e3"|"7"`},
+		{textForm, "00123|12345", Text, `"00123"|"12345"`},
+		{textForm, "50|NaN|inf|-Infinity|", Number, "50|null|null|null|null"},
+		{textForm, "gold|NaN", Text, `"gold"|"NaN"`},
+		{textForm, "NaN|nan", "", "null|null"},
+		{textForm, `NULL|\N|[]| `, "", "null|null|null|null"},
+		{textForm, "1|0|true", Text, `"1"|"0"|"true"`},
+		{textForm, "3|9007199254740993", Text, `"3"|"9007199254740993"`},
+		{textForm, "n/a|none|undefined|null", Text, `"n/a"|"none"|"undefined"|"null"`},
+		{jsonForm, `829.10|"450.00"|"12"`, Number, "829.1|450|12"},
+		{jsonForm, `1e3|2`, Number, "1000|2"},
+		{jsonForm, `3|12345678901234567`, Text, `"3"|"12345678901234567"`},
+		{jsonForm, `true|"t"|"FALSE"`, Boolean, "true|true|false"},
+		{jsonForm, `true|1`, Text, `"true"|"1"`},
+		{jsonForm, `NaN|Infinity|5|null|""`, Number, "null|null|5|null|null"},
+		{jsonForm, `[]|["x",null]|{"a": 1}`, Text, `null|"x"|"{\"a\":1}"`},
+		{jsonForm, `[5]|[6]`, Text, `"5"|"6"`},
+		{numberForm, "7|NaN|1e+20", Text, `"7"|null|"1e+20"`},
+		{numberForm, "829.10|NaN|1e-7", Number, "829.1|null|0.0000001"},
+		{booleanForm, "t|f|true", Boolean, "true|false|true"},
+	} {
+		a := trait(Auto)
+		var fits Fits
+		var said []attr.Value
+		for value := range strings.SplitSeq(test.values, "|") {
+			v, reason := a.Value(test.form.said([]byte(value)), &fits)
+			if reason != "" {
+				t.Errorf("%s: %q: %s", test.values, value, reason)
+			}
+			said = append(said, v)
+		}
+		var got []string
+		for _, v := range said {
+			v, ok := Convert(fits.Type(), v)
+			if !ok {
+				t.Errorf("%s: %s does not fit the type that was decided", test.values, v)
+			}
+			got = append(got, string(v.AppendJSON(nil)))
+		}
+		if fits.Type() != test.typ || strings.Join(got, "|") != test.want {
+			t.Errorf("%s: got %s %s, want %s %s", test.values, fits.Type(), strings.Join(got, "|"), test.typ, test.want)
+		}
+	}
+}
+
+// TestKnownTypes: what does not fit the type that an attribute has is an invalid value.
+func TestKnownTypes(t *testing.T) {
+	for _, test := range []struct {
+		known      Type
+		cell, want string
+	}{
+		{Number, "829.10", "829.1"}, {Number, "007", "error"}, {Number, "1e3", "error"}, {Number, "gold", "error"}, {Number, "9007199254740993", "error"},
+		{Number, "NaN", "null"}, {Number, "[]", "null"}, {Number, "[5]", "error"}, {Number, "true", "error"}, {Number, "", "null"},
+		{Boolean, "T", "true"}, {Boolean, "1", "error"}, {Boolean, "yes", "error"}, {Boolean, "[]", "null"}, {Boolean, "NULL", "null"},
+		{Text, "829.10", `"829.10"`}, {Text, "NaN", `"NaN"`}, {Text, "[]", "null"}, {Text, `["a",null]`, `"a"`}, {Text, "\xff", "error"},
+	} {
+		a := trait(Auto)
+		a.Known = test.known
+		v, reason := a.Value(textForm.said([]byte(test.cell)), new(Fits))
+		got := string(v.AppendJSON(nil))
+		if reason != "" {
+			got = "error"
+		}
+		if got != test.want {
+			t.Errorf("%s %q: got %s %s, want %s", test.known, test.cell, got, reason, test.want)
+		}
+	}
+}
+
+// TestUserIDs: what is no user id names nobody, and what no contact can have is an invalid
+// row.
+func TestUserIDs(t *testing.T) {
+	for _, test := range []struct {
+		form form
+		cell string
+		want string // the id, "none", or "error"
+	}{
+		{textForm, "u1", "u1"}, {textForm, "007", "007"}, {textForm, "1e3", "1e3"}, {textForm, "12E4", "12E4"}, {textForm, "nancy", "nancy"},
+		{textForm, "", "none"}, {textForm, " ", "none"}, {textForm, "null", "none"}, {textForm, "NULL", "none"}, {textForm, "nil", "none"},
+		{textForm, "None", "none"}, {textForm, "nan", "none"}, {textForm, "NaN", "none"}, {textForm, "undefined", "none"}, {textForm, "N/A", "none"},
+		{textForm, "<NA>", "none"}, {textForm, "(null)", "none"}, {textForm, `\N`, "none"}, {textForm, "\u00a0", "none"},
+		{textForm, "1.23457E+11", "error"}, {textForm, "\xff", "error"}, {textForm, `["u1"]`, "error"}, {textForm, "[u1]", "[u1]"},
+		{jsonForm, `"u1"`, "u1"}, {jsonForm, "1001", "1001"}, {jsonForm, "1001.0", "1001"}, {jsonForm, "12345678901234567890", "12345678901234567890"},
+		{jsonForm, "NaN", "none"}, {jsonForm, `"None"`, "none"}, {jsonForm, `["u1"]`, "error"}, {jsonForm, `{"a":1}`, "error"}, {jsonForm, `"1001.0"`, "1001.0"},
+		{numberForm, "1001.0", "1001"}, {numberForm, "1001", "1001"}, {numberForm, "1e+06", "1000000"}, {numberForm, "NaN", "none"}, {numberForm, "1.5", "1.5"},
+	} {
+		id := test.form.id([]byte(test.cell))
+		got := string(id)
+		if isNoID(id) {
+			got = "none"
+		} else if reason, _ := checkID(id); reason != "" {
+			got = "error"
+		}
+		if got != test.want {
+			t.Errorf("%d %q: got %q, want %q", test.form, test.cell, got, test.want)
 		}
 	}
 }

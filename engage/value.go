@@ -3,78 +3,123 @@ package engage
 import (
 	"bytes"
 	"encoding/json"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"gleapsync/internal/attr"
 )
 
-// Type says how a trait's values are read.
-type Type string
+// form is what the cells of a column are. A reader says no more of a cell than that; what
+// is made of it is decided here, in the same way for all of them.
+type form byte
 
-// The types of a trait. Blank and NULL say nothing, whatever the type.
 const (
-	// Auto takes a number where a float64 holds it exactly and prints it back as
-	// the same text, true and false as booleans, and everything else as text.
-	Auto     Type = "auto"
-	Text     Type = "string"
-	Number   Type = "number"   // what is no number is a broken row
-	Boolean  Type = "boolean"  // see [parseBool]
-	Datetime Type = "datetime" // sent as RFC 3339 in UTC
+	textForm    form = iota
+	jsonForm         // a JSON value as it stands
+	numberForm       // a number of a column that holds nothing else
+	booleanForm      // true or false, of such a column
 )
 
-// parse reads a cell as a value of type t. None says nothing; reason tells why
-// the cell cannot be read. The value may be a part of cell.
-func (t Type) parse(cell []byte) (v attr.Value, reason string) {
-	if isNull(cell) {
-		return attr.Value{}, ""
+// said returns what a cell says, before anybody asks for a type: a text, a number or a
+// boolean, or nothing. JSON lists and objects are texts. It keeps the cell's bytes.
+func (f form) said(cell []byte) attr.Value {
+	switch f {
+	case numberForm:
+		if isNull(cell) || isNotFinite(cell) {
+			return attr.Value{}
+		}
+		return attr.OfNumber(cell)
+	case booleanForm:
+		v, _ := parseBool(cell)
+		return v
+	case jsonForm:
+		return saidByJSON(cell)
 	}
-	if !utf8.Valid(cell) {
-		return attr.Value{}, "the value is not UTF-8"
+	if isNull(cell) {
+		return attr.Value{}
+	}
+	return attr.OfString(cell)
+}
+
+// saidByJSON is [form.said] for a JSON value, which may be missing.
+func saidByJSON(raw json.RawMessage) attr.Value {
+	if len(raw) == 0 {
+		return attr.Value{}
+	}
+	switch string(raw) {
+	case "null", "NaN", "Infinity", "-Infinity": // the last three are Python's
+		return attr.Value{}
+	case "true":
+		return attr.OfBool(true)
+	case "false":
+		return attr.OfBool(false)
+	}
+	if c := raw[0]; c == '-' || '0' <= c && c <= '9' {
+		return attr.OfNumber(raw)
+	}
+	return textForm.said(scalarText(raw))
+}
+
+// Value makes a value of the attribute's type of what a row says. None says nothing; reason
+// tells why what is said cannot be a value. Where the type is not known yet the value is
+// what was said, and fits learns of it: once all values are read it tells the type, and
+// [Convert] makes it of each.
+func (a *Attribute) Value(said attr.Value, fits *Fits) (v attr.Value, reason string) {
+	if said.Kind() == attr.None {
+		return said, ""
 	}
 	ok := true
-	switch t {
-	case Number:
-		if v, ok = attr.NearestNumber(bytes.TrimSpace(cell)); !ok {
-			reason = "the value is not a number that JSON can hold exactly"
-		}
-	case Boolean:
-		if v, ok = parseBool(cell); !ok {
+	if a.Kind == Audience || a.Type == Boolean {
+		if v, ok = boolean(said); !ok {
 			reason = notBoolean
 		}
-	case Datetime:
-		if v, ok = attr.Datetime(string(cell)); !ok {
+		return v, reason
+	}
+	if said.Kind() == attr.String && !utf8.Valid(said.Text()) {
+		return attr.Value{}, "the value is not UTF-8"
+	}
+	switch typ := a.Type; {
+	case typ == Raw:
+		v = said
+	case typ == Number:
+		if v, ok = attr.NearestNumber(bytes.TrimSpace(textOf(said))); !ok && !isNotFinite(textOf(said)) {
+			reason = "the value is not a number that JSON can hold exactly"
+		}
+	case typ == Datetime:
+		if v, ok = attr.Datetime(string(textOf(said))); !ok {
 			reason = "the value is not a date"
 		}
-	case Text:
-		v = parseText(cell)
-	case Raw:
-		v = attr.OfString(cell)
-	default:
-		if v, ok = attr.ExactNumber(cell); !ok {
-			v = parseText(cell)
-			switch string(cell) {
-			case "true", "false":
-				v = attr.OfBool(len(cell) == len("true"))
-			}
+	case typ == Text:
+		v = toText(said)
+	case a.Known != "":
+		if v, ok = Convert(a.Known, said); !ok {
+			reason = misfits[a.Known]
 		}
+	default:
+		fits.add(said)
+		v = said
 	}
 	return v, reason
 }
 
-// parseJSON reads a JSON value as parse reads a cell. A JSON string is text, whatever
-// it looks like.
-func (t Type) parseJSON(raw json.RawMessage) (v attr.Value, reason string) {
-	switch {
-	case len(raw) == 0 || string(raw) == "null":
-		return attr.Value{}, ""
-	case raw[0] == '"' && t == Auto:
-		t = Text
-	}
-	return t.parse(scalarText(raw))
+// misfits says why a value does not fit the type that an attribute had when it was delivered
+// first.
+var misfits = map[Type]string{
+	Number:  `the attribute is a number in Gleap and the value is none: set its type to "string" if texts are right`,
+	Boolean: `the attribute is a boolean in Gleap and the value is none: set its type to "string" if texts are right`,
 }
 
 const notBoolean = "the value is neither true nor false"
+
+// boolean reads what is said as true or false; None if it says neither, and nothing else.
+func boolean(said attr.Value) (attr.Value, bool) {
+	switch said.Kind() {
+	case attr.True, attr.False:
+		return said, true
+	}
+	return parseBool(said.Text())
+}
 
 // parseBool reads true and false as the warehouses write them, in any case:
 // true, t, 1 and yes, false, f, 0 and no. Blank and null are None.
@@ -108,7 +153,7 @@ func isNull(cell []byte) bool {
 }
 
 // isNullWord is isNull for cells in which null can be nothing else, in any case: a
-// string may well be "Null", an id or a boolean may not.
+// string may well be "Null", a boolean may not.
 func isNullWord(cell []byte) bool {
 	if isPlain(cell) {
 		return false
@@ -127,26 +172,69 @@ func isPlain(cell []byte) bool {
 	return c > ' ' && c < utf8.RuneSelf && c != '\\' && c != 'N' && c != 'n'
 }
 
-// parseText returns cell as a string. Gleap takes no lists and objects, so a
-// JSON list becomes its items joined by ", ", and an object compact JSON.
-func parseText(cell []byte) attr.Value {
-	if c := cell[0]; c != '[' && c != '{' {
-		return attr.OfString(cell)
+// isNotFinite reports whether a text is NaN or an infinity, as programs write them.
+func isNotFinite(text []byte) bool {
+	if len(text) < len("nan") || len(text) > len("-infinity") {
+		return false
 	}
-	if text, ok := flatten(cell); ok {
-		return attr.OfString([]byte(text))
+	switch strings.ToLower(string(bytes.TrimLeft(text, "+-"))) {
+	case "nan", "inf", "infinity":
+		return true
 	}
-	return attr.OfString(cell)
+	return false
 }
 
-// flatten returns the text that stands for a JSON value; it reports false if
-// raw is no JSON.
+// textOf returns the text that stands for what is said: a list's items joined by ", ".
+func textOf(said attr.Value) []byte { return toText(said).Text() }
+
+// toText returns what is said as a string, None for an empty list. Gleap takes no lists and
+// objects, so a JSON list becomes its items joined by ", ", and an object compact JSON.
+func toText(said attr.Value) attr.Value {
+	switch said.Kind() {
+	case attr.True, attr.False:
+		return attr.OfString([]byte(said.String()))
+	case attr.Number:
+		return attr.OfString(said.Text())
+	}
+	text := said.Text()
+	if !isList(text) {
+		return said
+	}
+	flat, ok := flatten(text)
+	switch {
+	case !ok:
+		return said
+	case flat == "":
+		return attr.Value{}
+	}
+	return attr.OfString([]byte(flat))
+}
+
+// plainDecimal returns a number without an exponent.
+func plainDecimal(number []byte) []byte {
+	if bytes.IndexByte(number, 'e') < 0 && bytes.IndexByte(number, 'E') < 0 {
+		return number
+	}
+	f, err := strconv.ParseFloat(string(number), 64)
+	if err != nil { // too large: it stays as it stands
+		return number
+	}
+	return strconv.AppendFloat(nil, f, 'f', -1, 64)
+}
+
+// isList reports whether a text may be a JSON list or object.
+func isList(text []byte) bool { return len(text) > 0 && (text[0] == '[' || text[0] == '{') }
+
+// flatten returns the text that stands for a JSON list or object; it reports false if
+// raw is no JSON. Members of a list that are null or empty lists say nothing.
 func flatten(raw []byte) (string, bool) {
 	var items []json.RawMessage
 	if raw[0] == '[' && json.Unmarshal(raw, &items) == nil {
-		texts := make([]string, len(items))
-		for i, item := range items {
-			texts[i] = string(scalarText(item))
+		var texts []string
+		for _, item := range items {
+			if text := string(scalarText(item)); text != "null" && text != "[]" {
+				texts = append(texts, text)
+			}
 		}
 		return strings.Join(texts, ", "), true
 	}
@@ -173,17 +261,4 @@ func scalarText(raw json.RawMessage) []byte {
 		return raw
 	}
 	return compact.Bytes()
-}
-
-// numberText leaves the zeros at the end of a fraction out if what is left is a number
-// to Gleap too: numeric(10,2) has 49.90 for 49.9, and both should be numbers.
-func numberText(value []byte) []byte {
-	if len(value) == 0 || value[len(value)-1] != '0' || bytes.IndexByte(value, '.') < 0 {
-		return value
-	}
-	short := bytes.TrimSuffix(bytes.TrimRight(value, "0"), []byte{'.'})
-	if _, exact := attr.ExactNumber(short); exact {
-		return short
-	}
-	return value
 }

@@ -18,9 +18,12 @@ const KindTrait = "trait"
 
 // Attribute is one attribute of the project's contacts, as the file knows it.
 type Attribute struct {
-	ID      uint32  `json:"-"`
-	Key     string  `json:"key"`
-	Kind    string  `json:"kind"`
+	ID   uint32 `json:"-"`
+	Key  string `json:"key"`
+	Kind string `json:"kind"`
+	// Type is the JSON type of its values (boolean, number or string), "" as long as none was
+	// delivered. A file that was written before types were kept has none either.
+	Type    string  `json:"type,omitempty"`
 	Name    string  `json:"name"`
 	Members int     `json:"members"` // contacts for which Gleap acknowledged true or a value
 	Applied Applied `json:"applied,omitzero"`
@@ -50,7 +53,10 @@ type Applied struct {
 	AsOf        time.Time `json:"as_of"` // of the data
 	At          time.Time `json:"at"`    // when the last call was acknowledged
 	Members     int       `json:"members"`
-	HasFields   bool      `json:"has_fields"` // contact fields came along
+	HasFields   bool      `json:"has_fields"`      // contact fields came along
+	Parts       int       `json:"parts,omitempty"` // of the export, 0: it has none
+	// WithheldRuns is in how many runs, one after the other, exits were withheld.
+	WithheldRuns int `json:"withheld_runs,omitempty"`
 }
 
 // MemberCount is 1 for the value of a member of an audience, and for any value of a

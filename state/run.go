@@ -99,6 +99,9 @@ func (s *Store) Begin(attributes []Attribute, epoch uint64, pace []byte) error {
 				return s.damaged(fmt.Errorf("attribute %d is %s, not %s", a.ID, known.Key, a.Key))
 			}
 			known.Key, known.Kind, known.Name, known.Retired = a.Key, a.Kind, a.Name, a.Retired
+			if a.Type != "" {
+				known.Type = a.Type
+			}
 			if a.Computation != nil {
 				known.Computation = a.Computation
 			}

@@ -108,6 +108,7 @@ func (p *plan) identify(e *export, request Request) {
 		} else if a.computation == nil {
 			a.computation = &state.Computation{}
 		}
+		a.decideType(a.fits)
 	}
 }
 
@@ -137,6 +138,7 @@ func (p *plan) identifyKey(e *export, a *attribute, computations []int) {
 	for _, i := range computations {
 		if c := &e.computations[i]; c.ID == present.ID || c.ID == "" {
 			e.changes[i] = a
+			a.fits.Add(c.Fits)
 			present.Newest = max(present.Newest, c.Newest)
 		}
 	}
@@ -184,7 +186,9 @@ func (c *contact) addChange(p *plan, e *export, payload []byte) error {
 	}
 	if number > 0 {
 		if a := e.changes[number-1]; a != nil && a.counts {
-			c.changed.Add(a.id, at, message, value)
+			if value = a.value(value); value.Kind() != attr.None {
+				c.changed.Add(a.id, at, message, value)
+			}
 		}
 	}
 	if e.NoFields {
@@ -237,6 +241,9 @@ func (p *pass) takeChanges() error {
 	for _, n := range c.changed.Attributes {
 		if a := p.attribute(n.ID); a != nil && a.counts && a.export.Changes && c.wanted[n.ID].mark != c.now {
 			c.ids = append(c.ids, n.ID)
+			if v := a.asType(n.Value); v.Kind() != attr.None { // it was said before types were kept
+				n.Value = v
+			}
 			c.wanted[n.ID] = said[attr.Value]{n.Value, c.now}
 			if n.Tried {
 				c.tried[n.ID] = c.now

@@ -101,7 +101,7 @@ func TestChangesModel(t *testing.T) {
 					times = times[1:]
 					class, value := "audience", rapid.SampledFrom([]string{"true", "false"}).Draw(r, "value")
 					if k == "total" {
-						class, value = "trait", rapid.SampledFrom([]string{"1", `"gold"`, "null"}).Draw(r, "value")
+						class, value = "trait", rapid.SampledFrom([]string{`"silver"`, `"gold"`, "null"}).Draw(r, "value")
 					}
 					line := event(id, class, k, "id_"+k, value, at, fmt.Sprint("m", at))
 					lines = append(lines, line)

@@ -76,10 +76,15 @@ func (c *contact) add(p *plan, e *export, payload []byte) error {
 		}
 		if cell < len(e.attributes) {
 			id := e.attributes[cell].id
+			v := e.attributes[cell].value(attr.Of(attr.Kind(kind), text))
+			if v.Kind() == attr.None { // of its type it says nothing
+				c.silent[id] = c.now
+				continue
+			}
 			if c.wanted[id].mark != c.now {
 				c.ids = append(c.ids, id)
 			}
-			c.wanted[id] = said[attr.Value]{attr.Of(attr.Kind(kind), text), c.now}
+			c.wanted[id] = said[attr.Value]{v, c.now}
 		} else if f := &c.fields[cell-len(e.attributes)]; f.mark != c.now {
 			*f = said[[]byte]{text, c.now}
 		}
@@ -104,10 +109,15 @@ func (p *pass) diff() class {
 		if active {
 			c.old[k.ID] = c.now
 			p.tallies[k.ID].before += a.memberCount(k.Value)
-			want = c.want(a, k.Value)
+			want = p.withhold(a, c.want(a, k.Value), k.Value)
 		}
 		switch {
 		case active && c.isUnanswered(k.ID): // see below
+		case active && a.hasOtherType(k.Value) && (want.Kind() == attr.None || want.Equal(a.asType(k.Value))):
+			if v := a.asType(k.Value); v.Kind() != attr.None {
+				p.tallies[k.ID].retyped++
+				p.tell(a, state.Change{ID: k.ID, Value: v}, false)
+			}
 		case want.Kind() != attr.None && !want.Equal(k.Value):
 			if p.count(a, want) {
 				to = exits
@@ -124,9 +134,13 @@ func (p *pass) diff() class {
 		}
 		v := c.wanted[id].value
 		p.tallies[id].members += a.memberCount(v)
-		left := v.Kind() == attr.False && a.Kind == engage.Audience || v.Kind() == attr.Null
+		left := a.leaves(v)
 		if c.old[id] == c.now || c.isUnanswered(id) || left && c.tried[id] != c.now {
 			continue // compared already; nobody is told false who was never told true, or null who had no value
+		}
+		if left && a.absence != "" {
+			p.tallies[id].withheld++
+			continue
 		}
 		if left {
 			to = exits // and none of the members that the guard counts
@@ -161,7 +175,7 @@ func (p *pass) diffUnanswered(all bool) (exit bool) {
 			continue
 		}
 		known := c.record.Find(u.ID).Value
-		want := c.want(a, u.Value)
+		want := p.withhold(a, c.want(a, u.Value), u.Value)
 		if want.Kind() == attr.None {
 			want = u.Value
 		}
@@ -177,6 +191,15 @@ func (p *pass) diffUnanswered(all bool) (exit bool) {
 		p.tell(a, state.Change{ID: u.ID, Value: want}, changed || all && is)
 	}
 	return exit
+}
+
+// withhold returns what is wanted, None for an exit or a clear that is withheld.
+func (p *pass) withhold(a *attribute, want, known attr.Value) attr.Value {
+	if a.absence == "" || !a.leaves(want) || want.Equal(known) {
+		return want
+	}
+	p.tallies[a.id].withheld++
+	return attr.Value{}
 }
 
 // tell adds a value to the entry; if it is news, as an event too where these are wanted.

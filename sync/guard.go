@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"time"
 
+	"gleapsync/engage"
 	"gleapsync/state"
 )
 
@@ -32,11 +33,22 @@ func checkMembers(a *attribute, guard Guard, limit Limit) string {
 	switch {
 	case a.members == 0 && a.before > 0 && !a.export.AllowEmpty:
 		return fmt.Sprintf("the export has no members, and there were %d: if that is right, set allow_empty = true", a.before)
-	case a.exited >= guard.MinExits && a.exited > limit.Of(a.before):
+	}
+	exits := a.exited + a.withheld // they would leave if they were not withheld
+	if exits >= guard.MinExits && exits > limit.Of(a.before) {
 		return fmt.Sprintf("%d of %d members would leave, more than max_exits = %s allows: if that is right, run %s once",
-			a.exited, a.before, limit, allowExits(a.Key, a.exited))
+			exits, a.before, limit, allowExits(a.Key, exits))
 	}
 	return ""
+}
+
+// misfit says what ends that values do not fit the type which the attribute had when it was
+// delivered first, "" if that is not why so many are invalid.
+func (a *attribute) misfit(invalid int) string {
+	if invalid == 0 || a.Known == "" || a.Kind != engage.Trait || a.Type != engage.Auto && a.Type != "" {
+		return ""
+	}
+	return fmt.Sprintf(": %s came as %s before, so set its type to \"string\" (under types in a table) if other values are right", a.Key, a.Known)
 }
 
 // allowExits is the command that lets so many members leave in one run.

@@ -74,7 +74,8 @@ type AttributeSummary struct {
 	Key     string      `json:"key"`
 	Name    string      `json:"name"`
 	Kind    engage.Kind `json:"kind"`
-	Members int         `json:"members"` // contacts for which Gleap acknowledged true or a value
+	Type    engage.Type `json:"type,omitempty"` // of the values: boolean, number or string
+	Members int         `json:"members"`        // contacts for which Gleap acknowledged true or a value
 	AsOf    time.Time   `json:"as_of,omitzero"`
 	Applied time.Time   `json:"applied,omitzero"`
 }
@@ -174,9 +175,17 @@ func (i *Inspector) Attributes() ([]AttributeSummary, error) {
 func summaries(o state.Overview) []AttributeSummary {
 	all := []AttributeSummary{}
 	for _, a := range present(o) {
-		all = append(all, AttributeSummary{a.Key, a.Name, engage.Kind(a.Kind), a.Members, a.Applied.AsOf, a.Applied.At})
+		all = append(all, AttributeSummary{a.Key, a.Name, engage.Kind(a.Kind), typeOf(a), a.Members, a.Applied.AsOf, a.Applied.At})
 	}
 	return all
+}
+
+// typeOf returns the type of an attribute's values, "" if nobody knows it.
+func typeOf(a state.Attribute) engage.Type {
+	if a.Kind != state.KindTrait {
+		return engage.Boolean
+	}
+	return engage.Type(a.Type)
 }
 
 // ErrUnknown is returned, wrapped, for a key or run that the state does not have.
@@ -268,6 +277,7 @@ func (i *Inspector) Contact(ctx context.Context, userID string) (ContactDetail, 
 			continue
 		}
 		e.Attributes = slices.Concat(e.Attributes, remembered(e, i.exports, o.Attributes))
+		know(&e.Export, o.Attributes)
 		if err := i.ask(ctx, &d, e); err != nil {
 			return d, err
 		}
@@ -301,6 +311,9 @@ func (i *Inspector) ask(ctx context.Context, d *ContactDetail, e Export) error {
 		return context.Cause(ctx)
 	}
 	for n, a := range e.Attributes {
+		if err == nil {
+			values[n] = typed(a, result.Attributes[n].Fits, values[n])
+		}
 		said := Said{Value: values[n], Absent: !found || e.ProfileIDs != nil && values[n].Kind() == attr.None}
 		if err != nil {
 			said = Said{Error: err.Error()}
@@ -310,6 +323,13 @@ func (i *Inspector) ask(ctx context.Context, d *ContactDetail, e Export) error {
 		d.Exports[a.Key] = said
 	}
 	return nil
+}
+
+// typed makes a value of its attribute's type of what a row says.
+func typed(settings engage.Attribute, fits engage.Fits, v attr.Value) attr.Value {
+	a := attribute{Attribute: settings}
+	a.decideType(fits)
+	return a.value(v)
 }
 
 func (i *Inspector) read(ctx context.Context, e Export, yield func(userID []byte, cells []attr.Value) error) (engage.Result, error) {
@@ -364,7 +384,9 @@ func (i *Inspector) askChanges(ctx context.Context, d *ContactDetail, n int, o s
 	}
 	for _, c := range all {
 		if a := e.changes[c.computation]; err == nil && a != nil {
-			said.Add(a.id, c.At, c.Message, c.Value)
+			if v := a.value(c.Value); v.Kind() != attr.None {
+				said.Add(a.id, c.At, c.Message, v)
+			}
 		}
 	}
 	for _, a := range e.attributes {

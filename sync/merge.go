@@ -11,6 +11,11 @@ import (
 
 // decide merges until no guard speaks up any more.
 func (p *plan) decide(ctx context.Context, request Request) error {
+	for _, a := range p.attributes {
+		if a.active() {
+			a.absence = a.withholds(request)
+		}
+	}
 	for {
 		if err := p.merge(ctx); err != nil {
 			return err

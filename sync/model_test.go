@@ -142,7 +142,23 @@ func TestModel(t *testing.T) {
 		email := map[string]string{}
 		user := rapid.SampledFrom([]string{"a", "b", "c", "d", "e", "aa", "a\x00", "ü", "007", "7"})
 		bools := rapid.SampledFrom([]string{"true", "f", "", "NULL"})
-		values := rapid.SampledFrom([]string{"1", "007", "gold", "true", "", "12345678901234567890", "0.5"})
+		// All values of a trait have one type, which the first ones decide.
+		pools := [][]string{{"1", "0.50", "-7", "", "NaN"}, {"t", "FALSE", "true", "", "[]"}, {"007", "gold", "true", "", "12345678901234567890", "0.50"}}
+		pool := map[string]*rapid.Generator[string]{}
+		kinds := map[string]int{}
+		for _, key := range []string{"orders", "cleared", "level"} {
+			kinds[key] = rapid.IntRange(0, len(pools)-1).Draw(r, key)
+			pool[key] = rapid.SampledFrom(pools[kinds[key]])
+			if kinds[key] == 2 { // "true" or "0.50" alone would be none
+				for i := range w.options.Exports {
+					for j := range w.options.Exports[i].Attributes {
+						if a := &w.options.Exports[i].Attributes[j]; a.Key == key {
+							a.Type = engage.Text
+						}
+					}
+				}
+			}
+		}
 		for day := range rapid.IntRange(1, 6).Draw(r, "days") {
 			changed := map[string]bool{}
 			set := func(id, key string, v any) {
@@ -189,25 +205,25 @@ func TestModel(t *testing.T) {
 			snapshot("vip.csv", "vip", false)
 			snapshot("kept.csv", "kept", true)
 			setValue := func(id, key, text string) {
-				switch text {
-				case "", "NULL":
-				case "true":
-					set(id, key, true)
-				case "1", "0.5":
-					set(id, key, json.Number(text))
+				switch {
+				case text == "", text == "NaN", text == "[]":
+				case kinds[key] == 0:
+					set(id, key, json.Number(strings.TrimSuffix(text, "0")))
+				case kinds[key] == 1:
+					set(id, key, text != "FALSE")
 				default:
 					set(id, key, text)
 				}
 			}
 			for _, name := range []string{"orders", "cleared"} {
-				said := rows(name+".csv", "user_id,value", func(string) string { return values.Draw(r, "value") })
+				said := rows(name+".csv", "user_id,value", func(string) string { return pool[name].Draw(r, "value") })
 				if said == nil {
 					continue
 				}
 				for id, texts := range said {
 					last := "" // of the values that say something
 					for _, text := range texts {
-						if text != "" {
+						if text != "" && text != "NaN" && text != "[]" {
 							last = text
 						}
 					}
@@ -224,7 +240,7 @@ func TestModel(t *testing.T) {
 				if address != "" && address != "broken" && !slices.Contains(emails, id) {
 					emails = append(emails, id)
 				}
-				return bools.Draw(r, "churn") + "," + values.Draw(r, "level") + "," + address
+				return bools.Draw(r, "churn") + "," + pool["level"].Draw(r, "level") + "," + address
 			})
 			if said != nil {
 				clear(email)
@@ -236,7 +252,7 @@ func TestModel(t *testing.T) {
 					if cells[0] == "true" || cells[0] == "f" {
 						churn = cells[0]
 					}
-					if cells[1] != "" {
+					if cells[1] != "" && cells[1] != "NaN" && cells[1] != "[]" {
 						level = cells[1]
 					}
 					if email[id] == "" && cells[2] != "" {

@@ -61,8 +61,10 @@ func (f *findings) add(other *findings) {
 	}
 }
 
-// tally counts contacts that have a value of an attribute, before and after, and changes.
-type tally struct{ before, members, entered, exited, changed int }
+// tally counts contacts that have a value of an attribute, before and after, and changes:
+// those that are withheld, and values that are sent again as another type, are none of the
+// others.
+type tally struct{ before, members, entered, exited, changed, withheld, retyped int }
 
 func (t *tally) add(other tally) {
 	t.before += other.before
@@ -70,6 +72,8 @@ func (t *tally) add(other tally) {
 	t.entered += other.entered
 	t.exited += other.exited
 	t.changed += other.changed
+	t.withheld += other.withheld
+	t.retyped += other.retyped
 }
 
 // apart is how far what two passes write has to lie apart, in bytes: processors that write

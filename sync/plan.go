@@ -75,8 +75,9 @@ type export struct {
 	profiles    *profiles // nil: it is no export of that kind
 	fingerprint string
 	asOf        time.Time
-	refused     error // why all of it is held
-	unreadable  bool  // the files are not there, or cannot be read
+	refused     error  // why all of it is held
+	unreadable  bool   // the files are not there, or cannot be read
+	missing     string // why the parts are not all, "": they are
 	result      engage.Result
 	rows        *sorter // nil: not read
 
@@ -99,6 +100,11 @@ type attribute struct {
 	applied     state.Applied
 	isNew       bool               // found, and no run knew it before
 	computation *state.Computation // of a change export's
+
+	typ     engage.Type // of its values, "" if there are none
+	convert bool        // what the rows say is to be made values of it
+	fits    engage.Fits // of a change export's values
+	absence string      // why its exits and clears are withheld, "": they go
 
 	counts bool // active, while a merge goes on
 	events bool // and its changes are told as events
@@ -241,9 +247,9 @@ func (p *plan) addExports(request Request) error {
 	}
 	for i, settings := range settings {
 		e := &export{Export: settings, index: i}
-		e.Attributes = slices.Clip(e.Attributes) // wildcards may add some
+		know(&e.Export.Export, p.overview.Attributes)
 		p.exports = append(p.exports, e)
-		for _, settings := range settings.Attributes {
+		for _, settings := range e.Attributes {
 			if err := p.addAttribute(e, settings, request); err != nil {
 				return err
 			}
@@ -555,8 +561,9 @@ func (p *plan) readExport(ctx context.Context, e *export) error {
 		if r.Err != nil {
 			a.hold(r.Err.Error())
 		} else if reason := checkInvalid(result.Invalid+r.Invalid, result.Rows, p.runner.o.Guard.MaxInvalid); reason != "" {
-			a.hold(reason)
+			a.hold(reason + a.misfit(r.Invalid))
 		}
+		a.decideType(r.Fits)
 	}
 	return e.rows.finish()
 }
@@ -649,6 +656,7 @@ func (p *plan) stateAttributes() []state.Attribute {
 	for _, a := range p.attributes {
 		s := state.Attribute{ID: a.id, Key: a.Key, Kind: string(a.Kind), Name: a.Name, Retired: a.retired}
 		if a.active() {
+			s.Type = string(a.typ)
 			s.Applied.AsOf, s.Computation = a.export.asOf, a.computation
 		}
 		all = append(all, s)
@@ -662,16 +670,20 @@ func (p *plan) stateAttributes() []state.Attribute {
 func (p *plan) applied(now time.Time) map[uint32]state.Applied {
 	all := map[uint32]state.Applied{}
 	for _, a := range p.attributes {
-		again := p.postponed || a.export.result.HasFields && p.fieldsPostponed
+		again := p.postponed || a.export.result.HasFields && p.fieldsPostponed || a.withheld > 0
 		if a.active() && !a.retired {
 			fingerprint := a.export.fingerprint
 			if again {
 				fingerprint = ""
 			}
-			all[a.id] = state.Applied{
+			applied := state.Applied{
 				Fingerprint: fingerprint, AsOf: a.export.asOf, At: now,
-				Members: a.members, HasFields: a.export.result.HasFields,
+				Members: a.members + a.withheld, HasFields: a.export.result.HasFields,
 			}
+			if a.withheld > 0 {
+				applied.WithheldRuns = a.applied.WithheldRuns + 1
+			}
+			all[a.id] = applied
 		}
 	}
 	return all

@@ -9,7 +9,6 @@ import (
 	"math"
 	"slices"
 	"strconv"
-	"strings"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -45,6 +44,7 @@ const (
 type longTable struct {
 	source *engage.Source
 	name   string
+	what   string  // the column that says what a row is about
 	whats  int     // how many numbers there are for what a row is about
 	rows   *sorter // by profile
 	result engage.Result
@@ -73,7 +73,7 @@ func openLong(ctx context.Context, e engage.Export, what string) (*longTable, er
 		long.Attributes = append(long.Attributes, engage.Attribute{Kind: engage.Trait, Key: column, Name: column, Column: column, Type: engage.Raw})
 	}
 	source, err := long.Open(ctx)
-	return &longTable{source: source, name: e.Source}, err
+	return &longTable{source: source, name: e.Source, what: what}, err
 }
 
 // fingerprint is that of the tables and the settings, "" if only reading can tell. What
@@ -100,8 +100,8 @@ func (t *profiles) asOf() time.Time {
 func (t *profiles) sort(ctx context.Context, budget int64, memory *memory, temp createTemp) error {
 	t.traits.rows, t.ids.rows = newSorter(budget, memory, temp), newSorter(budget, memory, temp)
 	group, ctx := errgroup.WithContext(ctx)
-	group.Go(func() error { return t.traits.sort(ctx, t.progress, t.number) })
-	group.Go(func() error { return t.ids.sort(ctx, t.progress, t.idType) })
+	group.Go(func() error { return t.traits.sort(ctx, t.progress, t.number, false) })
+	group.Go(func() error { return t.ids.sort(ctx, t.progress, t.idType, true) })
 	err := group.Wait()
 	t.traits.whats, t.ids.whats = len(t.names), 1+len(addressTypes)
 	return err
@@ -110,31 +110,46 @@ func (t *profiles) sort(ctx context.Context, budget int64, memory *memory, temp 
 func (t *profiles) err() error { return cmp.Or(t.traits.err, t.ids.err) }
 
 // sort reads a table. number gives what a row is about a number, -1 if nobody wants it. A
-// sorted row has that number, seq and the value, nothing if it is null.
-func (t *longTable) sort(ctx context.Context, progress *progress, number func(what []byte) (int, error)) error {
+// sorted row has that number, seq and what the value says. A row of a profile whose seq is
+// broken says nothing; if it names whom the profile is, who that is nobody knows.
+func (t *longTable) sort(ctx context.Context, progress *progress, number func(what []byte) (int, error), names bool) error {
 	var failed error // of the sorter
 	var row []byte
 	var broken engage.Result
+	spoilt := func(column, reason string) engage.Problem {
+		problem := engage.Problem{File: t.name, Column: column, Reason: reason}
+		broken.Invalid++
+		addProblem(&broken, problem)
+		return problem
+	}
 	read := 0
 	t.result, t.err = t.source.Read(ctx, func(profile []byte, cells []attr.Value) error {
 		if read++; read%(1<<14) == 0 && progress != nil {
 			progress.add(1 << 14)
 		}
+		if cells[0].Kind() == attr.None {
+			broken.Miss(1, spoilt(t.what, "the row does not say what it is about"))
+			return nil
+		}
 		n, err := number(cells[0].Text())
 		if n < 0 || err != nil {
 			return err
 		}
+		value := cells[1]
 		seq := int64(math.MinInt64) // where there is none, the last row is the newest
 		if cells[2].Kind() != attr.None {
 			if seq, err = strconv.ParseInt(string(cells[2].Text()), 10, 64); err != nil {
-				broken.Invalid++
-				addProblem(&broken, engage.Problem{File: t.name, Column: "seq", Reason: "the value is not an integer"})
-				return nil
+				problem := spoilt("seq", "the value is not an integer")
+				if names {
+					broken.Miss(1, problem)
+					return nil
+				}
+				seq, value = math.MinInt64, attr.Value{}
 			}
 		}
 		row = binary.AppendUvarint(row[:0], uint64(n))
 		row = binary.AppendVarint(row, seq)
-		row = append(row, cells[1].Text()...)
+		row = value.Append(row)
 		failed = t.rows.add(profile, row)
 		return failed
 	})
@@ -147,7 +162,14 @@ func (t *longTable) sort(ctx context.Context, progress *progress, number func(wh
 		}
 		t.result.Invalid += column.Invalid
 	}
-	t.result.Invalid += broken.Invalid + t.result.WithoutUserID // without a profile
+	if n := t.result.WithoutUserID; n > 0 { // without a profile: whom it is about nobody knows
+		t.result.Invalid += n
+		broken.Miss(n, engage.Problem{File: t.name, Column: profileID, Reason: "the row names no profile"})
+	}
+	t.result.Invalid += broken.Invalid
+	if broken.Unknown > 0 {
+		t.result.Miss(broken.Unknown, broken.FirstUnknown)
+	}
 	t.result.Problems = append(t.result.Problems, broken.Problems...)
 	return t.rows.finish()
 }
@@ -244,17 +266,21 @@ type profile struct {
 type newest struct {
 	found bool
 	seq   int64
-	value []byte
+	value attr.Value // as it was said
+	text  []byte     // holds that of value
 }
 
-func (n *newest) add(seq int64, value []byte) {
+func (n *newest) add(seq int64, value attr.Value) {
 	if !n.found || seq >= n.seq {
-		n.found, n.seq, n.value = true, seq, append(n.value[:0], value...)
+		n.text = append(n.text[:0], value.Text()...)
+		n.found, n.seq, n.value = true, seq, attr.Of(value.Kind(), n.text)
 	}
 }
 
 // hasText reports whether there is a text; null is none, as in other exports' fields.
-func (n *newest) hasText() bool { return n.found && len(n.value) > 0 && string(n.value) != "null" }
+func (n *newest) hasText() bool {
+	return n.found && len(n.value.Text()) > 0 && string(n.text) != "null"
+}
 
 type user struct {
 	id  []byte
@@ -269,6 +295,11 @@ func (t *profiles) join(ctx context.Context, attributes []engage.Attribute, buff
 		Rows: t.traits.result.Rows + t.ids.result.Rows, Invalid: t.traits.result.Invalid + t.ids.result.Invalid,
 		Attributes: make([]engage.AttributeResult, len(attributes)),
 		Problems:   slices.Concat(t.traits.result.Problems, t.ids.result.Problems),
+	}
+	for _, table := range []*longTable{t.traits, t.ids} {
+		if n := table.result.Unknown; n > 0 {
+			result.Miss(n, table.result.FirstUnknown)
+		}
 	}
 	places := make([][]int, len(t.names)) // by the numbers of the names
 	for i, name := range t.names {
@@ -301,9 +332,13 @@ func (t *profiles) join(ctx context.Context, attributes []engage.Attribute, buff
 			ids.next()
 		}
 		for ; ids.more && bytes.Equal(ids.profile, id); ids.next() {
-			if !p.addID(ids) {
+			if reason, known := p.addID(ids); reason != "" {
+				problem := engage.Problem{File: t.ids.name, Column: "value", Reason: reason}
 				result.Invalid++
-				addProblem(&result, engage.Problem{File: t.ids.name, Column: "value", Reason: fmt.Sprintf("the user id is longer than %d bytes", engage.MaxUserID)})
+				addProblem(&result, problem)
+				if !known {
+					result.Miss(1, problem)
+				}
 			}
 		}
 		if len(p.users) == 0 {
@@ -330,17 +365,18 @@ func (p *profile) reset() {
 	p.users = p.users[:0]
 }
 
-// addID takes a row of user_identifiers. It reports false if it is broken.
-func (p *profile) addID(row *longRows) bool {
-	switch {
-	case row.what > 0:
+// addID takes a row of user_identifiers. The reason says why it names nobody, see
+// [engage.UserID].
+func (p *profile) addID(row *longRows) (reason string, known bool) {
+	if row.what > 0 {
 		p.addresses[row.what-1].add(row.seq, row.value)
-	case len(row.value) > engage.MaxUserID:
-		return false
-	case len(row.value) > 0 && !strings.EqualFold(string(row.value), "null"):
-		p.users = append(p.users, user{bytes.Clone(row.value), row.seq})
+		return "", true
 	}
-	return true
+	id, reason, known := engage.UserID(row.value)
+	if reason == "" && id != nil {
+		p.users = append(p.users, user{bytes.Clone(id), row.seq})
+	}
+	return reason, known
 }
 
 // chosen returns those of the profile's user ids that count. The first one is the oldest.
@@ -364,7 +400,7 @@ func (t *profiles) cells(p *profile, attributes []engage.Attribute, cells []attr
 			continue
 		}
 		t.values[i]++
-		v, reason := a.Parse(p.said[i].value)
+		v, reason := a.Value(p.said[i].value, &result.Attributes[i].Fits)
 		if reason != "" {
 			result.Attributes[i].Invalid++
 			addProblem(result, engage.Problem{File: t.traits.name, Column: a.Name, Reason: reason})
@@ -381,7 +417,7 @@ func (t *profiles) cells(p *profile, attributes []engage.Attribute, cells []attr
 			said = &p.addresses[n]
 		}
 		if said.hasText() {
-			cells[place], result.HasFields = attr.OfString(said.value), true
+			cells[place], result.HasFields = attr.OfString(said.text), true
 		}
 	}
 }
@@ -394,7 +430,7 @@ type longRows struct {
 	profile []byte
 	what    int // see [longTable.sort]
 	seq     int64
-	value   []byte
+	value   attr.Value
 	failed  error
 }
 
@@ -410,6 +446,7 @@ func (r *longRows) next() {
 		r.failed = r.stream.err()
 		return
 	}
+	var err error
 	what, n := binary.Uvarint(row)
 	if n <= 0 || what >= uint64(r.whats) {
 		r.more, r.failed = false, errTemp
@@ -420,7 +457,10 @@ func (r *longRows) next() {
 		r.more, r.failed = false, errTemp
 		return
 	}
-	r.what, r.seq, r.value = int(what), seq, row[n+m:]
+	r.what, r.seq = int(what), seq
+	if r.value, _, err = attr.Cut(row[n+m:]); err != nil {
+		r.more, r.failed = false, errTemp
+	}
 }
 
 // closeRows gives the memory and the temporary files of the sorted tables back.
@@ -554,8 +594,9 @@ func (p *plan) joinProfiles(ctx context.Context, e *export, request Request) err
 			reason = r.Err.Error()
 		}
 		if reason != "" {
-			a.hold(reason)
+			a.hold(reason + a.misfit(r.Invalid))
 		}
+		a.decideType(r.Fits)
 	}
 	return e.rows.finish()
 }

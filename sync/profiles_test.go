@@ -102,8 +102,10 @@ func TestProfilesModel(t *testing.T) {
 					row.value = rapid.SampledFrom([]string{"", "x@x.io", "y@x.io"}).Draw(r, "email")
 				case key == "pad_days": // long enough for many runs
 					row.value = rapid.SampledFrom([]string{"A", "B"}).Draw(r, "letter") + strings.Repeat("x", 50<<10)
+				case key == "x_30_days": // numbers
+					row.value = rapid.SampledFrom([]string{"1", "7", "2.50", "", "NULL"}).Draw(r, "value")
 				case isTrait[key]:
-					row.value = rapid.SampledFrom([]string{"1", "007", "gold", "true", "", "NULL", "0.5"}).Draw(r, "value")
+					row.value = rapid.SampledFrom([]string{"silver", "gold", "", "NULL"}).Draw(r, "value")
 				default:
 					row.value = rapid.SampledFrom([]string{"true", "true", "f", "", "NULL"}).Draw(r, "member")
 				}
@@ -206,10 +208,8 @@ func TestProfilesModel(t *testing.T) {
 						if value == "true" || model[id][key] == true {
 							set(id, key, value == "true")
 						}
-					case value == "true":
-						set(id, key, true)
-					case value == "1" || value == "0.5":
-						set(id, key, json.Number(value))
+					case key == "x_30_days":
+						set(id, key, json.Number(strings.TrimSuffix(value, "0")))
 					default:
 						set(id, key, value)
 					}

@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -84,6 +85,7 @@ type ExportReport struct {
 	Key           string           `json:"key"`
 	Name          string           `json:"name"`
 	Kind          engage.Kind      `json:"kind"`
+	Type          engage.Type      `json:"type,omitempty"` // of the values: boolean, number or string
 	Source        string           `json:"source"`
 	Status        Status           `json:"status"`
 	Reason        string           `json:"reason"`
@@ -93,10 +95,12 @@ type ExportReport struct {
 	Rows          int              `json:"rows"`    // that were read, 0 if unchanged
 	Invalid       int              `json:"invalid"` // of these
 	WithoutUserID int              `json:"without_user_id"`
-	Members       int              `json:"members"` // users with true or with a value
-	Entered       int              `json:"entered"` // of an audience's members
-	Exited        int              `json:"exited"`  // members who left, or values that are cleared
-	Changed       int              `json:"changed"` // values of a trait that are new or different
+	Members       int              `json:"members"`           // users with true or with a value
+	Withheld      int              `json:"withheld"`          // exits and clears that do not count, since not all was read: see Reason
+	Retyped       int              `json:"retyped,omitempty"` // contacts that are told again, since Gleap has a value of another type
+	Entered       int              `json:"entered"`           // of an audience's members
+	Exited        int              `json:"exited"`            // members who left, or values that are cleared
+	Changed       int              `json:"changed"`           // values of a trait that are new or different
 	Problems      []engage.Problem `json:"problems,omitempty"`
 	TrackCounts
 }
@@ -114,9 +118,9 @@ type TrackCounts struct {
 	LeftOut   int `json:"properties_left_out,omitempty"` // of events, since Gleap takes ten, and since they are not wanted
 }
 
-// Held reports whether an export is held.
+// Held reports whether an export is held, or exits of one are withheld.
 func (r *Report) Held() bool {
-	return slices.ContainsFunc(r.Exports, func(e ExportReport) bool { return e.Status == StatusHeld })
+	return slices.ContainsFunc(r.Exports, func(e ExportReport) bool { return e.Status == StatusHeld || e.Withheld > 0 })
 }
 
 // Unreadable reports whether none of the exports could be read at all.
@@ -151,7 +155,7 @@ func (e ExportReport) Resolve() string {
 // unchanged makes e that of an export like the one last applied. It may have been read
 // for the fields of other contacts; what it wants is delivered, or parked.
 func (e *ExportReport) unchanged(members int) {
-	*e = ExportReport{Key: e.Key, Name: e.Name, Kind: e.Kind, Source: e.Source, Status: StatusUnchanged, AsOf: e.AsOf, Members: members}
+	*e = ExportReport{Key: e.Key, Name: e.Name, Kind: e.Kind, Type: e.Type, Source: e.Source, Status: StatusUnchanged, AsOf: e.AsOf, Members: members}
 }
 
 // ContactCounts counts contacts.
@@ -242,8 +246,15 @@ func (a *attribute) report() ExportReport {
 		Rows: result.Rows, WithoutUserID: result.WithoutUserID, Invalid: result.Invalid,
 		Unreadable: a.export.unreadable,
 		New:        a.isNew,
-		Members:    a.members, Entered: a.entered, Exited: a.exited, Changed: a.changed,
+		Members:    a.members + a.withheld, Entered: a.entered, Exited: a.exited, Changed: a.changed,
+		Type: cmp.Or(a.typ, a.Known), Withheld: a.withheld, Retyped: a.retyped,
 		Problems: result.Problems,
+	}
+	if r.Status == StatusApplied {
+		r.Reason = a.withheldReason()
+	}
+	if r.Status == StatusHeld {
+		r.Withheld, r.Retyped = 0, 0
 	}
 	if len(result.Attributes) > a.index() {
 		r.Invalid += result.Attributes[a.index()].Invalid

@@ -235,6 +235,31 @@ func printsBack(text []byte) bool {
 	return ok && bytes.Equal(strconv.AppendFloat(buffer[:0], f, 'f', -1, 64), text) && string(text) != "-0"
 }
 
+// PlainNumber returns the number that a plain decimal stands for, in its shortest form:
+// 829.10 is 829.1. It refuses what is none (007, 1e3, +5), what a float64 would print as
+// another decimal, and integers beyond 2^53. The number's text may be a part of text.
+func PlainNumber(text []byte) (Value, bool) {
+	if isShortNumber(text) { // as most are
+		return OfNumber(text), true
+	}
+	unsigned := bytes.TrimPrefix(text, []byte{'-'})
+	whole := digits(unsigned)
+	if whole == 0 || whole > 1 && unsigned[0] == '0' {
+		return Value{}, false
+	}
+	if whole < len(unsigned) {
+		fraction := unsigned[whole+1:]
+		if unsigned[whole] != '.' || len(fraction) == 0 || digits(fraction) != len(fraction) {
+			return Value{}, false
+		}
+		text = bytes.TrimSuffix(bytes.TrimRight(text, "0"), []byte{'.'})
+	}
+	if string(text) == "-0" {
+		text = text[1:]
+	}
+	return ExactNumber(text)
+}
+
 // NearestNumber returns the number that text stands for in its shortest form.
 // It refuses what a float64 cannot stand for: integers beyond 2^53, infinities
 // and what is no number.

@@ -24,6 +24,21 @@ func TestExactNumber(t *testing.T) {
 	}
 }
 
+func TestPlainNumber(t *testing.T) {
+	for text, want := range map[string]string{
+		"0": "0", "42": "42", "829.10": "829.1", "450.00": "450", "-1.50": "-1.5", "0.10": "0.1", "100": "100", "-0": "0", "-0.00": "0",
+		"9007199254740992": "9007199254740992", "9007199254740992.0": "9007199254740992", "0.30000000000000004": "0.30000000000000004",
+		"1234567.1200000000000000000000": "1234567.12",
+		"9007199254740993":               "", "12345678901234567": "", "0.12345678901234567890": "", "007": "", "00123": "", "1e3": "", "1E+5": "",
+		"+5": "", "1.": "", ".5": "", "": "", "-": "", " 1": "", "1 ": "", "1,5": "", "NaN": "", "0x1p4": "", "1_000": "",
+	} {
+		v, ok := PlainNumber([]byte(text))
+		if got := string(v.Text()); got != want || ok != (want != "") {
+			t.Errorf("PlainNumber(%q) = %q, %v, want %q", text, got, ok, want)
+		}
+	}
+}
+
 // FuzzNumber holds what looks at a number's digits only against what converts it, and
 // against encoding/json.
 func FuzzNumber(f *testing.F) {

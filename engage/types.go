@@ -1,0 +1,140 @@
+package engage
+
+import (
+	"bytes"
+
+	"gleapsync/internal/attr"
+)
+
+// Type says how a trait's values are read.
+type Type string
+
+// The types of a trait. Blank and NULL say nothing, whatever the type.
+const (
+	// Auto is decided once for all values of an attribute, see [Fits].
+	Auto     Type = "auto"
+	Text     Type = "string"
+	Number   Type = "number"   // what is no number is an invalid value
+	Boolean  Type = "boolean"  // see [parseBool]
+	Datetime Type = "datetime" // sent as RFC 3339 in UTC
+	// Raw leaves a cell as it is said: what it means is known only with the rest of the row,
+	// as in a long table, which has the names of its attributes in a column.
+	Raw Type = "raw"
+)
+
+// Fits learns of all values of an attribute and tells their type. Values that are no text
+// have theirs. A text is a boolean if it is true, false, t or f in any case, and a number
+// if it is a plain decimal that a float64 prints back, zeros at the end aside. Where not
+// all values are one or the other, all are texts: that an integer is beyond 2^53 makes
+// texts of all, so that it stays exact.
+type Fits struct {
+	any        bool // a value that says something, whatever the type
+	notBoolean bool
+	notNumber  bool
+}
+
+// add takes one value in. Once both are ruled out it costs nothing.
+func (f *Fits) add(said attr.Value) {
+	if f.notBoolean && f.notNumber {
+		return
+	}
+	switch said.Kind() {
+	case attr.True, attr.False:
+		f.any, f.notNumber = true, true
+	case attr.Number:
+		f.any, f.notBoolean = true, true
+		if !f.notNumber {
+			_, ok := attr.PlainNumber(plainDecimal(said.Text()))
+			f.notNumber = !ok
+		}
+	case attr.String:
+		text := said.Text()
+		if isList(text) {
+			if flat := toText(said); flat.Kind() != attr.None { // else it says nothing
+				f.any, f.notBoolean, f.notNumber = true, true, true
+			}
+			return
+		}
+		if isNotFinite(text) { // of a number it says nothing
+			f.notBoolean = true
+			return
+		}
+		f.any = true
+		if !f.notNumber {
+			_, ok := attr.PlainNumber(text)
+			f.notNumber = !ok
+		}
+		if !f.notBoolean {
+			_, ok := shortBoolean(text)
+			f.notBoolean = !ok
+		}
+	}
+}
+
+// Add takes in what others tell: those of another file.
+func (f *Fits) Add(other Fits) {
+	f.any = f.any || other.any
+	f.notBoolean = f.notBoolean || other.notBoolean
+	f.notNumber = f.notNumber || other.notNumber
+}
+
+// Type returns the type of all values: [Boolean], [Number] or [Text]; "" if there was none.
+func (f Fits) Type() Type {
+	switch {
+	case !f.any:
+		return ""
+	case !f.notBoolean:
+		return Boolean
+	case !f.notNumber:
+		return Number
+	}
+	return Text
+}
+
+// shortBoolean reads true, false, t and f, in any case.
+func shortBoolean(text []byte) (attr.Value, bool) {
+	if len(text) == 0 || len(text) > len("false") {
+		return attr.Value{}, false
+	}
+	switch lower := bytes.ToLower(text); string(lower) {
+	case "true", "t":
+		return attr.OfBool(true), true
+	case "false", "f":
+		return attr.OfBool(false), true
+	}
+	return attr.Value{}, false
+}
+
+// Convert makes a value of a type that was decided of what is said; without one it says
+// nothing. It reports false for what does not fit.
+func Convert(t Type, said attr.Value) (v attr.Value, ok bool) {
+	if said.Kind() == attr.None || said.Kind() == attr.Null {
+		return said, true
+	}
+	switch t {
+	case Text:
+		return toText(said), true
+	case Boolean:
+		switch said.Kind() {
+		case attr.True, attr.False:
+			return said, true
+		case attr.String:
+			v, ok = shortBoolean(said.Text())
+		}
+	case Number:
+		switch said.Kind() {
+		case attr.Number:
+			v, ok = attr.PlainNumber(plainDecimal(said.Text()))
+		case attr.String:
+			if v, ok = attr.PlainNumber(said.Text()); !ok {
+				ok = isNotFinite(said.Text())
+			}
+		}
+	default:
+		return attr.Value{}, true
+	}
+	if !ok && said.Kind() == attr.String && isList(said.Text()) {
+		ok = toText(said).Kind() == attr.None
+	}
+	return v, ok
+}

@@ -1,0 +1,150 @@
+package engage
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"regexp"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"gleapsync/internal/attr"
+)
+
+// MaxUserID is the longest user id, in bytes. A row with a longer one is broken.
+const MaxUserID = 1024
+
+// id returns the user id that a cell holds, if it holds one: see [isNoID]. A column of
+// numbers has 1001 also where it is written 1001.0.
+func (f form) id(cell []byte) []byte {
+	switch {
+	case f == jsonForm && len(cell) > 0 && cell[0] == '"':
+		return scalarText(cell)
+	case f == numberForm, f == jsonForm && len(cell) > 0 && (cell[0] == '-' || '0' <= cell[0] && cell[0] <= '9'):
+		number := cell
+		if f == numberForm {
+			number = plainDecimal(cell)
+		}
+		if whole, fraction, ok := bytes.Cut(number, []byte{'.'}); ok && len(bytes.Trim(fraction, "0")) == 0 {
+			return whole
+		}
+		return number
+	}
+	return cell
+}
+
+// isNoID reports whether a cell of user ids holds none: it is blank, or says so in one of
+// the ways in which programs do.
+func isNoID(cell []byte) bool {
+	if len(cell) > 0 && cell[0] > ' ' {
+		switch cell[0] | 0x20 { // the small letter
+		case 'n', 'u', '<', '(', '\\' | 0x20, '-':
+		default:
+			return cell[0] >= utf8.RuneSelf && len(bytes.TrimSpace(cell)) == 0
+		}
+	}
+	cell = bytes.TrimSpace(cell)
+	switch len(cell) {
+	case 0:
+		return true
+	case 2:
+		return string(cell) == `\N` || string(cell) == `\n`
+	case 3, 4, 6, 9:
+		switch strings.ToLower(string(cell)) {
+		case "null", "nil", "none", "nan", "undefined", "n/a", "<na>", "(null)", "-nan":
+			return true
+		}
+	}
+	return false
+}
+
+// UserID returns the user id that a cell says, nil if it names nobody. The reason says why no
+// contact can have it; known reports whether nobody else can be meant, so that no other user
+// is missing.
+func UserID(said attr.Value) (id []byte, reason string, known bool) {
+	id = said.Text()
+	if said.Kind() == attr.Number {
+		id = numberForm.id(id)
+	}
+	if isNoID(id) {
+		return nil, "", true
+	}
+	reason, known = checkID(id)
+	return id, reason, known
+}
+
+// checkID returns why no contact can have a user id. If it is known whom the row is about all
+// the same, that user is missing nowhere.
+func checkID(id []byte) (reason string, known bool) {
+	switch {
+	case len(id) > MaxUserID:
+		return fmt.Sprintf("the user id is longer than %d bytes", MaxUserID), true
+	case !utf8.Valid(id):
+		return "the user id is not UTF-8", false
+	case isList(id) && json.Valid(id):
+		return "the user id is a list or an object", false
+	case isSpreadsheetNumber(id):
+		return "the user id is a number that a spreadsheet has rounded", false
+	}
+	return "", true
+}
+
+// isSpreadsheetNumber reports whether an id is a number in the form 1.23457E+11, in which
+// spreadsheets write long ones: what it was nobody knows any more.
+func isSpreadsheetNumber(id []byte) bool {
+	return len(id) >= len("1E+5") && '0' <= id[0] && id[0] <= '9' && bytes.IndexByte(id, '+') > 0 && spreadsheetNumber.Match(id)
+}
+
+var spreadsheetNumber = regexp.MustCompile(`^[0-9](\.[0-9]+)?[Ee]\+[0-9]{1,3}$`)
+
+// enoughIDs is how many ids tell whether all are of a kind.
+const enoughIDs = 100
+
+// see looks at one of the first ids.
+func (r *rowReader) see(id []byte) {
+	r.idsSeen++
+	switch {
+	case isHash(id):
+		r.hashesSeen++
+	case isSpreadsheetNumber(id), isFloat(id):
+		r.changedSeen++
+	}
+}
+
+// checkIDs refuses an export whose user ids are all SHA-256 hashes (Segment's single-column
+// form is often hashed, and the ids in Gleap are not), or all numbers that something made of
+// the ids.
+func (r *rowReader) checkIDs() error {
+	switch r.idsSeen {
+	case 0:
+	case r.hashesSeen:
+		if !r.named {
+			return fmt.Errorf("%s: %w", r.file, errHashes)
+		}
+	case r.changedSeen:
+		return fmt.Errorf("%s: all user ids are in scientific notation or end with .0: a spreadsheet or a column of floats has changed them, so export the column as text", r.file)
+	}
+	return nil
+}
+
+var errHashes = fmt.Errorf("the user ids are SHA-256 hashes, which Gleap does not know: %s (if they really are your user ids, name their column with user_id)", otherForm)
+
+func isHash(id []byte) bool {
+	for _, c := range id {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'f') && (c < 'A' || c > 'F') {
+			return false
+		}
+	}
+	return len(id) == 64
+}
+
+// isFloat reports whether an id is an integer with .0 behind it.
+func isFloat(id []byte) bool {
+	whole, ok := bytes.CutSuffix(id, []byte(".0"))
+	if !ok {
+		return false
+	}
+	_, err := strconv.ParseUint(string(whole), 10, 64)
+	return err == nil
+}

@@ -1,0 +1,74 @@
+package sync
+
+import (
+	"slices"
+
+	"gleapsync/engage"
+	"gleapsync/internal/attr"
+	"gleapsync/state"
+)
+
+// All values of an attribute have one type. It is given in the configuration, or decided
+// for all of them when the attribute is delivered first, and kept in the state.
+
+// know tells an export the types of the attributes that the state knows.
+func know(e *engage.Export, known []state.Attribute) {
+	e.Known = map[string]engage.Type{}
+	for _, k := range known {
+		if !k.Gone() && k.Type != "" {
+			e.Known[k.Key] = engage.Type(k.Type)
+		}
+	}
+	e.Attributes = slices.Clone(e.Attributes)
+	for i := range e.Attributes {
+		e.Attributes[i].Known = e.Known[e.Attributes[i].Key]
+	}
+}
+
+// decideType decides the type of the attribute's values, now that all are read.
+func (a *attribute) decideType(fits engage.Fits) {
+	a.typ, a.convert = a.Type, false
+	switch {
+	case a.Kind == engage.Audience:
+		a.typ = engage.Boolean
+	case a.Type == engage.Datetime:
+		a.typ = engage.Text
+	case a.Type != engage.Auto && a.Type != "":
+	case a.Known != "":
+		a.typ = a.Known
+	default:
+		a.typ, a.convert = fits.Type(), true
+	}
+}
+
+// value makes a value of the attribute's type of what a row says.
+func (a *attribute) value(said attr.Value) attr.Value {
+	if !a.convert {
+		return said
+	}
+	v, _ := engage.Convert(a.typ, said) // all of them fit
+	return v
+}
+
+// hasOtherType reports whether a value that Gleap has is not of the attribute's type: it was
+// sent before types were decided, or the configuration gave another one.
+func (a *attribute) hasOtherType(known attr.Value) bool {
+	switch known.Kind() {
+	case attr.Number:
+		return a.typ != engage.Number && a.typ != ""
+	case attr.String:
+		return a.typ != engage.Text && a.typ != ""
+	case attr.True, attr.False:
+		return a.typ != engage.Boolean && a.typ != ""
+	}
+	return false
+}
+
+// asType returns a value that Gleap has as one of the attribute's type, None if it cannot be.
+func (a *attribute) asType(known attr.Value) attr.Value {
+	if !a.hasOtherType(known) {
+		return attr.Value{}
+	}
+	v, _ := engage.Convert(a.typ, known)
+	return v
+}

@@ -1,0 +1,61 @@
+package sync
+
+import (
+	"cmp"
+	"fmt"
+
+	"gleapsync/engage"
+	"gleapsync/internal/attr"
+)
+
+// Absence counts only where all was read. As long as a row could not be read and nobody
+// knows whom it was about, or parts of a snapshot are missing, the exits and clears of the
+// export are withheld; entries and changes go.
+
+// absenceFrom is from which run in a row on the reason says how to let withheld exits go: by
+// then nobody is about to mend the export.
+const absenceFrom = 3
+
+// unproven returns why absences from an export prove nothing, "" if they count.
+func (e *export) unproven() string {
+	if e.result.Unknown > 0 && !e.IgnoreBroken {
+		rows := "1 row of it cannot be read"
+		if e.result.Unknown > 1 {
+			rows = fmt.Sprintf("%d rows of it cannot be read", e.result.Unknown)
+		}
+		return fmt.Sprintf("%s, so nobody knows who is missing (%s)", rows, e.result.FirstUnknown)
+	}
+	return e.missing
+}
+
+// withholds decides whether the attribute's exits and clears are withheld in this run.
+func (a *attribute) withholds(request Request) string {
+	if a.retired || engage.MatchesAny(request.AcceptAbsence, a.Attribute) {
+		return ""
+	}
+	return a.export.unproven()
+}
+
+// withheldReason says what is withheld and why, "" if nothing is.
+func (a *attribute) withheldReason() string {
+	if a.withheld == 0 {
+		return ""
+	}
+	what := cmp.Or(map[engage.Kind]string{engage.Audience: "exit"}[a.Kind], "cleared value")
+	if a.withheld > 1 {
+		what += "s"
+	}
+	reason := fmt.Sprintf("%d %s withheld: %s", a.withheld, what, a.absence)
+	if a.applied.WithheldRuns+1 >= absenceFrom {
+		reason += fmt.Sprintf("; if they are right, run sync --accept-absence %s once", a.Key)
+	}
+	return reason
+}
+
+// leaves reports whether a wanted value of the attribute ends a membership or a value.
+func (a *attribute) leaves(want attr.Value) bool {
+	if a.Kind == engage.Trait {
+		return want.Kind() == attr.Null
+	}
+	return want.Kind() == attr.False
+}
