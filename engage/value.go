@@ -76,12 +76,13 @@ func (a *Attribute) Value(said attr.Value, fits *Fits) (v attr.Value, reason str
 		}
 		return v, reason
 	}
+	if a.Type == Raw {
+		return said, ""
+	}
 	if said.Kind() == attr.String && !utf8.Valid(said.Text()) {
 		return attr.Value{}, "the value is not UTF-8"
 	}
 	switch typ := a.Type; {
-	case typ == Raw:
-		v = said
 	case typ == Number:
 		if v, ok = attr.NearestNumber(bytes.TrimSpace(textOf(said))); !ok && !isNotFinite(textOf(said)) {
 			reason = "the value is not a number that JSON can hold exactly"

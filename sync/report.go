@@ -120,8 +120,11 @@ type TrackCounts struct {
 
 // Held reports whether an export is held, or exits of one are withheld.
 func (r *Report) Held() bool {
-	return slices.ContainsFunc(r.Exports, func(e ExportReport) bool { return e.Status == StatusHeld || e.Withheld > 0 })
+	return slices.ContainsFunc(r.Exports, ExportReport.IsHeld)
 }
+
+// IsHeld reports whether the export is held, or exits of it are withheld. Reason says why.
+func (e ExportReport) IsHeld() bool { return e.Status == StatusHeld || e.Withheld > 0 }
 
 // Unreadable reports whether none of the exports could be read at all.
 func (r *Report) Unreadable() bool {
@@ -138,16 +141,17 @@ func (r *Report) held() []ExportReport {
 	return slices.DeleteFunc(r.Exports, func(e ExportReport) bool { return e.Status != StatusHeld })
 }
 
-// Resolve returns the command to run about an export that is held, "" if it is not: where
-// the members that would leave are too many, the one that lets them go, and else the one
-// that tries the export again and sends nothing. Whether to run it is for somebody who has
-// read the reason.
+// Resolve returns the command to run about an export that is held, "" if it is not: the one
+// that its reason names to let members leave, and else the one that tries the export again
+// and sends nothing. Whether to run it is for somebody who has read the reason.
 func (e ExportReport) Resolve() string {
-	if e.Status != StatusHeld {
+	if !e.IsHeld() {
 		return ""
 	}
-	if allow := allowExits(e.Key, e.Exited); strings.Contains(e.Reason, allow) {
-		return "gleapsync " + allow
+	for _, allow := range []string{allowExits(e.Key, e.Exited+e.Withheld), acceptAbsence(e.Key)} {
+		if strings.Contains(e.Reason, allow) {
+			return "gleapsync " + allow
+		}
 	}
 	return "gleapsync check"
 }
@@ -254,7 +258,7 @@ func (a *attribute) report() ExportReport {
 		r.Reason = a.withheldReason()
 	}
 	if r.Status == StatusHeld {
-		r.Withheld, r.Retyped = 0, 0
+		r.Exited, r.Withheld, r.Retyped = r.Exited+r.Withheld, 0, 0
 	}
 	if len(result.Attributes) > a.index() {
 		r.Invalid += result.Attributes[a.index()].Invalid

@@ -176,6 +176,8 @@ func (r *Runner) prepare(ctx context.Context, command string, request Request) (
 		}
 		if e.Status == StatusHeld {
 			r.log.Warn("an export is held", "key", e.Key, "source", e.Source, "reason", e.Reason)
+		} else if e.Withheld > 0 {
+			r.log.Warn("exits are withheld", "key", e.Key, "source", e.Source, "reason", e.Reason)
 		}
 	}
 	r.log.Info("planned", "contacts", report.Contacts.Planned, "delta", report.Contacts.Delta,

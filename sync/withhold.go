@@ -47,10 +47,13 @@ func (a *attribute) withheldReason() string {
 	}
 	reason := fmt.Sprintf("%d %s withheld: %s", a.withheld, what, a.absence)
 	if a.applied.WithheldRuns+1 >= absenceFrom {
-		reason += fmt.Sprintf("; if they are right, run sync --accept-absence %s once", a.Key)
+		reason += fmt.Sprintf("; if they are right, run %s once", acceptAbsence(a.Key))
 	}
 	return reason
 }
+
+// acceptAbsence is the command that lets withheld exits go in one run.
+func acceptAbsence(key string) string { return "sync --accept-absence " + key }
 
 // leaves reports whether a wanted value of the attribute ends a membership or a value.
 func (a *attribute) leaves(want attr.Value) bool {

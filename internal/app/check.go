@@ -66,8 +66,12 @@ func (a *App) checkToken(ctx context.Context, cfg *config.Config) error {
 func exportChecks(r sync.Report) []console.Check {
 	var checks []console.Check
 	for _, e := range r.Exports {
-		c := console.Check{Name: string(e.Kind), OK: e.Status != sync.StatusHeld}
-		c.Detail = fmt.Sprintf("%s: %s: %d rows, %d members, %d invalid, %d without user id", e.Key, e.Source, e.Rows, e.Members, e.Invalid, e.WithoutUserID)
+		c := console.Check{Name: string(e.Kind), OK: !e.IsHeld()}
+		kind := ""
+		if e.Type != "" {
+			kind = string(e.Type) + ", "
+		}
+		c.Detail = fmt.Sprintf("%s: %s: %s%d rows, %d members, %d invalid, %d without user id", e.Key, e.Source, kind, e.Rows, e.Members, e.Invalid, e.WithoutUserID)
 		if e.Kind == sync.KindTrack {
 			c.Detail = fmt.Sprintf("%s: %d rows, %d new events, %d invalid, %d without user id", e.Name, e.Rows, e.Events, e.Invalid, e.WithoutUserID)
 		}

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -44,9 +45,9 @@ func Attributes(w io.Writer, all []sync.AttributeSummary) {
 		fmt.Fprintln(w, "The state holds no audiences and no traits yet.")
 		return
 	}
-	t := newRows("KEY", "NAME", "KIND", "MEMBERS>", "DATA OF", "APPLIED")
+	t := newRows("KEY", "NAME", "KIND", "TYPE", "MEMBERS>", "DATA OF", "APPLIED")
 	for _, a := range all {
-		t.add(a.Key, a.Name, a.Kind, Grouped(a.Members), Time(a.AsOf), Time(a.Applied))
+		t.add(a.Key, a.Name, a.Kind, cmp.Or(string(a.Type), dash), Grouped(a.Members), Time(a.AsOf), Time(a.Applied))
 	}
 	t.write(w)
 }

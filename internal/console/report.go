@@ -42,7 +42,7 @@ func Sync(w io.Writer, r sync.Report) {
 	case nothing && (r.Outcome == sync.Failed || r.Outcome == sync.Interrupted):
 		fmt.Fprintf(w, "Nothing was sent (%s).\n", took)
 	case nothing && r.Held():
-		fmt.Fprintf(w, "Nothing to send but for what is held (%s).\n", took)
+		fmt.Fprintf(w, "Nothing to send except what is held (%s).\n", took)
 	case nothing:
 		fmt.Fprintf(w, "Nothing to send: Gleap is up to date (%s).\n", took)
 	case r.Command == "baseline":
@@ -88,7 +88,11 @@ func exports(w io.Writer, r sync.Report) {
 		if e.Kind == engage.Trait {
 			entered, changed = dash, Grouped(e.Changed)
 		}
-		t.add(e.Key, e.Kind, Grouped(e.Members), entered, Grouped(e.Exited), changed, Grouped(e.Invalid), Grouped(e.WithoutUserID), e.Status)
+		status := string(e.Status)
+		if e.Withheld > 0 {
+			status = fmt.Sprintf("%s, %s withheld", status, Grouped(e.Withheld))
+		}
+		t.add(e.Key, e.Kind, Grouped(e.Members), entered, Grouped(e.Exited), changed, Grouped(e.Invalid), Grouped(e.WithoutUserID), status)
 	}
 	t.write(w)
 	if t.n > 0 && tracks.n > 0 {
@@ -103,11 +107,19 @@ func remarks(w io.Writer, r sync.Report) {
 	for _, e := range r.Exports {
 		if e.Status == sync.StatusHeld {
 			fmt.Fprintf(w, "Held: %s: %s\n", Printable(e.Key), Printable(e.Reason))
+		} else if e.Withheld > 0 {
+			fmt.Fprintf(w, "Withheld: %s: %s\n", Printable(e.Key), Printable(e.Reason))
 		}
 	}
 	for _, e := range r.Exports {
 		if e.New {
 			fmt.Fprintf(w, "New: %s: this %s came with the changes of %s.\n", Printable(e.Key), e.Kind, Printable(e.Source))
+		}
+	}
+	for _, e := range r.Exports {
+		if e.Retyped > 0 {
+			fmt.Fprintf(w, "Types: %s has %s values in Gleap that are none of the type %s: they are sent again. To leave them as they are, give its type in the configuration.\n",
+				Printable(e.Key), Grouped(e.Retyped), e.Type)
 		}
 	}
 	shown := map[engage.Problem]bool{}

@@ -86,13 +86,14 @@ var (
 	dataTime = describe("export_data_timestamp_seconds", "Time of the data that were last delivered as a whole; their age is time() minus it.", "key", "kind")
 	tracked  = describe("last_run_export_events", "Events of an export that were new in the last sync.", "key")
 	held     = describe("export_held", "1 if a guard held the export in the last sync, else 0.", "key", "kind")
+	withheld = describe("export_withheld", "Exits and cleared values that the last sync withheld, since not all of the export could be read.", "key", "kind")
 )
 
 // descs are all metrics of a collector.
 var descs = []*prometheus.Desc{
 	buildInfo, stateReadable, stateBytes, resyncing, parked, runs, calls, retries, rateLimited, lastSuccess,
 	lastRun, lastOutcome, lastPlan, lastPush, lastContacts, lastSent, lastRemaining, members, entered, exited, dataTime, held,
-	dueEvents, parkedEvents, events, tracked,
+	dueEvents, parkedEvents, events, tracked, withheld,
 }
 
 var outcomes = []sync.Outcome{sync.Complete, sync.Partial, sync.Held, sync.Failed, sync.Interrupted}
@@ -171,6 +172,7 @@ func (e emitter) last(r *sync.Report) {
 			e.gauge(tracked, float64(x.Events), x.Key)
 			continue
 		}
+		e.gauge(withheld, float64(x.Withheld), x.Key, string(x.Kind))
 		in := x.Entered
 		if x.Kind == engage.Trait {
 			in = x.Changed

@@ -29,6 +29,9 @@ type heldExport struct {
 	Kind    engage.Kind `json:"kind"`
 	Reason  string      `json:"reason"`
 	Command string      `json:"command"`
+	// Withheld counts the exits that are withheld of an export that is applied; 0 if all of it
+	// is held.
+	Withheld int `json:"withheld,omitempty"`
 }
 
 type sizeChange struct {
@@ -54,9 +57,9 @@ func newMessage(before, after *sync.Report, o Options) *message {
 	}
 	for _, e := range after.Exports {
 		last := known[e.Key]
-		switch held, wasHeld := e.Status == sync.StatusHeld, last.Status == sync.StatusHeld; {
+		switch held, wasHeld := e.IsHeld(), last.IsHeld(); {
 		case held && !wasHeld:
-			m.Held = append(m.Held, heldExport{e.Key, e.Name, e.Kind, e.Reason, e.Resolve()})
+			m.Held = append(m.Held, heldExport{e.Key, e.Name, e.Kind, e.Reason, e.Resolve(), e.Withheld})
 		case wasHeld && !held:
 			m.Released = append(m.Released, e.Key)
 		}
@@ -130,7 +133,11 @@ func (m *message) text(verdict sync.Outcome) string {
 		fmt.Fprintf(&b, ": %s", m.Error)
 	}
 	writeLines(&b, m.Held, func(e heldExport) string {
-		return fmt.Sprintf("Held: %s: %s\n`%s`", e.Key, e.Reason, e.Command)
+		word := "Held"
+		if e.Withheld > 0 {
+			word = "Withheld"
+		}
+		return fmt.Sprintf("%s: %s: %s\n`%s`", word, e.Key, e.Reason, e.Command)
 	})
 	writeLines(&b, m.Released, func(key string) string { return fmt.Sprintf("No longer held: %s", key) })
 	writeLines(&b, m.SizeChanges, func(c sizeChange) string {

@@ -53,6 +53,9 @@ func (x Export) Delivered() string {
 	if x.Unfinished && x.Status == sync.StatusApplied {
 		return "unfinished"
 	}
+	if x.Withheld > 0 {
+		return "withheld"
+	}
 	return string(x.Status)
 }
 
@@ -149,14 +152,14 @@ func group(parked []sync.ParkedContact) []ParkedGroup {
 	return groups[:min(len(groups), maxGroups)]
 }
 
-// Held returns the exports that are held.
+// Held returns the exports that are held, or of which exits are withheld.
 func (d *Data) Held() []sync.ExportReport {
 	var held []sync.ExportReport
 	for _, e := range d.Exports {
 		held = append(held, e.ExportReport)
 	}
 	held = append(held, d.Tracks...)
-	return slices.DeleteFunc(held, func(e sync.ExportReport) bool { return e.Status != sync.StatusHeld })
+	return slices.DeleteFunc(held, func(e sync.ExportReport) bool { return !e.IsHeld() })
 }
 
 // Refresh is after how many seconds a browser should ask again, 0: not at all.
