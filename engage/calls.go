@@ -106,24 +106,18 @@ func (r *callReader) call(e *event) error {
 	return r.yield(c)
 }
 
-// property is what each property is read as.
-var property = Attribute{Kind: Trait, Type: Auto}
-
 // maxProperties bounds what is looked at of a call; nobody has so many.
 const maxProperties = 1000
 
 // Properties returns the call's properties that have a value, in their order; of a name that
-// comes twice the last one counts. Values are those of a trait of type [Auto]: lists and
-// objects become text. What cannot be one is left out and counted. They are valid as long
-// as the call.
+// comes twice the last one counts. Values are what is said, as of a trait of type [Auto]
+// before its type is known, see [Convert]. What cannot be one is left out and counted. They
+// are valid as long as the call.
 func (c *Call) Properties() (properties []Property, unusable int) {
 	properties = c.parsed[:0]
 	scanObject(c.properties, func(name []byte, raw json.RawMessage) {
-		said := saidByJSON(raw)
-		var fits Fits
-		_, reason := property.Value(said, &fits)
-		value, _ := Convert(fits.Type(), said)
-		if reason != "" || !utf8.Valid(name) {
+		value := saidByJSON(raw)
+		if !utf8.Valid(value.Text()) || !utf8.Valid(name) {
 			unusable++
 			return
 		}

@@ -38,7 +38,7 @@ func everyCall(CallType, []byte) bool { return true }
 func TestReadCalls(t *testing.T) {
 	for _, test := range []struct{ name, line, want string }{
 		{"track", `{"anonymousId":"x","type":"track","userId":"u1","event":"Order Completed","properties":{"total":49.9,"order_id":"007","coupon":null,"big":12345678901234567890,"paid":true,"items":["a",2],"nested":{"a": 1}},"timestamp":"2026-03-01T12:00:00.120Z","messageId":"m1","receivedAt":"2027-01-01T00:00:00Z"}`,
-			`track Order Completed u1 2026-03-01T12:00:00.12Z total=49.9 order_id="007" big="12345678901234567890" paid=true items="a, 2" nested="{\"a\":1}"`},
+			`track Order Completed u1 2026-03-01T12:00:00.12Z total=49.9 order_id="007" big=12345678901234567890 paid=true items="[\"a\",2]" nested="{\"a\":1}"`},
 		{"engage's own", `{"type":"track","userId":"u1","event":"Audience Entered","properties":{"audience_key":"vip","vip":true},"context":{"personas":{"computation_class":"audience","computation_key":"vip"}},"timestamp":1772366400}`,
 			`track Audience Entered u1 2026-03-01T12:00:00Z audience_key="vip" vip=true`},
 		{"page", `{"type":"page","userId":"u1","name":"Home","properties":{"url":"https://x.io/p"},"timestamp":"20260301T120000Z"}`,

@@ -26,6 +26,7 @@ type Overview struct {
 	Bytes                   int64
 	Pace                    []byte // what the client's pacer left for the next one; nil: nothing
 	History                 []byte // what the last run left in [Result.History]; nil: nothing
+	Properties              []byte // what was left last in [Tracked.Properties]; nil: nothing
 }
 
 // putMeta stores a value; nil stands for the one that is there.
@@ -56,6 +57,7 @@ func (s *Store) Overview() (Overview, error) {
 		}
 		o.Bytes = tx.Size()
 		o.Pace, o.History = bytes.Clone(get(meta, keyPace)), bytes.Clone(get(meta, keyHistory))
+		o.Properties = bytes.Clone(get(meta, keyProperties))
 		var err error
 		o.Attributes, err = s.attributes(tx)
 		return err

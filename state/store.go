@@ -54,6 +54,8 @@ var (
 	keyPace     = []byte("pace")
 	keyHistory  = []byte("history")
 
+	keyProperties = []byte("properties")
+
 	keyUnanswered = []byte("unanswered")
 )
 

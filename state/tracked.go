@@ -3,6 +3,7 @@ package state
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"slices"
 	"time"
 
@@ -15,6 +16,9 @@ type Tracked struct {
 	Messages []uint64 // hashes of the messages that were read, for [Store.Remembered]
 	// Files is the whole ledger, nil as long as more of these files is to come.
 	Files []File
+	// Properties is what is known of the events' properties, in a form of the caller's; nil: as
+	// before.
+	Properties []byte
 	// Forget is a time: messages that were read before it are forgotten. Zero: none.
 	Forget time.Time
 }
@@ -31,7 +35,7 @@ func (s *Store) Track(t Tracked) error {
 		if err := rememberMessages(tx, t.Messages, t.Forget); err != nil {
 			return err
 		}
-		return putFiles(tx, t.Files)
+		return errors.Join(putFiles(tx, t.Files), putMeta(tx, keyProperties, t.Properties))
 	})
 }
 

@@ -43,8 +43,9 @@ type plan struct {
 	passes    []*pass // each with its part of the plan file
 	delivered bool    // every call of the contacts was acknowledged, or parked
 	tracks    []*track
-	queued    spool  // new events of the event exports, in the order of the user ids
-	encoded   []byte // the event that was written last
+	typesOf   *propertyTypes // of events
+	queued    spool          // new events of the event exports, in the order of the user ids
+	encoded   []byte         // the event that was written last
 	findings
 
 	// All exports that have contact fields are looked at: a field may be changed, and

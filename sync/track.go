@@ -37,6 +37,7 @@ type track struct {
 	rows       *sorter // events by user id, nil: not read
 	names      map[string]bool
 	data       []gleap.Attribute // of the last event
+	misfits    []engage.Problem  // some of the properties that do not fit their type
 	TrackCounts
 }
 
@@ -104,6 +105,10 @@ func trackedName(kind engage.CallType, name []byte) string {
 // readTracks reads the new files and finds out which of their events are new.
 func (p *plan) readTracks(ctx context.Context) error {
 	var sources []*track
+	var err error
+	if p.typesOf, err = readPropertyTypes(p.overview.Properties); err != nil {
+		return err
+	}
 	for _, t := range p.tracks {
 		if !t.isNew() {
 			continue
@@ -115,6 +120,7 @@ func (p *plan) readTracks(ctx context.Context) error {
 			sources = append(sources, t)
 		}
 	}
+	p.typesOf.decide()
 	return p.queue(ctx, sources)
 }
 
@@ -144,12 +150,13 @@ func (p *plan) readTrack(ctx context.Context, t *track) error {
 			t.Early++
 			return nil
 		}
-		e := t.event(c)
-		payload = appendEvent(payload[:0], c.At, message(c), &e)
+		e := t.event(c, p.typesOf)
+		payload = appendRead(payload[:0], c.At, message(c), &e)
 		failed = t.rows.add(c.UserID, payload)
 		return failed
 	})
 	t.result = result
+	t.result.Problems = append(t.result.Problems, t.misfits...)
 	if failed != nil || ctx.Err() != nil {
 		return cmp.Or(failed, ctx.Err())
 	}
@@ -164,8 +171,9 @@ func (p *plan) readTrack(ctx context.Context, t *track) error {
 }
 
 // event returns the event that a call becomes. Source: Segment's Gleap destination; of a
-// page or screen it sends nothing but which one it was.
-func (t *track) event(c *engage.Call) gleap.Event {
+// page or screen it sends nothing but which one it was. The values of a track call's
+// properties are what is said: types are decided once all are read.
+func (t *track) event(c *engage.Call, types *propertyTypes) gleap.Event {
 	e := gleap.Event{Name: []byte(trackedName(c.Type, c.Name)), Date: time.Unix(0, c.At), UserID: c.UserID}
 	properties, unusable := c.Properties()
 	if c.Type != engage.Track {
@@ -186,6 +194,12 @@ func (t *track) event(c *engage.Call) gleap.Event {
 	}
 	t.data = t.data[:0]
 	for _, p := range properties[:min(len(properties), gleap.MaxData)] {
+		if reason := types.see(foldName(string(e.Name)), p); reason != "" {
+			if len(t.misfits) < 5 {
+				t.misfits = append(t.misfits, engage.Problem{File: c.File, Line: c.Line, Column: string(p.Name), Reason: reason})
+			}
+			continue
+		}
 		t.data = append(t.data, gleap.Attribute{Key: string(p.Name), Value: p.Value})
 	}
 	e.Data = t.data
@@ -253,12 +267,12 @@ func (p *plan) queue(ctx context.Context, sources []*track) error {
 		batch, size = batch[:0], 0
 		return ctx.Err()
 	}
-	for userID, payload, ok := rows.next(); ok; userID, payload, ok = rows.next() {
-		e, err := decodeEvent(userID, payload)
+	for userID, read, ok := rows.next(); ok; userID, read, ok = rows.next() {
+		payload, message, err := p.typesOf.event(userID, read)
 		if err != nil {
 			return err
 		}
-		batch = append(batch, row{bytes.Clone(userID), bytes.Clone(payload), e.ID, sources[rows.source()]})
+		batch = append(batch, row{bytes.Clone(userID), payload, message, sources[rows.source()]})
 		if size += len(payload); len(batch) == trackAt || size >= trackAtBytes {
 			if err := flush(); err != nil {
 				return err
@@ -271,7 +285,54 @@ func (p *plan) queue(ctx context.Context, sources []*track) error {
 	return flush()
 }
 
-// appendEvent appends an event, but for its user id, as sorters and the plan keep it.
+// appendRead appends an event, without its user id, as sorters keep it: before the types of its
+// properties are known.
+func appendRead(dst []byte, at int64, message uint64, e *gleap.Event) []byte {
+	dst = binary.BigEndian.AppendUint64(dst, uint64(at))
+	dst = binary.BigEndian.AppendUint64(dst, message)
+	dst = binary.AppendUvarint(dst, uint64(len(e.Name)))
+	dst = append(dst, e.Name...)
+	for _, a := range e.Data {
+		dst = binary.AppendUvarint(dst, uint64(len(a.Key)))
+		dst = a.Value.Append(append(dst, a.Key...))
+	}
+	return dst
+}
+
+// event makes an event that appendRead wrote one of the plan.
+func (t *propertyTypes) event(userID, read []byte) (payload []byte, message uint64, err error) {
+	if len(read) < 16 {
+		return nil, 0, errTemp
+	}
+	at, message := int64(binary.BigEndian.Uint64(read)), binary.BigEndian.Uint64(read[8:])
+	e := gleap.Event{Date: time.Unix(0, at), UserID: userID}
+	name, rest, ok := cutBytes(read[16:])
+	if !ok {
+		return nil, 0, errTemp
+	}
+	e.Name = name
+	folded := foldName(string(name))
+	for len(rest) > 0 {
+		var key []byte
+		var said attr.Value
+		if key, rest, ok = cutBytes(rest); !ok {
+			return nil, 0, errTemp
+		}
+		if said, rest, err = attr.Cut(rest); err != nil {
+			return nil, 0, errTemp
+		}
+		v := said
+		if folded != foldName(gleap.PageView) {
+			v = t.convert(folded, string(key), said)
+		}
+		if v.Kind() != attr.None {
+			e.Data = append(e.Data, gleap.Attribute{Key: string(key), Value: v})
+		}
+	}
+	return appendEvent(nil, at, message, &e), message, nil
+}
+
+// appendEvent appends an event, without its user id, as the plan keeps it.
 func appendEvent(dst []byte, at int64, message uint64, e *gleap.Event) []byte {
 	dst = binary.BigEndian.AppendUint64(dst, uint64(at))
 	return e.AppendJSON(binary.BigEndian.AppendUint64(dst, message))
@@ -330,7 +391,7 @@ func (p *plan) storeTracks(ctx context.Context) error {
 		}
 	}
 	p.files = p.ledgerWithTracks()
-	t.Files = p.files
+	t.Files, t.Properties = p.files, p.typesOf.append()
 	if !slices.ContainsFunc(p.tracks, func(t *track) bool { return t.refused != nil }) { // it may have stored a part
 		t.Forget = time.Now().Add(-p.runner.o.Events.Remember)
 	}

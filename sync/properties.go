@@ -1,0 +1,92 @@
+package sync
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"gleapsync/engage"
+	"gleapsync/internal/attr"
+)
+
+// propertyTypes has the types of the properties of track calls, by event and property. As
+// with attributes all values of one have the same: it is decided for all that are read when
+// the property comes for the first time, and kept in the state.
+type propertyTypes struct {
+	known map[string]map[string]engage.Type
+	fits  map[string]map[string]*engage.Fits
+	count int
+}
+
+// maxPropertyTypes bounds the memory for properties whose names are data. Those above it are
+// texts.
+const maxPropertyTypes = 10_000
+
+// readPropertyTypes reads what append wrote; nothing if there is none.
+func readPropertyTypes(text []byte) (*propertyTypes, error) {
+	t := &propertyTypes{known: map[string]map[string]engage.Type{}, fits: map[string]map[string]*engage.Fits{}}
+	if text != nil {
+		if err := json.Unmarshal(text, &t.known); err != nil {
+			return nil, fmt.Errorf("the types of the events' properties cannot be decoded: %w", err)
+		}
+	}
+	for _, properties := range t.known {
+		t.count += len(properties)
+	}
+	return t, nil
+}
+
+// see learns of a value, which convert makes one of the property's type once all are seen. The
+// reason says why it cannot be.
+func (t *propertyTypes) see(event string, p engage.Property) (reason string) {
+	a := engage.Attribute{Kind: engage.Trait, Type: engage.Auto, Known: t.known[event][string(p.Name)]}
+	var fits *engage.Fits
+	if a.Known == "" {
+		if fits = t.fits[event][string(p.Name)]; fits == nil {
+			if t.count == maxPropertyTypes {
+				return ""
+			}
+			if t.fits[event] == nil {
+				t.fits[event] = map[string]*engage.Fits{}
+			}
+			fits = new(engage.Fits)
+			t.fits[event][string(p.Name)] = fits
+			t.count++
+		}
+	}
+	_, reason = a.Value(p.Value, fits)
+	return reason
+}
+
+// decide decides the types of the properties that are new.
+func (t *propertyTypes) decide() {
+	for event, properties := range t.fits {
+		for property, fits := range properties {
+			if typ := fits.Type(); typ != "" {
+				if t.known[event] == nil {
+					t.known[event] = map[string]engage.Type{}
+				}
+				t.known[event][property] = typ
+			}
+		}
+	}
+	clear(t.fits)
+}
+
+// convert makes a value of its property's type, None if it says nothing.
+func (t *propertyTypes) convert(event, property string, said attr.Value) attr.Value {
+	typ := t.known[event][property]
+	if typ == "" && t.count >= maxPropertyTypes {
+		typ = engage.Text
+	}
+	v, _ := engage.Convert(typ, said)
+	return v
+}
+
+// append returns the types as the state keeps them.
+func (t *propertyTypes) append() []byte {
+	text, err := json.Marshal(t.known)
+	if err != nil { // texts always marshal
+		panic(err)
+	}
+	return text
+}
