@@ -52,6 +52,11 @@ func (r *changeReader) readCSV(ctx context.Context, text io.Reader) error {
 	if err != nil {
 		return fmt.Errorf("%s: %w", r.file, err)
 	}
+	for i, column := range columns.fields {
+		if column >= 0 {
+			r.result.Fields[i] = true
+		}
+	}
 	for {
 		fields, err := t.next()
 		if err == io.EOF {

@@ -47,6 +47,7 @@ type ChangesResult struct {
 func (s *Source) ReadChanges(ctx context.Context, yield func(*Change) error) (ChangesResult, error) {
 	r := &changeReader{export: s.export, yield: yield, index: map[computationKey]int{}, none: make([]attr.Value, len(s.export.Fields))}
 	r.counts = &r.result.Result
+	r.result.Fields = make([]bool, len(s.export.Fields))
 	err := r.readFiles(ctx, s.inputs, r.readText)
 	return r.result, err
 }
@@ -245,6 +246,7 @@ func (r *changeReader) readFields(get func(name string) []byte) {
 		value := attr.Value{}
 		if text != nil {
 			value = attr.OfString(text)
+			r.result.Fields[len(r.fields)] = true
 		}
 		r.fields = append(r.fields, value)
 	}

@@ -25,7 +25,8 @@ type Result struct {
 	Unknown      int
 	FirstUnknown Problem
 	Attributes   []AttributeResult
-	HasFields    bool // some of the contact fields were there
+	HasFields    bool // some of the contact fields may be there
+	Fields        []bool // which of the contact fields were found, by their place in [Export.Fields]
 	Problems     []Problem
 }
 
@@ -84,7 +85,7 @@ func (s *Source) Header(ctx context.Context) ([]string, error) {
 //
 // An error means that the export cannot be used, whatever was yielded before.
 func (s *Source) Read(ctx context.Context, yield func(userID []byte, cells []attr.Value) error) (Result, error) {
-	result := Result{Attributes: make([]AttributeResult, len(s.export.Attributes))}
+	result := Result{Attributes: make([]AttributeResult, len(s.export.Attributes)), Fields: make([]bool, len(s.export.Fields))}
 	for i := range s.inputs {
 		if err := s.readInput(ctx, &s.inputs[i], &result, yield); err != nil {
 			return result, err
@@ -115,8 +116,11 @@ func (s *Source) readInput(ctx context.Context, in *input, result *Result, yield
 			result.Attributes[i].Err = fmt.Errorf("%s: %w", in.name, missing)
 		}
 	}
-	for _, source := range l.cells[len(s.export.Attributes):] {
+	for i, source := range l.cells[len(s.export.Attributes):] {
 		result.HasFields = result.HasFields || source.column >= 0 || source.inJSON
+		if _, isJSON := rows.(*ndjsonTable); source.column >= 0 && !isJSON { // JSON has what a line has
+			result.Fields[i] = true
+		}
 	}
 	r := &rowReader{
 		layout: l, export: s.export, file: in.name, result: result, yield: yield,
@@ -346,6 +350,9 @@ func (r *rowReader) readCells(fields [][]byte) {
 		r.cells[i] = attr.Value{}
 		if i >= len(r.export.Attributes) {
 			r.cells[i] = r.readField(source, fields)
+			if r.cells[i].Kind() != attr.None {
+				r.result.Fields[i-len(r.export.Attributes)] = true
+			}
 			continue
 		}
 		a := &r.export.Attributes[i]

@@ -258,7 +258,7 @@ func (p *pass) takeChanges() error {
 		if newest := &c.changed.fields[i]; newest.mark == c.now && c.changed.AddField(byte(f.Field), newest.at) {
 			for j, text := range newest.texts {
 				if text != nil {
-					c.fields[column+j] = said[[]byte]{text, c.now}
+					c.fields[column+j] = said[fieldText]{fieldText{text: text}, c.now}
 				}
 			}
 		}

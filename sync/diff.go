@@ -19,7 +19,8 @@ type contact struct {
 	tried   []uint32           // by attribute id: the mark, if Gleap may have a value that no record shows
 	present []said[bool]       // by export: whether the contact is in it
 	silent  []uint32           // by attribute id: the mark, if [profiles] have it and no value
-	fields  []said[[]byte]     // by column of the contact fields
+	fields  []said[fieldText]  // by column of the contact fields
+	differ  []uint32           // by column of the contact fields: the mark, if exports say different things
 	changed changed            // what change exports said, now and before
 	known   bool               // there is a record
 	record  state.Record
@@ -28,6 +29,12 @@ type contact struct {
 
 	now   uint32 // marks what was said of this contact, not of one before
 	arena []byte // holds what the streams return only until their next row
+}
+
+// fieldText is what an export says of a contact field.
+type fieldText struct {
+	text []byte
+	from int // the export's index
 }
 
 // said is a thing and the mark of the contact of which it was said.
@@ -85,8 +92,14 @@ func (c *contact) add(p *plan, e *export, payload []byte) error {
 				c.ids = append(c.ids, id)
 			}
 			c.wanted[id] = said[attr.Value]{v, c.now}
-		} else if f := &c.fields[cell-len(e.attributes)]; f.mark != c.now {
-			*f = said[[]byte]{text, c.now}
+			continue
+		}
+		column := cell - len(e.attributes)
+		switch f := &c.fields[column]; {
+		case f.mark != c.now:
+			*f = said[fieldText]{fieldText{text, e.index}, c.now}
+		case f.value.from != e.index && !bytes.Equal(f.value.text, text):
+			c.differ[column] = c.now
 		}
 	}
 	return nil
@@ -254,8 +267,11 @@ func (p *pass) diffFields(all bool) {
 	var lastActivity []byte
 	hasPage, hasActivity := false, false
 	column := 0
-	for _, f := range p.runner.o.Fields {
+	for i, f := range p.runner.o.Fields {
 		text := c.field(column, len(f.Columns))
+		if slices.Contains(c.differ[column:column+len(f.Columns)], c.now) {
+			p.found.differ[i]++
+		}
 		column += len(f.Columns)
 		if len(text) == 0 {
 			continue
@@ -301,7 +317,7 @@ func (c *contact) field(first, n int) []byte {
 		if said.mark != c.now {
 			continue
 		}
-		part := bytes.TrimSpace(said.value)
+		part := bytes.TrimSpace(said.value.text)
 		switch {
 		case len(part) == 0:
 		case len(text) == 0:

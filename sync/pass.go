@@ -43,6 +43,7 @@ type findings struct {
 	// Some contact's fields may have to be sent once all exports that have some are.
 	fieldsPostponed bool
 	leftOut         [gleap.LastPageView + 1]int
+	differ          [gleap.LastPageView + 1]int // by place in [Options.Fields]: contacts of which exports say different things
 }
 
 func (f *findings) add(other *findings) {
@@ -58,6 +59,9 @@ func (f *findings) add(other *findings) {
 	f.fieldsPostponed = f.fieldsPostponed || other.fieldsPostponed
 	for field, n := range other.leftOut {
 		f.leftOut[field] += n
+	}
+	for field, n := range other.differ {
+		f.differ[field] += n
 	}
 }
 
@@ -93,7 +97,8 @@ func newPass(p *plan, span span) *pass {
 			tried:   makeApart[uint32](len(p.byID)),
 			silent:  makeApart[uint32](len(p.byID)),
 			present: makeApart[said[bool]](len(p.exports)),
-			fields:  makeApart[said[[]byte]](len(columns(p.runner.o.Fields))),
+			fields:  makeApart[said[fieldText]](len(columns(p.runner.o.Fields))),
+			differ:  makeApart[uint32](len(columns(p.runner.o.Fields))),
 			changed: changed{fields: makeApart[fieldChange](len(p.runner.o.Fields))},
 		},
 	}

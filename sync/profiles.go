@@ -293,8 +293,8 @@ func (t *profiles) join(ctx context.Context, attributes []engage.Attribute, buff
 	t.values = make([]int, len(attributes))
 	result := engage.Result{
 		Rows: t.traits.result.Rows + t.ids.result.Rows, Invalid: t.traits.result.Invalid + t.ids.result.Invalid,
-		Attributes: make([]engage.AttributeResult, len(attributes)),
-		Problems:   slices.Concat(t.traits.result.Problems, t.ids.result.Problems),
+		Attributes: make([]engage.AttributeResult, len(attributes)), Fields: make([]bool, len(t.settings.Fields)),
+		Problems: slices.Concat(t.traits.result.Problems, t.ids.result.Problems),
 	}
 	for _, table := range []*longTable{t.traits, t.ids} {
 		if n := table.result.Unknown; n > 0 {
@@ -417,7 +417,7 @@ func (t *profiles) cells(p *profile, attributes []engage.Attribute, cells []attr
 			said = &p.addresses[n]
 		}
 		if said.hasText() {
-			cells[place], result.HasFields = attr.OfString(said.text), true
+			cells[place], result.HasFields, result.Fields[i] = attr.OfString(said.text), true, true
 		}
 	}
 }

@@ -51,6 +51,11 @@ type Report struct {
 	// LeftOut counts, by Gleap's name of the field, contact fields that cannot be
 	// what they should be, in contacts that were planned.
 	LeftOut map[string]int `json:"fields_left_out,omitempty"`
+	// FieldsMissing are the columns and traits under [contact] that no export has.
+	FieldsMissing []string `json:"fields_missing,omitempty"`
+	// FieldsDiffer counts, by Gleap's name of the field, contacts of which exports say different
+	// things. That of the export which the configuration names first counts.
+	FieldsDiffer map[string]int `json:"fields_differ,omitempty"`
 	// Orphans are the attributes that Gleap's contacts have and no export feeds any more.
 	Orphans  []Orphan `json:"orphans,omitempty"`
 	Estimate int      `json:"estimate_seconds"` // that the planned calls take at the rate limit
@@ -218,6 +223,7 @@ func (p *plan) report() Report {
 			r.LeftOut[gleap.Field(f).String()] = n
 		}
 	}
+	r.FieldsMissing, r.FieldsDiffer = p.missingFields(), p.differingFields()
 	for _, a := range p.orphans() {
 		if !a.Retired && !p.alone {
 			r.Orphans = append(r.Orphans, Orphan{a.Key, a.Name, engage.Kind(a.Kind), a.Members})

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 
 	"gleapsync/internal/config"
 	"gleapsync/internal/console"
@@ -40,6 +42,12 @@ func (a *App) Check(ctx context.Context) (sync.Report, error) {
 				note("exports", err, "")
 			}
 			checks = append(checks, exportChecks(report)...)
+			for _, column := range report.FieldsMissing {
+				note("contact", fmt.Errorf("no export has %s, which [contact] names: look at its spelling, or take it out", column), "")
+			}
+			for _, field := range slices.Sorted(maps.Keys(report.FieldsDiffer)) {
+				note("contact", nil, fmt.Sprintf("%s: exports say different things of %d contacts; that of the first in the configuration counts", field, report.FieldsDiffer[field]))
+			}
 		}
 	}
 	if ctx.Err() != nil {

@@ -134,6 +134,12 @@ func remarks(w io.Writer, r sync.Report) {
 	for _, field := range slices.Sorted(maps.Keys(r.LeftOut)) {
 		fmt.Fprintf(w, "Left out: %s of %s: Gleap would refuse the value.\n", field, count(r.LeftOut[field], "contact"))
 	}
+	for _, column := range r.FieldsMissing {
+		fmt.Fprintf(w, "Missing: no export has %s, which [contact] names: its field is sent to nobody.\n", Printable(column))
+	}
+	for _, field := range slices.Sorted(maps.Keys(r.FieldsDiffer)) {
+		fmt.Fprintf(w, "Differs: several exports have another %s for %s: that of the first in the configuration counts.\n", field, count(r.FieldsDiffer[field], "contact"))
+	}
 	for _, e := range r.Exports {
 		if e.LeftOut > 0 {
 			fmt.Fprintf(w, "Left out: %s of the events of %s: an event has %d at most, and those of keys only if they are set.\n", properties(e.LeftOut), Printable(e.Name), gleap.MaxData)
