@@ -3,6 +3,7 @@ package engage
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -17,8 +18,11 @@ type changeColumns struct {
 	fields                                       []int
 }
 
+// The prefixes of Engage's ids say what a row is about: in this CSV nothing else does.
+var prefixes = map[string]Kind{"aud_": Audience, "jst_": Audience, "tra_": Trait}
+
 // newChangeColumns finds the columns of the CSV that Segment's S3 and SFTP destinations
-// write of audiences.
+// write of audiences and traits.
 func newChangeColumns(names []string, e Export) (c changeColumns, err error) {
 	needed := func(setting, standard string) int {
 		i := find(names, cmp.Or(setting, standard))
@@ -34,7 +38,10 @@ func newChangeColumns(names []string, e Export) (c changeColumns, err error) {
 		timestamp: needed(e.Columns.Timestamp, "timestamp"),
 		id:        find(names, cmp.Or(e.Columns.AudienceID, "audience_id")),
 		message:   find(names, cmp.Or(e.Columns.MessageID, "message_id")),
-		traits:    find(names, "properties_or_traits"),
+		traits:    find(names, "traits_or_props"),
+	}
+	if c.traits < 0 { // both names are in use
+		c.traits = find(names, "properties_or_traits")
 	}
 	for _, field := range e.Fields {
 		c.fields = append(c.fields, find(names, field))
@@ -42,7 +49,7 @@ func newChangeColumns(names []string, e Export) (c changeColumns, err error) {
 	return c, err
 }
 
-// readCSV reads a file of audience changes.
+// readCSV reads a file of changes.
 func (r *changeReader) readCSV(ctx context.Context, text io.Reader) error {
 	t, err := newCSVTable(text, r.export.Delimiter, func() error { return nil })
 	if err != nil {
@@ -57,10 +64,12 @@ func (r *changeReader) readCSV(ctx context.Context, text io.Reader) error {
 			r.result.Fields[i] = true
 		}
 	}
+	r.seen = idCheck{named: cmp.Or(r.export.Columns.UserID, r.export.UserID) != ""}
+	const instead = `have the destination send them as they are (if they really are your user ids, name their column with columns = { user_id = "…" })`
 	for {
 		fields, err := t.next()
 		if err == io.EOF {
-			return nil
+			return r.seen.end(r.file, instead)
 		}
 		r.line = t.line()
 		if err := r.next(ctx); err != nil {
@@ -77,6 +86,9 @@ func (r *changeReader) readCSV(ctx context.Context, text io.Reader) error {
 			if err := r.row(fields, &columns); err != nil {
 				return err
 			}
+			if err := r.seen.check(r.file, instead); err != nil {
+				return err
+			}
 		}
 	}
 }
@@ -91,20 +103,29 @@ func (r *changeReader) row(fields [][]byte, c *changeColumns) error {
 	if !r.start(cell(c.userID), cell(c.timestamp), cell(c.message)) {
 		return nil
 	}
-	member, ok := parseBool(cell(c.action))
-	switch {
-	case isNull(cell(c.name)):
-		r.invalid("audience_name", "the row names no audience")
+	r.seen.add(r.change.UserID)
+	name, action := cell(c.name), cell(c.action)
+	if isNull(name) {
+		r.invalid("audience_name", "the row names no audience and no trait")
 		return nil
-	case !ok || member.Kind() == attr.None:
+	}
+	r.traits = r.traits[:0]
+	sound := true
+	if text := cell(c.traits); !isNull(text) {
+		r.traits, sound = appendObject(r.traits, text)
+	}
+	said := r.traits.get(string(name))
+	kind := r.kind(name, cell(c.id), action, said)
+	member, ok := parseBool(action)
+	switch {
+	case kind == Audience && (!ok || member.Kind() == attr.None):
 		r.invalid("audience_action", notBoolean)
+		return nil
+	case kind == Trait && !sound:
+		r.invalid("traits_or_props", "the JSON of the traits is no object")
 		return nil
 	}
 	if len(r.export.Fields) > 0 {
-		r.traits = r.traits[:0]
-		if text := cell(c.traits); !isNull(text) {
-			r.traits, _ = appendObject(r.traits, text)
-		}
 		i := -1
 		r.readFields(func(name string) []byte {
 			if i++; c.fields[i] >= 0 {
@@ -113,10 +134,39 @@ func (r *changeReader) row(fields [][]byte, c *changeColumns) error {
 			return traitText(r.traits, name)
 		})
 	}
-	if n := r.computation(cell(c.name), cell(c.id), Audience); n >= 0 {
-		if err := r.say(n, member); err != nil {
+	if n := r.computation(name, cell(c.id), kind); n >= 0 {
+		var err error
+		switch {
+		case kind == Audience:
+			err = r.say(n, member)
+		case said != nil:
+			err = r.sayRaw(n, said)
+		default:
+			err = r.sayText(n, action)
+		}
+		if err != nil {
 			return err
 		}
 	}
 	return r.sayFields()
+}
+
+// kind tells whether a row is about an audience or a trait: its id does, else the
+// configuration, else the value.
+func (r *changeReader) kind(name, id, action []byte, said json.RawMessage) Kind {
+	if len(id) > 4 {
+		if kind, ok := prefixes[string(id[:4])]; ok {
+			return kind
+		}
+	}
+	if a, ok := r.export.TakeComputation(string(name), ""); ok {
+		return a.Kind
+	}
+	if isNull(action) && said != nil {
+		action = said
+	}
+	if _, ok := parseBool(action); ok {
+		return Audience
+	}
+	return Trait
 }

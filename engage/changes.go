@@ -7,6 +7,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"gleapsync/internal/attr"
 )
@@ -24,16 +25,27 @@ type Change struct {
 // Computation is an audience or a trait of which changes were read.
 type Computation struct {
 	Attribute Attribute // what the export makes of it
+	Name      string    // as the changes have it
 	ID        string    // Engage's own, "" if the changes do not have it
 	Kind      Kind      // as the changes have it, "" if they do not say
 	Newest    int64     // the time of its newest change, in nanoseconds since 1970
 	Fits      Fits      // of the values whose type is not known yet
 }
 
+// isMisfit reports whether the changes have another kind than the configuration. Their
+// values are then no values of the attribute.
+func (c *Computation) isMisfit() bool { return c.Kind != "" && c.Kind != c.Attribute.Kind }
+
 // ChangesResult says what was read. Its attributes are not used.
 type ChangesResult struct {
 	Result
 	Computations []Computation // in the order in which they came first
+	// PassedOver counts rows by their class, of those classes that are neither audiences nor
+	// traits.
+	PassedOver map[string]int
+	// Mismatched are names that the export names or matches and that were not taken, with
+	// what they are instead: a class, or the other kind.
+	Mismatched map[string]string
 }
 
 // ReadChanges calls yield with the changes of audiences and traits that the export takes,
@@ -41,7 +53,7 @@ type ChangesResult struct {
 // change is valid until yield returns; an error from yield ends the reading.
 //
 // A file is JSON with one event per line, of which the identify events count, or the CSV
-// that Segment's S3 and SFTP destinations write of audiences.
+// that Segment's S3 and SFTP destinations write of audiences and traits.
 //
 // An error means that the export cannot be used, whatever was yielded before.
 func (s *Source) ReadChanges(ctx context.Context, yield func(*Change) error) (ChangesResult, error) {
@@ -64,6 +76,7 @@ type changeReader struct {
 	fields []attr.Value
 	none   []attr.Value // no contact fields
 	traits object
+	seen idCheck // of a CSV
 }
 
 // computationKey tells computations apart. A key whose audience was deleted and created
@@ -93,6 +106,9 @@ func (r *changeReader) start(userID, at, message []byte) bool {
 func (r *changeReader) say(computation int, value attr.Value) error {
 	c := &r.result.Computations[computation]
 	c.Newest = max(c.Newest, r.change.At)
+	if c.isMisfit() {
+		return nil
+	}
 	r.change.Computation, r.change.Value = computation, value
 	err := r.yield(&r.change)
 	r.change.Fields = r.none
@@ -117,7 +133,9 @@ func (r *changeReader) computation(name, id []byte, kind Kind) int {
 	i := -1
 	if a, ok := r.export.TakeComputation(key.name, kind); ok && len(r.result.Computations) < maxComputations {
 		i = len(r.result.Computations)
-		r.result.Computations = append(r.result.Computations, Computation{Attribute: a, ID: key.id, Kind: kind, Newest: math.MinInt64})
+		r.result.Computations = append(r.result.Computations, Computation{Attribute: a, Name: key.name, ID: key.id, Kind: kind, Newest: math.MinInt64})
+	} else if !ok {
+		r.mismatch(key.name, string(kind))
 	}
 	if len(r.index) < maxComputations {
 		r.index[key] = i
@@ -132,22 +150,70 @@ const maxComputations = 10_000
 // TakeComputation returns the attribute that the export makes of an audience or trait that
 // a change names, false if it does not take it. The kind is "" if the change does not say.
 func (e *Export) TakeComputation(name string, kind Kind) (a Attribute, ok bool) {
-	key := snake(name)
-	for _, a := range e.Attributes {
-		if a.Name == name || a.Key == key {
-			return a, true
-		}
+	if i := slices.IndexFunc(e.Attributes, func(a Attribute) bool { return a.Name == name }); i >= 0 {
+		return e.Attributes[i], true
 	}
+	if i := slices.IndexFunc(e.Attributes, func(a Attribute) bool { return isSame(a.Name, name) }); i >= 0 {
+		return e.Attributes[i], true
+	}
+	return e.Found(name, kind)
+}
+
+// Found is TakeComputation for what the export does not name: its wildcards take it, or
+// its discovery.
+func (e *Export) Found(name string, kind Kind) (a Attribute, ok bool) {
 	if a, ok = e.Take(name); ok && (kind == "" || a.Kind == kind) {
 		return a, true
 	}
-	taken := e.Discover && kind != "" && !matchesAny(e.Exclude, name)
-	return Attribute{Kind: kind, Key: key, Name: name, Type: Auto}, taken
+	return e.found(kind, name, Auto), e.Discover && kind != "" && !matchesAny(e.Exclude, name)
+}
+
+// mismatch remembers a name that is not taken though the export asks for it.
+func (r *changeReader) mismatch(name, class string) {
+	if _, ok := r.export.TakeComputation(name, ""); ok && len(r.result.Mismatched) < maxComputations {
+		if r.result.Mismatched == nil {
+			r.result.Mismatched = map[string]string{}
+		}
+		r.result.Mismatched[name] = class
+	}
+}
+
+// passOver counts a row of a class that is neither an audience nor a trait.
+func (r *changeReader) passOver(class, name string) {
+	const most = 20 // more classes are no classes
+	if r.result.PassedOver == nil {
+		r.result.PassedOver = map[string]int{}
+	}
+	if r.result.PassedOver[class] == 0 {
+		if len(r.result.PassedOver) >= most || len(class) > 64 || !utf8.ValidString(class) {
+			class = "(other)"
+		}
+	}
+	r.result.PassedOver[class]++
+	r.mismatch(name, class)
+}
+
+// kindOf returns what Engage computes as a class: the steps of a journey have members as
+// audiences have.
+func kindOf(class string) (Kind, bool) {
+	switch class {
+	case "audience", "journey_step":
+		return Audience, true
+	case "trait":
+		return Trait, true
+	}
+	return "", false
 }
 
 // event reads one event. Those that identify nobody say nothing.
 func (r *changeReader) event(e *event) error {
 	if string(e.typ) != `"identify"` {
+		return nil
+	}
+	class := string(e.text(e.class))
+	kind, known := kindOf(class)
+	if class != "" && !known {
+		r.passOver(class, string(e.text(e.key)))
 		return nil
 	}
 	if !r.start(e.user(), e.text(e.timestamp), e.text(e.messageID)) {
@@ -165,8 +231,8 @@ func (r *changeReader) event(e *event) error {
 	if len(r.export.Fields) > 0 {
 		r.readFields(func(name string) []byte { return traitText(traits, name) })
 	}
-	if class := e.text(e.class); len(class) > 0 {
-		return r.computed(e, Kind(class))
+	if known {
+		return r.computed(e, kind)
 	}
 	// An event of no computation: its traits are what the configuration names.
 	for _, m := range traits {
@@ -184,9 +250,6 @@ func (r *changeReader) event(e *event) error {
 // computed reads an event of an audience or a computed trait.
 func (r *changeReader) computed(e *event, kind Kind) error {
 	name := e.text(e.key)
-	if kind != Audience { // Engage has further classes of traits
-		kind = Trait
-	}
 	if n := r.computation(name, e.text(e.id), kind); n >= 0 {
 		if err := r.sayRaw(n, r.traits.get(string(name))); err != nil {
 			return err
@@ -205,6 +268,9 @@ func (r *changeReader) named(name string) bool {
 func (r *changeReader) sayRaw(n int, raw json.RawMessage) error {
 	c := &r.result.Computations[n]
 	a := &c.Attribute
+	if c.isMisfit() {
+		return r.say(n, attr.Value{})
+	}
 	var value attr.Value
 	var reason string
 	if a.Kind == Audience {
@@ -220,6 +286,22 @@ func (r *changeReader) sayRaw(n int, raw json.RawMessage) error {
 	if reason != "" {
 		r.invalid(a.Key, reason)
 		return nil
+	}
+	if value.Kind() == attr.None {
+		return nil
+	}
+	return r.say(n, value)
+}
+
+// sayText yields a change of a trait to a value that is no JSON. A blank says nothing.
+func (r *changeReader) sayText(n int, text []byte) error {
+	c := &r.result.Computations[n]
+	if c.isMisfit() {
+		return r.say(n, attr.Value{})
+	}
+	value, reason := c.Attribute.Value(textForm.said(text), &c.Fits)
+	if reason != "" {
+		r.invalid(c.Attribute.Key, reason)
 	}
 	if value.Kind() == attr.None {
 		return nil
@@ -259,7 +341,7 @@ func (r *changeReader) readFields(get func(name string) []byte) {
 func traitText(traits object, name string) []byte {
 	raw := traits.get(name)
 	if raw == nil {
-		raw = traits.get(snake(name))
+		raw = traits.get(keyOf(name))
 	}
 	if outer, inner, ok := strings.Cut(name, "."); ok && raw == nil {
 		if nested, ok := appendObject(nil, traits.get(outer)); ok {

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"time"
 
 	"gleapsync/internal/attr"
 )
@@ -21,7 +22,12 @@ type eventReader struct {
 	counts *Result
 	file   string
 	line   int
+	latest time.Time // that a time stamp may have
 }
+
+// ahead is how far clocks may be ahead. A change of a later time would count as the newest
+// until that time comes.
+const ahead = 24 * time.Hour
 
 // readFiles calls read with the text of each file and its first byte that is no blank, in
 // the order of the files' times.
@@ -29,6 +35,7 @@ func (r *eventReader) readFiles(ctx context.Context, inputs []input, read func(c
 	inputs = slices.SortedStableFunc(slices.Values(inputs), func(a, b input) int {
 		return cmp.Or(a.time.Compare(b.time), cmp.Compare(a.name, b.name))
 	})
+	r.latest = time.Now().Add(ahead)
 	for _, in := range inputs {
 		if err := r.readFile(ctx, in, read); err != nil {
 			return err
@@ -89,9 +96,7 @@ func (r *eventReader) next(ctx context.Context) error {
 
 func (r *eventReader) invalid(column, reason string) {
 	r.counts.Invalid++
-	if len(r.counts.Problems) < maxProblems {
-		r.counts.Problems = append(r.counts.Problems, Problem{r.file, r.line, column, reason})
-	}
+	r.counts.remember(Problem{r.file, r.line, column, reason})
 }
 
 // check reads what all events have: the time in nanoseconds since 1970, and a hash of the
@@ -112,6 +117,10 @@ func (r *eventReader) check(userID, at, message []byte) (nanoseconds int64, hash
 	t, ok := attr.Time(string(at))
 	if !ok || t.Year() < 1700 || t.Year() > 2200 { // no nanoseconds for others
 		r.invalid("timestamp", "the time stamp is missing, or neither ISO 8601 nor seconds or milliseconds since 1970")
+		return 0, 0, false
+	}
+	if t.After(r.latest) {
+		r.invalid("timestamp", "the time stamp is more than a day ahead: look at the clock of what wrote it")
 		return 0, 0, false
 	}
 	if !isNull(message) {

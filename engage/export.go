@@ -62,6 +62,9 @@ type Export struct {
 	Types map[string]Type   // the types that were chosen for its values
 
 	Known map[string]Type // what [Auto] came to be, by key, for those that were delivered before
+	// Kept has the keys by which a state knows attributes that [Key] would give others
+	// today. Those in Attributes have theirs already. The rows do not depend on it.
+	Kept map[Named]string
 
 	AnyParts bool // fewer parts of a snapshot than before are normal
 
@@ -102,4 +105,11 @@ type Attribute struct {
 	Column string // the column that holds it, "": an audience's members, a trait's column "value"
 	Type   Type   // of a trait's values
 	Known  Type   // what [Auto] came to be when the trait was delivered first, "": not yet
+	Chosen bool   // the key was chosen, and not made of the name
+}
+
+// Named is an audience or a trait by its name in Engage.
+type Named struct {
+	Kind Kind
+	Name string
 }

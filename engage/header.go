@@ -26,7 +26,7 @@ type cellSource struct {
 	column int    // -1: not a column of its own
 	member bool   // being in the export is the value
 	name   string // in the JSON of traits and external ids
-	key    string // the name in snake case, which may stand there too
+	key    string // the name's key, which may stand there too if no attribute has that name
 	inJSON bool
 }
 
@@ -49,18 +49,25 @@ func newLayout(names []string, e Export) (*layout, error) {
 		source := cellSource{column: -1, name: a.Name}
 		switch {
 		case a.Column != "":
-			source.column, source.name = find(names, a.Column), a.Column
+			source.name = a.Column
+			switch places := Places(names, a.Column, e.columns()); len(places) {
+			case 0:
+			case 1:
+				source.column = places[0]
+			default:
+				l.missing[i] = fmt.Errorf("the header has the columns %q and %q, and either may be %q: write the one that is meant as the header has it", names[places[0]], names[places[1]], a.Column)
+			}
 		case a.Kind == Audience:
 			// A column of the audience's own name says who is in and who is not.
-			source.column = findKey(names, a.Key)
+			source.column = findKey(names, a)
 			source.member = source.column < 0
 		default:
 			source.column = find(names, "value")
 			if source.column < 0 {
-				source.column = findKey(names, a.Key)
+				source.column = findKey(names, a)
 			}
 		}
-		if source.column < 0 && !source.member {
+		if source.column < 0 && !source.member && l.missing[i] == nil {
 			source.inJSON = l.traits >= 0
 			if !source.inJSON {
 				l.missing[i] = fmt.Errorf("the header has no column %q", cmp.Or(a.Column, "value"))
@@ -74,7 +81,9 @@ func newLayout(names []string, e Export) (*layout, error) {
 		l.cells = append(l.cells, source)
 	}
 	for i := range l.cells {
-		l.cells[i].key = snake(l.cells[i].name)
+		if key := keyOf(l.cells[i].name); !slices.ContainsFunc(e.Attributes, func(a Attribute) bool { return a.Name == key }) {
+			l.cells[i].key = key
+		}
 	}
 	l.anyInJSON = slices.ContainsFunc(l.cells, func(c cellSource) bool { return c.inJSON })
 	return l, nil
@@ -121,26 +130,25 @@ func (l *layout) findUserIDs(names []string, setting string) error {
 	return errors.New("the header has no column user_id, userId or external_ids: name the user id's column with user_id, or " + otherForm)
 }
 
-// find returns the index of a column: the one of exactly that name, else the
-// first whose name differs only in case, blanks or underscores.
+// find returns the index of a column: the one of exactly that name, else the first that
+// [isSame].
 func find(names []string, name string) int {
-	for i, n := range names {
-		if n == name {
-			return i
-		}
+	if i := slices.Index(names, name); i >= 0 {
+		return i
 	}
-	want := snake(name)
-	for i, n := range names {
-		if want != "" && snake(n) == want {
-			return i
-		}
-	}
-	return -1
+	return slices.IndexFunc(names, func(n string) bool { return isSame(n, name) })
 }
 
-// findKey finds an attribute's column by its key, but none of Segment's own.
-func findKey(names []string, key string) int {
-	i := find(names, key)
+// findKey finds the column that an attribute's own name gives it, but none of Segment's own.
+// It is one also if underscores make the difference: without it everybody would be in.
+func findKey(names []string, a Attribute) int {
+	i := find(names, a.Key)
+	if i < 0 && !a.Chosen {
+		i = find(names, a.Name)
+	}
+	if s := snake(a.Key); i < 0 && s != "" {
+		i = slices.IndexFunc(names, func(n string) bool { return snake(n) == s })
+	}
 	if i >= 0 {
 		switch snake(names[i]) {
 		case "key", "external_ids", "traits", "value":

@@ -24,16 +24,77 @@ var reserved = []string{
 // ErrNoKey is returned by [Key] for a name without a letter or digit.
 var ErrNoKey = errors.New("the name has no letter or digit to make a key of")
 
-// Key returns the name that an audience or computed trait has in Gleap: its
-// snake_cased name, as Segment's own destination builds it. "Order completed
-// last 30days" becomes order_completed_last_30days. The key of a key is the key
-// itself. A key that Gleap's contacts already use as a field is an error.
+// Key returns the name that an audience or computed trait has in Gleap. A name that is a
+// key already stays as it is: Segment gives such names itself, j_o_first_order__opened for
+// one. Every other name is snake_cased, as Segment's own destination does it: "Order
+// completed last 30days" becomes order_completed_last_30days. A key that Gleap's contacts
+// already use as a field is an error.
 func Key(name string) (string, error) {
-	key := snake(name)
+	key := keyOf(name)
 	if key == "" {
 		return "", ErrNoKey
 	}
 	return key, CheckKey(key)
+}
+
+// keyOf is Key without a look at what Gleap takes; "" if nothing of the name can stand in a
+// key.
+func keyOf(name string) string {
+	if isKey(name) {
+		return name
+	}
+	return snake(name)
+}
+
+// isKey reports whether a name is a key as it stands.
+func isKey(name string) bool {
+	letter := false
+	for i := range len(name) {
+		switch c := name[i]; {
+		case c >= 'a' && c <= 'z':
+			letter = true
+		case c != '_' && (c < '0' || c > '9'):
+			return false
+		}
+	}
+	return letter
+}
+
+// FormerKey returns the key that earlier versions made of a name, "" if it had none: they
+// put underscores together, and took them off the ends, of names that are keys too.
+// Contacts in Gleap have those keys, so whoever has a state that knows them goes on with
+// them.
+func FormerKey(name string) string { return snake(name) }
+
+// isSame reports whether two names differ only in case, blanks and the way in which their
+// words are joined, as names in headers do. Two that are keys already are two names. So
+// are A__B and A_B of a warehouse that has all names in upper case.
+func isSame(a, b string) bool {
+	a = loose(a)
+	return a != "" && a == loose(b)
+}
+
+func loose(name string) string {
+	if lower := strings.ToLower(name); isKey(lower) && strings.ToUpper(name) == name {
+		return lower
+	}
+	return keyOf(name)
+}
+
+// Places returns which of the names are that of an attribute: the one of exactly that name,
+// else those that are the same otherwise and exactly the name of none of the others. More
+// than one place says that nobody can tell.
+func Places(names []string, name string, others []string) []int {
+	if i := slices.Index(names, name); i >= 0 {
+		return []int{i}
+	}
+	var places []int
+	for i, n := range names {
+		if isSame(n, name) && !slices.Contains(others, n) {
+			places = append(places, i)
+		}
+	}
+	return places
 }
 
 // CheckKey returns an error if key cannot be an attribute's name in Gleap. It

@@ -22,7 +22,7 @@ type ndjsonTable struct {
 	names    []string
 	paths    map[int][]string // of the columns that are within another, such as company.name
 	places   map[string]int   // of the members' names among the columns; -1: nobody wants them
-	members  []string         // keys of audiences of which the first lines say no more than who is there
+	members  []string         // keys, in snake case, of audiences of which the first lines say no more than who is there
 	cells    [][]byte
 	closeAll func() error
 }
@@ -43,24 +43,24 @@ func newNDJSONTable(text *bufio.Reader, e Export, closeAll func() error) *ndjson
 		})
 	}
 	traits, external := find(t.names, "traits") >= 0, find(t.names, "external_ids") >= 0
-	t.want(e.UserID, false)
+	t.want(e.UserID, false, nil)
 	for _, a := range e.Attributes {
-		if a.Column == "" && a.Kind == Audience && findKey(t.names, a.Key) < 0 {
-			t.members = append(t.members, a.Key)
+		if a.Column == "" && a.Kind == Audience && findKey(t.names, a) < 0 {
+			t.members = append(t.members, snake(a.Key))
 		}
-		t.want(a.Column, traits)
+		t.want(a.Column, traits, e.columns())
 	}
 	for _, name := range e.Fields {
-		t.want(name, traits || external)
+		t.want(name, traits || external, nil)
 	}
 	t.cells = make([][]byte, len(t.names))
 	return t
 }
 
 // want adds a column that the first lines do not have, but for one that may be within
-// another, where it is looked for.
-func (t *ndjsonTable) want(name string, within bool) {
-	if name == "" || find(t.names, name) >= 0 {
+// another, where it is looked for. What is exactly one of others is not it.
+func (t *ndjsonTable) want(name string, within bool, others []string) {
+	if name == "" || len(Places(t.names, name, others)) > 0 {
 		return
 	}
 	if path := strings.Split(name, "."); len(path) > 1 {

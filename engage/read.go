@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
 
 	"gleapsync/internal/attr"
 )
@@ -124,7 +125,7 @@ func (s *Source) readInput(ctx context.Context, in *input, result *Result, yield
 	}
 	r := &rowReader{
 		layout: l, export: s.export, file: in.name, result: result, yield: yield,
-		rows: rows, cells: make([]attr.Value, len(l.cells)),
+		rows: rows, cells: make([]attr.Value, len(l.cells)), seen: idCheck{named: l.named},
 	}
 	r.forms = make([]form, len(rows.columns()))
 	if t, ok := rows.(typedTable); ok {
@@ -162,8 +163,7 @@ type rowReader struct {
 
 	traitsSound bool // the row's JSON of traits can be read
 
-	// For the recognition of ids that are none any more.
-	idsSeen, hashesSeen, changedSeen int
+	seen idCheck
 }
 
 // typedTable is a table that knows more of its columns than that they are text.
@@ -196,8 +196,11 @@ func (r *rowReader) all(ctx context.Context) error {
 	if err := r.endProfile(); err != nil {
 		return err
 	}
-	return r.checkIDs()
+	return r.seen.end(r.file, instead)
 }
+
+// instead is what to do about an export whose user ids are hashes.
+const instead = otherForm + " (if they really are your user ids, name their column with user_id)"
 
 func (r *rowReader) row(fields [][]byte) error {
 	if r.profile < 0 || len(fields[r.profile]) == 0 || !bytes.Equal(fields[r.profile], r.profileID) {
@@ -221,12 +224,9 @@ func (r *rowReader) row(fields [][]byte) error {
 	}
 	r.hasID = true
 	r.readCells(fields)
-	if r.idsSeen < enoughIDs {
-		if r.see(r.ids[0]); r.idsSeen == enoughIDs {
-			if err := r.checkIDs(); err != nil {
-				return err
-			}
-		}
+	r.seen.add(r.ids[0])
+	if err := r.seen.check(r.file, instead); err != nil {
+		return err
 	}
 	return r.yieldIDs()
 }
@@ -238,9 +238,7 @@ func (r *rowReader) dropBadIDs() {
 	for _, id := range r.ids {
 		if reason, isKnown := checkID(id); reason != "" {
 			bad, known = reason, known && isKnown
-			if r.idsSeen < enoughIDs {
-				r.see(id)
-			}
+			r.seen.add(id)
 			continue
 		}
 		kept = append(kept, id)
@@ -442,7 +440,26 @@ func (r *Result) Miss(n int, what Problem) {
 }
 
 func (r *rowReader) problem(line int, column, reason string) {
-	if len(r.result.Problems) < maxProblems {
-		r.result.Problems = append(r.result.Problems, Problem{r.file, line, column, reason})
+	r.result.remember(Problem{r.file, line, column, reason})
+}
+
+// remember keeps some of the problems, and of each kind at least one as long as there is
+// room for the kinds.
+func (r *Result) remember(p Problem) {
+	if len(r.Problems) < maxProblems {
+		r.Problems = append(r.Problems, p)
+		return
+	}
+	kinds := map[[2]string]int{} // the last of each
+	repeated := -1
+	for i, known := range r.Problems {
+		kind := [2]string{known.Column, known.Reason}
+		if _, ok := kinds[kind]; ok {
+			repeated = i
+		}
+		kinds[kind] = i
+	}
+	if _, ok := kinds[[2]string{p.Column, p.Reason}]; !ok && repeated >= 0 {
+		r.Problems = append(slices.Delete(r.Problems, repeated, repeated+1), p)
 	}
 }

@@ -27,26 +27,43 @@ func (e *Export) Take(name string) (a Attribute, ok bool) {
 	}
 	for _, w := range e.Wildcards {
 		if w.Matches(name) {
-			return Attribute{Kind: w.Kind, Key: snake(name), Name: name, Column: name, Type: w.Type}, true
+			a = e.found(w.Kind, name, w.Type)
+			a.Column = name
+			return a, true
 		}
 	}
 	return a, false
+}
+
+// found returns the attribute of a name that came with the data.
+func (e *Export) found(kind Kind, name string, typ Type) Attribute {
+	a := Attribute{Kind: kind, Key: keyOf(name), Name: name, Type: typ}
+	if kept, ok := e.Kept[Named{kind, name}]; ok {
+		a.Key = kept
+	}
+	if chosen, ok := e.Keys[name]; ok {
+		a.Key, a.Chosen = chosen, true
+	}
+	if chosen, ok := e.Types[name]; ok {
+		a.Type = chosen
+	}
+	return a
 }
 
 // TakeColumns returns the attributes that the wildcards make of columns. Those that the
 // export uses for something else are left out, and so are those that Segment's warehouses
 // and exports add to every table.
 func (e *Export) TakeColumns(columns []string) []Attribute {
-	used := slices.Concat(own, e.Fields)
-	if e.UserID != "" {
-		used = append(used, e.UserID)
-	}
+	used := map[int]bool{}
 	for _, a := range e.Attributes {
-		used = append(used, a.Column)
+		for _, i := range Places(columns, a.Column, e.columns()) {
+			used[i] = true
+		}
 	}
 	var taken []Attribute
-	for _, column := range columns {
-		if find(used, column) >= 0 || strings.HasPrefix(snake(column), "context_") {
+	for i, column := range columns {
+		s := snake(column)
+		if used[i] || find(e.Fields, column) >= 0 || isSame(e.UserID, column) || slices.Contains(own, s) || strings.HasPrefix(s, "context_") {
 			continue
 		}
 		if a, ok := e.Take(column); ok {
@@ -54,6 +71,15 @@ func (e *Export) TakeColumns(columns []string) []Attribute {
 		}
 	}
 	return taken
+}
+
+// columns returns the columns of the attributes.
+func (e *Export) columns() []string {
+	var all []string
+	for _, a := range e.Attributes {
+		all = append(all, a.Column)
+	}
+	return all
 }
 
 // own are the columns that hold neither audiences nor traits.
@@ -73,9 +99,14 @@ func matchesAny(patterns []string, name string) bool {
 	return slices.ContainsFunc(patterns, func(p string) bool { return matches(p, name) })
 }
 
-// matches compares a pattern with a name and with the name's snake case.
+// matches compares a pattern with a name and with the name's snake case; what is no pattern
+// with the name and its key.
 func matches(pattern, name string) bool {
-	pattern = plain.Replace(strings.ToLower(pattern))
+	pattern = strings.ToLower(pattern)
+	if !IsPattern(pattern) {
+		return pattern == strings.ToLower(name) || pattern == keyOf(name)
+	}
+	pattern = plain.Replace(pattern)
 	asIs, _ := path.Match(pattern, separator.Replace(strings.ToLower(name)))
 	inSnake, _ := path.Match(pattern, snake(name))
 	return asIs || inSnake
