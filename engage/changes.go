@@ -76,7 +76,7 @@ type changeReader struct {
 	fields []attr.Value
 	none   []attr.Value // no contact fields
 	traits object
-	seen idCheck // of a CSV
+	seen   idCheck // of a CSV
 }
 
 // computationKey tells computations apart. A key whose audience was deleted and created
@@ -165,7 +165,7 @@ func (e *Export) Found(name string, kind Kind) (a Attribute, ok bool) {
 	if a, ok = e.Take(name); ok && (kind == "" || a.Kind == kind) {
 		return a, true
 	}
-	return e.found(kind, name, Auto), e.Discover && kind != "" && !matchesAny(e.Exclude, name)
+	return e.found(kind, name, Auto), e.Discover && kind != "" && !e.excludes(name)
 }
 
 // mismatch remembers a name that is not taken though the export asks for it.

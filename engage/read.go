@@ -26,8 +26,8 @@ type Result struct {
 	Unknown      int
 	FirstUnknown Problem
 	Attributes   []AttributeResult
-	HasFields    bool // some of the contact fields may be there
-	Fields        []bool // which of the contact fields were found, by their place in [Export.Fields]
+	HasFields    bool   // some of the contact fields may be there
+	Fields       []bool // which of the contact fields were found, by their place in [Export.Fields]
 	Problems     []Problem
 }
 

@@ -22,7 +22,7 @@ func IsPattern(name string) bool { return strings.ContainsAny(name, "*?") }
 // Take returns the attribute that the export's wildcards make of a name, false if none of
 // them takes it. Its key may be one that no attribute can have, see [Key].
 func (e *Export) Take(name string) (a Attribute, ok bool) {
-	if len(e.Wildcards) == 0 || matchesAny(e.Exclude, name) {
+	if len(e.Wildcards) == 0 || e.excludes(name) {
 		return a, false
 	}
 	for _, w := range e.Wildcards {
@@ -93,6 +93,23 @@ var own = []string{
 // attribute.
 func MatchesAny(patterns []string, a Attribute) bool {
 	return matchesAny(patterns, a.Name) || matchesAny(patterns, a.Key)
+}
+
+// excludes reports whether Exclude takes a name out. What is no pattern is a name as it
+// stands, so that Score can be taken out and score stays, or a key. All in upper case it is
+// also a name in lower case, since some warehouses turn one into the other.
+func (e *Export) excludes(name string) bool {
+	return slices.ContainsFunc(e.Exclude, func(p string) bool {
+		switch {
+		case IsPattern(p):
+			return matches(p, name)
+		case p == name:
+			return true
+		case isKey(p):
+			return p == keyOf(name)
+		}
+		return p == strings.ToUpper(name) && isKey(name)
+	})
 }
 
 func matchesAny(patterns []string, name string) bool {

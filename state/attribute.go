@@ -41,6 +41,9 @@ type Attribute struct {
 type Computation struct {
 	ID     string `json:"id,omitempty"` // Engage's own; it changes if one is deleted and created again
 	Newest int64  `json:"newest"`       // time of its newest change, in nanoseconds since 1970
+	// Name is the one that the events have, which may differ from the attribute's in case,
+	// blanks and underscores. "": an earlier version did not note it.
+	Name string `json:"name,omitempty"`
 }
 
 // Gone reports whether the attribute was retired and has no members left. The file

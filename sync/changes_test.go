@@ -29,7 +29,7 @@ func changeExport(named ...engage.Attribute) Export {
 // event is an identify event of Engage; at is a second.
 func event(user, class, key, id, value string, at int, message string) string {
 	return fmt.Sprintf(`{"type":"identify","userId":%q,"traits":{%q:%s},"context":{"personas":{"computation_class":%q,"computation_key":%q,"computation_id":%q}},"timestamp":%q,"messageId":%q}`,
-		user, key, value, class, key, id, time.Unix(1_800_000_000+int64(at), 0).UTC().Format(time.RFC3339), message) + "\n"
+		user, key, value, class, key, id, time.Unix(1_700_000_000+int64(at), 0).UTC().Format(time.RFC3339), message) + "\n"
 }
 
 func in(user, key string, at int) string {
@@ -274,7 +274,7 @@ func TestChangesFields(t *testing.T) {
 	if got := fmt.Sprint(w.contacts()); got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	w.writeEvents(t, "2", with("u1", `"email":"older@x.io"`, 2)+`{"type":"identify","userId":"u2","traits":{"email":"b@x.io"},"timestamp":"2027-01-15T08:00:00Z"}`)
+	w.writeEvents(t, "2", with("u1", `"email":"older@x.io"`, 2)+`{"type":"identify","userId":"u2","traits":{"email":"b@x.io"},"timestamp":"2023-11-14T22:13:20Z"}`)
 	if report := w.sync(t, Request{}); report.Calls.Identify != 0 {
 		t.Errorf("%+v, %v", report.Calls, w.contacts())
 	}

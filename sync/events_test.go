@@ -79,9 +79,9 @@ func TestNews(t *testing.T) {
 		totals, changes string
 		want            string
 	}{
-		{[]string{"u2", "u3"}, "u1,7\nu3,gold\n", in("u2", "beta", 50) + out("u1", "beta", 60), `u1 Audience Exited {"audience_key":"beta","beta":false} 2027-01-15T08:01:00Z
+		{[]string{"u2", "u3"}, "u1,7\nu3,gold\n", in("u2", "beta", 50) + out("u1", "beta", 60), `u1 Audience Exited {"audience_key":"beta","beta":false} 2023-11-14T22:14:20Z
 u1 Audience Exited {"audience_key":"vip","vip":false} 2026-01-01T00:00:04Z
-u2 Audience Entered {"audience_key":"beta","beta":true} 2027-01-15T08:00:50Z
+u2 Audience Entered {"audience_key":"beta","beta":true} 2023-11-14T22:14:10Z
 u2 Trait Computed {"total":null,"trait_key":"total"} 2026-01-01T00:00:05Z
 u3 Audience Entered {"audience_key":"vip","vip":true} 2026-01-01T00:00:04Z
 u3 Trait Computed {"total":"gold","trait_key":"total"} 2026-01-01T00:00:05Z`},
@@ -90,7 +90,7 @@ u3 Trait Computed {"total":"gold","trait_key":"total"} 2026-01-01T00:00:05Z`},
 u1 Trait Computed {"total":"8","trait_key":"total"} 2026-01-01T00:00:10Z`},
 		// A discovered audience that is new has its first members.
 		{[]string{"u2", "u3", "u1"}, "u1,8\nu3,gold\n", in("u1", "churn", 70), ""},
-		{[]string{"u2", "u3", "u1"}, "u1,8\nu3,gold\n", out("u1", "churn", 80), `u1 Audience Exited {"audience_key":"churn","churn":false} 2027-01-15T08:01:20Z`},
+		{[]string{"u2", "u3", "u1"}, "u1,8\nu3,gold\n", out("u1", "churn", 80), `u1 Audience Exited {"audience_key":"churn","churn":false} 2023-11-14T22:14:40Z`},
 	} {
 		if got := day(test.vip, test.totals, test.changes); got != test.want {
 			t.Errorf("got\n%s\nwant\n%s", got, test.want)

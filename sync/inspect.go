@@ -269,14 +269,15 @@ func (i *Inspector) Contact(ctx context.Context, userID string) (ContactDetail, 
 	if d.Events, err = i.eventsOf(userID); err != nil {
 		return d, err
 	}
-	for n, e := range i.exports {
+	exports := keepKeys(i.exports, o.Attributes)
+	for n, e := range exports {
 		if e.Changes {
 			if err := i.askChanges(ctx, &d, n, o); err != nil {
 				return d, err
 			}
 			continue
 		}
-		e.Attributes = slices.Concat(e.Attributes, remembered(e, i.exports, o.Attributes))
+		e.Attributes = slices.Concat(e.Attributes, remembered(e, exports, o.Attributes))
 		know(&e.Export, o.Attributes)
 		if err := i.ask(ctx, &d, e); err != nil {
 			return d, err
@@ -351,6 +352,7 @@ func (i *Inspector) askChanges(ctx context.Context, d *ContactDetail, n int, o s
 		return err
 	}
 	p := &plan{runner: &Runner{o: Options{Exports: i.exports, Fields: i.fields}}, overview: o}
+	p.settings = keepKeys(i.exports, o.Attributes)
 	if p.files, err = i.store.Files(); err != nil {
 		return err
 	}
@@ -458,8 +460,9 @@ func (i *Inspector) lastSync(only bool) (*Report, error) {
 // exports that it did not look at. It reports whether all exports are in it.
 func (i *Inspector) merge(reports []Report, only bool, known []state.Attribute) (last *Report, complete bool) {
 	missing := map[string]bool{}
-	for _, e := range i.exports {
-		for _, a := range slices.Concat(e.Attributes, remembered(e, i.exports, known)) {
+	exports := keepKeys(i.exports, known)
+	for _, e := range exports {
+		for _, a := range slices.Concat(e.Attributes, remembered(e, exports, known)) {
 			missing[a.Key] = true
 		}
 	}

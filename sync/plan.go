@@ -22,6 +22,7 @@ import (
 // plan is all that a run would do.
 type plan struct {
 	runner     *Runner
+	settings   []Export // of the exports, with the keys that the state kept
 	exports    []*export
 	attributes []*attribute               // in the order of the configuration
 	byID       []attributeRef             // all that the state knows or will know
@@ -87,6 +88,8 @@ type export struct {
 	pending      bool                 // some of them are not done
 	computations []engage.Computation // that were read
 	changes      []*attribute         // for each of them; nil: it does not count
+	passedOver   map[string]int       // rows, by their class
+	mismatches   map[string]string    // see [engage.ChangesResult]
 }
 
 // attribute is an attribute in a run.
@@ -99,6 +102,7 @@ type attribute struct {
 	reason      string
 	retired     bool
 	applied     state.Applied
+	found       bool               // by a wildcard or the discovery: the configuration does not name it
 	isNew       bool               // found, and no run knew it before
 	computation *state.Computation // of a change export's
 
@@ -190,6 +194,8 @@ func (r *Runner) newPlan(ctx context.Context, request Request) (*plan, error) {
 		return p, err
 	}
 	p.full, p.assume, p.alone = request.Full, request.assume, request.retire != ""
+	p.settings = keepKeys(r.o.Exports, p.overview.Attributes)
+	request = request.named(p.settings)
 	if err := p.addExports(request); err != nil {
 		return p, err
 	}
@@ -242,7 +248,7 @@ func (p *plan) addExports(request Request) error {
 			p.byID[a.ID].key = a.Key
 		}
 	}
-	settings := p.runner.o.Exports
+	settings := p.settings
 	if p.alone {
 		settings = nil
 	}
@@ -251,7 +257,10 @@ func (p *plan) addExports(request Request) error {
 		know(&e.Export.Export, p.overview.Attributes)
 		p.exports = append(p.exports, e)
 		for _, settings := range e.Attributes {
-			if err := p.addAttribute(e, settings, request); err != nil {
+			if other := p.fed(settings.Key); other != nil { // the state kept the key for one of them
+				return fmt.Errorf(`%s: choose another one with key = "…"`, shareKey(settings, []engage.Attribute{settings, other.Attribute}))
+			}
+			if _, err := p.addAttribute(e, settings, request); err != nil {
 				return err
 			}
 		}
@@ -261,14 +270,14 @@ func (p *plan) addExports(request Request) error {
 
 // addAttribute gives an attribute its id: the one that the state has for its key, or the
 // next.
-func (p *plan) addAttribute(e *export, settings engage.Attribute, request Request) error {
+func (p *plan) addAttribute(e *export, settings engage.Attribute, request Request) (*attribute, error) {
 	a := &attribute{
 		Attribute: settings, export: e, status: StatusApplied,
 		chosen: len(request.Only) == 0 || slices.Contains(request.Only, settings.Key),
 	}
 	if k, ok := p.known[a.Key]; ok {
 		if k.Kind != string(a.Kind) {
-			return fmt.Errorf("the key %s belonged to another %s before, and contacts in Gleap have its values: choose another key for the %s %q", a.Key, k.Kind, a.Kind, a.Name)
+			return nil, fmt.Errorf("the key %s belonged to another %s before, and contacts in Gleap have its values: choose another key for the %s %q", a.Key, k.Kind, a.Kind, a.Name)
 		}
 		a.id, a.applied = k.ID, k.Applied
 	} else {
@@ -278,7 +287,7 @@ func (p *plan) addAttribute(e *export, settings engage.Attribute, request Reques
 	p.byID[a.id] = attributeRef{a.Key, a}
 	e.attributes = append(e.attributes, a)
 	p.attributes = append(p.attributes, a)
-	return nil
+	return a, nil
 }
 
 // fed returns the attribute of a key, nil if no export has it so far.
@@ -288,26 +297,6 @@ func (p *plan) fed(key string) *attribute {
 		return nil
 	}
 	return p.attributes[i]
-}
-
-// addTaken adds what an export's wildcards take. What cannot be an attribute is held.
-func (p *plan) addTaken(e *export, taken []engage.Attribute, request Request) {
-	for _, a := range taken {
-		err := engage.CheckKey(a.Key)
-		if other := p.fed(a.Key); err == nil && other != nil {
-			err = fmt.Errorf("%s %q has the key %s already", other.Kind, other.Name, a.Key)
-		}
-		if err == nil {
-			err = p.addAttribute(e, a, request)
-		}
-		if err == nil {
-			e.Attributes = append(e.Attributes, a)
-			continue
-		}
-		if len(request.Only) == 0 || slices.Contains(request.Only, a.Key) {
-			p.holdUnusable(e, a.Key, a.Name, a.Kind, err.Error()+": name it in exclude")
-		}
-	}
 }
 
 // holdUnusable reports what is held and is no attribute.
@@ -342,7 +331,7 @@ func (p *plan) resolve(ctx context.Context, e *export, request Request) error {
 		columns, err = e.source.Header(ctx)
 		taken = e.TakeColumns(columns)
 	}
-	for _, a := range remembered(e.Export, p.runner.o.Exports, p.overview.Attributes) {
+	for _, a := range remembered(e.Export, p.settings, p.overview.Attributes) {
 		if !slices.ContainsFunc(taken, func(b engage.Attribute) bool { return a.Key == b.Key }) {
 			taken = append(taken, a)
 		}
@@ -358,18 +347,22 @@ func (p *plan) resolve(ctx context.Context, e *export, request Request) error {
 // them.
 func (p *plan) holdPatterns(e *export) {
 	for _, w := range e.Wildcards {
-		if slices.ContainsFunc(e.attributes, func(a *attribute) bool { return w.Matches(a.Name) }) ||
-			slices.ContainsFunc(p.unusable, func(r ExportReport) bool { return w.Matches(r.Name) }) {
+		if slices.ContainsFunc(e.attributes, func(a *attribute) bool { return w.Matches(a.Name) && (!e.Changes || a.Kind == w.Kind) }) ||
+			slices.ContainsFunc(p.unusable, func(r ExportReport) bool { return r.Source == e.Source && w.Matches(r.Name) }) {
 			continue
 		}
 		reason := "no column matches " + w.Pattern
-		if e.ProfileIDs != nil {
+		switch {
+		case e.refused != nil:
+			reason = e.refused.Error()
+		case e.Changes: // what it is to match may come some day
+			reason = e.mismatched(w.Kind, w.Matches)
+		case e.ProfileIDs != nil:
 			reason = "no name matches " + w.Pattern
 		}
-		if e.refused != nil {
-			reason = e.refused.Error()
+		if reason != "" {
+			p.holdUnusable(e, w.Pattern, w.Pattern, w.Kind, reason)
 		}
-		p.holdUnusable(e, w.Pattern, w.Pattern, w.Kind, reason)
 	}
 }
 

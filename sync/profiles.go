@@ -200,45 +200,46 @@ func (t *profiles) number(name []byte) (int, error) {
 	return n, nil
 }
 
+// wants reports whether a name may be that of an attribute or of a contact field: which ones
+// they stand for is known once all names are.
 func (t *profiles) wants(name string) bool {
-	if len(t.placesOf(name, t.settings.Attributes)) > 0 {
+	if len(t.places([]string{name}, t.settings.Attributes, nil)[0]) > 0 {
 		return true
 	}
 	_, taken := t.settings.Take(name)
 	return taken && len(t.settings.TakeColumns([]string{name})) > 0
 }
 
-// placesOf returns where among the attributes, and the contact fields behind them, stands
-// what a name feeds. Case, blanks and underscores make no difference, as in a header.
-func (t *profiles) placesOf(name string, attributes []engage.Attribute) []int {
-	key, _ := engage.Key(name) // a contact field may have any
-	if key == "" {
-		return nil
+// places returns, for each of the names, where among the attributes, and the contact fields
+// behind them, stands what it feeds. An attribute that several may feed is ambiguous: its
+// names stand there, and none of them feeds it.
+func (t *profiles) places(names []string, attributes []engage.Attribute, ambiguous map[int][]int) [][]int {
+	places := make([][]int, len(names))
+	var others []string
+	for _, a := range attributes {
+		others = append(others, a.Name)
 	}
-	var places []int
 	for i, a := range attributes {
-		if a.Key == key {
-			places = append(places, i)
+		found := engage.Places(names, a.Name, others)
+		if len(found) > 1 {
+			ambiguous[i] = found
+			continue
+		}
+		for _, n := range found {
+			places[n] = append(places[n], i)
 		}
 	}
 	for i, field := range t.settings.Fields {
-		if k, _ := engage.Key(field); k == key {
-			places = append(places, len(attributes)+i)
+		for _, n := range engage.Places(names, field, nil) {
+			places[n] = append(places[n], len(attributes)+i)
 		}
 	}
 	return places
 }
 
-// taken returns what the wildcards take of the names that were read. Names of one key are
-// one attribute.
+// taken returns what the wildcards take of the names that were read.
 func (t *profiles) taken() []engage.Attribute {
-	var all []engage.Attribute
-	for _, a := range t.settings.TakeColumns(slices.Sorted(slices.Values(t.names))) {
-		if !slices.ContainsFunc(all, func(b engage.Attribute) bool { return a.Key == b.Key }) {
-			all = append(all, a)
-		}
-	}
-	return all
+	return t.settings.TakeColumns(slices.Sorted(slices.Values(t.names)))
 }
 
 // idType numbers the types of identifiers: 0 are user ids, then come those that may be
@@ -301,11 +302,13 @@ func (t *profiles) join(ctx context.Context, attributes []engage.Attribute, buff
 			result.Miss(n, table.result.FirstUnknown)
 		}
 	}
-	places := make([][]int, len(t.names)) // by the numbers of the names
-	for i, name := range t.names {
-		places[i] = t.placesOf(name, attributes)
-	}
+	ambiguous := map[int][]int{}
+	places := t.places(t.names, attributes, ambiguous) // by the numbers of the names
 	for i, a := range attributes {
+		if found := ambiguous[i]; found != nil {
+			result.Attributes[i].Err = fmt.Errorf("%s has the names %q and %q, and either may be %q: write the one that is meant as the rows have it", t.traits.name, t.names[found[0]], t.names[found[1]], a.Name)
+			continue
+		}
 		if !t.settings.AllowEmpty && !slices.ContainsFunc(places, func(p []int) bool { return slices.Contains(p, i) }) {
 			result.Attributes[i].Err = fmt.Errorf("%s: no row has the name %s: if nobody has it and that is right, set allow_empty = true", t.traits.name, a.Name)
 		}
@@ -509,7 +512,7 @@ func (p *plan) openProfiles(ctx context.Context, e *export, request Request) {
 		t.progress = p.runner.progress
 		e.profiles, e.source, e.asOf = t, t.traits.source, t.asOf()
 	}
-	p.addTaken(e, remembered(e.Export, p.runner.o.Exports, p.overview.Attributes), request)
+	p.addTaken(e, remembered(e.Export, p.settings, p.overview.Attributes), request)
 	if err != nil {
 		e.refuse(err)
 	}
@@ -549,6 +552,20 @@ func (p *plan) readProfiles(ctx context.Context, request Request) error {
 	return nil
 }
 
+// rename gives an attribute that was found before, and whose name no row has any more, the
+// name that has its key now. Of several none is it.
+func (e *export) rename(names []string, taken []engage.Attribute) {
+	for i, a := range e.attributes {
+		if !a.found || slices.Contains(names, a.Name) {
+			continue
+		}
+		same := slices.DeleteFunc(slices.Clone(taken), func(b engage.Attribute) bool { return b.Key != a.Key || b.Kind != a.Kind })
+		if len(same) == 1 {
+			a.Attribute, e.Attributes[i] = same[0], same[0]
+		}
+	}
+}
+
 // joinProfiles sorts the rows of one export. What is wrong with it holds it; an error is
 // one of the run.
 func (p *plan) joinProfiles(ctx context.Context, e *export, request Request) error {
@@ -562,7 +579,11 @@ func (p *plan) joinProfiles(ctx context.Context, e *export, request Request) err
 		e.refuse(err)
 		return nil
 	}
-	before, taken := len(e.attributes), t.taken()
+	taken := t.taken()
+	e.rename(t.names, taken)
+	t.settings.Attributes = e.Attributes
+	taken = t.taken()
+	before := len(e.attributes)
 	p.addTaken(e, taken, request)
 	if len(e.attributes) < before+len(taken) {
 		e.fingerprint = "" // the next run has to find again what cannot be an attribute

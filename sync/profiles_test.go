@@ -89,8 +89,8 @@ func TestProfilesModel(t *testing.T) {
 
 		profile := rapid.SampledFrom([]string{"p1", "p2", "p3", "p4", "p1x", "ü"})
 		user := rapid.SampledFrom([]string{"a", "b", "c", "d", "", "null", "007"})
-		names := rapid.SampledFrom([]string{"vip_eu", "vip us", "VIP_US", "vip_test", "churn", "x_30_days", "pad_days", "level", "email", "other"})
-		keys := map[string]string{"vip_eu": "vip_eu", "vip us": "vip_us", "VIP_US": "vip_us", "churn": "churn", "x_30_days": "x_30_days", "pad_days": "pad_days", "level": "level", "email": "email"}
+		names := rapid.SampledFrom([]string{"vip_eu", "vip us", "vip_test", "churn", "x_30_days", "pad_days", "level", "email", "other"})
+		keys := map[string]string{"vip_eu": "vip_eu", "vip us": "vip_us", "churn": "churn", "x_30_days": "x_30_days", "pad_days": "pad_days", "level": "level", "email": "email"}
 		isTrait := map[string]bool{"x_30_days": true, "pad_days": true, "level": true}
 		model := map[string]map[string]any{}
 		for day := range rapid.IntRange(1, 5).Draw(r, "days") {
@@ -298,14 +298,14 @@ func TestProfilesNames(t *testing.T) {
 		}
 		return report
 	}
-	const first = "p1,VIP EU,true,1\np1,vip_eu,false,2\np2,VIP EU,true,1\np1,r_30_days,7,1\np2,vip_named,true,1\np1,plan,gold,1\np1,staff,true,1\n"
+	const first = "p1,VIP EU,true,1\np1,VIP EU,false,2\np2,VIP EU,true,1\np1,r_30_days,7,1\np2,vip_named,true,1\np1,plan,gold,1\np1,staff,true,1\n"
 	const firstReport = `
 		audience vip_named applied 
 		audience staff applied 
 		audience vip_eu applied 
 		trait r_30_days applied 
-		trait plan held "plan" is a field that Gleap contacts already have: name it in exclude
-		audience vip_named held audience "vip_named" has the key vip_named already: name it in exclude
+		trait plan held "plan" is a field that Gleap contacts already have: give it another key under keys, or name it in exclude
+		audience vip_named held another export has the audience "vip_named" too, with the key vip_named: give it another key under keys, or name it in exclude
 		`
 	run("the first day", first, firstReport, Request{})
 	if got, want := fmt.Sprint(w.contacts()), `map[u1:{"r_30_days":7,"staff":true,"vip_named":true} u2:{"vip_eu":true}]`; got != want {

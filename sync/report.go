@@ -107,6 +107,10 @@ type ExportReport struct {
 	Exited        int              `json:"exited"`            // members who left, or values that are cleared
 	Changed       int              `json:"changed"`           // values of a trait that are new or different
 	Problems      []engage.Problem `json:"problems,omitempty"`
+	// PassedOver counts, by their class, rows of changes that are neither of audiences nor of
+	// traits. It is that of all attributes of the export.
+	PassedOver map[string]int `json:"passed_over,omitempty"`
+	Note       string         `json:"note,omitempty"` // what somebody should know, and nothing is wrong with
 	TrackCounts
 }
 
@@ -164,7 +168,7 @@ func (e ExportReport) Resolve() string {
 // unchanged makes e that of an export like the one last applied. It may have been read
 // for the fields of other contacts; what it wants is delivered, or parked.
 func (e *ExportReport) unchanged(members int) {
-	*e = ExportReport{Key: e.Key, Name: e.Name, Kind: e.Kind, Type: e.Type, Source: e.Source, Status: StatusUnchanged, AsOf: e.AsOf, Members: members}
+	*e = ExportReport{Key: e.Key, Name: e.Name, Kind: e.Kind, Type: e.Type, Source: e.Source, Status: StatusUnchanged, AsOf: e.AsOf, Members: members, Note: e.Note}
 }
 
 // ContactCounts counts contacts.
@@ -258,7 +262,9 @@ func (a *attribute) report() ExportReport {
 		New:        a.isNew,
 		Members:    a.members + a.withheld, Entered: a.entered, Exited: a.exited, Changed: a.changed,
 		Type: cmp.Or(a.typ, a.Known), Withheld: a.withheld, Retyped: a.retyped,
-		Problems: result.Problems,
+		Problems:   result.Problems,
+		PassedOver: a.export.passedOver,
+		Note:       keptKey(&a.export.Export.Export, a.Attribute),
 	}
 	if r.Status == StatusApplied {
 		r.Reason = a.withheldReason()

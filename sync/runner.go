@@ -111,7 +111,12 @@ func (r *Runner) Baseline(ctx context.Context, request Request) (Report, error) 
 // left it, or sets a trait to null, and then forgets the attribute. What is left over is
 // for the next run, of Sync too.
 func (r *Runner) Retire(ctx context.Context, key string) (Report, error) {
-	for _, e := range r.o.Exports {
+	o, err := r.store.Overview()
+	if err != nil {
+		return Report{}, err
+	}
+	exports := keepKeys(r.o.Exports, o.Attributes)
+	for _, e := range exports {
 		for _, a := range e.Attributes {
 			if a.Key == key {
 				return Report{}, fmt.Errorf("the configuration still feeds %s, so the next sync would bring it back: take the %s %q out first", key, a.Kind, a.Name)
@@ -122,25 +127,32 @@ func (r *Runner) Retire(ctx context.Context, key string) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	for _, e := range r.o.Exports {
-		if err := mayTake(ctx, e, key, known.Kind); err != nil {
-			return Report{}, err
+	for _, e := range exports {
+		names := []string{key, known.Name}
+		if today, _ := engage.Key(known.Name); today != key && engage.FormerKey(known.Name) == key {
+			names = names[1:] // the key is another one's now
+		}
+		for _, name := range slices.Compact(names) {
+			if err := mayTake(ctx, e, key, name, known.Kind); err != nil {
+				return Report{}, err
+			}
 		}
 	}
 	return r.run(ctx, "retire", Request{retire: key}, r.push)
 }
 
-// mayTake returns an error if an export's wildcards take a key, or may do so.
-func mayTake(ctx context.Context, e Export, key string, kind engage.Kind) error {
-	if _, ok := e.TakeComputation(key, kind); ok && e.Changes {
-		return fmt.Errorf("the changes of %s bring %s back with the next sync: name it in exclude first", e.Source, key)
+// mayTake returns an error if an export's wildcards take a name, or may do so, and make the
+// key of it.
+func mayTake(ctx context.Context, e Export, key, name string, kind engage.Kind) error {
+	if a, ok := e.TakeComputation(name, kind); ok && a.Key == key && e.Changes {
+		return fmt.Errorf("the changes of %s bring %s back with the next sync: name it in exclude first", e.Source, name)
 	}
-	a, ok := e.Take(key)
-	if !ok {
+	a, ok := e.Take(name)
+	if !ok || a.Key != key {
 		return nil
 	}
 	if e.ProfileIDs != nil { // which names it has only reading can tell
-		return fmt.Errorf("a pattern of %s takes %s, so the next sync may bring it back: name it in exclude first", e.Source, key)
+		return fmt.Errorf("a pattern of %s takes %s, so the next sync may bring it back: name it in exclude first", e.Source, name)
 	}
 	if source, err := e.Open(ctx); err == nil {
 		defer source.Close()
@@ -148,7 +160,7 @@ func mayTake(ctx context.Context, e Export, key string, kind engage.Kind) error 
 			return nil // its column is gone
 		}
 	}
-	return fmt.Errorf("a pattern of %s takes %s, so the next sync would bring it back: name it in exclude first", e.Source, key)
+	return fmt.Errorf("a pattern of %s takes %s, so the next sync would bring it back: name it in exclude first", e.Source, name)
 }
 
 // prepare makes a plan and the report that goes with it.

@@ -39,8 +39,8 @@ func TestWildcards(t *testing.T) {
 		audience vip applied 
 		audience vip_eu applied 
 		trait r_30_days applied 
-		audience vip_named held audience "vip_named" has the key vip_named already: name it in exclude
-		trait plan held "plan" is a field that Gleap contacts already have: name it in exclude
+		audience vip_named held another export has the audience "vip_named" too, with the key vip_named: give it another key under keys, or name it in exclude
+		trait plan held "plan" is a field that Gleap contacts already have: give it another key under keys, or name it in exclude
 		`, Request{})
 	if got, want := fmt.Sprint(w.contacts()), `map[u1:{"r_30_days":7,"vip":true,"vip_named":true} u2:{"vip_eu":true}]`; got != want {
 		t.Errorf("got %s, want %s", got, want)

@@ -83,6 +83,9 @@ func exportChecks(r sync.Report) []console.Check {
 		if e.Kind == sync.KindTrack {
 			c.Detail = fmt.Sprintf("%s: %d rows, %d new events, %d invalid, %d without user id", e.Name, e.Rows, e.Events, e.Invalid, e.WithoutUserID)
 		}
+		if e.Note != "" {
+			c.Detail += ": " + e.Note
+		}
 		if !c.OK {
 			c.Detail = e.Key + ": " + e.Reason
 		}

@@ -99,11 +99,14 @@ func (c *Config) TokenIsOpen() string {
 	return c.tokenFile
 }
 
-// MayFeed reports whether an export feeds the key, or a wildcard may take it.
+// MayFeed reports whether an export feeds the key, or a wildcard may take it. A state may
+// have kept the key of a former version.
 func (c *Config) MayFeed(key string) bool {
 	return slices.ContainsFunc(c.Sync.Exports, func(e sync.Export) bool {
 		_, taken := e.Take(key)
-		return taken || e.Discover && engage.CheckKey(key) == nil || slices.ContainsFunc(e.Attributes, func(a engage.Attribute) bool { return a.Key == key })
+		return taken || e.Discover && engage.CheckKey(key) == nil || slices.ContainsFunc(e.Attributes, func(a engage.Attribute) bool {
+			return a.Key == key || !a.Chosen && engage.FormerKey(a.Name) == key
+		})
 	})
 }
 
@@ -522,6 +525,7 @@ func (l *loader) export(key string, k *exportKeys) sync.Export {
 // attribute checks that the attribute's key can be one and is not taken.
 func (l *loader) attribute(at string, kind engage.Kind, name, override string) engage.Attribute {
 	a := engage.Attribute{Kind: kind, Name: l.text(at+".name", name), Key: l.text(at+".key", override)}
+	a.Chosen = a.Key != ""
 	var err error
 	switch {
 	case a.Name == "":

@@ -122,6 +122,19 @@ func remarks(w io.Writer, r sync.Report) {
 				Printable(e.Key), Grouped(e.Retyped), e.Type)
 		}
 	}
+	from := map[string]bool{}
+	for _, e := range r.Exports {
+		if e.Note != "" {
+			fmt.Fprintf(w, "Note: %s.\n", Printable(e.Note))
+		}
+		if from[e.Source] {
+			continue
+		}
+		from[e.Source] = len(e.PassedOver) > 0
+		for _, class := range slices.Sorted(maps.Keys(e.PassedOver)) {
+			fmt.Fprintf(w, "Passed over: %s of the class %q of %s.\n", count(e.PassedOver[class], "row"), Printable(class), Printable(e.Source))
+		}
+	}
 	shown := map[engage.Problem]bool{}
 	for _, e := range r.Exports {
 		for _, p := range e.Problems {
