@@ -109,6 +109,31 @@ func TestReadChanges(t *testing.T) {
 			export: Export{Discover: true, Fields: []string{"email", "plan"}},
 			want:   []string{"u1 vip/aaud_1 true @01 a@x.io", "u2 vip/aaud_1 false @02 gold"}, rows: 4, broken: 1, noID: 1,
 		},
+		"csv of all kinds": {
+			text: "audience_name,audience_id,audience_action,user_id,timestamp,message_id,traits_or_props\n" +
+				`"a__b","aud_1","true","u1","2026-03-01T00:00:01Z","m1",""` + "\n" +
+				`"j_o_x__y","jst_1","false","u1","2026-03-01T00:00:01Z","m2",""` + "\n" +
+				`"orders","tra_1","1","u1","2026-03-01T00:00:01Z","m3","{""orders"":1}"` + "\n" +
+				`"zip","tra_2","00123","u1","2026-03-01T00:00:01Z","m4",""` + "\n" +
+				`"plan","tra_3","","u1","2026-03-01T00:00:01Z","m5","{""plan"":null}"` + "\n" +
+				`"level","","gold","u1","2026-03-01T00:00:01Z","m6",""` + "\n" +
+				`"open","","true","u1","2026-03-01T00:00:01Z","m7",""` + "\n" +
+				`"days","","","u1","2026-03-01T00:00:01Z","m8","{""days"":12}"` + "\n" +
+				`"orders","tra_1","","u2","2026-03-01T00:00:01Z","m9",""` + "\n",
+			export: Export{Discover: true},
+			want: []string{
+				"u1 a__b/aaud_1 true @01", "u1 j_o_x__y/ajst_1 false @01", "u1 orders/ttra_1 1 @01", `u1 zip/ttra_2 "00123" @01`, "u1 plan/ttra_3 null @01",
+				`u1 level/t "gold" @01`, "u1 open/a true @01", "u1 days/t 12 @01",
+			}, rows: 9,
+		},
+		"csv, each kind of broken row": {
+			text: header + strings.Repeat(`"vip","aud_1","x","","u","","2026-03-01T00:00:02Z","m",""`+"\n", 5) +
+				`"vip","aud_1","true","","u","","2036-03-01T00:00:02Z","m",""` + "\n" +
+				`"","aud_1","true","","u","","2026-03-01T00:00:02Z","m",""` + "\n" +
+				`"n","tra_1","1","","u","","2026-03-01T00:00:02Z","m","{"` + "\n" +
+				`"n","tra_1"` + "\n",
+			export: Export{Discover: true}, rows: 9, broken: 9,
+		},
 		"csv with other names": {
 			text:   "segment;who;in;at\nVIP Customers;u1;true;2026-03-01T00:00:01Z\n",
 			export: Export{Discover: true, Columns: ChangeColumns{AudienceName: "segment", UserID: "who", AudienceAction: "in", Timestamp: "at"}},
@@ -120,8 +145,45 @@ func TestReadChanges(t *testing.T) {
 		if err != nil || fmt.Sprint(got) != fmt.Sprint(test.want) {
 			t.Errorf("%s: got %q, %v\nwant %q", name, got, err, test.want)
 		}
-		if result.Rows != test.rows || result.Invalid != test.broken || result.WithoutUserID != test.noID || len(result.Problems) != test.broken {
+		kinds := map[string]bool{}
+		for _, p := range result.Problems {
+			kinds[p.Reason] = true
+		}
+		if result.Rows != test.rows || result.Invalid != test.broken || result.WithoutUserID != test.noID || len(result.Problems) != min(test.broken, maxProblems) || test.broken > maxProblems && len(kinds) != maxProblems {
 			t.Errorf("%s: %+v", name, result)
+		}
+	}
+}
+
+// TestReadChangesClasses: what is neither an audience nor a trait is counted, and told to
+// who asked for it.
+func TestReadChangesClasses(t *testing.T) {
+	text := identify("u1", "prediction", "likely", "pre_1", "0.5", 1) + identify("u2", "prediction", "likely", "pre_1", "0.5", 1) +
+		identify("u1", "journey_step", "j_o_x__y", "jst_1", `"true"`, 2) + identify("u1", "audience", "vip", "aud_1", "true", 2)
+	got, result, err := changes(Export{
+		Dir: write(t, "e", text), Source: "e", Attributes: []Attribute{{Kind: Trait, Key: "likely", Name: "likely", Type: Auto}},
+		Wildcards: []Wildcard{{Audience, "j_*", ""}, {Trait, "v*", Auto}},
+	})
+	if want := "[u1 j_o_x__y/ajst_1 true @02.5]"; err != nil || fmt.Sprint(got) != want {
+		t.Errorf("%v, %v", got, err)
+	}
+	if result.Rows != 4 || fmt.Sprint(result.PassedOver) != "map[prediction:2]" || fmt.Sprint(result.Mismatched) != "map[likely:prediction vip:audience]" {
+		t.Errorf("%+v", result)
+	}
+}
+
+// TestTimeAhead: a clock may be a day ahead, and no more.
+func TestTimeAhead(t *testing.T) {
+	at := time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
+	for _, test := range []struct {
+		stamp string
+		want  bool
+	}{{"2026-03-02T12:00:00Z", true}, {"2026-03-02T12:00:01Z", false}, {"2026-03-02T14:00:00+02:00", true}, {"1772539201", false}} {
+		r := eventReader{counts: &Result{}, file: "f", line: 7, latest: at.Add(ahead)}
+		_, _, ok := r.check([]byte("u1"), []byte(test.stamp), nil)
+		problem := fmt.Sprint(r.counts.Problems)
+		if ok != test.want || !ok && problem != "[f:7: column timestamp: the time stamp is more than a day ahead: look at the clock of what wrote it]" {
+			t.Errorf("%s: %t, %s", test.stamp, ok, problem)
 		}
 	}
 }
@@ -129,7 +191,12 @@ func TestReadChanges(t *testing.T) {
 // TestReadChangesRefused: what cannot be complete is an error.
 func TestReadChangesRefused(t *testing.T) {
 	event := identify("u1", "audience", "vip", "aud_1", "true", 1)
+	hashed := "audience_name,audience_action,user_id,timestamp\nvip,true," + strings.Repeat("0f", 32) + ",2026-03-01T00:00:01Z\n"
+	if got, _, err := changes(Export{Dir: write(t, "e", hashed), Source: "e", Discover: true, Columns: ChangeColumns{UserID: "user_id"}}); err != nil || len(got) != 1 {
+		t.Errorf("ids that are hashes: %v, %v", got, err)
+	}
 	for text, want := range map[string]string{
+		hashed:                                  `e: the user ids are SHA-256 hashes, which Gleap does not know: have the destination send them as they are (if they really are your user ids, name their column with columns = { user_id = "…" })`,
 		"":                                      "e: the file is empty",
 		" \n":                                   "e: the file is empty",
 		event + event[:100]:                     "e: the file ends inside a row: the export is not complete",

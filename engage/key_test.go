@@ -1,6 +1,7 @@
 package engage
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 )
@@ -54,6 +55,31 @@ func TestKey(t *testing.T) {
 	for _, name := range []string{"", "   ", "🔥", "'", "---", "\u0301", "Email", "user ID", "Plan", "phone", "NAME", "userId"} {
 		if key, err := Key(name); err == nil {
 			t.Errorf("Key(%q) = %q, want an error", name, key)
+		}
+	}
+}
+
+// TestPlaces: names that differ in case, blanks and how words are joined are the same, and
+// what is exactly a name goes before. Two keys are two names.
+func TestPlaces(t *testing.T) {
+	for _, test := range []struct {
+		names  []string
+		name   string
+		others []string
+		want   string
+	}{
+		{[]string{"a_b", "a__b"}, "a__b", nil, "[1]"},
+		{[]string{"a_b"}, "a__b", nil, "[]"},
+		{[]string{"a__b"}, "A-B", nil, "[]"},
+		{[]string{"A_B", "A__B"}, "a__b", nil, "[1]"},
+		{[]string{"TOTAL_ORDERS"}, "Total Orders", nil, "[0]"},
+		{[]string{"totalOrders", "total_orders"}, "total_orders", nil, "[1]"},
+		{[]string{"totalOrders", "TOTAL ORDERS"}, "total_orders", nil, "[0 1]"},
+		{[]string{"a_b"}, "A-B", []string{"a_b"}, "[]"},
+		{[]string{"", "🔥"}, "💧", nil, "[]"},
+	} {
+		if got := fmt.Sprint(Places(test.names, test.name, test.others)); got != test.want {
+			t.Errorf("%q in %q: %s, want %s", test.name, test.names, got, test.want)
 		}
 	}
 }

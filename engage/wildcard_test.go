@@ -51,3 +51,28 @@ func TestMatches(t *testing.T) {
 		}
 	}
 }
+
+// TestTakeChosen: keys and types that were chosen, and keys that a state kept.
+func TestTakeChosen(t *testing.T) {
+	e := Export{
+		Discover: true, Exclude: []string{"Score", "x_y", "VIP_OLD"},
+		Wildcards: []Wildcard{{Trait, "total*", Auto}},
+		Keys:      map[string]string{"total__orders": "orders", "vip": "very_important"},
+		Types:     map[string]Type{"total__orders": Text, "level": Number},
+		Kept:      map[Named]string{{Trait, "total__days"}: "total_days", {Trait, "total__orders"}: "total_orders", {Audience, "level"}: "x"},
+	}
+	for name, want := range map[string]string{
+		"total__orders": "orders string true", "total__days": "total_days auto false", "total__x": "total__x auto false",
+		"vip": "very_important auto true", "level": "level number false",
+		"score": "score auto false", "Score": "", "SCORE": "score auto false", "x__y": "x__y auto false", "x_y": "", "X-Y": "", "vip_old": "",
+	} {
+		a, ok := e.TakeComputation(name, Trait)
+		got := ""
+		if ok {
+			got = fmt.Sprint(a.Key, " ", a.Type, " ", a.Chosen)
+		}
+		if got != want {
+			t.Errorf("%s: got %q, want %q", name, got, want)
+		}
+	}
+}
