@@ -41,7 +41,7 @@ func rows(e Export) ([]string, Result, error) {
 	for i := range result.Attributes {
 		result.Attributes[i].Fits = Fits{}
 	}
-	result.FirstUnknown = Problem{}
+	result.FirstUnknown, result.Fields = Problem{}, nil
 	return got, result, err
 }
 

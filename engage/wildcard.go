@@ -47,6 +47,7 @@ func (e *Export) found(kind Kind, name string, typ Type) Attribute {
 	if chosen, ok := e.Types[name]; ok {
 		a.Type = chosen
 	}
+	a.Known = e.Known[a.Key]
 	return a
 }
 
