@@ -91,7 +91,7 @@ func run(args []string) int {
 	})
 	ctx, stopped := context.Background(), (<-chan os.Signal)(nil)
 	if !strings.HasPrefix(command.Command(), "inspect") { // it has nothing to finish first
-		ctx, stopped = withSignals()
+		ctx, stopped = withSignals(a.Close)
 	}
 	command.BindTo(ctx, (*context.Context)(nil))
 	err = command.Run(a)
@@ -116,8 +116,8 @@ func currentVersion() string {
 }
 
 // withSignals returns a context that ends at the first SIGINT or SIGTERM, which can
-// then be had from the channel. The second one ends the process at once.
-func withSignals() (context.Context, <-chan os.Signal) {
+// then be had from the channel. The second one ends the process at once, after last.
+func withSignals(last func()) (context.Context, <-chan os.Signal) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals, first := make(chan os.Signal, 2), make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
@@ -125,7 +125,10 @@ func withSignals() (context.Context, <-chan os.Signal) {
 		s := <-signals
 		first <- s
 		cancel(sync.ErrInterrupted)
-		os.Exit(signalCode(<-signals))
+		code := signalCode(<-signals)
+		time.AfterFunc(time.Second, func() { os.Exit(code) }) // a stopped terminal takes nothing
+		last()
+		os.Exit(code)
 	}()
 	return ctx, first
 }

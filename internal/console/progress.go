@@ -1,90 +1,110 @@
 package console
 
 import (
-	"io"
+	"bytes"
+	"cmp"
+	"fmt"
+	"math"
+	"os"
 	"strings"
 	stdsync "sync"
 	"time"
 
-	progressbar "github.com/jedib0t/go-pretty/v6/progress"
+	"golang.org/x/term"
 
 	"gleapsync/sync"
 )
 
-// Bar is a progress bar on a terminal, from the first time that it is shown. Log lines
-// go through it, so that both stay whole.
+// Bar is the last line of a terminal, which says how far a run is. Log lines go through it
+// and stand above, so that both stay whole.
 type Bar struct {
-	terminal io.Writer
+	terminal *os.File
 	mu       stdsync.Mutex
-	writer   progressbar.Writer // nil: not shown yet, or closed
-	tracker  *progressbar.Tracker
-	phase    string
-	done     chan struct{}
+	last     sync.Progress // without a phase: nothing to show
+	began    time.Time     // the phase
+	closed   bool
 }
 
 // NewBar returns a bar for a terminal.
-func NewBar(terminal io.Writer) *Bar { return &Bar{terminal: terminal} }
+func NewBar(terminal *os.File) *Bar { return &Bar{terminal: terminal} }
 
-// Show draws how far a run is.
+// toEnd erases from the cursor to the end of its line.
+const toEnd = "\x1b[K"
+
+// Show draws how far a run is over what was drawn last.
 func (b *Bar) Show(p sync.Progress) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.writer == nil {
-		b.start()
+	if b.closed {
+		return
 	}
-	if p.Phase != b.phase {
-		if b.tracker != nil {
-			b.tracker.MarkAsDone()
-		}
-		b.phase = p.Phase
-		b.tracker = &progressbar.Tracker{Message: p.Phase, Total: int64(p.Total), AutoStopDisabled: true, RemoveOnCompletion: true}
-		b.writer.AppendTracker(b.tracker)
+	if p.Phase != b.last.Phase {
+		b.began = time.Now()
 	}
-	b.tracker.SetValue(int64(p.Done))
+	b.last = p
+	_, _ = b.terminal.WriteString("\r" + b.line() + toEnd)
 }
 
-func (b *Bar) start() {
-	w := progressbar.NewWriter()
-	w.SetOutputWriter(b.terminal)
-	w.SetAutoStop(false)
-	w.SetUpdateFrequency(200 * time.Millisecond)
-	w.SetTrackerLength(30)
-	w.SetTrackerPosition(progressbar.PositionRight)
-	w.Style().Options.TimeInProgressPrecision = time.Second
-	w.Style().Visibility = progressbar.StyleVisibility{ETA: true, Percentage: true, Speed: true, Time: true, Tracker: true, Value: true}
-	b.writer, b.done = w, make(chan struct{})
-	go func() {
-		defer close(b.done)
-		w.Render()
-	}()
-}
-
-// Write writes log lines above the bar.
-func (b *Bar) Write(line []byte) (int, error) {
+// Write writes a log line above the bar.
+func (b *Bar) Write(log []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.writer == nil {
-		return b.terminal.Write(line)
+	if b.closed || b.last.Phase == "" {
+		return b.terminal.Write(log)
 	}
-	b.writer.Log("%s", strings.TrimRight(string(line), "\n"))
-	return len(line), nil
+	_, err := fmt.Fprintf(b.terminal, "\r%s%s\n%s", toEnd, bytes.TrimSuffix(log, []byte("\n")), b.line())
+	return len(log), err
 }
 
-// Close ends the drawing.
+// Close takes the bar away for good.
 func (b *Bar) Close() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if b.writer == nil {
-		return
+	if !b.closed && b.last.Phase != "" {
+		_, _ = b.terminal.WriteString("\r" + toEnd)
 	}
-	b.tracker.MarkAsDone()
-	for stopped := false; !stopped; { // it cannot be stopped before it has begun
-		b.writer.Stop()
-		select {
-		case <-b.done:
-			stopped = true
-		case <-time.After(10 * time.Millisecond):
+	b.closed = true
+}
+
+func (b *Bar) line() string {
+	columns, _, _ := term.GetSize(int(b.terminal.Fd())) // it may have changed
+	// The ^C that a terminal shows, and the cursor, must not go on to the next line.
+	return progressLine(b.last, time.Since(b.began), cmp.Or(columns, 80)-len("^C ")) // 0: not known
+}
+
+// progressLine says how far a run is, with what there is room for in so many columns: no
+// number loses digits.
+func progressLine(p sync.Progress, elapsed time.Duration, columns int) string {
+	parts := []string{p.Phase, " " + Grouped(p.Done)}
+	if p.Total > 0 {
+		parts = append(parts, " of "+Grouped(p.Total))
+	}
+	if elapsed >= time.Second && p.Done > 0 {
+		parts = append(parts, ", "+rate(float64(p.Done)/elapsed.Seconds()))
+		left := elapsed.Hours() * float64(max(0, p.Total-p.Done)) / float64(p.Done)
+		if p.Total > 0 && left < 1000 { // else it says little
+			parts = append(parts, ", "+About(time.Duration(left*float64(time.Hour)).Round(time.Second))+" left")
 		}
 	}
-	b.writer, b.tracker, b.phase = nil, nil, ""
+	line := ""
+	for _, part := range parts {
+		if len(line)+len(part) > columns {
+			return line
+		}
+		line += part
+	}
+	const cells = 20
+	if p.Total > 0 && len("[] ")+cells+len(line) <= columns {
+		full := min(cells, cells*p.Done/p.Total)
+		line = "[" + strings.Repeat("#", full) + strings.Repeat(".", cells-full) + "] " + line
+	}
+	return line
+}
+
+// rate writes how many there are in a second.
+func rate(perSecond float64) string {
+	if perSecond < 10 {
+		return fmt.Sprintf("%.1f/s", perSecond)
+	}
+	return Grouped(int(math.Round(perSecond))) + "/s"
 }

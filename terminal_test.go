@@ -1,0 +1,99 @@
+//go:build unix
+
+package main
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"regexp"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"gleapsync/internal/ttytest"
+)
+
+// TestTerminal: on a terminal of any width a sync never shows more than one bar, below log
+// lines that are whole. In the end the bar is gone, and the results follow.
+func TestTerminal(t *testing.T) {
+	for _, columns := range []int{20, 40, 200} {
+		t.Run(fmt.Sprint(columns), func(t *testing.T) {
+			t.Parallel()
+			gleap := newGleap(0, 10*time.Millisecond)
+			defer gleap.Close()
+			p := newProject(t, gleap.URL, "concurrency = 2", append(userIDs(300), "refused-1")...)
+			recording := ttytest.Record(t, columns, func(tty *os.File) {
+				cmd := p.command("sync", "--log-level", "debug")
+				cmd.Env = append(cmd.Env, "TERM=xterm-256color", "NO_COLOR=1")
+				cmd.Stdout, cmd.Stderr = tty, tty
+				if err := cmd.Run(); err == nil || cmd.ProcessState.ExitCode() != 3 {
+					t.Error(err)
+				}
+			})
+			if n := ttytest.Bars(t, recording, columns); n < 3 {
+				t.Errorf("the bar was drawn %d times: %q", n, recording)
+			}
+			screen := strings.Join(ttytest.Last(t, recording, columns), "\n")
+			if ttytest.AnyBar.MatchString(screen) {
+				t.Errorf("a bar is left:\n%s", screen)
+			}
+			if columns == 200 && !regexp.MustCompile(`^(time=\S+ level=\S+ msg=.*\n)+KEY +KIND .*\n`).MatchString(screen) {
+				t.Errorf("the terminal shows\n%s", screen)
+			}
+		})
+	}
+}
+
+// TestNoTerminal: there is no bar in a file, and none on a terminal that cannot draw one.
+func TestNoTerminal(t *testing.T) {
+	gleap := newGleap(0, 10*time.Millisecond)
+	defer gleap.Close()
+	p := newProject(t, gleap.URL, "concurrency = 2", userIDs(100)...)
+	code, written := p.run(t, "sync")
+	dumb := ttytest.Record(t, 80, func(tty *os.File) {
+		cmd := p.command("sync", "--full")
+		cmd.Env = append(cmd.Env, "TERM=dumb")
+		cmd.Stdout, cmd.Stderr = tty, tty
+		if err := cmd.Run(); err != nil {
+			t.Error(err)
+		}
+	})
+	for _, written := range []string{written, dumb} {
+		if code != 0 || ttytest.AnyBar.MatchString(written) || strings.Contains(written, "\x1b") || !strings.Contains(written, "100 of 100 contacts sent") {
+			t.Errorf("exit code %d: %q", code, written)
+		}
+	}
+}
+
+// TestSecondSignal: a second signal ends a sync at once, and takes the bar away.
+func TestSecondSignal(t *testing.T) {
+	started := make(chan *os.Process, 1)
+	gleap := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		process := <-started
+		_, _ = io.Copy(io.Discard, r.Body) // else the end of the client is not noticed
+		_, _ = process.Signal(syscall.SIGINT), process.Signal(syscall.SIGTERM)
+		<-r.Context().Done()
+	}))
+	defer gleap.Close()
+	p := newProject(t, gleap.URL, "", "u1")
+	recording := ttytest.Record(t, 80, func(tty *os.File) {
+		cmd := p.command("sync", "--log-level", "warn")
+		cmd.Env = append(cmd.Env, "TERM=xterm")
+		cmd.Stdout, cmd.Stderr = tty, tty
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		started <- cmd.Process
+		_ = cmd.Wait()
+		if code := cmd.ProcessState.ExitCode(); code != 130 && code != 143 {
+			t.Errorf("exit code %d", code)
+		}
+	})
+	if rows := ttytest.Last(t, recording, 80); len(rows) > 0 || ttytest.Bars(t, recording, 80) == 0 {
+		t.Errorf("%q", recording)
+	}
+}
