@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
+	"github.com/aws/smithy-go/logging"
 )
 
 // s3Bucket is a bucket of S3, and of what speaks its protocol.
@@ -25,6 +26,7 @@ type s3Bucket struct {
 
 func openS3(ctx context.Context, l location) (bucket, error) {
 	settings, err := config.LoadDefaultConfig(ctx,
+		config.WithLogger(logging.Nop{}), // else it writes to standard error itself
 		config.WithRegion(l.settings.Get("region")), config.WithSharedConfigProfile(l.settings.Get("profile")),
 		// Storages that only resemble S3 have no checksums, and parts of objects have none.
 		config.WithResponseChecksumValidation(aws.ResponseChecksumValidationWhenRequired))

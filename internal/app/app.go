@@ -58,6 +58,7 @@ func New(o Options) *App {
 	} else {
 		a.log = slog.New(slog.NewTextHandler(w, options))
 	}
+	slog.SetDefault(a.log) // what libraries write with package log must not go through the bar
 	return a
 }
 
