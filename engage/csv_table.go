@@ -76,25 +76,10 @@ func detectDelimiter(start []byte) byte {
 	return best
 }
 
-var (
-	utf8BOM   = []byte{0xef, 0xbb, 0xbf}
-	utf16BOMs = [][]byte{{0xff, 0xfe}, {0xfe, 0xff}}
-)
-
 // readHeader reads the header and returns a reader that stands behind it.
 func readHeader(r io.Reader, delimiter byte) (*csvReader, [][]byte, error) {
 	c := newCSVReader(r, delimiter)
-	for c.end < 4<<10 && !c.eof {
-		c.fill()
-	}
-	start := c.buf[:c.end]
-	for _, bom := range utf16BOMs {
-		if bytes.HasPrefix(start, bom) {
-			return nil, nil, errors.New("the file is UTF-16: export it as UTF-8")
-		}
-	}
-	if bytes.HasPrefix(start, utf8BOM) {
-		c.start = len(utf8BOM)
+	for !holdsRow(c.buf[c.start:c.end]) && !c.eof && c.fill() {
 	}
 	if delimiter == 0 {
 		c.comma = detectDelimiter(bytes.Clone(c.buf[c.start:c.end]))
@@ -108,4 +93,25 @@ func readHeader(r io.Reader, delimiter byte) (*csvReader, [][]byte, error) {
 		return nil, nil, errors.New("the header is no CSV: " + broken.reason)
 	}
 	return c, header, err
+}
+
+// holdsRow reports whether a row ends within start, the first bytes of a file, as far as
+// that can be told before the delimiter is known: a line break ends it if the quotes
+// before are even in number. A quote that is never closed is not looked for to the end.
+func holdsRow(start []byte) bool {
+	const far = 1 << 20
+	start = skipBlanks(start)
+	quotes, first := 0, -1
+	for at := 0; ; {
+		size := bytes.IndexByte(start[at:], '\n')
+		if size < 0 {
+			return first >= 0 && len(start)-first > far
+		}
+		if quotes += bytes.Count(start[at:at+size], []byte{'"'}); quotes%2 == 0 {
+			return true
+		}
+		if at += size + 1; first < 0 {
+			first = at
+		}
+	}
 }

@@ -46,29 +46,20 @@ func (r *eventReader) readFiles(ctx context.Context, inputs []input, read func(c
 
 func (r *eventReader) readFile(ctx context.Context, in input, read func(context.Context, *bufio.Reader, byte) error) (err error) {
 	r.file, r.line = in.name, 0
-	raw, err := in.open(ctx)
+	text, err := openText(ctx, in)
 	if err != nil {
 		return err
 	}
 	defer func() {
-		if closeErr := raw.Close(); err == nil {
+		if closeErr := text.close(); err == nil {
 			err = closeErr
 		}
 	}()
-	text, err := decompress(raw)
+	first, err := firstByte(text.Reader)
 	if err != nil {
-		return fmt.Errorf("%s: %w", in.name, err)
-	}
-	defer text.Close()
-	buffered := bufio.NewReaderSize(text, 256<<10)
-	first, err := firstByte(buffered)
-	switch {
-	case err == io.EOF:
-		return fmt.Errorf("%s: the file is empty", r.file)
-	case err != nil:
 		return fmt.Errorf("%s: %w", r.file, err)
 	}
-	return read(ctx, buffered, first)
+	return read(ctx, text.Reader, first)
 }
 
 // firstByte returns the first byte that is no blank, and leaves it there.

@@ -31,9 +31,9 @@ type ndjsonTable struct {
 const maxPlaces = 10_000
 
 func newNDJSONTable(text *bufio.Reader, e Export, closeAll func() error) *ndjsonTable {
+	text, first := firstLines(text)
 	t := &ndjsonTable{lines: lineReader{r: text}, paths: map[int][]string{}, places: map[string]int{}, closeAll: closeAll}
 	seen := map[string]bool{}
-	first, _ := text.Peek(text.Size())
 	for line := range bytes.Lines(first) {
 		scanObject(line, func(name []byte, _ json.RawMessage) {
 			if !seen[string(name)] && len(seen) < maxPlaces {
@@ -55,6 +55,18 @@ func newNDJSONTable(text *bufio.Reader, e Export, closeAll func() error) *ndjson
 	}
 	t.cells = make([][]byte, len(t.names))
 	return t
+}
+
+// firstLines returns what text's buffer holds, which is a whole line at least, if need be
+// with a larger buffer.
+func firstLines(text *bufio.Reader) (*bufio.Reader, []byte) {
+	for {
+		first, err := text.Peek(text.Size())
+		if err != nil || bytes.IndexByte(first, '\n') >= 0 || text.Size() > maxRow {
+			return text, first
+		}
+		text = bufio.NewReaderSize(text, 2*text.Size())
+	}
 }
 
 // want adds a column that the first lines do not have, but for one that may be within

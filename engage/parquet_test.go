@@ -214,7 +214,7 @@ func TestParquetRefused(t *testing.T) {
 		{"schema", "PAR1\xff\xff\xff\xff\x04\x00\x00\x00PAR1", AnyFormat, "a: its Parquet data is damaged: export it again"},
 		{"gzip", gzipped(string(data))[:900], AnyFormat, "a: its gzip data breaks off: the export is not complete"},
 		{"CSV", "user_id\nu1\n", Parquet, "a: the file is no Parquet"},
-		{"empty", "", Parquet, "a: the file is no Parquet"},
+		{"empty", "", Parquet, "a: the file is empty: it has no header"},
 	} {
 		e := Export{Source: "a", Dir: write(t, "a", test.data), Format: test.format, Attributes: []Attribute{audience}, Fields: strings.Split(header, ",")}
 		if _, _, err := rows(e); err == nil || err.Error() != test.want {

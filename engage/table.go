@@ -3,6 +3,7 @@ package engage
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
 )
 
@@ -25,31 +26,24 @@ func (s *Source) openTable(ctx context.Context, in input) (table, error) {
 	if in.table != nil {
 		return in.table(ctx, &s.export)
 	}
-	raw, err := in.open(ctx)
-	if err != nil {
+	text, err := openText(ctx, in)
+	switch {
+	case errors.Is(err, errEmpty) && s.export.Format != NDJSON:
+		return nil, fmt.Errorf("%w: it has no header", err)
+	case err != nil:
 		return nil, err
 	}
-	text, err := decompress(raw)
-	if err != nil {
-		raw.Close()
-		return nil, fmt.Errorf("%s: %w", in.name, err)
-	}
-	closeBoth := func() error {
-		text.Close()
-		return raw.Close()
-	}
-	buffered := bufio.NewReaderSize(text, 256<<10)
 	var t table
 	switch format := s.export.Format; {
-	case format == Parquet || format == AnyFormat && isParquet(buffered):
-		t, err = s.openParquet(raw, buffered, closeBoth)
-	case format == NDJSON || format == AnyFormat && beginsObject(buffered):
-		return newNDJSONTable(buffered, s.export, closeBoth), nil
+	case format == Parquet || format == AnyFormat && isParquet(text.Reader):
+		t, err = s.openParquet(text.raw, text.Reader, text.close)
+	case format == NDJSON || format == AnyFormat && beginsObject(text.Reader):
+		return newNDJSONTable(text.Reader, s.export, text.close), nil
 	default:
-		t, err = newCSVTable(buffered, s.export.Delimiter, closeBoth)
+		t, err = newCSVTable(text, s.export.Delimiter, text.close)
 	}
 	if err != nil {
-		closeBoth()
+		text.close()
 		return nil, fmt.Errorf("%s: %w", in.name, err)
 	}
 	return t, nil
