@@ -38,7 +38,7 @@ func appendObject(o object, cell []byte) (object, bool) {
 		return all, true
 	}
 	var members map[string]json.RawMessage
-	if json.Unmarshal(cell, &members) != nil {
+	if json.Unmarshal(numberless(cell), &members) != nil {
 		return o, false
 	}
 	for name, value := range members {
@@ -112,8 +112,7 @@ func cutSimpleScalar(b []byte) (value, rest []byte, ok bool) {
 	for end < len(b) && b[end] > ' ' && b[end] != ',' && b[end] != ']' && b[end] != '}' {
 		end++
 	}
-	switch value, rest = b[:end], b[end:]; string(value) {
-	case "true", "false", "null":
+	if value, rest = b[:end], b[end:]; isBareWord(value) {
 		return value, rest, true
 	}
 	return value, rest, len(value) > 0 && len(value) <= maxSimpleNumber && bytes.IndexByte([]byte("-0123456789"), value[0]) >= 0 && json.Valid(value)
@@ -169,6 +168,6 @@ func listItems(items []json.RawMessage, value json.RawMessage) []json.RawMessage
 		rest = skipBlanks(after[1:])
 	}
 	var all []json.RawMessage
-	_ = json.Unmarshal(value, &all) // it is part of an object that was read
+	_ = json.Unmarshal(numberless(value), &all) // it is part of an object that was read
 	return append(items[:from], all...)
 }

@@ -18,6 +18,9 @@ func FuzzObject(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, cell []byte) {
 		var want map[string]json.RawMessage
+		if !bytes.Equal(numberless(cell), cell) {
+			return // no JSON to that package
+		}
 		wantOK := utf8.Valid(cell) && json.Unmarshal(cell, &want) == nil
 		got, ok := appendObject(nil, cell)
 		if ok != wantOK {

@@ -3,6 +3,7 @@ package engage
 import (
 	"bytes"
 	"encoding/json"
+	"regexp"
 )
 
 // scanObject calls yield with the members of the JSON object that b is, as they stand in
@@ -90,14 +91,34 @@ func valueSize(b []byte) int {
 	return end
 }
 
-// isScalar reports whether b is a JSON number, boolean or null.
-func isScalar(b []byte) bool {
+// isScalar reports whether b is a JSON value that is no text, object or list.
+func isScalar(b []byte) bool { return isBareWord(b) || json.Valid(b) }
+
+// isBareWord reports whether b is a word of JSON, or one of those that Python writes where a
+// number is none.
+func isBareWord(b []byte) bool {
 	switch string(b) {
-	case "true", "false", "null":
+	case "true", "false", "null", "NaN", "Infinity", "-Infinity":
 		return true
 	}
-	return json.Valid(b)
+	return false
 }
+
+// numberless makes null of Python's words for what is no number, which encoding/json does
+// not take.
+func numberless(b []byte) []byte {
+	if !bytes.Contains(b, []byte("NaN")) && !bytes.Contains(b, []byte("Infinity")) {
+		return b
+	}
+	return textOrWord.ReplaceAllFunc(b, func(found []byte) []byte {
+		if found[0] == '"' {
+			return found
+		}
+		return []byte("null")
+	})
+}
+
+var textOrWord = regexp.MustCompile(`(?s)"(?:[^"\\]|\\.)*"|NaN|-?Infinity`)
 
 // nestedSize returns the size of the object or list at the start of b, -1 if it does not
 // end.
