@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"strings"
 )
 
@@ -31,6 +32,9 @@ func (t *csvTable) close() error { return t.closeAll() }
 
 func (t *csvTable) next() ([][]byte, error) {
 	fields, err := t.csvReader.next()
+	if err == nil && len(fields) == 1 && isFooter(fields[0]) {
+		return nil, fmt.Errorf("line %d is a count of the rows, as psql writes it, and no row: use psql --csv, or switch it off with -P footer=off", t.csvReader.line)
+	}
 	if err != nil || len(fields) == len(t.names) {
 		return fields, err
 	}
@@ -39,6 +43,14 @@ func (t *csvTable) next() ([][]byte, error) {
 	}
 	return nil, &rowError{t.csvReader.line, fmt.Sprintf("the row has %d fields, the header %d", len(fields), len(t.names))}
 }
+
+// isFooter reports whether the only field of a row is what psql, or sqlcmd, writes behind
+// the last one.
+func isFooter(field []byte) bool {
+	return len(field) > 0 && field[0] == '(' && footer.Match(field)
+}
+
+var footer = regexp.MustCompile(`^\(\d+ rows?( affected)?\)\s*$`)
 
 func columnNames(header [][]byte) []string {
 	names := make([]string, len(header))

@@ -231,7 +231,6 @@ func TestDatabase(t *testing.T) {
 			"a value":    {of("", "SELECT user_id, word::int AS n FROM words", "n"), []string{"SQLSTATE 22P02", "psql"}},
 			"too slow":   {slow, []string{"the query took longer than 100ms", "raise timeout"}},
 			"long row":   {of("", "SELECT 'u' AS user_id, repeat('x', 17 << 20) AS n", "n"), []string{"a row is longer than 16 MiB"}},
-			"two names":  {of("", "SELECT 'u' AS user_id, 1 AS n, 2 AS n", "n"), []string{`"n" is ambiguous`}},
 		} {
 			_, _, err := read(ctx, test.e)
 			if err == nil {
@@ -256,6 +255,10 @@ func TestDatabase(t *testing.T) {
 		_, _, err := read(ctx, of("", "SELECT word FROM words", "word"))
 		if err == nil || errors.As(err, new(*UnreadableError)) || !strings.Contains(err.Error(), "user id") {
 			t.Errorf("no user id: %v", err)
+		}
+		_, _, err = read(ctx, of("", "SELECT 'u' AS user_id, 1 AS n, 2 AS n", "n"))
+		if err == nil || errors.As(err, new(*UnreadableError)) || !strings.Contains(err.Error(), `"n" (column 2) and "n" (column 3)`) {
+			t.Errorf("a column twice: %v", err)
 		}
 		_, result, err := read(ctx, of("words", "", "nothing"))
 		if err != nil || result.Attributes[0].Err == nil {

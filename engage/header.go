@@ -4,8 +4,12 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"regexp"
 	"slices"
 	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
 )
 
 // layout says where in a row the wanted things stand.
@@ -33,8 +37,8 @@ type cellSource struct {
 // otherForm is what a user can do about an export without user ids.
 const otherForm = `download the audience again as "Unformatted" or "Formatted" CSV with the user_id identifier`
 
-// newLayout finds what e wants in a header. It fails where no user id can be
-// had; an attribute without a column is only missing.
+// newLayout finds what e wants in a header. It fails where no user id can be had, and
+// where a needed column stands twice; an attribute without a column is only missing.
 func newLayout(names []string, e Export) (*layout, error) {
 	l := &layout{
 		profile:  find(names, "key"),
@@ -42,11 +46,13 @@ func newLayout(names []string, e Export) (*layout, error) {
 		traits:   find(names, "traits"),
 		missing:  make([]error, len(e.Attributes)),
 	}
-	if err := l.findUserIDs(names, e.UserID); err != nil {
+	needed, err := l.findUserIDs(names, e.UserID)
+	if err != nil {
 		return nil, err
 	}
 	for i, a := range e.Attributes {
 		source := cellSource{column: -1, name: a.Name}
+		name := cmp.Or(a.Column, a.Key) // of the column, if there is one
 		switch {
 		case a.Column != "":
 			source.name = a.Column
@@ -55,6 +61,7 @@ func newLayout(names []string, e Export) (*layout, error) {
 			case 1:
 				source.column = places[0]
 			default:
+				needed = append(needed, name)
 				l.missing[i] = fmt.Errorf("the header has the columns %q and %q, and either may be %q: write the one that is meant as the header has it", names[places[0]], names[places[1]], a.Column)
 			}
 		case a.Kind == Audience:
@@ -62,22 +69,30 @@ func newLayout(names []string, e Export) (*layout, error) {
 			source.column = findKey(names, a)
 			source.member = source.column < 0
 		default:
-			source.column = find(names, "value")
-			if source.column < 0 {
+			if source.column = find(names, "value"); source.column >= 0 {
+				name = "value"
+			} else {
 				source.column = findKey(names, a)
 			}
 		}
-		if source.column < 0 && !source.member && l.missing[i] == nil {
-			source.inJSON = l.traits >= 0
-			if !source.inJSON {
-				l.missing[i] = fmt.Errorf("the header has no column %q", cmp.Or(a.Column, "value"))
-			}
+		switch {
+		case source.column >= 0:
+			needed = append(needed, name)
+		case source.member, l.missing[i] != nil:
+		case l.traits >= 0:
+			source.inJSON = true
+		default:
+			l.missing[i] = fmt.Errorf("the header has no column %q%s", cmp.Or(a.Column, "value"), present(names))
 		}
 		l.cells = append(l.cells, source)
 	}
 	for _, field := range e.Fields {
 		source := cellSource{column: find(names, field), name: field}
-		source.inJSON = source.column < 0 && (l.traits >= 0 || l.external >= 0)
+		if source.column >= 0 {
+			needed = append(needed, field)
+		} else {
+			source.inJSON = l.traits >= 0 || l.external >= 0
+		}
 		l.cells = append(l.cells, source)
 	}
 	for i := range l.cells {
@@ -86,7 +101,13 @@ func newLayout(names []string, e Export) (*layout, error) {
 		}
 	}
 	l.anyInJSON = slices.ContainsFunc(l.cells, func(c cellSource) bool { return c.inJSON })
-	return l, nil
+	if l.anyInJSON {
+		needed = append(needed, "traits")
+	}
+	if l.anyInJSON || !l.named {
+		needed = append(needed, "external_ids")
+	}
+	return l, checkOnce(names, needed)
 }
 
 // columns returns the columns that have to be read, in their order.
@@ -102,32 +123,117 @@ func (l *layout) columns() []int {
 	return slices.DeleteFunc(slices.Compact(all), func(i int) bool { return i < 0 })
 }
 
-func (l *layout) findUserIDs(names []string, setting string) error {
+// findUserIDs finds the columns with user ids, and returns their names.
+func (l *layout) findUserIDs(names []string, setting string) ([]string, error) {
 	if setting != "" {
 		i := find(names, setting)
 		if i < 0 {
-			return fmt.Errorf("the header has no column %q, which user_id names", setting)
+			return nil, fmt.Errorf("the header has no column %q, which user_id names%s", setting, present(names))
 		}
 		l.userIDs, l.named = []int{i}, true
-		return nil
+		return []string{setting}, nil
 	}
-	if i := find(names, "user_id"); i >= 0 { // or userId, or USER_ID
-		l.userIDs = append(l.userIDs, i)
-	}
-	for n := 1; ; n++ { // a profile's further ids
-		i := find(names, "user_id_"+strconv.Itoa(n))
-		if i < 0 {
+	var found []string
+	name := "user_id" // or userId, or USER_ID
+	for n := 1; ; n++ {
+		i := find(names, name)
+		if i >= 0 {
+			l.userIDs, found = append(l.userIDs, i), append(found, name)
+		} else if n > 1 {
 			break
 		}
-		l.userIDs = append(l.userIDs, i)
+		name = "user_id_" + strconv.Itoa(n) // a profile's further ids
 	}
 	switch {
 	case len(l.userIDs) > 0 || l.external >= 0:
-		return nil
+		return found, nil
 	case len(names) == 1:
-		return errors.New("a single-column export holds no user id: " + otherForm)
+		return nil, errors.New("a single-column export holds no user id: " + otherForm)
 	}
-	return errors.New("the header has no column user_id, userId or external_ids: name the user id's column with user_id, or " + otherForm)
+	return nil, errors.New("the header has no column user_id, userId or external_ids: name the user id's column with user_id, or " + otherForm + present(names))
+}
+
+// checkComment returns an error if the first line is a comment and no header: it begins
+// with a # and has no user id.
+func (e Export) checkComment(names []string) error {
+	if !strings.HasPrefix(names[0], "#") {
+		return nil
+	}
+	l := layout{external: find(names, "external_ids")}
+	if _, err := l.findUserIDs(names, e.UserID); err == nil {
+		return nil
+	}
+	return errors.New("the file begins with a comment (#): take that line out, so that the names of the columns come first")
+}
+
+// maxShown is how many of the columns that are there an error names.
+const maxShown = 20
+
+// present returns the names of the columns that are there, as the end of an error.
+func present(names []string) string {
+	if slices.ContainsFunc(names, isData) {
+		return "; the first line looks like a row of data: export it with a header"
+	}
+	var shown []string
+	for _, name := range names[:min(len(names), maxShown)] {
+		shown = append(shown, strconv.Quote(name))
+	}
+	list := strings.Join(shown, ", ")
+	if more := len(names) - maxShown; more > 0 {
+		list += fmt.Sprintf(" and %d more", more)
+	}
+	return "; its columns are " + list
+}
+
+// isData reports whether a text can hardly be the name of a column: such a one may be
+// personal, and is not to be shown.
+func isData(name string) bool {
+	return strings.Contains(name, "@") || len(name) > 100 || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) ||
+		numberOrTruth.MatchString(name)
+}
+
+var numberOrTruth = regexp.MustCompile(`(?i)^([-+]?\d+([.,/:-].*)?|true|false)$`)
+
+// checkOnce returns an error if columns of these names, as find finds them, stand several
+// times in a header, so that nobody can tell which of them is meant.
+func checkOnce(names, needed []string) error {
+	var doubled []string
+	for i, name := range needed {
+		same := columnsOf(names, name)
+		if len(same) < 2 || slices.Contains(needed[:i], name) {
+			continue
+		}
+		var at []string
+		for _, column := range same {
+			at = append(at, fmt.Sprintf("%q (column %d)", names[column], column+1))
+		}
+		doubled = append(doubled, strings.Join(at, " and "))
+	}
+	if len(doubled) == 0 {
+		return nil
+	}
+	return fmt.Errorf("nobody can tell which column is meant: %s: export each once, or under a name of its own", strings.Join(doubled, "; "))
+}
+
+// columnsOf returns the columns that a name may mean: all of exactly that name, else all
+// whose names differ only in case, blanks or underscores.
+func columnsOf(names []string, name string) []int {
+	var exact, similar []int
+	want := snake(name)
+	for i, n := range names {
+		if n == name {
+			exact = append(exact, i)
+		}
+	}
+	if len(exact) > 0 || want == "" {
+		return exact
+	}
+	for i, n := range names {
+		if snake(n) == want {
+			similar = append(similar, i)
+		}
+	}
+	return similar
 }
 
 // find returns the index of a column: the one of exactly that name, else the first that

@@ -53,7 +53,7 @@ func TestNDJSON(t *testing.T) {
 			want: []string{"u1: 1"}, err: "e: the file ends inside a row: the export is not complete",
 		},
 		"no user id": {
-			text: `{"n":1,"m":2}`, attributes: []Attribute{number}, err: "e: the header has no column user_id, userId or external_ids: name the user id's column with user_id, or " + otherForm,
+			text: `{"n":1,"m":2}`, attributes: []Attribute{number}, err: "e: the header has no column user_id, userId or external_ids: name the user id's column with user_id, or " + otherForm + `; its columns are "n", "m"`,
 		},
 		"an audience's own member comes late": {
 			text:       strings.Repeat(`{"user_id":"u1","x":"`+strings.Repeat("x", 1000)+`"}`+"\n", 300) + `{"user_id":"u2","Shopper":true}`,

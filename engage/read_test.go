@@ -264,7 +264,7 @@ func TestTable(t *testing.T) {
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("got %q, %v, want %q", got, err, want)
 	}
-	if err := result.Attributes[1].Err; err == nil || err.Error() != `users.csv: the header has no column "gone"` {
+	if err := result.Attributes[1].Err; err == nil || err.Error() != `users.csv: the header has no column "gone"; its columns are "user_id", "vip", "churn_risk", "total_orders"` {
 		t.Errorf("the missing column: %v", err)
 	}
 	if result.Rows != 3 || result.Attributes[0].Invalid != 1 || result.Attributes[2].Invalid != 0 || result.Attributes[3].Invalid != 1 {
@@ -466,7 +466,7 @@ func TestRefused(t *testing.T) {
 		}
 	}
 	_, _, err := rows(Export{Source: "x.csv", Dir: write(t, "x.csv", "id,x\n"), UserID: "uid", Attributes: []Attribute{audience}})
-	if err == nil || err.Error() != `x.csv: the header has no column "uid", which user_id names` {
+	if err == nil || err.Error() != `x.csv: the header has no column "uid", which user_id names; its columns are "id", "x"` {
 		t.Errorf("user_id set to a column that is not there: %v", err)
 	}
 	got, _, err := rows(Export{Source: "x.csv", Dir: write(t, "x.csv", "user_id\n"+hash+"\n"), UserID: "user_id", Attributes: []Attribute{audience}})

@@ -40,7 +40,9 @@ func (s *Source) openTable(ctx context.Context, in input) (table, error) {
 	case format == NDJSON || format == AnyFormat && beginsObject(text.Reader):
 		return newNDJSONTable(text.Reader, s.export, text.close), nil
 	default:
-		t, err = newCSVTable(text, s.export.Delimiter, text.close)
+		if t, err = newCSVTable(text, s.export.Delimiter, text.close); err == nil {
+			err = s.export.checkComment(t.columns())
+		}
 	}
 	if err != nil {
 		text.close()

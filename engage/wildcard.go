@@ -53,7 +53,8 @@ func (e *Export) found(kind Kind, name string, typ Type) Attribute {
 
 // TakeColumns returns the attributes that the wildcards make of columns. Those that the
 // export uses for something else are left out, and so are those that Segment's warehouses
-// and exports add to every table.
+// and exports add to every table. One that stands twice is taken once: that nobody can tell
+// which is meant the reading says.
 func (e *Export) TakeColumns(columns []string) []Attribute {
 	used := map[int]bool{}
 	for _, a := range e.Attributes {
@@ -64,7 +65,7 @@ func (e *Export) TakeColumns(columns []string) []Attribute {
 	var taken []Attribute
 	for i, column := range columns {
 		s := snake(column)
-		if used[i] || find(e.Fields, column) >= 0 || isSame(e.UserID, column) || slices.Contains(own, s) || strings.HasPrefix(s, "context_") {
+		if used[i] || slices.Contains(columns[:i], column) || find(e.Fields, column) >= 0 || isSame(e.UserID, column) || slices.Contains(own, s) || strings.HasPrefix(s, "context_") {
 			continue
 		}
 		if a, ok := e.Take(column); ok {

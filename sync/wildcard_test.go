@@ -51,7 +51,7 @@ func TestWildcards(t *testing.T) {
 		audience vip applied 
 		audience vip_us applied 
 		trait r_30_days applied 
-		audience vip_eu held t.csv: the header has no column "VIP_EU"
+		audience vip_eu held t.csv: the header has no column "VIP_EU"; its columns are "user_id", "vip", "vip_us", "r_30_days"
 		trait p* held no column matches p*
 		`, Request{})
 	if got, want := fmt.Sprint(w.contacts()), `map[u1:{"r_30_days":8,"vip":true,"vip_named":true,"vip_us":true} u2:{"r_30_days":9,"vip_eu":true}]`; got != want {

@@ -133,7 +133,7 @@ exports/x.csv SLA: "sla" is a field that Gleap contacts already have: give it an
 		"long form":            {"canonical_segment_id,type,value\nmarked,user_id,marked\n", "exports/x.csv : the header has no column user_id"},
 		"empty":                {"", "exports/x.csv : the file is empty: it has no header"},
 		"rubbish":              {"\x00\x01\xffmarked\x80,\x02\n\x03", "exports/x.csv : the header has no column user_id"},
-		"rubbish with a quote": {"PK\x03\x04\"\x00\n", "exports/x.csv : the header is no CSV: a quote inside a field without quotes"},
+		"rubbish with a quote": {"PK\x03\x04\"\x00\n", "exports/x.csv : the file is a zip archive: unpack it"},
 		"cut off":              {"user_id,vip\nu1,true\nu2", "exports/x.csv : the file ends inside a row: the export is not complete"},
 		"cut off gzip":         {gzipped("user_id\nmarked\n")[:25], "exports/x.csv : its gzip data breaks off: the export is not complete"},
 		"UTF-16":               {"\xff\xfeu\x00", "exports/x.csv : the file is UTF-16: export it as UTF-8"},
