@@ -13,33 +13,48 @@ import (
 )
 
 // localFiles finds the files of a path, a glob or a folder.
-func (e Export) localFiles() ([]input, error) {
-	paths, err := e.paths()
+func (e Export) localFiles() (found, error) {
+	paths, beside, err := e.paths()
 	if err != nil {
-		return nil, err
+		return found{}, err
 	}
-	var inputs []input
+	f := found{named: len(paths) == 1 && beside == nil}
 	for _, path := range paths {
-		name := path
-		if rel, err := filepath.Rel(e.Dir, path); err == nil && (!filepath.IsAbs(e.Source) || filepath.IsLocal(rel)) {
-			name = rel // however the source is written
-		}
-		info, err := os.Stat(path)
+		in, err := e.localFile(path)
 		if err != nil {
-			return nil, readable(name, err)
+			return found{}, err
 		}
-		if !info.Mode().IsRegular() {
-			return nil, unreadable("%s is not a file", name)
-		}
-		f := file{path, name, info}
-		inputs = append(inputs, input{
-			name: name, version: fmt.Sprintf("%d %d", info.Size(), info.ModTime().UnixNano()), time: info.ModTime(), open: f.open,
-		})
+		f.files = append(f.files, in)
 	}
-	return inputs, nil
+	for _, path := range beside {
+		if in, err := e.localFile(path); err == nil && !slices.Contains(paths, path) {
+			f.beside = append(f.beside, in)
+		}
+	}
+	return f, nil
 }
 
-func (e Export) paths() ([]string, error) {
+func (e Export) localFile(path string) (input, error) {
+	name := path
+	if rel, err := filepath.Rel(e.Dir, path); err == nil && (!filepath.IsAbs(e.Source) || filepath.IsLocal(rel)) {
+		name = rel // however the source is written
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return input{}, readable(name, err)
+	}
+	if !info.Mode().IsRegular() {
+		return input{}, unreadable("%s is not a file", name)
+	}
+	f := file{path, name, info}
+	return input{
+		name: name, version: fmt.Sprintf("%d %d", info.Size(), info.ModTime().UnixNano()), time: info.ModTime(), size: info.Size(), open: f.open,
+	}, nil
+}
+
+// paths returns what the source matches and, unless it is one file's name, what says
+// whether that is all.
+func (e Export) paths() (paths, beside []string, err error) {
 	path, pattern := e.Source, e.Source
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(e.Dir, path)
@@ -47,19 +62,43 @@ func (e Export) paths() ([]string, error) {
 	}
 	info, err := os.Stat(path)
 	if err == nil && info.IsDir() {
-		return filesIn(path, e.Source)
+		paths, err := filesIn(path, e.Source)
+		return paths, []string{}, err
 	}
 	if _, err := os.Lstat(path); err == nil || !strings.ContainsAny(e.Source, `*?[`) {
-		return []string{path}, nil
+		return []string{path}, nil, nil
 	}
 	matches, err := filepath.Glob(pattern)
 	switch {
 	case err != nil:
-		return nil, unreadable("%s is not a valid pattern", e.Source)
+		return nil, nil, unreadable("%s is not a valid pattern", e.Source)
 	case len(matches) == 0:
-		return nil, empty("no file matches %s", e.Source)
+		return nil, nil, empty("no file matches %s", e.Source)
 	}
-	return matches, nil
+	if e.Pick != PickAll {
+		return matches, []string{}, nil
+	}
+	return matches, marksBeside(matches), nil
+}
+
+// marksBeside returns what says, in the folders of files, whether they are all.
+func marksBeside(paths []string) []string {
+	marks := []string{}
+	seen := map[string]bool{}
+	for _, path := range paths {
+		folder := filepath.Dir(path)
+		if seen[folder] {
+			continue
+		}
+		seen[folder] = true
+		entries, _ := os.ReadDir(folder) // if it cannot be listed there are none
+		for _, entry := range entries {
+			if saysAll(entry.Name()) {
+				marks = append(marks, filepath.Join(folder, entry.Name()))
+			}
+		}
+	}
+	return marks
 }
 
 // filesIn returns the files in a folder and in the folders within, but for hidden ones.

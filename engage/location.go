@@ -94,6 +94,21 @@ func (l location) prefix() string {
 	return l.pattern
 }
 
+// isName reports whether the pattern is the key of one object.
+func (l location) isName() bool { return !l.isFolder() && l.prefix() == l.pattern }
+
+// prefixes are what is to be listed: first what has all keys that match, and then, for the
+// parts of a snapshot, what says beside them whether they are all. To list their whole
+// folder for that could take long.
+func (l location) prefixes(pick Pick) []string {
+	all := []string{l.prefix()}
+	folder, name := path.Split(l.prefix())
+	if pick == PickAll && !l.isName() && name != "" && !strings.Contains(l.pattern[len(folder):], "/") {
+		all = append(all, folder+success, folder+"manifest")
+	}
+	return all
+}
+
 // matches reports whether a key is meant. In a folder hidden files are not, nor the empty
 // objects that stand for folders.
 func (l location) matches(key string) bool {

@@ -8,6 +8,7 @@ import (
 	"iter"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 )
 
@@ -66,40 +67,55 @@ const (
 )
 
 // objects finds the objects of a bucket.
-func (e Export) objects(ctx context.Context) ([]input, error) {
+func (e Export) objects(ctx context.Context) (found, error) {
 	l, err := parseLocation(e.Source)
 	if err != nil {
-		return nil, unreadable("the source is not valid: %v", err)
+		return found{}, unreadable("the source is not valid: %v", err)
 	}
 	listing, w := newWatch(ctx)
 	defer w.end()
 	b, err := openBucket(listing, l)
 	if err != nil {
-		return nil, l.unreadable(listing, l.bucketName(), err)
+		return found{}, l.unreadable(listing, l.bucketName(), err)
 	}
-	var inputs []input
-	for o, err := range b.list(listing, l.prefix()) {
-		if err != nil {
-			return nil, l.unreadable(listing, l.bucketName(), err)
+	f := found{named: l.isName()}
+	folders := map[string]bool{} // of the files
+	var marks []input
+	for i, prefix := range l.prefixes(e.Pick) {
+		for o, err := range b.list(listing, prefix) {
+			if err != nil {
+				return found{}, l.unreadable(listing, l.bucketName(), err)
+			}
+			w.begin()
+			in := input{
+				name: l.name(o.key), version: fmt.Sprintf("%q %d %d", o.version, o.size, o.time.UnixNano()), time: o.time, size: o.size,
+				open: func(ctx context.Context) (io.ReadCloser, error) {
+					return &objectReader{ctx: ctx, location: l, bucket: b, blob: o}, nil
+				},
+			}
+			switch {
+			case l.matches(o.key):
+				if i == 0 {
+					f.files = append(f.files, in)
+					folders[folderOf(in.name)] = true
+				}
+			case saysAll(o.key):
+				marks = append(marks, in)
+			}
 		}
-		w.begin()
-		if !l.matches(o.key) {
-			continue
+	}
+	for _, in := range marks {
+		if folders[folderOf(in.name)] && !slices.ContainsFunc(f.beside, func(b input) bool { return b.name == in.name }) {
+			f.beside = append(f.beside, in)
 		}
-		inputs = append(inputs, input{
-			name: l.name(o.key), version: fmt.Sprintf("%q %d %d", o.version, o.size, o.time.UnixNano()), time: o.time,
-			open: func(ctx context.Context) (io.ReadCloser, error) {
-				return &objectReader{ctx: ctx, location: l, bucket: b, blob: o}, nil
-			},
-		})
 	}
 	switch {
-	case len(inputs) > 0:
-		return inputs, nil
+	case len(f.files) > 0:
+		return f, nil
 	case l.isFolder():
-		return nil, empty("there is no object in the folder %s", l.name(l.pattern))
+		return found{}, empty("there is no object in the folder %s", l.name(l.pattern))
 	}
-	return nil, empty("no object matches %s", l.name(l.pattern))
+	return found{}, empty("no object matches %s", l.name(l.pattern))
 }
 
 func (l location) bucketName() string { return l.scheme + "://" + l.bucket }

@@ -117,6 +117,51 @@ func TestGCS(t *testing.T) {
 	}
 }
 
+// TestObjectParts: in a bucket parts are what they are in a folder.
+func TestObjectParts(t *testing.T) {
+	generation, tag := "1", "0x1"
+	objects := map[string]string{}
+	fakeGCS(t, objects, &generation)
+	server := fakeAzure(t, objects, &tag)
+	key := base64.StdEncoding.EncodeToString([]byte("hidden"))
+	t.Setenv("AZURE_STORAGE_CONNECTION_STRING", "DefaultEndpointsProtocol=http;AccountName=acme;AccountKey="+key+";BlobEndpoint="+server.URL+"/acme;")
+	put := func(all map[string]string) {
+		clear(objects)
+		maps.Copy(objects, all)
+	}
+	for name, test := range partCases {
+		put(map[string]string{"day/part-0.csv": "user_id\nu0\n", "night/_SUCCESS": "", "night/manifest": "x"})
+		for file, text := range test.files {
+			objects["day/"+file] = text
+		}
+		for _, bucket := range []string{"gs://exports/", "azblob://exports/"} {
+			for _, pattern := range []string{"day/", "day/*", "day/part-*", "d*/part-*"} {
+				checkParts(t, name, bucket+pattern, "", test.want)
+			}
+		}
+	}
+	put(map[string]string{"day/part-0": "user_id\nu0\n", "day/_SUCCESS": "", "day/empty-1": ""})
+	missing := func(pattern string) string {
+		t.Helper()
+		source, err := Export{Source: "gs://exports/" + pattern, Pick: PickAll}.Open(t.Context())
+		if err != nil || source.Parts() != 1 {
+			t.Fatalf("%s: %v", pattern, err)
+		}
+		return source.MissingParts(2)
+	}
+	for _, pattern := range []string{"day/", "day/part-*", "day/*", "d*/part-*"} {
+		if got := missing(pattern); got != "" {
+			t.Errorf("%s: %s", pattern, got)
+		}
+	}
+	delete(objects, "day/_SUCCESS")
+	for _, pattern := range []string{"day/", "day/part-*", "day/*", "d*/part-*"} {
+		if got := missing(pattern); !strings.HasPrefix(got, "1 part is there, 2 were in the snapshot applied last") {
+			t.Errorf("%s: %s", pattern, got)
+		}
+	}
+}
+
 // A token is asked for before anything else. What refuses it, or the key file, is not quoted.
 func TestGCSCredentials(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

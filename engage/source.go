@@ -18,6 +18,11 @@ type Source struct {
 	export Export
 	inputs []input
 	opened table // the first input, if Header left it open; nil: it did not
+
+	// Of a snapshot in parts:
+	marks      []input // the files that say that all parts are there
+	fulfilled  bool    // a manifest names all parts
+	incomplete error   // why a manifest is not fulfilled
 }
 
 // input is one thing that is read from its start to its end, such as a file.
@@ -25,6 +30,7 @@ type input struct {
 	name    string    // for people: as the configuration has it
 	version string    // equal only as long as reading gives the same; "": nobody knows
 	time    time.Time // of the data
+	size    int64     // in bytes, as it is stored; of files and objects only
 	// open returns the text, or what was compressed of it. Closing it returns an error if
 	// what was read cannot be trusted: if it changed while it was read, for one.
 	open func(context.Context) (io.ReadCloser, error)
@@ -55,29 +61,34 @@ func empty(format string, args ...any) error {
 // Open finds the inputs of e. The error is an [*UnreadableError]: it says why they are
 // not there, or why it cannot tell which of them is meant. Close the source after use.
 func (e Export) Open(ctx context.Context) (*Source, error) {
-	inputs, err := e.inputs(ctx)
+	found, err := e.inputs(ctx)
 	if err != nil {
 		return nil, err
 	}
-	slices.SortStableFunc(inputs, func(a, b input) int { return cmp.Compare(a.name, b.name) })
+	s, err := e.parts(ctx, found)
+	if err != nil {
+		return nil, err
+	}
+	slices.SortStableFunc(s.inputs, func(a, b input) int { return cmp.Compare(a.name, b.name) })
 	switch {
 	case e.Pick == PickNewest:
-		inputs = []input{slices.MaxFunc(inputs, func(a, b input) int { return cmp.Or(a.time.Compare(b.time), cmp.Compare(a.name, b.name)) })}
-	case e.Pick == PickOne && len(inputs) > 1:
-		return nil, unreadable(`%s matches %d files: set pick to "newest", or to "all" if they are parts of one snapshot`, e.Source, len(inputs))
+		s.inputs = []input{slices.MaxFunc(s.inputs, func(a, b input) int { return cmp.Or(a.time.Compare(b.time), cmp.Compare(a.name, b.name)) })}
+	case e.Pick == PickOne && len(s.inputs) > 1:
+		return nil, unreadable(`%s matches %d files: set pick to "newest", or to "all" if they are parts of one snapshot`, e.Source, len(s.inputs))
 	}
-	return &Source{export: e, inputs: inputs}, nil
+	return s, nil
 }
 
 // inputs finds at least one input.
-func (e Export) inputs(ctx context.Context) ([]input, error) {
+func (e Export) inputs(ctx context.Context) (found, error) {
+	only := func(in input) (found, error) { return found{files: []input{in}, named: true}, nil }
 	switch {
 	case len(e.Command) > 0:
-		return []input{e.commandOutput()}, nil
+		return only(e.commandOutput())
 	case e.Source == Stdin:
-		return []input{standardInput()}, nil
+		return only(standardInput())
 	case IsDatabase(e.Source):
-		return e.databaseInput(), nil
+		return found{files: e.databaseInput(), named: true}, nil
 	case isRemote(e.Source):
 		return e.objects(ctx)
 	}

@@ -23,6 +23,9 @@ type table interface {
 
 // openTable opens an input. Errors name it.
 func (s *Source) openTable(ctx context.Context, in input) (table, error) {
+	if s.incomplete != nil {
+		return nil, s.incomplete
+	}
 	if in.table != nil {
 		return in.table(ctx, &s.export)
 	}
