@@ -83,7 +83,7 @@ func foreignText(start []byte) error {
 	}
 	if size := nestedSize(line); size > 0 {
 		if rest := bytes.TrimLeft(line[size:], ", \t\r"); len(rest) > 0 && rest[0] == '{' {
-			return errors.New("the file has several JSON objects on one line: write each on a line of its own, for example with jq -c .")
+			return errors.New("the file has several JSON objects on one line, as an array has: write each on a line of its own, for example with jq -c .")
 		}
 	}
 	return nil

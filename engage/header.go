@@ -205,7 +205,11 @@ func checkOnce(names, needed []string) error {
 		}
 		var at []string
 		for _, column := range same {
-			at = append(at, fmt.Sprintf("%q (column %d)", names[column], column+1))
+			if names[column] == names[same[0]] && column != same[0] {
+				at[0] = strings.TrimSuffix(at[0], ")") + fmt.Sprintf(" and %d)", column+1)
+			} else {
+				at = append(at, fmt.Sprintf("%q (column %d)", names[column], column+1))
+			}
 		}
 		doubled = append(doubled, strings.Join(at, " and "))
 	}

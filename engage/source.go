@@ -152,8 +152,12 @@ func (e Export) Settings() string {
 
 // Fingerprint identifies what would be read: the inputs by name and version, and the
 // settings that reading depends on. It is equal only as long as reading again would give
-// the same rows. It is "" if nobody can know that without reading.
+// the same rows. It is "" if nobody can know that without reading, and if reading would
+// fail since parts are missing.
 func (s *Source) Fingerprint() string {
+	if s.incomplete != nil {
+		return ""
+	}
 	h := sha256.New()
 	fmt.Fprintln(h, s.export.Settings())
 	for _, in := range s.inputs {

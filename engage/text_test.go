@@ -88,7 +88,7 @@ func TestForeign(t *testing.T) {
 		"empty array":            {"[]", "the file is one JSON array"},
 		"lists in lines":         {"[\"user_id\",\"x\"]\n[\"u1\",1]\n", "the file is one JSON array"},
 		"objects over lines":     {"{\n  \"user_id\": \"u1\"\n}\n", "the file has JSON objects that go over several lines: write each on one line, for example with jq -c ."},
-		"objects in one line":    {`{"user_id":"u1","n":{"a":"}"}}{"user_id":"u2"}`, "the file has several JSON objects on one line: write each on a line of its own, for example with jq -c ."},
+		"objects in one line":    {`{"user_id":"u1","n":{"a":"}"}}{"user_id":"u2"}`, "the file has several JSON objects on one line, as an array has: write each on a line of its own, for example with jq -c ."},
 		"objects and commas":     {`{"user_id":"u1"}, {"user_id":"u2"}`, "the file has several JSON objects on one line"},
 		"zip":                    {"PK\x03\x04\x14\x00\x00\x00users.csv" + csv, "the file is a zip archive: unpack it; what can be read is CSV, JSON lines and Parquet, plain or packed with gzip or zstd"},
 		"Excel":                  {"PK\x03\x04\x14\x00\x06\x00[Content_Types].xml\x00", "the file is an Excel workbook: save it as CSV UTF-8; what can be read is"},
