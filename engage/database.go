@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -16,6 +15,8 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 	"github.com/jackc/pgx/v5/pgproto3"
+
+	"gleapsync/internal/textfile"
 )
 
 const (
@@ -162,7 +163,7 @@ func (d *database) config() (*pgconn.Config, error) {
 		config.Password = string(d.export.Password)
 	}
 	if path := d.export.PasswordFile; path != "" {
-		text, err := os.ReadFile(path)
+		text, err := textfile.Read(path)
 		if err != nil {
 			return nil, fmt.Errorf("the password cannot be read: %w", err)
 		}

@@ -20,6 +20,7 @@ import (
 	"gleapsync/gleap"
 	"gleapsync/internal/metrics"
 	"gleapsync/internal/notify"
+	"gleapsync/internal/textfile"
 	"gleapsync/state"
 	"gleapsync/sync"
 )
@@ -43,7 +44,7 @@ const Sandbox = "sandbox"
 
 // Load reads the file at path. The error lists all that is wrong with it.
 func Load(path string) (*Config, error) {
-	text, err := os.ReadFile(path)
+	text, err := textfile.Read(path)
 	if errors.Is(err, os.ErrNotExist) {
 		return nil, fmt.Errorf("there is no configuration at %s: name it with --config, make one with gleapsync init, or start from config.example.toml", path)
 	}
@@ -73,7 +74,7 @@ func (c *Config) Token() (gleap.Token, error) {
 		}
 		return token, nil
 	case c.tokenFile != "":
-		text, err := os.ReadFile(c.tokenFile)
+		text, err := textfile.Read(c.tokenFile)
 		if err != nil {
 			return "", fmt.Errorf("gleap.api_token_file: %w", err)
 		}

@@ -8,11 +8,12 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"strings"
 	stdsync "sync"
 
 	"golang.org/x/crypto/bcrypt"
+
+	"gleapsync/internal/textfile"
 )
 
 // Auth knows who may look: the users of a file, by HTTP basic authentication.
@@ -27,7 +28,7 @@ type Auth struct {
 // ReadAuth reads a file with a line NAME:HASH for each user, as "htpasswd -B" writes it.
 // Only bcrypt hashes are taken. The error never shows what stands in a line.
 func ReadAuth(path string) (*Auth, error) {
-	text, err := os.ReadFile(path)
+	text, err := textfile.Read(path)
 	if err != nil {
 		return nil, fmt.Errorf("--auth-file: %w", err)
 	}
