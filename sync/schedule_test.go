@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -21,6 +22,9 @@ func TestParseSchedule(t *testing.T) {
 		{"0 */2 * * *", "Europe/Vienna", []string{"2026-10-25T00:00:00Z", "2026-10-25T01:00:00Z", "2026-10-25T03:00:00Z"}},
 		{"CRON_TZ=Europe/Vienna 15 3 * * 1", "", []string{"2026-10-26T02:15:00Z", "2026-11-02T02:15:00Z"}},
 		{"@every 2h", "", []string{"2026-10-25T00:30:00Z", "2026-10-25T02:30:00Z"}},
+		{"@every  1d12h", "UTC", []string{"2026-10-26T10:30:00Z", "2026-10-27T22:30:00Z"}},
+		{" 0  2\t*  * \t* ", "UTC", []string{"2026-10-25T02:00:00Z", "2026-10-26T02:00:00Z"}},
+		{"CRON_TZ=UTC\t0 2  * * 7", "", []string{"2026-10-25T02:00:00Z", "2026-11-01T02:00:00Z"}},
 	} {
 		s, err := ParseSchedule(test.spec, test.zone, 0)
 		if err != nil {
@@ -41,12 +45,74 @@ func TestParseSchedule(t *testing.T) {
 		{"TZ=UTC", "", "five fields"},
 		{"CRON_TZ=", "", "five fields"},
 		{"TZ=Nowhere/Else 0 * * * *", "", "five fields"},
+		{"0 2 * * 8", "", "five fields"},
+		{"0 2 * * 7-1", "", "five fields"},
+		{"0 2 * * 1-7/0", "", "five fields"},
+		{"0 2 * * x-7", "", "five fields"},
+		{"0 7-7-7 * * *", "", "five fields"},
 		{"0 0 30 2 *", "", "no such day"},
 		{"0 * * * *", "Mars/Olympus", `no time zone "Mars/Olympus"`},
 		{"TZ=UTC 0 * * * *", "UTC", "choose one"},
 	} {
 		if _, err := ParseSchedule(test.spec, test.zone, 0); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%q in %q: %v, want %s", test.spec, test.zone, err, test.want)
+		}
+	}
+}
+
+// TestSunday: 7 is a Sunday, wherever cron takes it.
+func TestSunday(t *testing.T) {
+	names := []string{"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"}
+	fields := map[string]string{ // a day of the week is a letter
+		"0": "S", "7": "S", "1,7": "SM", "7,1": "SM", "0,7": "S", "5-7": "SFA", "0-7": "SMTWHFA", "1-7": "SMTWHFA", "7-7": "S",
+		"6-7,3": "SWA", "7/2": "S", "fri-7": "SFA", "SUN-7": "SMTWHFA", "*": "SMTWHFA", "?": "SMTWHFA", "1-5": "MTWHF", "Mon,7": "SM",
+	}
+	for from := range 8 { // what steps there are, against a loop
+		for step := 1; step < 9; step++ {
+			var days [7]bool
+			for day := from; day <= 7; day += step {
+				days[day%7] = true
+			}
+			want := ""
+			for day, on := range days {
+				if on {
+					want += "SMTWHFA"[day : day+1]
+				}
+			}
+			fields[fmt.Sprintf("%d-7/%d", from, step)] = want
+			if from < 7 {
+				fields[fmt.Sprintf("%s-7/%d", names[from], step)] = want
+			}
+		}
+	}
+	for field, want := range fields {
+		s, err := ParseSchedule("30 2 * * "+field, "UTC", 0)
+		if err != nil {
+			t.Errorf("%s: %v", field, err)
+			continue
+		}
+		got := ""
+		begin := time.Date(2026, 2, 1, 0, 0, 0, 0, time.UTC) // a Sunday
+		for day := range 7 {
+			midnight := begin.AddDate(0, 0, day)
+			if s.Next(midnight).Equal(midnight.Add(2*time.Hour + 30*time.Minute)) {
+				got += "SMTWHFA"[day : day+1]
+			}
+		}
+		if got != want {
+			t.Errorf("%s: %s, want %s", field, got, want)
+		}
+	}
+}
+
+func TestParseDuration(t *testing.T) {
+	const day = 24 * time.Hour
+	for text, want := range map[string]time.Duration{
+		"90s": 90 * time.Second, "2h": 2 * time.Hour, "90d": 90 * day, "1d12h": 36 * time.Hour, "1.5d": 36 * time.Hour, "1d1h1m1s": 25*time.Hour + time.Minute + time.Second,
+		"": 0, "0d": 0, "-1d": 0, "1d-2h": 0, "d": 0, "2 days": 0, "1d 2h": 0, "5": 0, "2h1d": 0, "1dd": 0, "999999999999d": 0, "1e3d": 0,
+	} {
+		if got, err := ParseDuration(text); got != want || (err == nil) != (want > 0) {
+			t.Errorf("%q: %v, %v", text, got, err)
 		}
 	}
 }

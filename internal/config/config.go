@@ -138,7 +138,7 @@ func (l *loader) duration(key, value string) time.Duration {
 	if text == "" {
 		return 0
 	}
-	d, err := parseDuration(text)
+	d, err := sync.ParseDuration(text)
 	if err != nil {
 		l.fail(key, err)
 	}

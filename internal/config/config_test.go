@@ -225,7 +225,7 @@ func TestErrors(t *testing.T) {
 		"two standard inputs":    {strings.Replace(minimal, "source = ", "source = \"-\" # ", 1) + "[[audience]]\nname = \"B\"\nsource = \"-\"\n", "c.toml: more than one export has source = \"-\""},
 		"no source":              {"project = \"a\"\n[[audience]]\nname = \"A\"\n", "c.toml:2: audience[0].source: it is missing"},
 		"no name":                {"project = \"a\"\n[[audience]]\nsource = \"a\"\n", "c.toml:2: audience[0].name: it is missing"},
-		"duration":               {minimal + "max_age = \"2 days\"\n", "c.toml:7: audience[0].max_age: it takes a duration such as 90s or 2h"},
+		"duration":               {minimal + "max_age = \"2 days\"\n", "c.toml:7: audience[0].max_age: it takes a duration such as 90s, 2h or 90d"},
 		"negative duration":      {minimal + "max_age = \"-2h\"\n", "c.toml:7: audience[0].max_age: it takes a duration"},
 		"short window":           {strings.Replace(minimal, "[gleap]", "[gleap]\nwindow = \"1ms\"", 1), "c.toml:3: gleap.window: it takes one second at least"},
 		"limit":                  {minimal + "max_exits = \"130%\"\n", "c.toml:7: audience[0].max_exits: a limit is a share such as"},

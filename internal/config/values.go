@@ -8,7 +8,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"time"
 
 	"gleapsync/sync"
 )
@@ -34,14 +33,6 @@ func expand(text string) (string, error) {
 		return "", fmt.Errorf("the environment has no %s", strings.Join(missing, " and no "))
 	}
 	return expanded, nil
-}
-
-func parseDuration(text string) (time.Duration, error) {
-	d, err := time.ParseDuration(text)
-	if err != nil || d <= 0 {
-		return 0, errors.New("it takes a duration such as 90s or 2h")
-	}
-	return d, nil
 }
 
 var sizeUnits = []struct {
