@@ -21,6 +21,36 @@ var reserved = []string{
 	"sessions", "sla", "unsubscribed", "userId", "user_id", "value",
 }
 
+// reservedToo are further fields of contacts, which earlier versions did not know.
+var reservedToo = []string{
+	"checklistTasks", "countFeedbackComments", "countFeedbackReports", "emailOnly", "eventData",
+	"identityHistory", "lastFeedbackReport", "memory", "outboundHistory", "tags",
+	"unsubscribeReason", "unsubscribedAt", "updatedAt",
+}
+
+// ReservedError is returned by [CheckKey] for a key that is one of Gleap's fields, which
+// earlier versions took. An attribute that was delivered by one of them may go on.
+type ReservedError struct{ Key, Field string }
+
+func (e *ReservedError) Error() string {
+	if e.Key == e.Field {
+		return fmt.Sprintf("%q is a field that Gleap contacts already have", e.Key)
+	}
+	return fmt.Sprintf("%q is a field that Gleap contacts already have, as %s", e.Key, e.Field)
+}
+
+// reservedField returns the field that a key would be, case and underscores apart, "" if
+// there is none.
+func reservedField(key string) string {
+	bare := func(name string) string { return strings.ToLower(strings.ReplaceAll(name, "_", "")) }
+	for _, field := range slices.Concat(reserved, reservedToo) {
+		if bare(field) == bare(key) {
+			return field
+		}
+	}
+	return ""
+}
+
 // ErrNoKey is returned by [Key] for a name without a letter or digit.
 var ErrNoKey = errors.New("the name has no letter or digit to make a key of")
 
@@ -97,8 +127,8 @@ func Places(names []string, name string, others []string) []int {
 	return places
 }
 
-// CheckKey returns an error if key cannot be an attribute's name in Gleap. It
-// is for keys that were chosen by hand.
+// CheckKey returns an error if key cannot be an attribute's name in Gleap, a
+// [*ReservedError] if earlier versions took it. It is for keys that were chosen by hand.
 func CheckKey(key string) error {
 	switch {
 	case key == "":
@@ -109,6 +139,9 @@ func CheckKey(key string) error {
 		return r != '_' && r != '-' && !unicode.IsLetter(r) && !unicode.IsMark(r) && !unicode.IsDigit(r)
 	}):
 		return fmt.Errorf("%q holds more than letters, digits, _ and -", key)
+	}
+	if field := reservedField(key); field != "" {
+		return &ReservedError{key, field}
 	}
 	return nil
 }

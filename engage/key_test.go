@@ -1,8 +1,10 @@
 package engage
 
 import (
+	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 )
 
@@ -94,6 +96,28 @@ func TestCheckKey(t *testing.T) {
 		if CheckKey(key) == nil {
 			t.Errorf("CheckKey(%q) accepts it", key)
 		}
+	}
+}
+
+// TestReserved: a field is refused however it is written, and what earlier versions took
+// can be told from what they refused.
+func TestReserved(t *testing.T) {
+	for _, field := range slices.Concat(reserved, reservedToo) {
+		for _, key := range []string{field, snake(field), strings.ToLower(field), strings.ToUpper(field), "_" + snake(field) + "_"} {
+			err := CheckKey(key)
+			if err == nil || !strings.Contains(err.Error(), "is a field that Gleap contacts already have") {
+				t.Errorf("%s: %v", key, err)
+			}
+			if took := errors.As(err, new(*ReservedError)); took == slices.Contains(reserved, key) {
+				t.Errorf("%s: taken by earlier versions: %t", key, took)
+			}
+		}
+		if err := CheckKey(field + "_eu"); err != nil {
+			t.Error(err)
+		}
+	}
+	if err := CheckKey("updated_at"); err.Error() != `"updated_at" is a field that Gleap contacts already have, as updatedAt` {
+		t.Error(err)
 	}
 }
 
