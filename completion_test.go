@@ -30,11 +30,12 @@ func TestCompletion(t *testing.T) {
 			config + "plan --only = v":                    "vip_eu",
 			config + "plan --max-exits v":                 "vip_eu= (compopt -o nospace)",
 			config + "plan --max-exits = v":               "vip_eu= (compopt -o nospace)",
+			config + "plan --accept-absence v":            "vip_eu",
 			config + "retire v":                           "",
 			"gleapsync plan --output =":                   "text json",
 			"gleapsync plan --output = j":                 "json",
 			"gleapsync --config conf":                     " (compopt -o default)",
-			"gleapsync --config broken.toml plan ":        "--full --only --max-exits --help --output --log-format --log-level --version",
+			"gleapsync --config broken.toml plan ":        "--full --only --max-exits --accept-absence --help --output --log-format --log-level --version",
 			"gleapsync --config broken.toml plan --only ": "",
 		}},
 		"zsh": {completeInZsh, map[string]string{

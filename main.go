@@ -145,13 +145,14 @@ func (c *initCmd) Run(ctx context.Context, a *app.App) error {
 
 // runFlags are those of the commands that make a plan.
 type runFlags struct {
-	Full     bool              `help:"Send all values of all contacts again."`
-	Only     []string          `help:"Look at this audience or trait only; may be repeated." placeholder:"KEY"`
-	MaxExits map[string]string `help:"Let that many members leave one audience in this run: a share such as 60% or a count; may be repeated." placeholder:"KEY=LIMIT" mapsep:"none"`
+	Full          bool              `help:"Send all values of all contacts again."`
+	Only          []string          `help:"Look at this audience or trait only, or at those whose keys match; may be repeated." placeholder:"KEY|PATTERN"`
+	MaxExits      map[string]string `help:"Let that many members leave an audience in this run: a share such as 60% or a count; may be repeated." placeholder:"KEY|PATTERN=LIMIT" mapsep:"none"`
+	AcceptAbsence []string          `help:"Let those go in this run who are in no row that could be read, although some rows could not; may be repeated." placeholder:"KEY|PATTERN"`
 }
 
 func (f runFlags) request() app.Request {
-	return app.Request{Full: f.Full, Only: f.Only, MaxExits: f.MaxExits}
+	return app.Request{Full: f.Full, Only: f.Only, MaxExits: f.MaxExits, AcceptAbsence: f.AcceptAbsence}
 }
 
 type syncCmd struct {
@@ -192,7 +193,7 @@ type reportCmd struct {
 func (c *reportCmd) Run(a *app.App) error { return a.Report(c.Out) }
 
 type baselineCmd struct {
-	Only []string `help:"Look at this audience or trait only; may be repeated." placeholder:"KEY"`
+	Only []string `help:"Look at this audience or trait only, or at those whose keys match; may be repeated." placeholder:"KEY|PATTERN"`
 }
 
 // Run takes the exports as delivered.

@@ -112,7 +112,7 @@ func (p *plan) addTaken(e *export, taken []engage.Attribute, request Request) {
 func (p *plan) addFound(e *export, found []engage.Attribute, request Request) {
 	key := found[0].Key
 	hold := func(reason func(a engage.Attribute) string) {
-		if len(request.Only) > 0 && !slices.Contains(request.Only, key) {
+		if !request.chooses(key) {
 			return
 		}
 		for _, a := range found {

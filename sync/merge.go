@@ -29,7 +29,7 @@ func (p *plan) decide(ctx context.Context, request Request) error {
 			if a.export.MaxExits != nil {
 				limit = *a.export.MaxExits
 			}
-			if l, ok := request.MaxExits[a.Key]; ok {
+			if l, ok := request.maxExits(a.Key, a.before); ok {
 				limit = l
 			}
 			if reason := checkMembers(a, p.runner.o.Guard, limit); reason != "" {

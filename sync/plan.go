@@ -146,7 +146,7 @@ func (e *export) isChosen(request Request) bool {
 		return true
 	}
 	return slices.ContainsFunc(e.attributes, func(a *attribute) bool { return a.chosen }) ||
-		e.Discover || slices.ContainsFunc(request.Only, func(key string) bool { _, ok := e.Take(key); return ok })
+		e.Discover || slices.ContainsFunc(request.Only, e.mayTake)
 }
 
 // mayHoldFieldsBack reports whether the export may have contact fields that this run
@@ -222,7 +222,7 @@ func (r *Runner) newPlan(ctx context.Context, request Request) (*plan, error) {
 			p.identify(e, request)
 		}
 	}
-	if err := p.checkOnly(request); err != nil {
+	if err := p.checkAsked(request); err != nil {
 		return p, err
 	}
 	if len(request.Only) == 0 && !p.alone {
@@ -273,7 +273,7 @@ func (p *plan) addExports(request Request) error {
 func (p *plan) addAttribute(e *export, settings engage.Attribute, request Request) (*attribute, error) {
 	a := &attribute{
 		Attribute: settings, export: e, status: StatusApplied,
-		chosen: len(request.Only) == 0 || slices.Contains(request.Only, settings.Key),
+		chosen: request.chooses(settings.Key),
 	}
 	if k, ok := p.known[a.Key]; ok {
 		if k.Kind != string(a.Kind) {
@@ -364,17 +364,6 @@ func (p *plan) holdPatterns(e *export) {
 			p.holdUnusable(e, w.Pattern, w.Pattern, w.Kind, reason)
 		}
 	}
-}
-
-// checkOnly makes sure that the attributes which the run is to look at are there: whether
-// wildcards take them is not known before.
-func (p *plan) checkOnly(request Request) error {
-	for _, key := range request.Only {
-		if p.fed(key) == nil && !slices.ContainsFunc(p.unusable, func(r ExportReport) bool { return r.Key == key }) {
-			return fmt.Errorf("there is no audience or trait with the key %q in the exports", key)
-		}
-	}
-	return nil
 }
 
 // addRetired adds an export without rows for each attribute that is to go, so that its

@@ -521,8 +521,7 @@ func (p *plan) openProfiles(ctx context.Context, e *export, request Request) {
 // hasUnknown reports whether the run may be about attributes that only reading can find.
 func (e *export) hasUnknown(request Request) bool {
 	return (e.profiles != nil || e.Changes) && (len(e.attributes) == 0 || slices.ContainsFunc(request.Only, func(key string) bool {
-		_, ok := e.Take(key)
-		return (ok || e.Discover) && !slices.ContainsFunc(e.attributes, func(a *attribute) bool { return a.Key == key })
+		return e.mayTake(key) && !slices.ContainsFunc(e.attributes, func(a *attribute) bool { return a.Key == key })
 	}))
 }
 

@@ -63,8 +63,8 @@ func New(o Options, store *state.Store, client client, log *slog.Logger, watch f
 // Request says what is wanted of one run.
 type Request struct {
 	Full     bool             // send all values of all contacts again
-	Only     []string         // the keys of the attributes to look at, nil: all
-	MaxExits map[string]Limit // by key: limits for this run
+	Only     []string         // keys or patterns of the attributes to look at, nil: all
+	MaxExits map[string]Limit // by key or pattern: limits for this run
 	// Keys or patterns of attributes whose exits and clears go in this run although rows
 	// could not be read.
 	AcceptAbsence []string

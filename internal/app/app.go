@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"maps"
 	"os"
 	"slices"
 	"unicode/utf8"
@@ -76,14 +77,15 @@ func (e *UsageError) Error() string { return e.Err.Error() }
 
 // Request is what the command line asks of a run.
 type Request struct {
-	Full     bool
-	Only     []string
-	MaxExits map[string]string
+	Full          bool
+	Only          []string
+	MaxExits      map[string]string
+	AcceptAbsence []string
 }
 
 // check turns a request into one for a runner.
 func (r Request) check(cfg *config.Config) (sync.Request, error) {
-	request := sync.Request{Full: r.Full, Only: r.Only, MaxExits: map[string]sync.Limit{}}
+	request := sync.Request{Full: r.Full, Only: r.Only, MaxExits: map[string]sync.Limit{}, AcceptAbsence: r.AcceptAbsence}
 	for key, text := range r.MaxExits {
 		limit, err := sync.ParseLimit(text)
 		if err != nil {
@@ -91,20 +93,16 @@ func (r Request) check(cfg *config.Config) (sync.Request, error) {
 		}
 		request.MaxExits[key] = limit
 	}
-	for _, key := range slices.Concat(r.Only, keys(request.MaxExits)) {
-		if !cfg.MayFeed(key) {
+	for _, key := range slices.Concat(r.Only, slices.Sorted(maps.Keys(r.MaxExits)), r.AcceptAbsence) {
+		switch {
+		case cfg.MayFeed(key):
+		case engage.IsPattern(key):
+			return request, &UsageError{fmt.Errorf("the configuration has no audience or trait whose key matches %q", key)}
+		default:
 			return request, &UsageError{fmt.Errorf("the configuration has no audience or trait with the key %q", key)}
 		}
 	}
 	return request, nil
-}
-
-func keys(m map[string]sync.Limit) []string {
-	var all []string
-	for key := range m {
-		all = append(all, key)
-	}
-	return all
 }
 
 // load reads the configuration and opens the state.

@@ -143,6 +143,7 @@ func (l *line) offerFlags() {
 // name of its value.
 func (l *line) offerValues(v *kong.Value, what, prefix string) {
 	what, _, withLimit := strings.Cut(what, "=")
+	what, _, _ = strings.Cut(what, "|") // a pattern nobody can guess
 	switch {
 	case v.Enum != "":
 		for _, value := range v.EnumSlice() {

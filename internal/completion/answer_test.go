@@ -16,8 +16,8 @@ type grammar struct {
 	Secret  string `hidden:""`
 
 	Send struct {
-		Only  []string          `placeholder:"KEY"`
-		Limit map[string]string `placeholder:"KEY=LIMIT"`
+		Only  []string          `placeholder:"KEY|PATTERN"`
+		Limit map[string]string `placeholder:"KEY|PATTERN=LIMIT"`
 		Dry   bool              `help:"Send nothing."`
 		Rate  int
 	} `cmd:"" help:"Send all."`

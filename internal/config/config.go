@@ -100,15 +100,10 @@ func (c *Config) TokenIsOpen() string {
 	return c.tokenFile
 }
 
-// MayFeed reports whether an export feeds the key, or a wildcard may take it. A state may
-// have kept the key of a former version.
+// MayFeed reports whether an export feeds an attribute of a key, or one whose key a pattern
+// matches, or may turn out to.
 func (c *Config) MayFeed(key string) bool {
-	return slices.ContainsFunc(c.Sync.Exports, func(e sync.Export) bool {
-		_, taken := e.Take(key)
-		return taken || e.Discover && engage.CheckKey(key) == nil || slices.ContainsFunc(e.Attributes, func(a engage.Attribute) bool {
-			return a.Key == key || !a.Chosen && engage.FormerKey(a.Name) == key
-		})
-	})
+	return slices.ContainsFunc(c.Sync.Exports, func(e sync.Export) bool { return e.MayFeed(key) })
 }
 
 // loader turns the file into settings and collects what is wrong.
