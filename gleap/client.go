@@ -18,9 +18,15 @@ import (
 	"time"
 )
 
+// Gleap's data regions: a project and its token belong to one of them.
+const (
+	EU = "https://api.gleap.io"
+	US = "https://api.us.gleap.ai"
+)
+
 // Options are a client's settings.
 type Options struct {
-	BaseURL            string // such as https://api.gleap.io; http only to loopback
+	BaseURL            string // [EU], [US] or another one; http only to loopback
 	Token              Token
 	Rate               int           // requests per Window, retries included; 0: no limit
 	Window             time.Duration // of the rate limit
@@ -28,6 +34,7 @@ type Options struct {
 	Timeout            time.Duration // of one attempt
 	GiveUp             time.Duration // how long nothing may go through
 	UpdateLastActivity bool          // let Gleap set the contacts' last activity to now
+	BooleanAs          BooleanAs     // how booleans go out
 	Version            string        // of gleapsync, for the User-Agent
 	Log                *slog.Logger
 }
@@ -133,7 +140,7 @@ func (c *Client) Identify(ctx context.Context, contact *Contact) error {
 	if c.o.UpdateLastActivity || contact.lastActivity() != nil {
 		target = c.identifyURL
 	}
-	return c.call(ctx, http.MethodPost, target, contact.AppendJSON(make([]byte, 0, 256)), c.o.GiveUp)
+	return c.call(ctx, http.MethodPost, target, c.o.BooleanAs.rewrite(contact.AppendJSON(make([]byte, 0, 256))), c.o.GiveUp)
 }
 
 // Delete deletes a contact and reports whether there was one.
@@ -248,7 +255,7 @@ func (c *Client) attempt(ctx context.Context, t *ticket, method string, target *
 	if err != nil && answer.StatusCode < 300 {
 		return verdict{cause: "an answer that ends early"}
 	}
-	return judge(answer.StatusCode, answer.Header, text, time.Now())
+	return judge(target.Hostname(), answer.StatusCode, answer.Header, text, time.Now())
 }
 
 // request builds a request. All share their header, which no transport may change.

@@ -70,6 +70,68 @@ func TestBody(t *testing.T) {
 	}
 }
 
+// TestBooleanAs has the bodies of contacts and events in each form, byte by byte. What only
+// looks like a boolean, in a text or a key, stays.
+func TestBooleanAs(t *testing.T) {
+	contact := Contact{
+		UserID: []byte(`true"false\`), Fields: []FieldText{{Name, []byte(`true \"t`)}, {Value, []byte("1e3")}},
+		Attributes: []Attribute{
+			{"vip", attr.OfBool(true)}, {"true", attr.OfBool(false)}, {"code", attr.OfString([]byte("true"))}, {"f", attr.OfString([]byte(`f"f\`))},
+			{"n", attr.OfNumber([]byte("7"))}, {"gone", attr.OfNull()}, {"last", attr.OfBool(true)},
+		},
+	}
+	event := Event{Name: []byte("true"), Date: time.Unix(0, 0), UserID: []byte("f"), Data: []Attribute{{"audience_key", attr.OfString([]byte("vip"))}, {"vip", attr.OfBool(false)}}}
+	for form, want := range map[BooleanAs][3]string{
+		AsBoolean: {"true", "false", "boolean"}, AsText: {`"true"`, `"false"`, "text"}, AsNumber: {"1", "0", "number"},
+	} {
+		yes, no := want[0], want[1]
+		var body string
+		o := options(EU)
+		o.BooleanAs = form
+		c := newClient(t, o)
+		c.transport = roundTrip(func(r *http.Request) (*http.Response, error) {
+			text, err := io.ReadAll(r.Body)
+			if body = string(text); int64(len(body)) != r.ContentLength {
+				t.Errorf("%d bytes for %d", len(body), r.ContentLength)
+			}
+			return answer(200, nil, "{}"), err
+		})
+		if err := c.Identify(t.Context(), &contact); err != nil {
+			t.Fatal(err)
+		}
+		if want := `{"userId":"true\"false\\","name":"true \\\"t","value":1e3,"vip":` + yes + `,"true":` + no + `,"code":"true","f":"f\"f\\","n":7,"gone":null,"last":` + yes + `}`; body != want {
+			t.Errorf("%s: got\n%s\nwant\n%s", form, body, want)
+		}
+		if err := c.Track(t.Context(), [][]byte{event.AppendJSON(nil), event.AppendJSON(nil)}); err != nil {
+			t.Fatal(err)
+		}
+		one := `{"name":"true","date":"1970-01-01T00:00:00Z","userId":"f","data":{"audience_key":"vip","vip":` + no + `}}`
+		if want := `{"events":[` + one + "," + one + `]}`; body != want {
+			t.Errorf("%s: got\n%s\nwant\n%s", form, body, want)
+		}
+		if form.String() != want[2] {
+			t.Errorf("%q is %s", want[2], form)
+		}
+	}
+}
+
+// TestRegion: the host that was asked is named where its token is refused.
+func TestRegion(t *testing.T) {
+	for base, host := range map[string]string{EU: "api.gleap.io", US: "api.us.gleap.ai"} {
+		c := newClient(t, options(base))
+		c.transport = roundTrip(func(r *http.Request) (*http.Response, error) {
+			if r.URL.Host != host {
+				t.Errorf("%s was asked", r.URL)
+			}
+			return answer(401, nil, ""), nil
+		})
+		err := c.Authenticate(t.Context())
+		if want := "(401 Unauthorized): check that it is the secret API token of this project, in Gleap under Project settings, and that gleap.region is the project's: " + host + " was asked"; err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
 func TestClean(t *testing.T) {
 	for _, test := range []struct {
 		field      Field
@@ -197,7 +259,7 @@ func TestJudge(t *testing.T) {
 		for k, v := range test.header {
 			header.Set(k, v)
 		}
-		v := judge(test.status, header, []byte(test.body), now)
+		v := judge("api.gleap.io", test.status, header, []byte(test.body), now)
 		got := "again: " + v.cause
 		var refused *RefusedError
 		switch {

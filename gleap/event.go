@@ -67,7 +67,7 @@ func (c *Client) Track(ctx context.Context, events [][]byte) error {
 		}
 		body = append(body, e...)
 	}
-	err := c.call(ctx, http.MethodPost, c.trackURL, append(body, ']', '}'), c.o.GiveUp)
+	err := c.call(ctx, http.MethodPost, c.trackURL, c.o.BooleanAs.rewrite(append(body, ']', '}')), c.o.GiveUp)
 	var refused *RefusedError
 	if errors.As(err, &refused) {
 		refused.events = true

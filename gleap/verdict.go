@@ -66,8 +66,8 @@ type verdict struct {
 	wait         time.Duration // what Retry-After asks for, 0: nothing
 }
 
-// judge decides on an answer that arrived whole.
-func judge(status int, header http.Header, body []byte, now time.Time) verdict {
+// judge decides on an answer of a host that arrived whole.
+func judge(host string, status int, header http.Header, body []byte, now time.Time) verdict {
 	switch {
 	case status >= 200 && status < 300:
 		if reason := brokenBody(header, body); reason != "" {
@@ -75,7 +75,11 @@ func judge(status int, header http.Header, body []byte, now time.Time) verdict {
 		}
 		return verdict{acknowledged: true}
 	case status == http.StatusUnauthorized || status == http.StatusForbidden:
-		return verdict{err: &StopError{fmt.Sprintf("Gleap refused the API token (%s): check that it is the secret API token of this project, in Gleap under Project settings", statusText(status))}}
+		reason := fmt.Sprintf("Gleap refused the API token (%s): check that it is the secret API token of this project, in Gleap under Project settings", statusText(status))
+		if status == http.StatusUnauthorized {
+			reason += fmt.Sprintf(", and that gleap.region is the project's: %s was asked, and a token of the other region is refused", host)
+		}
+		return verdict{err: &StopError{reason}}
 	case status >= 300 && status < 400:
 		return verdict{err: &StopError{fmt.Sprintf("Gleap answered with a redirect (%s), which is not followed: set gleap.base_url to the address of the API itself", statusText(status))}}
 	case status == http.StatusTooManyRequests || status >= 500 ||
