@@ -24,6 +24,7 @@ type Options struct {
 	Rate        int           // requests per Window, 0: no limit; for estimates
 	Window      time.Duration
 	Concurrency int // calls at a time
+	BooleanAs   gleap.BooleanAs
 	Events      Events
 	Tracks      []Track
 }

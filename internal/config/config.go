@@ -35,6 +35,9 @@ type Config struct {
 	Schedule sync.Schedule // of runs that gleapsync begins by itself
 	Notify   notify.Options
 	Metrics  metrics.Options
+	// Reserved has, by key, what is wrong with attributes that only earlier versions took:
+	// those that were delivered go on. Nobody can tell without the state.
+	Reserved map[string]error
 
 	tokenEnv, tokenFile string
 }
@@ -114,10 +117,15 @@ type loader struct {
 	errs  []error
 	keys  map[string]string // of attributes: what has the key
 	token string            // the variable that holds the API token, if one does
+
+	reserved map[string]error // see [Config.Reserved]
 }
 
-func (l *loader) fail(key string, err error) {
-	l.errs = append(l.errs, fmt.Errorf("%s:%d: %s: %w", l.path, l.lines.at(key), key, err))
+func (l *loader) fail(key string, err error) { l.errs = append(l.errs, l.at(key, err)) }
+
+// at says where an error is.
+func (l *loader) at(key string, err error) error {
+	return fmt.Errorf("%s:%d: %s: %w", l.path, l.lines.at(key), key, err)
 }
 
 func (l *loader) text(key, value string) string {
@@ -203,6 +211,7 @@ func (l *loader) config(f *file) *Config {
 		Rate:        c.Gleap.Rate,
 		Window:      c.Gleap.Window,
 		Concurrency: c.Gleap.Concurrency,
+		BooleanAs:   c.Gleap.BooleanAs,
 		Guard: sync.Guard{
 			MaxExits:   l.limit("guard.max_exits", f.Guard.MaxExits),
 			MinExits:   l.atLeast("guard.min_exits", f.Guard.MinExits, 0),
@@ -215,7 +224,7 @@ func (l *loader) config(f *file) *Config {
 		c.Sync.TempDir = filepath.Dir(c.State.Path)
 	}
 	c.Metrics = l.metrics(f, project)
-	l.keys = map[string]string{}
+	l.keys, l.reserved = map[string]string{}, map[string]error{}
 	for i := range f.Audiences {
 		e := l.audience(fmt.Sprintf("audience[%d]", i), &f.Audiences[i])
 		e.Membership = membership(f, f.Audiences[i].Membership)
@@ -240,6 +249,7 @@ func (l *loader) config(f *file) *Config {
 		e.Membership = membership(f, f.Changes[i].Membership)
 		c.Sync.Exports = append(c.Sync.Exports, e)
 	}
+	c.Reserved = l.reserved
 	c.Sync.Events = l.events(f, c.Sync.Exports)
 	for i := range f.Tracks {
 		c.Sync.Tracks = append(c.Sync.Tracks, l.track(fmt.Sprintf("track[%d]", i), &f.Tracks[i], c.Sync.Tracks))
@@ -285,7 +295,10 @@ func (l *loader) metrics(f *file, project string) metrics.Options {
 func (l *loader) gleap(f *file, c *Config) {
 	g := &f.Gleap
 	c.Gleap = gleap.Options{
-		BaseURL:            l.text("gleap.base_url", g.BaseURL),
+		BaseURL: l.text("gleap.base_url", g.BaseURL),
+		BooleanAs: choice(l, "gleap.boolean_as", g.BooleanAs, map[string]gleap.BooleanAs{
+			"": gleap.AsBoolean, "boolean": gleap.AsBoolean, "text": gleap.AsText, "number": gleap.AsNumber,
+		}),
 		Rate:               l.atLeast("gleap.rate", g.Rate, 0),
 		Window:             l.seconds("gleap.window", g.Window),
 		Concurrency:        l.atLeast("gleap.concurrency", g.Concurrency, 0),
@@ -293,6 +306,8 @@ func (l *loader) gleap(f *file, c *Config) {
 		GiveUp:             l.seconds("gleap.give_up", g.GiveUp),
 		UpdateLastActivity: g.UpdateLastActivity,
 	}
+	region := choice(l, "gleap.region", g.Region, map[string]string{"": gleap.EU, "eu": gleap.EU, "us": gleap.US})
+	c.Gleap.BaseURL = cmp.Or(c.Gleap.BaseURL, region)
 	c.tokenEnv, c.tokenFile = l.text("gleap.api_token_env", g.APITokenEnv), l.file("gleap.api_token_file", g.APITokenFile)
 	l.token = c.tokenEnv
 	if c.tokenEnv != "" && c.tokenFile != "" {
@@ -367,23 +382,18 @@ func (l *loader) audience(key string, a *audienceKeys) sync.Export {
 func (l *loader) trait(key string, t *traitKeys) sync.Export {
 	e := l.export(key, &t.exportKeys)
 	a := l.attribute(key, engage.Trait, t.Name, t.Key)
-	a.Type, a.Column = l.traitType(key, t.Type), l.text(key+".value", t.Value)
+	a.Type, a.Column = l.traitType(key+".type", t.Type), l.text(key+".value", t.Value)
 	e.ClearMissing = l.clearMissing(key, t.OnMissing)
 	e.Attributes = []engage.Attribute{a}
+	l.damping(key, t.dampingKeys, &e, a.Type)
 	return e
 }
 
 func (l *loader) table(key string, t *tableKeys) sync.Export {
 	e := l.export(key, &t.exportKeys)
 	e.ClearMissing = l.clearMissing(key, t.OnMissing)
-	typ := l.traitType(key, t.Type)
-	for i, name := range t.Audiences {
-		l.columns(&e, fmt.Sprintf("%s.audiences[%d]", key, i), engage.Audience, name, "")
-	}
-	for i, name := range t.Traits {
-		l.columns(&e, fmt.Sprintf("%s.traits[%d]", key, i), engage.Trait, name, typ)
-	}
 	e.Exclude = l.patterns(key+".exclude", t.Exclude)
+	l.named(key, t.Audiences, t.Traits, t.Type, t.namedKeys, &e)
 	if len(e.Attributes)+len(e.Wildcards) == 0 {
 		l.fail(key, errors.New("it names no column: set audiences or traits"))
 	}
@@ -393,7 +403,7 @@ func (l *loader) table(key string, t *tableKeys) sync.Export {
 // changes reads an export of changes, which comes after others; fieldsFed says that
 // snapshots have contact fields.
 func (l *loader) changes(key string, k *changesKeys, before []sync.Export, fieldsFed bool) sync.Export {
-	e := l.export(key, &exportKeys{Source: k.Source, Delimiter: k.Delimiter, MaxAge: k.MaxAge, MaxExits: k.MaxExits, Pick: "all", Absent: "keep", AllowEmpty: true})
+	e := l.export(key, &exportKeys{Source: k.Source, Delimiter: k.Delimiter, MaxAge: k.MaxAge, MaxExits: k.MaxExits, BrokenRows: k.BrokenRows, Pick: "all", Absent: "keep", AllowEmpty: true})
 	if e.Source == engage.Stdin || engage.IsDatabase(e.Source) {
 		l.fail(key+".source", errNotFiles)
 	}
@@ -403,13 +413,7 @@ func (l *loader) changes(key string, k *changesKeys, before []sync.Export, field
 		}
 	}
 	e.Changes, e.Discover, e.Exclude = true, k.Discover, l.patterns(key+".exclude", k.Exclude)
-	typ := l.traitType(key, k.Type)
-	for i, name := range k.Audiences {
-		l.columns(&e, fmt.Sprintf("%s.audiences[%d]", key, i), engage.Audience, name, "")
-	}
-	for i, name := range k.Traits {
-		l.columns(&e, fmt.Sprintf("%s.traits[%d]", key, i), engage.Trait, name, typ)
-	}
+	l.named(key, k.Audiences, k.Traits, k.Type, k.namedKeys, &e)
 	if len(e.Attributes)+len(e.Wildcards) == 0 && !e.Discover {
 		l.fail(key, errors.New("it takes nothing: set audiences, traits or discover = true"))
 	}
@@ -454,17 +458,6 @@ func (l *loader) profiles(key string, p *profilesKeys) sync.Export {
 	return e
 }
 
-// columns adds a table's column to an export, or those that a pattern takes.
-func (l *loader) columns(e *sync.Export, at string, kind engage.Kind, name string, typ engage.Type) {
-	if text, _ := expand(name); engage.IsPattern(text) { // what is wrong with it the attribute finds
-		e.Wildcards = append(e.Wildcards, engage.Wildcard{Kind: kind, Pattern: text, Type: typ})
-		return
-	}
-	a := l.attribute(at, kind, name, "")
-	a.Column, a.Type = a.Name, typ
-	e.Attributes = append(e.Attributes, a)
-}
-
 func (l *loader) patterns(key string, patterns []string) []string {
 	var all []string
 	for i, pattern := range patterns {
@@ -474,7 +467,7 @@ func (l *loader) patterns(key string, patterns []string) []string {
 }
 
 func (l *loader) traitType(key, value string) engage.Type {
-	return choice(l, key+".type", value, map[string]engage.Type{
+	return choice(l, key, value, map[string]engage.Type{
 		"": engage.Auto, "auto": engage.Auto, "string": engage.Text, "number": engage.Number,
 		"boolean": engage.Boolean, "datetime": engage.Datetime,
 	})
@@ -500,7 +493,10 @@ func (l *loader) export(key string, k *exportKeys) sync.Export {
 		KeepAbsent: choice(l, key+".absent", k.Absent, map[string]bool{"": false, "exit": false, "keep": true}),
 		MaxAge:     l.duration(key+".max_age", k.MaxAge),
 		AllowEmpty: k.AllowEmpty,
+
+		IgnoreBroken: choice(l, key+".broken_rows", k.BrokenRows, map[string]bool{"": false, "withhold": false, "ignore": true}),
 	}
+	e.AnyParts = choice(l, key+".parts", k.Parts, map[string]bool{"": false, "all": false, "any": true})
 	if k.MaxExits != nil {
 		limit := l.limit(key+".max_exits", k.MaxExits)
 		e.MaxExits = &limit
@@ -532,22 +528,30 @@ func (l *loader) attribute(at string, kind engage.Kind, name, override string) e
 	default:
 		err = engage.CheckKey(a.Key)
 	}
-	what := fmt.Sprintf("%s %q", kind, a.Name)
-	instead := `choose another one with key = "…"`
-	if strings.HasPrefix(at, "table") {
-		instead = "name the column otherwise, or give it an [[audience]] or [[trait]] with a key of its own"
+	l.take(at, fmt.Sprintf("%s %q", kind, a.Name), a.Key, err, instead(at, a.Name))
+	return a
+}
+
+// instead says how to choose another key.
+func instead(at, name string) string {
+	if strings.HasPrefix(at, "audience") || strings.HasPrefix(at, "trait") {
+		return `choose another one with key = "…"`
 	}
-	if strings.HasPrefix(at, "profiles") {
-		instead = "take it out"
-	}
-	if err != nil {
-		l.fail(at, fmt.Errorf("%s: %w: %s", what, err, instead))
-		return a
+	return fmt.Sprintf(`choose another one with keys = { %q = "…" }`, name)
+}
+
+// take notes that something has a key, of which err says whether it can be one.
+func (l *loader) take(at, what, key string, err error, instead string) {
+	failed := func(err error) error { return l.at(at, fmt.Errorf("%s: %w: %s", what, err, instead)) }
+	if errors.As(err, new(*engage.ReservedError)) {
+		l.reserved[key] = failed(err)
+	} else if err != nil {
+		l.errs = append(l.errs, failed(err))
+		return
 	}
 	what = fmt.Sprintf("%s (line %d)", what, l.lines.at(at))
-	if other, taken := l.keys[a.Key]; taken {
-		l.fail(at, fmt.Errorf("%s and %s have the same key %s: %s", other, what, a.Key, instead))
+	if other, taken := l.keys[key]; taken {
+		l.fail(at, fmt.Errorf("%s and %s have the same key %s: %s", other, what, key, instead))
 	}
-	l.keys[a.Key] = what
-	return a
+	l.keys[key] = what
 }

@@ -246,7 +246,7 @@ func TestErrors(t *testing.T) {
 		"no tables":              {minimal + "[[profiles]]\ntraits = [\"a*\"]\n", "c.toml:7: profiles[0].traits_source: it is missing"},
 		"a source of profiles":   {minimal + profilesOf + "source = \"a\"\ntraits = [\"a*\"]\n", "c.toml:7: profiles[0]: source and user_id are not for profiles: set traits_source and identifiers_source"},
 		"profiles in a database": {minimal + "[[profiles]]\ntraits_source = \"postgres://h/d\"\ntraits_table = \"t\"\nidentifiers_source = \"postgres://h/d\"\ntraits = [\"a*\"]\n", "c.toml:7: profiles[0]: a database takes exactly one of query and table"},
-		"reserved in profiles":   {minimal + profilesOf + "traits = [\"a*\", \"email\"]\n", "c.toml:10: profiles[0].traits[1]: trait \"email\": \"email\" is a field that Gleap contacts already have: take it out"},
+		"reserved in profiles":   {minimal + profilesOf + "traits = [\"a*\", \"email\"]\n", "c.toml:10: profiles[0].traits[1]: trait \"email\": \"email\" is a field that Gleap contacts already have: choose another one with keys = { \"email\" = \"…\" }"},
 		"changes of a database":  {"project = \"a\"\n[[changes]]\nsource = \"-\"\ndiscover = true\n", "c.toml:3: changes[0].source: it takes files, which have names and stay what they are"},
 		"empty profiles":         {minimal + profilesOf, "c.toml:7: profiles[0]: it names no column: set audiences or traits"},
 		"base_url":               {strings.Replace(minimal, "[gleap]", "[gleap]\nbase_url = \"http://api.gleap.io\"", 1), "c.toml:3: gleap.base_url: the token would go over plain http to api.gleap.io: use https"},
@@ -305,8 +305,13 @@ func TestToken(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "token")
 	os.WriteFile(file, []byte("from-file\n"), 0o600)
+	marked, wide := filepath.Join(dir, "marked"), filepath.Join(dir, "wide")
+	os.WriteFile(marked, []byte("\ufefffrom-editor\r\n"), 0o600)
+	os.WriteFile(wide, []byte("\xff\xfet\x00\r\x00\n\x00"), 0o600)
 	for _, test := range []struct{ line, want string }{
 		{"api_token_file = \"" + filepath.ToSlash(file) + "\"", "from-file"},
+		{"api_token_file = \"" + filepath.ToSlash(marked) + "\"", "from-editor"},
+		{"api_token_file = \"" + filepath.ToSlash(wide) + "\"", "wide: the text is UTF-16: save it as UTF-8"},
 		{"api_token_file = \"no-such-file\"", "error"},
 		{"api_token_env = \"NO_SUCH_VARIABLE\"", "error"},
 		{"", "error"},
@@ -316,7 +321,11 @@ func TestToken(t *testing.T) {
 			t.Fatal(err)
 		}
 		token, err := c.Token()
-		if got := string(token); err == nil && got != test.want || (err != nil) != (test.want == "error") {
+		got := string(token)
+		if err != nil {
+			got = "error " + err.Error()
+		}
+		if !strings.Contains(got, test.want) {
 			t.Errorf("%s: %q, %v", test.line, got, err)
 		}
 	}

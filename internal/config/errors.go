@@ -25,6 +25,10 @@ func findLines(text []byte) lines {
 		key, line := keyOf(&p, e)
 		switch e.Kind {
 		case unstable.Table:
+			// [table.keys] belongs to the [[table]] before it.
+			if first, rest, within := strings.Cut(key, "."); within && count[first] > 0 {
+				key = fmt.Sprintf("%s[%d].%s", first, count[first]-1, rest)
+			}
 			table = key
 			all[key] = line
 		case unstable.ArrayTable:

@@ -4,6 +4,7 @@ package config
 type file struct {
 	Project string `toml:"project"`
 	Gleap   struct {
+		Region             string `toml:"region"`
 		BaseURL            string `toml:"base_url"`
 		APITokenEnv        string `toml:"api_token_env"`
 		APITokenFile       string `toml:"api_token_file"`
@@ -13,6 +14,7 @@ type file struct {
 		Timeout            string `toml:"timeout"`
 		GiveUp             string `toml:"give_up"`
 		UpdateLastActivity bool   `toml:"update_last_activity"`
+		BooleanAs          string `toml:"boolean_as"`
 	} `toml:"gleap"`
 	State struct {
 		Path      string `toml:"path"`
@@ -89,7 +91,22 @@ type exportKeys struct {
 	MaxAge      string   `toml:"max_age"`
 	MaxExits    any      `toml:"max_exits"`
 	AllowEmpty  bool     `toml:"allow_empty"`
+	BrokenRows  string   `toml:"broken_rows"`
+	Parts       string   `toml:"parts"`
 	databaseKeys
+}
+
+// namedKeys are those of exports with several audiences and traits, by their names.
+type namedKeys struct {
+	Keys  map[string]string `toml:"keys"`
+	Types map[string]string `toml:"types"`
+	dampingKeys
+}
+
+// dampingKeys are one value for all traits, or values by name.
+type dampingKeys struct {
+	MinInterval any `toml:"min_interval"`
+	Tolerance   any `toml:"tolerance"`
 }
 
 type audienceKeys struct {
@@ -105,6 +122,7 @@ type traitKeys struct {
 	Type      string `toml:"type"`
 	Value     string `toml:"value"`
 	OnMissing string `toml:"on_missing"`
+	dampingKeys
 	exportKeys
 }
 
@@ -115,6 +133,7 @@ type tableKeys struct {
 	Exclude    []string `toml:"exclude"`
 	Type       string   `toml:"type"`
 	OnMissing  string   `toml:"on_missing"`
+	namedKeys
 	exportKeys
 }
 
@@ -131,7 +150,9 @@ type changesKeys struct {
 	Contact    *bool    `toml:"contact"`
 	MaxAge     string   `toml:"max_age"`
 	MaxExits   any      `toml:"max_exits"`
-	Columns    struct {
+	BrokenRows string   `toml:"broken_rows"`
+	namedKeys
+	Columns struct {
 		AudienceName   string `toml:"audience_name"`
 		AudienceID     string `toml:"audience_id"`
 		AudienceAction string `toml:"audience_action"`
@@ -165,7 +186,6 @@ type trackKeys struct {
 // them.
 func defaults() file {
 	var f file
-	f.Gleap.BaseURL = "https://api.gleap.io"
 	f.Gleap.Rate = 1000 // Gleap allows 1000 requests in 60 s for a project
 	f.Gleap.Window = "60s"
 	f.Gleap.Timeout = "30s"

@@ -12,7 +12,7 @@ func Keys(path string) []string {
 	var keys []string
 	for _, e := range c.Sync.Exports {
 		for _, a := range e.Attributes {
-			if engage.CheckKey(a.Key) == nil {
+			if _, reserved := c.Reserved[a.Key]; reserved || engage.CheckKey(a.Key) == nil {
 				keys = append(keys, a.Key)
 			}
 		}

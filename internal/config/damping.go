@@ -1,0 +1,112 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"gleapsync/engage"
+	"gleapsync/sync"
+)
+
+// damping reads which changes of an export's traits are not worth a call of their own: for
+// all of them, or by name. typ is the type of those of which nothing else is said.
+func (l *loader) damping(key string, k dampingKeys, e *sync.Export, typ engage.Type) {
+	intervals := byName(l, key+".min_interval", k.MinInterval, e, l.interval)
+	tolerances := byName(l, key+".tolerance", k.Tolerance, e, l.tolerance)
+	for _, name := range slices.Sorted(maps.Keys(tolerances)) {
+		at, of := key+".tolerance", typ
+		if name != "" {
+			at += "." + name
+			of = typeOf(e, name, typ)
+		} else if slices.ContainsFunc(slices.Collect(maps.Values(e.Types)), mayBeNumber) {
+			continue
+		}
+		if !mayBeNumber(of) {
+			l.fail(at, fmt.Errorf("it is for numbers, and the type is %s", of))
+		}
+	}
+	for _, name := range slices.Concat(slices.Collect(maps.Keys(intervals)), slices.Collect(maps.Keys(tolerances))) {
+		set(&e.Damping, name, sync.Damping{MinInterval: of(intervals, name), Tolerance: of(tolerances, name)})
+	}
+}
+
+// of returns what is said of a name, or else of all.
+func of[T any](said map[string]T, name string) T {
+	if value, ok := said[name]; ok {
+		return value
+	}
+	return said[""]
+}
+
+func mayBeNumber(t engage.Type) bool { return t == engage.Auto || t == engage.Number }
+
+// typeOf returns the type of the trait of a name, as far as the configuration says it.
+func typeOf(e *sync.Export, name string, otherwise engage.Type) engage.Type {
+	if a := attributeOf(e, name); a != nil {
+		return a.Type
+	}
+	if own, said := find(e.Types, name); said != "" {
+		return own
+	}
+	return otherwise
+}
+
+// byName reads a value for all traits of an export, which has the name "", or a table of
+// values by name. A name is that of the attribute, if there is one.
+func byName[T any](l *loader, key string, value any, e *sync.Export, read func(key string, value any) T) map[string]T {
+	var all map[string]T
+	table, isTable := value.(map[string]any)
+	if !isTable && value != nil {
+		set(&all, "", read(key, value))
+	}
+	for _, name := range slices.Sorted(maps.Keys(table)) {
+		at := key + "." + name
+		if !l.isTrait(at, name, e, "what happens to its members is never held back") {
+			continue
+		}
+		value := read(at, table[name])
+		if a := attributeOf(e, name); a != nil {
+			name = a.Name
+		}
+		set(&all, name, value)
+	}
+	return all
+}
+
+func (l *loader) interval(key string, value any) time.Duration {
+	if text, ok := value.(string); ok && text != "" {
+		return l.duration(key, text)
+	}
+	l.fail(key, errors.New(`it takes a duration such as "24h", in tables also by column: { last_login = "24h" }`))
+	return 0
+}
+
+func (l *loader) tolerance(key string, value any) sync.Tolerance {
+	amount, share, err := 0.0, false, error(nil)
+	switch v := value.(type) {
+	case int64:
+		amount = float64(v)
+	case float64:
+		amount = v
+	case string:
+		var text string
+		text, share = strings.CutSuffix(strings.TrimSpace(l.text(key, v)), "%")
+		amount, err = strconv.ParseFloat(strings.TrimSpace(text), 64)
+	default:
+		amount = -1
+	}
+	if err != nil || !(amount >= 0) || math.IsInf(amount, 1) {
+		l.fail(key, errors.New(`it takes a share such as "1%" or a number such as 5, in tables also by column: { score = "1%" }`))
+		return sync.Tolerance{}
+	}
+	if share {
+		return sync.Tolerance{Share: amount / 100}
+	}
+	return sync.Tolerance{Amount: amount}
+}
