@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -20,6 +21,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unicode/utf16"
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"go.etcd.io/bbolt"
@@ -44,7 +46,7 @@ func TestScript(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"gleap": startGleap, "exit": exitsWith, "sent": sentCalls, "lock": holdLock, "json": jsonHas, "age": setAge, "truncate": truncate, "private": isPrivate,
-			"contact": contactHas, "occupy": occupy, "told": toldEvents,
+			"contact": contactHas, "occupy": occupy, "told": toldEvents, "save": saveAs,
 		},
 	})
 }
@@ -167,6 +169,19 @@ func toldEvents(ts *testscript.TestScript, neg bool, args []string) {
 	if !slices.Equal(got, want) {
 		ts.Fatalf("Gleap was told\n%swant\n%s", strings.Join(got, ""), strings.Join(want, ""))
 	}
+}
+
+// saveAs saves a file as editors on Windows do: save marked|utf16 FILE AS.
+func saveAs(ts *testscript.TestScript, neg bool, args []string) {
+	text := "\ufeff" + strings.ReplaceAll(ts.ReadFile(args[1]), "\n", "\r\n")
+	if args[0] == "utf16" {
+		var wide []byte
+		for _, unit := range utf16.Encode([]rune(text)) {
+			wide = binary.LittleEndian.AppendUint16(wide, unit)
+		}
+		text = string(wide)
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[2]), []byte(text), 0o600))
 }
 
 // occupy holds a bbolt file open until the script ends: occupy PATH.

@@ -27,6 +27,7 @@ type Overview struct {
 	Pace                    []byte // what the client's pacer left for the next one; nil: nothing
 	History                 []byte // what the last run left in [Result.History]; nil: nothing
 	Properties              []byte // what was left last in [Tracked.Properties]; nil: nothing
+	Booleans                []byte // what [Store.SetBooleans] left; nil: nothing
 }
 
 // putMeta stores a value; nil stands for the one that is there.
@@ -58,6 +59,7 @@ func (s *Store) Overview() (Overview, error) {
 		o.Bytes = tx.Size()
 		o.Pace, o.History = bytes.Clone(get(meta, keyPace)), bytes.Clone(get(meta, keyHistory))
 		o.Properties = bytes.Clone(get(meta, keyProperties))
+		o.Booleans = bytes.Clone(get(meta, keyBooleans))
 		var err error
 		o.Attributes, err = s.attributes(tx)
 		return err
@@ -124,6 +126,11 @@ func (s *Store) Begin(attributes []Attribute, epoch uint64, pace []byte) error {
 		}
 		return putMeta(tx, keyPace, pace)
 	})
+}
+
+// SetBooleans stores in which forms contacts were told booleans, in a form of the caller's.
+func (s *Store) SetBooleans(text []byte) error {
+	return s.update(func(tx *bbolt.Tx) error { return putMeta(tx, keyBooleans, text) })
 }
 
 // Result is what a run leaves when it ends.

@@ -53,6 +53,7 @@ var (
 	keyResynced = []byte("resynced")
 	keyPace     = []byte("pace")
 	keyHistory  = []byte("history")
+	keyBooleans = []byte("booleans")
 
 	keyProperties = []byte("properties")
 

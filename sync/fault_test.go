@@ -79,6 +79,10 @@ type faultyLedger struct {
 	f *faults
 }
 
+func (l faultyLedger) SetBooleans(text []byte) error {
+	return l.f.do("booleans", func() error { return l.ledger.SetBooleans(text) })
+}
+
 func (l faultyLedger) Begin(attributes []state.Attribute, epoch uint64, pace []byte) error {
 	return l.f.do("begin", func() error { return l.ledger.Begin(attributes, epoch, pace) })
 }

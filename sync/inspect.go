@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"gleapsync/engage"
+	"gleapsync/gleap"
 	"gleapsync/internal/attr"
 	"gleapsync/state"
 )
@@ -33,6 +34,7 @@ type Summary struct {
 	// LastSuccess is the last run that delivered everything. It stays what it was while
 	// runs fail.
 	LastSuccess *RunSummary `json:"last_success"`
+	Notes       []string    `json:"notes,omitempty"` // on what somebody should know
 }
 
 // Overview is what a state says of itself and of its runs.
@@ -48,6 +50,7 @@ type Overview struct {
 	Attributes              []AttributeSummary
 	History                 History
 	LastRun                 *RunSummary // of any command
+	Notes                   []string    // on what somebody should know
 }
 
 // RunSummary is one run in a line.
@@ -110,6 +113,9 @@ type Said struct {
 // Inspector looks into a state. It changes nothing and can be used while a sync runs.
 type Inspector struct {
 	project string
+
+	booleanAs gleap.BooleanAs
+
 	exports []Export
 	tracks  []Track
 	fields  []Field
@@ -120,7 +126,7 @@ type Inspector struct {
 
 // NewInspector returns an inspector of a state and of the exports that feed it.
 func NewInspector(o Options, store *state.Store) *Inspector {
-	return &Inspector{o.Project, o.Exports, o.Tracks, o.Fields, store, o.Memory, tempIn(o.TempDir)}
+	return &Inspector{o.Project, o.BooleanAs, o.Exports, o.Tracks, o.Fields, store, o.Memory, tempIn(o.TempDir)}
 }
 
 // Summary counts what the state holds. It reads all of it.
@@ -132,7 +138,7 @@ func (i *Inspector) Summary() (Summary, error) {
 	s := Summary{
 		Project: o.Project, State: o.State, Bytes: o.Bytes, Created: o.Created, Resyncing: o.Resyncing,
 		Attributes: len(o.Attributes), Parked: o.Parked, Forgotten: o.Forgotten, DueEvents: o.DueEvents, ParkedEvents: o.ParkedEvents,
-		LastRun: o.LastRun, LastSuccess: o.History.LastSuccess,
+		LastRun: o.LastRun, LastSuccess: o.History.LastSuccess, Notes: o.Notes,
 	}
 	records := i.store.Records()
 	for records.Next() {
@@ -152,6 +158,9 @@ func (i *Inspector) Overview() (Overview, error) {
 		Parked: o.Parked, Forgotten: o.Forgotten, DueEvents: o.DueEvents, ParkedEvents: o.ParkedEvents, Attributes: summaries(o),
 	}
 	if s.History, err = readHistory(i.store, o); err != nil {
+		return Overview{}, err
+	}
+	if s.Notes, err = formNotes(o, o.Epoch, i.booleanAs); err != nil {
 		return Overview{}, err
 	}
 	runs, err := i.Runs(1)

@@ -57,7 +57,9 @@ type Report struct {
 	// things. That of the export which the configuration names first counts.
 	FieldsDiffer map[string]int `json:"fields_differ,omitempty"`
 	// Orphans are the attributes that Gleap's contacts have and no export feeds any more.
-	Orphans  []Orphan `json:"orphans,omitempty"`
+	Orphans []Orphan `json:"orphans,omitempty"`
+	// Notes are sentences on what somebody should know, and that holds nothing.
+	Notes    []string `json:"notes,omitempty"`
 	Estimate int      `json:"estimate_seconds"` // that the planned calls take at the rate limit
 	// How long the plan took, and what came after it: the calls and the commits.
 	PlanSeconds float64 `json:"plan_seconds"`
@@ -243,6 +245,7 @@ func (p *plan) report() Report {
 		}
 	}
 	r.Exports = append(r.Exports, p.unusable...)
+	r.Notes = append(p.reservedNotes(), p.formNotes()...)
 	for _, t := range p.tracks {
 		r.Exports = append(r.Exports, t.report())
 	}

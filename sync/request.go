@@ -71,3 +71,25 @@ func (p *plan) checkAsked(request Request) error {
 	}
 	return nil
 }
+
+// checkKey returns an error if a key cannot be an attribute's. What was delivered before the
+// list of reserved names grew goes on.
+func (p *plan) checkKey(key string) error {
+	err := engage.CheckKey(key)
+	if errors.As(err, new(*engage.ReservedError)) && !p.known[key].Applied.At.IsZero() {
+		return nil
+	}
+	return err
+}
+
+// reservedNotes names the attributes that go on only since they were delivered before.
+func (p *plan) reservedNotes() []string {
+	var notes []string
+	for _, a := range p.attributes {
+		var reserved *engage.ReservedError
+		if a.chosen && !a.retired && errors.As(engage.CheckKey(a.Key), &reserved) {
+			notes = append(notes, fmt.Sprintf("%s: it goes on since it was delivered before, and may overwrite the field, so choose another key for the %s %q", reserved, a.Kind, a.Name))
+		}
+	}
+	return notes
+}

@@ -118,3 +118,25 @@ func TestPatterns(t *testing.T) {
 		w.write(t, "t.csv", "user_id,vip_a,vip_b,vip_c\nu1,1,1,1\n")
 	}
 }
+
+// TestReservedNames: what a pattern takes and Gleap has as a field is held, unless it was
+// delivered before.
+func TestReservedNames(t *testing.T) {
+	named := Export{Export: engage.Export{Source: "t.csv", Attributes: []engage.Attribute{{Kind: engage.Audience, Key: "memory", Name: "memory", Column: "memory"}}}}
+	w := newWorld(t, named) // as an earlier version had it
+	w.write(t, "t.csv", "user_id,memory,tags\nu1,1,1\n")
+	w.sync(t, Request{})
+	w.options.Exports[0].Attributes, w.options.Exports[0].Wildcards = nil, []engage.Wildcard{{Kind: engage.Audience, Pattern: "*"}}
+	w.write(t, "t.csv", "user_id,memory,tags\nu1,1,1\nu2,1,1\n")
+	report := w.sync(t, Request{})
+	got := ""
+	for _, e := range report.Exports {
+		got += fmt.Sprintln(e.Key, e.Status, e.Reason)
+	}
+	if want := "memory applied \ntags held \"tags\" is a field that Gleap contacts already have: name it in exclude\n"; got != want {
+		t.Errorf("got\n%swant\n%s", got, want)
+	}
+	if len(report.Notes) != 1 || !strings.Contains(report.Notes[0], `"memory" is a field`) {
+		t.Errorf("notes %q", report.Notes)
+	}
+}

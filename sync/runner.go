@@ -29,6 +29,7 @@ type client interface {
 // ledger is what a run writes to: a [*state.Store].
 type ledger interface {
 	Begin(attributes []state.Attribute, epoch uint64, pace []byte) error
+	SetBooleans(text []byte) error
 	Commit(state.Delivery) (due []state.Event, err error)
 	Absorb([]state.Said) error
 	Track(state.Tracked) error
@@ -192,6 +193,9 @@ func (r *Runner) prepare(ctx context.Context, command string, request Request) (
 			r.log.Warn("exits are withheld", "key", e.Key, "source", e.Source, "reason", e.Reason)
 		}
 	}
+	for _, note := range report.Notes {
+		r.log.Warn("something to know", "note", note)
+	}
 	r.log.Info("planned", "contacts", report.Contacts.Planned, "delta", report.Contacts.Delta,
 		"backfill", report.Contacts.Backfill, "calls", report.Calls.All(), "events", report.Events.Planned, "estimate_seconds", report.Estimate)
 	return report, p, nil
@@ -248,6 +252,9 @@ func (r *Runner) deliver(ctx context.Context, p *plan, report *Report, deliver f
 			pace = r.pace(true)
 		}
 		if err := r.ledger.Begin(p.stateAttributes(), p.epoch, pace); err != nil {
+			return err
+		}
+		if err := p.storeForm(); err != nil {
 			return err
 		}
 	}

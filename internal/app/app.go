@@ -105,6 +105,31 @@ func (r Request) check(cfg *config.Config) (sync.Request, error) {
 	return request, nil
 }
 
+// open opens the state for a run.
+func open(cfg *config.Config) (*state.Store, error) {
+	store, err := state.Open(cfg.State)
+	if err != nil {
+		return nil, err
+	}
+	return store, checkReserved(cfg, store)
+}
+
+// checkReserved returns what is wrong with keys that only earlier versions took. Those that
+// were delivered go on, which the state knows.
+func checkReserved(cfg *config.Config, store *state.Store) error {
+	o, err := store.Overview()
+	if err != nil {
+		return err
+	}
+	var errs []error
+	for _, key := range slices.Sorted(maps.Keys(cfg.Reserved)) {
+		if !slices.ContainsFunc(o.Attributes, func(a state.Attribute) bool { return a.Key == key && !a.Gone() && !a.Applied.At.IsZero() }) {
+			errs = append(errs, cfg.Reserved[key])
+		}
+	}
+	return errors.Join(errs...)
+}
+
 // load reads the configuration and opens the state.
 func (a *App) load() (*config.Config, *state.Store, error) {
 	cfg, err := a.config()
@@ -119,7 +144,11 @@ func (a *App) config() (*config.Config, error) { return config.Load(a.o.Config) 
 
 // prepare loads what a run needs and checks what is asked of it.
 func (a *App) prepare(r Request) (*config.Config, *state.Store, sync.Request, error) {
-	cfg, store, err := a.load()
+	cfg, err := a.config()
+	if err != nil {
+		return nil, nil, sync.Request{}, err
+	}
+	store, err := open(cfg)
 	if err != nil {
 		return nil, nil, sync.Request{}, err
 	}

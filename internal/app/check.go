@@ -37,6 +37,11 @@ func (a *App) Check(ctx context.Context) (sync.Report, error) {
 		store, err := state.Open(cfg.State)
 		note("state", err, cfg.State.Path)
 		if err == nil {
+			if err = checkReserved(cfg, store); err != nil {
+				note("keys", err, "")
+			}
+		}
+		if err == nil {
 			report, err = sync.New(cfg.Sync, store, nil, a.log, a.watch()).Plan(ctx, sync.Request{Full: true})
 			if err != nil {
 				note("exports", err, "")
@@ -47,6 +52,9 @@ func (a *App) Check(ctx context.Context) (sync.Report, error) {
 			}
 			for _, field := range slices.Sorted(maps.Keys(report.FieldsDiffer)) {
 				note("contact", nil, fmt.Sprintf("%s: exports say different things of %d contacts; that of the first in the configuration counts", field, report.FieldsDiffer[field]))
+			}
+			for _, text := range report.Notes {
+				note("note", nil, text)
 			}
 		}
 	}

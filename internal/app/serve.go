@@ -15,7 +15,6 @@ import (
 	"gleapsync/gleap"
 	"gleapsync/internal/config"
 	"gleapsync/internal/serve"
-	"gleapsync/state"
 	"gleapsync/sync"
 )
 
@@ -31,9 +30,6 @@ type ServeOptions struct {
 func (a *App) Serve(ctx context.Context, o ServeOptions) error {
 	cfg, err := a.loadChecked()
 	if err != nil {
-		return err
-	}
-	if _, err := state.Open(cfg.State); err != nil {
 		return err
 	}
 	var auth *serve.Auth
@@ -96,7 +92,7 @@ func (a *App) serve(ctx context.Context, server *serve.Server, webEnded <-chan e
 	return err
 }
 
-// loadChecked loads the configuration and the token that it names, if serve can use them.
+// loadChecked loads the configuration, if serve can use it, its token and its state.
 func (a *App) loadChecked() (*config.Config, error) {
 	cfg, err := a.config()
 	if err != nil {
@@ -112,5 +108,6 @@ func (a *App) loadChecked() (*config.Config, error) {
 			return nil, err
 		}
 	}
-	return cfg, nil
+	_, err = open(cfg)
+	return cfg, err
 }

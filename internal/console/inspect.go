@@ -37,6 +37,9 @@ func Summary(w io.Writer, s sync.Summary) {
 			fmt.Fprintf(w, "          the last one that delivered everything was on %s\n", Time(s.LastSuccess.Started))
 		}
 	}
+	for _, note := range s.Notes {
+		fmt.Fprintf(w, "Note      %s\n", Printable(note))
+	}
 }
 
 // Attributes writes a line for each attribute.

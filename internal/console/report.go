@@ -135,6 +135,9 @@ func remarks(w io.Writer, r sync.Report) {
 			fmt.Fprintf(w, "Passed over: %s of the class %q of %s.\n", count(e.PassedOver[class], "row"), Printable(class), Printable(e.Source))
 		}
 	}
+	for _, note := range r.Notes {
+		fmt.Fprintf(w, "Note: %s.\n", Printable(note))
+	}
 	shown := map[engage.Problem]bool{}
 	for _, e := range r.Exports {
 		for _, p := range e.Problems {
