@@ -76,10 +76,14 @@ func (r Request) named(exports []Export) Request {
 		}
 		return key
 	}
-	r.Only = slices.Clone(r.Only)
-	for i := range r.Only {
-		r.Only[i] = key(r.Only[i])
+	keys := func(all []string) []string {
+		all = slices.Clone(all)
+		for i := range all {
+			all[i] = key(all[i])
+		}
+		return all
 	}
+	r.Only, r.AcceptAbsence = keys(r.Only), keys(r.AcceptAbsence)
 	limits := r.MaxExits
 	r.MaxExits = map[string]Limit{}
 	for k, limit := range limits {
@@ -125,7 +129,7 @@ func (p *plan) addFound(e *export, found []engage.Attribute, request Request) {
 		all = append([]engage.Attribute{other.Attribute}, found...)
 	}
 	shared := func(a engage.Attribute) string { return shareKey(a, all) + ": " + tellApart(key, found) }
-	err := engage.CheckKey(key)
+	err := p.checkKey(key)
 	switch k, known := p.known[key]; {
 	case err != nil:
 		hold(func(engage.Attribute) string {

@@ -10,9 +10,12 @@ import (
 )
 
 // MayFeed reports whether the export feeds an attribute of a key, or one whose key a pattern
-// matches, or may turn out to once it is read.
+// matches, or may turn out to once it is read. A state may have kept the key of a former
+// version.
 func (e *Export) MayFeed(key string) bool {
-	return slices.ContainsFunc(e.Attributes, func(a engage.Attribute) bool { return matchesKey(key, a.Key) }) || e.mayTake(key)
+	return slices.ContainsFunc(e.Attributes, func(a engage.Attribute) bool {
+		return matchesKey(key, a.Key) || !a.Chosen && engage.FormerKey(a.Name) == key
+	}) || e.mayTake(key)
 }
 
 // mayTake is MayFeed without what the configuration names.
@@ -35,6 +38,11 @@ func matchesKey(asked, key string) bool {
 // chooses reports whether the run is to look at the attribute of a key.
 func (r Request) chooses(key string) bool {
 	return len(r.Only) == 0 || slices.ContainsFunc(r.Only, func(asked string) bool { return matchesKey(asked, key) })
+}
+
+// accepts reports whether exits of the attribute of a key go although rows could not be read.
+func (r Request) accepts(key string) bool {
+	return slices.ContainsFunc(r.AcceptAbsence, func(asked string) bool { return matchesKey(asked, key) })
 }
 
 // maxExits returns the request's own limit for an attribute with so many members: that of

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"gleapsync/engage"
+	"gleapsync/gleap"
 )
 
 // TestChooses: a key stands for itself alone, however alike another is; a pattern for the
@@ -138,5 +139,28 @@ func TestReservedNames(t *testing.T) {
 	}
 	if len(report.Notes) != 1 || !strings.Contains(report.Notes[0], `"memory" is a field`) {
 		t.Errorf("notes %q", report.Notes)
+	}
+}
+
+// TestFieldsOfTwoExports: where two exports differ about a contact's field, the first one
+// whose row has it wins, in each run, and column by column.
+func TestFieldsOfTwoExports(t *testing.T) {
+	w := newWorld(t, audience("a.csv", "a"), audience("b.csv", "b"))
+	w.options.Fields = []Field{{gleap.Name, []string{"first", "last"}}, {gleap.Plan, []string{"plan"}}}
+	w.write(t, "a.csv", "user_id,first,plan\nu1,Ada,\nu1,Grace,\n")
+	w.write(t, "b.csv", "user_id,last,plan\nu1,Lovelace,gold\nu2,Hopper,silver\n")
+	w.sync(t, Request{})
+	want := "map[name:Ada Lovelace plan:gold] map[name:Hopper plan:silver]"
+	got := func() string {
+		first, _ := w.gleap.Contact("u1")
+		second, _ := w.gleap.Contact("u2")
+		return fmt.Sprint(first.Fields, second.Fields)
+	}
+	if got() != want {
+		t.Errorf("got %s, want %s", got(), want)
+	}
+	w.write(t, "b.csv", "user_id,last,plan,first\nu1,Lovelace,gold,Bob\nu2,Hopper,silver,\n")
+	if report := w.sync(t, Request{}); report.Contacts.Planned != 0 || got() != want {
+		t.Errorf("%d planned, got %s, want %s", report.Contacts.Planned, got(), want)
 	}
 }

@@ -30,7 +30,7 @@ func (e *export) unproven() string {
 
 // withholds decides whether the attribute's exits and clears are withheld in this run.
 func (a *attribute) withholds(request Request) string {
-	if a.retired || engage.MatchesAny(request.AcceptAbsence, a.Attribute) {
+	if a.retired || request.accepts(a.Key) {
 		return ""
 	}
 	return a.export.unproven()

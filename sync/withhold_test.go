@@ -14,16 +14,16 @@ import (
 	"gleapsync/engage"
 )
 
-// form is a way in which an export can come: what writes the members of a day, with one row
+// exportForm is a way in which an export can come: what writes the members of a day, with one row
 // damaged if there is a text for it.
-type form struct {
+type exportForm struct {
 	export Export
 	write  func(w *world, t *testing.T, members []string, damage string)
 	damage []string // what stands in place of the damaged row
 }
 
-// forms are all forms in which an audience "vip" or a trait "vip" can come.
-func forms() map[string]form {
+// exportForms are all forms in which an audience "vip" or a trait "vip" can come.
+func exportForms() map[string]exportForm {
 	csv := func(header, row string) func([]string, string) string {
 		return func(members []string, damage string) string {
 			text := header + "\n"
@@ -83,7 +83,7 @@ func forms() map[string]form {
 	folder := audience("parts", "vip")
 	folder.Pick = engage.PickAll
 	list := csv("user_id,x", "%s,1")
-	return map[string]form{
+	return map[string]exportForm{
 		"CSV of members":       {audience("vip.csv", "vip"), file("vip.csv", list), brokenCSV},
 		"CSV of a table":       {column("vip.csv", engage.Audience), file("vip.csv", csv("user_id,vip", "%s,true")), brokenCSV},
 		"CSV of a trait":       {cleared, file("vip.csv", csv("user_id,value", "%s,5")), brokenCSV},
@@ -126,7 +126,7 @@ func forms() map[string]form {
 // TestDamageRemovesNobody: whatever the form, as long as a row cannot be read, nobody leaves
 // through the export. Who comes does so, and once all is read again those who left have.
 func TestDamageRemovesNobody(t *testing.T) {
-	for name, form := range forms() {
+	for name, form := range exportForms() {
 		for _, damage := range form.damage {
 			t.Run(name+" "+damage, func(t *testing.T) {
 				w := newWorld(t, form.export)

@@ -2,7 +2,10 @@ package config
 
 import (
 	"maps"
+	"os"
+	"path/filepath"
 	"reflect"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -203,6 +206,40 @@ func TestMarks(t *testing.T) {
 	for name, text := range map[string]string{"a mark": "\xff\xfe\xff\xfep\x00", "no mark": "p\x00r\x00", "big end first": "\xfe\xff\x00p"} {
 		if _, err := load(t, text); err == nil || !strings.HasSuffix(err.Error(), "c.toml: the text is UTF-16: save it as UTF-8") {
 			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// TestExampleHasEveryKey: what is not in the example nobody finds.
+func TestExampleHasEveryKey(t *testing.T) {
+	path := filepath.Join("..", "..", "config.example.toml")
+	if _, err := Load(path); err != nil {
+		t.Error(err)
+	}
+	example, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var walk func(t reflect.Type) []string
+	walk = func(t reflect.Type) (keys []string) {
+		for t.Kind() == reflect.Slice || t.Kind() == reflect.Pointer {
+			t = t.Elem()
+		}
+		if t.Kind() != reflect.Struct {
+			return nil
+		}
+		for field := range t.NumField() {
+			f := t.Field(field)
+			if key := f.Tag.Get("toml"); key != "" {
+				keys = append(keys, key)
+			}
+			keys = append(keys, walk(f.Type)...)
+		}
+		return keys
+	}
+	for _, key := range walk(reflect.TypeFor[file]()) {
+		if !regexp.MustCompile(`(?m)(\b` + key + ` = |^(# )?\[+` + key + `\])`).Match(example) {
+			t.Errorf("config.example.toml has no %s", key)
 		}
 	}
 }
