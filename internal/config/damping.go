@@ -51,7 +51,7 @@ func typeOf(e *sync.Export, name string, otherwise engage.Type) engage.Type {
 	if a := attributeOf(e, name); a != nil {
 		return a.Type
 	}
-	if own, said := find(e.Types, name); said != "" {
+	if own, said := engage.OfName(e.Types, name); said != "" {
 		return own
 	}
 	return otherwise

@@ -46,13 +46,13 @@ func (l *loader) columns(key, at string, kind engage.Kind, name string, typ enga
 		e.Wildcards = append(e.Wildcards, engage.Wildcard{Kind: kind, Pattern: text, Type: typ})
 		return
 	}
-	override, said := find(e.Keys, text)
+	override, said := engage.OfName(e.Keys, text)
 	if said != "" {
 		at = key + ".keys." + said
 	}
 	a := l.attribute(at, kind, name, override)
 	a.Column, a.Type = a.Name, typ
-	if own, said := find(e.Types, text); said != "" && kind == engage.Trait {
+	if own, said := engage.OfName(e.Types, text); said != "" && kind == engage.Trait {
 		a.Type = own
 	}
 	e.Attributes = append(e.Attributes, a)
@@ -64,20 +64,6 @@ func set[T any](m *map[string]T, name string, value T) {
 		*m = map[string]T{}
 	}
 	(*m)[name] = value
-}
-
-// find returns what is said of a name, or else of another one that makes the same key; as is
-// the one that was found.
-func find[T any](said map[string]T, name string) (value T, as string) {
-	if value, ok := said[name]; ok {
-		return value, name
-	}
-	for _, other := range slices.Sorted(maps.Keys(said)) {
-		if sameKey(other, name) {
-			return said[other], other
-		}
-	}
-	return value, ""
 }
 
 func sameKey(a, b string) bool {
