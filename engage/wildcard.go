@@ -41,10 +41,10 @@ func (e *Export) found(kind Kind, name string, typ Type) Attribute {
 	if kept, ok := e.Kept[Named{kind, name}]; ok {
 		a.Key = kept
 	}
-	if chosen, ok := e.Keys[name]; ok {
+	if chosen, as := OfName(e.Keys, name); as != "" {
 		a.Key, a.Chosen = chosen, true
 	}
-	if chosen, ok := e.Types[name]; ok {
+	if chosen, as := OfName(e.Types, name); as != "" && kind == Trait {
 		a.Type = chosen
 	}
 	a.Known = e.Known[a.Key]
