@@ -56,6 +56,7 @@ type Delivery struct {
 	Pace          []byte            // with which the calls came, see [Overview]; nil: as before
 	Announced     []Announced       // contacts whose calls begin once this is committed
 	NotTaken      [][]byte          // those of whom Gleap took nothing of what was announced
+	Turns         *Turns            // how far the run came; nil: as before
 	Assumed       bool              // nothing was sent: what is unanswered stays so
 }
 
@@ -117,7 +118,7 @@ func (s *Store) Commit(d Delivery) (due []Event, err error) {
 				return err
 			}
 		}
-		if err := errors.Join(s.answer(tx, d), settle(tx, d.Events, d.RefusedEvents), putMeta(tx, keyPace, d.Pace), tally.write(tx)); err != nil {
+		if err := errors.Join(s.answer(tx, d), settle(tx, d.Events, d.RefusedEvents), putMeta(tx, keyPace, d.Pace), putTurns(tx, d.Turns), tally.write(tx)); err != nil {
 			return err
 		}
 		var over [][]byte
@@ -138,15 +139,19 @@ func (s *Store) Commit(d Delivery) (due []Event, err error) {
 }
 
 // apply changes a record as ack says, and counts its attributes as they turn to or
-// from true, or to or from a value.
+// from true, or to or from a value. A value that was sent again keeps its time.
 func (s *Store) apply(record *Record, ack Acknowledgement, tally *tally) {
 	at := max(ack.At.Unix(), record.Acknowledged) // clocks may be set back
 	record.Acknowledged = at
 	record.Epoch = max(record.Epoch, ack.Epoch)
 	record.Attributes = slices.DeleteFunc(record.Attributes, func(k Known) bool { return tally.gone[k.ID] })
 	for _, c := range ack.Attributes {
+		known := record.Find(c.ID)
+		if known.Value.Equal(c.Value) {
+			continue
+		}
 		tally.add(c.ID, c.Value, 1)
-		tally.add(c.ID, record.Find(c.ID).Value, -1)
+		tally.add(c.ID, known.Value, -1)
 		record.set(Known{c.ID, at, c.Value})
 	}
 	for _, f := range ack.Fields {

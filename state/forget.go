@@ -88,6 +88,9 @@ func (s *Store) removeForgotten(tx *bbolt.Tx, userIDs []string) error {
 	if err := putUnanswered(tx, unanswered); err != nil {
 		return err
 	}
+	if err := forgetTurns(tx, userIDs); err != nil {
+		return s.damaged(err)
+	}
 	tally := newTally(attributes)
 	records := tx.Bucket(bucketRecords)
 	var record Record
@@ -159,6 +162,15 @@ func (s *Store) remember(backup string) error {
 	for _, u := range unanswered {
 		if forgotten.Has(u.UserID) {
 			again = append(again, string(u.UserID))
+		}
+	}
+	overview, err := to.Overview()
+	if err != nil {
+		return err
+	}
+	for _, turn := range overview.Turns.Classes {
+		if forgotten.Has([]byte(turn.Last)) {
+			again = append(again, turn.Last)
 		}
 	}
 	return to.update(func(tx *bbolt.Tx) error {

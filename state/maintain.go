@@ -174,6 +174,9 @@ func (s *Store) verify(tx *bbolt.Tx, v *Verification) error {
 	if err := verifyEvents(tx, v); err != nil {
 		return s.damaged(err)
 	}
+	if _, err := readTurns(tx); err != nil {
+		return s.damaged(err)
+	}
 	unanswered, err := decodeUnanswered(get(tx.Bucket(bucketMeta), keyUnanswered))
 	if err != nil {
 		return s.damaged(err)

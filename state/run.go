@@ -28,6 +28,10 @@ type Overview struct {
 	History                 []byte // what the last run left in [Result.History]; nil: nothing
 	Properties              []byte // what was left last in [Tracked.Properties]; nil: nothing
 	Booleans                []byte // what [Store.SetBooleans] left; nil: nothing
+	Turns                   Turns  // what is left over of the last run, and how far it came
+	// Fields are the contact fields that were delivered as a whole. In a file that does not
+	// say so, nil, these are all if an export with fields was.
+	Fields []byte
 }
 
 // putMeta stores a value; nil stands for the one that is there.
@@ -60,7 +64,11 @@ func (s *Store) Overview() (Overview, error) {
 		o.Pace, o.History = bytes.Clone(get(meta, keyPace)), bytes.Clone(get(meta, keyHistory))
 		o.Properties = bytes.Clone(get(meta, keyProperties))
 		o.Booleans = bytes.Clone(get(meta, keyBooleans))
+		o.Fields = bytes.Clone(get(meta, keyFields))
 		var err error
+		if o.Turns, err = readTurns(tx); err != nil {
+			return s.damaged(err)
+		}
 		o.Attributes, err = s.attributes(tx)
 		return err
 	})
@@ -143,6 +151,8 @@ type Result struct {
 	Pace     []byte             // nil: as before
 	Files    []File             // the whole ledger; nil: as before
 	History  []byte             // of all runs so far, in a form of the caller's; nil: as before
+	Turns    *Turns             // what is left over; nil: as before
+	Fields   []byte             // all contact fields that were delivered as a whole; nil: as before
 }
 
 // Finish stores a run's result. It creates the file if there is none.
@@ -173,7 +183,7 @@ func (s *Store) Finish(r Result) error {
 				return err
 			}
 		}
-		if err := errors.Join(putFiles(tx, r.Files), putMeta(tx, keyPace, r.Pace), putMeta(tx, keyHistory, r.History)); err != nil {
+		if err := errors.Join(putFiles(tx, r.Files), putMeta(tx, keyPace, r.Pace), putMeta(tx, keyHistory, r.History), putTurns(tx, r.Turns), putMeta(tx, keyFields, r.Fields)); err != nil {
 			return err
 		}
 		return putRun(tx, r.Run, r.Report)

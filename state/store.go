@@ -58,6 +58,8 @@ var (
 	keyProperties = []byte("properties")
 
 	keyUnanswered = []byte("unanswered")
+	keyTurns      = []byte("turns")
+	keyFields     = []byte("fields")
 )
 
 // ErrDamaged is what every method returns, wrapped, for a file that bbolt or this
