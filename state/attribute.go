@@ -59,8 +59,7 @@ type Applied struct {
 	HasFields   bool      `json:"has_fields"`      // contact fields came along
 	Parts       int       `json:"parts,omitempty"` // of the export, 0: it has none
 	// WithheldRuns is in how many runs, one after the other, exits were withheld.
-	WithheldRuns int  `json:"withheld_runs,omitempty"`
-	HasFields    bool `json:"has_fields"` // contact fields came along
+	WithheldRuns int `json:"withheld_runs,omitempty"`
 	// Due is when the first of the values may be sent that this export has and that were held
 	// back for their time; zero if there are none.
 	Due time.Time `json:"due,omitzero"`

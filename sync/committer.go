@@ -26,11 +26,13 @@ const (
 
 // outcome is what became of one call.
 type outcome struct {
+	class   Class // of the contact
 	ack     state.Acknowledgement
-	parked  *state.Parked // if Gleap refused the call
-	untold  int           // events of the contact that are not due, since its call was refused
-	untaken []byte        // the contact of whom Gleap took nothing, since the run ends
-	size    int           // of the contact's entry, once all is known of it
+	parked  *state.Parked   // if Gleap refused the call
+	untold  int             // events of the contact that are not due, since its call was refused
+	left    state.Announced // what is not told for that
+	untaken []byte          // the contact of whom Gleap took nothing, since the run ends
+	size    int             // of the contact's entry, once all is known of it
 
 	sent     []state.Event       // that Gleap acknowledged
 	refused  []state.ParkedEvent // that it refused
@@ -46,7 +48,9 @@ type committer struct {
 	report   *Report
 	cutShort bool // not all was sent; set before the outcomes' channel is closed
 	acks     []state.Acknowledgement
-	sent     int // contacts whose last call is among acks
+	sent     int               // contacts whose last call is among acks
+	done     [classes]int      // the same and those among parked
+	untolds  []state.Announced // what those among parked were not told
 	parked   []state.Parked
 	tracked  []state.Event       // that Gleap acknowledged
 	refused  []state.ParkedEvent // that it refused
@@ -62,7 +66,9 @@ type committer struct {
 	pace   []byte // as it was written last
 
 	entries  *entryReader // nil: no more of them are to be begun
-	begun    chan []byte  // those whose calls may be made, since the state has them
+	course   *course
+	calls    int          // of the course, as they were written last
+	begun    chan planned // those whose calls may be made, since the state has them
 	open     int          // how many were put there whose outcome did not come yet
 	openSize int          // their bytes
 	mayOpen  int          // how many may be: few, since Gleap may have each of them after a crash
@@ -114,8 +120,11 @@ func (c *committer) add(o outcome) {
 		return
 	case o.ack.UserID != nil:
 		c.prove()
+		c.course.calls++
 		c.acks = append(c.acks, o.ack)
 		if o.ack.Last {
+			c.course.end(o.ack.UserID)
+			c.done[o.class]++
 			c.sent++
 			c.runner.progress.add(1)
 		}
@@ -126,8 +135,10 @@ func (c *committer) add(o outcome) {
 		c.addEvents(o)
 		return
 	case c.proven || c.plan.isParked(o.parked.UserID):
+		c.answer(o)
 		c.park(o)
 	default:
+		c.answer(o)
 		c.first = append(c.first, o)
 		if o.parked.Status != c.first[0].parked.Status {
 			c.prove()
@@ -145,23 +156,27 @@ func (c *committer) add(o outcome) {
 	}
 }
 
+// planned is an entry of the plan.
+type planned struct {
+	raw   []byte
+	class Class
+}
+
 // next reads entries whose calls are to be made next.
-func (c *committer) next() (entries [][]byte, announced []state.Announced) {
+func (c *committer) next() (entries []planned, announced []state.Announced) {
 	for c.entries != nil && c.stopped == nil && c.open < c.mayOpen && c.openSize < mostOpenBytes {
-		raw, err := c.entries.next()
+		var e entry
+		raw, class, err := c.entries.next(&e)
 		if err == io.EOF {
 			c.entries = nil
 			continue
-		}
-		var e entry
-		if err == nil {
-			err = e.decode(raw)
 		}
 		if err != nil {
 			c.stopped = err
 			continue
 		}
-		entries = append(entries, raw)
+		c.course.begin(e.userID, class)
+		entries = append(entries, planned{raw, class})
 		announced = append(announced, e.announced())
 		c.open++
 		c.openSize += len(raw)
@@ -170,9 +185,9 @@ func (c *committer) next() (entries [][]byte, announced []state.Announced) {
 }
 
 // hand lets the workers have entries that the state has.
-func (c *committer) hand(entries [][]byte) {
-	for _, raw := range entries {
-		c.begun <- raw
+func (c *committer) hand(entries []planned) {
+	for _, e := range entries {
+		c.begun <- e
 	}
 	if c.entries == nil && !c.allBegun {
 		close(c.begun)
@@ -184,12 +199,12 @@ func (c *committer) hand(entries [][]byte) {
 func (c *committer) takeBack() {
 	for {
 		select {
-		case raw, more := <-c.begun:
+		case next, more := <-c.begun:
 			if !more {
 				return
 			}
 			var e entry
-			if e.decode(raw) == nil {
+			if e.decode(next.raw) == nil {
 				c.noteNotTaken(e.userID)
 			}
 		default:
@@ -204,6 +219,13 @@ func (c *committer) noteNotTaken(userID []byte) {
 	if _, before := c.plan.findUnanswered(userID); !before {
 		c.notTaken = append(c.notTaken, userID)
 	}
+}
+
+// answer notes that Gleap refused a contact. Whether it is parked or not, the run came to it:
+// else the next one would come to nobody behind it.
+func (c *committer) answer(o outcome) {
+	c.course.calls++
+	c.course.end([]byte(o.parked.UserID))
 }
 
 func (c *committer) addEvents(o outcome) {
@@ -245,6 +267,8 @@ func (c *committer) prove() {
 
 func (c *committer) park(o outcome) {
 	c.parked = append(c.parked, *o.parked)
+	c.done[o.class]++
+	c.untolds = append(c.untolds, o.left)
 	c.noteNotTaken([]byte(o.parked.UserID))
 	c.untold += o.untold
 	c.runner.progress.add(1)
@@ -277,11 +301,17 @@ func (c *committer) flush() {
 	}
 	entries, announced := c.next()
 	defer func() { c.hand(entries) }()
-	if len(c.acks)+len(c.parked)+len(c.tracked)+len(c.refused)+len(announced)+len(c.notTaken) == 0 && bytes.Equal(pace, c.pace) {
+	if len(c.acks)+len(c.parked)+len(c.tracked)+len(c.refused)+len(announced)+len(c.notTaken) == 0 && c.calls == c.course.calls && bytes.Equal(pace, c.pace) {
 		return
+	}
+	c.course.commit(c.done)
+	var turns *state.Turns
+	if c.plan.takesTurns {
+		turns = c.course.turns()
 	}
 	due, err := c.runner.ledger.Commit(state.Delivery{
 		Acks: c.acks, Parked: c.parked, Events: c.tracked, RefusedEvents: c.refused, Pace: pace, Announced: announced, NotTaken: c.notTaken,
+		Turns: turns,
 	})
 	if err != nil {
 		c.failed = fmt.Errorf("commit to the state: %w", err)
@@ -293,6 +323,22 @@ func (c *committer) flush() {
 		c.waiting = append(c.waiting, due...)
 	}
 	c.pace = pace
+	c.plan.turnsAfter = turns
+	c.calls = c.course.calls
+	for _, ack := range c.acks {
+		c.plan.told(ack.Attributes)
+		for _, f := range ack.Fields {
+			c.plan.fields[f.Field]--
+		}
+	}
+	for _, untold := range c.untolds {
+		c.plan.told(untold.Attributes)
+		for _, f := range untold.Fields {
+			c.plan.fields[f]--
+		}
+	}
+	c.report.done(c.done)
+	c.done, c.untolds = [classes]int{}, c.untolds[:0]
 	contacts := &c.report.Contacts
 	c.report.Calls.Identify += len(c.acks)
 	c.report.Calls.Refused += len(c.parked)

@@ -3,6 +3,7 @@ package sync
 import (
 	"bytes"
 	"slices"
+	"time"
 
 	"gleapsync/engage"
 	"gleapsync/gleap"
@@ -107,14 +108,11 @@ func (c *contact) add(p *plan, e *export, payload []byte) error {
 
 // diff works out what is to be told to Gleap about the contact, and counts it. The entry
 // is empty if nothing is.
-func (p *pass) diff() class {
+func (p *pass) diff() Class {
 	c, e := &p.contact, &p.entry
+	p.class, p.reasons, p.damped = ClassFirst, 0, p.damped[:0]
 	*e = entry{userID: c.userID, attributes: e.attributes[:0], fields: e.fields[:0], news: e.news[:0]}
 	all := c.known && c.record.Epoch < p.epoch // the resync has not come to it yet
-	to := backfill
-	if c.known {
-		to = deltas
-	}
 	for _, k := range c.record.Attributes {
 		a := p.attribute(k.ID)
 		active := a != nil && a.counts
@@ -129,15 +127,15 @@ func (p *pass) diff() class {
 		case active && a.hasOtherType(k.Value) && (want.Kind() == attr.None || want.Equal(a.asType(k.Value))):
 			if v := a.asType(k.Value); v.Kind() != attr.None {
 				p.tallies[k.ID].retyped++
-				p.tell(a, state.Change{ID: k.ID, Value: v}, false)
+				p.tell(a, state.Change{ID: k.ID, Value: v}, ClassFirst, false)
 			}
 		case want.Kind() != attr.None && !want.Equal(k.Value):
-			if p.count(a, want) {
-				to = exits
+			if all || p.resend || !p.damp(a, k, want) {
+				p.count(a, want)
+				p.tell(a, state.Change{ID: k.ID, Value: want}, classOf(a, k.Value, want), true)
 			}
-			p.tell(a, state.Change{ID: k.ID, Value: want}, true)
 		case (all || active && p.resend) && p.byID[k.ID].key != "":
-			p.tell(a, state.Change{ID: k.ID, Value: k.Value}, active && a.memberCount(k.Value) > 0)
+			p.tell(a, state.Change{ID: k.ID, Value: k.Value}, ClassFirst, active && a.memberCount(k.Value) > 0)
 		}
 	}
 	for _, id := range c.ids {
@@ -155,20 +153,22 @@ func (p *pass) diff() class {
 			p.tallies[id].withheld++
 			continue
 		}
+		may := attr.Value{}
 		if left {
-			to = exits // and none of the members that the guard counts
+			may = attr.OfBool(true) // which is none of the members that the guard counts
 		} else {
 			p.count(a, v)
 		}
-		p.tell(a, state.Change{ID: id, Value: v}, !left)
+		p.tell(a, state.Change{ID: id, Value: v}, classOf(a, may, v), !left)
 	}
-	if c.unanswered != nil && p.diffUnanswered(all || p.resend) {
-		to = exits
+	if c.unanswered != nil {
+		p.diffUnanswered(all || p.resend)
 	}
 	if c.known || len(e.attributes) > 0 {
 		p.diffFields((all || p.resend) && p.fieldsComplete)
 	}
-	return to
+	p.takeDamped()
+	return p.class
 }
 
 // isUnanswered reports whether Gleap may have another value than the record.
@@ -178,9 +178,8 @@ func (c *contact) isUnanswered(id uint32) bool {
 
 // diffUnanswered has Gleap told of attributes of which it may have another value than the
 // record: what the exports say, or what was sent if they say nothing. For the guard Gleap
-// has what it may have. It reports whether a membership or a value ends by that; all says
-// that the record is sent again as a whole.
-func (p *pass) diffUnanswered(all bool) (exit bool) {
+// has what it may have. all says that the record is sent again as a whole.
+func (p *pass) diffUnanswered(all bool) {
 	c := &p.contact
 	for _, u := range c.unanswered.Attributes {
 		a := p.attribute(u.ID)
@@ -199,11 +198,10 @@ func (p *pass) diffUnanswered(all bool) (exit bool) {
 		if is != (was || may) || is && was && !want.Equal(known) {
 			p.count(a, want)
 		}
-		exit = exit || !is
 		changed := !want.Equal(known) && (is || known.Kind() != attr.None)
-		p.tell(a, state.Change{ID: u.ID, Value: want}, changed || all && is)
+		class := min(classOf(a, known, want), classOf(a, u.Value, want))
+		p.tell(a, state.Change{ID: u.ID, Value: want}, class, changed || all && is)
 	}
-	return exit
 }
 
 // withhold returns what is wanted, None for an exit or a clear that is withheld.
@@ -216,8 +214,10 @@ func (p *pass) withhold(a *attribute, want, known attr.Value) attr.Value {
 }
 
 // tell adds a value to the entry; if it is news, as an event too where these are wanted.
-func (p *pass) tell(a *attribute, c state.Change, isNews bool) {
+func (p *pass) tell(a *attribute, c state.Change, class Class, isNews bool) {
 	e := &p.entry
+	p.class = min(p.class, class)
+	p.reasons, p.reason = p.reasons+1, c.ID
 	if isNews && a.events {
 		e.news = append(e.news, news{len(e.attributes), p.contact.timeOf(a)})
 	}
@@ -241,21 +241,56 @@ func (c *contact) want(a *attribute, known attr.Value) attr.Value {
 	return attr.Value{}
 }
 
-// count counts a change of an attribute to what is wanted, and reports whether it is an
-// exit.
-func (p *pass) count(a *attribute, want attr.Value) (exit bool) {
+// dampedChange is a change that is not worth a call of its own.
+type dampedChange struct {
+	attribute *attribute
+	change    state.Change
+	due       time.Time // when it will be, zero: as it stands it never will
+}
+
+// waits reports whether the change is held back for its time.
+func (d dampedChange) waits() bool { return !d.due.IsZero() }
+
+// damp puts a change of an attribute aside if it is not worth a call of its own, and reports
+// whether it did.
+func (p *pass) damp(a *attribute, has state.Known, want attr.Value) bool {
+	damps, due := a.damping.damps(has, want, p.at)
+	if damps {
+		p.damped = append(p.damped, dampedChange{a, state.Change{ID: a.id, Value: want}, due})
+	}
+	return damps
+}
+
+// takeDamped has damped changes go along with the entry, or leaves them out if there is
+// none. They make it no more urgent.
+func (p *pass) takeDamped() {
+	calls := !p.entry.empty()
+	reasons, reason := p.reasons, p.reason
+	for _, d := range p.damped {
+		if calls {
+			p.count(d.attribute, d.change.Value)
+			p.tell(d.attribute, d.change, ClassFirst, true)
+			continue
+		}
+		t := &p.tallies[d.attribute.id]
+		t.damped++
+		t.due = earlier(t.due, d.due)
+	}
+	p.reasons, p.reason = reasons, reason
+}
+
+// count counts a change of an attribute to what is wanted.
+func (p *pass) count(a *attribute, want attr.Value) {
 	t := &p.tallies[a.id]
 	switch {
 	case a.Kind == engage.Trait && want.Kind() == attr.Null,
 		a.Kind == engage.Audience && want.Kind() == attr.False:
 		t.exited++
-		return true
 	case a.Kind == engage.Trait:
 		t.changed++
 	default:
 		t.entered++
 	}
-	return false
 }
 
 // diffFields adds the contact fields that changed, or all of them. While some exports
@@ -281,12 +316,19 @@ func (p *pass) diffFields(all bool) {
 			leftOut[f.Field]++
 			continue
 		}
-		changed := all || c.fieldChanged(p.runner.store, f.Field, clean)
+		p.found.hasField[f.Field] = true
+		class := ClassFirst
+		changed := c.fieldChanged(p.runner.store, f.Field, clean)
+		if changed && p.fieldsBefore[f.Field] {
+			class = ClassChange
+		}
+		changed = changed || all
 		if changed && !p.fieldsComplete {
 			p.found.fieldsPostponed = true
 			changed = !c.hasField(f.Field)
 		}
 		if changed {
+			p.class = min(p.class, class)
 			e.fields = append(e.fields, gleap.FieldText{Field: f.Field, Text: clean})
 		}
 		switch f.Field {

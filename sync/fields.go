@@ -50,3 +50,39 @@ func (p *plan) differingFields() map[string]int {
 	}
 	return all
 }
+
+// hasFieldsLeft reports whether contact fields are left over.
+func (p *plan) hasFieldsLeft() bool {
+	return slices.ContainsFunc(p.fields[:], func(contacts int) bool { return contacts > 0 })
+}
+
+// recallFields finds out which contact fields were delivered before.
+func (p *plan) recallFields() {
+	for _, f := range p.overview.Fields {
+		if int(f) < len(p.fieldsBefore) {
+			p.fieldsBefore[f] = true
+		}
+	}
+	if p.overview.Fields != nil || !slices.ContainsFunc(p.overview.Attributes, func(a state.Attribute) bool { return a.Applied.HasFields && !a.Applied.At.IsZero() }) {
+		return
+	}
+	for _, f := range p.runner.o.Fields {
+		p.fieldsBefore[f.Field] = true
+	}
+}
+
+// fieldsAfter returns the contact fields that were delivered by now, nil if the state says
+// the same.
+func (p *plan) fieldsAfter(everything bool) []byte {
+	fields := []byte{}
+	for f := range p.fieldsBefore {
+		now := p.hasField[f] && p.fieldsComplete && !p.fieldsPostponed && (everything || p.fields[f] == 0)
+		if p.fieldsBefore[f] || now {
+			fields = append(fields, byte(f))
+		}
+	}
+	if p.overview.Fields != nil && bytes.Equal(fields, p.overview.Fields) {
+		return nil
+	}
+	return fields
+}

@@ -55,21 +55,23 @@ type Overview struct {
 
 // RunSummary is one run in a line.
 type RunSummary struct {
-	Run      string        `json:"run"`
-	Command  string        `json:"command"`
-	Mode     Mode          `json:"mode"`
-	Only     []string      `json:"only,omitempty"`
-	Started  time.Time     `json:"started"`
-	Finished time.Time     `json:"finished"`
-	Outcome  Outcome       `json:"outcome"`
-	Contacts ContactCounts `json:"contacts"`
-	Events   EventCounts   `json:"events"`
-	Calls    CallCounts    `json:"calls"`
+	Run         string        `json:"run"`
+	Command     string        `json:"command"`
+	Mode        Mode          `json:"mode"`
+	Only        []string      `json:"only,omitempty"`
+	Started     time.Time     `json:"started"`
+	Finished    time.Time     `json:"finished"`
+	Outcome     Outcome       `json:"outcome"`
+	Contacts    ContactCounts `json:"contacts"`
+	Events      EventCounts   `json:"events"`
+	Calls       CallCounts    `json:"calls"`
+	Classes     []ClassReport `json:"classes,omitempty"`
+	Convergence string        `json:"convergence,omitempty"` // see [Report]
 }
 
 // summary returns a report in a line.
 func (r *Report) summary() RunSummary {
-	return RunSummary{r.Run, r.Command, r.Mode, r.Only, r.Started, r.Finished, r.Outcome, r.Contacts, r.Events, r.Calls}
+	return RunSummary{r.Run, r.Command, r.Mode, r.Only, r.Started, r.Finished, r.Outcome, r.Contacts, r.Events, r.Calls, r.Classes, r.Convergence}
 }
 
 // AttributeSummary is one attribute of the state.

@@ -129,6 +129,10 @@ func (p *plan) reset() {
 	for _, a := range p.attributes {
 		a.counts = a.active()
 		a.events = a.counts && p.announces(a)
+		a.damping = Damping{}
+		if !p.assume && !p.alone {
+			a.damping = a.export.damping(a.Attribute)
+		}
 		if a.counts {
 			a.tally = tally{}
 		}

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"gleapsync/gleap"
 	"gleapsync/internal/attr"
@@ -17,27 +18,35 @@ import (
 type pass struct {
 	*plan
 	parked   parkedQueue
-	segments [classes]spool // entries, each behind its size
-	said     spool          // what is to be stored of change exports: user ids, each with its changes
+	segments [classes]segment
+	said     spool // what is to be stored of change exports: user ids, each with its changes
 	found    findings
 	tallies  []tally // by attribute id
 
 	unanswered []state.Unanswered // of the contacts that are not passed yet
 	contact    contact
 	entry      entry
-	encoded    []byte // the entry that was written last,
-	size       []byte // and its size
+	class      Class          // of the entry so far
+	reasons    int            // attributes in it that are worth a call
+	reason     uint32         // the last one of these
+	damped     []dampedChange // that go along if the contact is called for something else
+	encoded    []byte         // the entry that was written last,
+	size       []byte         // and its size
 
 	_ [apart]byte
 }
 
 // findings is what the passes over the contacts find, in all.
 type findings struct {
-	contacts ContactCounts
-	calls    int
-	news     int      // events
-	retried  int      // parked contacts of whom something else is wanted now
-	unpark   []string // parked contacts of whom nothing is wanted any more
+	contacts      ContactCounts
+	classContacts [classes]int // contacts
+	classCalls    [classes]int // their calls
+	calls         int
+	fields        [gleap.LastPageView + 1]int  // contacts that are told of a field
+	hasField      [gleap.LastPageView + 1]bool // that some contact has in the exports
+	news          int                          // events
+	retried       int                          // parked contacts of whom something else is wanted now
+	unpark        []string                     // parked contacts of whom nothing is wanted any more
 	// A parked contact has to wait until all exports are looked at.
 	postponed bool
 	// Some contact's fields may have to be sent once all exports that have some are.
@@ -46,7 +55,32 @@ type findings struct {
 	differ          [gleap.LastPageView + 1]int // by place in [Options.Fields]: contacts of which exports say different things
 }
 
+// count counts an entry of the plan.
+func (f *findings) count(e *entry, to Class) {
+	f.contacts.Planned++
+	if to.isDelta() {
+		f.contacts.Delta++
+	} else {
+		f.contacts.Backfill++
+	}
+	f.classContacts[to]++
+	f.classCalls[to] += e.calls()
+	f.calls += e.calls()
+	f.news += len(e.news)
+	for _, field := range e.fields {
+		f.fields[field.Field]++
+	}
+}
+
 func (f *findings) add(other *findings) {
+	for class := range classes {
+		f.classContacts[class] += other.classContacts[class]
+		f.classCalls[class] += other.classCalls[class]
+	}
+	for field := range f.fields {
+		f.fields[field] += other.fields[field]
+		f.hasField[field] = f.hasField[field] || other.hasField[field]
+	}
 	f.contacts.Planned += other.contacts.Planned
 	f.contacts.Delta += other.contacts.Delta
 	f.contacts.Backfill += other.contacts.Backfill
@@ -65,12 +99,23 @@ func (f *findings) add(other *findings) {
 	}
 }
 
-// tally counts contacts that have a value of an attribute, before and after, and changes:
-// those that are withheld, and values that are sent again as another type, are none of the
-// others.
-type tally struct{ before, members, entered, exited, changed, withheld, retyped int }
+// tally counts contacts that have a value of an attribute, before and after, and changes.
+type tally struct {
+	before, members, entered, exited, changed int
+	withheld                                  int       // exits and clears that are not told, and none of the others
+	retyped                                   int       // values that are sent again as another type, and no changes
+	damped                                    int       // changes that make no call
+	due                                       time.Time // when the first of these is, that are held back for their time
+	left                                      int       // contacts that are to be told a value
+	alone, aloneDelta                         int       // contacts that are called for nothing else, and those of them with a change
+}
 
 func (t *tally) add(other tally) {
+	t.damped += other.damped
+	t.due = earlier(t.due, other.due)
+	t.left += other.left
+	t.alone += other.alone
+	t.aloneDelta += other.aloneDelta
 	t.before += other.before
 	t.members += other.members
 	t.entered += other.entered
@@ -78,6 +123,14 @@ func (t *tally) add(other tally) {
 	t.changed += other.changed
 	t.withheld += other.withheld
 	t.retyped += other.retyped
+}
+
+// earlier returns the earlier one of two times, of which the zero one stands for none.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || !b.IsZero() && b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // apart is how far what two passes write has to lie apart, in bytes: processors that write
@@ -213,7 +266,7 @@ func (p *pass) run(ctx context.Context, rows *merger, sources []*export, records
 
 // keep writes a contact's entry to the plan, if it says something and the contact is
 // not to stay parked.
-func (p *pass) keep(to class) error {
+func (p *pass) keep(to Class) error {
 	e := &p.entry
 	left, refused := p.parked.pass(e.userID)
 	p.settle(left...)
@@ -221,6 +274,8 @@ func (p *pass) keep(to class) error {
 	case refused == nil && e.empty():
 		return nil
 	case refused == nil:
+	case e.empty() && slices.ContainsFunc(p.damped, dampedChange.waits):
+		return nil
 	case e.empty():
 		p.settle(*refused)
 		return nil
@@ -233,6 +288,21 @@ func (p *pass) keep(to class) error {
 		p.found.retried++
 	}
 	return p.write(to)
+}
+
+// countAlone counts what each attribute costs.
+func (p *pass) countAlone(to Class) {
+	for _, c := range p.entry.attributes {
+		p.tallies[c.ID].left++
+	}
+	if p.reasons != 1 || p.contact.known && len(p.entry.fields) > 0 {
+		return
+	}
+	t := &p.tallies[p.reason]
+	t.alone++
+	if to.isDelta() {
+		t.aloneDelta++
+	}
 }
 
 // settle ends the parking of contacts of whom nothing is wanted any more. With some

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"gleapsync/engage"
+	"gleapsync/gleap"
 	"gleapsync/internal/attr"
 	"gleapsync/state"
 )
@@ -34,14 +35,16 @@ type plan struct {
 	unanswered []state.Unanswered // what Gleap may have, in the order of the user ids
 	forgotten  *state.Forgotten
 
-	full   bool   // asked for
-	assume bool   // nothing is sent: parked contacts are taken as delivered too
-	alone  bool   // the plan is about a retired attribute only
-	resend bool   // values of the chosen attributes are sent again
-	epoch  uint64 // records of an earlier epoch are sent again as a whole
+	full   bool      // asked for
+	assume bool      // nothing is sent: parked contacts are taken as delivered too
+	alone  bool      // the plan is about a retired attribute only
+	resend bool      // values of the chosen attributes are sent again
+	at     time.Time // when it was made
+	epoch  uint64    // records of an earlier epoch are sent again as a whole
 
 	memory    memory  // of the exports' rows
 	passes    []*pass // each with its part of the plan file
+	pushed    bool    // calls were begun
 	delivered bool    // every call of the contacts was acknowledged, or parked
 	tracks    []*track
 	typesOf   *propertyTypes // of events
@@ -49,6 +52,11 @@ type plan struct {
 	encoded   []byte         // the event that was written last
 	findings
 
+	turns      state.Turns  // what the run before left
+	takesTurns bool         // and the next run goes on behind this one
+	turnsAfter *state.Turns // as it was committed last, nil: not yet
+
+	fieldsBefore [gleap.LastPageView + 1]bool // contact fields that were delivered before
 	// All exports that have contact fields are looked at: a field may be changed, and
 	// not only be added.
 	fieldsComplete bool
@@ -111,8 +119,9 @@ type attribute struct {
 	fits    engage.Fits // of a change export's values
 	absence string      // why its exits and clears are withheld, "": they go
 
-	counts bool // active, while a merge goes on
-	events bool // and its changes are told as events
+	damping Damping
+	counts  bool // active, while a merge goes on
+	events  bool // and its changes are told as events
 	tally
 }
 
@@ -173,7 +182,7 @@ func (e *export) usable() bool {
 // newPlan reads the exports and works out what changed. The caller closes the plan,
 // also after an error.
 func (r *Runner) newPlan(ctx context.Context, request Request) (*plan, error) {
-	p := &plan{runner: r}
+	p := &plan{runner: r, at: r.now()}
 	p.memory.room = roomFor(r.o.Memory)
 	var err error
 	if p.overview, err = r.store.Overview(); err != nil {
@@ -196,6 +205,10 @@ func (r *Runner) newPlan(ctx context.Context, request Request) (*plan, error) {
 	p.full, p.assume, p.alone = request.Full, request.assume, request.retire != ""
 	p.settings = keepKeys(r.o.Exports, p.overview.Attributes)
 	request = request.named(p.settings)
+	if p.takesTurns = !p.alone && len(request.Only) == 0; p.takesTurns {
+		p.turns = p.overview.Turns
+	}
+	p.recallFields()
 	if err := p.addExports(request); err != nil {
 		return p, err
 	}
@@ -209,7 +222,7 @@ func (r *Runner) newPlan(ctx context.Context, request Request) (*plan, error) {
 		p.epoch++
 	}
 	p.open(ctx, request)
-	p.skipUnchanged(now(), request)
+	p.skipUnchanged(p.at, request)
 	if err := p.readProfiles(ctx, request); err != nil {
 		return p, err
 	}
@@ -455,7 +468,7 @@ func (p *plan) skipUnchanged(now time.Time, request Request) {
 			}
 			if reason := checkAge(e.asOf, applied, e.MaxAge, now); reason != "" {
 				a.hold(reason)
-			} else if a.chosen && e.fingerprint != "" && a.applied.Fingerprint == e.fingerprint && !p.resyncing() && !p.resend && a.status == StatusApplied && !e.pending && !p.isUnanswered(a.id) {
+			} else if a.chosen && e.fingerprint != "" && a.applied.Fingerprint == e.fingerprint && !p.resyncing() && !p.resend && a.status == StatusApplied && !e.pending && !p.isUnanswered(a.id) && !a.isDue(now) {
 				a.status = StatusUnchanged
 			}
 		}
@@ -481,7 +494,11 @@ func (p *plan) fingerprint(e *export) string {
 	if source == "" {
 		return ""
 	}
-	h := sha256.Sum256(fmt.Appendf(nil, "%s %v %v %v", source, e.KeepAbsent, e.ClearMissing, p.runner.o.Fields))
+	settings := fmt.Appendf(nil, "%s %v %v %v", source, e.KeepAbsent, e.ClearMissing, p.runner.o.Fields)
+	if len(e.Damping) > 0 {
+		settings = fmt.Appendf(settings, " %v", e.Damping)
+	}
+	h := sha256.Sum256(settings)
 	return hex.EncodeToString(h[:16])
 }
 
@@ -648,20 +665,23 @@ func (p *plan) stateAttributes() []state.Attribute {
 }
 
 // applied returns, for the attributes of this run, what the state is to remember
-// once everything was delivered. An export of which something is left for another run has
-// no fingerprint: it has to be read again.
-func (p *plan) applied(now time.Time) map[uint32]state.Applied {
+// once everything was delivered. Of a run that was cut short these are the attributes of
+// which nothing is left over: else a new one would not count as delivered as long as others
+// change more than fits. An export of which something is left for another run has no
+// fingerprint: it has to be read again.
+func (p *plan) applied(now time.Time, everything bool) map[uint32]state.Applied {
 	all := map[uint32]state.Applied{}
 	for _, a := range p.attributes {
 		again := p.postponed || a.export.result.HasFields && p.fieldsPostponed || a.withheld > 0
-		if a.active() && !a.retired {
+		delivered := everything || a.left == 0 && !(a.export.result.HasFields && p.hasFieldsLeft())
+		if a.active() && !a.retired && delivered {
 			fingerprint := a.export.fingerprint
 			if again {
 				fingerprint = ""
 			}
 			applied := state.Applied{
 				Fingerprint: fingerprint, AsOf: a.export.asOf, At: now,
-				Members: a.members + a.withheld, HasFields: a.export.result.HasFields,
+				Members: a.members + a.withheld, HasFields: a.export.result.HasFields, Due: a.due,
 			}
 			if a.withheld > 0 {
 				applied.WithheldRuns = a.applied.WithheldRuns + 1
@@ -670,4 +690,13 @@ func (p *plan) applied(now time.Time) map[uint32]state.Applied {
 		}
 	}
 	return all
+}
+
+// told notes that contacts were told values, or will not be since Gleap refused.
+func (p *plan) told(changes []state.Change) {
+	for _, c := range changes {
+		if a := p.attribute(c.ID); a != nil {
+			a.left--
+		}
+	}
 }

@@ -14,16 +14,6 @@ import (
 	"gleapsync/state"
 )
 
-// class orders the calls of a plan.
-type class int
-
-const (
-	exits    class = iota // contacts that leave an audience or lose a value
-	deltas                // other contacts that Gleap knows
-	backfill              // contacts that are new to Gleap
-	classes
-)
-
 // entry is what one contact's calls will say.
 type entry struct {
 	userID     []byte
@@ -165,67 +155,101 @@ func (e *entry) wantedHash() uint64 {
 	return h.Sum64()
 }
 
-// write adds the entry to the plan, behind its size.
-func (p *pass) write(to class) error {
-	p.found.contacts.Planned++
-	if to == backfill {
-		p.found.contacts.Backfill++
-	} else {
-		p.found.contacts.Delta++
-	}
-	p.found.calls += p.entry.calls()
-	p.found.news += len(p.entry.news)
-	p.encoded = p.entry.append(p.encoded[:0])
+// segment holds a pass's entries of one class, in the order of the user ids, each behind its
+// size.
+type segment struct {
+	spool
+	turn int64 // where those begin that stand behind the last contact of the run before
+}
+
+// write adds the entry to the plan.
+func (p *pass) write(to Class) error {
+	e, s := &p.entry, &p.segments[to]
+	p.found.count(e, to)
+	p.countAlone(to)
+	p.encoded = e.append(p.encoded[:0])
 	p.size = binary.AppendUvarint(p.size[:0], uint64(len(p.encoded)))
-	if _, err := p.segments[to].Write(p.size); err != nil {
+	if _, err := s.Write(p.size); err != nil {
 		return err
 	}
-	_, err := p.segments[to].Write(p.encoded)
+	_, err := s.Write(p.encoded)
+	if string(e.userID) <= p.turns.Classes[to.String()].Last {
+		s.turn = s.position()
+	}
 	return err
 }
 
 // entryReader reads a plan's entries in the order of sending.
 type entryReader struct {
-	segments []*spool // after the present one
-	reader   *bufio.Reader
-	left     int
+	turns   turns
+	left    [classes]int
+	classes [classes]classReader
 }
 
 func (p *plan) entries() *entryReader {
-	r := &entryReader{left: p.contacts.Planned}
+	r := &entryReader{turns: newTurns(p.turns, p.classCalls), left: p.classContacts}
 	for class := range classes {
+		sections := &r.classes[class].sections
 		for _, pass := range p.passes {
-			r.segments = append(r.segments, &pass.segments[class])
+			s := &pass.segments[class]
+			*sections = append(*sections, section{s, s.turn, s.position()})
+		}
+		for _, pass := range p.passes {
+			s := &pass.segments[class]
+			*sections = append(*sections, section{s, 0, s.turn})
 		}
 	}
 	return r
 }
 
-// next returns the next entry, or io.EOF. The bytes are the caller's to keep.
-func (r *entryReader) next() ([]byte, error) {
+// next reads the next entry into e and returns its class, or io.EOF. The entry's bytes, of
+// which e is made, are the caller's to keep.
+func (r *entryReader) next(e *entry) (raw []byte, class Class, err error) {
+	if class = r.turns.next(r.left); class == classes {
+		return nil, class, io.EOF
+	}
+	raw, err = r.classes[class].next()
+	if err == nil {
+		err = e.decode(raw)
+	}
+	if err != nil {
+		return nil, class, err
+	}
+	r.left[class]--
+	r.turns.took(e.calls())
+	return raw, class, nil
+}
+
+// classReader reads the entries of one class.
+type classReader struct {
+	sections []section // after the present one
+	reader   *bufio.Reader
+}
+
+// section is a part of a segment.
+type section struct {
+	segment  *segment
+	from, to int64
+}
+
+// next returns the next entry, of those that have to be there.
+func (r *classReader) next() ([]byte, error) {
 	for {
 		if r.reader != nil {
 			raw, err := readEntry(r.reader)
-			if err == nil {
-				r.left--
-			}
 			if err != io.EOF {
 				return raw, err
 			}
 		}
-		if len(r.segments) == 0 {
-			if r.left != 0 {
-				return nil, errEntry
-			}
-			return nil, io.EOF
+		if len(r.sections) == 0 {
+			return nil, errEntry
 		}
-		r.reader, r.segments = newEntryReader(r.segments[0]), r.segments[1:]
+		s := r.sections[0]
+		r.reader, r.sections = newEntryReader(s.segment.section(s.from, s.to)), r.sections[1:]
 	}
 }
 
-func newEntryReader(s *spool) *bufio.Reader {
-	return bufio.NewReaderSize(s.section(0, s.position()), 64<<10)
-}
+func newEntryReader(r io.Reader) *bufio.Reader { return bufio.NewReaderSize(r, 64<<10) }
 
 // entryStream reads the user ids of a segment's entries.
 type entryStream struct {

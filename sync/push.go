@@ -20,12 +20,16 @@ import (
 // acknowledged is committed.
 func (r *Runner) push(ctx context.Context, p *plan, report *Report) error {
 	defer r.collectLess()()
+	p.pushed = true
 	sending, stop := context.WithCancelCause(ctx)
 	defer stop(nil)
 	outcomes := make(chan outcome, 4096) // what comes in while a batch is committed
 	ready := make(chan []state.Event)
-	begun := make(chan []byte, mostOpen)
-	c := &committer{runner: r, plan: p, report: report, ready: ready, entries: p.entries(), begun: begun, mayOpen: 2 * r.o.Concurrency}
+	begun := make(chan planned, mostOpen)
+	c := &committer{
+		runner: r, plan: p, report: report, ready: ready, entries: p.entries(), begun: begun, mayOpen: 2 * r.o.Concurrency,
+		course: newCourse(p.turns, report.Run, p.classContacts),
+	}
 	committed := make(chan error)
 	go func() { committed <- c.run(outcomes, stop) }()
 	err := r.sendBoth(sending, p, begun, outcomes, ready)
@@ -40,7 +44,7 @@ func (r *Runner) push(ctx context.Context, p *plan, report *Report) error {
 
 // sendBoth sends the plan's entries, and the events beside them. What ends the sending of
 // events does not end that of the entries, and is returned after it.
-func (r *Runner) sendBoth(ctx context.Context, p *plan, begun <-chan []byte, outcomes chan<- outcome, ready <-chan []state.Event) error {
+func (r *Runner) sendBoth(ctx context.Context, p *plan, begun <-chan planned, outcomes chan<- outcome, ready <-chan []state.Event) error {
 	if p.events() == 0 {
 		err := r.sendAll(ctx, p, r.o.Concurrency, begun, outcomes)
 		p.delivered = err == nil
@@ -88,18 +92,18 @@ func (r *Runner) collectLess() (undo func()) {
 }
 
 // sendAll sends the plan's entries with so many workers, as they may be begun.
-func (r *Runner) sendAll(ctx context.Context, p *plan, workers int, begun <-chan []byte, outcomes chan<- outcome) error {
+func (r *Runner) sendAll(ctx context.Context, p *plan, workers int, begun <-chan planned, outcomes chan<- outcome) error {
 	group, ctx := errgroup.WithContext(ctx)
 	whole := p.whole()
 	for range workers {
 		group.Go(func() error {
 			for ctx.Err() == nil {
 				select {
-				case raw, more := <-begun:
+				case next, more := <-begun:
 					if !more {
 						return nil
 					}
-					if err := r.send(ctx, p, raw, whole, outcomes); err != nil {
+					if err := r.send(ctx, p, next, whole, outcomes); err != nil {
 						return err
 					}
 				case <-ctx.Done():
@@ -114,9 +118,9 @@ func (r *Runner) sendAll(ctx context.Context, p *plan, workers int, begun <-chan
 // send makes one contact's calls, one after the other, and hands on what became of
 // them; whole says whether they are all that is wanted of it. The error is one that ends
 // the run.
-func (r *Runner) send(ctx context.Context, p *plan, raw []byte, whole bool, outcomes chan<- outcome) error {
+func (r *Runner) send(ctx context.Context, p *plan, next planned, whole bool, outcomes chan<- outcome) error {
 	var e entry
-	if err := e.decode(raw); err != nil {
+	if err := e.decode(next.raw); err != nil {
 		return err
 	}
 	events := p.newsOf(&e)
@@ -146,7 +150,7 @@ func (r *Runner) send(ctx context.Context, p *plan, raw []byte, whole bool, outc
 			if !first {
 				e.fields = nil // they went with the first call
 			}
-			outcomes <- outcome{size: len(raw), untold: len(events), parked: &state.Parked{
+			outcomes <- outcome{class: next.class, size: len(next.raw), untold: len(events), left: e.announced(), parked: &state.Parked{
 				UserID: string(e.userID), Status: refused.Status, Reason: refused.Error(), Last: now(), Wanted: e.wantedHash(),
 			}}
 			return nil
@@ -157,9 +161,9 @@ func (r *Runner) send(ctx context.Context, p *plan, raw []byte, whole bool, outc
 			return err
 		}
 		ack.At = time.Now()
-		o := outcome{ack: ack}
+		o := outcome{class: next.class, ack: ack}
 		if ack.Last {
-			o.size = len(raw)
+			o.size = len(next.raw)
 		}
 		outcomes <- o
 		e.attributes = e.attributes[n:]
@@ -171,28 +175,29 @@ func (r *Runner) send(ctx context.Context, p *plan, raw []byte, whole bool, outc
 // assume commits the plan's entries as if Gleap had acknowledged them.
 func (r *Runner) assume(ctx context.Context, p *plan, report *Report) error {
 	var acks []state.Acknowledgement
+	var done [classes]int // of acks
 	flush := func() error {
 		if _, err := r.ledger.Commit(state.Delivery{Acks: acks, Assumed: true}); err != nil {
 			return fmt.Errorf("commit to the state: %w", err)
 		}
 		report.Contacts.Assumed += len(acks)
 		report.Contacts.Remaining -= len(acks)
+		report.done(done)
+		done = [classes]int{}
 		r.progress.add(len(acks))
 		acks = acks[:0]
 		return nil
 	}
 	for entries := p.entries(); ctx.Err() == nil; {
-		raw, err := entries.next()
+		var e entry
+		_, class, err := entries.next(&e)
 		if err == io.EOF {
 			return flush()
 		}
 		if err != nil {
 			return err
 		}
-		var e entry
-		if err := e.decode(raw); err != nil {
-			return err
-		}
+		done[class]++
 		ack := state.Acknowledgement{UserID: e.userID, At: time.Now(), Attributes: e.attributes, Epoch: p.epoch, Unpark: p.whole(), Fields: e.stateFields()}
 		if acks = append(acks, ack); len(acks) >= commitAt {
 			if err := flush(); err != nil {

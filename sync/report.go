@@ -8,6 +8,7 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/gleap"
+	"gleapsync/state"
 )
 
 // Mode says what a run compares with.
@@ -46,6 +47,7 @@ type Report struct {
 	Error    string         `json:"error,omitempty"`
 	Exports  []ExportReport `json:"exports"`
 	Contacts ContactCounts  `json:"contacts"`
+	Classes  []ClassReport  `json:"classes,omitempty"` // the same contacts, in the order of the plan
 	Events   EventCounts    `json:"events"`
 	Calls    CallCounts     `json:"calls"`
 	// LeftOut counts, by Gleap's name of the field, contact fields that cannot be
@@ -59,8 +61,10 @@ type Report struct {
 	// Orphans are the attributes that Gleap's contacts have and no export feeds any more.
 	Orphans []Orphan `json:"orphans,omitempty"`
 	// Notes are sentences on what somebody should know, and that holds nothing.
-	Notes    []string `json:"notes,omitempty"`
-	Estimate int      `json:"estimate_seconds"` // that the planned calls take at the rate limit
+	Notes []string `json:"notes,omitempty"`
+	// Convergence says so if more changes come with every run than fit, and what costs most.
+	Convergence string `json:"convergence,omitempty"`
+	Estimate    int    `json:"estimate_seconds"` // that the planned calls take at the rate limit
 	// How long the plan took, and what came after it: the calls and the commits.
 	PlanSeconds float64 `json:"plan_seconds"`
 	PushSeconds float64 `json:"push_seconds"`
@@ -108,6 +112,8 @@ type ExportReport struct {
 	Entered       int              `json:"entered"`           // of an audience's members
 	Exited        int              `json:"exited"`            // members who left, or values that are cleared
 	Changed       int              `json:"changed"`           // values of a trait that are new or different
+	Damped        int              `json:"damped,omitempty"`  // values whose change is not worth a call of its own
+	CallsAlone    int              `json:"calls_alone"`       // contacts that are called for this attribute alone
 	Problems      []engage.Problem `json:"problems,omitempty"`
 	// PassedOver counts, by their class, rows of changes that are neither of audiences nor of
 	// traits. It is that of all attributes of the export.
@@ -176,13 +182,39 @@ func (e *ExportReport) unchanged(members int) {
 // ContactCounts counts contacts.
 type ContactCounts struct {
 	Planned   int `json:"planned"`
-	Delta     int `json:"delta"`     // of these: Gleap knows them
-	Backfill  int `json:"backfill"`  // of these: new to Gleap
+	Delta     int `json:"delta"`     // of these: with a change of what was delivered before
+	Backfill  int `json:"backfill"`  // of these: with first deliveries only
 	Sent      int `json:"sent"`      // acknowledged in this run
 	Assumed   int `json:"assumed"`   // taken as delivered by a baseline
 	Parked    int `json:"parked"`    // refused by Gleap, in this run or before
 	Forgotten int `json:"forgotten"` // in the exports, and not to be created again
 	Remaining int `json:"remaining"` // planned, and left for the next run
+}
+
+// ClassReport is about the contacts of one class.
+type ClassReport struct {
+	Class   Class  `json:"class"`
+	Planned int    `json:"planned"`
+	Left    int    `json:"left"`            // for the next run
+	Since   string `json:"since,omitempty"` // the run since which some were always left
+}
+
+// done takes contacts off that are not left any more.
+func (r *Report) done(contacts [classes]int) {
+	for class, n := range contacts {
+		r.Classes[class].Left -= n
+	}
+}
+
+// leftSince says since when something is left of each class.
+func (r *Report) leftSince(t state.Turns) {
+	for i := range r.Classes {
+		c := &r.Classes[i]
+		c.Since = ""
+		if c.Left > 0 || r.Outcome == Planned && c.Planned > 0 {
+			c.Since = t.Classes[c.Class.String()].Since
+		}
+	}
 }
 
 // EventCounts counts events.
@@ -220,6 +252,10 @@ func (p *plan) report() Report {
 	if p.full || p.resyncing() {
 		r.Mode = Full
 	}
+	for class := range classes {
+		r.Classes = append(r.Classes, ClassReport{Class: class, Planned: p.classContacts[class]})
+	}
+	r.leftSince(p.turns)
 	r.Contacts.Parked = p.overview.Parked - p.retried - len(p.unpark)
 	for f, n := range p.leftOut {
 		if n > 0 {
@@ -238,7 +274,7 @@ func (p *plan) report() Report {
 	for _, a := range p.attributes {
 		if a.chosen {
 			e := a.report()
-			if e.Status == StatusApplied && a.applied.Fingerprint == a.export.fingerprint && a.export.fingerprint != "" && !p.resyncing() && !p.resend {
+			if e.Status == StatusApplied && a.applied.Fingerprint == a.export.fingerprint && a.export.fingerprint != "" && !p.resyncing() && !p.resend && a.applied.Due.IsZero() {
 				e.unchanged(a.applied.Members)
 			}
 			r.Exports = append(r.Exports, e)
@@ -265,6 +301,7 @@ func (a *attribute) report() ExportReport {
 		New:        a.isNew,
 		Members:    a.members + a.withheld, Entered: a.entered, Exited: a.exited, Changed: a.changed,
 		Type: cmp.Or(a.typ, a.Known), Withheld: a.withheld, Retyped: a.retyped,
+		Damped: a.damped, CallsAlone: a.alone,
 		Problems:   result.Problems,
 		PassedOver: a.export.passedOver,
 		Note:       keptKey(&a.export.Export.Export, a.Attribute),

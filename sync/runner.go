@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -46,6 +47,7 @@ type Runner struct {
 	temp     createTemp
 	log      *slog.Logger
 	progress *progress
+	now      func() time.Time
 }
 
 // New returns a runner. watch is told how a run goes on, a few times a second at most;
@@ -58,7 +60,7 @@ func New(o Options, store *state.Store, client client, log *slog.Logger, watch f
 			o.Exports[i].Fields = columns
 		}
 	}
-	return &Runner{o: o, store: store, ledger: store, client: client, temp: tempIn(o.TempDir), log: log, progress: &progress{watch: watch}}
+	return &Runner{o: o, store: store, ledger: store, client: client, temp: tempIn(o.TempDir), log: log, progress: &progress{watch: watch}, now: now}
 }
 
 // Request says what is wanted of one run.
@@ -196,6 +198,11 @@ func (r *Runner) prepare(ctx context.Context, command string, request Request) (
 	for _, note := range report.Notes {
 		r.log.Warn("something to know", "note", note)
 	}
+	if command == "plan" {
+		if report.Convergence, err = r.convergence(p, &report); err != nil {
+			return report, p, err
+		}
+	}
 	r.log.Info("planned", "contacts", report.Contacts.Planned, "delta", report.Contacts.Delta,
 		"backfill", report.Contacts.Backfill, "calls", report.Calls.All(), "events", report.Events.Planned, "estimate_seconds", report.Estimate)
 	return report, p, nil
@@ -226,6 +233,9 @@ func (r *Runner) run(ctx context.Context, command string, request Request, deliv
 	if err == nil {
 		report.Calls.Identify, report.Calls.Track = 0, 0
 		report.Contacts.Remaining, report.Events.Remaining = report.Contacts.Planned, report.Events.Planned
+		for i := range report.Classes {
+			report.Classes[i].Left = report.Classes[i].Planned
+		}
 		planned := time.Now()
 		err = r.deliver(ctx, p, &report, deliver)
 		report.PushSeconds = secondsSince(planned)
@@ -243,7 +253,7 @@ func (r *Runner) deliver(ctx context.Context, p *plan, report *Report, deliver f
 	if report.Command == "baseline" && p.epoch > 1 && p.resyncing() {
 		return errors.New("a full resync is not complete: a baseline would end it with contacts that were not sent again, so run sync first")
 	}
-	if p.contacts.Planned > 0 || len(p.applied(now())) > 0 || p.epoch > p.overview.Epoch || p.alone || p.absorbs() || p.hasNewTracks() || p.events() > 0 {
+	if p.contacts.Planned > 0 || len(p.applied(now(), true)) > 0 || p.epoch > p.overview.Epoch || p.alone || p.absorbs() || p.hasNewTracks() || p.events() > 0 {
 		var pace []byte
 		if r.sends(report) {
 			if err := r.resume(p.overview.Pace); err != nil {
@@ -277,8 +287,17 @@ func (r *Runner) finish(ctx context.Context, p *plan, report Report, err error) 
 	var applied map[uint32]state.Applied
 	var resynced uint64
 	var files []state.File
-	if err == nil || p.delivered { // what may be left are events
-		applied, resynced, files = p.applied(report.Finished), p.epoch, p.ledgerAfter()
+	turns := p.turnsAfter
+	var fields []byte
+	switch {
+	case err == nil || p.delivered: // what may be left are events
+		applied, resynced, files = p.applied(report.Finished, true), p.epoch, p.ledgerAfter()
+		fields = p.fieldsAfter(true)
+		if p.takesTurns {
+			turns = &state.Turns{}
+		}
+	case p.pushed:
+		applied, fields = p.applied(report.Finished, false), p.fieldsAfter(false)
 	}
 	cause := context.Cause(ctx)
 	switch {
@@ -304,6 +323,9 @@ func (r *Runner) finish(ctx context.Context, p *plan, report Report, err error) 
 	if errors.Is(err, state.ErrDamaged) {
 		return report, err // there is nothing to write to
 	}
+	report.leftSince(*cmp.Or(turns, &p.turns))
+	var convergenceErr error
+	report.Convergence, convergenceErr = r.convergence(p, &report)
 	overview, overviewErr := r.store.Overview()
 	if overviewErr == nil {
 		report.Contacts.Parked = max(0, overview.Parked-len(p.unpark))
@@ -311,7 +333,7 @@ func (r *Runner) finish(ctx context.Context, p *plan, report Report, err error) 
 	}
 	text, jsonErr := json.Marshal(report)
 	history, historyErr := r.history(overview, report)
-	storeErr := errors.Join(overviewErr, jsonErr, historyErr)
+	storeErr := errors.Join(convergenceErr, overviewErr, jsonErr, historyErr)
 	if storeErr == nil {
 		var pace []byte
 		if r.sends(&report) {
@@ -319,7 +341,7 @@ func (r *Runner) finish(ctx context.Context, p *plan, report Report, err error) 
 		}
 		storeErr = r.ledger.Finish(state.Result{
 			Run: report.Run, Report: text, Applied: applied, Resynced: resynced, Unpark: p.unpark, Pace: pace, Files: files,
-			History: history,
+			History: history, Turns: turns, Fields: fields,
 		})
 	}
 	report.Recorded = storeErr == nil

@@ -104,25 +104,46 @@ func TestCallsAreSplitAbove35Attributes(t *testing.T) {
 	}
 }
 
-// TestOrder: exits go first, then other contacts that Gleap knows, then new ones.
+// TestOrder: exits go first, then those who come to an audience that was delivered before,
+// whether Gleap knows them or not, then other changes, then first deliveries.
 func TestOrder(t *testing.T) {
-	w := newWorld(t, audience("a.csv", "a"), audience("b.csv", "b"))
-	w.write(t, "a.csv", list("exit1", "exit2", "known1", "known2"))
+	cleared := trait("c.csv", "c")
+	cleared.ClearMissing = true
+	w := newWorld(t, audience("a.csv", "a"), audience("b.csv", "b"), cleared, audience("d.csv", "d"))
+	w.options.Fields = []Field{{gleap.Email, []string{"email"}}, {gleap.Phone, []string{"phone"}}}
+	w.write(t, "a.csv", "user_id,email\na_mail,a@x.io\na_phone,\nexit1,\nexit2,\nknown1,\nknown2,\n")
 	w.write(t, "b.csv", list())
+	w.write(t, "c.csv", "user_id,value\na_clear,1\nb_value,1\nknown2,1\n")
+	w.options.Exports = w.options.Exports[:3]
 	w.sync(t, Request{})
-	w.write(t, "a.csv", list("a_new", "known1", "known2", "z_new"))
+	w.options.Exports = append(w.options.Exports, audience("d.csv", "d"))
+	w.options.Exports[3].Dir = w.dir
+	w.write(t, "a.csv", "user_id,email,phone\na_mail,b@x.io,\na_new,,\na_phone,,1\nknown1,,\nknown2,,\nz_new,,\n")
 	w.write(t, "b.csv", list("known1", "known2"))
+	w.write(t, "c.csv", "user_id,value\nb_value,2\nknown2,2\n")
+	w.write(t, "d.csv", list("a_first", "b_value", "known1"))
 	f := &fakeGleap{keep: true}
-	if _, err := w.with(t, f).Sync(t.Context(), Request{}); err != nil {
+	report, err := w.with(t, f).Sync(t.Context(), Request{})
+	if err != nil {
 		t.Fatal(err)
 	}
-	if want := []string{"exit1", "exit2", "known1", "known2", "a_new", "z_new"}; !slices.Equal(f.calls, want) {
+	want := []string{"exit1", "exit2", "a_new", "known1", "known2", "z_new", "a_clear", "a_mail", "b_value", "a_first", "a_phone"}
+	if !slices.Equal(f.calls, want) {
 		t.Errorf("calls in the order %v, want %v", f.calls, want)
+	}
+	counts := []ClassReport{{ClassExit, 2, 0, ""}, {ClassEntry, 4, 0, ""}, {ClassChange, 3, 0, ""}, {ClassFirst, 2, 0, ""}}
+	if !slices.Equal(report.Classes, counts) || report.Contacts.Delta != 9 || report.Contacts.Backfill != 2 {
+		t.Errorf("%+v, %+v", report.Classes, report.Contacts)
+	}
+	// Without a change all of it is a first delivery.
+	planned, err := w.runner(t).Plan(t.Context(), Request{Full: true})
+	if err != nil || planned.Contacts.Delta != 0 || planned.Contacts.Backfill != 11 {
+		t.Errorf("%+v, %v", planned.Contacts, err)
 	}
 }
 
 // TestDeadline: a first sync that is larger than its deadline goes on in the next
-// run, and changes of contacts that Gleap knows go before it.
+// run, behind those that it came to, and stays a first sync.
 func TestDeadline(t *testing.T) {
 	w := newWorld(t, audience("a.csv", "a"))
 	w.options.Deadline = time.Hour
@@ -169,7 +190,7 @@ func TestDeadline(t *testing.T) {
 	w.write(t, "a.csv", list(ids[5:]...)) // five of those that were sent leave
 	f := stop(16)
 	second := run(f)
-	if second.Mode != Full || second.Contacts.Delta != 5 || second.Contacts.Backfill != 70 || !slices.Equal(f.calls[:5], ids[:5]) {
+	if second.Mode != Full || second.Contacts.Delta != 0 || second.Contacts.Backfill != 75 || !slices.Equal(f.calls, ids[30:46]) {
 		t.Errorf("second run: %+v, calls %v", second.Contacts, f.calls)
 	}
 	third := run(&fakeGleap{})
@@ -381,7 +402,11 @@ func TestSameRefusals(t *testing.T) {
 	if !errors.As(err, new(*gleap.StopError)) || report.Contacts.Parked != sameRefusals || report.Contacts.Remaining != 60-sameRefusals {
 		t.Errorf("%+v, %v", report.Contacts, err)
 	}
-	// Those twenty are tried again, and do not keep the others from being tried.
+	// Those twenty are tried again, and do not keep the others from being tried; also if their
+	// turn is first.
+	if _, err := w.runner(t).store.Commit(state.Delivery{Turns: &state.Turns{}}); err != nil {
+		t.Fatal(err)
+	}
 	f = refuse(func(n int) int {
 		if n <= sameRefusals {
 			return 404

@@ -263,7 +263,7 @@ func (p *plan) planned() stream {
 	for class := range classes {
 		c := &chain{}
 		for _, pass := range p.passes { // each is about ids behind those of the one before
-			c.parts = append(c.parts, &entryStream{reader: newEntryReader(&pass.segments[class])})
+			c.parts = append(c.parts, &entryStream{reader: newEntryReader(pass.segments[class].section(0, pass.segments[class].position()))})
 		}
 		streams = append(streams, c)
 	}

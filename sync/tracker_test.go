@@ -83,7 +83,7 @@ func TestStopCommitsEvents(t *testing.T) {
 		t.Fatal(err)
 	}
 	outcomes, committed, ended := make(chan outcome), make(chan error, 1), make(chan error)
-	c := &committer{runner: r, plan: &plan{}, report: &Report{}, begun: make(chan []byte), cutShort: true}
+	c := &committer{runner: r, plan: &plan{}, report: &Report{Classes: make([]ClassReport, classes)}, begun: make(chan planned), course: newCourse(state.Turns{}, "", [classes]int{}), cutShort: true}
 	stopped, stop := context.WithCancelCause(t.Context())
 	go func() { ended <- c.run(outcomes, stop) }()
 	for i := range sameRefusals {

@@ -1,0 +1,66 @@
+package sync
+
+import (
+	"fmt"
+	"slices"
+)
+
+// convergence returns what a report says if more changes come with every run than fit; p is
+// its plan, which knows what they cost. A run of some exports says what the last whole sync
+// said.
+func (r *Runner) convergence(p *plan, report *Report) (string, error) {
+	const few = 20 // among them are three whole syncs, or nobody knows
+	runs, err := readRuns(r.store, few)
+	if err != nil {
+		return "", err
+	}
+	isWhole := func(s RunSummary) bool { return s.Command == "sync" && len(s.Only) == 0 }
+	runs = slices.DeleteFunc(runs, func(s RunSummary) bool { return !isWhole(s) })
+	switch present := report.summary(); {
+	case isWhole(present):
+		runs = slices.Insert(runs, 0, present)
+	case report.Command == "plan":
+	case len(runs) > 0:
+		return runs[0].Convergence, nil
+	}
+	if converges(runs) {
+		return "", nil
+	}
+	return p.costliest(), nil
+}
+
+// converges reports whether the changes that the last three of some runs left over got less,
+// the latest first. What a run left that was stopped or that Gleap did not answer says
+// nothing of that.
+func converges(runs []RunSummary) bool {
+	if len(runs) < 3 {
+		return true
+	}
+	var left [3]int
+	for i, run := range runs[:3] {
+		for _, c := range run.Classes {
+			if c.Class.isDelta() {
+				left[i] += c.Left
+			}
+		}
+		if left[i] == 0 || run.Outcome != Partial {
+			return true
+		}
+	}
+	return left[0] < left[2]
+}
+
+// costliest names the attribute that costs most of the calls.
+func (p *plan) costliest() string {
+	calls := p.classCalls[ClassExit] + p.classCalls[ClassEntry] + p.classCalls[ClassChange]
+	var most *attribute
+	for _, a := range p.attributes {
+		if a.aloneDelta > 0 && (most == nil || a.aloneDelta > most.aloneDelta) {
+			most = a
+		}
+	}
+	if most == nil {
+		return "does not converge: more changes come with every run than fit"
+	}
+	return fmt.Sprintf("does not converge: %s alone costs %d %% of the calls", most.Key, (100*most.aloneDelta+calls/2)/calls)
+}

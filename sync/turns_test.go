@@ -1,0 +1,374 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"gleapsync/engage"
+	"gleapsync/state"
+)
+
+// counts returns what a run of so many calls makes of each class.
+func (t *turns) counts(left [classes]int, calls int) (made [classes]int) {
+	for range calls {
+		class := t.next(left)
+		if class == classes {
+			break
+		}
+		left[class]--
+		made[class]++
+		t.took(1)
+	}
+	return made
+}
+
+func leftOver(of ...Class) state.Turns {
+	t := state.Turns{Classes: map[string]state.Turn{}, Calls: 100}
+	for _, class := range of {
+		t.Classes[class.String()] = state.Turn{Since: "run"}
+	}
+	return t
+}
+
+func TestTurns(t *testing.T) {
+	for _, test := range []struct {
+		name   string
+		before []Class
+		left   [classes]int
+		calls  int
+		want   [classes]int
+	}{
+		{"by rank", nil, [classes]int{3, 2, 100, 100}, 10, [classes]int{3, 2, 5, 0}},
+		{"a tenth", []Class{ClassChange}, [classes]int{1000, 1000, 1000, 1000}, 100, [classes]int{90, 0, 10, 0}},
+		{"a tenth of each", []Class{ClassEntry, ClassChange, ClassFirst}, [classes]int{1000, 1000, 1000, 1000}, 100, [classes]int{70, 10, 10, 10}},
+		{"no more than there is", []Class{ClassChange}, [classes]int{1000, 0, 3, 0}, 100, [classes]int{97, 0, 3, 0}},
+		{"nine tenths are for memberships", []Class{ClassChange, ClassFirst}, [classes]int{50, 40, 1000, 1000}, 100, [classes]int{50, 40, 5, 5}},
+		{"and are more than they need", []Class{ClassChange, ClassFirst}, [classes]int{20, 20, 1000, 1000}, 100, [classes]int{20, 20, 50, 10}},
+		{"the end", []Class{ClassFirst}, [classes]int{1, 1, 1, 1}, 100, [classes]int{1, 1, 1, 1}},
+	} {
+		turns := newTurns(leftOver(test.before...), test.left)
+		if got := turns.counts(test.left, test.calls); got != test.want {
+			t.Errorf("%s: %v, want %v", test.name, got, test.want)
+		}
+	}
+	// With one call in a run each class has its turn within ten runs.
+	before := leftOver(ClassEntry, ClassChange, ClassFirst)
+	var made [classes]int
+	for range 20 {
+		turns := newTurns(before, [classes]int{1000, 1000, 1000, 1000})
+		for class, n := range turns.counts([classes]int{1000, 1000, 1000, 1000}, 1) {
+			made[class] += n
+		}
+		before.At, before.Calls = turns.at, 1
+	}
+	if want := [classes]int{14, 2, 2, 2}; made != want {
+		t.Errorf("one call in a run: %v, want %v", made, want)
+	}
+}
+
+// TestCourse: a run came to a contact if that and all before it have an answer.
+func TestCourse(t *testing.T) {
+	before := leftOver(ClassChange)
+	before.Classes["change"] = state.Turn{Last: "m", Since: "before"}
+	c := newCourse(before, "now", [classes]int{2, 0, 3, 1})
+	for _, id := range []string{"n", "o", "a"} {
+		c.begin([]byte(id), ClassChange)
+	}
+	c.begin([]byte("x"), ClassExit)
+	c.begin([]byte("y"), ClassExit)
+	last := func() string { return c.turns().Classes["change"].Last }
+	c.end([]byte("o"))
+	if last() != "m" {
+		t.Errorf("came to %s behind one without an answer", last())
+	}
+	c.end([]byte("n"))
+	if last() != "o" {
+		t.Errorf("came to %s", last())
+	}
+	c.end([]byte("x"))
+	c.end([]byte("y"))
+	c.calls = 4
+	c.commit([classes]int{2, 0, 2, 0})
+	want := map[string]state.Turn{"change": {Last: "o", Since: "before"}, "first": {Since: "now"}}
+	if got := c.turns(); !maps.Equal(got.Classes, want) || got.At != 4 || got.Calls != 4 {
+		t.Errorf("%+v", got)
+	}
+	c.end([]byte("a"))
+	if last() != "a" {
+		t.Errorf("came to %s", last())
+	}
+}
+
+// syncUpTo is a sync that ends at its deadline, which comes with the call behind so many.
+func (w *world) syncUpTo(t fataler, calls int, request Request) (Report, []string) {
+	ctx, cancel := context.WithCancelCause(context.Background())
+	defer cancel(nil)
+	f := &fakeGleap{keep: true}
+	f.after = func(n int) error {
+		if n > calls {
+			cancel(errDeadline)
+			return errDeadline
+		}
+		return nil
+	}
+	report, err := w.with(t, f).Sync(ctx, request)
+	if err != nil && !errors.Is(err, context.Canceled) {
+		t.Fatal(err)
+	}
+	return report, f.calls[:min(len(f.calls), calls)]
+}
+
+// scores gives so many contacts a value.
+func scores(n int, value any) string {
+	var text strings.Builder
+	text.WriteString("user_id,value\n")
+	for i := range n {
+		fmt.Fprintf(&text, "u%04d,%v\n", i, value)
+	}
+	return text.String()
+}
+
+// TestNobodyWaitsForEver: 2,000 contacts whose score changes with every run, and room for 600
+// calls. Each has its turn in every fourth run, and who enters an audience is told at once.
+func TestNobodyWaitsForEver(t *testing.T) {
+	w := newWorld(t, trait("s.csv", "score"), audience("a.csv", "a"))
+	w.write(t, "s.csv", scores(2000, 0))
+	w.write(t, "a.csv", list("u0000"))
+	w.sync(t, Request{})
+	lastTold := map[string]int{}
+	var first Report
+	for run := 1; run <= 9; run++ {
+		w.write(t, "s.csv", scores(2000, run))
+		late := fmt.Sprintf("z%d", run)
+		members := []string{"u0000"}
+		for i := range run {
+			members = append(members, fmt.Sprintf("z%d", i+1))
+		}
+		w.write(t, "a.csv", list(members...))
+		report, calls := w.syncUpTo(t, 600, Request{})
+		if run == 1 {
+			first = report
+		}
+		if !slices.Contains(calls, late) {
+			t.Errorf("run %d: %s is not told", run, late)
+		}
+		for _, id := range slices.DeleteFunc(calls, func(id string) bool { return id[0] == 'z' }) {
+			if waited := run - lastTold[id]; waited > 4 {
+				t.Errorf("run %d: %s waited %d runs", run, id, waited)
+			}
+			lastTold[id] = run
+		}
+		for i := range 2000 {
+			if id := fmt.Sprintf("u%04d", i); run-lastTold[id] >= 4 {
+				t.Errorf("run %d: %s waits since run %d", run, id, lastTold[id])
+			}
+		}
+		change := report.Classes[ClassChange]
+		if report.Outcome != Partial || change.Planned != 2000 || change.Left != 1401 || change.Since != first.Run || report.Classes[ClassEntry].Left != 0 {
+			t.Fatalf("run %d: %s, %+v", run, report.Outcome, report.Classes)
+		}
+		want := ""
+		if run >= 3 {
+			want = "does not converge: score alone costs 100 % of the calls"
+		}
+		if report.Convergence != want || report.Exports[0].CallsAlone != 2000 || report.Exports[1].CallsAlone != 1 {
+			t.Errorf("run %d: %q, %d", run, report.Convergence, report.Exports[0].CallsAlone)
+		}
+	}
+	planned, err := w.runner(t).Plan(t.Context(), Request{})
+	if err != nil || planned.Convergence != "does not converge: score alone costs 100 % of the calls" || planned.Classes[ClassChange].Since != first.Run {
+		t.Errorf("%q, %+v, %v", planned.Convergence, planned.Classes, err)
+	}
+	if report := w.sync(t, Request{}); report.Convergence != "" || report.Classes[ClassChange] != (ClassReport{Class: ClassChange, Planned: 1401}) {
+		t.Errorf("%q, %+v", report.Convergence, report.Classes)
+	}
+	if o, err := w.runner(t).store.Overview(); err != nil || o.Turns.Classes != nil {
+		t.Errorf("%+v, %v", o.Turns, err)
+	}
+}
+
+// TestTurnsModel lets runs with less room than changes pass. Nobody waits longer than what
+// is left over takes, memberships at most one run while they fit into nine tenths of the
+// calls, and no class waits for ever.
+func TestTurnsModel(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		const contacts = 40
+		id := func(i int) string { return fmt.Sprintf("u%02d", i) }
+		w := newWorld(t, trait("s.csv", "score"), audience("a.csv", "a"), audience("n.csv", "new"))
+		defer w.server.Close()
+		for i := range w.options.Exports {
+			w.options.Exports[i].AllowEmpty = true
+		}
+		all := w.options.Exports
+		w.options.Exports = all[:2]
+		members := map[string]bool{}
+		w.write(r, "s.csv", scores(1, 0))
+		w.write(r, "a.csv", list())
+		w.sync(r, Request{})
+		w.options.Exports = all
+		var newcomers []string
+		for i := range contacts {
+			newcomers = append(newcomers, "n"+id(i))
+		}
+		w.write(r, "n.csv", list(newcomers...))
+		room := rapid.IntRange(10, 30).Draw(r, "room")
+		mostMemberships := 9*room/10 - 1
+		changedIn, membershipIn := map[string]int{}, map[string]int{}
+		firstLeft := contacts
+		for run := 1; run <= 12; run++ {
+			text := "user_id,value\n"
+			for i := range contacts {
+				text += fmt.Sprintf("s%s,%d\n", id(i), run)
+				if changedIn["s"+id(i)] == 0 {
+					changedIn["s"+id(i)] = run
+				}
+			}
+			w.write(r, "s.csv", text)
+			flips := rapid.SliceOfNDistinct(rapid.IntRange(0, contacts-1), 0, mostMemberships, rapid.ID).Draw(r, "flips")
+			for _, i := range flips {
+				who := "m" + id(i)
+				if membershipIn[who] != 0 { // it waits already
+					continue
+				}
+				members[who] = !members[who]
+				membershipIn[who] = run
+			}
+			present := []string{}
+			for who, is := range members {
+				if is {
+					present = append(present, who)
+				}
+			}
+			w.write(r, "a.csv", list(present...))
+			report, calls := w.syncUpTo(r, room, Request{})
+			for _, who := range calls {
+				switch who[0] {
+				case 's':
+					delete(changedIn, who)
+				case 'm':
+					delete(membershipIn, who)
+				case 'n':
+					firstLeft--
+				}
+			}
+			for who, since := range membershipIn {
+				if run-since >= 1 {
+					r.Fatalf("run %d: the membership of %s waits since run %d: %+v", run, who, since, report.Classes)
+				}
+			}
+			tenth := max(1, (room-2)/10)
+			for who, since := range changedIn {
+				if bound := (contacts + tenth - 1) / tenth; run-since > bound {
+					r.Fatalf("run %d: the change of %s waits since run %d", run, who, since)
+				}
+			}
+			if run > 1 && firstLeft > max(0, contacts-(run-1)*max(1, tenth/2)) {
+				r.Fatalf("run %d: %d first deliveries are left", run, firstLeft)
+			}
+		}
+	})
+}
+
+// TestAudienceBesideChurn: an audience of which all is delivered counts as delivered, also if
+// no run comes through its plan since something else changes too much.
+func TestAudienceBesideChurn(t *testing.T) {
+	w := newWorld(t, trait("s.csv", "score"))
+	w.write(t, "s.csv", scores(100, 0))
+	w.sync(t, Request{})
+	w.options.Exports = append(w.options.Exports, audience("a.csv", "a"))
+	w.options.Exports[1].Dir = w.dir
+	w.write(t, "a.csv", list("v1", "v2", "v3"))
+	for run := range 3 {
+		w.write(t, "s.csv", scores(100, run+1))
+		w.syncUpTo(t, 50, Request{})
+	}
+	w.write(t, "s.csv", scores(100, 9))
+	w.write(t, "a.csv", list("v1", "v2", "v3", "v4"))
+	if report, calls := w.syncUpTo(t, 50, Request{}); report.Classes[ClassEntry].Planned != 1 || calls[0] != "v4" {
+		t.Errorf("%+v, %v", report.Classes, calls[:3])
+	}
+	w.write(t, "s.csv", scores(100, 10))
+	if report, _ := w.syncUpTo(t, 50, Request{}); report.Exports[1].Status != StatusUnchanged {
+		t.Errorf("%+v", report.Exports[1])
+	}
+}
+
+// TestTurnsAreOfWholeSyncs: a sync of some exports takes no turns, nor does a retirement.
+func TestTurnsAreOfWholeSyncs(t *testing.T) {
+	w := newWorld(t, trait("s.csv", "score"), audience("a.csv", "a"))
+	w.write(t, "s.csv", scores(20, 0))
+	w.write(t, "a.csv", list("u0000"))
+	w.sync(t, Request{})
+	w.write(t, "s.csv", scores(20, 1))
+	w.syncUpTo(t, 5, Request{})
+	turns := func() state.Turns {
+		t.Helper()
+		o, err := w.runner(t).store.Overview()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return o.Turns
+	}
+	before := turns()
+	if before.Classes["change"].Last != "u0004" || before.At != 5 {
+		t.Fatalf("%+v", before)
+	}
+	w.syncUpTo(t, 3, Request{Only: []string{"score"}})
+	w.options.Exports = w.options.Exports[:1]
+	if _, err := w.runner(t).Retire(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	if after := turns(); fmt.Sprint(after) != fmt.Sprint(before) {
+		t.Errorf("%+v\nwant %+v", after, before)
+	}
+	_, calls := w.syncUpTo(t, 3, Request{})
+	if want := []string{"u0008", "u0009", "u0010"}; !slices.Equal(calls, want) {
+		t.Errorf("%v, want %v", calls, want)
+	}
+	// Who is forgotten is forgotten here too.
+	if err := w.runner(t).store.Forget([]string{"u0010"}); err != nil {
+		t.Fatal(err)
+	}
+	if after := turns(); after.Classes["change"].Last != "" {
+		t.Errorf("%+v", after)
+	}
+}
+
+// TestClassOf: what an attribute was delivered before decides, not what a contact had.
+func TestClassOf(t *testing.T) {
+	var delivered state.Applied
+	delivered.At = now()
+	audience, trait := &attribute{Attribute: engage.Attribute{Kind: engage.Audience}}, &attribute{Attribute: engage.Attribute{Kind: engage.Trait}}
+	no, yes, null, one, two := bools(false), bools(true), nothing(true), number("1"), number("2")
+	for _, test := range []struct {
+		a             *attribute
+		has, told     value
+		before, fresh Class
+	}{
+		{audience, nothing(false), yes, ClassEntry, ClassFirst},
+		{audience, no, yes, ClassEntry, ClassFirst},
+		{audience, yes, no, ClassExit, ClassFirst},
+		{audience, yes, yes, ClassFirst, ClassFirst},
+		{trait, nothing(false), one, ClassChange, ClassFirst},
+		{trait, one, two, ClassChange, ClassFirst},
+		{trait, one, null, ClassChange, ClassFirst},
+		{trait, no, yes, ClassChange, ClassFirst},
+		{trait, one, one, ClassFirst, ClassFirst},
+	} {
+		test.a.applied = state.Applied{}
+		if got := classOf(test.a, test.has, test.told); got != test.fresh {
+			t.Errorf("%s, not delivered, %v to %v: %s", test.a.Kind, test.has, test.told, got)
+		}
+		test.a.applied = delivered
+		if got := classOf(test.a, test.has, test.told); got != test.before {
+			t.Errorf("%s, %v to %v: %s", test.a.Kind, test.has, test.told, got)
+		}
+	}
+}
