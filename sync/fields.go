@@ -1,7 +1,10 @@
 package sync
 
 import (
+	"bytes"
 	"slices"
+
+	"gleapsync/state"
 )
 
 // missingFields returns the columns and traits under [contact] that no export has. What was

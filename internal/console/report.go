@@ -62,6 +62,11 @@ func Sync(w io.Writer, r sync.Report) {
 	if n := r.Contacts.Remaining; n > 0 {
 		fmt.Fprintf(w, "%s left for the next run.\n", count(n, "contact"))
 	}
+	for _, c := range r.Classes {
+		if c.Left > 0 {
+			fmt.Fprintf(w, "  %s: %s of %s left%s.\n", c.Class, Grouped(c.Left), Grouped(c.Planned), since(c))
+		}
+	}
 	if n := r.Events.Remaining; n > 0 {
 		fmt.Fprintf(w, "%s left for the next run.\n", count(n, "event"))
 	}
@@ -72,7 +77,14 @@ func Sync(w io.Writer, r sync.Report) {
 }
 
 func classes(c sync.ContactCounts) string {
-	return fmt.Sprintf("%s known, %s new", Grouped(c.Delta), Grouped(c.Backfill))
+	return fmt.Sprintf("%s with changes, %s with first deliveries only", Grouped(c.Delta), Grouped(c.Backfill))
+}
+
+func since(c sync.ClassReport) string {
+	if c.Since == "" {
+		return ""
+	}
+	return ", some in each run since " + c.Since
 }
 
 // exports writes a line for each attribute, and for each export of events.
@@ -109,6 +121,14 @@ func remarks(w io.Writer, r sync.Report) {
 			fmt.Fprintf(w, "Held: %s: %s\n", Printable(e.Key), Printable(e.Reason))
 		} else if e.Withheld > 0 {
 			fmt.Fprintf(w, "Withheld: %s: %s\n", Printable(e.Key), Printable(e.Reason))
+		}
+	}
+	if r.Convergence != "" {
+		fmt.Fprintf(w, "The sync %s. Raise sync.deadline, or set min_interval or tolerance for a trait that costs much.\n", Printable(r.Convergence))
+	}
+	for _, e := range r.Exports {
+		if e.Damped > 0 {
+			fmt.Fprintf(w, "Damped: %s of %s make no call of their own: min_interval, tolerance.\n", count(e.Damped, "change"), Printable(e.Key))
 		}
 	}
 	for _, e := range r.Exports {

@@ -76,9 +76,11 @@ var (
 	lastOutcome   = describe("last_run_outcome", "1 for the outcome of the last sync, 0 for all others.", "outcome")
 	lastPlan      = describe("last_run_plan_seconds", "How long the last sync's plan took.")
 	lastPush      = describe("last_run_push_seconds", "How long the last sync's calls took.")
-	lastContacts  = describe("last_run_contacts", "Contacts that the last sync planned, by class: delta has a record, backfill has none yet.", "class")
+	lastContacts  = describe("last_run_contacts", "Contacts that the last sync planned, by class: delta has changes of what was delivered before, backfill first deliveries only.", "class")
 	lastSent      = describe("last_run_contacts_sent", "Contacts that Gleap acknowledged in the last sync.")
 	lastRemaining = describe("last_run_contacts_remaining", "Contacts that the last sync left for the next one.")
+
+	converging = describe("converging", "0 if more changes came with each of the last three syncs than fit, else 1.")
 
 	members  = describe("attribute_members", "Contacts for which Gleap acknowledged true (audience) or a value (trait).", "key", "kind")
 	entered  = describe("last_run_attribute_entered", "Contacts that entered an audience or got a value that is new or different in the last sync.", "key", "kind")
@@ -93,7 +95,7 @@ var (
 var descs = []*prometheus.Desc{
 	buildInfo, stateReadable, stateBytes, resyncing, parked, runs, calls, retries, rateLimited, lastSuccess,
 	lastRun, lastOutcome, lastPlan, lastPush, lastContacts, lastSent, lastRemaining, members, entered, exited, dataTime, held,
-	dueEvents, parkedEvents, events, tracked, withheld,
+	dueEvents, parkedEvents, events, tracked, withheld, converging,
 }
 
 var outcomes = []sync.Outcome{sync.Complete, sync.Partial, sync.Held, sync.Failed, sync.Interrupted}
@@ -166,6 +168,7 @@ func (e emitter) last(r *sync.Report) {
 	e.gauge(lastContacts, float64(r.Contacts.Backfill), "backfill")
 	e.gauge(lastSent, float64(r.Contacts.Sent))
 	e.gauge(lastRemaining, float64(r.Contacts.Remaining))
+	e.gauge(converging, truth(r.Convergence == ""))
 	for _, x := range r.Exports {
 		e.gauge(held, truth(x.Status == sync.StatusHeld), x.Key, string(x.Kind))
 		if x.Kind == sync.KindTrack {

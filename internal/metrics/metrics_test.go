@@ -35,7 +35,7 @@ func full() Snapshot {
 			},
 		},
 		Last: &sync.Report{
-			Finished: ended.Add(time.Hour), Outcome: sync.Held, PlanSeconds: 1.5, PushSeconds: 60,
+			Finished: ended.Add(time.Hour), Outcome: sync.Held, Convergence: "does not converge", PlanSeconds: 1.5, PushSeconds: 60,
 			Contacts: sync.ContactCounts{Delta: 4, Backfill: 9, Sent: 12, Remaining: 1},
 			Exports: []sync.ExportReport{
 				{Key: "vip", Kind: "audience", Status: sync.StatusHeld, Entered: 1, Exited: 6},
@@ -56,6 +56,7 @@ gleapsync_build_info{version="v1.2.3"} 1
 gleapsync_call_retries_total 4
 gleapsync_calls_total{result="acknowledged"} 120
 gleapsync_calls_total{result="refused"} 3
+gleapsync_converging 0
 gleapsync_due_events 11
 gleapsync_events_total{result="acknowledged"} 1900
 gleapsync_events_total{result="refused"} 2

@@ -4,7 +4,8 @@
 // A finished sync makes one message at most, and none if there is no news. News are: it
 // failed, was interrupted or has exports held, and the one before ended otherwise; all is
 // well again; exports that are held and were not, or were and are not; audiences whose
-// size changed by more than a limit. Whether a sync was complete or left something for the
+// size changed by more than a limit; more changes come with every sync than fit, and that
+// was not so before. Whether a sync was complete or left something for the
 // next run is no news.
 //
 // The message is a POST of one JSON object:
@@ -19,6 +20,8 @@
 //	                  command resolves it or looks further
 //	released          [key]: held before and not now
 //	size_changes      [{key, name, before, after}]: members, of audiences
+//	convergence       string: that more changes come with every sync than fit, and what costs
+//	                  most; missing if that is no news
 //	text              all of it in lines for people
 //
 // In Slack's form it is {"text"}, with the characters escaped that Slack has a meaning for.

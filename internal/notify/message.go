@@ -20,6 +20,7 @@ type message struct {
 	Held        []heldExport `json:"held"`
 	Released    []string     `json:"released"`
 	SizeChanges []sizeChange `json:"size_changes"`
+	Convergence string       `json:"convergence,omitempty"`
 	Text        string       `json:"text"`
 }
 
@@ -67,9 +68,12 @@ func newMessage(before, after *sync.Report, o Options) *message {
 			m.SizeChanges = append(m.SizeChanges, c)
 		}
 	}
+	if before == nil || before.Convergence == "" {
+		m.Convergence = after.Convergence
+	}
 	was, is := verdict(before), verdict(after)
 	m.Recovered = is == sync.Complete && was != is
-	if was == is && len(m.Held)+len(m.Released)+len(m.SizeChanges) == 0 {
+	if was == is && len(m.Held)+len(m.Released)+len(m.SizeChanges) == 0 && m.Convergence == "" {
 		return nil
 	}
 	m.Text = m.text(is)
@@ -143,6 +147,9 @@ func (m *message) text(verdict sync.Outcome) string {
 	writeLines(&b, m.SizeChanges, func(c sizeChange) string {
 		return fmt.Sprintf("Size: %s had %d members and has %d", c.Key, c.Before, c.After)
 	})
+	if m.Convergence != "" {
+		fmt.Fprintf(&b, "\nIt %s", m.Convergence)
+	}
 	return b.String()
 }
 

@@ -48,6 +48,8 @@ func failed(reason string) *sync.Report {
 func TestNews(t *testing.T) {
 	const held, applied, unchanged = sync.StatusHeld, sync.StatusApplied, sync.StatusUnchanged
 	noPlan := &sync.Report{Project: "acme", Outcome: sync.Partial, Error: "no plan"}
+	stuck := report(sync.Partial)
+	stuck.Convergence = "does not converge: score alone costs 81 % of the calls"
 	for name, test := range map[string]struct {
 		before, after *sync.Report
 		want          string // text without the project, "" for none
@@ -93,6 +95,10 @@ func TestNews(t *testing.T) {
 			"all is well again\nNo longer held: a", true,
 		},
 		"a failed plan releases nothing": {report(sync.Held, audience("a", held, 0)), failed("disk full"), "the sync failed: disk full", false},
+
+		"does not converge": {report(sync.Partial), stuck, "the sync is done\nIt does not converge: score alone costs 81 % of the calls", false},
+		"still does not":    {stuck, stuck, "", false},
+		"converges again":   {stuck, report(sync.Partial), "", false},
 
 		"half more": {report(sync.Complete, audience("a", applied, 100)), report(sync.Complete, audience("a", applied, 150)), "", false},
 		"above the limit": {

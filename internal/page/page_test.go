@@ -1,6 +1,7 @@
 package page
 
 import (
+	"errors"
 	"strings"
 	"testing"
 	"time"
@@ -84,6 +85,31 @@ func TestRefresh(t *testing.T) {
 		if got := d.Refresh(); got != want {
 			t.Errorf("%+v: %d, want %d", now, got, want)
 		}
+	}
+}
+
+// TestLeftOver: the pages say what is left of each class and since when, and that more comes
+// than fits.
+func TestLeftOver(t *testing.T) {
+	report := sync.Report{
+		Run: "run-9", Outcome: sync.Partial, Contacts: sync.ContactCounts{Planned: 2001, Delta: 1990, Backfill: 11, Remaining: 1401},
+		Classes:     []sync.ClassReport{{Class: sync.ClassExit, Planned: 3}, {Class: sync.ClassChange, Planned: 1987, Left: 1401, Since: "run-1"}},
+		Convergence: "does not converge: score alone costs 81 % of the calls",
+	}
+	var front, run strings.Builder
+	if err := errors.Join(Front(&front, Data{Last: &report}), Run(&run, "v1", report)); err != nil {
+		t.Fatal(err)
+	}
+	if want := "The sync does not converge: score alone costs 81 % of the calls."; !strings.Contains(front.String(), want) {
+		t.Errorf("no %s in\n%s", want, front.String())
+	}
+	for _, want := range []string{"1,990 with changes, 11 with first deliveries only", "Left of class change", "1,401 of 1,987, some in each run since run-1"} {
+		if !strings.Contains(run.String(), want) {
+			t.Errorf("no %s in\n%s", want, run.String())
+		}
+	}
+	if strings.Contains(run.String(), "class exit") {
+		t.Error("nothing is left of the class exit")
 	}
 }
 

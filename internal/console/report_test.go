@@ -1,0 +1,38 @@
+package console
+
+import (
+	"strings"
+	"testing"
+
+	"gleapsync/engage"
+	"gleapsync/sync"
+)
+
+// TestLeftOver: a report says what is left of each class, and only of those of which something
+// is, and that more comes than fits; a plan says the latter too.
+func TestLeftOver(t *testing.T) {
+	r := sync.Report{
+		Command: "sync", Outcome: sync.Partial, Contacts: sync.ContactCounts{Planned: 2001, Delta: 1990, Backfill: 11, Sent: 600, Remaining: 1401},
+		Classes: []sync.ClassReport{
+			{Class: sync.ClassExit, Planned: 3}, {Class: sync.ClassEntry}, {Class: sync.ClassChange, Planned: 1987, Left: 1390, Since: "run-1"},
+			{Class: sync.ClassFirst, Planned: 11, Left: 11},
+		},
+		Exports:     []sync.ExportReport{{Key: "score", Kind: engage.Trait, Damped: 7}},
+		Convergence: "does not converge: score alone costs 81 % of the calls",
+	}
+	var text, plan strings.Builder
+	Sync(&text, r)
+	Plan(&plan, r, 0, 0)
+	const sentence = "The sync does not converge: score alone costs 81 % of the calls."
+	const damped = "Damped: 7 changes of score make no call of their own"
+	for _, want := range []string{
+		"1,990 with changes, 11 with first deliveries only", "\n  change: 1,390 of 1,987 left, some in each run since run-1.\n  first: 11 of 11 left.\n", sentence, damped,
+	} {
+		if !strings.Contains(text.String(), want) {
+			t.Errorf("no %q in\n%s", want, text.String())
+		}
+	}
+	if strings.Contains(text.String(), "exit:") || !strings.Contains(plan.String(), sentence) || !strings.Contains(plan.String(), damped) {
+		t.Errorf("%s\n%s", text.String(), plan.String())
+	}
+}
