@@ -54,6 +54,9 @@ func (p *plan) differingFields() map[string]int {
 	return all
 }
 
+// A contact field counts as delivered once an export of it was delivered as a whole, as an
+// attribute does. The state has a list of those that were.
+
 // hasFieldsLeft reports whether contact fields are left over.
 func (p *plan) hasFieldsLeft() bool {
 	return slices.ContainsFunc(p.fields[:], func(contacts int) bool { return contacts > 0 })

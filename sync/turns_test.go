@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"gleapsync/engage"
+	"gleapsync/gleap"
 	"gleapsync/state"
 )
 
@@ -370,5 +371,92 @@ func TestClassOf(t *testing.T) {
 		if got := classOf(test.a, test.has, test.told); got != test.before {
 			t.Errorf("%s, %v to %v: %s", test.a.Kind, test.has, test.told, got)
 		}
+	}
+}
+
+// unfinishedLedger is a state to which no report is written, as when the program is killed
+// behind its last commit.
+type unfinishedLedger struct{ ledger }
+
+func (unfinishedLedger) Finish(state.Result) error { return errKilled }
+
+// TestTurnsAfterAKill: how far a run came is known without its end.
+func TestTurnsAfterAKill(t *testing.T) {
+	w := newWorld(t, trait("s.csv", "score"))
+	w.write(t, "s.csv", scores(20, 0))
+	w.sync(t, Request{})
+	w.write(t, "s.csv", scores(20, 1))
+	f := &fakeGleap{after: func(n int) error {
+		if n > 5 {
+			return errKilled
+		}
+		return nil
+	}}
+	r := w.with(t, f)
+	r.ledger = unfinishedLedger{r.store}
+	if _, err := r.Sync(t.Context(), Request{}); !errors.Is(err, errKilled) {
+		t.Fatal(err)
+	}
+	w.write(t, "s.csv", scores(20, 2))
+	if _, calls := w.syncUpTo(t, 2, Request{}); !slices.Equal(calls, []string{"u0005", "u0006"}) {
+		t.Errorf("%v", calls)
+	}
+}
+
+// TestFieldsOfAnEarlierState: where the state does not say which fields were delivered, those
+// of the configuration were if an export with fields was.
+func TestFieldsOfAnEarlierState(t *testing.T) {
+	email := []Field{{gleap.Email, []string{"email"}}}
+	for name, test := range map[string]struct {
+		known     []byte
+		hasFields bool
+		want      []byte
+	}{
+		"says so":           {[]byte{byte(gleap.Phone)}, true, []byte{byte(gleap.Phone)}},
+		"says none":         {[]byte{}, true, []byte{}},
+		"from before":       {nil, true, []byte{byte(gleap.Email)}},
+		"without an export": {nil, false, []byte{}},
+	} {
+		p := &plan{runner: &Runner{o: Options{Fields: email}}, overview: state.Overview{
+			Fields: test.known, Attributes: []state.Attribute{{Applied: state.Applied{At: now(), HasFields: test.hasFields}}},
+		}}
+		p.recallFields()
+		got := p.fieldsAfter(true)
+		if test.known != nil {
+			if got != nil {
+				t.Errorf("%s: %v is written again", name, got)
+			}
+			got = test.known
+		}
+		if !slices.Equal(got, test.want) {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
+}
+
+// TestRefusedIsComeTo: a contact that is always refused keeps nobody from its turn, also if
+// the run is too short to tell that it is for the contact.
+func TestRefusedIsComeTo(t *testing.T) {
+	w := newWorld(t, audience("a.csv", "a"))
+	w.write(t, "a.csv", list("u1", "u2", "u3"))
+	var called []string
+	for range 3 {
+		ctx, cancel := context.WithCancelCause(t.Context())
+		f := &fakeGleap{keep: true}
+		f.after = func(n int) error {
+			if n == 1 {
+				return &gleap.RefusedError{Status: 422}
+			}
+			cancel(errDeadline)
+			return errDeadline
+		}
+		if _, err := w.with(t, f).Sync(ctx, Request{}); err != nil {
+			t.Fatal(err)
+		}
+		cancel(nil)
+		called = append(called, f.calls[0])
+	}
+	if want := []string{"u1", "u2", "u3"}; !slices.Equal(called, want) {
+		t.Errorf("%v", called)
 	}
 }
