@@ -83,6 +83,10 @@ func (r *changeReader) readCSV(ctx context.Context, text io.Reader) error {
 		case err != nil:
 			return fmt.Errorf("%s: %w", r.file, err)
 		default:
+			if reason := t.suspect(); reason != "" {
+				r.counts.remember(Problem{File: r.file, Line: r.line, Reason: reason})
+				r.miss(reason)
+			}
 			if err := r.row(fields, &columns); err != nil {
 				return err
 			}

@@ -47,6 +47,7 @@ type csvReader struct {
 	fields     [][]byte
 	doubled    []int // the fields of a line that hold doubled quotes
 	terminated bool  // the row that was returned last ended with a line break
+	spans      bool  // and went over several lines
 }
 
 func newCSVReader(r io.Reader, comma byte) *csvReader {
@@ -66,7 +67,7 @@ func (c *csvReader) next() ([][]byte, error) {
 			c.advance(size)
 			continue
 		}
-		c.line = c.nextLine
+		c.line, c.spans = c.nextLine, false
 		c.terminated = size > len(line)
 		if !quoted {
 			c.split(line)
@@ -233,6 +234,7 @@ func (c *csvReader) quotedRow() ([][]byte, error) {
 	}
 	row := c.buf[c.start : c.start+size]
 	c.terminated = row[size-1] == '\n'
+	c.spans = bytes.IndexByte(row[:size-1], '\n') >= 0
 	c.fields = c.fields[:0]
 	for done := false; !done; {
 		var field []byte

@@ -12,8 +12,9 @@ import (
 // csvTable is a CSV file as a table: the first row names the columns.
 type csvTable struct {
 	*csvReader
-	names    []string
-	closeAll func() error
+	names     []string
+	closeAll  func() error
+	isSuspect bool // the row that was returned last has lines in a cell that look like rows
 }
 
 func newCSVTable(text io.Reader, delimiter byte, closeAll func() error) (*csvTable, error) {
@@ -21,7 +22,7 @@ func newCSVTable(text io.Reader, delimiter byte, closeAll func() error) (*csvTab
 	if err != nil {
 		return nil, err
 	}
-	return &csvTable{rows, columnNames(header), closeAll}, nil
+	return &csvTable{csvReader: rows, names: columnNames(header), closeAll: closeAll}, nil
 }
 
 func (t *csvTable) columns() []string { return t.names }
@@ -35,6 +36,7 @@ func (t *csvTable) next() ([][]byte, error) {
 	if err == nil && len(fields) == 1 && isFooter(fields[0]) {
 		return nil, fmt.Errorf("line %d is a count of the rows, as psql writes it, and no row: use psql --csv, or switch it off with -P footer=off", t.csvReader.line)
 	}
+	t.isSuspect = err == nil && t.spans && t.holdsRows(fields)
 	if err != nil || len(fields) == len(t.names) {
 		return fields, err
 	}
@@ -42,6 +44,28 @@ func (t *csvTable) next() ([][]byte, error) {
 		return nil, errTruncated
 	}
 	return nil, &rowError{t.csvReader.line, fmt.Sprintf("the row has %d fields, the header %d", len(fields), len(t.names))}
+}
+
+// suspect says what may be wrong with the row that next returned last, "" if nothing seems so.
+func (t *csvTable) suspect() string {
+	if !t.isSuspect {
+		return ""
+	}
+	return "a quoted cell holds whole lines with as many delimiters as the header: a quote may be missing, and rows with it"
+}
+
+// holdsRows reports whether a cell holds a line that may be a row: a quote that closes rows
+// later than it was meant to swallows those between.
+func (t *csvTable) holdsRows(fields [][]byte) bool {
+	for _, field := range fields {
+		_, lines, _ := bytes.Cut(field, []byte{'\n'})
+		for line := range bytes.Lines(lines) {
+			if bytes.Count(line, []byte{t.comma}) == len(t.names)-1 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // isFooter reports whether the only field of a row is what psql, or sqlcmd, writes behind

@@ -189,6 +189,12 @@ func (r *rowReader) all(ctx context.Context) error {
 			r.unknownRow(r.rows.line(), broken.reason)
 			continue
 		}
+		if t, ok := r.rows.(*csvTable); ok {
+			if reason := t.suspect(); reason != "" {
+				r.problem(t.line(), "", reason)
+				r.result.miss(Problem{File: r.file, Line: t.line(), Reason: reason})
+			}
+		}
 		if err := r.row(fields); err != nil {
 			return err
 		}

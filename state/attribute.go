@@ -56,8 +56,9 @@ type Applied struct {
 	AsOf        time.Time `json:"as_of"` // of the data
 	At          time.Time `json:"at"`    // when the last call was acknowledged
 	Members     int       `json:"members"`
-	HasFields   bool      `json:"has_fields"`      // contact fields came along
-	Parts       int       `json:"parts,omitempty"` // of the export, 0: it has none
+	HasFields   bool      `json:"has_fields"`         // contact fields came along
+	Parts       int       `json:"parts,omitempty"`    // of the export, 0: it has none
+	IDParts     int       `json:"id_parts,omitempty"` // of the identifiers, if they are a table of their own
 	// WithheldRuns is in how many runs, one after the other, exits were withheld.
 	WithheldRuns int `json:"withheld_runs,omitempty"`
 	// Due is when the first of the values may be sent that this export has and that were held

@@ -461,6 +461,7 @@ func (p *plan) skipUnchanged(now time.Time, request Request) {
 		if !e.Changes {
 			e.fingerprint = p.fingerprint(e)
 		}
+		e.missing = e.missingParts()
 		for _, a := range e.attributes {
 			applied := a.applied
 			if e.Changes { // an older file that comes late is no older export
@@ -682,6 +683,10 @@ func (p *plan) applied(now time.Time, everything bool) map[uint32]state.Applied 
 			applied := state.Applied{
 				Fingerprint: fingerprint, AsOf: a.export.asOf, At: now,
 				Members: a.members + a.withheld, HasFields: a.export.result.HasFields, Due: a.due,
+			}
+			applied.Parts, applied.IDParts = a.export.parts()
+			if a.export.missing != "" && a.absence != "" { // they may come yet
+				applied.Parts, applied.IDParts = a.applied.Parts, a.applied.IDParts
 			}
 			if a.withheld > 0 {
 				applied.WithheldRuns = a.applied.WithheldRuns + 1

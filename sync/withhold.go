@@ -28,6 +28,30 @@ func (e *export) unproven() string {
 	return e.missing
 }
 
+// missingParts returns what parts of the export seem to be missing, "" if none do.
+func (e *export) missingParts() string {
+	before, idsBefore := 0, 0
+	for _, a := range e.attributes {
+		before, idsBefore = max(before, a.applied.Parts), max(idsBefore, a.applied.IDParts)
+	}
+	if e.profiles != nil {
+		return cmp.Or(e.profiles.traits.source.MissingParts(before), e.profiles.ids.source.MissingParts(idsBefore))
+	}
+	return e.source.MissingParts(before)
+}
+
+// parts returns how many parts the export has, 0 if it has none, and its table of
+// identifiers.
+func (e *export) parts() (parts, ids int) {
+	switch {
+	case e.Pick != engage.PickAll || e.source == nil:
+		return 0, 0
+	case e.profiles != nil:
+		return e.profiles.traits.source.Parts(), e.profiles.ids.source.Parts()
+	}
+	return e.source.Parts(), 0
+}
+
 // withholds decides whether the attribute's exits and clears are withheld in this run.
 func (a *attribute) withholds(request Request) string {
 	if a.retired || request.accepts(a.Key) {

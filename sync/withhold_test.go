@@ -53,7 +53,9 @@ func exportForms() map[string]exportForm {
 			w.write(t, name, b.String())
 		}
 	}
-	brokenCSV := []string{`u7,6'2" tall`, "u7", "u7,1,2", "u7,\"x\"y", "\xff,x", "1.23457E+11,x", `["u7"],x`}
+	// A quote that closes two rows later swallows the one between.
+	swallowed := "x1,\"6'2\nu7,1\nx2,1\""
+	brokenCSV := []string{swallowed, `u7,6'2" tall`, "u7", "u7,1,2", "u7,\"x\"y", "\xff,x", "1.23457E+11,x", `["u7"],x`}
 	brokenJSON := []string{`{"user_id":"u7"`, `{"user_id":u7}`, "u7", `{"user_id":["u7"],"vip":true}`, `{"user_id":{"a":1},"vip":true}`, "{\"user_id\":\"\xff\",\"vip\":true}"}
 	lines := csv("", `{"user_id":"%s","vip":true}`)
 	json := func(members []string, damage string) string { return strings.TrimPrefix(lines(members, damage), "\n") }
@@ -142,7 +144,7 @@ func TestDamageRemovesNobody(t *testing.T) {
 				for run := 1; run <= 3; run++ {
 					report := w.sync(t, Request{})
 					e := report.Exports[0]
-					if report.Outcome != Held || e.Status != StatusApplied || e.Withheld != 2 || e.Exited != 0 || e.Invalid == 0 || !strings.Contains(e.Reason, "2 ") {
+					if report.Outcome != Held || e.Status != StatusApplied || e.Withheld != 2 || e.Exited != 0 || len(e.Problems) == 0 || !strings.Contains(e.Reason, "2 ") {
 						t.Fatalf("run %d: %s %+v", run, report.Outcome, e)
 					}
 					if names := strings.Contains(e.Reason, "sync --accept-absence vip"); names != (run == 3) {
@@ -233,5 +235,57 @@ func TestWithheldExitsOfChanges(t *testing.T) {
 	}
 	if report := w.sync(t, Request{}); report.Outcome != Complete || report.Exports[0].Status != StatusUnchanged {
 		t.Errorf("%s %s", report.Outcome, statuses(report))
+	}
+}
+
+// TestMissingParts: with fewer parts than before nobody leaves, unless something says that
+// they are all.
+func TestMissingParts(t *testing.T) {
+	part := func(n int) string { return fmt.Sprintf("parts/part-%05d.csv", n) }
+	start := func() *world {
+		e := audience("parts", "vip")
+		e.Pick = engage.PickAll
+		w := newWorld(t, e)
+		if err := os.MkdirAll(filepath.Join(w.dir, "parts"), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		for n := range 4 {
+			w.write(t, part(n), list(fmt.Sprintf("u%d", n)))
+		}
+		w.write(t, "parts/part-00009.csv", "") // a part of zero bytes is none
+		w.sync(t, Request{})
+		if err := os.Remove(filepath.Join(w.dir, part(2))); err != nil {
+			t.Fatal(err)
+		}
+		w.write(t, part(0), list("u0", "u9"))
+		return w
+	}
+	left := func(w *world) bool { return strings.Contains(w.contacts()["u2"], "false") }
+	w := start()
+	for range 2 {
+		report := w.sync(t, Request{})
+		if e := report.Exports[0]; report.Outcome != Held || e.Withheld != 1 || !strings.Contains(e.Reason, "part-00002.csv") || left(w) {
+			t.Fatalf("%s %+v", report.Outcome, e)
+		}
+	}
+	if w.contacts()["u9"] == "" {
+		t.Error("u9 came and is not told")
+	}
+	w.write(t, part(2), list("u2")) // it comes late
+	if report := w.sync(t, Request{}); report.Outcome != Complete || left(w) {
+		t.Errorf("%s", report.Outcome)
+	}
+	for name, let := range map[string]func(w *world) Request{
+		"_SUCCESS": func(w *world) Request { w.write(t, "parts/_SUCCESS", ""); return Request{} },
+		"parts":    func(w *world) Request { w.options.Exports[0].AnyParts = true; return Request{} },
+		"accepted": func(w *world) Request { return Request{AcceptAbsence: []string{"vip"}} },
+	} {
+		w := start()
+		if report := w.sync(t, let(w)); report.Outcome != Complete || !left(w) {
+			t.Errorf("%s: %s %+v", name, report.Outcome, report.Exports[0])
+		}
+		if report := w.sync(t, Request{}); report.Exports[0].Status != StatusUnchanged {
+			t.Errorf("%s: %+v", name, report.Exports[0])
+		}
 	}
 }
