@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strconv"
+	"strings"
 
 	"gleapsync/internal/attr"
 )
@@ -24,10 +26,12 @@ var prefixes = map[string]Kind{"aud_": Audience, "jst_": Audience, "tra_": Trait
 // newChangeColumns finds the columns of the CSV that Segment's S3 and SFTP destinations
 // write of audiences and traits.
 func newChangeColumns(names []string, e Export) (c changeColumns, err error) {
+	var wanted, missing []string
 	needed := func(setting, standard string) int {
-		i := find(names, cmp.Or(setting, standard))
-		if i < 0 {
-			err = errors.Join(err, fmt.Errorf("the header has no column %q: name it under columns", cmp.Or(setting, standard)))
+		name := cmp.Or(setting, standard)
+		i := find(names, name)
+		if wanted = append(wanted, name); i < 0 {
+			missing = append(missing, strconv.Quote(name))
 		}
 		return i
 	}
@@ -46,7 +50,10 @@ func newChangeColumns(names []string, e Export) (c changeColumns, err error) {
 	for _, field := range e.Fields {
 		c.fields = append(c.fields, find(names, field))
 	}
-	return c, err
+	if len(missing) > 0 {
+		return c, fmt.Errorf("the header has no column %s: name it under columns%s", strings.Join(missing, " and no "), present(names))
+	}
+	return c, checkOnce(names, append(wanted, e.Fields...))
 }
 
 // readCSV reads a file of changes.

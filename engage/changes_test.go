@@ -200,7 +200,7 @@ func TestReadChangesRefused(t *testing.T) {
 		"":                                      "e: the file is empty",
 		" \n":                                   "e: the file is empty",
 		event + event[:100]:                     "e: the file ends inside a row: the export is not complete",
-		"audience_name,user_id,timestamp\n":     `e: the header has no column "audience_action": name it under columns`,
+		"audience_name,user_id,timestamp\n":     `e: the header has no column "audience_action": name it under columns; its columns are "audience_name", "user_id", "timestamp"`,
 		gzipped(event)[:50]:                     "e: its gzip data breaks off: the export is not complete",
 		event + strings.TrimRight(event, "}\n"): "e: the file ends inside a row: the export is not complete",
 	} {

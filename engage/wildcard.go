@@ -41,7 +41,11 @@ func (e *Export) found(kind Kind, name string, typ Type) Attribute {
 	if kept, ok := e.Kept[Named{kind, name}]; ok {
 		a.Key = kept
 	}
-	if chosen, as := OfName(e.Keys, name); as != "" {
+	chosen, ok := e.Keys[name]
+	if !ok && strings.ToUpper(name) == name { // some warehouses have all names in upper case
+		chosen, ok = e.Keys[strings.ToLower(name)]
+	}
+	if ok {
 		a.Key, a.Chosen = chosen, true
 	}
 	if chosen, as := OfName(e.Types, name); as != "" && kind == Trait {

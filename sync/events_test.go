@@ -463,7 +463,7 @@ func TestEventsModel(t *testing.T) {
 			text := "user_id,value\n"
 			for range rapid.IntRange(0, 4).Draw(r, "totals") {
 				id := user.Draw(r, "user")
-				totals[id] = rapid.SampledFrom([]string{"1", "2", "gold"}).Draw(r, "value")
+				totals[id] = rapid.SampledFrom([]string{"bronze", "silver", "gold"}).Draw(r, "value")
 				text += fmt.Sprintf("\"%s\",%s\n", id, totals[id])
 			}
 			w.write(r, "total.csv", text)

@@ -164,7 +164,9 @@ func (t *longTable) sort(ctx context.Context, progress *progress, number func(wh
 	}
 	if n := t.result.WithoutUserID; n > 0 { // without a profile: whom it is about nobody knows
 		t.result.Invalid += n
-		broken.Miss(n, engage.Problem{File: t.name, Column: profileID, Reason: "the row names no profile"})
+		problem := engage.Problem{File: t.name, Column: profileID, Reason: "the row names no profile"}
+		addProblem(&broken, problem)
+		broken.Miss(n, problem)
 	}
 	t.result.Invalid += broken.Invalid
 	if broken.Unknown > 0 {
