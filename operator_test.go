@@ -227,7 +227,7 @@ func TestLookDuringSync(t *testing.T) {
 			want string
 		}{
 			{[]string{"sync"}, 75, fmt.Sprintf("process %d on ", cmd.Process.Pid)},
-			{[]string{"plan"}, 0, " new."},
+			{[]string{"plan"}, 0, "first deliveries"},
 			{[]string{"inspect"}, 0, "Project   p"},
 			{[]string{"inspect", "audiences"}, 0, "vip"},
 			{[]string{"inspect", "contact", "user-000000"}, 0, "Contact user-000000"},

@@ -153,7 +153,7 @@ func (e *Export) TakeComputation(name string, kind Kind) (a Attribute, ok bool) 
 	if i := slices.IndexFunc(e.Attributes, func(a Attribute) bool { return a.Name == name }); i >= 0 {
 		return e.Attributes[i], true
 	}
-	if i := slices.IndexFunc(e.Attributes, func(a Attribute) bool { return isSame(a.Name, name) }); i >= 0 {
+	if i := slices.IndexFunc(e.Attributes, func(a Attribute) bool { return isSame(a.Name, name) }); i >= 0 && !e.excludes(name) {
 		return e.Attributes[i], true
 	}
 	return e.Found(name, kind)

@@ -61,7 +61,7 @@ func TestMaxExitsOf(t *testing.T) {
 
 func TestMayFeed(t *testing.T) {
 	e := Export{Export: engage.Export{
-		Attributes: []engage.Attribute{{Kind: engage.Audience, Key: "risk", Name: "Churn Risk"}},
+		Attributes: []engage.Attribute{{Kind: engage.Audience, Key: "risk", Name: "Churn Risk", Chosen: true}},
 		Wildcards:  []engage.Wildcard{{Kind: engage.Audience, Pattern: "vip*"}},
 		Keys:       map[string]string{"VIP old": "former"},
 	}}
@@ -134,7 +134,7 @@ func TestReservedNames(t *testing.T) {
 	for _, e := range report.Exports {
 		got += fmt.Sprintln(e.Key, e.Status, e.Reason)
 	}
-	if want := "memory applied \ntags held \"tags\" is a field that Gleap contacts already have: name it in exclude\n"; got != want {
+	if want := "memory applied \ntags held \"tags\" is a field that Gleap contacts already have: give it another key under keys, or name it in exclude\n"; got != want {
 		t.Errorf("got\n%swant\n%s", got, want)
 	}
 	if len(report.Notes) != 1 || !strings.Contains(report.Notes[0], `"memory" is a field`) {

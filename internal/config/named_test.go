@@ -39,8 +39,8 @@ tolerance = { total_orders = "1%", last_login = 5 }
 		}
 		e := c.Sync.Exports[1]
 		wantAttributes := []engage.Attribute{
-			{Kind: engage.Audience, Key: "vip", Name: "VIPCustomers", Column: "VIPCustomers"},
-			{Kind: engage.Trait, Key: "orders", Name: "Total Orders", Column: "Total Orders", Type: engage.Number},
+			{Kind: engage.Audience, Key: "vip", Name: "VIPCustomers", Column: "VIPCustomers", Chosen: true},
+			{Kind: engage.Trait, Key: "orders", Name: "Total Orders", Column: "Total Orders", Type: engage.Number, Chosen: true},
 			{Kind: engage.Trait, Key: "last_login", Name: "last_login", Column: "last_login", Type: engage.Auto},
 			{Kind: engage.Trait, Key: "zip", Name: "zip", Column: "zip", Type: engage.Text},
 		}

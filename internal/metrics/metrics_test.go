@@ -66,6 +66,8 @@ gleapsync_export_held{key="track calls/",kind="track"} 0
 gleapsync_last_run_export_events{key="track calls/"} 5
 gleapsync_parked_events 2
 gleapsync_export_held{key="vip",kind="audience"} 1
+gleapsync_export_withheld{key="new",kind="trait"} 0
+gleapsync_export_withheld{key="vip",kind="audience"} 0
 gleapsync_last_run_attribute_entered{key="new",kind="trait"} 8
 gleapsync_last_run_attribute_entered{key="vip",kind="audience"} 1
 gleapsync_last_run_attribute_exited{key="new",kind="trait"} 0
