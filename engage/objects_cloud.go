@@ -5,6 +5,8 @@ package engage
 import (
 	"context"
 	"net/http"
+
+	"github.com/hashicorp/go-retryablehttp"
 )
 
 // openBucket returns the bucket of a location, with the credentials that its cloud's
@@ -24,4 +26,12 @@ func rawTransport() *http.Transport {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.DisableCompression = true
 	return t
+}
+
+// retryingTransport repeats what a storage answers that has too much to do.
+func retryingTransport() http.RoundTripper {
+	retrying := retryablehttp.NewClient()
+	retrying.Logger, retrying.RetryMax, retrying.ErrorHandler = nil, 3, retryablehttp.PassthroughErrorHandler
+	retrying.HTTPClient = &http.Client{Transport: rawTransport()}
+	return &retryablehttp.RoundTripper{Client: retrying}
 }

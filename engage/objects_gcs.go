@@ -15,7 +15,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/hashicorp/go-retryablehttp"
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/google"
 )
@@ -28,10 +27,7 @@ type gcsBucket struct {
 }
 
 func openGCS(ctx context.Context, l location) (bucket, error) {
-	retrying := retryablehttp.NewClient()
-	retrying.Logger, retrying.RetryMax, retrying.ErrorHandler = nil, 3, retryablehttp.PassthroughErrorHandler
-	retrying.HTTPClient = &http.Client{Transport: rawTransport()}
-	transport := http.RoundTripper(&retryablehttp.RoundTripper{Client: retrying})
+	transport := retryingTransport()
 	host := "https://storage.googleapis.com"
 	// Where the emulators' variable is set, nobody asks for credentials.
 	if emulator := os.Getenv("STORAGE_EMULATOR_HOST"); emulator != "" {
