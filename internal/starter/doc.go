@@ -1,10 +1,11 @@
 // Package starter writes a first configuration from a folder of exports.
 //
 // It finds files that may be exports and makes one source of those that are one export:
-// the days of an audience, the parts of a snapshot (files.go); looks into the first rows
-// of each with the code that a sync reads them with (look.go); sees to it that no key is
-// taken twice (starter.go); and writes the whole as commented TOML (config.toml.tmpl),
-// which package config must be able to load before it gets its name.
+// the days of an audience, the parts of a snapshot (files.go); reads each as a whole, with
+// the code that a sync reads them with, since one value can decide the type of a column
+// (look.go); sees to it that no key is taken twice (starter.go); and writes the whole as
+// commented TOML (config.toml.tmpl), which package config must be able to load before it
+// gets its name.
 //
 // What is not understood becomes a comment with the reason. No cell's content gets into
 // the configuration or into an error, only the names of files and columns.

@@ -10,11 +10,6 @@ import (
 	"gleapsync/internal/attr"
 )
 
-// firstRows is how many rows of an export are looked at. Column types seldom show later.
-const firstRows = 1000
-
-var errEnough = errors.New("enough rows")
-
 // contactFields are the keys of [contact] and the columns that may hold them, the
 // likeliest first.
 var contactFields = []struct {
@@ -60,8 +55,9 @@ type found struct {
 	KeyErr       error  // why it cannot have that key
 	SuggestedKey string // instead
 	Values       string // what a trait's look like
+	Type         string // of a trait, if it is sure
 	Columns      []column
-	Rows, Broken int // of those looked at
+	Rows, Broken int
 
 	contact []string // columns or traits with contact fields
 }
@@ -71,7 +67,9 @@ type column struct {
 	Name, Key string
 	Audience  bool
 	Values    string // what they look like
+	Type      string // if it is sure
 	LeftOut   string // why it is no attribute
+	KeyErr    error  // why it cannot have that key
 }
 
 // look tells what a source is. The error says why it is nothing that a sync can read.
@@ -105,7 +103,7 @@ func look(ctx context.Context, s source, base string) (*found, error) {
 	if files, err = e.Open(ctx); err != nil {
 		return nil, err
 	}
-	members := 0
+	anyone := false
 	looks := make([]shapes, len(read))
 	withContact := make([]bool, len(e.Fields))
 	result, err := files.Read(ctx, func(_ []byte, cells []attr.Value) error {
@@ -115,16 +113,14 @@ func look(ctx context.Context, s source, base string) (*found, error) {
 		for i, cell := range cells[len(e.Attributes):] {
 			withContact[i] = withContact[i] || cell.Kind() != attr.None
 		}
-		if members++; members == firstRows {
-			return errEnough
-		}
+		anyone = true
 		return nil
 	})
 	f.Rows, f.Broken = result.Rows, result.Invalid
 	switch {
-	case err != nil && !errors.Is(err, errEnough):
+	case err != nil:
 		return nil, err
-	case members == 0 && result.Rows > 0:
+	case !anyone && result.Rows > 0:
 		return nil, errors.New("none of its rows has a user id")
 	}
 	for i, column := range e.Fields {
@@ -135,12 +131,13 @@ func look(ctx context.Context, s source, base string) (*found, error) {
 	for i, c := range read {
 		c.Values = looks[i].String()
 		c.Audience = result.Attributes[2*i].Invalid == 0
+		c.Type = string(sureType(result.Attributes[2*i+1].Fits.Type(), looks[i]))
 		if c.Values == "" {
-			c.LeftOut = "it has no value in the first rows"
+			c.LeftOut = "it has no value"
 		}
 	}
 	if f.Kind == "trait" {
-		f.Values, f.Columns = f.Columns[0].Values, nil
+		f.Values, f.Type, f.Columns = f.Columns[0].Values, f.Columns[0].Type, nil
 	}
 	return f, nil
 }
@@ -195,23 +192,44 @@ func classify(names []string) (kind string, columns []column, err error) {
 	return "table", columns, nil
 }
 
-// shapes counts what values look like, as a trait of the type auto is read.
-type shapes struct{ numbers, booleans, dates, texts int }
+// sureType returns the type to write down for values that have one when all are looked at
+// as a sync does, "" where nothing is to be said. What looks like numbers and is text stays
+// text, also when the next export happens to have none with a leading zero.
+func sureType(decided engage.Type, looks shapes) engage.Type {
+	isDigits := looks.ids > 0 && looks.ids == looks.texts && looks.booleans+looks.dates == 0
+	if decided == engage.Text && !isDigits {
+		return ""
+	}
+	return decided
+}
 
-func (l *shapes) add(v attr.Value) {
-	switch v.Kind() {
-	case attr.Number:
-		l.numbers++
-	case attr.True, attr.False:
-		l.booleans++
-	case attr.String:
-		if _, ok := attr.Datetime(v.String()); ok && strings.Contains(v.String(), "-") {
-			l.dates++
-		} else {
-			l.texts++
+// shapes counts what values look like, each for itself. ids are those texts that are
+// numbers except for a leading zero or too many digits.
+type shapes struct{ numbers, booleans, dates, texts, ids int }
+
+func (l *shapes) add(said attr.Value) {
+	if v, ok := engage.Convert(engage.Number, said); ok {
+		if v.Kind() == attr.Number {
+			l.numbers++
 		}
+		return // else it says nothing, as NaN does
+	}
+	if _, ok := engage.Convert(engage.Boolean, said); ok {
+		l.booleans++
+		return
+	}
+	text := said.String()
+	if _, ok := attr.Datetime(text); ok && strings.Contains(text, "-") {
+		l.dates++
+		return
+	}
+	l.texts++
+	if digits().MatchString(text) {
+		l.ids++
 	}
 }
+
+var digits = pattern(`^-?\d+(\.\d+)?$`)
 
 func (l shapes) String() string {
 	var words []string

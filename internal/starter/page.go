@@ -4,6 +4,7 @@ import (
 	"bytes"
 	_ "embed"
 	"fmt"
+	"slices"
 	"strings"
 	"text/template"
 
@@ -30,7 +31,7 @@ func (p page) render() ([]byte, error) {
 	var b bytes.Buffer
 	t := template.New("config.toml.tmpl")
 	t.Funcs(template.FuncMap{
-		"quote": quote, "shown": shown,
+		"quote": quote, "shown": shown, "bare": bare,
 		"render": func(f *found) (string, error) {
 			var b strings.Builder
 			err := t.ExecuteTemplate(&b, "export", f)
@@ -59,11 +60,26 @@ func (f *found) WhyNot() string {
 	return ""
 }
 
+// Types returns the table's traits whose type is known for sure.
+func (f *found) Types() []column {
+	return slices.DeleteFunc(f.Attributes(false), func(c column) bool { return c.Type == "" })
+}
+
 // quote returns a TOML string. JSON's escapes are TOML's, but for the one character that
 // only TOML has escaped.
 func quote(s string) string {
 	return strings.ReplaceAll(string(attr.AppendJSONString(nil, []byte(s))), "\x7f", `\u007f`)
 }
+
+// bare returns a TOML key.
+func bare(s string) string {
+	if bareKey().MatchString(s) {
+		return s
+	}
+	return quote(s)
+}
+
+var bareKey = pattern(`^[A-Za-z0-9_-]+$`)
 
 // shown returns a text for a comment, which has one line and no control characters.
 func shown(s string) string {

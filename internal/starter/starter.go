@@ -153,25 +153,32 @@ func giveKeys(all []*found) {
 		}
 		for i := range f.Columns {
 			if c := &f.Columns[i]; c.LeftOut == "" {
-				if _, err := take(c.Name, f.Path); err != nil {
-					c.LeftOut = err.Error() + ": give it an [[audience]] or [[trait]] with a key of its own"
-				}
+				_, c.KeyErr = take(c.Name, f.Path)
 			}
 		}
 	}
+	suggest := func(key, kind, path string) string {
+		start := cmp.Or(key, kind)
+		if taken[key] == "" && key != "" { // it is one of Gleap's own
+			start += "_" + kind
+		}
+		suggested := start
+		for n := 2; taken[suggested] != ""; n++ {
+			suggested = fmt.Sprintf("%s_%d", start, n)
+		}
+		taken[suggested] = path
+		return suggested
+	}
 	for _, f := range all {
-		if f.KeyErr == nil {
-			continue
+		if f.KeyErr != nil {
+			f.SuggestedKey = suggest(f.Key, f.Kind, f.Path)
 		}
-		start := cmp.Or(f.Key, f.Kind)
-		if taken[f.Key] == "" && f.Key != "" { // it is one of Gleap's own
-			start += "_" + f.Kind
+		for i := range f.Columns {
+			if c := &f.Columns[i]; c.KeyErr != nil {
+				list := map[bool]string{true: "audience", false: "trait"}[c.Audience]
+				c.LeftOut = fmt.Sprintf("%v: add it to %ss with another key, keys = { %s = %q }", c.KeyErr, list, bare(c.Name), suggest(c.Key, list, f.Path))
+			}
 		}
-		f.SuggestedKey = start
-		for n := 2; taken[f.SuggestedKey] != ""; n++ {
-			f.SuggestedKey = fmt.Sprintf("%s_%d", start, n)
-		}
-		taken[f.SuggestedKey] = f.Path
 	}
 }
 

@@ -110,7 +110,7 @@ func TestForms(t *testing.T) {
 		"no members":     {"key,external_ids\n", "audience x: exports/x.csv"},
 		"gzip":           {gzipped("user_id\nmarked\n"), "audience x: exports/x.csv"},
 		"trait":          {"key,value,external_ids\nmarked,marked,\"{\"\"user_id\"\":[\"\"marked\"\"]}\"\n", "trait x: exports/x.csv"},
-		"table":          {"user_id|VIP (EU)|loves_tea|orders|level\nmarked|true||7|marked\nmarked2||NULL|1|\n", "table vip_eu orders level: exports/x.csv\nexports/x.csv loves_tea: it has no value in the first rows"},
+		"table":          {"user_id|VIP (EU)|loves_tea|orders|level\nmarked|true||7|marked\nmarked2||NULL|1|\n", "table vip_eu orders level: exports/x.csv\nexports/x.csv loves_tea: it has no value"},
 		"warehouse": {"USER_ID,ID,RECEIVED_AT,UUID_TS,_FIVETRAN_SYNCED,STORE_ID,EMAIL,EMAIL_1,USER_NAME,PLAN_NAME,SLA,VIP\nmarked,marked,marked,marked,marked,marked,marked,marked,marked,marked,marked,t\n",
 			`table vip plan_name: exports/x.csv
 exports/x.csv ID: it looks like an id
@@ -120,9 +120,9 @@ exports/x.csv _FIVETRAN_SYNCED: it is about the loading, not about the user
 exports/x.csv STORE_ID: it looks like an id
 exports/x.csv EMAIL_1: it may be personal data: add it to traits if Gleap should have it
 exports/x.csv USER_NAME: it may be personal data: add it to traits if Gleap should have it
-exports/x.csv SLA: "sla" is a field that Gleap contacts already have: give it an [[audience]] or [[trait]] with a key of its own`},
-		"columns of one key":   {"user_id,Orders,orders!,🔥,${HOME},\xff\nu,1,2,3,4,5\n", "table orders: exports/x.csv\nexports/x.csv orders!: the key orders is that of exports/x.csv: give it an [[audience]] or [[trait]] with a key of its own\nexports/x.csv 🔥: the name has no letter or digit to make a key of\nexports/x.csv ${HOME}: its name holds \"${\", which begins a variable in a configuration: rename it\nexports/x.csv \xff: its name is not UTF-8, which a configuration must be: rename it"},
-		"key of an audience":   {"user_id,good,orders\nu,t,7\n", "table orders: exports/x.csv\nexports/x.csv good: the key good is that of exports/good.csv: give it an [[audience]] or [[trait]] with a key of its own"},
+exports/x.csv SLA: "sla" is a field that Gleap contacts already have: add it to traits with another key, keys = { SLA = "sla_trait" }`},
+		"columns of one key":   {"user_id,Orders,orders!,🔥,${HOME},\xff\nu,1,2,3,4,5\n", "table orders: exports/x.csv\nexports/x.csv orders!: the key orders is that of exports/x.csv: add it to traits with another key, keys = { \"orders!\" = \"orders_2\" }\nexports/x.csv 🔥: the name has no letter or digit to make a key of\nexports/x.csv ${HOME}: its name holds \"${\", which begins a variable in a configuration: rename it\nexports/x.csv \xff: its name is not UTF-8, which a configuration must be: rename it"},
+		"key of an audience":   {"user_id,good,orders\nu,t,7\n", "table orders: exports/x.csv\nexports/x.csv good: the key good is that of exports/good.csv: add it to audiences with another key, keys = { good = \"good_2\" }"},
 		"table of nothing":     {"user_id,received_at\nu,2026-11-20\n", "exports/x.csv : none of its columns is an audience or a trait\nexports/x.csv received_at: it is about the loading, not about the user"},
 		"single column":        {"email\nmarked@x.io\n", "exports/x.csv : a single-column export holds no user id: "},
 		"no header":            {"marked,marked@x.io\n", "exports/x.csv : the header has no column user_id, userId or external_ids: "},
@@ -173,14 +173,14 @@ func TestText(t *testing.T) {
 		"project = \"acme-shop\"  #",
 		"api_token_env = \"GLEAP_API_TOKEN\"  #",
 		"[contact]\n# first_name = \"first_name\"\n# lang = \"locale\"\n",
-		"source = \"exports/rate.csv\"\ntype = \"auto\"  # the first values look like numbers and booleans and dates and text\n",
-		"type = \"auto\"  # the first values look like dates: \"datetime\" sends them as RFC 3339 in UTC\n",
-		"type = \"auto\"  # the first values are blank\n",
+		"source = \"exports/rate.csv\"\ntype = \"auto\"  # the values look like numbers and booleans and dates and text\n",
+		"type = \"auto\"  # the values look like dates: \"datetime\" sends them as RFC 3339 in UTC\n",
+		"type = \"auto\"  # the values are blank\n",
 		"# Left out: \"email\" is a field that Gleap contacts already have: take the \"#\"s away if both are needed\n# [[audience]]\n# name = \"email\"\n# key = \"email_audience\"\n# source = \"exports/email.csv\"\n",
 		"# Left out: the key vip is that of exports/a/vip.csv: take the \"#\"s away if both are needed\n# [[audience]]\n# name = \"vip\"\n# key = \"vip_3\"\n# source = \"exports/b/vip.csv\"\n",
 		"# name = \"🔥\"\n# key = \"audience\"\n",
-		"audiences = [\n  \"has_car\",  # 0 and 1 in the first rows: if it counts something, move it to traits\n]\ntraits = [\n  \"cars\",  # numbers\n]\n# without locale: it is a contact field: see [contact]\n",
-		"source = \"exports/broken.csv\"\n# 1 of the first 2 rows cannot be read: see gleapsync check\n",
+		"audiences = [\n  \"has_car\",  # 0 and 1 only: if it counts something, move it to traits\n]\ntraits = [\n  \"cars\",  # numbers\n]\ntypes = { cars = \"number\" }\n# without locale: it is a contact field: see [contact]\n",
+		"source = \"exports/broken.csv\"\n# 1 of 2 rows cannot be read: see gleapsync check\n",
 		"\n# Left out: exports/README.txt: a single-column export holds no user id",
 		`source = "exports/a\nb\u007f'.csv"`,
 	} {
@@ -190,6 +190,63 @@ func TestText(t *testing.T) {
 	}
 	if t.Failed() {
 		t.Log(text)
+	}
+}
+
+// TestSureTypes: a type is written down where all values of the column agree, wherever in
+// the file they stand.
+func TestSureTypes(t *testing.T) {
+	const many = 3000
+	rows := func(values ...string) string {
+		var b strings.Builder
+		for i := range many {
+			fmt.Fprintf(&b, "u%d,%s\n", i, values[0])
+		}
+		for i, v := range values[1:] {
+			fmt.Fprintf(&b, "v%d,%s\n", i, v)
+		}
+		return b.String()
+	}
+	for name, test := range map[string]struct{ rows, typ, looks string }{
+		"integers":             {rows("7", "0", "-12"), "number", "numbers"},
+		"decimals":             {rows("829.10", "49.9", "", "NULL"), "number", "numbers"},
+		"0 and 1":              {rows("1", "0"), "number", "numbers"},
+		"NaN among them":       {rows("7", "NaN", "[]"), "number", "numbers"},
+		"booleans":             {rows("t", "False", "TRUE"), "boolean", "booleans"},
+		"zip codes":            {rows("12345", "00123"), "string", "numbers and text"},
+		"long ids":             {rows("12", "9007199254740993"), "string", "numbers and text"},
+		"too many digits":      {rows("0.12345678901234567890"), "string", "text"},
+		"a text at the end":    {rows("7", "unknown"), "auto", "numbers and text"},
+		"ids and texts":        {rows("007", "n/a"), "auto", "text"},
+		"ids and dates":        {rows("007", "2026-11-20"), "auto", "dates and text"},
+		"numbers and dates":    {rows("7", "2026-11-20"), "auto", "numbers and dates"},
+		"a number among words": {rows("true", "7"), "auto", "numbers and booleans"},
+		"an exponent":          {rows("7", "1e3"), "auto", "numbers and text"},
+		"dates":                {rows("2026-11-20"), "auto", "dates"},
+		"blank":                {rows("", "NULL", "NaN"), "auto", ""},
+	} {
+		_, text, err := start(t, map[string]string{"x.csv": "user_id,value\n" + test.rows, "t.csv": "user_id,A column\n" + test.rows})
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		want := fmt.Sprintf("type = %q  # the values look like %s\n", test.typ, test.looks)
+		switch {
+		case test.looks == "":
+			want = "type = \"auto\"  # the values are blank\n"
+		case test.typ == "string":
+			want = strings.TrimSpace(want) + "; as text they keep all their digits\n"
+		case test.looks == "dates":
+			want = "type = \"auto\"  # the values look like dates: "
+		}
+		if !strings.Contains(text, want) {
+			t.Errorf("%s: the configuration does not have %s in\n%s", name, want, text)
+		}
+		isTrait := name != "booleans" && name != "0 and 1" // those columns are audiences
+		inTable := fmt.Sprintf("traits = [\n  \"A column\",  # %s\n]\ntypes = { \"A column\" = %q }\n", test.looks, test.typ)
+		if strings.Contains(text, inTable) != (isTrait && test.typ != "auto") {
+			t.Errorf("%s: the table\n%s", name, text)
+		}
 	}
 }
 
