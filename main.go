@@ -32,7 +32,7 @@ var version = ""
 
 const description = `Syncs Segment Engage's audiences and computed traits to Gleap: one Identify Contact call for each changed contact, and what happened as events if asked to, within Gleap's rate limit.
 
-Exit codes: 0 done, 1 could not run, 2 usage, 3 done with parked contacts or newly parked events, 4 done with exports held, 5 Gleap was unreachable, 75 another run holds the lock, 130 and 143 stopped by SIGINT and SIGTERM.`
+Exit codes: 0 done, 1 could not run, 2 usage, 3 done with parked contacts or newly parked events, 4 done with exports held or exits withheld, 5 Gleap was unreachable, 75 another run holds the lock, 130 and 143 stopped by SIGINT and SIGTERM.`
 
 // cli is the command line.
 type cli struct {
@@ -358,7 +358,7 @@ const (
 	exitFailed      = 1  // could not run
 	exitUsage       = 2  // wrong command line
 	exitParked      = 3  // done, with parked contacts, or with events that were parked just now
-	exitHeld        = 4  // done, with exports held
+	exitHeld        = 4  // done, with exports held or exits withheld
 	exitUnreachable = 5  // Gleap was unreachable; the rest is left for the next run
 	exitLocked      = 75 // another run holds the lock
 )

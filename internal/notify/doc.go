@@ -2,11 +2,11 @@
 // dead-man's switch that syncs go on.
 //
 // A finished sync makes one message at most, and none if there is no news. News are: it
-// failed, was interrupted or has exports held, and the one before ended otherwise; all is
-// well again; exports that are held and were not, or were and are not; audiences whose
-// size changed by more than a limit; more changes come with every sync than fit, and that
-// was not so before. Whether a sync was complete or left something for the
-// next run is no news.
+// failed, was interrupted or has exports held or exits withheld, and the one before ended
+// otherwise; all is well again; exports that are held and were not, or were and are not;
+// audiences whose size changed by more than a limit; more changes come with every sync
+// than fit, and that was not so before. Whether a sync was complete or left something for
+// the next run is no news.
 //
 // The message is a POST of one JSON object:
 //
@@ -16,8 +16,9 @@
 //	previous_outcome  that of the sync before, empty if there was none
 //	recovered         bool: all is well again, after it was not
 //	error             string, empty without one
-//	held              [{key, name, kind, reason, command}]: held now and not before;
-//	                  command resolves it or looks further
+//	held              [{key, name, kind, reason, command, withheld}]: held now and not
+//	                  before; command resolves it or looks further; withheld counts
+//	                  exits that wait while the rest of the export is applied
 //	released          [key]: held before and not now
 //	size_changes      [{key, name, before, after}]: members, of audiences
 //	convergence       string: that more changes come with every sync than fit, and what costs
