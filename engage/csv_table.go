@@ -93,7 +93,7 @@ const delimiters = ",\t|;:"
 func detectDelimiter(start []byte) byte {
 	best, most := byte(','), 0
 	for _, comma := range []byte(delimiters) {
-		probe := newCSVReader(bytes.NewReader(start), comma)
+		probe := &csvReader{comma: comma, max: maxRow, buf: bytes.Clone(start), end: len(start), quote: -1, eof: true, nextLine: 1}
 		header, err := probe.next()
 		if err != nil {
 			continue
@@ -118,7 +118,11 @@ func readHeader(r io.Reader, delimiter byte) (*csvReader, [][]byte, error) {
 	for !holdsRow(c.buf[c.start:c.end]) && !c.eof && c.fill() {
 	}
 	if delimiter == 0 {
-		c.comma = detectDelimiter(bytes.Clone(c.buf[c.start:c.end]))
+		start := c.buf[c.start:c.end]
+		if few := min(len(start), 4<<10); holdsRow(start[:few]) { // as most headers are
+			start = start[:few]
+		}
+		c.comma = detectDelimiter(start)
 	}
 	header, err := c.next()
 	var broken *rowError

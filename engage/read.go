@@ -368,6 +368,12 @@ func (r *rowReader) readCells(fields [][]byte) {
 			reason = "traits is no JSON object"
 		case source.inJSON:
 			r.cells[i], reason = a.Value(saidByJSON(r.jsonTrait(source)), fits)
+		case source.column >= 0 && a.Kind == Audience && r.forms[source.column] == textForm: // the same, but shorter
+			if v, ok := parseBool(fields[source.column]); ok {
+				r.cells[i] = v
+			} else {
+				reason = notBoolean
+			}
 		case source.column >= 0:
 			r.cells[i], reason = a.Value(r.forms[source.column].said(fields[source.column]), fits)
 		}

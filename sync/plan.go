@@ -116,6 +116,7 @@ type attribute struct {
 
 	typ     engage.Type // of its values, "" if there are none
 	convert bool        // what the rows say is to be made values of it
+	fitting byte        // the kinds that values of it have, as bits; 0: any
 	fits    engage.Fits // of a change export's values
 	absence string      // why its exits and clears are withheld, "": they go
 

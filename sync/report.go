@@ -1,7 +1,6 @@
 package sync
 
 import (
-	"cmp"
 	"slices"
 	"strings"
 	"time"
@@ -300,7 +299,7 @@ func (a *attribute) report() ExportReport {
 		Unreadable: a.export.unreadable,
 		New:        a.isNew,
 		Members:    a.members + a.withheld, Entered: a.entered, Exited: a.exited, Changed: a.changed,
-		Type: cmp.Or(a.typ, a.Known), Withheld: a.withheld, Retyped: a.retyped,
+		Type: a.typeNow(), Withheld: a.withheld, Retyped: a.retyped,
 		Damped: a.damped, CallsAlone: a.alone,
 		Problems:   result.Problems,
 		PassedOver: a.export.passedOver,

@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"cmp"
 	"slices"
 
 	"gleapsync/engage"
@@ -39,6 +40,23 @@ func (a *attribute) decideType(fits engage.Fits) {
 	default:
 		a.typ, a.convert = fits.Type(), true
 	}
+	switch a.typ {
+	case engage.Number:
+		a.fitting = 1 << attr.Number
+	case engage.Text:
+		a.fitting = 1 << attr.String
+	case engage.Boolean:
+		a.fitting = 1<<attr.True | 1<<attr.False
+	}
+}
+
+// typeNow returns the type of the attribute's values as far as it is known, also if nothing
+// was read.
+func (a *attribute) typeNow() engage.Type {
+	if a.Kind == engage.Audience {
+		return engage.Boolean
+	}
+	return cmp.Or(a.typ, a.Known)
 }
 
 // value makes a value of the attribute's type of what a row says.
@@ -53,15 +71,8 @@ func (a *attribute) value(said attr.Value) attr.Value {
 // hasOtherType reports whether a value that Gleap has is not of the attribute's type: it was
 // sent before types were decided, or the configuration gave another one.
 func (a *attribute) hasOtherType(known attr.Value) bool {
-	switch known.Kind() {
-	case attr.Number:
-		return a.typ != engage.Number && a.typ != ""
-	case attr.String:
-		return a.typ != engage.Text && a.typ != ""
-	case attr.True, attr.False:
-		return a.typ != engage.Boolean && a.typ != ""
-	}
-	return false
+	const values = 1<<attr.False | 1<<attr.True | 1<<attr.Number | 1<<attr.String
+	return a.fitting != 0 && 1<<known.Kind()&values&^a.fitting != 0
 }
 
 // asType returns a value that Gleap has as one of the attribute's type, None if it cannot be.

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -90,7 +91,7 @@ func since(c sync.ClassReport) string {
 // exports writes a line for each attribute, and for each export of events.
 func exports(w io.Writer, r sync.Report) {
 	tracks := newRows("EVENTS FROM", "NEW>", "REPEATED>", "OTHER NAMES>", "INVALID>", "NO ID>", "STATUS")
-	t := newRows("KEY", "KIND", "MEMBERS>", "ENTERED>", "EXITED>", "CHANGED>", "INVALID>", "NO ID>", "STATUS")
+	t := newRows("KEY", "KIND", "TYPE", "MEMBERS>", "ENTERED>", "EXITED>", "CHANGED>", "INVALID>", "NO ID>", "STATUS")
 	for _, e := range r.Exports {
 		if e.Kind == sync.KindTrack {
 			tracks.add(e.Name, Grouped(e.Events), Grouped(e.Repeated), Grouped(e.Unnamed), Grouped(e.Invalid), Grouped(e.WithoutUserID), e.Status)
@@ -104,7 +105,7 @@ func exports(w io.Writer, r sync.Report) {
 		if e.Withheld > 0 {
 			status = fmt.Sprintf("%s, %s withheld", status, Grouped(e.Withheld))
 		}
-		t.add(e.Key, e.Kind, Grouped(e.Members), entered, Grouped(e.Exited), changed, Grouped(e.Invalid), Grouped(e.WithoutUserID), status)
+		t.add(e.Key, e.Kind, cmp.Or(string(e.Type), dash), Grouped(e.Members), entered, Grouped(e.Exited), changed, Grouped(e.Invalid), Grouped(e.WithoutUserID), status)
 	}
 	t.write(w)
 	if t.n > 0 && tracks.n > 0 {
@@ -138,8 +139,8 @@ func remarks(w io.Writer, r sync.Report) {
 	}
 	for _, e := range r.Exports {
 		if e.Retyped > 0 {
-			fmt.Fprintf(w, "Types: %s has %s values in Gleap that are none of the type %s: they are sent again. To leave them as they are, give its type in the configuration.\n",
-				Printable(e.Key), Grouped(e.Retyped), e.Type)
+			fmt.Fprintf(w, "Types: %s has %s in Gleap that are no %s, and is sent again there. To leave them as they are, set its type in the configuration.\n",
+				Printable(e.Key), count(e.Retyped, "value"), e.Type)
 		}
 	}
 	from := map[string]bool{}
