@@ -120,10 +120,12 @@ func (p *pass) diff() Class {
 		if active {
 			c.old[k.ID] = c.now
 			p.tallies[k.ID].before += a.memberCount(k.Value)
+			if c.isUnanswered(k.ID) { // see below
+				continue
+			}
 			want = p.withhold(a, c.want(a, k.Value), k.Value)
 		}
 		switch {
-		case active && c.isUnanswered(k.ID): // see below
 		case active && a.hasOtherType(k.Value) && (want.Kind() == attr.None || want.Equal(a.asType(k.Value))):
 			if v := a.asType(k.Value); v.Kind() != attr.None {
 				p.tallies[k.ID].retyped++
@@ -187,8 +189,15 @@ func (p *pass) diffUnanswered(all bool) {
 			continue
 		}
 		known := c.record.Find(u.ID).Value
-		want := p.withhold(a, c.want(a, u.Value), u.Value)
+		want := c.want(a, u.Value)
 		if want.Kind() == attr.None {
+			want = u.Value
+		}
+		if a.absence != "" && a.leaves(want) && !(want.Equal(known) && want.Equal(u.Value)) {
+			p.tallies[u.ID].withheld++
+			if a.leaves(u.Value) {
+				continue // it stays without an answer until exits go again
+			}
 			want = u.Value
 		}
 		was, may, is := a.memberCount(known) > 0, a.memberCount(u.Value) > 0, a.memberCount(want) > 0

@@ -466,3 +466,33 @@ func TestStopLeavesNothingUnanswered(t *testing.T) {
 		t.Errorf("%+v, %v", all, err)
 	}
 }
+
+// TestUnansweredWithheld: an exit of which nobody knows whether Gleap has it is withheld as any
+// other while a row cannot be read. Gleap may have it all the same, so who is in is told.
+func TestUnansweredWithheld(t *testing.T) {
+	w := newWorld(t, audience("a.csv", "a"))
+	w.options.Guard.MaxInvalid, _ = ParseLimit("90%")
+	members := func(userIDs ...string) { w.write(t, "a.csv", "user_id,x\n"+strings.Join(userIDs, ",1\n")+",1\n") }
+	members("u1", "u2", "u3")
+	w.sync(t, Request{})
+	members("u1")
+	w.syncKilled(t)
+	calls := w.gleap.Counts().Identify
+	w.write(t, "a.csv", "user_id,x\nu1,1\nu2,1\nu9\"\n")
+	for range 2 {
+		report := w.sync(t, Request{})
+		if e := report.Exports[0]; report.Outcome != Held || e.Exited != 0 || e.Withheld != 1 || e.Members != 3 {
+			t.Errorf("%s %+v", report.Outcome, e)
+		}
+	}
+	if sent := w.gleap.Counts().Identify - calls; sent != 1 || w.contacts()["u2"] != `{"a":true}` {
+		t.Errorf("%d calls, %s", sent, w.contacts())
+	}
+	members("u1", "u2")
+	if report := w.sync(t, Request{}); report.Outcome != Complete || report.Exports[0].Exited != 1 || w.contacts()["u3"] != `{"a":false}` {
+		t.Errorf("%s %+v %s", report.Outcome, report.Exports[0], w.contacts())
+	}
+	if report := w.sync(t, Request{}); report.Calls.All() != 0 || report.Exports[0].Status != StatusUnchanged {
+		t.Errorf("%+v %+v", report.Calls, report.Exports[0])
+	}
+}
