@@ -135,6 +135,8 @@ func (p *plan) reset() {
 		}
 		if a.counts {
 			a.tally = tally{}
+		} else { // it shows what it was held for, and calls nobody
+			a.alone, a.aloneDelta, a.damped = 0, 0, 0
 		}
 	}
 	p.findings = findings{}

@@ -309,7 +309,7 @@ func (a *attribute) report() ExportReport {
 		r.Reason = a.withheldReason()
 	}
 	if r.Status == StatusHeld {
-		r.Exited, r.Withheld, r.Retyped = r.Exited+r.Withheld, 0, 0
+		r.Exited, r.Members, r.Withheld, r.Retyped = r.Exited+r.Withheld, a.members, 0, 0
 	}
 	if len(result.Attributes) > a.index() {
 		r.Invalid += result.Attributes[a.index()].Invalid

@@ -289,3 +289,26 @@ func TestMissingParts(t *testing.T) {
 		}
 	}
 }
+
+// TestHeldCallsNobody: the report of what a guard holds has what it would have done, whether
+// rows can be read or not, and no calls, also where others go on.
+func TestHeldCallsNobody(t *testing.T) {
+	for name, damage := range map[string]string{"whole": "", "broken": "x\"\n"} {
+		w := newWorld(t, audience("vip.csv", "vip"), audience("beta.csv", "beta"))
+		w.options.Guard.MaxInvalid, _ = ParseLimit("90%")
+		w.options.Guard.MaxExits, _ = ParseLimit("10%")
+		w.write(t, "vip.csv", "user_id,x\nu1,\nu2,\nu3,\n")
+		w.write(t, "beta.csv", list("u1"))
+		w.sync(t, Request{})
+		w.write(t, "vip.csv", "user_id,x\nu1,\nu4,\n"+damage)
+		w.write(t, "beta.csv", list("u1", "u5"))
+		report := w.sync(t, Request{})
+		vip, beta := report.Exports[0], report.Exports[1]
+		if vip.Status != StatusHeld || vip.Members != 2 || vip.Exited != 2 || vip.Entered != 1 || vip.Withheld != 0 || vip.CallsAlone != 0 {
+			t.Errorf("%s: %+v", name, vip)
+		}
+		if beta.CallsAlone != 1 || report.Contacts.Sent != 1 {
+			t.Errorf("%s: %+v %+v", name, beta, report.Contacts)
+		}
+	}
+}
