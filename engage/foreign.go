@@ -72,6 +72,8 @@ func foreignText(start []byte) error {
 		return errors.New("the file is HTML: a login or error page was downloaded instead of the export; download it again while you are logged in")
 	case has("<?xml") || has("<error>"):
 		return errors.New("the file is XML, perhaps the error message of a storage: download it again; " + canRead)
+	case bytes.IndexByte(start, '\r') >= 0 && bytes.IndexByte(start, '\n') < 0 && !isBinary(start):
+		return errors.New("the lines of the file end with CR alone, as on old Macs: save it with LF or CRLF")
 	case isJSONList(start):
 		return errors.New("the file is one JSON array: write one object per line instead, for example with jq -c '.[]'")
 	case start[0] != '{':

@@ -154,8 +154,11 @@ func (l *layout) findUserIDs(names []string, setting string) ([]string, error) {
 }
 
 // checkComment returns an error if the first line is a comment and no header: it begins
-// with a # and has no user id.
+// with a #, or with the sep= of spreadsheets, and has no user id.
 func (e Export) checkComment(names []string) error {
+	if strings.HasPrefix(names[0], "sep=") {
+		return errors.New("the file begins with sep=, which is for spreadsheets: take that line out, so that the names of the columns come first")
+	}
 	if !strings.HasPrefix(names[0], "#") {
 		return nil
 	}

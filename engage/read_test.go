@@ -418,7 +418,7 @@ func TestUserIDs(t *testing.T) {
 		{textForm, "", "none"}, {textForm, " ", "none"}, {textForm, "null", "none"}, {textForm, "NULL", "none"}, {textForm, "nil", "none"},
 		{textForm, "None", "none"}, {textForm, "nan", "none"}, {textForm, "NaN", "none"}, {textForm, "undefined", "none"}, {textForm, "N/A", "none"},
 		{textForm, "<NA>", "none"}, {textForm, "(null)", "none"}, {textForm, `\N`, "none"}, {textForm, "\u00a0", "none"},
-		{textForm, "1.23457E+11", "error"}, {textForm, "\xff", "error"}, {textForm, `["u1"]`, "error"}, {textForm, "[u1]", "[u1]"},
+		{textForm, "1.23457E+11", "error"}, {textForm, "1,2E+11", "error"}, {textForm, "1.2E11", "1.2E11"}, {textForm, "\xff", "error"}, {textForm, `["u1"]`, "error"}, {textForm, "[u1]", "[u1]"},
 		{jsonForm, `"u1"`, "u1"}, {jsonForm, "1001", "1001"}, {jsonForm, "1001.0", "1001"}, {jsonForm, "12345678901234567890", "12345678901234567890"},
 		{jsonForm, "NaN", "none"}, {jsonForm, `"None"`, "none"}, {jsonForm, `["u1"]`, "error"}, {jsonForm, `{"a":1}`, "error"}, {jsonForm, `"1001.0"`, "1001.0"},
 		{numberForm, "1001.0", "1001"}, {numberForm, "1001", "1001"}, {numberForm, "1e+06", "1000000"}, {numberForm, "NaN", "none"}, {numberForm, "1.5", "1.5"},
@@ -455,6 +455,12 @@ func TestRefused(t *testing.T) {
 		"gzip is damaged":          {gzipped(big)[:200] + "secret" + gzipped(big)[206:], "its gzip data is damaged"},
 		"zstd breaks off":          {zstded(big)[:60], "its zstd data breaks off: the export is not complete"},
 		"not even gzip's header":   {"\x1f\x8b\x08", "its gzip data breaks off"},
+		"ids of a spreadsheet":     {"user_id,x\n1.23457E+11,1\n12345.0,1\n", "all user ids are in scientific notation or end with .0"},
+		"of a German one":          {"user_id;x\n1,23457E+11;1\n1E+12;1\n", "all user ids are in scientific notation or end with .0"},
+		"ids of Java":              {"user_id,x\n1.23456789012E11,1\n12345.0,1\n1.0E7,1\n", "all user ids are in scientific notation or end with .0"},
+		"ids of a decimal column":  {"user_id,x\n1001.00,1\n1002.00,1\n", "all user ids are in scientific notation or end with .0"},
+		"lines of old Macs":        {"user_id,x\rsecret,1\ru2,1\r", "the lines of the file end with CR alone, as on old Macs: save it with LF or CRLF"},
+		"a line for spreadsheets":  {"sep=;\nuser_id;x\nu1;1\n", "the file begins with sep=, which is for spreadsheets: take that line out"},
 		"header with broken text":  {"a\"b,c\n", "the header is no CSV: a quote inside a field without quotes"},
 	} {
 		_, _, err := rows(Export{Source: "x.csv", Dir: write(t, "x.csv", test.text), Attributes: []Attribute{audience}})

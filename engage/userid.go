@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
-	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -96,7 +95,8 @@ func isSpreadsheetNumber(id []byte) bool {
 	return len(id) >= len("1E+5") && '0' <= id[0] && id[0] <= '9' && bytes.IndexByte(id, '+') > 0 && spreadsheetNumber.Match(id)
 }
 
-var spreadsheetNumber = regexp.MustCompile(`^[0-9](\.[0-9]+)?[Ee]\+[0-9]{1,3}$`)
+// Where the comma is the decimal point it is that of spreadsheets too.
+var spreadsheetNumber = regexp.MustCompile(`^[0-9]([.,][0-9]+)?[Ee]\+[0-9]{1,3}$`)
 
 // enoughIDs is how many ids tell whether all are of a kind.
 const enoughIDs = 100
@@ -152,12 +152,8 @@ func isHash(id []byte) bool {
 	return len(id) == 64
 }
 
-// isFloat reports whether an id is an integer with .0 behind it.
-func isFloat(id []byte) bool {
-	whole, ok := bytes.CutSuffix(id, []byte(".0"))
-	if !ok {
-		return false
-	}
-	_, err := strconv.ParseUint(string(whole), 10, 64)
-	return err == nil
-}
+// isFloat reports whether an id is what programs make of one in a column of floats: an
+// integer with zeros behind the point, or 1.23457E11 as Java and so Spark write it.
+func isFloat(id []byte) bool { return bytes.IndexByte(id, '.') > 0 && floatID.Match(id) }
+
+var floatID = regexp.MustCompile(`^[0-9]+\.0+$|^[0-9]\.[0-9]+E[0-9]{1,3}$`)

@@ -307,7 +307,7 @@ func (l *loader) gleap(f *file, c *Config) {
 		UpdateLastActivity: g.UpdateLastActivity,
 	}
 	region := choice(l, "gleap.region", g.Region, map[string]string{"": gleap.EU, "eu": gleap.EU, "us": gleap.US})
-	c.Gleap.BaseURL = cmp.Or(c.Gleap.BaseURL, region)
+	c.Gleap.BaseURL = cmp.Or(c.Gleap.BaseURL, region, gleap.EU) // of a wrong region is said enough
 	c.tokenEnv, c.tokenFile = l.text("gleap.api_token_env", g.APITokenEnv), l.file("gleap.api_token_file", g.APITokenFile)
 	l.token = c.tokenEnv
 	if c.tokenEnv != "" && c.tokenFile != "" {

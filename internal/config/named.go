@@ -16,6 +16,9 @@ import (
 func (l *loader) named(key string, audiences, traits []string, typ string, k namedKeys, e *sync.Export) {
 	for _, name := range slices.Sorted(maps.Keys(k.Keys)) {
 		set(&e.Keys, name, l.text(key+".keys."+name, k.Keys[name]))
+		if k.Keys[name] == "" {
+			l.fail(key+".keys."+name, errors.New("the key is empty"))
+		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(k.Types)) {
 		set(&e.Types, name, l.traitType(key+".types."+name, k.Types[name]))

@@ -114,6 +114,7 @@ func TestNamedErrors(t *testing.T) {
 		"type of a pattern's":     {tableOf + "audiences = [\"a*\"]\ntypes = { ab = \"boolean\" }\n", "c.toml:10: table[0].types.ab: \"ab\" is an audience: types are for traits"},
 		"no type":                 {tableOf + "traits = [\"a\"]\ntypes = { a = \"integer\" }\n", "c.toml:10: table[0].types.a: it takes one of: auto boolean datetime number string"},
 		"no key":                  {tableOf + "traits = [\"a\"]\nkeys = { a = \"b c\" }\n", "c.toml:10: table[0].keys.a: trait \"a\": \"b c\" holds more than letters, digits, _ and -: choose another one with keys = { \"a\" = \"…\" }"},
+		"empty key":               {tableOf + "traits = [\"a\"]\nkeys = { a = \"\" }\n", "c.toml:10: table[0].keys.a: the key is empty"},
 		"no key for a pattern's":  {tableOf + "traits = [\"a*\"]\nkeys = { ab = \"email\" }\n", "c.toml:10: table[0].keys.ab: \"ab\": \"email\" is a field that Gleap contacts already have: choose another one with keys"},
 		"taken":                   {tableOf + "traits = [\"a\"]\nkeys = { a = \"vip_customers\" }\n", "c.toml:10: table[0].keys.a: audience \"VIP Customers\" (line 4) and trait \"a\" (line 10) have the same key vip_customers: choose another one with keys"},
 		"taken by a pattern's":    {tableOf + "traits = [\"a*\", \"b\"]\nkeys = { ab = \"b\" }\n", "c.toml:10: table[0].keys.ab: trait \"b\" (line 9) and \"ab\" (line 10) have the same key b"},
@@ -167,7 +168,7 @@ func TestGleap(t *testing.T) {
 	} {
 		c, err := load(t, strings.Replace(minimal, "[gleap]", "[gleap]\n"+lines, 1))
 		if strings.HasPrefix(want, "c.toml") {
-			if err == nil || !strings.Contains(err.Error(), want) {
+			if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
 				t.Errorf("%s: %v", lines, err)
 			}
 		} else if got := c.Gleap.BaseURL + " " + c.Gleap.BooleanAs.String(); err != nil || got != want || c.Sync.BooleanAs != c.Gleap.BooleanAs {
