@@ -676,6 +676,12 @@ func (p *plan) applied(now time.Time, everything bool) map[uint32]state.Applied 
 	for _, a := range p.attributes {
 		again := p.postponed || a.export.result.HasFields && p.fieldsPostponed || a.withheld > 0
 		delivered := everything || a.left == 0 && !(a.export.result.HasFields && p.hasFieldsLeft())
+		if a.active() && !delivered && a.withheld > 0 { // this run counts too
+			before := a.applied
+			before.Fingerprint, before.AsOf = "", a.export.asOf
+			before.WithheldRuns++
+			all[a.id] = before
+		}
 		if a.active() && !a.retired && delivered {
 			fingerprint := a.export.fingerprint
 			if again {

@@ -53,7 +53,9 @@ func (t *propertyTypes) see(event string, p engage.Property) (reason string) {
 			t.count++
 		}
 	}
-	_, reason = a.Value(p.Value, fits)
+	if _, reason = a.Value(p.Value, fits); reason != "" && a.Known != "" && a.Known != engage.Text {
+		reason = fmt.Sprintf("the property came as %s before and the value is none: the event goes without it", a.Known)
+	}
 	return reason
 }
 

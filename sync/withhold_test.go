@@ -312,3 +312,25 @@ func TestHeldCallsNobody(t *testing.T) {
 		}
 	}
 }
+
+// TestWithheldBesideChurn: what is withheld is named with its way out from the third run on,
+// also where none of the runs comes to its end.
+func TestWithheldBesideChurn(t *testing.T) {
+	e := trait("t.csv", "score")
+	e.ClearMissing = true
+	w := newWorld(t, e)
+	w.options.Guard.MaxInvalid, _ = ParseLimit("90%")
+	w.write(t, "t.csv", scores(20, 0))
+	w.sync(t, Request{})
+	for run := 1; run <= 4; run++ {
+		w.write(t, "t.csv", scores(18, run)+"x\"\n")
+		report, _ := w.syncUpTo(t, 5, Request{})
+		e := report.Exports[0]
+		if report.Outcome != Partial || e.Withheld != 2 {
+			t.Fatalf("run %d: %s %+v", run, report.Outcome, e)
+		}
+		if names := strings.Contains(e.Reason, "sync --accept-absence score"); names != (run >= 3) {
+			t.Errorf("run %d: %s", run, e.Reason)
+		}
+	}
+}
