@@ -57,8 +57,9 @@ func forParser(fields []string) []string {
 	fields = slices.Clone(fields)
 	last := len(fields) - 1
 	if last >= 1 && fields[last-1] == "@every" {
-		if d, err := ParseDuration(fields[last]); err == nil {
-			fields[last] = d.String()
+		d, err := ParseDuration(fields[last])
+		if fields[last] = d.String(); err != nil {
+			fields[last] = "" // the parser would make a second of "0s"
 		}
 	}
 	if last >= 4 {
