@@ -420,7 +420,7 @@ func TestUserIDs(t *testing.T) {
 		{textForm, "<NA>", "none"}, {textForm, "(null)", "none"}, {textForm, `\N`, "none"}, {textForm, "\u00a0", "none"},
 		{textForm, "1.23457E+11", "error"}, {textForm, "1,2E+11", "error"}, {textForm, "1.2E11", "1.2E11"}, {textForm, "\xff", "error"}, {textForm, `["u1"]`, "error"}, {textForm, "[u1]", "[u1]"},
 		{jsonForm, `"u1"`, "u1"}, {jsonForm, "1001", "1001"}, {jsonForm, "1001.0", "1001"}, {jsonForm, "12345678901234567890", "12345678901234567890"},
-		{jsonForm, "NaN", "none"}, {jsonForm, `"None"`, "none"}, {jsonForm, `["u1"]`, "error"}, {jsonForm, `{"a":1}`, "error"}, {jsonForm, `"1001.0"`, "1001.0"},
+		{jsonForm, "true", "none"}, {jsonForm, `"true"`, "true"}, {booleanForm, "true", "none"}, {textForm, "true", "true"}, {jsonForm, "NaN", "none"}, {jsonForm, `"None"`, "none"}, {jsonForm, `["u1"]`, "error"}, {jsonForm, `{"a":1}`, "error"}, {jsonForm, `"1001.0"`, "1001.0"},
 		{numberForm, "1001.0", "1001"}, {numberForm, "1001", "1001"}, {numberForm, "1e+06", "1000000"}, {numberForm, "NaN", "none"}, {numberForm, "1.5", "1.5"},
 	} {
 		id := test.form.id([]byte(test.cell))

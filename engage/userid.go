@@ -15,9 +15,11 @@ import (
 const MaxUserID = 1024
 
 // id returns the user id that a cell holds, if it holds one: see [isNoID]. A column of
-// numbers has 1001 also where it is written 1001.0.
+// numbers has 1001 also where it is written 1001.0. True and false of JSON name nobody.
 func (f form) id(cell []byte) []byte {
 	switch {
+	case f == booleanForm, f == jsonForm && isBareWord(cell):
+		return nil
 	case f == jsonForm && len(cell) > 0 && cell[0] == '"':
 		return scalarText(cell)
 	case f == numberForm, f == jsonForm && len(cell) > 0 && (cell[0] == '-' || '0' <= cell[0] && cell[0] <= '9'):
