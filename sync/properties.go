@@ -59,6 +59,29 @@ func (t *propertyTypes) see(event string, p engage.Property) (reason string) {
 	return reason
 }
 
+// fork returns types that see an export of their own, so that what one that is held says
+// decides nothing.
+func (t *propertyTypes) fork() *propertyTypes {
+	return &propertyTypes{known: t.known, fits: map[string]map[string]*engage.Fits{}, count: t.count}
+}
+
+// join adds what a fork saw.
+func (t *propertyTypes) join(fork *propertyTypes) {
+	for event, properties := range fork.fits {
+		if t.fits[event] == nil {
+			t.fits[event] = map[string]*engage.Fits{}
+		}
+		for property, fits := range properties {
+			if before := t.fits[event][property]; before != nil {
+				before.Add(*fits)
+			} else if t.count < maxPropertyTypes {
+				t.fits[event][property] = fits
+				t.count++
+			}
+		}
+	}
+}
+
 // decide decides the types of the properties that are new.
 func (t *propertyTypes) decide() {
 	for event, properties := range t.fits {

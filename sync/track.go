@@ -135,6 +135,7 @@ func (p *plan) readTrack(ctx context.Context, t *track) error {
 		t.Unnamed++
 		return false
 	}
+	types := p.typesOf.fork()
 	var payload []byte
 	var failed error // of the sorter
 	rows := 0
@@ -150,7 +151,7 @@ func (p *plan) readTrack(ctx context.Context, t *track) error {
 			t.Early++
 			return nil
 		}
-		e := t.event(c, p.typesOf)
+		e := t.event(c, types)
 		payload = appendRead(payload[:0], c.At, message(c), &e)
 		failed = t.rows.add(c.UserID, payload)
 		return failed
@@ -167,6 +168,7 @@ func (p *plan) readTrack(ctx context.Context, t *track) error {
 		t.rows = nil
 		return nil
 	}
+	p.typesOf.join(types)
 	return t.rows.finish()
 }
 

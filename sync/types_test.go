@@ -130,6 +130,29 @@ u4 Cart {"total":"gold"} 2026-03-01T12:00:00Z`; got != want {
 	}
 }
 
+// TestPropertyTypesOfHeld: an export of events that is held decides no type.
+func TestPropertyTypesOfHeld(t *testing.T) {
+	w := newEventsWorld(t, audience("vip.csv", "vip"))
+	w.options.Tracks = []Track{trackExport(w), trackExport(w)}
+	w.options.Tracks[1].Source = "more"
+	w.write(t, "vip.csv", list("u1"))
+	if err := os.Mkdir(filepath.Join(w.dir, "more"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	w.writeCalls(t, "1", call("u1", "Order", "m1", `"total":5`)+"{broken}\n{broken}\n")
+	w.write(t, "more/1", call("u2", "Order", "m2", `"code":"7"`))
+	sent := 0
+	if report := w.sync(t, Request{}); report.Outcome != Held || w.told(&sent) != `u2 Order {"code":7} 2026-03-01T12:00:00Z` {
+		t.Errorf("%s", report.Outcome)
+	}
+	w.writeCalls(t, "1", call("u1", "Order", "m1", `"total":5`)+call("u1", "Order", "m3", `"total":"gold"`))
+	w.sync(t, Request{})
+	if got, want := w.told(&sent), `u1 Order {"total":"5"} 2026-03-01T12:00:00Z
+u1 Order {"total":"gold"} 2026-03-01T12:00:00Z`; got != want {
+		t.Errorf("got\n%s\nwant\n%s", got, want)
+	}
+}
+
 // TestUnknownMetaStays: an older program that does not know of types reads such a state.
 func TestUnknownMetaStays(t *testing.T) {
 	w := newWorld(t, trait("total.csv", "total"))
