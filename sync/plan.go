@@ -692,7 +692,7 @@ func (p *plan) applied(now time.Time, everything bool) map[uint32]state.Applied 
 				Members: a.members + a.withheld, HasFields: a.export.result.HasFields, Due: a.due,
 			}
 			applied.Parts, applied.IDParts = a.export.parts()
-			if a.export.missing != "" && a.absence != "" { // they may come yet
+			if a.withheld > 0 || a.export.missing != "" && a.absence != "" { // what is missing may come yet
 				applied.Parts, applied.IDParts = a.applied.Parts, a.applied.IDParts
 			}
 			if a.withheld > 0 {

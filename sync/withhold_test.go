@@ -290,6 +290,37 @@ func TestMissingParts(t *testing.T) {
 	}
 }
 
+// TestWithheldPartsDoNotCount: a snapshot whose exits are withheld says nothing of how many
+// parts are usual, even if _SUCCESS says that they are all.
+func TestWithheldPartsDoNotCount(t *testing.T) {
+	e := audience("parts", "vip")
+	e.Pick = engage.PickAll
+	w := newWorld(t, e)
+	w.options.Guard.MaxInvalid, _ = ParseLimit("90%")
+	if err := os.MkdirAll(filepath.Join(w.dir, "parts"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	for _, n := range []string{"1", "2", "3"} {
+		w.write(t, "parts/"+n+".csv", "user_id,x\nu"+n+",\n")
+	}
+	w.sync(t, Request{})
+	if err := os.Remove(filepath.Join(w.dir, "parts", "3.csv")); err != nil {
+		t.Fatal(err)
+	}
+	w.write(t, "parts/2.csv", "user_id,x\nu2,\nx\"\n")
+	w.write(t, "parts/_SUCCESS", "")
+	if e := w.sync(t, Request{}).Exports[0]; e.Withheld != 1 || !strings.Contains(e.Reason, "cannot be read") {
+		t.Fatalf("%+v", e)
+	}
+	if err := os.Remove(filepath.Join(w.dir, "parts", "_SUCCESS")); err != nil {
+		t.Fatal(err)
+	}
+	w.write(t, "parts/2.csv", "user_id,x\nu2,\n")
+	if e := w.sync(t, Request{}).Exports[0]; e.Withheld != 1 || !strings.Contains(e.Reason, "2 parts are there, 3 were") {
+		t.Errorf("%+v", e)
+	}
+}
+
 // TestHeldCallsNobody: the report of what a guard holds has what it would have done, whether
 // rows can be read or not, and no calls, also where others go on.
 func TestHeldCallsNobody(t *testing.T) {
