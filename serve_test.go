@@ -7,12 +7,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
 	"strings"
 	stdsync "sync"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -256,5 +258,34 @@ func TestNotifications(t *testing.T) {
 	p.write(t, "vip.csv", "user_id\nuser-000001\nuser-000002\n")
 	if code, written := p.run(t, "sync"); code != 0 || !strings.Contains(written, "1 of 1 contact sent") || strings.Contains(written, "secret-") {
 		t.Errorf("without a receiver: exit code %d: %s", code, written)
+	}
+}
+
+// TestHangingSwitch: a dead-man's switch that takes connections and does not answer makes a
+// sync end 5 s later at most, and its calls not at all.
+func TestHangingSwitch(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes 5 s")
+	}
+	silent, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer silent.Close() // the system takes connections for it
+	box := sandbox.New(sandbox.Options{Token: "secret-token"})
+	begun := time.Now()
+	var called atomic.Int64 // after so many ns
+	gleap := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		called.CompareAndSwap(0, int64(time.Since(begun)))
+		box.ServeHTTP(w, r)
+	}))
+	defer gleap.Close()
+	p := newProject(t, gleap.URL, fmt.Sprintf("[notify]\nping_url = \"http://%s/secret-ping\"\n", silent.Addr()), "u1")
+	code, written := p.run(t, "sync")
+	if took := time.Since(begun); code != 0 || took > 10*time.Second || strings.Count(written, "a notification was not delivered") != 2 {
+		t.Errorf("exit code %d after %s: %s", code, took, written)
+	}
+	if after := time.Duration(called.Load()); after == 0 || after > 2*time.Second {
+		t.Errorf("the first call came after %s", after)
 	}
 }

@@ -23,6 +23,7 @@ func (a *App) sync(ctx context.Context, cfg *config.Config, r sync.Request, watc
 	}
 	notifier := notify.New(o, a.log)
 	notifier.Started(ctx)
+	defer notifier.Wait()
 	before := a.lastSync(cfg)
 	report, embedded, err := a.trySync(ctx, cfg, r, watch)
 	if errors.As(err, new(*state.LockedError)) {

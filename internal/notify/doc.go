@@ -30,7 +30,9 @@
 //
 // The switch is told as healthchecks.io has it: GET of its address and "/start" when a
 // sync begins, the address itself when all is well, and the address and "/fail" when the
-// sync failed or an export is held. Of an interrupted sync it hears nothing.
+// sync failed or an export is held. Of an interrupted sync it hears nothing. The first ping
+// is on its way while the sync works; a switch that does not answer makes a sync end 5 s
+// later at most.
 //
 // Whether that arrives never decides about a sync: a failure is a warning in the log. Both
 // addresses are secrets and are in no log and no error.

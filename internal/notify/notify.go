@@ -18,9 +18,13 @@ import (
 )
 
 const (
-	// bound is how long telling somebody may take, retries included: a process that was
-	// told to end waits for it.
+	// bound is how long a message may take, retries included: a process that was told to
+	// end waits for it.
 	bound = 20 * time.Second
+	// pings is how long a sync may end later for the sake of both its pings. The first one
+	// has less, so that the last one has its turn also after a sync of no time.
+	pings     = 5 * time.Second
+	startPing = 2 * time.Second
 	// attempt is how long one try may take.
 	attempt = 6 * time.Second
 	// retries come after waits of 1, 2 and 4 s, or as the receiver asks.
@@ -28,11 +32,12 @@ const (
 	leastWait, mostWait = time.Second, 4 * time.Second
 )
 
-// Notifier tells a webhook and a dead-man's switch about syncs.
+// Notifier tells a webhook and a dead-man's switch about one sync.
 type Notifier struct {
 	o      Options
 	client *retryablehttp.Client
 	log    *slog.Logger
+	start  stdsync.WaitGroup // the ping that the sync begins, as long as it is on its way
 }
 
 // New returns a notifier.
@@ -48,19 +53,23 @@ func New(o Options, log *slog.Logger) *Notifier {
 		Timeout:       attempt,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	return &Notifier{o, c, log}
+	return &Notifier{o: o, client: c, log: log}
 }
 
-// Started tells the switch that a sync begins. It takes 20 s at most.
+// Started tells the switch that a sync begins. It does not wait for an answer: the sync
+// goes on, and [Notifier.Finished] or [Notifier.Wait] waits.
 func (n *Notifier) Started(ctx context.Context) {
 	if n.o.Ping != "" {
-		n.send(ctx, "ping_url", n.o.Ping.with("start"), nil)
+		n.start.Go(func() { n.send(ctx, startPing, "ping_url", n.o.Ping.with("start"), nil) })
 	}
 }
 
+// Wait waits for what [Notifier.Started] began, 2 s after it at most.
+func (n *Notifier) Wait() { n.start.Wait() }
+
 // Finished tells the switch how a sync ended, and the webhook what is news after the one
-// before; before is nil if there was none. It does so even if ctx was cancelled, and takes
-// 20 s at most.
+// before; before is nil if there was none. It does so even if ctx was cancelled. It takes
+// 5 s at most for the switch, and 20 s for the webhook beside that.
 //
 // Of a run that could not begin, after has Project, Outcome and Error. A run that found
 // another one at work is nothing to tell.
@@ -69,28 +78,32 @@ func (n *Notifier) Finished(ctx context.Context, before *sync.Report, after sync
 	var both stdsync.WaitGroup
 	defer both.Wait()
 	if n.o.Ping != "" {
-		both.Go(func() { n.ping(ctx, verdict(&after)) })
+		deadline := time.Now().Add(pings)
+		both.Go(func() {
+			n.Wait() // whatever comes last decides what the switch believes
+			n.ping(ctx, time.Until(deadline), verdict(&after))
+		})
 	}
 	if n.o.Webhook != "" {
 		if m := newMessage(before, &after, n.o); m != nil {
-			both.Go(func() { n.send(ctx, "webhook", n.o.Webhook, m.body(n.o.Slack)) })
+			both.Go(func() { n.send(ctx, bound, "webhook", n.o.Webhook, m.body(n.o.Slack)) })
 		}
 	}
 }
 
-func (n *Notifier) ping(ctx context.Context, verdict sync.Outcome) {
+func (n *Notifier) ping(ctx context.Context, within time.Duration, verdict sync.Outcome) {
 	switch verdict {
 	case sync.Complete:
-		n.send(ctx, "ping_url", n.o.Ping, nil)
+		n.send(ctx, within, "ping_url", n.o.Ping, nil)
 	case sync.Held, sync.Failed:
-		n.send(ctx, "ping_url", n.o.Ping.with("fail"), nil)
+		n.send(ctx, within, "ping_url", n.o.Ping.with("fail"), nil)
 	}
 }
 
-// send makes a request, with a body a POST, and logs if it does not succeed; key is that of
-// the address in the configuration.
-func (n *Notifier) send(ctx context.Context, key string, to URL, body []byte) {
-	ctx, cancel := context.WithTimeout(ctx, bound)
+// send makes a request, with a body a POST, and logs if it does not succeed in time; key is
+// that of the address in the configuration.
+func (n *Notifier) send(ctx context.Context, within time.Duration, key string, to URL, body []byte) {
+	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	if failure := n.try(ctx, to, body); failure != "" {
 		n.log.Warn("a notification was not delivered", "to", key, "reason", failure)

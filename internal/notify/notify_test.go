@@ -264,28 +264,69 @@ func TestRetries(t *testing.T) {
 	}
 }
 
-// TestHangingReceivers: both are told at the same time, and a signal ends the first ping.
+// TestHangingReceivers: both are told at the same time. A switch that does not answer does
+// not hold up the sync, and makes it end 5 s later at most, however long the sync took; a
+// signal ends the first ping.
 func TestHangingReceivers(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		n, logged := notifier(Options{Webhook: "https://secret.example/hook", Ping: "https://secret.example/ping"})
+	hanging := func(o Options) (*Notifier, *bytes.Buffer) {
+		n, logged := notifier(o)
 		n.client.HTTPClient.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
 			<-r.Context().Done()
 			return nil, r.Context().Err()
 		})
-		started := time.Now()
-		n.Finished(t.Context(), nil, *failed("x"))
-		if took := time.Since(started); took != bound {
-			t.Errorf("it took %s", took)
+		return n, logged
+	}
+	const hook, ping URL = "https://secret.example/hook", "https://secret.example/ping"
+	for _, run := range []time.Duration{0, time.Second, startPing, time.Minute} {
+		for o, most := range map[Options]time.Duration{{Ping: ping}: 5 * time.Second, {Webhook: hook, Ping: ping}: bound} {
+			synctest.Test(t, func(t *testing.T) {
+				n, logged := hanging(o)
+				begun := time.Now()
+				n.Started(t.Context())
+				if took := time.Since(begun); took != 0 {
+					t.Errorf("the sync begins %s late", took)
+				}
+				time.Sleep(run)
+				ended := time.Now()
+				n.Finished(t.Context(), nil, *failed("x"))
+				if took := time.Since(ended); took != most {
+					t.Errorf("a sync of %s ends %s late, want %s", run, took, most)
+				}
+				wantWarnings(t, logged, 2+len(o.Webhook)/len(hook), "it took too long")
+			})
 		}
-		wantWarnings(t, logged, 2, "it took too long")
-		logged.Reset()
+	}
+	synctest.Test(t, func(t *testing.T) {
+		n, logged := hanging(Options{Ping: ping})
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, cancel)
-		started = time.Now()
+		started := time.Now()
 		n.Started(ctx)
+		n.Wait()
 		if took := time.Since(started); took != time.Second {
 			t.Errorf("it took %s after a signal", took-time.Second)
 		}
 		wantWarnings(t, logged, 1, `to=ping_url reason="the sync was interrupted"`)
+	})
+}
+
+// TestOrderOfPings: the last ping comes after the first one, also if the sync took less time
+// than that.
+func TestOrderOfPings(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		n, logged := notifier(Options{Ping: "https://secret.example/ping"})
+		var got []string
+		n.client.HTTPClient.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
+			if strings.HasSuffix(r.URL.Path, "/start") {
+				time.Sleep(time.Second)
+			}
+			got = append(got, r.URL.Path)
+			return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, nil
+		})
+		n.Started(t.Context())
+		n.Finished(t.Context(), nil, *report(sync.Complete))
+		if want := []string{"/ping/start", "/ping"}; !slices.Equal(got, want) || logged.Len() > 0 {
+			t.Errorf("%q, want %q; %s", got, want, logged)
+		}
 	})
 }
