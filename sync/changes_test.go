@@ -319,9 +319,14 @@ func TestChangesInspect(t *testing.T) {
 	w.writeEvents(t, "1", in("u1", "vip", 1)+in("u2", "churn", 1))
 	w.sync(t, Request{})
 	w.writeEvents(t, "2", out("u1", "vip", 2))
-	detail, err := NewInspector(w.options, w.runner(t).store).Contact(t.Context(), "u1")
+	i := NewInspector(w.options, w.runner(t).store)
+	detail, err := i.Contact(t.Context(), "u1")
 	if err != nil || !detail.Attributes["vip"].Equal(attr.OfBool(true)) || !detail.Exports["vip"].Value.Equal(attr.OfBool(false)) || !detail.Exports["churn"].Absent {
 		t.Errorf("%+v, %v", detail, err)
+	}
+	detail, err = i.Stored("u1") // it does not know the new file
+	if err != nil || !detail.Attributes["vip"].Equal(attr.OfBool(true)) || len(detail.Exports) != 1 || !detail.Exports["vip"].Value.Equal(attr.OfBool(true)) {
+		t.Errorf("stored: %+v, %v", detail, err)
 	}
 }
 

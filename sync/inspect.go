@@ -246,19 +246,64 @@ func (i *Inspector) Members(key string, yield func(userID string) error) error {
 // Contact returns what Gleap acknowledged of a contact and what the exports say. It
 // reads all exports.
 func (i *Inspector) Contact(ctx context.Context, userID string) (ContactDetail, error) {
-	d := ContactDetail{
-		UserID: userID, Attributes: map[string]attr.Value{}, Acknowledged: map[string]time.Time{}, Exports: map[string]Said{},
-	}
 	o, err := i.store.Overview()
 	if err != nil {
+		return ContactDetail{}, err
+	}
+	d, err := i.stored(userID, o)
+	if err != nil {
 		return d, err
+	}
+	exports := keepKeys(i.exports, o.Attributes)
+	for n, e := range exports {
+		if e.Changes {
+			if err := i.askChanges(ctx, &d, n, o); err != nil {
+				return d, err
+			}
+			continue
+		}
+		e.Attributes = slices.Concat(e.Attributes, remembered(e, exports, o.Attributes))
+		know(&e.Export, o.Attributes)
+		if err := i.ask(ctx, &d, e); err != nil {
+			return d, err
+		}
+	}
+	return d, nil
+}
+
+// Stored returns what the state says of a contact. It reads no export: of the exports it has
+// what changes said up to the last run.
+func (i *Inspector) Stored(userID string) (ContactDetail, error) {
+	o, err := i.store.Overview()
+	if err != nil {
+		return ContactDetail{}, err
+	}
+	d, err := i.stored(userID, o)
+	if err != nil {
+		return d, err
+	}
+	said, err := i.store.Changed(userID)
+	for _, n := range said.Attributes {
+		for _, a := range o.Attributes {
+			if a.ID == n.ID && !a.Gone() {
+				d.Exports[a.Key] = Said{Value: n.Value}
+			}
+		}
+	}
+	return d, err
+}
+
+// stored returns what the state says of a contact, without what changes said.
+func (i *Inspector) stored(userID string, o state.Overview) (ContactDetail, error) {
+	d := ContactDetail{
+		UserID: userID, Attributes: map[string]attr.Value{}, Acknowledged: map[string]time.Time{}, Exports: map[string]Said{},
 	}
 	record, err := i.store.Record(userID)
 	if err != nil && !errors.Is(err, state.ErrNotFound) {
 		return d, err
 	}
-	for _, a := range present(o) {
-		if k := record.Find(a.ID); k.Value.Kind() != attr.None {
+	for _, a := range o.Attributes {
+		if k := record.Find(a.ID); !a.Gone() && k.Value.Kind() != attr.None {
 			d.Attributes[a.Key] = k.Value
 			d.Acknowledged[a.Key] = time.Unix(k.At, 0).UTC()
 		}
@@ -277,24 +322,8 @@ func (i *Inspector) Contact(ctx context.Context, userID string) (ContactDetail, 
 			d.Parked = &parked[n]
 		}
 	}
-	if d.Events, err = i.eventsOf(userID); err != nil {
-		return d, err
-	}
-	exports := keepKeys(i.exports, o.Attributes)
-	for n, e := range exports {
-		if e.Changes {
-			if err := i.askChanges(ctx, &d, n, o); err != nil {
-				return d, err
-			}
-			continue
-		}
-		e.Attributes = slices.Concat(e.Attributes, remembered(e, exports, o.Attributes))
-		know(&e.Export, o.Attributes)
-		if err := i.ask(ctx, &d, e); err != nil {
-			return d, err
-		}
-	}
-	return d, nil
+	d.Events, err = i.eventsOf(userID)
+	return d, err
 }
 
 // ask adds what one export says.

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"html/template"
 	"io"
+	"slices"
 	"strings"
 	"time"
 
@@ -79,6 +80,48 @@ type Contact struct {
 	Asked   string              // the user id, "": none yet
 	Error   string              // why there is no answer
 	Detail  *sync.ContactDetail // nil: nothing was asked, or there is no answer
+	Read    bool                // the exports were read for it
+	Last    *sync.Report        // the last sync, if they were not; nil: there was none
+}
+
+// Keys returns the keys of what the look-up shows, sorted.
+func (c *Contact) Keys() []string {
+	keys := c.Detail.Keys()
+	if c.Last != nil {
+		for _, e := range c.Last.Exports {
+			if e.Kind != sync.KindTrack {
+				keys = append(keys, e.Key)
+			}
+		}
+	}
+	slices.Sort(keys)
+	return slices.Compact(keys)
+}
+
+// LastSaid writes what the last sync made of the export of an attribute, and what changes
+// said of the contact.
+func (c *Contact) LastSaid(key string) string {
+	var all []string
+	if said, ok := c.Detail.Exports[key]; ok {
+		all = append(all, "changes said "+string(said.Value.AppendJSON(nil)))
+	}
+	if c.Last != nil {
+		for _, e := range c.Last.Exports {
+			switch {
+			case e.Key != key:
+			case e.Withheld > 0:
+				all = append(all, "applied, except for "+e.Reason)
+			case e.Reason != "":
+				all = append(all, string(e.Status)+": "+e.Reason)
+			default:
+				all = append(all, string(e.Status))
+			}
+		}
+	}
+	if len(all) == 0 {
+		return "in no export any more"
+	}
+	return strings.Join(all, ", ")
 }
 
 // Known reports whether there is anything to show.

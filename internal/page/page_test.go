@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"gleapsync/internal/attr"
 	"gleapsync/state"
 	"gleapsync/sync"
 )
@@ -146,5 +147,32 @@ func TestEvents(t *testing.T) {
 		if strings.Contains(b.String(), "Gleap was told nothing") {
 			t.Errorf("%s: an event is something", name)
 		}
+	}
+}
+
+// TestLastSaid: a look-up that read no export has what changes said, and what the last sync
+// made of each export.
+func TestLastSaid(t *testing.T) {
+	c := Contact{
+		Asked:  "u1",
+		Detail: &sync.ContactDetail{UserID: "u1", Exports: map[string]sync.Said{"vip": {Value: attr.OfBool(true)}}, Attributes: map[string]attr.Value{"old": attr.OfBool(true)}},
+		Last: &sync.Report{Exports: []sync.ExportReport{
+			{Key: "vip", Status: sync.StatusApplied}, {Key: "churn", Status: sync.StatusHeld, Reason: "it is <missing>"},
+			{Key: "beta", Status: sync.StatusApplied, Withheld: 2, Reason: "2 exits"}, {Key: "same", Status: sync.StatusUnchanged}, {Key: "track x", Kind: sync.KindTrack},
+		}},
+	}
+	for key, want := range map[string]string{
+		"vip": "changes said true, applied", "churn": "held: it is <missing>", "beta": "applied, except for 2 exits", "same": "unchanged", "old": "in no export any more",
+	} {
+		if got := c.LastSaid(key); got != want {
+			t.Errorf("%s: %s, want %s", key, got, want)
+		}
+	}
+	if got, want := strings.Join(c.Keys(), " "), "beta churn old same vip"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+	var text strings.Builder
+	if err := Lookup(&text, c); err != nil || !strings.Contains(text.String(), "held: it is &lt;missing&gt;") || strings.Contains(text.String(), "next run sends it") {
+		t.Errorf("%v\n%s", err, text.String())
 	}
 }

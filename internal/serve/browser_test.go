@@ -6,7 +6,9 @@ import (
 	"flag"
 	"fmt"
 	"image/png"
+	"maps"
 	"math/rand/v2"
+	"net/http"
 	"net/http/httptest"
 	"os"
 	"os/exec"
@@ -46,7 +48,8 @@ func open(t *testing.T) *browser {
 		t.Skip("SKIPPED: there is no chromium on this machine, so nothing looked at the page: apt-get install chromium")
 	}
 	options := append(chromedp.DefaultExecAllocatorOptions[:], chromedp.ExecPath(path), chromedp.NoSandbox, chromedp.DisableGPU,
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true))
+		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true),
+		chromedp.Flag("host-resolver-rules", "MAP gleapsync 127.0.0.1"))
 	allocator, cancel := chromedp.NewExecAllocator(t.Context(), options...)
 	t.Cleanup(cancel)
 	ctx, cancel := chromedp.NewContext(allocator)
@@ -297,10 +300,72 @@ func TestBrowser(t *testing.T) {
 		b.must(chromedp.Do(b.ctx, chromedp.SendKeys(chromedp.ID("id"), "u00200")))
 		_, err = chromedp.RunResponse(b.ctx, chromedp.Click(chromedp.CSS("button")))
 		b.must(err)
-		b.has("#contact", "u00200", "newsletter_readers", "true", "total_revenue_180_days", "200")
+		b.has("#contact", "u00200", "newsletter_readers", "true", "total_revenue_180_days", "200", "Last sync", "held: ")
+		b.contrast()
+		_, err = chromedp.RunResponse(b.ctx, chromedp.Click(chromedp.CSS("#read button")))
+		b.must(err)
+		b.has("#contact", "u00200", "newsletter_readers", "true", "Present export")
 		b.contrast()
 		b.picture("contact.png")
 		b.quiet(server.URL)
+	})
+
+	t.Run("from another site", func(t *testing.T) {
+		b.t = t
+		asked := make(chan string, 10)
+		pages := w.handler()
+		own := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			answer := httptest.NewRecorder()
+			pages.ServeHTTP(answer, r)
+			asked <- fmt.Sprintf("%s %s %d", r.Method, r.URL.Path, answer.Code)
+			maps.Copy(rw.Header(), answer.Header())
+			rw.WriteHeader(answer.Code)
+			_, _ = answer.Body.WriteTo(rw)
+		}))
+		defer own.Close()
+		var target string
+		other := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+			rw.Header().Set("Content-Type", "text/html")
+			fmt.Fprintf(rw, map[string]string{
+				"/image": `<img src="%s/contact?id=u00200">`,
+				"/link":  `<a href="%s/contact?id=u00200">look</a>`,
+				"/form":  `<form action="%s/contact" method="post"><input name="id" value="u00200"><button>win</button></form>`,
+			}[r.URL.Path], target)
+		}))
+		defer other.Close()
+		click := func(selector string) {
+			t.Helper()
+			_, err := chromedp.RunResponse(b.ctx, chromedp.Click(chromedp.CSS(selector)))
+			b.must(err)
+		}
+		expect := func(want string) {
+			t.Helper()
+			if got := <-asked; got != want {
+				t.Errorf("%s: %s, want %s", target, got, want)
+			}
+		}
+		// To the second address a browser does not say what site a request is from: it is
+		// neither of this machine nor over TLS. An image costs a look into the state there.
+		for n, address := range []string{own.URL, strings.Replace(own.URL, "127.0.0.1", "gleapsync", 1)} {
+			target = address
+			if b.visit(other.URL + "/image"); n == 0 {
+				expect("GET /contact 403")
+			} else {
+				expect("GET /contact 200")
+			}
+			b.visit(other.URL + "/form")
+			click("button")
+			expect("POST /contact 403")
+			b.visit(other.URL + "/link")
+			click("a")
+			expect("GET /contact 200")
+			click("#read button") // on our own page
+			expect("POST /contact 200")
+			b.has("#contact", "Present export")
+		}
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.bad, b.asks = nil, nil // the console tells of what was refused
 	})
 
 	t.Run("375 px wide", func(t *testing.T) {

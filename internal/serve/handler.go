@@ -29,7 +29,8 @@ func (s *Server) Handler(a *Auth) http.Handler {
 	pages := http.NewServeMux()
 	pages.HandleFunc("GET /{$}", s.front)
 	pages.HandleFunc("GET /runs/{id}", s.runPage)
-	pages.HandleFunc("GET /contact", s.contact())
+	pages.HandleFunc("GET /contact", s.contact)
+	pages.HandleFunc("POST /contact", s.readContact)
 	pages.HandleFunc("GET /api/status", s.apiStatus)
 	pages.HandleFunc("GET /api/runs", s.apiRuns)
 	pages.HandleFunc("GET /api/runs/{id}", s.apiRun)
@@ -42,9 +43,9 @@ func (s *Server) Handler(a *Auth) http.Handler {
 	mux.HandleFunc("GET /readyz", s.ready)
 	mux.Handle("/", a.protect(pages))
 	if a == nil {
-		return secured(private(mux))
+		return secured(private(sameSite(mux)))
 	}
-	return secured(mux)
+	return secured(sameSite(mux))
 }
 
 // private does not answer to names that anybody can have: a page on another site can make
@@ -80,7 +81,7 @@ func secured(next http.Handler) http.Handler {
 		h.Set("Content-Security-Policy", policy)
 		h.Set("X-Content-Type-Options", "nosniff")
 		h.Set("X-Frame-Options", "DENY")
-		h.Set("Referrer-Policy", "no-referrer")
+		h.Set("Referrer-Policy", "same-origin") // with none, a browser would not say that a form is ours
 		h.Set("Cross-Origin-Resource-Policy", "same-origin")
 		h.Set("Cache-Control", "no-store")
 		next.ServeHTTP(w, r)
@@ -126,33 +127,76 @@ func (s *Server) report(r *http.Request) (report sync.Report, err error) {
 	return report, err
 }
 
-// contact looks a contact up. That reads all exports, so it is done for one at a time.
-func (s *Server) contact() http.HandlerFunc {
-	turn := make(chan struct{}, 1)
-	return func(w http.ResponseWriter, r *http.Request) {
-		c := page.Contact{Version: s.o.Version, Asked: r.FormValue("id")}
-		status := http.StatusOK
-		switch {
-		case c.Asked == "":
-		case len(c.Asked) > engage.MaxUserID || !utf8.ValidString(c.Asked):
-			status, c.Asked, c.Error = http.StatusBadRequest, "", "A user id has 1 to "+strconv.Itoa(engage.MaxUserID)+" bytes of UTF-8."
-		default:
-			select {
-			case turn <- struct{}{}:
-				defer func() { <-turn }()
-			case <-r.Context().Done():
-				return
-			}
-			if err := s.inspect(r.Context(), func(i *sync.Inspector) error {
-				detail, err := i.Contact(r.Context(), c.Asked)
-				c.Detail = &detail
+// contact shows what the state says of a contact. It reads no export.
+func (s *Server) contact(w http.ResponseWriter, r *http.Request) {
+	c, ok := s.asked(r.FormValue("id"))
+	status := http.StatusOK
+	switch {
+	case !ok:
+		status = http.StatusBadRequest
+	case c.Asked != "":
+		if err := s.inspect(r.Context(), func(i *sync.Inspector) error {
+			detail, err := i.Stored(c.Asked)
+			if err != nil {
 				return err
-			}); err != nil {
-				status, c.Error, c.Detail = http.StatusInternalServerError, err.Error(), nil
 			}
+			c.Detail = &detail
+			c.Last, err = i.LastSync()
+			return err
+		}); err != nil {
+			status, c.Error, c.Detail = http.StatusInternalServerError, err.Error(), nil
 		}
-		s.html(w, status, func(w io.Writer) error { return page.Lookup(w, c) })
 	}
+	s.html(w, status, func(w io.Writer) error { return page.Lookup(w, c) })
+}
+
+// readContact shows what the exports say of a contact too.
+func (s *Server) readContact(w http.ResponseWriter, r *http.Request) {
+	r.Body = http.MaxBytesReader(w, r.Body, 8<<10)
+	c, ok := s.asked(r.PostFormValue("id"))
+	status := http.StatusOK
+	switch {
+	case !ok:
+		status = http.StatusBadRequest
+	case c.Asked != "":
+		detail, err := s.readExports(r.Context(), c.Asked)
+		switch {
+		case errors.Is(err, errBusy):
+			w.Header().Set("Retry-After", "5")
+			status, c.Error = http.StatusServiceUnavailable, "Somebody else has the exports read now: try again when that is done."
+		case err != nil:
+			status, c.Error = http.StatusInternalServerError, err.Error()
+		default:
+			c.Detail, c.Read = &detail, true
+		}
+	}
+	s.html(w, status, func(w io.Writer) error { return page.Lookup(w, c) })
+}
+
+var errBusy = errors.New("the exports are read for somebody else")
+
+// readExports looks a contact up in the exports. That reads all of them and starts their
+// commands, so it is done for one at a time, and only after a button was pressed.
+func (s *Server) readExports(ctx context.Context, userID string) (detail sync.ContactDetail, err error) {
+	select {
+	case s.lookUp <- struct{}{}:
+		defer func() { <-s.lookUp }()
+	default:
+		return detail, errBusy
+	}
+	err = s.inspect(ctx, func(i *sync.Inspector) (err error) {
+		detail, err = i.Contact(ctx, userID)
+		return err
+	})
+	return detail, err
+}
+
+// asked returns a look-up of a user id, and false if it can be none.
+func (s *Server) asked(id string) (page.Contact, bool) {
+	if len(id) > engage.MaxUserID || !utf8.ValidString(id) {
+		return page.Contact{Version: s.o.Version, Error: "A user id has 1 to " + strconv.Itoa(engage.MaxUserID) + " bytes of UTF-8."}, false
+	}
+	return page.Contact{Version: s.o.Version, Asked: id}, true
 }
 
 func (s *Server) notFound(w http.ResponseWriter, what string) {

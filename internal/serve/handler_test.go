@@ -55,7 +55,7 @@ func TestPages(t *testing.T) {
 		"/runs/" + run:            {200, "2 acknowledged, 0 refused"},
 		"/runs/20000101":          {404, "no such run"},
 		"/contact":                {200, "Look up"},
-		"/contact?id=u1":          {200, "true"},
+		"/contact?id=u1":          {200, "<td data-label=\"Last sync\">applied</td>"},
 		"/contact?id=nobody":      {200, "Gleap was told nothing of this user id"},
 		"/contact?id=%ff":         {400, "A user id has"},
 		"/contact?id=" + long:     {400, "A user id has"},
@@ -75,7 +75,7 @@ func TestPages(t *testing.T) {
 			t.Errorf("%.40s: %d, want %d and %q in\n%s", path, answer.Code, want.status, want.text, answer.Body)
 		}
 		for name, value := range map[string]string{
-			"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "no-referrer", "Cache-Control": "no-store",
+			"X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY", "Referrer-Policy": "same-origin", "Cache-Control": "no-store",
 			"Content-Security-Policy": "default-src 'none'; style-src 'sha256-",
 		} {
 			if got := answer.Header().Get(name); !strings.HasPrefix(got, value) {

@@ -42,11 +42,12 @@ type Server struct {
 	live    live
 	begun   time.Time
 	reader  reader
+	lookUp  chan struct{} // taken while exports are read for somebody
 }
 
 // New returns a server.
 func New(o Options) *Server {
-	s := &Server{o: o, begun: time.Now()}
+	s := &Server{o: o, begun: time.Now(), lookUp: make(chan struct{}, 1)}
 	s.reader.pace = rate.NewLimiter(rate.Every(pause), 1)
 	s.text, _ = os.ReadFile(o.Config.Path)
 	s.config.Store(o.Config)
