@@ -229,6 +229,39 @@ func (s *Store) Runs(n int) ([]json.RawMessage, error) {
 	return reports, err
 }
 
+// RunsBefore returns stored reports of the runs before the one with that id, the latest
+// first: as many as size bytes hold, and one at least if there is one. No id stands for that
+// of a run to come. From last the caller can go on; it is empty if nothing is left.
+func (s *Store) RunsBefore(id string, size int) (reports []json.RawMessage, last string, err error) {
+	if !s.Exists() {
+		return nil, "", nil
+	}
+	err = s.view(func(tx *bbolt.Tx) error {
+		c := tx.Bucket(bucketRuns).Cursor()
+		k, v := c.Last()
+		if id != "" {
+			if next, _ := c.Seek([]byte(id)); next != nil {
+				k, v = c.Prev()
+			} else {
+				k, v = c.Last()
+			}
+		}
+		for ; k != nil; k, v = c.Prev() {
+			if size -= len(v); size < 0 && len(reports) > 0 {
+				return nil
+			}
+			report, err := unseal(k, v)
+			if err != nil {
+				return s.damaged(err)
+			}
+			reports, last = append(reports, bytes.Clone(report)), string(k)
+		}
+		last = ""
+		return nil
+	})
+	return reports, last, err
+}
+
 // Run returns the stored report of one run, nil if there is none.
 func (s *Store) Run(id string) (report json.RawMessage, err error) {
 	if !s.Exists() || id == "" {

@@ -243,6 +243,21 @@ func TestRuns(t *testing.T) {
 	if all, _ := s.Runs(keepRuns * 2); len(all) != keepRuns {
 		t.Errorf("%d runs are kept", len(all))
 	}
+	// Piece by piece they are the same, also when the run that a piece ended with is gone.
+	for size, want := range map[int]struct {
+		reports int
+		last    string
+	}{0: {1, "run-0009"}, 30: {2, "run-0008"}, 1 << 20: {7, ""}} {
+		reports, last, err := s.RunsBefore("run-0010", size)
+		if err != nil || len(reports) != want.reports || last != want.last || string(reports[0]) != `{"run":9}` {
+			t.Errorf("%d bytes before run 10: %s, %q, %v", size, reports, last, err)
+		}
+	}
+	for id, want := range map[string]string{"": "run-0502", "run-0502": "run-0501", "run-9999": "run-0502", "run-0010-gone": "run-0010", "run-0003": "", "a": ""} {
+		if _, last, err := s.RunsBefore(id, 0); err != nil || last != want {
+			t.Errorf("before %q: %q, %v", id, last, err)
+		}
+	}
 	if run, err := s.Run("run-0007"); err != nil || string(run) != `{"run":7}` {
 		t.Errorf("run 7: %s, %v", run, err)
 	}

@@ -469,6 +469,33 @@ func readRuns(store *state.Store, n int) ([]RunSummary, error) {
 // first.
 func (i *Inspector) Reports(n int) ([]json.RawMessage, error) { return i.store.Runs(n) }
 
+// EachReport calls yield with what [Inspector.Reports] returns, one by one: the reports of
+// many exports are large. The state is read for about size bytes at a time, each time after
+// turn, and is closed while yield is at work.
+func (i *Inspector) EachReport(n, size int, turn func() error, yield func(json.RawMessage) error) error {
+	for last := ""; ; {
+		if err := turn(); err != nil {
+			return err
+		}
+		var reports []json.RawMessage
+		var err error
+		if reports, last, err = i.store.RunsBefore(last, size); err != nil {
+			return err
+		}
+		for _, report := range reports {
+			if err := yield(report); err != nil {
+				return err
+			}
+			if n--; n == 0 {
+				return nil
+			}
+		}
+		if last == "" {
+			return nil
+		}
+	}
+}
+
 // LastSync returns the report of the last sync, nil if there was none. An export of the
 // configuration that it did not look at is in it as the last one left it that did.
 func (i *Inspector) LastSync() (*Report, error) { return i.lastSync(true) }
