@@ -35,7 +35,14 @@ type served struct {
 // serve starts gleapsync serve on a free port and waits until it listens.
 func (p *project) serve(t *testing.T, args ...string) *served {
 	t.Helper()
+	return p.serveWith(t, func(*exec.Cmd) {}, args...)
+}
+
+// serveWith does so after a change of the command.
+func (p *project) serveWith(t *testing.T, change func(*exec.Cmd), args ...string) *served {
+	t.Helper()
 	s := &served{t: t, cmd: p.command(append([]string{"serve", "--listen", "127.0.0.1:0", "--log-format", "json"}, args...)...), end: make(chan struct{})}
+	change(s.cmd)
 	stderr, err := s.cmd.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -142,6 +149,38 @@ func TestServe(t *testing.T) {
 	}
 	if strings.Contains(s.log.String(), "secret-token") {
 		t.Error("the token is in the log")
+	}
+}
+
+// TestServeCrowd: in a process that may have few descriptors, connections on which nobody asks
+// leave those that a run needs, and a probe is answered.
+func TestServeCrowd(t *testing.T) {
+	gleap := httptest.NewServer(sandbox.New(sandbox.Options{Token: "secret-token"}))
+	defer gleap.Close()
+	p := newProject(t, gleap.URL, "[sync]\nschedule = \"@every 1s\"\n", "u1", "u2")
+	sh, err := exec.LookPath("sh")
+	if err != nil {
+		t.Skip("there is no sh")
+	}
+	s := p.serveWith(t, func(cmd *exec.Cmd) {
+		cmd.Args = append([]string{sh, "-c", `ulimit -n 128 && exec "$0" "$@"`, cmd.Path}, cmd.Args[1:]...)
+		cmd.Path = sh
+	})
+	s.logged(`"outcome":"complete","sent":2`)
+	for range 500 {
+		c, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+	}
+	p.write(t, "vip.csv", "user_id\nu1\nu2\nu3\nu4\nu5\n")
+	if status, body := s.get("/healthz"); status != 200 {
+		t.Errorf("%d %s", status, body)
+	}
+	s.logged(`"outcome":"complete","sent":3`)
+	if s.stop(syscall.SIGTERM); strings.Contains(s.log.String(), "too many open files") {
+		t.Error(s.log.String())
 	}
 }
 

@@ -3,9 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
-	"log/slog"
 	"net"
-	"net/http"
 	"os"
 	"os/signal"
 	"syscall"
@@ -56,10 +54,7 @@ func (a *App) Serve(ctx context.Context, o ServeOptions) error {
 			return report, err
 		},
 	})
-	web := &http.Server{
-		Handler: server.Handler(auth), ReadHeaderTimeout: 10 * time.Second, IdleTimeout: 2 * time.Minute,
-		ErrorLog: slog.NewLogLogger(a.log.Handler(), slog.LevelDebug),
-	}
+	web := server.Web(auth)
 	webEnded := make(chan error, 1)
 	go func() { webEnded <- web.Serve(listener) }()
 	defer web.Close()

@@ -3,6 +3,7 @@ package serve
 import (
 	"context"
 	"encoding/json"
+	"io"
 	"net/http"
 	"strconv"
 	"time"
@@ -78,13 +79,40 @@ func (s *Server) apiRuns(w http.ResponseWriter, r *http.Request) {
 		}
 		limit = n
 	}
-	reports := []json.RawMessage{}
-	err := s.inspect(r.Context(), func(i *sync.Inspector) error {
-		last, err := i.Reports(limit)
-		reports = append(reports, last...)
+	separator := "["
+	err := s.eachReport(w, r, limit, func(report json.RawMessage) error {
+		w.Header().Set("Content-Type", "application/json")
+		_, err := io.WriteString(w, separator)
+		separator = ","
+		if err == nil {
+			_, err = w.Write(report)
+		}
 		return err
 	})
-	s.json(w, reports, err)
+	switch {
+	case err != nil && separator == "[":
+		s.json(w, nil, err)
+	case err != nil:
+		panic(http.ErrAbortHandler) // else what was sent would be taken for all
+	case separator == "[":
+		s.json(w, []json.RawMessage{}, nil)
+	default:
+		_, _ = io.WriteString(w, "]\n")
+	}
+}
+
+// eachReport reads reports piece by piece, and gives the client its time for each piece.
+func (s *Server) eachReport(w http.ResponseWriter, r *http.Request, limit int, yield func(json.RawMessage) error) error {
+	i, err := s.inspector()
+	if err != nil {
+		return err
+	}
+	turn := func() error {
+		err := s.reader.pace.Wait(r.Context())
+		s.extend(w)
+		return err
+	}
+	return i.EachReport(limit, s.limits.piece, turn, yield)
 }
 
 func (s *Server) apiRun(w http.ResponseWriter, r *http.Request) {

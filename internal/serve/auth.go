@@ -3,6 +3,7 @@ package serve
 import (
 	"bufio"
 	"bytes"
+	"context"
 	"crypto/sha256"
 	"crypto/subtle"
 	"errors"
@@ -20,7 +21,7 @@ import (
 type Auth struct {
 	users  map[string]string // bcrypt hashes by name
 	nobody string            // the hash of somebody, for names that are none
-	slow   stdsync.Mutex     // while a hash is compared
+	slow   chan struct{}     // taken while a hash is compared
 	mu     stdsync.Mutex
 	known  map[string][sha256.Size]byte // by name: of the password that was right
 }
@@ -32,7 +33,7 @@ func ReadAuth(path string) (*Auth, error) {
 	if err != nil {
 		return nil, fmt.Errorf("--auth-file: %w", err)
 	}
-	a := &Auth{users: map[string]string{}, known: map[string][sha256.Size]byte{}}
+	a := &Auth{users: map[string]string{}, slow: make(chan struct{}, 1), known: map[string][sha256.Size]byte{}}
 	lines := bufio.NewScanner(bytes.NewReader(text))
 	for n := 1; lines.Scan(); n++ {
 		line := strings.TrimSpace(lines.Text())
@@ -60,7 +61,7 @@ func (a *Auth) protect(next http.Handler) http.Handler {
 		return next
 	}
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if name, password, ok := r.BasicAuth(); !ok || !a.check(name, password) {
+		if name, password, ok := r.BasicAuth(); !ok || !a.check(r.Context(), name, password) {
 			w.Header().Set("WWW-Authenticate", `Basic realm="gleapsync", charset="UTF-8"`)
 			http.Error(w, "name and password are needed", http.StatusUnauthorized)
 			return
@@ -71,8 +72,8 @@ func (a *Auth) protect(next http.Handler) http.Handler {
 
 // check reports whether a user has that password. bcrypt is slow on purpose: a password
 // that was right once is remembered, and others are checked one at a time. A name that is
-// none takes as long.
-func (a *Auth) check(name, password string) bool {
+// none takes as long. Who went away does not wait.
+func (a *Auth) check(ctx context.Context, name, password string) bool {
 	sum := sha256.Sum256([]byte(password))
 	a.mu.Lock()
 	known, ok := a.known[name]
@@ -84,9 +85,13 @@ func (a *Auth) check(name, password string) bool {
 	if !ok {
 		hash = a.nobody
 	}
-	a.slow.Lock()
+	select {
+	case a.slow <- struct{}{}:
+	case <-ctx.Done():
+		return false
+	}
 	err := bcrypt.CompareHashAndPassword([]byte(hash), []byte(password))
-	a.slow.Unlock()
+	<-a.slow
 	if err != nil || !ok {
 		return false
 	}

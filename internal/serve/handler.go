@@ -27,14 +27,14 @@ import (
 // probes is for users of a; nil lets everybody in who asks by a name that is not public.
 func (s *Server) Handler(a *Auth) http.Handler {
 	pages := http.NewServeMux()
-	pages.HandleFunc("GET /{$}", s.front)
-	pages.HandleFunc("GET /runs/{id}", s.runPage)
-	pages.HandleFunc("GET /contact", s.contact)
+	pages.HandleFunc("GET /{$}", s.made(s.front))
+	pages.HandleFunc("GET /runs/{id}", s.made(s.runPage))
+	pages.HandleFunc("GET /contact", s.made(s.contact))
 	pages.HandleFunc("POST /contact", s.readContact)
-	pages.HandleFunc("GET /api/status", s.apiStatus)
+	pages.HandleFunc("GET /api/status", s.made(s.apiStatus))
 	pages.HandleFunc("GET /api/runs", s.apiRuns)
-	pages.HandleFunc("GET /api/runs/{id}", s.apiRun)
-	pages.Handle("GET /metrics", s.metrics())
+	pages.HandleFunc("GET /api/runs/{id}", s.made(s.apiRun))
+	pages.HandleFunc("GET /metrics", s.made(s.metrics().ServeHTTP))
 	pages.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {
 		s.notFound(w, "There is no such page.")
 	})
@@ -159,7 +159,9 @@ func (s *Server) readContact(w http.ResponseWriter, r *http.Request) {
 	case !ok:
 		status = http.StatusBadRequest
 	case c.Asked != "":
+		setDeadline(w, time.Time{}) // it takes as long as the exports do
 		detail, err := s.readExports(r.Context(), c.Asked)
+		s.extend(w)
 		switch {
 		case errors.Is(err, errBusy):
 			w.Header().Set("Retry-After", "5")

@@ -42,13 +42,16 @@ type Server struct {
 	live    live
 	begun   time.Time
 	reader  reader
+	limits  limits
+	making  chan struct{} // taken while an answer is made
 	lookUp  chan struct{} // taken while exports are read for somebody
 }
 
 // New returns a server.
 func New(o Options) *Server {
-	s := &Server{o: o, begun: time.Now(), lookUp: make(chan struct{}, 1)}
-	s.reader.pace = rate.NewLimiter(rate.Every(pause), 1)
+	s := &Server{o: o, begun: time.Now(), limits: usualLimits(), lookUp: make(chan struct{}, 1)}
+	s.making = make(chan struct{}, s.limits.making)
+	s.reader = reader{pace: rate.NewLimiter(rate.Every(pause), 1), turn: make(chan struct{}, 1)}
 	s.text, _ = os.ReadFile(o.Config.Path)
 	s.config.Store(o.Config)
 	return s

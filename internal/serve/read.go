@@ -3,7 +3,6 @@ package serve
 import (
 	"context"
 	"errors"
-	stdsync "sync"
 	"time"
 
 	"golang.org/x/time/rate"
@@ -16,8 +15,8 @@ import (
 // commit has to wait as long as anybody has the file open.
 type reader struct {
 	pace *rate.Limiter
-	mu   stdsync.Mutex
-	at   time.Time // of what was seen
+	turn chan struct{} // taken while the fields below are used
+	at   time.Time     // of what was seen
 	seen seen
 }
 
@@ -38,29 +37,40 @@ func (s *Server) inspect(ctx context.Context, fn func(*sync.Inspector) error) er
 	if err := s.reader.pace.Wait(ctx); err != nil {
 		return err
 	}
-	cfg := s.config.Load()
-	store, err := state.Open(cfg.State)
+	i, err := s.inspector()
 	if err != nil {
 		return err
 	}
-	return fn(sync.NewInspector(cfg.Sync, store))
+	return fn(i)
 }
 
-// look returns what the state says, as it was a second ago at most.
+func (s *Server) inspector() (*sync.Inspector, error) {
+	cfg := s.config.Load()
+	store, err := state.Open(cfg.State)
+	return sync.NewInspector(cfg.Sync, store), err
+}
+
+// look returns what the state says, as it was a second ago at most. It waits for nobody who
+// asks for something else: probes and metrics depend on it.
 func (s *Server) look(ctx context.Context) seen {
 	r := &s.reader
-	r.mu.Lock()
-	defer r.mu.Unlock()
+	select {
+	case r.turn <- struct{}{}:
+		defer func() { <-r.turn }()
+	case <-ctx.Done():
+		return seen{err: ctx.Err()}
+	}
 	if !r.at.IsZero() && time.Since(r.at) < fresh {
 		return r.seen
 	}
 	var now seen
-	now.err = s.inspect(context.WithoutCancel(ctx), func(i *sync.Inspector) (err error) {
+	i, err := s.inspector()
+	if now.err = err; err == nil {
 		var lastErr error
 		now.overview, err = i.Overview()
 		now.last, lastErr = i.LastSync()
-		return errors.Join(err, lastErr)
-	})
+		now.err = errors.Join(err, lastErr)
+	}
 	r.at, r.seen = time.Now(), now
 	return now
 }
