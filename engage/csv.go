@@ -45,9 +45,10 @@ type csvReader struct {
 	line       int // of the row that was returned last
 	nextLine   int
 	fields     [][]byte
-	doubled    []int // the fields of a line that hold doubled quotes
-	terminated bool  // the row that was returned last ended with a line break
-	spans      bool  // and went over several lines
+	doubled    []int  // the fields of a line that hold doubled quotes
+	terminated bool   // the row that was returned last ended with a line break
+	spans      bool   // and went over several lines,
+	ends       [2]int // of which the first and the last one have so many delimiters
 }
 
 func newCSVReader(r io.Reader, comma byte) *csvReader {
@@ -234,7 +235,7 @@ func (c *csvReader) quotedRow() ([][]byte, error) {
 	}
 	row := c.buf[c.start : c.start+size]
 	c.terminated = row[size-1] == '\n'
-	c.spans = bytes.IndexByte(row[:size-1], '\n') >= 0
+	c.countEnds(row)
 	c.fields = c.fields[:0]
 	for done := false; !done; {
 		var field []byte
@@ -258,6 +259,16 @@ func (c *csvReader) quotedRow() ([][]byte, error) {
 	}
 	c.advance(size)
 	return c.fields, nil
+}
+
+// countEnds looks at the first and the last line of a row, as they stand in the file.
+func (c *csvReader) countEnds(row []byte) {
+	row = bytes.TrimSuffix(row, []byte{'\n'})
+	first := bytes.IndexByte(row, '\n')
+	if c.spans = first >= 0; c.spans {
+		comma := []byte{c.comma}
+		c.ends = [2]int{bytes.Count(row[:first], comma), bytes.Count(row[bytes.LastIndexByte(row, '\n'):], comma)}
+	}
 }
 
 // findRowEnd returns the size of the row at the start of the buffer, line break

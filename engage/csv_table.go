@@ -54,9 +54,13 @@ func (t *csvTable) suspect() string {
 	return "a quoted cell holds whole lines with as many delimiters as the header: a quote may be missing, and rows with it"
 }
 
-// holdsRows reports whether a cell holds a line that may be a row: a quote that closes rows
-// later than it was meant to swallows those between.
+// holdsRows reports whether lines of the row may be rows of their own: a quote that closes
+// rows later than it was meant to swallows those between. Where it closes in the next one,
+// both lines look like rows.
 func (t *csvTable) holdsRows(fields [][]byte) bool {
+	if whole := len(t.names) - 1; whole > 0 && t.ends == [2]int{whole, whole} {
+		return true
+	}
 	for _, field := range fields {
 		_, lines, _ := bytes.Cut(field, []byte{'\n'})
 		for line := range bytes.Lines(lines) {

@@ -16,7 +16,9 @@ type Mode string
 // The modes of a run.
 const (
 	Incremental Mode = "incremental" // only what changed is sent
-	Full        Mode = "full"        // a first sync or a resync: everything is
+	First       Mode = "first"       // no sync came to its end before: everything is
+	Full        Mode = "full"        // a resync: everything is sent again
+	Assuming    Mode = "baseline"    // nothing is sent
 )
 
 // Outcome says how a run ended.
@@ -248,7 +250,12 @@ func (p *plan) report() Report {
 		Events:   EventCounts{Planned: p.events(), Parked: p.overview.ParkedEvents},
 		Exports:  []ExportReport{},
 	}
-	if p.full || p.resyncing() {
+	switch {
+	case p.assume:
+		r.Mode = Assuming
+	case p.overview.Resynced == 0 && !p.alone:
+		r.Mode = First
+	case p.full || p.resyncing():
 		r.Mode = Full
 	}
 	for class := range classes {

@@ -55,7 +55,7 @@ func exportForms() map[string]exportForm {
 	}
 	// A quote that closes two rows later swallows the one between.
 	swallowed := "x1,\"6'2\nu7,1\nx2,1\""
-	brokenCSV := []string{swallowed, `u7,6'2" tall`, "u7", "u7,1,2", "u7,\"x\"y", "\xff,x", "1.23457E+11,x", `["u7"],x`}
+	brokenCSV := []string{swallowed, "x1,\"6'2,1\nu7,1\",1", `u7,6'2" tall`, "u7", "u7,1,2", "u7,\"x\"y", "\xff,x", "1.23457E+11,x", `["u7"],x`}
 	brokenJSON := []string{`{"user_id":"u7"`, `{"user_id":u7}`, "u7", `{"user_id":["u7"],"vip":true}`, `{"user_id":{"a":1},"vip":true}`, "{\"user_id\":\"\xff\",\"vip\":true}"}
 	lines := csv("", `{"user_id":"%s","vip":true}`)
 	json := func(members []string, damage string) string { return strings.TrimPrefix(lines(members, damage), "\n") }
