@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"runtime"
 	"slices"
 	"strings"
 	"time"
@@ -41,36 +42,39 @@ func (e Export) commandOutput() input {
 	return input{name: e.Source, time: time.Now(), open: e.runCommand, once: true}
 }
 
+// goneAfter is how long it takes at most until nobody waits any more for the end of a command
+// that was killed: what it started may have left its group and hold its output open.
+const goneAfter = 2 * time.Second
+
 // runCommand starts the export's command and returns its standard output. Reading that
 // ends with [io.EOF] only if the command succeeded.
 func (e Export) runCommand(ctx context.Context) (io.ReadCloser, error) {
 	limit := cmp.Or(e.Timeout, CommandTimeout)
 	timeUp := unreadable("the command took longer than timeout = %s allows", limit)
-	ctx, cancel := context.WithTimeoutCause(ctx, limit, timeUp)
-	cmd := exec.CommandContext(ctx, e.Command[0], e.Command[1:]...)
+	timed, cancel := context.WithTimeoutCause(ctx, limit, timeUp)
+	cmd := exec.CommandContext(timed, e.Command[0], e.Command[1:]...)
 	cmd.Dir = e.Dir
 	said := &saidLines{hide: hider(e.Secrets), tell: e.Log}
 	output, write := io.Pipe()
 	cmd.Stdout, cmd.Stderr = write, said
-	killGroup(cmd)
+	endGroup(cmd)
 	// What the command started may hold the output open when it has ended itself.
 	cmd.WaitDelay = 20 * time.Second
-	if err := cmd.Start(); err != nil {
-		cancel()
-		if exec := new(exec.Error); errors.As(err, &exec) { // its name may be a secret, too
-			err = exec.Err
-		}
-		return nil, unreadable("%s cannot be started: %v", e.Source, err)
-	}
-	ended := make(chan struct{})
+	started, ended := make(chan error, 1), make(chan struct{})
 	go func() {
 		defer close(ended)
-		err := cmd.Wait()
+		runtime.LockOSThread() // on Linux a command ends with the thread that started it
+		defer runtime.UnlockOSThread()
+		err := cmd.Start()
+		if started <- err; err != nil {
+			return
+		}
+		err = cmd.Wait()
 		said.end()
 		switch {
 		case err == nil: // though its time may be up since
-		case ctx.Err() != nil:
-			err = context.Cause(ctx)
+		case timed.Err() != nil:
+			err = context.Cause(timed)
 		case errors.Is(err, exec.ErrWaitDelay):
 			err = unreadable("the command ended, but something that it started still holds its output")
 		default:
@@ -78,7 +82,22 @@ func (e Export) runCommand(ctx context.Context) (io.ReadCloser, error) {
 		}
 		write.CloseWithError(err)
 	}()
-	return &runningCommand{output, func() { cancel(); <-ended }}, nil
+	if err := <-started; err != nil {
+		cancel()
+		if exec := new(exec.Error); errors.As(err, &exec) { // its name may be a secret, too
+			err = exec.Err
+		}
+		return nil, unreadable("%s cannot be started: %v", e.Source, err)
+	}
+	stop := context.AfterFunc(ctx, func() { write.CloseWithError(context.Cause(ctx)) })
+	return &runningCommand{output, func() {
+		stop()
+		cancel()
+		select {
+		case <-ended:
+		case <-time.After(goneAfter):
+		}
+	}}, nil
 }
 
 // runningCommand is the output of a command that may still run.

@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// killGroup makes a command's end that of all that it started.
-func killGroup(cmd *exec.Cmd) {
+// endGroup makes a command's end that of all that it started.
+func endGroup(cmd *exec.Cmd) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
 	cmd.Cancel = func() error { return syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) }
 }

@@ -5,8 +5,8 @@ import (
 	"strconv"
 )
 
-// killGroup makes a command's end that of all that it started.
-func killGroup(cmd *exec.Cmd) {
+// endGroup makes a command's end that of all that it started.
+func endGroup(cmd *exec.Cmd) {
 	cmd.Cancel = func() error {
 		if exec.Command("taskkill", "/T", "/F", "/PID", strconv.Itoa(cmd.Process.Pid)).Run() != nil {
 			return cmd.Process.Kill()

@@ -10,9 +10,15 @@ import (
 	"math/bits"
 )
 
-// maxRow is the longest row that is read, in bytes. A longer one is an invalid
-// row: it is passed over in bounded memory.
+// maxRow is the longest row that is read, in bytes. A longer one ends the reading of its
+// file: where a row that has no end really ends nobody can tell, and what stands in it
+// must not become rows.
 const maxRow = 16 << 20
+
+var tooLong = fmt.Sprintf("a row is longer than %d MiB: look for a quote that is not closed, or leave the long column out", maxRow>>20)
+
+// errTooLong says where a row begins that is too long. It ends the reading.
+func errTooLong(line int) error { return fmt.Errorf("line %d: %s", line, tooLong) }
 
 // errTruncated says that the input ends where it cannot be complete.
 var errTruncated = errors.New("the file ends inside a row: the export is not complete")
@@ -28,7 +34,7 @@ func (e *rowError) Error() string { return fmt.Sprintf("line %d: %s", e.line, e.
 
 // csvReader reads RFC 4180 rows as encoding/csv does with its defaults, with
 // four differences: the fields are parts of its buffer and valid until the next
-// row, so reading allocates nothing; a row that is too long is passed over; input
+// row, so reading allocates nothing; a row that is too long ends the reading; input
 // that ends inside quotes is told apart from a row that is broken; and rows may
 // differ in their number of fields.
 type csvReader struct {
@@ -179,8 +185,8 @@ func undouble(field []byte) []byte {
 }
 
 // findLine returns the buffered text up to the next line break, its size with
-// the break, and whether it holds a quote. A line that does not fit is a row
-// that is too long.
+// the break, and whether it holds a quote. A line that does not fit is part of a
+// row that is too long.
 func (c *csvReader) findLine() (line []byte, size int, quoted bool, err error) {
 	searched := 0
 	for {
@@ -200,8 +206,7 @@ func (c *csvReader) findLine() (line []byte, size int, quoted bool, err error) {
 			return trimCR(window), len(window), c.hasQuote(len(window)), nil
 		}
 		if !c.fill() {
-			c.line = c.nextLine
-			return nil, 0, false, c.skipLong()
+			return nil, 0, false, errTooLong(c.nextLine)
 		}
 	}
 }
@@ -294,7 +299,7 @@ func (c *csvReader) findRowEnd() (int, error) {
 				return i, nil
 			}
 			if !c.fill() {
-				return 0, c.skipLong()
+				return 0, errTooLong(c.line)
 			}
 			i--
 			continue
@@ -386,11 +391,6 @@ func (c *csvReader) skipLine(reason string) error {
 		}
 		c.fill()
 	}
-}
-
-// skipLong passes over a row that is too long.
-func (c *csvReader) skipLong() error {
-	return c.skipLine(fmt.Sprintf("the row is longer than %d MiB", maxRow>>20))
 }
 
 // advance marks n buffered bytes as returned and counts their lines.

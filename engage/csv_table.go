@@ -119,7 +119,16 @@ func detectDelimiter(start []byte) byte {
 // readHeader reads the header and returns a reader that stands behind it.
 func readHeader(r io.Reader, delimiter byte) (*csvReader, [][]byte, error) {
 	c := newCSVReader(r, delimiter)
-	for !holdsRow(c.buf[c.start:c.end]) && !c.eof && c.fill() {
+	for !holdsRow(c.buf[c.start:c.end]) && !c.eof {
+		if start := c.buf[c.start:c.end]; len(bytes.Trim(start, "\r\n")) == 0 {
+			c.advance(len(start)) // lines before the header, which nobody has to look at again
+		}
+		if !c.fill() {
+			return nil, nil, errors.New("the header is no CSV: " + tooLong)
+		}
+	}
+	if c.readErr != nil && !holdsRow(c.buf[c.start:c.end]) {
+		return nil, nil, c.readErr
 	}
 	if delimiter == 0 {
 		start := c.buf[c.start:c.end]

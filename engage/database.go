@@ -26,7 +26,7 @@ const (
 	connectTimeout = 15 * time.Second
 	// cancelTimeout is how long a query is given to end on the server once it is not
 	// wanted any more.
-	cancelTimeout = 5 * time.Second
+	cancelTimeout = 3 * time.Second
 )
 
 // IsDatabase reports whether a source is a database, which is asked with a query:

@@ -8,7 +8,6 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -38,7 +37,7 @@ func (r *eventReader) readFiles(ctx context.Context, inputs []input, read func(c
 	r.latest = time.Now().Add(ahead)
 	for _, in := range inputs {
 		if err := r.readFile(ctx, in, read); err != nil {
-			return err
+			return ended(ctx, err)
 		}
 	}
 	return nil
@@ -129,21 +128,17 @@ func (r *eventReader) readEvents(ctx context.Context, text *bufio.Reader, yield 
 		if err == io.EOF {
 			return nil
 		}
-		r.line = lines.line
-		var broken *rowError
-		if err != nil && !errors.As(err, &broken) {
+		if err != nil {
 			return fmt.Errorf("%s: %w", r.file, err)
 		}
-		if line = bytes.TrimSpace(line); len(line) == 0 && broken == nil {
+		r.line = lines.line
+		if line = bytes.TrimSpace(line); len(line) == 0 {
 			continue
 		}
 		if err := r.next(ctx); err != nil {
 			return err
 		}
 		switch e := (event{}); {
-		case broken != nil:
-			r.invalid("", broken.reason)
-			r.miss(broken.reason)
 		case e.parse(line):
 			if err := yield(&e); err != nil {
 				return err
@@ -245,11 +240,14 @@ type lineReader struct {
 }
 
 // next returns the next line and whether a line break follows it. It is valid until next is
-// called again. A line that is too long is a [*rowError].
+// called again. A line that is too long ends the reading.
 func (l *lineReader) next() (line []byte, complete bool, err error) {
 	line, err = l.r.ReadSlice('\n')
 	if err == bufio.ErrBufferFull {
 		return l.long(line)
+	}
+	if len(line) > maxRow {
+		return nil, false, errTooLong(l.line + 1)
 	}
 	if err == io.EOF && len(line) > 0 {
 		err = nil
@@ -264,19 +262,15 @@ func (l *lineReader) next() (line []byte, complete bool, err error) {
 func (l *lineReader) long(begin []byte) (line []byte, complete bool, err error) {
 	l.line++
 	l.buf = append(l.buf[:0], begin...)
-	size := len(begin)
 	for err = bufio.ErrBufferFull; err == bufio.ErrBufferFull; {
 		var part []byte
 		part, err = l.r.ReadSlice('\n')
-		if size += len(part); size <= maxRow {
-			l.buf = append(l.buf, part...)
+		if l.buf = append(l.buf, part...); len(l.buf) > maxRow {
+			return nil, false, errTooLong(l.line)
 		}
 	}
-	switch {
-	case err != nil && err != io.EOF:
+	if err != nil && err != io.EOF {
 		return nil, false, err
-	case size > maxRow:
-		return nil, true, &rowError{l.line, fmt.Sprintf("the line is longer than %d MiB", maxRow>>20)}
 	}
 	return l.buf, err == nil, nil
 }

@@ -151,13 +151,35 @@ type file struct {
 	found      fs.FileInfo
 }
 
+// open looks at the file once it is open: what was a file may be a pipe by now, and wait
+// for somebody who writes to it.
 func (f file) open(context.Context) (io.ReadCloser, error) {
-	opened, err := os.Open(f.path)
+	opened, err := os.OpenFile(f.path, os.O_RDONLY|nonBlocking, 0)
 	if err != nil {
 		return nil, readable(f.name, err)
 	}
+	now, err := opened.Stat()
+	switch {
+	case err != nil:
+		err = readable(f.name, err)
+	case !now.Mode().IsRegular():
+		err = unreadable("%s is not a file", f.name)
+	case !f.isSame(now):
+		err = f.changed()
+	}
+	if err != nil {
+		opened.Close()
+		return nil, err
+	}
 	return &openFile{opened, f}, nil
 }
+
+// isSame reports whether the file is as it was found.
+func (f file) isSame(now fs.FileInfo) bool {
+	return os.SameFile(now, f.found) && now.Size() == f.found.Size() && now.ModTime().Equal(f.found.ModTime())
+}
+
+func (f file) changed() error { return fmt.Errorf("%s changed while it was read", f.name) }
 
 // openFile is a file that is being read.
 type openFile struct {
@@ -172,9 +194,8 @@ func (f *openFile) Close() error {
 	if err != nil {
 		return readable(f.name, err)
 	}
-	if byPath, err := os.Stat(f.path); err != nil || !os.SameFile(now, byPath) ||
-		now.Size() != f.found.Size() || !now.ModTime().Equal(f.found.ModTime()) {
-		return fmt.Errorf("%s changed while it was read", f.name)
+	if byPath, err := os.Stat(f.path); err != nil || !os.SameFile(now, byPath) || !f.isSame(now) {
+		return f.changed()
 	}
 	return nil
 }

@@ -52,7 +52,7 @@ func (e Export) checkManifests(ctx context.Context, files []input) (fulfilled bo
 		}
 		entries, err := readManifest(ctx, in)
 		if err != nil {
-			return false, fmt.Errorf("the manifest %s: %w", in.name, err)
+			return false, ended(ctx, fmt.Errorf("the manifest %s: %w", in.name, err))
 		}
 		for _, n := range entries {
 			if e.isMeant(n.path) { // it may have the files of several exports
@@ -132,7 +132,7 @@ func readManifest(ctx context.Context, in input) (entries []entry, err error) {
 			err = closeErr
 		}
 	}()
-	unpacked, err := decompress(raw)
+	unpacked, err := uncompressed(ctx, raw)
 	if err != nil {
 		return nil, err
 	}

@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -200,13 +199,9 @@ func (s *Source) memberNames(ctx context.Context) ([]string, error) {
 			return nil, err
 		}
 		t, ok := opened.(*ndjsonTable)
-		for n := 0; ok; n++ {
-			if n&1023 == 0 && ctx.Err() != nil {
-				err = ctx.Err()
-				break
-			}
+		for ok {
 			var line []byte
-			if line, _, err = t.lines.next(); err != nil && !errors.As(err, new(*rowError)) {
+			if line, _, err = t.lines.next(); err != nil {
 				break
 			}
 			add(line, false)

@@ -35,18 +35,40 @@ func openGCS(ctx context.Context, l location) (bucket, error) {
 			host = "http://" + host
 		}
 	} else {
-		// The context is kept for the tokens that are asked for later.
+		credentials, err := googleCredentials(ctx)
+		if err != nil {
+			return nil, err
+		}
+		transport = &oauth2.Transport{Source: credentials.TokenSource, Base: transport}
+	}
+	return &gcsBucket{&http.Client{Transport: transport}, host + "/storage/v1/b/" + url.PathEscape(l.bucket) + "/o"}, nil
+}
+
+// googleCredentials finds credentials and tries them. It does not wait for who gives the
+// tokens when ctx ends: the context is kept for those that are asked for later, so that
+// they do not end with the listing.
+func googleCredentials(ctx context.Context) (*google.Credentials, error) {
+	found := make(chan *google.Credentials, 1)
+	go func() {
 		tokens := context.WithValue(context.WithoutCancel(ctx), oauth2.HTTPClient, &http.Client{Timeout: silence})
 		credentials, err := google.FindDefaultCredentials(tokens, "https://www.googleapis.com/auth/devstorage.read_only")
 		if err == nil {
 			_, err = credentials.TokenSource.Token()
 		}
 		if err != nil {
+			credentials = nil
+		}
+		found <- credentials
+	}()
+	select {
+	case credentials := <-found:
+		if credentials == nil {
 			return nil, &credentialsError{"set GOOGLE_APPLICATION_CREDENTIALS to a key file, or give this machine a service account"}
 		}
-		transport = &oauth2.Transport{Source: credentials.TokenSource, Base: transport}
+		return credentials, nil
+	case <-ctx.Done():
+		return nil, context.Cause(ctx)
 	}
-	return &gcsBucket{&http.Client{Transport: transport}, host + "/storage/v1/b/" + url.PathEscape(l.bucket) + "/o"}, nil
 }
 
 // gcsObject is an object as the JSON API has it.

@@ -2,6 +2,7 @@ package engage
 
 import (
 	"bufio"
+	"context"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -38,7 +39,7 @@ type parquetTable struct {
 
 // openParquet opens text, which is what was compressed in raw. The format needs random
 // access: what is no plain file is copied into one.
-func (s *Source) openParquet(raw io.Reader, text *bufio.Reader, closeAll func() error) (*parquetTable, error) {
+func (s *Source) openParquet(ctx context.Context, raw io.Reader, text *bufio.Reader, closeAll func() error) (*parquetTable, error) {
 	if !isParquet(text) {
 		if _, err := text.Peek(1); err != nil && err != io.EOF {
 			return nil, err
@@ -48,7 +49,7 @@ func (s *Source) openParquet(raw io.Reader, text *bufio.Reader, closeAll func() 
 	if f, ok := raw.(*openFile); ok {
 		start := make([]byte, len(parquetMagic))
 		if _, err := f.ReadAt(start, 0); err == nil && string(start) == parquetMagic {
-			return newParquetTable(f, f.found.Size(), &s.export, closeAll)
+			return newParquetTable(readingAt{ctx, f}, f.found.Size(), &s.export, closeAll)
 		}
 	}
 	temp, err := os.CreateTemp(s.export.TempDir, "gleapsync-*.tmp")
@@ -65,7 +66,7 @@ func (s *Source) openParquet(raw io.Reader, text *bufio.Reader, closeAll func() 
 		closeTemp()
 		return nil, err
 	}
-	t, err := newParquetTable(temp, size, &s.export, func() error {
+	t, err := newParquetTable(readingAt{ctx, temp}, size, &s.export, func() error {
 		closeTemp()
 		return closeAll()
 	})

@@ -61,6 +61,11 @@ func (p Problem) String() string {
 // so that an export can be made of a file of which nothing is known. The error is that
 // of [Source.Read].
 func (s *Source) Header(ctx context.Context) ([]string, error) {
+	names, err := s.header(ctx)
+	return names, ended(ctx, err)
+}
+
+func (s *Source) header(ctx context.Context) ([]string, error) {
 	if s.opened == nil {
 		t, err := s.openTable(ctx, s.inputs[0])
 		if err != nil {
@@ -89,7 +94,7 @@ func (s *Source) Read(ctx context.Context, yield func(userID []byte, cells []att
 	result := Result{Attributes: make([]AttributeResult, len(s.export.Attributes)), Fields: make([]bool, len(s.export.Fields))}
 	for i := range s.inputs {
 		if err := s.readInput(ctx, &s.inputs[i], &result, yield); err != nil {
-			return result, err
+			return result, ended(ctx, err)
 		}
 	}
 	return result, nil
@@ -178,7 +183,7 @@ func (r *rowReader) all(ctx context.Context) error {
 		if err == io.EOF {
 			break
 		}
-		if r.result.Rows++; r.result.Rows&1023 == 0 && ctx.Err() != nil {
+		if r.result.Rows++; r.result.Rows&1023 == 0 && ctx.Err() != nil { // what is decoded already has no buffers
 			return ctx.Err()
 		}
 		if err != nil {

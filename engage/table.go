@@ -39,7 +39,7 @@ func (s *Source) openTable(ctx context.Context, in input) (table, error) {
 	var t table
 	switch format := s.export.Format; {
 	case format == Parquet || format == AnyFormat && isParquet(text.Reader):
-		t, err = s.openParquet(text.raw, text.Reader, text.close)
+		t, err = s.openParquet(ctx, text.raw, text.Reader, text.close)
 	case format == NDJSON || format == AnyFormat && beginsObject(text.Reader):
 		return newNDJSONTable(text.Reader, s.export, text.close), nil
 	default:

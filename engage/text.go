@@ -24,7 +24,7 @@ func openText(ctx context.Context, in input) (*text, error) {
 	if err != nil {
 		return nil, err
 	}
-	t, err := newText(raw)
+	t, err := newText(ctx, raw)
 	if err != nil {
 		raw.Close()
 		return nil, fmt.Errorf("%s: %w", in.name, err)
@@ -32,8 +32,8 @@ func openText(ctx context.Context, in input) (*text, error) {
 	return t, nil
 }
 
-func newText(raw io.ReadCloser) (*text, error) {
-	unpacked, err := decompress(raw)
+func newText(ctx context.Context, raw io.ReadCloser) (*text, error) {
+	unpacked, err := uncompressed(ctx, raw)
 	if err != nil {
 		return nil, err
 	}
@@ -46,6 +46,53 @@ func newText(raw io.ReadCloser) (*text, error) {
 		return nil, err
 	}
 	return t, nil
+}
+
+// uncompressed returns the text of what is stored. Reading it ends when ctx does, whoever reads:
+// there may be no end of line breaks, or of compressed nothing.
+func uncompressed(ctx context.Context, raw io.Reader) (io.ReadCloser, error) {
+	unpacked, err := decompress(reading{ctx, raw})
+	if err != nil {
+		return nil, err
+	}
+	return struct {
+		io.Reader
+		io.Closer
+	}{reading{ctx, unpacked}, unpacked}, nil
+}
+
+// reading ends when its context does. It is asked once for each buffer that is filled.
+type reading struct {
+	ctx context.Context
+	r   io.Reader
+}
+
+func (r reading) Read(p []byte) (int, error) {
+	if r.ctx.Err() != nil {
+		return 0, context.Cause(r.ctx)
+	}
+	return r.r.Read(p)
+}
+
+// ended returns err, or what ended ctx: what came of that is not the source's fault.
+func ended(ctx context.Context, err error) error {
+	if err != nil && ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	return err
+}
+
+// readingAt is [reading] for a file that is not read from its start to its end.
+type readingAt struct {
+	ctx context.Context
+	r   io.ReaderAt
+}
+
+func (r readingAt) ReadAt(p []byte, offset int64) (int, error) {
+	if r.ctx.Err() != nil {
+		return 0, context.Cause(r.ctx)
+	}
+	return r.r.ReadAt(p, offset)
 }
 
 var errEmpty = errors.New("the file is empty")

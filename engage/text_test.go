@@ -180,12 +180,29 @@ func TestLongLine(t *testing.T) {
 			t.Errorf("%d bytes: %q, %v", size, got, err)
 		}
 	}
-	got, result, err := rows(Export{
-		Source: "x", Attributes: []Attribute{audience},
-		Dir: write(t, "x", `{"user_id":"u1"}`+"\n"+`{"user_id":"u2","x":"`+strings.Repeat("x", maxRow)+`"}`+"\n"+`{"user_id":"u3"}`+"\n"),
-	})
-	if err != nil || !slices.Equal(got, []string{"u1: true", "u3: true"}) || result.Invalid != 1 {
-		t.Errorf("a line that is too long: %q, %+v, %v", got, result, err)
+}
+
+// TestTooLong: a row past the limit ends the reading of its file. What stands in it never
+// becomes a row.
+func TestTooLong(t *testing.T) {
+	lines := strings.Repeat("u2,1\n", maxRow/4)
+	for name, test := range map[string]struct{ reader, before, long, after string }{
+		"CSV":                       {"snapshot", "user_id,x\nu1,1\n", "u2," + strings.Repeat("x", maxRow) + "\n", "u3,1\n"},
+		"an open quote":             {"snapshot", "user_id,x\nu1,1\n", "u2,\"1\n" + lines, "u3,1\n"},
+		"an open quote that closes": {"snapshot", "user_id,x\nu1,1\n", "u2,\"1\n" + lines, "u3,1\"\nu4,1\n"},
+		"the header":                {"snapshot", "", "user_id,\"x\n" + lines, "u3,1\n"},
+		"JSON lines":                {"snapshot", `{"user_id":"u1"}` + "\n", `{"user_id":"u2","x":"` + strings.Repeat("x", maxRow) + "\"}\n", `{"user_id":"u3"}` + "\n"},
+		"the first line of JSON":    {"snapshot", "", `{"user_id":"u2","x":"` + strings.Repeat("x", maxRow) + "\"}\n", `{"user_id":"u3"}` + "\n"},
+		"events":                    {"changes", identify("u1", "audience", "vip", "", "true", 1), `{"x":"` + strings.Repeat("x", maxRow) + "\"}\n", identify("u2", "audience", "vip", "", "true", 2)},
+		"CSV of changes": {"changes", "audience_name,audience_action,user_id,timestamp\nvip,true,u1,2026-03-01T00:00:01Z\n",
+			"vip,true,\"" + strings.Repeat("vip,true,u2,2026-03-01T00:00:01Z\n", maxRow/30), "vip,true,u3,2026-03-01T00:00:01Z\n"},
+		"calls": {"calls", `{"type":"track","userId":"u1","event":"a","timestamp":"2026-03-01"}` + "\n", `{"x":"` + strings.Repeat("x", maxRow) + "\"}\n",
+			`{"type":"track","userId":"u2","event":"a","timestamp":"2026-03-01"}` + "\n"},
+	} {
+		n, err := everyReader[test.reader](t, write(t, "a", test.before+test.long+test.after), AnyFormat)
+		if before := min(1, len(test.before)); n != before || err == nil || !strings.Contains(err.Error(), "longer than 16 MiB") {
+			t.Errorf("%s: %d rows, want %d: %v", name, n, before, err)
+		}
 	}
 }
 
