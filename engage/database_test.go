@@ -144,7 +144,7 @@ func TestDatabase(t *testing.T) {
 		if err != nil || strings.Join(names, " ") != "user_id in_a" {
 			t.Errorf("%q, %v", names, err)
 		}
-		if fingerprint := source.Fingerprint(); fingerprint != "" {
+		if fingerprint, _ := source.Fingerprint(); fingerprint != "" {
 			t.Errorf("fingerprint %q", fingerprint)
 		}
 		if age := time.Since(source.AsOf()); age < 0 || age > time.Minute {

@@ -48,7 +48,8 @@ func (e Export) localFile(path string) (input, error) {
 	}
 	f := file{path, name, info}
 	return input{
-		name: name, version: fmt.Sprintf("%d %d", info.Size(), info.ModTime().UnixNano()), time: info.ModTime(), size: info.Size(), open: f.open,
+		name: name, version: fmt.Sprintf("%d %d", info.Size(), info.ModTime().UnixNano()), exact: identity(path),
+		time: info.ModTime(), size: info.Size(), open: f.open,
 	}, nil
 }
 

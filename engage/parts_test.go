@@ -185,7 +185,8 @@ func TestPartsFingerprint(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return s.Fingerprint()
+		now, _ := s.Fingerprint()
+		return now
 	}
 	for _, source := range []string{".", "part-*"} {
 		before := fingerprint(source)

@@ -29,6 +29,7 @@ type Source struct {
 type input struct {
 	name    string    // for people: as the configuration has it
 	version string    // equal only as long as reading gives the same; "": nobody knows
+	exact   string    // changes with the content also where version does not; "": nobody knows
 	time    time.Time // of the data
 	size    int64     // in bytes, as it is stored; of files and objects only
 	// open returns the text, or what was compressed of it. Closing it returns an error if
@@ -109,7 +110,7 @@ func (s *Source) Close() {
 // File is one of the inputs of a source.
 type File struct {
 	Name    string
-	Version string // equal only as long as reading gives the same
+	Version string // of a local file size and time: what was done is known by these
 }
 
 // Files returns the inputs.
@@ -153,20 +154,25 @@ func (e Export) Settings() string {
 // Fingerprint identifies what would be read: the inputs by name and version, and the
 // settings that reading depends on. It is equal only as long as reading again would give
 // the same rows. It is "" if nobody can know that without reading, and if reading would
-// fail since parts are missing.
-func (s *Source) Fingerprint() string {
+// fail since parts are missing. former is what it was as long as files had no more than
+// their size and time.
+func (s *Source) Fingerprint() (fingerprint, former string) {
 	if s.incomplete != nil {
-		return ""
+		return "", ""
 	}
-	h := sha256.New()
-	fmt.Fprintln(h, s.export.Settings())
+	now, then := sha256.New(), sha256.New()
+	both := io.MultiWriter(now, then)
+	fmt.Fprintln(both, s.export.Settings())
 	for _, in := range s.inputs {
 		if in.version == "" {
-			return ""
+			return "", ""
 		}
-		fmt.Fprintf(h, "%q %s\n", in.name, in.version)
+		fmt.Fprintf(both, "%q %s\n", in.name, in.version)
+		if in.exact != "" {
+			fmt.Fprintf(now, "%s\n", in.exact)
+		}
 	}
-	return hex.EncodeToString(h.Sum(nil)[:16])
+	return hex.EncodeToString(now.Sum(nil)[:16]), hex.EncodeToString(then.Sum(nil)[:16])
 }
 
 // AsOf returns the time of the data: that of the newest input.

@@ -42,7 +42,7 @@ func (p *plan) openChanges(e *export, request Request) error {
 	// The attributes that were found meanwhile do not matter for how a file is read.
 	hash := sha256.Sum256(fmt.Appendf(nil, "%s %v", p.settings[e.index].Settings(), p.runner.o.Fields))
 	settings := hex.EncodeToString(hash[:8])
-	e.fingerprint = p.fingerprint(e)
+	_, e.fingerprint = p.fingerprint(e) // files that are done are known by size and time
 	var err error
 	e.files, err = p.newFiles(e.source, e.Source, settings, func(f state.File) bool { return f.Source == e.Source && f.Settings == settings })
 	e.pending = len(e.source.Files()) > 0

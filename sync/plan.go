@@ -84,6 +84,7 @@ type export struct {
 	source      *engage.Source
 	profiles    *profiles // nil: it is no export of that kind
 	fingerprint string
+	former      string // the fingerprint as earlier versions made it
 	asOf        time.Time
 	refused     error  // why all of it is held
 	unreadable  bool   // the files are not there, or cannot be read
@@ -460,7 +461,7 @@ func (p *plan) skipUnchanged(now time.Time, request Request) {
 			continue
 		}
 		if !e.Changes {
-			e.fingerprint = p.fingerprint(e)
+			e.fingerprint, e.former = p.fingerprint(e)
 		}
 		e.missing = e.missingParts()
 		for _, a := range e.attributes {
@@ -470,7 +471,7 @@ func (p *plan) skipUnchanged(now time.Time, request Request) {
 			}
 			if reason := checkAge(e.asOf, applied, e.MaxAge, now); reason != "" {
 				a.hold(reason)
-			} else if a.chosen && e.fingerprint != "" && a.applied.Fingerprint == e.fingerprint && !p.resyncing() && !p.resend && a.status == StatusApplied && !e.pending && !p.isUnanswered(a.id) && !a.isDue(now) {
+			} else if a.chosen && e.isApplied(a) && !p.resyncing() && !p.resend && a.status == StatusApplied && !e.pending && !p.isUnanswered(a.id) && !a.isDue(now) {
 				a.status = StatusUnchanged
 			}
 		}
@@ -489,19 +490,28 @@ func (p *plan) skipUnchanged(now time.Time, request Request) {
 	}
 }
 
+// isApplied reports whether the export's content is that which was applied last.
+func (e *export) isApplied(a *attribute) bool {
+	last := a.applied.Fingerprint
+	return last != "" && (last == e.fingerprint || last == e.former)
+}
+
 // fingerprint identifies an export's content and all settings that matter for what
 // is made of it, "" if only reading it can tell.
-func (p *plan) fingerprint(e *export) string {
-	source := e.sourceFingerprint()
+func (p *plan) fingerprint(e *export) (fingerprint, former string) {
+	source, formerSource := e.sourceFingerprint()
 	if source == "" {
-		return ""
+		return "", ""
 	}
-	settings := fmt.Appendf(nil, "%s %v %v %v", source, e.KeepAbsent, e.ClearMissing, p.runner.o.Fields)
-	if len(e.Damping) > 0 {
-		settings = fmt.Appendf(settings, " %v", e.Damping)
+	of := func(source string) string {
+		settings := fmt.Appendf(nil, "%s %v %v %v", source, e.KeepAbsent, e.ClearMissing, p.runner.o.Fields)
+		if len(e.Damping) > 0 {
+			settings = fmt.Appendf(settings, " %v", e.Damping)
+		}
+		h := sha256.Sum256(settings)
+		return hex.EncodeToString(h[:16])
 	}
-	h := sha256.Sum256(settings)
-	return hex.EncodeToString(h[:16])
+	return of(source), of(formerSource)
 }
 
 // read reads and sorts all exports that are needed, some at a time.

@@ -76,14 +76,15 @@ func openLong(ctx context.Context, e engage.Export, what string) (*longTable, er
 	return &longTable{source: source, name: e.Source, what: what}, err
 }
 
-// fingerprint is that of the tables and the settings, "" if only reading can tell. What
-// wildcards take is no part of it: before reading that is not known.
-func (t *profiles) fingerprint() string {
-	traits, ids := t.traits.source.Fingerprint(), t.ids.source.Fingerprint()
+// fingerprint is that of the tables and the settings, as [engage.Source.Fingerprint] has it.
+// What wildcards take is no part of it: before reading that is not known.
+func (t *profiles) fingerprint() (fingerprint, former string) {
+	traits, formerTraits := t.traits.source.Fingerprint()
+	ids, formerIDs := t.ids.source.Fingerprint()
 	if traits == "" || ids == "" {
-		return ""
+		return "", ""
 	}
-	return traits + ids + t.settings.Settings()
+	return traits + ids + t.settings.Settings(), formerTraits + formerIDs + t.settings.Settings()
 }
 
 // asOf is the time of the older table: of both together nothing newer is known.
@@ -527,7 +528,7 @@ func (e *export) hasUnknown(request Request) bool {
 	}))
 }
 
-func (e *export) sourceFingerprint() string {
+func (e *export) sourceFingerprint() (fingerprint, former string) {
 	if e.profiles != nil {
 		return e.profiles.fingerprint()
 	}
@@ -587,7 +588,7 @@ func (p *plan) joinProfiles(ctx context.Context, e *export, request Request) err
 	before := len(e.attributes)
 	p.addTaken(e, taken, request)
 	if len(e.attributes) < before+len(taken) {
-		e.fingerprint = "" // the next run has to find again what cannot be an attribute
+		e.fingerprint, e.former = "", "" // the next run has to find again what cannot be an attribute
 	}
 	for _, a := range e.attributes[before:] {
 		if reason := checkAge(e.asOf, a.applied, e.MaxAge, now()); reason != "" {
