@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
 
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
@@ -211,9 +212,9 @@ func TestForms(t *testing.T) {
 			name: "rows without a user id", text: "key,external_ids,user_id\nuse_1,{},\nuse_2,\"{\"\"email\"\":[\"\"a@x.io\"\"]}\",NULL\nuse_3,,u1\n",
 			want: []string{"u1: true"}, result: Result{WithoutUserID: 2},
 		}, {
-			name: "broken rows", text: "user_id,x\nu1\nu1,1\na,b,c\nx\"y,1\n\xff,1\nu2,2\n" + strings.Repeat("z", 1025) + ",\n",
+			name: "broken rows", text: "user_id,x\nu1\nu1,1\na,b,c\nx\"y,1\n\xff,1\nu2,2\n" + strings.Repeat("z", 1025) + ",\nu1\x1a,\n",
 			want: users,
-			result: Result{Invalid: 5, Unknown: 4, Problems: []Problem{
+			result: Result{Invalid: 6, Unknown: 5, Problems: []Problem{
 				{Line: 2, Reason: "the row has 1 fields, the header 2"},
 				{Line: 4, Reason: "the row has 3 fields, the header 2"},
 				{Line: 5, Reason: "a quote inside a field without quotes"},
@@ -419,7 +420,9 @@ func TestUserIDs(t *testing.T) {
 		{textForm, "", "none"}, {textForm, " ", "none"}, {textForm, "null", "none"}, {textForm, "NULL", "none"}, {textForm, "nil", "none"},
 		{textForm, "None", "none"}, {textForm, "nan", "none"}, {textForm, "NaN", "none"}, {textForm, "undefined", "none"}, {textForm, "N/A", "none"},
 		{textForm, "<NA>", "none"}, {textForm, "(null)", "none"}, {textForm, `\N`, "none"}, {textForm, "\u00a0", "none"},
-		{textForm, "1.23457E+11", "error"}, {textForm, "1,2E+11", "error"}, {textForm, "1.2E11", "1.2E11"}, {textForm, "\xff", "error"}, {textForm, `["u1"]`, "error"}, {textForm, "[u1]", "[u1]"},
+		{textForm, "1.23457E+11", "error"}, {textForm, "1,2E+11", "error"}, {textForm, "1.2E11", "1.2E11"}, {textForm, "\xff", "error"}, {textForm, `["u1"]`, "error"}, {textForm, "u\x001", "error"}, {textForm, "u1\x1a", "error"}, {textForm, "\x7fu1", "error"}, {textForm, "u\t1", "error"},
+		{textForm, "u\u0085", "error"}, {textForm, "u\u0080", "error"}, {textForm, "u\u009f", "error"}, {textForm, "u\u00a1", "u\u00a1"}, {textForm, "\u0100", "\u0100"}, {jsonForm, `"u\u0000"`, "error"},
+		{textForm, "u\n1", "error"}, {textForm, "[u1]", "[u1]"},
 		{jsonForm, `"u1"`, "u1"}, {jsonForm, "1001", "1001"}, {jsonForm, "1001.0", "1001"}, {jsonForm, "12345678901234567890", "12345678901234567890"},
 		{jsonForm, "true", "none"}, {jsonForm, `"true"`, "true"}, {booleanForm, "true", "none"}, {textForm, "true", "true"}, {jsonForm, "NaN", "none"}, {jsonForm, `"None"`, "none"}, {jsonForm, `["u1"]`, "error"}, {jsonForm, `{"a":1}`, "error"}, {jsonForm, `"1001.0"`, "1001.0"},
 		{numberForm, "1001.0", "1001"}, {numberForm, "1001", "1001"}, {numberForm, "1e+06", "1000000"}, {numberForm, "NaN", "none"}, {numberForm, "1.5", "1.5"},
@@ -660,7 +663,7 @@ func FuzzRead(f *testing.F) {
 				t.Fatal(err)
 			}
 			_, _ = source.Read(context.Background(), func(id []byte, cells []attr.Value) error {
-				if len(id) == 0 || len(id) > MaxUserID || len(cells) != 3 {
+				if len(id) == 0 || len(id) > MaxUserID || bytes.ContainsFunc(id, unicode.IsControl) || len(cells) != 3 {
 					t.Fatalf("id %q with %d cells", id, len(cells))
 				}
 				return nil

@@ -83,12 +83,26 @@ func checkID(id []byte) (reason string, known bool) {
 		return fmt.Sprintf("the user id is longer than %d bytes", MaxUserID), true
 	case !utf8.Valid(id):
 		return "the user id is not UTF-8", false
+	case hasControl(id):
+		return "the user id holds a control character, such as a line break or NUL", false
 	case isList(id) && json.Valid(id):
 		return "the user id is a list or an object", false
 	case isSpreadsheetNumber(id):
 		return "the user id is a number that a spreadsheet has rounded", false
 	}
 	return "", true
+}
+
+// hasControl reports whether there is a control character in what is UTF-8: U+0000 to
+// U+001F, U+007F, and U+0080 to U+009F. No id has one; what wrote it was cut off, or took
+// bytes for text.
+func hasControl(id []byte) bool {
+	for i, c := range id {
+		if c < ' ' || c == 0x7f || c == 0xc2 && id[i+1] < 0xa0 {
+			return true
+		}
+	}
+	return false
 }
 
 // isSpreadsheetNumber reports whether an id is a number in the form 1.23457E+11, in which

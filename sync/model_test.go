@@ -140,7 +140,7 @@ func TestModel(t *testing.T) {
 
 		model := map[string]map[string]any{}
 		email := map[string]string{}
-		user := rapid.SampledFrom([]string{"a", "b", "c", "d", "e", "aa", "a\x00", "ü", "007", "7"})
+		user := rapid.SampledFrom([]string{"a", "b", "c", "d", "e", "aa", "a!", "ü", "007", "7"})
 		bools := rapid.SampledFrom([]string{"true", "f", "", "NULL"})
 		// All values of a trait have one type, which the first ones decide.
 		pools := [][]string{{"1", "0.50", "-7", "", "NaN"}, {"t", "FALSE", "true", "", "[]"}, {"007", "gold", "true", "", "12345678901234567890", "0.50"}}
@@ -181,7 +181,7 @@ func TestModel(t *testing.T) {
 					said[id] = append(said[id], row)
 				}
 				if rapid.IntRange(0, 4).Draw(r, "keep "+name) > 0 || day == 0 {
-					w.write(r, name, strings.ReplaceAll(text, `\x00`, "\x00"))
+					w.write(r, name, text)
 				} else {
 					return nil // the file of the day before stays
 				}
