@@ -54,6 +54,10 @@ func (e Export) runCommand(ctx context.Context) (io.ReadCloser, error) {
 	timed, cancel := context.WithTimeoutCause(ctx, limit, timeUp)
 	cmd := exec.CommandContext(timed, e.Command[0], e.Command[1:]...)
 	cmd.Dir = e.Dir
+	cmd.Env = slices.DeleteFunc(cmd.Environ(), func(variable string) bool {
+		name, _, _ := strings.Cut(variable, "=")
+		return slices.ContainsFunc(e.Hidden, func(hidden string) bool { return strings.EqualFold(name, hidden) }) // as Windows has it
+	})
 	said := &saidLines{hide: hider(e.Secrets), tell: e.Log}
 	output, write := io.Pipe()
 	cmd.Stdout, cmd.Stderr = write, said

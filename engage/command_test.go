@@ -121,6 +121,18 @@ func TestCommandStops(t *testing.T) {
 	}
 }
 
+// TestCommandEnvironment: a command gets the environment without what is hidden from it.
+func TestCommandEnvironment(t *testing.T) {
+	t.Setenv("HIDDEN", "u2")
+	t.Setenv("SHOWN", "u3")
+	e := script(t, `echo user_id; echo "u1 $HIDDEN $SHOWN $(basename "$PWD")"`)
+	e.Hidden = []string{"HIDDEN", "NONE"}
+	got, _, err := rows(e)
+	if err != nil || !slices.Equal(got, []string{"u1  u3 " + filepath.Base(e.Dir) + ": true"}) {
+		t.Errorf("%q, %v", got, err)
+	}
+}
+
 func TestCommandSaysMuch(t *testing.T) {
 	e := script(t, `echo user_id,x; i=0; while [ $i -lt 500 ]; do echo line $i >&2; i=$((i+1)); done`)
 	var said []string

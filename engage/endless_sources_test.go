@@ -53,7 +53,7 @@ func TestEndlessSources(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 			defer cancel()
 			err, late := endsInTime(ctx, func() error {
-				_, _, err := read(ctx, e)
+				_, _, err := readLines(ctx, e, " ")
 				return err
 			})
 			if late || err == nil || ctx.Err() == nil {

@@ -76,6 +76,7 @@ type Export struct {
 
 	Command []string          // its standard output is read; with its arguments, and without a shell
 	Secrets []string          // what Command may say, and neither Log nor an error may show
+	Hidden  []string          // environment variables that Command does not get
 	Log     func(line string) // is told what Command writes to its standard error; may be nil
 
 	Timeout time.Duration // of a query or a command, 0: 10 minutes

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"slices"
 	"strings"
 
 	"gleapsync/engage"
@@ -14,6 +15,9 @@ import (
 func (l *loader) command(key string, k *exportKeys, e *engage.Export) {
 	switch {
 	case k.Command == nil:
+		if k.Env != nil {
+			l.fail(key+".env", errors.New("it is for a command"))
+		}
 		return
 	case k.Source != "":
 		l.fail(key+".command", errors.New("source is set too: choose one"))
@@ -24,6 +28,7 @@ func (l *loader) command(key string, k *exportKeys, e *engage.Export) {
 	case k.Pick != "":
 		l.fail(key+".pick", errors.New("it is for the files of a source, not for a command"))
 	}
+	e.Hidden = l.hidden(k.Env)
 	e.Secrets = append(e.Secrets, os.Getenv(l.token))
 	for i, arg := range k.Command {
 		e.Command = append(e.Command, l.text(fmt.Sprintf("%s.command[%d]", key, i), arg))
@@ -33,6 +38,20 @@ func (l *loader) command(key string, k *exportKeys, e *engage.Export) {
 		}
 	}
 	e.Source = engage.CommandName(k.Command)
+}
+
+// hidden returns the environment variables that are ours alone, except for those that a
+// command asks for: that of the API token, and all that begin with GLEAPSYNC_.
+func (l *loader) hidden(asked []string) []string {
+	var names []string
+	for _, variable := range os.Environ() {
+		name, _, _ := strings.Cut(variable, "=")
+		ours := name == l.token || strings.HasPrefix(name, "GLEAPSYNC_") && name != "GLEAPSYNC_CONFIG"
+		if ours && !slices.Contains(asked, name) {
+			names = append(names, name)
+		}
+	}
+	return names
 }
 
 // onlyOneStdin checks that not two exports are to read the standard input.

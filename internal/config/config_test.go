@@ -293,6 +293,30 @@ func TestCommand(t *testing.T) {
 	}
 }
 
+// TestCommandEnv: what is ours in the environment a command gets only if it asks for it.
+func TestCommandEnv(t *testing.T) {
+	for _, name := range []string{"TOKEN", "GLEAPSYNC_WEBHOOK", "GLEAPSYNC_CONFIG", "PGPASSWORD"} {
+		t.Setenv(name, "x")
+	}
+	for asked, want := range map[string][]string{
+		"":                                     {"GLEAPSYNC_WEBHOOK", "TOKEN"},
+		`env = ["TOKEN"]`:                      {"GLEAPSYNC_WEBHOOK"},
+		`env = ["GLEAPSYNC_WEBHOOK", "TOKEN"]`: nil,
+		`env = ["PGPASSWORD", "NONE_OF_THE_ENV"]`: {"GLEAPSYNC_WEBHOOK", "TOKEN"},
+	} {
+		c, err := load(t, strings.Replace(minimal, "source = ", "command = [\"bq\", \"${TOKEN}\"]\n"+asked+" # ", 1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := c.Sync.Exports[0].Hidden; !slices.Equal(slices.Sorted(slices.Values(got)), want) {
+			t.Errorf("%s: %q are hidden, want %q", asked, got, want)
+		}
+	}
+	if _, err := load(t, strings.Replace(minimal, "source = ", "env = [\"TOKEN\"]\nsource = ", 1)); err == nil || !strings.Contains(err.Error(), "audience[0].env: it is for a command") {
+		t.Errorf("without a command: %v", err)
+	}
+}
+
 // TestNoSizeChange: sizes need not be news.
 func TestNoSizeChange(t *testing.T) {
 	c, err := load(t, minimal+"[notify]\nwebhook = \"\"\nsize_change = \"\"\n")

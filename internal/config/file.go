@@ -81,6 +81,7 @@ type contactTable struct {
 type exportKeys struct {
 	Source      string   `toml:"source"`
 	Command     []string `toml:"command"`
+	Env         []string `toml:"env"`
 	Timeout     string   `toml:"timeout"`
 	Pick        string   `toml:"pick"`
 	Format      string   `toml:"format"`
