@@ -184,13 +184,13 @@ func TestDeadline(t *testing.T) {
 		return report
 	}
 	first := run(stop(31))
-	if first.Contacts.Sent != 30 || first.Contacts.Remaining != 70 || first.Mode != Full {
+	if first.Contacts.Sent != 30 || first.Contacts.Remaining != 70 || first.Mode != First {
 		t.Errorf("first run: %+v", first.Contacts)
 	}
 	w.write(t, "a.csv", list(ids[5:]...)) // five of those that were sent leave
 	f := stop(16)
 	second := run(f)
-	if second.Mode != Full || second.Contacts.Delta != 0 || second.Contacts.Backfill != 75 || !slices.Equal(f.calls, ids[30:46]) {
+	if second.Mode != First || second.Contacts.Delta != 0 || second.Contacts.Backfill != 75 || !slices.Equal(f.calls, ids[30:46]) {
 		t.Errorf("second run: %+v, calls %v", second.Contacts, f.calls)
 	}
 	third := run(&fakeGleap{})
