@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"net/http/httptrace"
 	"net/netip"
 	"net/url"
 	"strings"
@@ -45,6 +44,7 @@ type Client struct {
 	base      *url.URL
 	transport http.RoundTripper // it follows no redirect, which Go would send the token along
 	pacer     *pacer
+	moment    func() moment
 
 	identifyURL, identifyQuietlyURL, trackURL *url.URL
 	getHeader, postHeader                     http.Header
@@ -57,7 +57,8 @@ type Client struct {
 
 // Counts says what a client did beside the calls that it was asked for.
 type Counts struct {
-	Retried     int // attempts after the first
+	Requests    int // attempts: each took a ticket
+	Retried     int // attempts after the first of a call
 	RateLimited int // answers with status 429
 }
 
@@ -71,7 +72,7 @@ func New(o Options) (*Client, error) {
 	c := &Client{
 		o:     o,
 		base:  base,
-		pacer: newPacer(o.Rate, o.Window),
+		pacer: newPacer(o.Rate, o.Window), moment: thisMoment,
 		transport: &http.Transport{
 			Proxy:               http.ProxyFromEnvironment,
 			DialContext:         dialer.DialContext,
@@ -171,16 +172,16 @@ func (c *Client) Authenticate(ctx context.Context) error {
 
 // Counts returns the counts so far.
 func (c *Client) Counts() Counts {
-	return Counts{Retried: int(c.retried.Load()), RateLimited: int(c.limited.Load())}
+	return Counts{Requests: c.pacer.tickets(), Retried: int(c.retried.Load()), RateLimited: int(c.limited.Load())}
 }
 
 // Seen returns what Gleap has seen of this client within the window of the rate limit,
 // for the [Client.Resume] of the next one.
-func (c *Client) Seen() []Seen { return c.pacer.history(time.Now()) }
+func (c *Client) Seen() History { return newHistory(c.pacer.history(), c.moment()) }
 
 // Resume counts in what Gleap has seen of clients before this one, so that the rate
 // limit holds across runs.
-func (c *Client) Resume(seen []Seen) { c.pacer.resume(seen, time.Now()) }
+func (c *Client) Resume(h History) { c.pacer.resume(h.past(c.moment())) }
 
 // call makes attempts until one of them settles the call.
 func (c *Client) call(ctx context.Context, method string, target *url.URL, body []byte, giveUp time.Duration) error {
@@ -195,7 +196,7 @@ func (c *Client) call(ctx context.Context, method string, target *url.URL, body 
 		if attempt > 0 {
 			c.retried.Add(1)
 		}
-		v := c.attempt(ctx, t, method, target, body)
+		v := c.attempt(ctx, method, target, body)
 		t.done()
 		if v.acknowledged || v.err != nil {
 			c.pacer.recover()
@@ -230,14 +231,9 @@ var answers = sync.Pool{New: func() any { return new(bytes.Buffer) }}
 
 // attempt sends one request. It does so even if ctx is cancelled meanwhile: a request
 // of which nobody knows whether it was applied would have to be sent again.
-func (c *Client) attempt(ctx context.Context, t *ticket, method string, target *url.URL, body []byte) verdict {
+func (c *Client) attempt(ctx context.Context, method string, target *url.URL, body []byte) verdict {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), c.o.Timeout)
 	defer cancel()
-	if c.pacer.limit > 0 {
-		ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
-			WroteRequest: func(httptrace.WroteRequestInfo) { t.sent() },
-		})
-	}
 	answer, err := c.transport.RoundTrip(c.request(ctx, method, target, body))
 	if err != nil {
 		return judgeError(err)

@@ -322,6 +322,7 @@ func TestRetries(t *testing.T) {
 				if took := time.Since(begin); took < test.atLeast {
 					t.Errorf("it took %s", took)
 				}
+				test.counts.Requests = len(test.steps)
 				if c.Counts() != test.counts || len(bodies) != len(test.steps) {
 					t.Errorf("%+v after %d requests", c.Counts(), len(bodies))
 				}

@@ -2,7 +2,6 @@ package gleap
 
 import (
 	"context"
-	"slices"
 	"sync"
 	"time"
 
@@ -15,20 +14,24 @@ import (
 // Two things work together. A token bucket spreads the requests evenly. A count of
 // the last window keeps the promise: a bucket of rate r and burst b lets b + r·window
 // through, and what leaves evenly can still arrive in a bunch. The count therefore
-// goes by the latest time at which Gleap can have seen a request: its answer, or for
-// slow answers [settleAfter] after it was written. Until then it counts as seen now.
+// goes by the latest time at which Gleap can have seen a request: until its answer or
+// its time-out it counts as seen now, however long that takes, and then for a window.
+//
+// Its times are durations since a window before it began, by the monotonic clock: there
+// is no wall clock in here that somebody could set.
 type pacer struct {
 	limit  int // requests per window, 0: no limit
 	window time.Duration
 	bucket *rate.Limiter
-	start  time.Time
+	now    func() time.Duration
 
 	mu     sync.Mutex
 	counts [windowSlices + 1]int // requests seen, by slice of time
 	newest int64                 // the slice that counts holds last
 	seen   int                   // the sum of counts
-	open   []*ticket             // requests of which it is not known yet when they were seen
-	until  time.Time             // nothing is sent before: Gleap asked for it
+	open   int                   // requests of which it is not known yet when they were seen
+	taken  int                   // tickets so far
+	until  time.Duration         // nothing is sent before: Gleap asked for it
 	share  float64               // of the limit that is used: less after a 429
 }
 
@@ -41,7 +44,8 @@ const windowSlices = 1000
 const spread = 1.05
 
 func newPacer(limit int, window time.Duration) *pacer {
-	p := &pacer{limit: limit, window: window, start: time.Now(), share: 1}
+	began := time.Now() // with a monotonic reading, which Since goes by
+	p := &pacer{limit: limit, window: window, share: 1, now: func() time.Duration { return window + time.Since(began) }}
 	p.bucket = rate.NewLimiter(p.bucketLimit(), max(1, limit/100))
 	return p
 }
@@ -54,14 +58,7 @@ func (p *pacer) bucketLimit() rate.Limit {
 }
 
 // ticket is the right to send one request.
-type ticket struct {
-	p       *pacer
-	written time.Time // zero: not yet
-}
-
-// settleAfter is how long after it was written a request may still be on its way:
-// more than network and queues take, less than a slow answer.
-func (p *pacer) settleAfter() time.Duration { return max(250*time.Millisecond, p.window/200) }
+type ticket struct{ p *pacer }
 
 // take waits for a ticket.
 func (p *pacer) take(ctx context.Context) (*ticket, error) {
@@ -69,48 +66,40 @@ func (p *pacer) take(ctx context.Context) (*ticket, error) {
 		<-ctx.Done() // at once, or the bucket sees that its turn comes after the deadline
 	}
 	for ctx.Err() == nil {
-		t, wait := p.tryTake(time.Now())
-		if t != nil {
-			return t, nil
+		wait := p.tryTake(p.now())
+		if wait == 0 {
+			return &ticket{p}, nil
 		}
 		_ = sleep(ctx, wait)
 	}
 	return nil, ctx.Err()
 }
 
-// tryTake returns a ticket, or how long to wait before trying again.
-func (p *pacer) tryTake(now time.Time) (*ticket, time.Duration) {
+// tryTake takes a ticket and returns 0, or else how long to wait before trying again.
+func (p *pacer) tryTake(now time.Duration) (wait time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if wait := p.until.Sub(now); wait > 0 {
-		return nil, wait
+	if wait := p.until - now; wait > 0 {
+		return wait
 	}
-	t := &ticket{p: p}
-	if p.limit == 0 {
-		return t, 0
-	}
-	p.advance(now)
-	p.open = slices.DeleteFunc(p.open, func(o *ticket) bool {
-		settled := !o.written.IsZero() && now.Sub(o.written) >= p.settleAfter()
-		if settled {
-			p.see(now)
+	if p.limit > 0 {
+		p.advance(now)
+		if p.seen+p.open >= p.limit {
+			return p.nextChange(now)
 		}
-		return settled
-	})
-	if p.seen+len(p.open) < p.limit {
-		p.open = append(p.open, t)
-		return t, 0
+		p.open++
 	}
-	return nil, p.nextChange(now)
+	p.taken++
+	return 0
 }
 
 // slice returns the number of the slice of time in which t lies.
-func (p *pacer) slice(t time.Time) int64 {
-	return int64(t.Sub(p.start) / (p.window / windowSlices))
+func (p *pacer) slice(t time.Duration) int64 {
+	return int64(t / (p.window / windowSlices))
 }
 
 // advance forgets the slices that left the window.
-func (p *pacer) advance(now time.Time) {
+func (p *pacer) advance(now time.Duration) {
 	current := p.slice(now)
 	for n := max(p.newest+1, current-windowSlices); n <= current; n++ {
 		i := n % int64(len(p.counts))
@@ -120,17 +109,31 @@ func (p *pacer) advance(now time.Time) {
 	p.newest = max(p.newest, current)
 }
 
-// see counts a request as seen now.
-func (p *pacer) see(now time.Time) {
-	p.advance(now)
+// done notes that the request was answered, or will not be seen any more.
+func (t *ticket) done() {
+	p := t.p
+	if p.limit == 0 {
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.open--
+	p.advance(p.now())
 	p.counts[p.newest%int64(len(p.counts))]++
 	p.seen++
 }
 
-// Seen says how many requests Gleap saw up to a time, since the one before.
-type Seen struct {
-	At    time.Time `json:"at"`
-	Count int       `json:"count"`
+// tickets returns how many were taken.
+func (p *pacer) tickets() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.taken
+}
+
+// past says how many requests Gleap saw at some time.
+type past struct {
+	age   time.Duration
+	count int
 }
 
 // groups is how many parts of a window [pacer.history] tells apart.
@@ -138,87 +141,61 @@ const groups = 50
 
 // history returns what Gleap has seen within the window that ends now. Each count is
 // dated at the end of its part of the window; what is open counts as seen now.
-func (p *pacer) history(now time.Time) []Seen {
+func (p *pacer) history() []past {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.limit == 0 {
 		return nil
 	}
+	now := p.now()
 	p.advance(now)
-	var all []Seen
+	var all []past
 	const part = windowSlices / groups
 	for n := max(0, p.newest-windowSlices); n <= p.newest; n++ {
 		count := p.counts[n%int64(len(p.counts))]
 		if count == 0 {
 			continue
 		}
-		end := p.start.Add(time.Duration((n/part+1)*part) * (p.window / windowSlices))
-		if end.After(now) {
-			end = now
-		}
-		if last := len(all) - 1; last >= 0 && all[last].At.Equal(end) {
-			all[last].Count += count
+		age := max(0, now-time.Duration((n/part+1)*part)*(p.window/windowSlices))
+		if last := len(all) - 1; last >= 0 && all[last].age == age {
+			all[last].count += count
 		} else {
-			all = append(all, Seen{end, count})
+			all = append(all, past{age, count})
 		}
 	}
-	if len(p.open) > 0 {
-		all = append(all, Seen{now, len(p.open)})
+	if p.open > 0 {
+		all = append(all, past{0, p.open})
 	}
 	return all
 }
 
-// resume makes the pacer go on where another one, of this project, has stopped.
-func (p *pacer) resume(seen []Seen, now time.Time) {
+// resume makes the pacer go on where others, of this project, have stopped.
+func (p *pacer) resume(before []past) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.limit == 0 {
 		return
 	}
-	p.start = now.Add(-p.window)
-	p.counts, p.seen = [windowSlices + 1]int{}, 0
-	p.newest = p.slice(now)
-	for _, s := range seen {
-		if s.At.After(now) { // clocks may be set back
-			s.At = now
-		}
-		if n := p.slice(s.At); s.At.After(p.start) {
-			p.counts[n%int64(len(p.counts))] += s.Count
-			p.seen += s.Count
+	now := p.now()
+	p.advance(now)
+	for _, b := range before {
+		if b.age < p.window {
+			p.counts[p.slice(now-b.age)%int64(len(p.counts))] += b.count
+			p.seen += b.count
 		}
 	}
 }
 
 // nextChange returns how long it takes until the count can get smaller: the oldest
-// slice leaves the window, or an open request settles.
-func (p *pacer) nextChange(now time.Time) time.Duration {
+// slice leaves the window.
+func (p *pacer) nextChange(now time.Duration) time.Duration {
 	for n := max(0, p.newest-windowSlices); n <= p.newest; n++ {
 		if p.counts[n%int64(len(p.counts))] > 0 {
-			leaves := p.start.Add(time.Duration(n+windowSlices+1) * (p.window / windowSlices))
-			return max(time.Millisecond, leaves.Sub(now))
+			leaves := time.Duration(n+windowSlices+1) * (p.window / windowSlices)
+			return max(time.Millisecond, leaves-now)
 		}
 	}
-	return p.settleAfter() / 10 // all that counts is open
-}
-
-// sent notes that the request is on its way.
-func (t *ticket) sent() {
-	t.p.mu.Lock()
-	defer t.p.mu.Unlock()
-	t.written = time.Now()
-}
-
-// done notes that the request was answered, or will not be seen any more.
-func (t *ticket) done() {
-	if t.p.limit == 0 {
-		return
-	}
-	t.p.mu.Lock()
-	defer t.p.mu.Unlock()
-	if i := slices.Index(t.p.open, t); i >= 0 {
-		t.p.open = slices.Delete(t.p.open, i, i+1)
-		t.p.see(time.Now())
-	}
+	return p.window // all that counts is open, and counts for a window more
 }
 
 // pause keeps all tickets back for d. If slower, the pace is halved too: other
@@ -226,14 +203,12 @@ func (t *ticket) done() {
 func (p *pacer) pause(d time.Duration, slower bool) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	now := time.Now()
-	if slower && !now.Before(p.until) { // once for all requests that were on their way
+	now := p.now()
+	if slower && now >= p.until { // once for all requests that were on their way
 		p.share = max(p.share/2, 1.0/64)
 		p.bucket.SetLimit(p.bucketLimit())
 	}
-	if until := now.Add(d); until.After(p.until) {
-		p.until = until
-	}
+	p.until = max(p.until, now+d)
 }
 
 // recover raises a pace that was halved by a little: a window's worth of calls

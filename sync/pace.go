@@ -11,8 +11,8 @@ import (
 // pace is what one run leaves for the next one, so that the rate limit holds across
 // runs and across crashes.
 type pace struct {
-	Running bool         `json:"running"` // the run goes on, or was killed
-	Seen    []gleap.Seen `json:"seen"`
+	Running bool `json:"running"` // the run goes on, or was killed
+	gleap.History
 }
 
 // sends reports whether a run makes calls.
@@ -44,9 +44,8 @@ func (r *Runner) resume(text []byte) error {
 		return fmt.Errorf("the pace of the last run cannot be decoded: %w", err)
 	}
 	if before.Running && r.o.Window > 0 {
-		lost := int(int64(r.o.Rate)*int64(min(lostPace, r.o.Window))/int64(r.o.Window)) + r.o.Concurrency
-		before.Seen = append(before.Seen, gleap.Seen{At: time.Now(), Count: lost})
+		before.Unknown = int(int64(r.o.Rate)*int64(min(lostPace, r.o.Window))/int64(r.o.Window)) + r.o.Concurrency
 	}
-	r.client.Resume(before.Seen)
+	r.client.Resume(before.History)
 	return nil
 }

@@ -23,8 +23,8 @@ type client interface {
 	Track(ctx context.Context, events [][]byte) error
 	Delete(ctx context.Context, userID string) (deleted bool, err error)
 	Counts() gleap.Counts
-	Seen() []gleap.Seen
-	Resume([]gleap.Seen)
+	Seen() gleap.History
+	Resume(gleap.History)
 }
 
 // ledger is what a run writes to: a [*state.Store].

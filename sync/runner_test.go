@@ -52,8 +52,8 @@ func (f *fakeGleap) Identify(ctx context.Context, c *gleap.Contact) error {
 func (f *fakeGleap) Track(ctx context.Context, _ [][]byte) error  { return ctx.Err() }
 func (f *fakeGleap) Delete(context.Context, string) (bool, error) { return true, nil }
 func (f *fakeGleap) Counts() gleap.Counts                         { return gleap.Counts{} }
-func (f *fakeGleap) Seen() []gleap.Seen                           { return nil }
-func (f *fakeGleap) Resume([]gleap.Seen)                          {}
+func (f *fakeGleap) Seen() gleap.History                          { return gleap.History{} }
+func (f *fakeGleap) Resume(gleap.History)                         {}
 
 // with returns a runner of w's that sends to f, one call at a time.
 func (w *world) with(t fataler, f *fakeGleap) *Runner {
@@ -225,8 +225,8 @@ func (waiting) Identify(ctx context.Context, _ *gleap.Contact) error {
 func (waiting) Track(ctx context.Context, _ [][]byte) error  { return ctx.Err() }
 func (waiting) Delete(context.Context, string) (bool, error) { return true, nil }
 func (waiting) Counts() gleap.Counts                         { return gleap.Counts{} }
-func (waiting) Seen() []gleap.Seen                           { return nil }
-func (waiting) Resume([]gleap.Seen)                          {}
+func (waiting) Seen() gleap.History                          { return gleap.History{} }
+func (waiting) Resume(gleap.History)                         {}
 
 // TestFullResync sends everything again, false for the audiences that a contact once
 // was in included, goes on after an interruption, and ends.

@@ -61,8 +61,8 @@ func (f *fakeGleap) Identify(ctx context.Context, c *gleap.Contact) error {
 func (f *fakeGleap) Track(ctx context.Context, _ [][]byte) error  { return ctx.Err() }
 func (f *fakeGleap) Delete(context.Context, string) (bool, error) { return true, nil }
 func (f *fakeGleap) Counts() gleap.Counts                         { return gleap.Counts{} }
-func (f *fakeGleap) Seen() []gleap.Seen                           { return nil }
-func (f *fakeGleap) Resume([]gleap.Seen)                          {}
+func (f *fakeGleap) Seen() gleap.History                          { return gleap.History{} }
+func (f *fakeGleap) Resume(gleap.History)                         {}
 
 func (f *fakeGleap) taken() []string {
 	f.mu.Lock()
