@@ -19,6 +19,8 @@ import (
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore"
 	"github.com/Azure/azure-sdk-for-go/sdk/azcore/policy"
 	"github.com/Azure/azure-sdk-for-go/sdk/azidentity"
+
+	"gleapsync/internal/exchange"
 )
 
 // azureVersion is the version of the REST API that the requests are written for.
@@ -66,7 +68,9 @@ func azureAccess(ctx context.Context, l location) (*azureBucket, error) {
 		address.RawQuery = strings.TrimPrefix(token, "?")
 		return &azureBucket{address: address, authorize: byQuery}, nil
 	}
-	credential, err := azidentity.NewDefaultAzureCredential(nil)
+	credential, err := azidentity.NewDefaultAzureCredential(&azidentity.DefaultAzureCredentialOptions{
+		ClientOptions: azcore.ClientOptions{Transport: &http.Client{Transport: exchange.Answers(http.DefaultTransport), Timeout: silence}},
+	})
 	if err == nil {
 		err = bearer{credential}.authorize(ctx, &http.Request{Header: http.Header{}})
 	}

@@ -7,6 +7,8 @@ import (
 	"net/http"
 
 	"github.com/hashicorp/go-retryablehttp"
+
+	"gleapsync/internal/exchange"
 )
 
 // openBucket returns the bucket of a location, with the credentials that its cloud's
@@ -22,10 +24,10 @@ func openBucket(ctx context.Context, l location) (bucket, error) {
 }
 
 // rawTransport does not unzip: objects are read as they are stored.
-func rawTransport() *http.Transport {
+func rawTransport() http.RoundTripper {
 	t := http.DefaultTransport.(*http.Transport).Clone()
 	t.DisableCompression = true
-	return t
+	return exchange.Answers(t)
 }
 
 // retryingTransport repeats what a storage answers that has too much to do.

@@ -17,6 +17,8 @@ import (
 
 	"golang.org/x/oauth2"
 	"golang.org/x/oauth2/google"
+
+	"gleapsync/internal/exchange"
 )
 
 // gcsBucket is a bucket of Google Cloud Storage. Google's own client for it brings in gRPC,
@@ -50,7 +52,7 @@ func openGCS(ctx context.Context, l location) (bucket, error) {
 func googleCredentials(ctx context.Context) (*google.Credentials, error) {
 	found := make(chan *google.Credentials, 1)
 	go func() {
-		tokens := context.WithValue(context.WithoutCancel(ctx), oauth2.HTTPClient, &http.Client{Timeout: silence})
+		tokens := context.WithValue(context.WithoutCancel(ctx), oauth2.HTTPClient, &http.Client{Transport: exchange.Answers(http.DefaultTransport), Timeout: silence})
 		credentials, err := google.FindDefaultCredentials(tokens, "https://www.googleapis.com/auth/devstorage.read_only")
 		if err == nil {
 			_, err = credentials.TokenSource.Token()

@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"net/http"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
@@ -16,6 +17,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/s3"
 	"github.com/aws/smithy-go"
 	"github.com/aws/smithy-go/logging"
+
+	"gleapsync/internal/exchange"
 )
 
 // s3Bucket is a bucket of S3, and of what speaks its protocol.
@@ -41,9 +44,17 @@ func openS3(ctx context.Context, l location) (bucket, error) {
 		if endpoint := l.settings.Get("endpoint"); endpoint != "" {
 			o.BaseEndpoint = &endpoint
 		}
+		o.HTTPClient = answering{o.HTTPClient}
 		o.UsePathStyle = l.bool("use_path_style")
 	})
 	return &s3Bucket{client, l.bucket}, nil
+}
+
+// answering is an HTTP client that takes no answer that is none.
+type answering struct{ client s3.HTTPClient }
+
+func (a answering) Do(r *http.Request) (*http.Response, error) {
+	return exchange.Check(a.client.Do(r))
 }
 
 func (b *s3Bucket) list(ctx context.Context, prefix string) iter.Seq2[blob, error] {

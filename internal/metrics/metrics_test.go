@@ -210,9 +210,15 @@ func TestPushgateway(t *testing.T) {
 	check(t.Context(), "the answer has the status 400")
 	status = http.StatusMovedPermanently // as from http to https: the POST would become a GET
 	check(t.Context(), "the answer has the status 301")
+	status = http.StatusSwitchingProtocols // then the body is the connection
+	check(t.Context(), "status 101, which is no answer")
+	status = http.StatusNoContent // any success is one
+	if err := Publish(t.Context(), o, collector(full())); err != nil {
+		t.Error(err)
+	}
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
-	check(cancelled, "canceled")
+	check(cancelled, "interrupted")
 	server.Close()
 	check(t.Context(), "refused")
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"os"
 	"time"
 
@@ -14,6 +13,8 @@ import (
 	dto "github.com/prometheus/client_model/go"
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
+
+	"gleapsync/internal/exchange"
 )
 
 // Options say where a run leaves its metrics. Without any, it leaves none.
@@ -49,22 +50,25 @@ func Publish(ctx context.Context, o Options, c *Collector) error {
 }
 
 // pushClient makes the requests. Its errors do not show the address, which may hold a
-// password.
+// password, nor anything of an answer.
 type pushClient struct{}
 
 func (pushClient) Do(r *http.Request) (*http.Response, error) {
-	// A redirect would turn the POST into a GET, and nothing would arrive.
-	client := http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	answer, err := client.Do(r)
-	var u *url.Error
-	if errors.As(err, &u) {
-		return nil, u.Err
+	client := http.Client{
+		Transport: exchange.Answers(http.DefaultTransport),
+		// A redirect would turn the POST into a GET, and nothing would arrive.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	if err == nil && answer.StatusCode >= http.StatusMultipleChoices {
-		answer.Body.Close()
+	answer, err := client.Do(r)
+	if err != nil {
+		return nil, errors.New(exchange.Why(err))
+	}
+	answer.Body.Close() // what it says does not matter
+	if answer.StatusCode >= http.StatusMultipleChoices {
 		return nil, fmt.Errorf("the answer has the status %d", answer.StatusCode)
 	}
-	return answer, err
+	answer.StatusCode = http.StatusOK // of another one the caller shows the address
+	return answer, nil
 }
 
 func writeTextfile(path string, c *Collector) error {

@@ -2,18 +2,15 @@ package notify
 
 import (
 	"context"
-	"crypto/tls"
-	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	stdsync "sync"
-	"syscall"
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
 
+	"gleapsync/internal/exchange"
 	"gleapsync/sync"
 )
 
@@ -49,7 +46,9 @@ func New(o Options, log *slog.Logger) *Notifier {
 	c.HTTPClient = &http.Client{
 		// Connections are not kept: the next notification is hours away, and one that is
 		// closed as idle can take an answer along that was on its way.
-		Transport:     &http.Transport{Proxy: http.ProxyFromEnvironment, DisableKeepAlives: true},
+		Transport: exchange.Answers(&http.Transport{
+			Proxy: http.ProxyFromEnvironment, OnProxyConnectResponse: exchange.ProxyAnswer, DisableKeepAlives: true,
+		}),
 		Timeout:       attempt,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
@@ -118,7 +117,7 @@ func (n *Notifier) try(ctx context.Context, to URL, body []byte) (failure string
 	}
 	request, err := retryablehttp.NewRequestWithContext(ctx, method, string(to), content)
 	if err != nil {
-		return kindOf(err)
+		return exchange.Why(err)
 	}
 	request.Header.Set("User-Agent", "gleapsync")
 	if body != nil {
@@ -130,31 +129,9 @@ func (n *Notifier) try(ctx context.Context, to URL, body []byte) (failure string
 	}
 	switch {
 	case err != nil:
-		return kindOf(err)
+		return exchange.Why(err)
 	case answer.StatusCode/100 != 2:
 		return fmt.Sprintf("status %d", answer.StatusCode)
 	}
 	return ""
-}
-
-// kindOf says what an error is about. Its own text has the address, or the name of the
-// host, which may be the secret.
-func kindOf(err error) string {
-	var dns *net.DNSError
-	var certificate *tls.CertificateVerificationError
-	var timeout net.Error
-	var errno syscall.Errno
-	switch {
-	case errors.Is(err, context.Canceled):
-		return "the sync was interrupted"
-	case errors.As(err, &timeout) && timeout.Timeout():
-		return "it took too long"
-	case errors.As(err, &dns):
-		return "the host was not found"
-	case errors.As(err, &certificate):
-		return "the certificate is not trusted"
-	case errors.As(err, &errno):
-		return errno.Error()
-	}
-	return "the request failed"
 }

@@ -175,6 +175,19 @@ func TestRefusal(t *testing.T) {
 	wantWarnings(t, logged, 2, `reason="status 404"`)
 }
 
+// TestNoAnswer: after 101 the connection is the body, and nobody waits for its end.
+func TestNoAnswer(t *testing.T) {
+	r := &receiver{answer: func(w http.ResponseWriter, _ int) { w.WriteHeader(http.StatusSwitchingProtocols) }}
+	n, logged := notifier(r.start(t))
+	n.client.RetryMax = 0
+	started := time.Now()
+	n.Finished(t.Context(), nil, *failed("x"))
+	if took := time.Since(started); took > attempt {
+		t.Errorf("it took %s", took)
+	}
+	wantWarnings(t, logged, 2, `reason="status 101, which is no answer"`)
+}
+
 // wantWarnings checks that so many warnings have a reason, and that nothing else is logged:
 // no address above all.
 func wantWarnings(t *testing.T, logged *bytes.Buffer, n int, reason string) {
@@ -229,10 +242,10 @@ func TestRetries(t *testing.T) {
 		"500 twice":         {nil, status(500, 500, 200), 3, 3 * time.Second, ""},
 		"500 for good":      {nil, status(500), 4, 7 * time.Second, `"status 500"`},
 		"400":               {nil, status(400), 1, 0, `"status 400"`},
-		"429, much later":   {nil, later, 1, 20 * time.Second, `"it took too long"`},
-		"no answer":         {hangs, nil, 3, 20 * time.Second, `"it took too long"`},
+		"429, much later":   {nil, later, 1, 20 * time.Second, "time-out"},
+		"no answer":         {hangs, nil, 3, 20 * time.Second, "time-out"},
 		"no host":           {fails(&net.DNSError{Err: "no such host", Name: "secret.example"}), nil, 4, 7 * time.Second, `"the host was not found"`},
-		"something unknown": {fails(errors.New("https://secret.example/hook")), nil, 4, 7 * time.Second, `"the request failed"`},
+		"something unknown": {fails(errors.New("https://secret.example/hook")), nil, 4, 7 * time.Second, `"the request failed, or its answer was malformed"`},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			n, logged := notifier(Options{Webhook: "https://secret.example/hook"})
@@ -292,7 +305,7 @@ func TestHangingReceivers(t *testing.T) {
 				if took := time.Since(ended); took != most {
 					t.Errorf("a sync of %s ends %s late, want %s", run, took, most)
 				}
-				wantWarnings(t, logged, 2+len(o.Webhook)/len(hook), "it took too long")
+				wantWarnings(t, logged, 2+len(o.Webhook)/len(hook), "time-out")
 			})
 		}
 	}
@@ -306,7 +319,7 @@ func TestHangingReceivers(t *testing.T) {
 		if took := time.Since(started); took != time.Second {
 			t.Errorf("it took %s after a signal", took-time.Second)
 		}
-		wantWarnings(t, logged, 1, `to=ping_url reason="the sync was interrupted"`)
+		wantWarnings(t, logged, 1, `to=ping_url reason="the run was interrupted"`)
 	})
 }
 
