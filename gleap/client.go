@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
@@ -15,6 +14,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"gleapsync/internal/exchange"
 )
 
 // Gleap's data regions: a project and its token belong to one of them.
@@ -68,20 +69,11 @@ func New(o Options) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	dialer := &net.Dialer{Timeout: min(10*time.Second, o.Timeout)}
 	c := &Client{
 		o:     o,
 		base:  base,
 		pacer: newPacer(o.Rate, o.Window), moment: thisMoment,
-		transport: &http.Transport{
-			Proxy:               http.ProxyFromEnvironment,
-			DialContext:         dialer.DialContext,
-			TLSHandshakeTimeout: min(10*time.Second, o.Timeout),
-			IdleConnTimeout:     90 * time.Second,
-			MaxIdleConns:        o.Concurrency,
-			MaxIdleConnsPerHost: o.Concurrency,
-			ForceAttemptHTTP2:   true,
-		},
+		transport: exchange.Answers(newTransport(o)),
 		getHeader: http.Header{
 			"Api-Token":  {string(o.Token)},
 			"User-Agent": {"gleapsync/" + o.Version},
@@ -236,7 +228,7 @@ func (c *Client) attempt(ctx context.Context, method string, target *url.URL, bo
 	defer cancel()
 	answer, err := c.transport.RoundTrip(c.request(ctx, method, target, body))
 	if err != nil {
-		return judgeError(err)
+		return judgeError(target.Hostname(), err)
 	}
 	defer answer.Body.Close()
 	const maxAnswer = 1 << 20
@@ -251,7 +243,7 @@ func (c *Client) attempt(ctx context.Context, method string, target *url.URL, bo
 	if err != nil && answer.StatusCode < 300 {
 		return verdict{cause: "an answer that ends early"}
 	}
-	return judge(target.Hostname(), answer.StatusCode, answer.Header, text, time.Now())
+	return judge(target.Hostname(), answer.StatusCode, answer.Header, text, body, time.Now())
 }
 
 // request builds a request. All share their header, which no transport may change.
@@ -286,7 +278,7 @@ func (c *Client) failed() time.Duration {
 
 // Close closes the connections that are kept.
 func (c *Client) Close() {
-	if t, ok := c.transport.(*http.Transport); ok {
+	if t, ok := c.transport.(interface{ CloseIdleConnections() }); ok {
 		t.CloseIdleConnections()
 	}
 }

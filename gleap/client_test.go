@@ -231,6 +231,7 @@ func TestJudge(t *testing.T) {
 		body   string
 		want   string
 	}{
+		{100, nil, "", "again: 100 Continue, which is no answer"}, {101, nil, "", "again: 101 Switching Protocols, which is no answer"},
 		{200, nil, "", "acknowledged"},
 		{200, nil, `{"id":"1"}`, "acknowledged"},
 		{204, nil, "", "acknowledged"},
@@ -259,7 +260,7 @@ func TestJudge(t *testing.T) {
 		for k, v := range test.header {
 			header.Set(k, v)
 		}
-		v := judge("api.gleap.io", test.status, header, []byte(test.body), now)
+		v := judge("api.gleap.io", test.status, header, []byte(test.body), nil, now)
 		got := "again: " + v.cause
 		var refused *RefusedError
 		switch {
@@ -278,6 +279,35 @@ func TestJudge(t *testing.T) {
 		}
 		if got != test.want {
 			t.Errorf("%d %v %q: got %s, want %s", test.status, test.header, test.body, got, test.want)
+		}
+	}
+}
+
+// TestDenial: an answer of success that takes itself back is no acknowledgement, unless it
+// may be the call's own words that it repeats.
+func TestDenial(t *testing.T) {
+	const call = `{"userId":"u1","vip":true}`
+	for _, test := range []struct{ answer, call, want string }{
+		{`{"success":true}`, call, ""},
+		{`{"success":false}`, call, "success: false"},
+		{` {"id":1,"success" : false}`, call, "success: false"},
+		{`{"success":false}`, `{"userId":"u1","success":false}`, ""},
+		{`{"success":false,"error":"x"}`, `{"userId":"u1","success":false}`, "an error in it"},
+		{`{"error":"no such project"}`, call, "an error in it"},
+		{`{"error":{"code":7}}`, call, "an error in it"},
+		{`{"error":"x"}`, `{"userId":"u1","error":"x"}`, ""},
+		{`{"error":"x"}`, "", "an error in it"},
+		{`{"error":null}`, call, ""}, {`{"error":false}`, call, ""}, {`{"error":""}`, call, ""}, {`{"error":[]}`, call, ""},
+		{`{"contact":{"error":"x","success":false}}`, call, ""},
+		{`[{"error":"x"}]`, call, ""}, {`"error"`, call, ""}, {"", call, ""},
+	} {
+		v := judge("api.gleap.io", 200, nil, []byte(test.answer), []byte(test.call), time.Time{})
+		want := verdict{acknowledged: true}
+		if test.want != "" {
+			want = verdict{cause: "200 OK with " + test.want}
+		}
+		if v != want {
+			t.Errorf("%s to %s: %+v, want %q", test.answer, test.call, v, test.want)
 		}
 	}
 }

@@ -2,15 +2,21 @@ package gleap
 
 import (
 	"bytes"
+	"cmp"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
+
+	"gleapsync/internal/exchange"
 )
 
 // RefusedError is returned for a call that Gleap will not take, now or later.
@@ -66,11 +72,13 @@ type verdict struct {
 	wait         time.Duration // what Retry-After asks for, 0: nothing
 }
 
-// judge decides on an answer of a host that arrived whole.
-func judge(host string, status int, header http.Header, body []byte, now time.Time) verdict {
+// judge decides on an answer of a host that arrived whole; call is the body of the call.
+func judge(host string, status int, header http.Header, body, call []byte, now time.Time) verdict {
 	switch {
-	case status >= 200 && status < 300:
-		if reason := brokenBody(header, body); reason != "" {
+	case status < 200:
+		return verdict{cause: statusText(status) + ", which is no answer"}
+	case status < 300:
+		if reason := cmp.Or(brokenBody(header, body), denial(body, call)); reason != "" {
 			return verdict{cause: statusText(status) + " with " + reason}
 		}
 		return verdict{acknowledged: true}
@@ -108,13 +116,59 @@ func brokenBody(header http.Header, body []byte) string {
 	return ""
 }
 
-// judgeError decides on an attempt that got no whole answer.
-func judgeError(err error) verdict {
-	var timeout net.Error
-	if errors.As(err, &timeout) && timeout.Timeout() {
-		return verdict{cause: "time-out"}
+// denial says how an answer of success takes itself back: with a success that is false, or
+// with an error. Gleap may repeat the contact in its answer, so a key that the call has
+// itself means nothing.
+func denial(body, call []byte) string {
+	var answer map[string]json.RawMessage
+	if json.Unmarshal(body, &answer) != nil {
+		return "" // no object
 	}
-	return verdict{cause: err.Error()}
+	success, failure := string(answer["success"]), string(answer["error"])
+	isError := !slices.Contains([]string{"", "null", "false", "0", `""`, "{}", "[]"}, failure)
+	if success != "false" && !isError {
+		return ""
+	}
+	var own map[string]json.RawMessage
+	_ = json.Unmarshal(call, &own) // a call without a body has no keys
+	switch {
+	case success == "false" && own["success"] == nil:
+		return "success: false"
+	case isError && own["error"] == nil:
+		return "an error in it"
+	}
+	return ""
+}
+
+// judgeError decides on an attempt at a host that got no whole answer.
+func judgeError(host string, err error) verdict {
+	if reason := untrusted(host, err); reason != "" {
+		return verdict{err: &StopError{reason}}
+	}
+	return verdict{cause: exchange.Why(err)}
+}
+
+// untrusted says why the token must not be sent to a host, if that is the error: no repeat
+// can mend it.
+func untrusted(host string, err error) string {
+	var proxy *net.OpError
+	if errors.As(err, &proxy) && proxy.Op == "proxyconnect" {
+		host = "the proxy"
+	}
+	var invalid x509.CertificateInvalidError
+	switch {
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return fmt.Sprintf("the certificate of %s has expired, or is not valid yet, by the clock of this machine: look at that clock, and at gleap.base_url if it is set", host)
+	case errors.As(err, new(x509.HostnameError)):
+		return fmt.Sprintf("the certificate of %s is for other names: look at gleap.base_url if it is set, and whether a proxy answers in its place", host)
+	case errors.As(err, new(x509.UnknownAuthorityError)):
+		return fmt.Sprintf("the certificate of %s is signed by nobody whom this machine trusts: install ca-certificates, or name the file with the signer's certificate in SSL_CERT_FILE", host)
+	case errors.As(err, new(*tls.CertificateVerificationError)):
+		return fmt.Sprintf("the certificate of %s is not valid: look at gleap.base_url if it is set, and whether a proxy answers in its place", host)
+	case errors.As(err, new(tls.RecordHeaderError)) || errors.Is(err, http.ErrSchemeMismatch):
+		return fmt.Sprintf("%s does not speak TLS: look at the port of gleap.base_url, and whether a proxy answers in its place", host)
+	}
+	return ""
 }
 
 // maxRetryAfter bounds what an answer can ask for.

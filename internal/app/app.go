@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log"
 	"log/slog"
 	"maps"
 	"os"
@@ -60,7 +61,19 @@ func New(o Options) *App {
 		a.log = slog.New(slog.NewTextHandler(w, options))
 	}
 	slog.SetDefault(a.log) // what libraries write with package log must not go through the bar
+	log.SetOutput(withoutAnswers{log.Writer()})
 	return a
+}
+
+// withoutAnswers keeps from the log what net/http writes there of an answer that nobody
+// asked for: its beginning, so maybe a contact.
+type withoutAnswers struct{ io.Writer }
+
+func (w withoutAnswers) Write(line []byte) (int, error) {
+	if bytes.HasPrefix(line, []byte("Unsolicited response")) {
+		return len(line), nil
+	}
+	return w.Writer.Write(line)
 }
 
 // Close ends the progress bar.
