@@ -154,11 +154,22 @@ func (c *Client) Delete(ctx context.Context, userID string) (deleted bool, err e
 	return err == nil, err
 }
 
-// checkPatience is how long the check of the token may go without an answer.
+// checkPatience is how long the check of the token may go without an answer, or wait for
+// its turn before.
 const checkPatience = 5 * time.Second
+
+// BusyError is returned by [Client.Authenticate] where others used the rate limit up.
+type BusyError struct{ Wait time.Duration } // until something of it is free
+
+func (e *BusyError) Error() string {
+	return fmt.Sprintf("what ran before used the rate limit up for another %s", e.Wait.Round(time.Second))
+}
 
 // Authenticate checks the token.
 func (c *Client) Authenticate(ctx context.Context) error {
+	if wait := c.pacer.wait(); wait > checkPatience {
+		return &BusyError{wait}
+	}
 	return c.call(ctx, http.MethodGet, c.base.JoinPath("admin", "auth"), nil, min(c.o.GiveUp, checkPatience))
 }
 

@@ -184,6 +184,25 @@ func TestRequest(t *testing.T) {
 	check(o, vip, "")
 }
 
+// TestBusy: the check of the token does not wait long for its turn, and says for how long it
+// would have to.
+func TestBusy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newClient(t, options("https://api.gleap.io"))
+		c.transport = roundTrip(func(*http.Request) (*http.Response, error) { return answer(200, nil, "{}"), nil })
+		now := c.moment()
+		c.Resume(newHistory([]past{{45 * time.Second, 10}, {20 * time.Second, 990}}, now))
+		var busy *BusyError
+		if err := c.Authenticate(t.Context()); !errors.As(err, &busy) || busy.Wait.Round(time.Second) != 15*time.Second || c.Counts().Requests > 0 {
+			t.Errorf("%v", err)
+		}
+		time.Sleep(11 * time.Second)
+		if err := c.Authenticate(t.Context()); err != nil || c.Counts().Requests != 1 {
+			t.Error(err)
+		}
+	})
+}
+
 func TestDelete(t *testing.T) {
 	known := map[string]bool{"u1": true, "a/b?c#d é%2F": true, "..": true}
 	var asked []string

@@ -83,14 +83,23 @@ func (p *pacer) tryTake(now time.Duration) (wait time.Duration) {
 		return wait
 	}
 	if p.limit > 0 {
-		p.advance(now)
-		if p.seen+p.open >= p.limit {
-			return p.nextChange(now)
+		if wait := p.nextFree(now); wait > 0 {
+			return wait
 		}
 		p.open++
 	}
 	p.taken++
 	return 0
+}
+
+// wait returns how long it takes at least until there is a ticket.
+func (p *pacer) wait() time.Duration {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.limit == 0 {
+		return 0
+	}
+	return p.nextFree(p.now())
 }
 
 // slice returns the number of the slice of time in which t lies.
@@ -186,16 +195,21 @@ func (p *pacer) resume(before []past) {
 	}
 }
 
-// nextChange returns how long it takes until the count can get smaller: the oldest
-// slice leaves the window.
-func (p *pacer) nextChange(now time.Duration) time.Duration {
+// nextFree returns how long it takes until enough slices have left the window for one
+// request more, 0 if there is room for it.
+func (p *pacer) nextFree(now time.Duration) time.Duration {
+	p.advance(now)
+	over := p.seen + p.open - p.limit
+	if over < 0 {
+		return 0
+	}
 	for n := max(0, p.newest-windowSlices); n <= p.newest; n++ {
-		if p.counts[n%int64(len(p.counts))] > 0 {
+		if over -= p.counts[n%int64(len(p.counts))]; over < 0 {
 			leaves := time.Duration(n+windowSlices+1) * (p.window / windowSlices)
 			return max(time.Millisecond, leaves-now)
 		}
 	}
-	return p.window // all that counts is open, and counts for a window more
+	return p.window // what is open counts for a window more
 }
 
 // pause keeps all tickets back for d. If slower, the pace is halved too: other

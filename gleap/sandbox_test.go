@@ -2,6 +2,7 @@ package gleap_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -18,7 +19,18 @@ import (
 
 func connect(t *testing.T, s *sandbox.Sandbox, rate int, window time.Duration) *gleap.Client {
 	t.Helper()
-	return connectTo(t, s, rate, window)
+	c := connectTo(t, s, rate, window)
+	t.Cleanup(func() { checkLedger(t, s, c) })
+	return c
+}
+
+// checkLedger checks that each request that Gleap saw had a ticket, and each ticket came to
+// a request.
+func checkLedger(t *testing.T, s *sandbox.Sandbox, c *gleap.Client) {
+	t.Helper()
+	if seen, taken := s.Counts().Requests, c.Counts().Requests; seen != taken {
+		t.Errorf("Gleap saw %d requests of %d tickets", seen, taken)
+	}
 }
 
 func connectTo(t *testing.T, s http.Handler, rate int, window time.Duration) *gleap.Client {
@@ -77,6 +89,34 @@ func TestPaceOverTheNetwork(t *testing.T) {
 	}
 }
 
+// TestStallOverTheNetwork: nothing comes through for 3 s, and then all of it at once. It
+// does not matter for how long a request was on its way.
+func TestStallOverTheNetwork(t *testing.T) {
+	if testing.Short() {
+		t.Skip("takes 12 s")
+	}
+	const rate, window, workers = 200, 4 * time.Second, 250
+	s := sandbox.New(sandbox.Options{Token: "token", Rate: rate, Window: window})
+	begin := time.Now()
+	c := connectTo(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if since := time.Since(begin); since > 3*time.Second && since < 6*time.Second {
+			time.Sleep(6*time.Second - since)
+		}
+		s.ServeHTTP(w, r)
+	}), rate, window)
+	t.Cleanup(func() { checkLedger(t, s, c) })
+	ctx, cancel := context.WithTimeout(t.Context(), 12*time.Second)
+	defer cancel()
+	if err := identifyAll(ctx, c, 100_000, workers); !errors.Is(err, context.DeadlineExceeded) {
+		t.Error(err)
+	}
+	counts := s.Counts()
+	t.Logf("%d calls, at most %d in a window", counts.Identify, counts.PeakInWindow)
+	if counts.RateLimited > 0 || counts.PeakInWindow > rate || counts.Identify < 2*rate {
+		t.Errorf("%+v", counts)
+	}
+}
+
 // TestFaults: whatever goes wrong on the way, every call is applied in the end.
 func TestFaults(t *testing.T) {
 	fault, err := sandbox.ParseFaults([]string{"429=0.5%", "500=5%", "reset=5%", "lost=5%"}, 1)
@@ -105,7 +145,7 @@ func TestAuthenticate(t *testing.T) {
 	if err := good.Authenticate(t.Context()); err != nil {
 		t.Error(err)
 	}
-	bad := connect(t, sandbox.New(sandbox.Options{Token: "other"}), 1000, time.Minute)
+	bad := connectTo(t, sandbox.New(sandbox.Options{Token: "other"}), 1000, time.Minute)
 	if err := bad.Authenticate(t.Context()); err == nil {
 		t.Error("a wrong token is taken")
 	}

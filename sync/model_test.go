@@ -29,12 +29,16 @@ type world struct {
 	gleap   *sandbox.Sandbox
 	server  *httptest.Server
 	day     int
+	clients []*gleap.Client // of gleap
 }
 
 func newWorld(t testing.TB, exports ...Export) *world {
 	w := &world{dir: t.TempDir(), gleap: sandbox.New(sandbox.Options{Token: "token"})}
 	w.server = httptest.NewServer(w.gleap)
-	t.Cleanup(w.server.Close)
+	t.Cleanup(func() {
+		w.server.Close()
+		w.checkLedger(t)
+	})
 	percent := func(text string) Limit {
 		l, err := ParseLimit(text)
 		if err != nil {
@@ -50,6 +54,24 @@ func newWorld(t testing.TB, exports ...Export) *world {
 		Guard: Guard{MaxExits: percent("100%"), MinExits: 0, MaxInvalid: percent("1%")},
 	}
 	return w
+}
+
+// checkLedger checks that Gleap saw no request more than its clients took tickets.
+func (w *world) checkLedger(t interface{ Errorf(string, ...any) }) {
+	taken := 0
+	for _, c := range w.clients {
+		taken += c.Counts().Requests
+	}
+	if seen := w.gleap.Counts().Requests; seen > taken {
+		t.Errorf("Gleap saw %d requests of %d tickets", seen, taken)
+	}
+}
+
+// setGleap makes another Gleap of the world's.
+func (w *world) setGleap(o sandbox.Options) {
+	w.gleap, w.clients = sandbox.New(o), nil
+	w.server.Config.Handler = w.gleap
+	w.options.Rate, w.options.Window = o.Rate, o.Window
 }
 
 // write puts an export into the folder; each day's files are younger than those of
@@ -80,6 +102,7 @@ func (w *world) runner(t fataler) *Runner {
 	if err != nil {
 		t.Fatal(err)
 	}
+	w.clients = append(w.clients, client)
 	return New(w.options, store, client, slog.New(slog.DiscardHandler), nil)
 }
 

@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/http"
-	"net/http/httptest"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -238,7 +236,9 @@ func TestFullResync(t *testing.T) {
 	w.write(t, "a.csv", list("stays1", "stays2"))
 	w.sync(t, Request{})
 	for _, id := range []string{"left", "stays1", "stays2", "only_trait"} {
-		w.gleap.ServeHTTP(discard{}, deleteRequest(id)) // Gleap has lost everything
+		if _, err := w.runner(t).client.Delete(t.Context(), id); err != nil { // Gleap has lost everything
+			t.Fatal(err)
+		}
 	}
 	f := &fakeGleap{after: func(n int) error {
 		if n == 3 {
@@ -647,9 +647,7 @@ func TestBaselineDoesNotEndAResync(t *testing.T) {
 func TestPaceAcrossRuns(t *testing.T) {
 	w := newWorld(t, audience("a.csv", "a"))
 	const rate, window = 50, 2 * time.Second
-	w.gleap = sandbox.New(sandbox.Options{Token: "token", Rate: rate, Window: window})
-	w.server.Config.Handler = w.gleap
-	w.options.Rate, w.options.Window = rate, window
+	w.setGleap(sandbox.Options{Token: "token", Rate: rate, Window: window})
 	var ids []string
 	for run := range 4 {
 		for i := range 30 {
@@ -768,17 +766,4 @@ func TestMillionMembers(t *testing.T) {
 	if report, err = w.with(t, f).Sync(t.Context(), Request{}); err != nil || report.Contacts.Planned != 0 {
 		t.Errorf("a second run plans %+v, %v", report.Contacts, err)
 	}
-}
-
-// discard takes an answer that nobody reads.
-type discard struct{}
-
-func (discard) Header() http.Header         { return http.Header{} }
-func (discard) Write(b []byte) (int, error) { return len(b), nil }
-func (discard) WriteHeader(int)             {}
-
-func deleteRequest(id string) *http.Request {
-	r := httptest.NewRequest(http.MethodDelete, "/admin/contacts/"+id, nil)
-	r.Header.Set("Api-Token", "token")
-	return r
 }

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 
+	"gleapsync/gleap"
 	"gleapsync/internal/config"
 	"gleapsync/internal/console"
 	"gleapsync/state"
@@ -33,8 +34,12 @@ func (a *App) Check(ctx context.Context) (sync.Report, error) {
 	cfg, err := config.Load(a.o.Config)
 	note("configuration", err, a.o.Config)
 	if err == nil {
-		note("token", a.checkToken(ctx, cfg), "Gleap takes it")
 		store, err := state.Open(cfg.State)
+		if err != nil {
+			store = nil
+		}
+		detail, tokenErr := a.checkToken(ctx, cfg, store)
+		note("token", tokenErr, detail)
 		note("state", err, cfg.State.Path)
 		if err == nil {
 			if err = checkReserved(cfg, store); err != nil {
@@ -69,14 +74,30 @@ func (a *App) Check(ctx context.Context) (sync.Report, error) {
 	}{checks}, func(w io.Writer) { console.Checks(w, checks) }))
 }
 
-func (a *App) checkToken(ctx context.Context, cfg *config.Config) error {
+// checkToken asks Gleap whether it takes the token, with a ticket of the window that syncs
+// send in; where there is none, since a sync has them all, the token is not tried. Without
+// a state, which then is what is wrong, it asks all the same.
+func (a *App) checkToken(ctx context.Context, cfg *config.Config, store *state.Store) (detail string, err error) {
 	client, _, stop, err := a.client(cfg)
 	if err != nil {
-		return err
+		return "", err
 	}
 	defer stop()
 	defer client.Close()
-	return client.Authenticate(ctx)
+	if store == nil {
+		err = client.Authenticate(ctx)
+	} else {
+		err = sync.New(cfg.Sync, store, client, a.log, nil).Ask(ctx, client.Authenticate)
+	}
+	var locked *state.LockedError
+	var busy *gleap.BusyError
+	switch {
+	case errors.As(err, &locked):
+		return fmt.Sprintf("not tried, a sync may use the whole rate: %v; its report says whether Gleap takes it", locked), nil
+	case errors.As(err, &busy):
+		return fmt.Sprintf("not tried: %v; run check again then", busy), nil
+	}
+	return "Gleap takes it", err
 }
 
 func exportChecks(r sync.Report) []console.Check {
