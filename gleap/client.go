@@ -248,11 +248,8 @@ func (c *Client) attempt(ctx context.Context, method string, target *url.URL, bo
 	buffer.Reset()
 	_, err = buffer.ReadFrom(io.LimitReader(answer.Body, maxAnswer))
 	text := buffer.Bytes()
-	if len(text) == maxAnswer {
-		text = nil // nobody can judge it
-	}
-	if err != nil && answer.StatusCode < 300 {
-		return verdict{cause: "an answer that ends early"}
+	if answer.StatusCode < 300 && (err != nil || len(text) == maxAnswer) {
+		return verdict{cause: "an answer that ends early, or does not end"}
 	}
 	return judge(target.Hostname(), answer.StatusCode, answer.Header, text, body, time.Now())
 }

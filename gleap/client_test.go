@@ -302,6 +302,21 @@ func TestJudge(t *testing.T) {
 	}
 }
 
+// TestEndlessAnswer: of an answer that does not end nobody knows what it says.
+func TestEndlessAnswer(t *testing.T) {
+	o := options(EU)
+	o.GiveUp = 0
+	c := newClient(t, o)
+	for status, want := range map[int]any{200: new(*UnreachableError), 422: new(*RefusedError)} {
+		c.transport = roundTrip(func(*http.Request) (*http.Response, error) {
+			return answer(status, nil, `{"id":"`+strings.Repeat("1", 1<<20)), nil
+		})
+		if err := c.Identify(t.Context(), vip); !errors.As(err, want) {
+			t.Errorf("%d: %v", status, err)
+		}
+	}
+}
+
 // TestDenial: an answer of success that takes itself back is no acknowledgement, unless it
 // may be the call's own words that it repeats.
 func TestDenial(t *testing.T) {
