@@ -46,6 +46,12 @@ func (t *csvTable) next() ([][]byte, error) {
 	return nil, &rowError{t.csvReader.line, fmt.Sprintf("the row has %d fields, the header %d", len(fields), len(t.names))}
 }
 
+// mayBreakOff reports whether the input may end within the row that next returned last: it
+// does so behind a delimiter.
+func (t *csvTable) mayBreakOff(fields [][]byte) bool {
+	return !t.terminated && len(fields) > 1 && len(fields[len(fields)-1]) == 0
+}
+
 // suspect says what may be wrong with the row that next returned last, "" if nothing seems so.
 func (t *csvTable) suspect() string {
 	if !t.isSuspect {

@@ -170,7 +170,7 @@ type event struct {
 func (e *event) parse(line []byte) bool {
 	*e = event{}
 	var context json.RawMessage
-	if !scanObject(line, func(name []byte, value json.RawMessage) {
+	if !scanLine(line, func(name []byte, value json.RawMessage) {
 		switch string(name) {
 		case "type":
 			e.typ = value

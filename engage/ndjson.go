@@ -21,6 +21,8 @@ type ndjsonTable struct {
 	names    []string
 	paths    map[int][]string // of the columns that are within another, such as company.name
 	places   map[string]int   // of the members' names among the columns; -1: nobody wants them
+	ids      []int            // the columns that may hold a user id
+	idNames  []string         // and what they are called
 	members  []string         // keys, in snake case, of audiences of which the first lines say no more than who is there
 	cells    [][]byte
 	closeAll func() error
@@ -53,6 +55,16 @@ func newNDJSONTable(text *bufio.Reader, e Export, closeAll func() error) *ndjson
 		t.want(name, traits || external, nil)
 	}
 	t.cells = make([][]byte, len(t.names))
+	l, _ := newLayout(t.names, Export{UserID: e.UserID}) // of what has no user id nothing is read
+	if l != nil {
+		t.ids, t.idNames = l.userIDs, []string{strings.Split(e.UserID, ".")[0]}
+		if !l.named {
+			t.idNames = []string{"user_id", "external_ids"}
+			if l.external >= 0 {
+				t.ids = append(t.ids, l.external)
+			}
+		}
+	}
 	return t
 }
 
@@ -105,7 +117,7 @@ func (t *ndjsonTable) next() ([][]byte, error) {
 		}
 		clear(t.cells)
 		late := ""
-		if !scanObject(line, func(name []byte, value json.RawMessage) {
+		if !scanLine(line, func(name []byte, value json.RawMessage) {
 			i, ok := t.places[string(name)]
 			if !ok {
 				i = t.place(string(name))
@@ -128,8 +140,23 @@ func (t *ndjsonTable) next() ([][]byte, error) {
 		for i, path := range t.paths {
 			t.cells[i] = t.inside(path)
 		}
+		if t.misspells(line) {
+			return nil, &rowError{t.lines.line, "the line has no user id, and a member whose name is almost that of one: give it the name that it has in the other lines"}
+		}
 		return t.cells, nil
 	}
+}
+
+// misspells reports whether a line has no user id, except for one under a name that is almost
+// the right one. It is that of somebody whom it would be wrong to miss.
+func (t *ndjsonTable) misspells(line []byte) (found bool) {
+	if slices.ContainsFunc(t.ids, func(i int) bool { return t.cells[i] != nil }) {
+		return false
+	}
+	scanObject(line, func(name []byte, value json.RawMessage) {
+		found = found || string(value) != "null" && slices.ContainsFunc(t.idNames, func(want string) bool { return isAlmost(string(name), want) })
+	})
+	return found
 }
 
 // place finds the column of a member that comes for the first time.

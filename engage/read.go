@@ -152,12 +152,11 @@ type rowReader struct {
 	ids    [][]byte
 
 	// The profile that is being read: several rows may belong to it.
-	profileID []byte
-	firstID   []byte // with [FirstID]: the id that counts
-	hasID     bool
-	withoutID int
-	// The lines of the rows whose external ids are no JSON.
-	unreadableIDs []int
+	profileID     []byte
+	firstID       []byte // with [FirstID]: the id that counts
+	hasID         bool
+	withoutID     int
+	unreadableIDs []Problem // rows whose external ids cannot be read
 
 	// What the row's JSON columns hold, as far as that is needed.
 	jsonIDs, jsonTraits object
@@ -222,11 +221,14 @@ func (r *rowReader) row(fields [][]byte) error {
 			r.profileID = append(r.profileID[:0], fields[r.profile]...)
 		}
 	}
-	if sound := r.readIDs(fields); len(r.ids) == 0 {
-		if sound {
+	if reason := r.readIDs(fields); len(r.ids) == 0 {
+		if t, ok := r.rows.(*csvTable); ok && t.mayBreakOff(fields) {
+			return fmt.Errorf("%s: %w", r.file, errTruncated)
+		}
+		if reason == "" {
 			r.withoutID++
 		} else {
-			r.unreadableIDs = append(r.unreadableIDs, r.rows.line())
+			r.unreadableIDs = append(r.unreadableIDs, Problem{Line: r.rows.line(), Reason: reason})
 		}
 		return nil
 	}
@@ -296,8 +298,8 @@ func (r *rowReader) yieldIDs() error {
 func (r *rowReader) endProfile() error {
 	if !r.hasID {
 		r.result.WithoutUserID += r.withoutID
-		for _, line := range r.unreadableIDs {
-			r.unknownRow(line, "external_ids is no JSON object, and no other column holds a user id")
+		for _, row := range r.unreadableIDs {
+			r.unknownRow(row.Line, row.Reason)
 		}
 	}
 	r.unreadableIDs = r.unreadableIDs[:0]
@@ -310,8 +312,8 @@ func (r *rowReader) endProfile() error {
 }
 
 // readIDs puts the row's user ids into r.ids, and reads its JSON columns as far as they
-// are needed. It reports false if external_ids cannot be read.
-func (r *rowReader) readIDs(fields [][]byte) (sound bool) {
+// are needed. The reason says why external_ids, which may hold one, cannot be read.
+func (r *rowReader) readIDs(fields [][]byte) (reason string) {
 	r.ids = r.ids[:0]
 	for _, i := range r.userIDs {
 		if id := r.forms[i].id(fields[i]); !isNoID(id) {
@@ -320,16 +322,22 @@ func (r *rowReader) readIDs(fields [][]byte) (sound bool) {
 	}
 	needed := len(r.ids) == 0 && !r.named
 	if !needed && !r.anyInJSON {
-		return true
+		return ""
 	}
-	r.jsonIDs, sound = r.readObject(r.jsonIDs, fields, r.external)
+	var sound bool
+	if r.jsonIDs, sound = r.readObject(r.jsonIDs, fields, r.external); !sound {
+		reason = "external_ids is no JSON object, and no other column holds a user id"
+	}
 	if needed {
 		r.ids = r.appendIDs(r.ids, r.jsonIDs.get("user_id"))
+		if len(r.ids) == 0 && slices.ContainsFunc(r.jsonIDs, func(m member) bool { return IsAlmostUserID(string(m.name)) }) {
+			reason = "external_ids has no user_id, and a member whose name is almost that"
+		}
 	}
 	if r.anyInJSON {
 		r.jsonTraits, r.traitsSound = r.readObject(r.jsonTraits, fields, r.traits)
 	}
-	return sound
+	return reason
 }
 
 // text returns the text of a column's cell: of JSON that of a string without its quotes.

@@ -453,6 +453,7 @@ func TestRefused(t *testing.T) {
 		"no id column":             {"email,key\nsecret@x.io,k\n", "the header has no column user_id, userId or external_ids"},
 		"hashed ids":               {"user_id\n" + hash + "\n" + hash + "\n", "the user ids are SHA-256 hashes"},
 		"ends inside a row":        {"user_id,x\nu1,1\nsecret", "the file ends inside a row"},
+		"ends behind a delimiter":  {"key,user_id\nk1,u1\nk2,", "the file ends inside a row"},
 		"ends inside quotes":       {"user_id,x\nu1,1\nu2,\"secret\nsecret", "the file ends inside a row"},
 		"ends inside a broken row": {"user_id,x\nu1,1\nu2,\"secret \"x\" c", "the file ends inside a row"},
 		"gzip breaks off":          {gzipped(big)[:200], "its gzip data breaks off: the export is not complete"},

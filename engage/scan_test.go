@@ -37,6 +37,18 @@ func FuzzScanObject(f *testing.F) {
 	})
 }
 
+// FuzzHasControl holds the look at eight bytes at a time against one at each.
+func FuzzHasControl(f *testing.F) {
+	for _, seed := range []string{"", "\x1f", "       \t", "        \n", "abcdefgh\x80\xff\x20\x7f1234", "ü\x00üüüüü"} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, b []byte) {
+		if got, want := hasControl(b), bytes.ContainsFunc(b, func(c rune) bool { return c < ' ' }); got != want {
+			t.Errorf("%q: %t", b, got)
+		}
+	})
+}
+
 func nesting(b []byte) int { return bytes.Count(b, []byte("[")) + bytes.Count(b, []byte("{")) }
 
 // TestNoNumbers: Python's words for what is no number break no line and no object, in

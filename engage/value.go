@@ -254,7 +254,8 @@ func scalarText(raw json.RawMessage) []byte {
 		return raw
 	}
 	var text string
-	if raw[0] == '"' && json.Unmarshal(raw, &text) == nil {
+	// What is not UTF-8 stays so: encoding/json would make another text of it.
+	if raw[0] == '"' && utf8.Valid(raw) && json.Unmarshal(raw, &text) == nil {
 		return []byte(text)
 	}
 	var compact bytes.Buffer

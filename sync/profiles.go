@@ -104,7 +104,7 @@ func (t *profiles) sort(ctx context.Context, budget int64, memory *memory, temp 
 	group.Go(func() error { return t.traits.sort(ctx, t.progress, t.number, false) })
 	group.Go(func() error { return t.ids.sort(ctx, t.progress, t.idType, true) })
 	err := group.Wait()
-	t.traits.whats, t.ids.whats = len(t.names), 1+len(addressTypes)
+	t.traits.whats, t.ids.whats = len(t.names), 1+misspelt
 	return err
 }
 
@@ -246,7 +246,7 @@ func (t *profiles) taken() []engage.Attribute {
 }
 
 // idType numbers the types of identifiers: 0 are user ids, then come those that may be
-// contact fields too.
+// contact fields too, and then what is almost a user id.
 func (t *profiles) idType(name []byte) (int, error) {
 	if string(name) == userIDs {
 		return 0, nil
@@ -254,16 +254,24 @@ func (t *profiles) idType(name []byte) (int, error) {
 	if i := slices.Index(addressTypes, string(name)); i >= 0 {
 		return 1 + i, nil
 	}
+	if engage.IsAlmostUserID(string(name)) {
+		return misspelt, nil
+	}
 	return -1, nil
 }
 
 var addressTypes = []string{"email", "phone"}
+
+// misspelt is the number of a type of identifiers that is almost user_id. Whom a profile is
+// that has no other nobody knows.
+var misspelt = 1 + len(addressTypes)
 
 // profile is what the rows of one profile say.
 type profile struct {
 	said      []newest // of the attributes and the contact fields
 	addresses []newest // of addressTypes
 	users     []user
+	misspelt  bool // there is an id of a type that is almost user_id
 }
 
 // newest is the value of the newest row.
@@ -347,6 +355,13 @@ func (t *profiles) join(ctx context.Context, attributes []engage.Attribute, buff
 				}
 			}
 		}
+		if len(p.users) == 0 && p.misspelt {
+			problem := engage.Problem{File: t.ids.name, Column: "type", Reason: "the profile has no user_id, and an id of a type that is almost that"}
+			result.Invalid++
+			addProblem(&result, problem)
+			result.Miss(1, problem)
+			continue
+		}
 		if len(p.users) == 0 {
 			result.WithoutUserID++
 			continue
@@ -368,12 +383,16 @@ func (p *profile) reset() {
 	for i := range p.addresses {
 		p.addresses[i].found = false
 	}
-	p.users = p.users[:0]
+	p.users, p.misspelt = p.users[:0], false
 }
 
 // addID takes a row of user_identifiers. The reason says why it names nobody, see
 // [engage.UserID].
 func (p *profile) addID(row *longRows) (reason string, known bool) {
+	if row.what == misspelt {
+		p.misspelt = true
+		return "", true
+	}
 	if row.what > 0 {
 		p.addresses[row.what-1].add(row.seq, row.value)
 		return "", true

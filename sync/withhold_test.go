@@ -56,7 +56,8 @@ func exportForms() map[string]exportForm {
 	// A quote that closes two rows later swallows the one between.
 	swallowed := "x1,\"6'2\nu7,1\nx2,1\""
 	brokenCSV := []string{swallowed, "x1,\"6'2,1\nu7,1\",1", `u7,6'2" tall`, "u7", "u7,1,2", "u7,\"x\"y", "\xff,x", "1.23457E+11,x", `["u7"],x`}
-	brokenJSON := []string{`{"user_id":"u7"`, `{"user_id":u7}`, "u7", `{"user_id":["u7"],"vip":true}`, `{"user_id":{"a":1},"vip":true}`, "{\"user_id\":\"\xff\",\"vip\":true}"}
+	brokenJSON := []string{`{"user_id":"u7"`, `{"user_id":u7}`, "u7", `{"user_id":["u7"],"vip":true}`, `{"user_id":{"a":1},"vip":true}`, "{\"user_id\":\"\xff\",\"vip\":true}",
+		`{"user_id":"u\7","vip":true}`, "{\"user_id\":\"u\x007\",\"vip\":true}", "{\"user_id\":\"\\u00e4\xff\",\"vip\":true}", `{"usr_id":"u7","vip":true}`, `{"userId":"u7","vip":true}`}
 	lines := csv("", `{"user_id":"%s","vip":true}`)
 	json := func(members []string, damage string) string { return strings.TrimPrefix(lines(members, damage), "\n") }
 	traits := csv("canonical_segment_id,name,value,seq", "p-%[1]s,vip,true,1")
@@ -90,13 +91,13 @@ func exportForms() map[string]exportForm {
 		"CSV of a table":       {column("vip.csv", engage.Audience), file("vip.csv", csv("user_id,vip", "%s,true")), brokenCSV},
 		"CSV of a trait":       {cleared, file("vip.csv", csv("user_id,value", "%s,5")), brokenCSV},
 		"zipped CSV":           {audience("vip.csv.gz", "vip"), zipped("vip.csv.gz", list), brokenCSV[:1]},
-		"external ids":         {audience("vip.csv", "vip"), file("vip.csv", csv("key,external_ids", `k-%[1]s,"{""user_id"":[""%[1]s""]}"`)), []string{`k-7,"{""user_id"":[""u7""}"`, "k-7", `k-7,"{""user_id"":[""1.2E+11""]}"`}},
+		"external ids":         {audience("vip.csv", "vip"), file("vip.csv", csv("key,external_ids", `k-%[1]s,"{""user_id"":[""%[1]s""]}"`)), []string{`k-7,"{""user_id"":[""u7""}"`, "k-7", `k-7,"{""user_id"":[""1.2E+11""]}"`, `k-7,"{""usr_id"":[""u7""]}"`}},
 		"a command":            {command, file("vip.csv", list), brokenCSV[:2]},
 		"JSON lines":           {column("vip.json", engage.Audience), file("vip.json", json), brokenJSON},
 		"zipped JSON lines":    {column("vip.json.gz", engage.Audience), zipped("vip.json.gz", json), brokenJSON[:1]},
 		"JSON lines of traits": {func() Export { e := column("vip.json", engage.Trait); e.ClearMissing = true; return e }(), file("vip.json", json), brokenJSON},
 		"traits of profiles":   {profiles, long("t.csv"), []string{"p-7", `p-7,vip,"x"y,1`, ",vip,true,1", "p-7,,true,1"}},
-		"ids of profiles":      {profiles, long("i.csv"), []string{"p-7", "p-7,user_id,\xff,1", "p-7,user_id,u7,x", "p-7,user_id,1.2E+11,1", ",user_id,u7,1"}},
+		"ids of profiles":      {profiles, long("i.csv"), []string{"p-7", "p-7,user_id,\xff,1", "p-7,user_id,u7,x", "p-7,user_id,1.2E+11,1", ",user_id,u7,1", "p-7,usr_id,u7,1"}},
 		"parts": {folder, func(w *world, t *testing.T, members []string, damage string) {
 			if err := os.MkdirAll(filepath.Join(w.dir, "parts"), 0o700); err != nil {
 				t.Fatal(err)
