@@ -274,8 +274,7 @@ func (r *changeReader) sayRaw(n int, raw json.RawMessage) error {
 	var value attr.Value
 	var reason string
 	if a.Kind == Audience {
-		ok := true
-		if value, ok = parseBool(scalarOrNothing(raw)); !ok || value.Kind() == attr.None {
+		if value, _ = a.Value(saidByJSON(raw), nil); value.Kind() == attr.None {
 			reason = notBoolean
 		}
 	} else if string(raw) == "null" { // Engage says so of a trait that has no value any more

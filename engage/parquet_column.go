@@ -177,6 +177,9 @@ func (t parquetText) appendJSON(dst []byte, v parquet.Value) []byte {
 	}
 	from := len(dst)
 	dst = t.append(dst, v)
+	if t.form == numberForm && isNotFinite(dst[from:]) {
+		return append(dst[:from], "null"...)
+	}
 	if text := dst[from:]; (t.form == textForm || !json.Valid(text)) && utf8.Valid(text) {
 		quoted, _ := json.Marshal(string(text)) // of a string it has no error
 		dst = append(dst[:from], quoted...)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"path/filepath"
 	"runtime/metrics"
@@ -407,5 +408,22 @@ func BenchmarkParquet(b *testing.B) {
 				b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/users, "ns/row")
 			})
 		}
+	}
+}
+
+// TestParquetListOfFloats: an item that is no number says nothing, as in JSON's lists.
+func TestParquetListOfFloats(t *testing.T) {
+	type row struct {
+		UserID string    `parquet:"user_id"`
+		N      []float64 `parquet:"n"`
+	}
+	var b bytes.Buffer
+	if err := parquet.Write(&b, []row{{"u1", []float64{1.5, math.NaN(), 2}}, {"u2", []float64{math.Inf(1)}}, {"u3", nil}}); err != nil {
+		t.Fatal(err)
+	}
+	n := Attribute{Kind: Trait, Key: "n", Name: "n", Column: "n", Type: Text}
+	got, _, err := rows(Export{Source: "x", Dir: write(t, "x", b.String()), Attributes: []Attribute{n}})
+	if want := []string{`u1: "1.5, 2"`, "u2: null", "u3: null"}; err != nil || !slices.Equal(got, want) {
+		t.Errorf("%q, %v", got, err)
 	}
 }

@@ -356,7 +356,9 @@ func TestFits(t *testing.T) {
 		{jsonForm, `NaN|Infinity|5|null|""`, Number, "null|null|5|null|null"},
 		{jsonForm, `[]|["x",null]|{"a": 1}`, Text, `null|"x"|"{\"a\":1}"`},
 		{jsonForm, `[5]|[6]`, Text, `"5"|"6"`},
-		{numberForm, "7|NaN|1e+20", Text, `"7"|null|"1e+20"`},
+		{numberForm, "7|NaN|1e+20", Text, `"7"|null|"100000000000000000000"`},
+		{jsonForm, `"gold"|1e+20|[1,NaN]|{"a":[-Infinity,"NaN"]}`, Text, `"gold"|"100000000000000000000"|"1"|"{\"a\":[null,\"NaN\"]}"`},
+		{textForm, `[NaN]|["x", NaN]|[NaN`, Text, `null|"x"|"[NaN"`},
 		{numberForm, "829.10|NaN|1e-7", Number, "829.1|null|0.0000001"},
 		{booleanForm, "t|f|true", Boolean, "true|false|true"},
 	} {
@@ -693,5 +695,20 @@ func TestHeader(t *testing.T) {
 		if got != want {
 			t.Errorf("%q: got %s, want %s", text, got, want)
 		}
+	}
+}
+
+// TestNumbersAsBooleans: a column of numbers that is a membership has 1 and 0, whatever its
+// type writes of them.
+func TestNumbersAsBooleans(t *testing.T) {
+	member := Attribute{Kind: Audience, Key: "vip", Column: "vip"}
+	for number, want := range map[string]string{"1": "true", "1.0": "true", "1.00": "true", "1e0": "true", "0": "false", "0.0": "false", "NaN": "", "2": "", "1.5": ""} {
+		v, reason := member.Value(numberForm.said([]byte(number)), nil)
+		if got := v.String(); got != want || (reason != "") != (want == "" && number != "NaN") {
+			t.Errorf("%s: %s, %s", number, got, reason)
+		}
+	}
+	if _, reason := member.Value(textForm.said([]byte("1.0")), nil); reason == "" {
+		t.Error("the text 1.0 is taken for true")
 	}
 }

@@ -118,6 +118,10 @@ func boolean(said attr.Value) (attr.Value, bool) {
 	switch said.Kind() {
 	case attr.True, attr.False:
 		return said, true
+	case attr.Number: // 1.0 is 1
+		if v, ok := attr.PlainNumber(plainDecimal(said.Text())); ok {
+			said = v
+		}
 	}
 	return parseBool(said.Text())
 }
@@ -195,7 +199,7 @@ func toText(said attr.Value) attr.Value {
 	case attr.True, attr.False:
 		return attr.OfString([]byte(said.String()))
 	case attr.Number:
-		return attr.OfString(said.Text())
+		return attr.OfString(plainDecimal(said.Text()))
 	}
 	text := said.Text()
 	if !isList(text) {
@@ -229,6 +233,7 @@ func isList(text []byte) bool { return len(text) > 0 && (text[0] == '[' || text[
 // flatten returns the text that stands for a JSON list or object; it reports false if
 // raw is no JSON. Members of a list that are null or empty lists say nothing.
 func flatten(raw []byte) (string, bool) {
+	raw = numberless(raw)
 	var items []json.RawMessage
 	if raw[0] == '[' && json.Unmarshal(raw, &items) == nil {
 		var texts []string
