@@ -12,14 +12,14 @@ import (
 // with a control character, is no JSON: what takes such texts for what they seem to be would
 // make somebody else of an id, so all of such a line is checked.
 func scanLine(line []byte, yield func(name []byte, value json.RawMessage)) bool {
-	if (bytes.IndexByte(line, '\\') >= 0 || hasControl(line)) && !json.Valid(numberless(line)) {
+	if (bytes.IndexByte(line, '\\') >= 0 || hasRawControl(line)) && !json.Valid(numberless(line)) {
 		return false
 	}
 	return scanObject(line, yield)
 }
 
-// hasControl reports whether there is a control character. It looks at eight bytes at a time.
-func hasControl(b []byte) bool {
+// hasRawControl reports whether there is a control character. It looks at eight bytes at a time.
+func hasRawControl(b []byte) bool {
 	const each, high = 0x0101010101010101, 0x8080808080808080
 	for ; len(b) >= 8; b = b[8:] {
 		if eight := binary.LittleEndian.Uint64(b); (eight-each*' ')&^eight&high != 0 {

@@ -43,7 +43,7 @@ func FuzzHasControl(f *testing.F) {
 		f.Add([]byte(seed))
 	}
 	f.Fuzz(func(t *testing.T, b []byte) {
-		if got, want := hasControl(b), bytes.ContainsFunc(b, func(c rune) bool { return c < ' ' }); got != want {
+		if got, want := hasRawControl(b), bytes.ContainsFunc(b, func(c rune) bool { return c < ' ' }); got != want {
 			t.Errorf("%q: %t", b, got)
 		}
 	})

@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -106,6 +107,22 @@ func (w *world) runner(t fataler) *Runner {
 	return New(w.options, store, client, slog.New(slog.DiscardHandler), nil)
 }
 
+// writeParts divides the lines of an export into n parts in a folder, in place of those that
+// are there.
+func (w *world) writeParts(t fataler, folder, header string, lines []string, n int, saysAll bool) {
+	dir := filepath.Join(w.dir, folder)
+	if err := cmp.Or(os.RemoveAll(dir), os.Mkdir(dir, 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	for i := range n {
+		part := lines[i*len(lines)/n : (i+1)*len(lines)/n]
+		w.write(t, fmt.Sprintf("%s/%d.csv", folder, i), header+"\n"+strings.Join(part, ""))
+	}
+	if saysAll {
+		w.write(t, folder+"/_SUCCESS", "")
+	}
+}
+
 // sync runs a sync that must not fail.
 func (w *world) sync(t fataler, request Request) Report {
 	report, err := w.runner(t).Sync(context.Background(), request)
@@ -141,8 +158,10 @@ func trait(source, key string) Export {
 	return Export{Export: engage.Export{Source: source, Attributes: []engage.Attribute{{Kind: engage.Trait, Key: key, Name: key, Type: engage.Auto}}}}
 }
 
-// TestModel lets days of random exports pass. After every run Gleap must have what a
-// map computes from the exports, and every changed contact must have had one call.
+// TestModel lets days of random exports pass, with rows that cannot be read, values that do
+// not fit and parts that are missing. After every run Gleap must have what a map computes from
+// the exports, and every changed contact must have had one call. Of an export that does not
+// prove who is gone the map lets nobody go; on the last day all are whole.
 func TestModel(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		table := Export{Export: engage.Export{Source: "table.csv", Attributes: []engage.Attribute{
@@ -153,7 +172,10 @@ func TestModel(t *testing.T) {
 		cleared.ClearMissing = true
 		kept := audience("kept.csv", "kept")
 		kept.KeepAbsent = true
-		w := newWorld(t, audience("vip.csv", "vip"), kept, trait("orders.csv", "orders"), cleared, table)
+		vip := audience("vip", "vip")
+		vip.Pick = engage.PickAll
+		w := newWorld(t, vip, kept, trait("orders.csv", "orders"), cleared, table)
+		w.options.Guard.MaxInvalid, _ = ParseLimit("100%")
 		for i := range w.options.Exports {
 			w.options.Exports[i].AllowEmpty = true
 		}
@@ -164,10 +186,15 @@ func TestModel(t *testing.T) {
 		model := map[string]map[string]any{}
 		email := map[string]string{}
 		user := rapid.SampledFrom([]string{"a", "b", "c", "d", "e", "aa", "a!", "ü", "007", "7"})
-		bools := rapid.SampledFrom([]string{"true", "f", "", "NULL"})
+		bools := rapid.SampledFrom([]string{"true", "f", "", "NULL", "perhaps"})
 		// All values of a trait have one type, which the first ones decide.
 		pools := [][]string{{"1", "0.50", "-7", "", "NaN"}, {"t", "FALSE", "true", "", "[]"}, {"007", "gold", "true", "", "12345678901234567890", "0.50"}}
+		misfits := [][]string{{"gold", "007", "9007199254740993", "t"}, {"maybe", "1"}, nil} // once the type is known
 		pool := map[string]*rapid.Generator[string]{}
+		typed := map[string]bool{}    // a value of it was delivered
+		unproven := map[string]bool{} // exports whose absences do not count, by file
+		withheld := map[string]int{}  // by key
+		parts := 0                    // of the last vip of which none seemed to be missing
 		kinds := map[string]int{}
 		for _, key := range []string{"orders", "cleared", "level"} {
 			kinds[key] = rapid.IntRange(0, len(pools)-1).Draw(r, key)
@@ -182,7 +209,9 @@ func TestModel(t *testing.T) {
 				}
 			}
 		}
-		for day := range rapid.IntRange(1, 6).Draw(r, "days") {
+		days := rapid.IntRange(1, 6).Draw(r, "days")
+		for day := range days {
+			isLast := day == days-1
 			changed := map[string]bool{}
 			set := func(id, key string, v any) {
 				if model[id] == nil {
@@ -195,22 +224,49 @@ func TestModel(t *testing.T) {
 			}
 			var emails []string // of everybody, in the order in which the exports name them
 			rows := func(name, header string, draw func(id string) string) map[string][]string {
-				text := header + "\n"
+				if day > 0 && rapid.IntRange(0, 4).Draw(r, "keep "+name) == 0 && !(isLast && unproven[name]) {
+					return nil // the file of the day before stays
+				}
+				var lines []string
 				said := map[string][]string{}
 				for range rapid.IntRange(0, 12).Draw(r, name) {
 					id := user.Draw(r, "user")
 					row := draw(id)
-					text += fmt.Sprintf("%q,%s\n", id, row)
+					lines = append(lines, fmt.Sprintf("%q,%s\n", id, row))
 					said[id] = append(said[id], row)
 				}
-				if rapid.IntRange(0, 4).Draw(r, "keep "+name) > 0 || day == 0 {
-					w.write(r, name, text)
+				unproven[name] = !isLast && rapid.IntRange(0, 4).Draw(r, "break "+name) == 0
+				if unproven[name] { // there is a row of nobody knows whom
+					lines = slices.Insert(lines, rapid.IntRange(0, len(lines)).Draw(r, "at"), "b,x\"\n")
+				}
+				if name != "vip" {
+					w.write(r, name, header+"\n"+strings.Join(lines, ""))
+					return said
+				}
+				n := rapid.IntRange(1, 4).Draw(r, "parts")
+				saysAll := isLast || rapid.IntRange(0, 3).Draw(r, "_SUCCESS") == 0
+				w.writeParts(r, name, header, lines, n, saysAll)
+				if n < parts && !saysAll {
+					unproven[name] = true
 				} else {
-					return nil // the file of the day before stays
+					parts = n
 				}
 				return said
 			}
 			member := func(string) string { return "" }
+			// leave says of all who have a value and are not in a file that they have another.
+			leave := func(name, key string, said map[string][]string, to any) {
+				withheld[key] = 0
+				for id, m := range model {
+					switch {
+					case said[id] != nil || m[key] == nil || m[key] == to:
+					case unproven[name]:
+						withheld[key]++
+					default:
+						set(id, key, to)
+					}
+				}
+			}
 			snapshot := func(name, key string, keep bool) {
 				said := rows(name, "user_id,x", member)
 				if said == nil {
@@ -219,17 +275,28 @@ func TestModel(t *testing.T) {
 				for id := range said {
 					set(id, key, true)
 				}
-				for id, m := range model {
-					if said[id] == nil && m[key] == true && !keep {
-						set(id, key, false)
-					}
+				if !keep {
+					leave(name, key, said, false)
 				}
 			}
-			snapshot("vip.csv", "vip", false)
+			snapshot("vip", "vip", false)
 			snapshot("kept.csv", "kept", true)
+			typedToday := map[string]bool{}
+			value := func(key string) string {
+				if misfit := misfits[kinds[key]]; typed[key] && misfit != nil && rapid.IntRange(0, 9).Draw(r, "misfit") == 0 {
+					return rapid.SampledFrom(misfit).Draw(r, "misfit")
+				}
+				return pool[key].Draw(r, "value")
+			}
+			says := func(key, text string) bool {
+				return text != "" && text != "NaN" && text != "[]" && !slices.Contains(misfits[kinds[key]], text)
+			}
 			setValue := func(id, key, text string) {
+				if !says(key, text) {
+					return
+				}
+				typedToday[key] = true
 				switch {
-				case text == "", text == "NaN", text == "[]":
 				case kinds[key] == 0:
 					set(id, key, json.Number(strings.TrimSuffix(text, "0")))
 				case kinds[key] == 1:
@@ -239,23 +306,21 @@ func TestModel(t *testing.T) {
 				}
 			}
 			for _, name := range []string{"orders", "cleared"} {
-				said := rows(name+".csv", "user_id,value", func(string) string { return pool[name].Draw(r, "value") })
+				said := rows(name+".csv", "user_id,value", func(string) string { return value(name) })
 				if said == nil {
 					continue
 				}
 				for id, texts := range said {
 					last := "" // of the values that say something
 					for _, text := range texts {
-						if text != "" && text != "NaN" && text != "[]" {
+						if says(name, text) {
 							last = text
 						}
 					}
 					setValue(id, name, last)
 				}
-				for id, m := range model {
-					if name == "cleared" && said[id] == nil && m[name] != nil {
-						set(id, name, nil)
-					}
+				if name == "cleared" {
+					leave("cleared.csv", name, said, nil)
 				}
 			}
 			said := rows("table.csv", "user_id,churn,level,email", func(id string) string {
@@ -263,11 +328,12 @@ func TestModel(t *testing.T) {
 				if address != "" && address != "broken" && !slices.Contains(emails, id) {
 					emails = append(emails, id)
 				}
-				return bools.Draw(r, "churn") + "," + pool["level"].Draw(r, "level") + "," + address
+				return bools.Draw(r, "churn") + "," + value("level") + "," + address
 			})
 			if said != nil {
 				clear(email)
 			}
+			stayed := maps.Clone(said)
 			for id, texts := range said {
 				churn, level := "", ""
 				for _, text := range texts {
@@ -275,27 +341,23 @@ func TestModel(t *testing.T) {
 					if cells[0] == "true" || cells[0] == "f" {
 						churn = cells[0]
 					}
-					if cells[1] != "" && cells[1] != "NaN" && cells[1] != "[]" {
+					if says("level", cells[1]) {
 						level = cells[1]
 					}
 					if email[id] == "" && cells[2] != "" {
 						email[id] = cells[2] // the first one counts
 					}
 				}
-				switch {
-				case churn == "true":
+				switch churn {
+				case "true":
 					set(id, "churn", true)
-				case churn == "f" && model[id]["churn"] == true:
-					set(id, "churn", false)
+				case "f": // that is an exit as well
+					delete(stayed, id)
 				}
 				setValue(id, "level", level)
 			}
 			if said != nil {
-				for id, m := range model {
-					if said[id] == nil && m["churn"] == true {
-						set(id, "churn", false)
-					}
-				}
+				leave("table.csv", "churn", stayed, false)
 			}
 			for id, address := range email {
 				if model[id] != nil && address != "broken" {
@@ -305,9 +367,22 @@ func TestModel(t *testing.T) {
 
 			before := w.gleap.Counts().Identify
 			report := w.sync(r, Request{})
-			if calls := w.gleap.Counts().Identify - before; calls != len(changed) || report.Calls.Identify != calls || report.Contacts.Planned != calls || report.Outcome != Complete {
+			if calls := w.gleap.Counts().Identify - before; calls != len(changed) || report.Calls.Identify != calls || report.Contacts.Planned != calls {
 				r.Fatalf("day %d: %d calls, %d contacts changed, the report says %+v %+v %s", day, calls, len(changed), report.Contacts, report.Calls, report.Outcome)
 			}
+			outcome := Complete
+			for _, e := range report.Exports {
+				if e.Withheld != withheld[e.Key] || e.Status == StatusHeld {
+					r.Fatalf("day %d: %d exits withheld of %+v", day, withheld[e.Key], e)
+				}
+				if e.Withheld > 0 {
+					outcome = Held
+				}
+			}
+			if report.Outcome != outcome {
+				r.Fatalf("day %d: %s, want %s", day, report.Outcome, outcome)
+			}
+			maps.Copy(typed, typedToday)
 			want := map[string]string{}
 			for id, m := range model {
 				m = maps.Clone(m)
