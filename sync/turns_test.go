@@ -197,7 +197,8 @@ func TestNobodyWaitsForEver(t *testing.T) {
 
 // TestTurnsModel lets runs with less room than changes pass. Nobody waits longer than what
 // is left over takes, memberships at most one run while they fit into nine tenths of the
-// calls, and no class waits for ever.
+// calls, and no class waits for ever. The report says of each class what was planned, what is
+// left, and since when.
 func TestTurnsModel(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
 		const contacts = 40
@@ -223,6 +224,18 @@ func TestTurnsModel(t *testing.T) {
 		mostMemberships := 9*room/10 - 1
 		changedIn, membershipIn := map[string]int{}, map[string]int{}
 		firstLeft := contacts
+		classOf := func(who string) Class {
+			switch {
+			case who[0] == 's':
+				return ClassChange
+			case who[0] == 'n':
+				return ClassFirst
+			case members[who]:
+				return ClassEntry
+			}
+			return ClassExit
+		}
+		var since [classes]string
 		for run := 1; run <= 12; run++ {
 			text := "user_id,value\n"
 			for i := range contacts {
@@ -248,8 +261,14 @@ func TestTurnsModel(t *testing.T) {
 				}
 			}
 			w.write(r, "a.csv", list(present...))
+			left := [classes]int{ClassChange: contacts, ClassFirst: firstLeft}
+			for who := range membershipIn {
+				left[classOf(who)]++
+			}
+			planned := left
 			report, calls := w.syncUpTo(r, room, Request{})
 			for _, who := range calls {
+				left[classOf(who)]--
 				switch who[0] {
 				case 's':
 					delete(changedIn, who)
@@ -257,6 +276,16 @@ func TestTurnsModel(t *testing.T) {
 					delete(membershipIn, who)
 				case 'n':
 					firstLeft--
+				}
+			}
+			for class := range classes {
+				if left[class] == 0 {
+					since[class] = ""
+				} else if since[class] == "" {
+					since[class] = report.Run
+				}
+				if want := (ClassReport{class, planned[class], left[class], since[class]}); report.Classes[class] != want {
+					r.Fatalf("run %d: %+v, want %+v", run, report.Classes[class], want)
 				}
 			}
 			for who, since := range membershipIn {
@@ -274,6 +303,81 @@ func TestTurnsModel(t *testing.T) {
 			if firstLeft > max(0, contacts-((run-1)*(room-2)/20-1)) {
 				r.Fatalf("run %d: %d first deliveries are left", run, firstLeft)
 			}
+		}
+	})
+}
+
+// TestTinyRooms: with room for a few calls in a run none of the classes is starved of which
+// something is always left over: each has one of any twenty calls that follow each other.
+func TestTinyRooms(t *testing.T) {
+	for room := 1; room <= 9; room++ {
+		const contacts, enough = 60, 45
+		w := newWorld(t, trait("s.csv", "score"), audience("a.csv", "a"))
+		ids := func(class string) (all []string) {
+			for i := range contacts {
+				all = append(all, fmt.Sprintf("%s%02d", class, i))
+			}
+			return all
+		}
+		w.write(t, "s.csv", scores(contacts, 0))
+		w.write(t, "a.csv", list(ids("x")...))
+		w.sync(t, Request{})
+		w.options.Exports = append(w.options.Exports, audience("n.csv", "new"))
+		w.options.Exports[2].Dir = w.dir
+		w.write(t, "s.csv", scores(contacts, 1))
+		w.write(t, "a.csv", list(ids("e")...))
+		w.write(t, "n.csv", list(ids("n")...))
+		left := map[byte]int{'x': contacts, 'e': contacts, 'u': contacts, 'n': contacts}
+		var all []byte // of each call the letter of its class
+		for len(all) < enough {
+			report, calls := w.syncUpTo(t, room, Request{})
+			for _, id := range calls {
+				all = append(all, id[0])
+				left[id[0]]--
+			}
+			if len(calls) != room || len(report.Classes) != int(classes) {
+				t.Fatalf("room %d: %d calls, %+v", room, len(calls), report.Classes)
+			}
+			for class, letter := range []byte("xeun") {
+				if got := report.Classes[class].Left; got != left[letter] {
+					t.Errorf("room %d: %d of class %s are left, the report says %d", room, left[letter], Class(class), got)
+				}
+			}
+		}
+		for from := room; from+round <= len(all); from++ { // what is left over is known after the first run
+			for _, letter := range []byte("xeun") {
+				if !slices.Contains(all[from:from+round], letter) {
+					t.Fatalf("room %d: no call of %c behind the first %d: %s", room, letter, from, all)
+				}
+			}
+		}
+	}
+}
+
+// TestTinyRoomsOfMemberships: nor are they starved where the memberships of each run just fit
+// into nine tenths, and changes and first deliveries share a tenth.
+func TestTinyRoomsOfMemberships(t *testing.T) {
+	rapid.Check(t, func(r *rapid.T) {
+		before := leftOver(ClassChange, ClassFirst)
+		before.Calls = 0
+		since := [classes]int{} // calls since the last one of the class
+		for range 100 {
+			left := [classes]int{rapid.IntRange(0, 9).Draw(r, "exits"), rapid.IntRange(0, 9).Draw(r, "entries"), 1000, 1000}
+			room := rapid.IntRange(1, 9).Draw(r, "room")
+			turns := newTurns(before, left)
+			for range room {
+				class := turns.next(left)
+				left[class]--
+				turns.took(1)
+				for c := range since {
+					since[c]++
+				}
+				since[class] = 0
+			}
+			if since[ClassChange] > round || since[ClassFirst] > round {
+				r.Fatalf("calls without one of the class: %v", since)
+			}
+			before.At, before.Calls = turns.at, room
 		}
 	})
 }
