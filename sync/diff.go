@@ -120,9 +120,11 @@ func (p *pass) diff() Class {
 		if active {
 			c.old[k.ID] = c.now
 			p.tallies[k.ID].before += a.memberCount(k.Value)
-			if c.isUnanswered(k.ID) { // see below
-				continue
-			}
+		}
+		if c.isUnanswered(k.ID) { // see below; of one that this run does not look at the record is no news
+			continue
+		}
+		if active {
 			want = p.withhold(a, c.want(a, k.Value), k.Value)
 		}
 		switch {

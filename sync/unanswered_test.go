@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -138,6 +140,44 @@ func TestUnansweredGuard(t *testing.T) {
 	report := w.sync(t, Request{})
 	if e := report.Exports[0]; report.Outcome != Complete || report.Contacts.Sent != 5 || e.Entered != 1 || e.Exited != 2 {
 		t.Errorf("%s, %+v, %+v", report.Outcome, report.Contacts, e)
+	}
+}
+
+// TestUnansweredLeftOut: a run that does not look at an attribute, or holds it, does not tell
+// what the record says of it where Gleap may have another value, though it sends all again.
+func TestUnansweredLeftOut(t *testing.T) {
+	for name, run := range map[string]func(w *world){
+		"not chosen": func(w *world) { w.sync(t, Request{Only: []string{"b"}}) },
+		"held": func(w *world) {
+			os.Remove(filepath.Join(w.dir, "a.csv"))
+			w.sync(t, Request{})
+		},
+		"in no export": func(w *world) {
+			before := w.options.Exports
+			w.options.Exports = before[1:]
+			w.sync(t, Request{})
+			w.options.Exports = before
+		},
+	} {
+		w := newWorld(t, audience("a.csv", "a"), audience("b.csv", "b"))
+		w.write(t, "a.csv", list("u1", "u2"))
+		w.write(t, "b.csv", list("u1", "u2"))
+		w.sync(t, Request{})
+		r := w.with(t, &fakeGleap{after: func(int) error { return &gleap.UnreachableError{} }})
+		if _, err := r.Sync(t.Context(), Request{Full: true}); err == nil {
+			t.Fatal("the resync is complete")
+		}
+		w.write(t, "a.csv", list("u2"))
+		w.syncKilled(t)
+		run(w)
+		if got := w.contacts()["u1"]; got != `{"a":false,"b":true}` {
+			t.Errorf("%s: Gleap has %s", name, got)
+		}
+		w.write(t, "a.csv", list("u2"))
+		w.sync(t, Request{})
+		if got := w.contacts()["u1"]; got != `{"a":false,"b":true}` {
+			t.Errorf("%s: in the end Gleap has %s", name, got)
+		}
 	}
 }
 
