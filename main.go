@@ -303,11 +303,12 @@ type backupCmd struct {
 func (c *backupCmd) Run(a *app.App) error { return a.Backup(c.Path) }
 
 type restoreCmd struct {
-	Path string `arg:"" help:"The backup."`
+	Path             string `arg:"" help:"The backup."`
+	WithoutForgotten bool   `help:"Restore although the list of forgotten contacts in the present state cannot be read."`
 }
 
 // Run replaces the state file.
-func (c *restoreCmd) Run(a *app.App) error { return a.Restore(c.Path) }
+func (c *restoreCmd) Run(a *app.App) error { return a.Restore(c.Path, c.WithoutForgotten) }
 
 type verifyCmd struct{}
 

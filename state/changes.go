@@ -206,17 +206,22 @@ func lateBucket(tx *bbolt.Tx, name []byte, version byte) (*bbolt.Bucket, error) 
 	if b := tx.Bucket(name); b != nil {
 		return b, nil
 	}
-	if err := put(tx.Bucket(bucketMeta), keyFormat, []byte{version}); err != nil {
+	if err := raise(tx, version); err != nil {
 		return nil, err
 	}
-	if version == formatWithEvents { // it has all of them, so that none can get lost
+	return tx.CreateBucketIfNotExists(name)
+}
+
+// raise gives a file a later format version.
+func raise(tx *bbolt.Tx, version byte) error {
+	if version >= formatWithEvents { // it has all of them, so that none can get lost
 		for _, late := range lateBuckets {
 			if _, err := tx.CreateBucketIfNotExists(late); err != nil {
-				return nil, err
+				return err
 			}
 		}
 	}
-	return tx.CreateBucketIfNotExists(name)
+	return put(tx.Bucket(bucketMeta), keyFormat, []byte{version})
 }
 
 // File is a file of a change export of which everything was acknowledged or parked, or of

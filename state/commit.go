@@ -58,6 +58,7 @@ type Delivery struct {
 	NotTaken      [][]byte          // those of whom Gleap took nothing of what was announced
 	Turns         *Turns            // how far the run came; nil: as before
 	Assumed       bool              // nothing was sent: what is unanswered stays so
+	Deleted       []string          // forgotten contacts that Gleap does not have any more
 }
 
 // Commit writes a delivery in one transaction. It returns events that are due of the
@@ -118,7 +119,7 @@ func (s *Store) Commit(d Delivery) (due []Event, err error) {
 				return err
 			}
 		}
-		if err := errors.Join(s.answer(tx, d), settle(tx, d.Events, d.RefusedEvents), putMeta(tx, keyPace, d.Pace), putTurns(tx, d.Turns), tally.write(tx)); err != nil {
+		if err := errors.Join(s.answer(tx, d), settle(tx, d.Events, d.RefusedEvents), deleted(tx, d.Deleted), putMeta(tx, keyPace, d.Pace), putTurns(tx, d.Turns), tally.write(tx)); err != nil {
 			return err
 		}
 		var over [][]byte
@@ -139,10 +140,14 @@ func (s *Store) Commit(d Delivery) (due []Event, err error) {
 }
 
 // apply changes a record as ack says, and counts its attributes as they turn to or
-// from true, or to or from a value. A value that was sent again keeps its time.
+// from true, or to or from a value. A value that was sent again keeps its time, except
+// one from the future: the clock was ahead then.
 func (s *Store) apply(record *Record, ack Acknowledgement, tally *tally) {
-	at := max(ack.At.Unix(), record.Acknowledged) // clocks may be set back
+	at := ack.At.Unix()
 	record.Acknowledged = at
+	for i := range record.Attributes {
+		record.Attributes[i].At = min(record.Attributes[i].At, at)
+	}
 	record.Epoch = max(record.Epoch, ack.Epoch)
 	record.Attributes = slices.DeleteFunc(record.Attributes, func(k Known) bool { return tally.gone[k.ID] })
 	for _, c := range ack.Attributes {

@@ -41,7 +41,7 @@ func everything(s *Store) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	if err := json.NewEncoder(&all).Encode([]any{o.Created, o.Epoch, o.Resynced, o.Attributes, o.Pace, o.History, parked, runs, len(forgotten.hashes), events, parkedEvents}); err != nil {
+	if err := json.NewEncoder(&all).Encode([]any{o.Created, o.Epoch, o.Resynced, o.Attributes, o.Pace, o.History, parked, runs, len(forgotten.hashes), o.Deletions, events, parkedEvents}); err != nil {
 		return "", err
 	}
 	records := s.Records()

@@ -248,7 +248,7 @@ func TestRestoredEvents(t *testing.T) {
 	if err := s.Forget([]string{"u1"}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Restore(backup); err != nil {
+	if _, err := s.Restore(backup, false); err != nil {
 		t.Fatal(err)
 	}
 	if got := due(t, s); got != `u2/1/1="u21"` {

@@ -5,44 +5,69 @@ import (
 	"crypto/sha256"
 	"errors"
 	"slices"
+	"time"
 
 	"go.etcd.io/bbolt"
 )
 
-// Forgotten knows the contacts that are never to be created again.
+// Forgotten knows the contacts that are never to be created again. Each is known by a hash
+// with the salt of the file in which it was forgotten: a list outlives its file.
 type Forgotten struct {
-	salt   []byte
-	hashes map[[sha256.Size]byte]bool
+	salts  []string
+	hashes map[[sha256.Size]byte]string // with the salt of each
 }
 
 // Has reports whether a contact is forgotten.
 func (f *Forgotten) Has(userID []byte) bool {
-	return len(f.hashes) > 0 && f.hashes[f.hash(userID)]
+	for _, salt := range f.salts {
+		if found, ok := f.hashes[hashOf(salt, userID)]; ok && found == salt {
+			return true
+		}
+	}
+	return false
 }
 
-// hash returns what is kept of a user id. The domain keeps it apart from the hashes of
+func (f *Forgotten) add(hash []byte, salt string) {
+	if f.hashes == nil {
+		f.hashes = map[[sha256.Size]byte]string{}
+	}
+	f.hashes[[sha256.Size]byte(hash)] = salt
+	if !slices.Contains(f.salts, salt) {
+		f.salts = append(f.salts, salt)
+	}
+}
+
+// hashOf returns what is kept of a user id. The domain keeps it apart from the hashes of
 // contact fields, which begin with the field's byte.
-func (f *Forgotten) hash(userID []byte) [sha256.Size]byte {
-	mac := hmac.New(sha256.New, f.salt)
+func hashOf(salt string, userID []byte) [sha256.Size]byte {
+	mac := hmac.New(sha256.New, []byte(salt))
 	mac.Write([]byte{0})
 	mac.Write(userID)
 	return [sha256.Size]byte(mac.Sum(nil))
 }
 
+var errForgotten = errors.New("a forgotten contact cannot be decoded")
+
+// addEntry takes an entry of a file: the value is the salt of another file, or empty.
+func (f *Forgotten) addEntry(hash, value, salt []byte) error {
+	switch {
+	case len(hash) != sha256.Size || len(value) != 0 && len(value) != sha256.Size:
+		return errForgotten
+	case len(value) > 0:
+		salt = value
+	}
+	f.add(hash, string(salt))
+	return nil
+}
+
 // Forgotten reads which contacts are forgotten.
 func (s *Store) Forgotten() (*Forgotten, error) {
-	f := &Forgotten{s.salt, map[[sha256.Size]byte]bool{}}
+	f := &Forgotten{}
 	if !s.Exists() {
 		return f, nil
 	}
 	err := s.view(func(tx *bbolt.Tx) error {
-		if err := each(tx.Bucket(bucketForgotten), func(hash, _ []byte) error {
-			if len(hash) != sha256.Size {
-				return errChecksum
-			}
-			f.hashes[[sha256.Size]byte(hash)] = true
-			return nil
-		}); err != nil {
+		if err := each(tx.Bucket(bucketForgotten), func(hash, value []byte) error { return f.addEntry(hash, value, s.salt) }); err != nil {
 			return s.damaged(err)
 		}
 		return nil
@@ -50,9 +75,31 @@ func (s *Store) Forgotten() (*Forgotten, error) {
 	return f, err
 }
 
-// Forget removes all that the file holds of some contacts, and remembers their hashes,
-// which [Forgotten] knows. Pages that are free now may still hold what was removed, until
-// [Store.Compact]. It creates the file if there is none. Hold [Store.Lock].
+// putForgotten adds a list to that of a file.
+func (s *Store) putForgotten(tx *bbolt.Tx, f *Forgotten) error {
+	b := tx.Bucket(bucketForgotten)
+	for hash, salt := range f.hashes {
+		if b.Get(hash[:]) != nil {
+			continue
+		}
+		var value []byte
+		if salt != string(s.salt) { // an earlier version would take it for a hash with the file's own
+			value = []byte(salt)
+			if err := raise(tx, formatWithSalts); err != nil {
+				return err
+			}
+		}
+		if err := put(b, hash[:], value); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Forget removes all that the file holds of some contacts, remembers their hashes, which
+// [Forgotten] knows, and that they are to be deleted in Gleap. Pages that are free now may
+// still hold what was removed, until [Store.Compact]. It creates the file if there is none.
+// Hold [Store.Lock].
 func (s *Store) Forget(userIDs []string) error {
 	if !s.Exists() {
 		if err := s.create(); err != nil {
@@ -63,15 +110,76 @@ func (s *Store) Forget(userIDs []string) error {
 	if err != nil {
 		return err
 	}
+	if err := s.expectForgotten(len(userIDs)); err != nil {
+		return err
+	}
 	return s.update(func(tx *bbolt.Tx) error {
+		var added Forgotten
 		for _, id := range userIDs {
-			hash := f.hash([]byte(id))
-			if err := put(tx.Bucket(bucketForgotten), hash[:], nil); err != nil {
+			if hash := hashOf(string(s.salt), []byte(id)); !f.Has([]byte(id)) {
+				added.add(hash[:], string(s.salt))
+			}
+		}
+		return errors.Join(s.putForgotten(tx, &added), owe(tx, userIDs), s.removeForgotten(tx, userIDs))
+	})
+}
+
+// owe notes that contacts are to be deleted in Gleap.
+func owe(tx *bbolt.Tx, userIDs []string) error {
+	b, err := tx.CreateBucketIfNotExists(bucketDeletions)
+	if err != nil {
+		return err
+	}
+	at := []byte(time.Now().UTC().Format(time.RFC3339))
+	for _, id := range userIDs {
+		if b.Get([]byte(id)) == nil {
+			if err := put(b, []byte(id), slices.Clip(at)); err != nil {
 				return err
 			}
 		}
-		return s.removeForgotten(tx, userIDs)
+	}
+	return nil
+}
+
+// deleted notes that contacts were deleted in Gleap.
+func deleted(tx *bbolt.Tx, userIDs []string) error {
+	if len(userIDs) == 0 {
+		return nil
+	}
+	for _, id := range userIDs {
+		if err := remove(tx.Bucket(bucketDeletions), []byte(id)); err != nil {
+			return err
+		}
+	}
+	return put(tx.Bucket(bucketMeta), keyErased, nil)
+}
+
+// Deletions returns the forgotten contacts that Gleap may still have.
+func (s *Store) Deletions() (userIDs []string, err error) {
+	if !s.Exists() {
+		return nil, nil
+	}
+	err = s.view(func(tx *bbolt.Tx) error {
+		userIDs, err = readDeletions(tx)
+		if err != nil {
+			return s.damaged(err)
+		}
+		return nil
 	})
+	return userIDs, err
+}
+
+func readDeletions(tx *bbolt.Tx) (userIDs []string, err error) {
+	b := tx.Bucket(bucketDeletions)
+	if b == nil {
+		return nil, nil
+	}
+	err = each(b, func(id, at []byte) error {
+		userIDs = append(userIDs, string(id))
+		_, err := time.Parse(time.RFC3339, string(at))
+		return err
+	})
+	return userIDs, err
 }
 
 // removeForgotten removes contacts.
@@ -84,7 +192,11 @@ func (s *Store) removeForgotten(tx *bbolt.Tx, userIDs []string) error {
 	if err != nil {
 		return s.damaged(err)
 	}
-	unanswered = slices.DeleteFunc(unanswered, func(u Unanswered) bool { return slices.Contains(userIDs, string(u.UserID)) })
+	forgotten := make(map[string]bool, len(userIDs))
+	for _, id := range userIDs {
+		forgotten[id] = true
+	}
+	unanswered = slices.DeleteFunc(unanswered, func(u Unanswered) bool { return forgotten[string(u.UserID)] })
 	if err := putUnanswered(tx, unanswered); err != nil {
 		return err
 	}
@@ -121,64 +233,66 @@ func (s *Store) removeForgotten(tx *bbolt.Tx, userIDs []string) error {
 			return err
 		}
 	}
-	return tally.write(tx)
+	return errors.Join(tally.write(tx), put(tx.Bucket(bucketMeta), keyErased, nil))
 }
 
-// remember has a backup forget whom the present file has forgotten since, as far as that
-// can be read.
-func (s *Store) remember(backup string) error {
-	present := &Store{path: s.path, project: s.project}
-	if present.load() != nil {
-		return nil
+// heldOf returns the contacts of which the file holds something, of those that are forgotten.
+func (s *Store) heldOf(f *Forgotten) ([]string, error) {
+	var found []string
+	add := func(userID []byte) {
+		if f.Has(userID) {
+			found = append(found, string(userID))
+		}
 	}
-	forgotten, err := present.Forgotten()
-	if err != nil || len(forgotten.hashes) == 0 {
-		return nil
-	}
-	to := &Store{path: backup, project: s.project}
-	if err := to.load(); err != nil || string(to.salt) != string(present.salt) {
-		return err
-	}
-	var again []string
-	for _, records := range []*Records{to.Records(), to.ChangedRanges(nil)[0]} {
+	for _, records := range []*Records{s.Records(), s.ChangedRanges(nil)[0]} {
 		for records.Next() {
-			if forgotten.Has(records.UserID()) {
-				again = append(again, string(records.UserID()))
-			}
+			add(records.UserID())
 		}
 		if records.Err() != nil {
-			return records.Err()
+			return nil, records.Err()
 		}
 	}
-	ofEvents, err := to.contactsWithEvents(forgotten.Has)
+	ofEvents, err := s.contactsWithEvents(f.Has)
 	if err != nil {
-		return err
+		return nil, err
 	}
-	again = append(again, ofEvents...)
-	unanswered, err := to.Unanswered()
+	found = append(found, ofEvents...)
+	parked, err := s.Parked()
 	if err != nil {
-		return err
+		return nil, err
+	}
+	for _, p := range parked {
+		add([]byte(p.UserID))
+	}
+	unanswered, err := s.Unanswered()
+	if err != nil {
+		return nil, err
 	}
 	for _, u := range unanswered {
-		if forgotten.Has(u.UserID) {
-			again = append(again, string(u.UserID))
-		}
+		add(u.UserID)
 	}
-	overview, err := to.Overview()
+	overview, err := s.Overview()
+	if err != nil {
+		return nil, err
+	}
+	for _, turn := range overview.Turns.Classes {
+		add([]byte(turn.Last))
+	}
+	slices.Sort(found)
+	return slices.Compact(found), nil
+}
+
+// forgetAs has the file forget whom others have forgotten, and owe the deletions that are
+// owed there.
+func (s *Store) forgetAs(f *Forgotten, owed []string) error {
+	if len(f.hashes) == 0 {
+		return nil
+	}
+	again, err := s.heldOf(f)
 	if err != nil {
 		return err
 	}
-	for _, turn := range overview.Turns.Classes {
-		if forgotten.Has([]byte(turn.Last)) {
-			again = append(again, turn.Last)
-		}
-	}
-	return to.update(func(tx *bbolt.Tx) error {
-		for hash := range forgotten.hashes {
-			if err := put(tx.Bucket(bucketForgotten), hash[:], nil); err != nil {
-				return err
-			}
-		}
-		return to.removeForgotten(tx, again)
+	return s.update(func(tx *bbolt.Tx) error {
+		return errors.Join(s.putForgotten(tx, f), owe(tx, owed), s.removeForgotten(tx, again))
 	})
 }

@@ -79,6 +79,7 @@ type Verification struct {
 	Attributes   int `json:"attributes"`
 	Parked       int `json:"parked"`
 	Forgotten    int `json:"forgotten"`
+	Deletions    int `json:"deletions,omitempty"` // forgotten contacts that Gleap may still have
 	Runs         int `json:"runs"`
 	Events       int `json:"events"`        // that are due
 	ParkedEvents int `json:"parked_events"` // that Gleap refused
@@ -186,9 +187,18 @@ func (s *Store) verify(tx *bbolt.Tx, v *Verification) error {
 			return s.damaged(errUnanswered)
 		}
 	}
-	if err := each(tx.Bucket(bucketForgotten), func(_, _ []byte) error { v.Forgotten++; return nil }); err != nil {
+	var forgotten Forgotten
+	if err := each(tx.Bucket(bucketForgotten), func(hash, value []byte) error {
+		v.Forgotten++
+		return forgotten.addEntry(hash, value, s.salt)
+	}); err != nil {
 		return s.damaged(err)
 	}
+	deletions, err := readDeletions(tx)
+	if err != nil {
+		return s.damaged(err)
+	}
+	v.Deletions = len(deletions)
 	if err := each(tx.Bucket(bucketRuns), func(id, text []byte) error {
 		if v.Runs++; !json.Valid(text) {
 			return fmt.Errorf("the report of run %s cannot be decoded", id)
@@ -228,58 +238,6 @@ func writeNew(path string, write func(io.Writer) error) error {
 	return nil
 }
 
-// FormerSuffix is what [Store.Restore] adds to the name of the file that it replaces.
-const FormerSuffix = ".before-restore"
-
-// Restore replaces the file by a backup, which is verified first; the former file is
-// kept with [FormerSuffix]. Hold [Store.Lock].
-func (s *Store) Restore(backup string) (Verification, error) {
-	from, err := Open(Options{Path: backup, Project: s.project, MustExist: true})
-	if err != nil {
-		return Verification{}, err
-	}
-	v, err := from.Verify()
-	if err != nil {
-		return v, err
-	}
-	temporary := s.path + ".new"
-	os.Remove(temporary)
-	defer os.Remove(temporary)
-	if err := from.Backup(temporary); err != nil {
-		return v, err
-	}
-	if err := s.remember(temporary); err != nil {
-		return v, err
-	}
-	if err := s.keepFormer(); err != nil {
-		return v, err
-	}
-	if err := os.Rename(temporary, s.path); err != nil {
-		return v, err
-	}
-	syncFolder(filepath.Dir(s.path))
-	return v, s.load()
-}
-
-// keepFormer gives the present file a second name. It is not renamed, so that at no
-// moment there is no state: that would look like a first run.
-func (s *Store) keepFormer() error {
-	former := s.path + FormerSuffix
-	if err := os.Remove(former); err != nil && !errors.Is(err, fs.ErrNotExist) {
-		return err
-	}
-	err := os.Link(s.path, former)
-	if err == nil || errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	present, err := os.Open(s.path) // a file system without links
-	if err != nil {
-		return err
-	}
-	defer present.Close()
-	return writeNew(former, func(w io.Writer) error { _, err := io.Copy(w, present); return err })
-}
-
 // Compact writes the file anew without its free pages, and returns its size before and
 // after. Hold [Store.Lock].
 func (s *Store) Compact() (before, after int64, err error) {
@@ -289,14 +247,22 @@ func (s *Store) Compact() (before, after int64, err error) {
 	temporary := s.path + ".new"
 	os.Remove(temporary)
 	defer os.Remove(temporary)
+	if err := s.Held(); err != nil {
+		return 0, 0, err
+	}
 	if err := s.view(func(tx *bbolt.Tx) error {
+		if err := s.checkCommits(tx); err != nil {
+			return err
+		}
 		before = tx.Size()
 		to, err := bbolt.Open(temporary, 0o600, &bbolt.Options{Timeout: readTimeout})
 		if err != nil {
 			return err
 		}
 		const perTransaction = 64 << 20
-		return errors.Join(bbolt.Compact(to, tx.DB(), perTransaction), to.Close())
+		return errors.Join(bbolt.Compact(to, tx.DB(), perTransaction), to.Update(func(tx *bbolt.Tx) error {
+			return remove(tx.Bucket(bucketMeta), keyErased)
+		}), to.Close())
 	}); err != nil {
 		return 0, 0, err
 	}

@@ -20,7 +20,9 @@ type Overview struct {
 	Resynced   uint64 // of the last resync that was completed
 	Attributes []Attribute
 	Parked     int
-	Forgotten  int // contacts that are never to be created again
+	Forgotten  int  // contacts that are never to be created again
+	Deletions  int  // forgotten contacts that Gleap may still have
+	Erased     bool // free pages may still hold something of forgotten contacts
 	// Events that are due, and those that Gleap refused.
 	DueEvents, ParkedEvents int
 	Bytes                   int64
@@ -54,6 +56,7 @@ func (s *Store) Overview() (Overview, error) {
 		o.Created, _ = time.Parse(time.RFC3339, string(get(meta, keyCreated)))
 		o.Parked = int(tx.Bucket(bucketParked).Sequence())
 		o.Forgotten = int(tx.Bucket(bucketForgotten).Sequence())
+		o.Deletions, o.Erased = entries(tx, bucketDeletions), get(meta, keyErased) != nil
 		o.DueEvents, o.ParkedEvents = entries(tx, bucketEvents), entries(tx, bucketParkedEvents)
 		for _, name := range [][]byte{bucketEvents, bucketParkedEvents} {
 			if b := tx.Bucket(name); b != nil && (entries(tx, name) == 0) != isEmpty(b) {

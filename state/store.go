@@ -11,6 +11,7 @@ import (
 	"path/filepath"
 	"runtime/debug"
 	"slices"
+	"sync"
 	"syscall"
 	"time"
 
@@ -19,12 +20,14 @@ import (
 )
 
 // The versions of the file's format that this package reads and writes:
-// docs/state-format.md. A file has the second one from its first change export on, and the
-// third one from its first event on.
+// docs/state-format.md. A file has the second one from its first change export on, the
+// third one from its first event on, and the fourth one once it has a contact that was
+// forgotten in another file.
 const (
 	formatVersion     = 1
 	formatWithChanges = 2
 	formatWithEvents  = 3
+	formatWithSalts   = 4
 )
 
 var (
@@ -36,10 +39,12 @@ var (
 	bucketForgotten  = []byte("forgotten")
 	bucketChanges    = []byte("changes") // these two only from [formatWithChanges] on
 	bucketFiles      = []byte("files")
-	// These only with [formatWithEvents].
+	// These only with [formatWithEvents] and later ones.
 	bucketEvents       = []byte("events")
 	bucketParkedEvents = []byte("parked_events")
 	bucketMessages     = []byte("messages")
+
+	bucketDeletions = []byte("deletions") // only in a file that ever had to delete contacts
 
 	lateBuckets = [][]byte{bucketChanges, bucketFiles, bucketEvents, bucketParkedEvents, bucketMessages}
 
@@ -60,6 +65,9 @@ var (
 	keyUnanswered = []byte("unanswered")
 	keyTurns      = []byte("turns")
 	keyFields     = []byte("fields")
+
+	keyCommits = []byte("commits")
+	keyErased  = []byte("erased")
 )
 
 // ErrDamaged is what every method returns, wrapped, for a file that bbolt or this
@@ -78,6 +86,7 @@ type Options struct {
 	Path      string
 	Project   string // the Gleap project; a file of another one is refused
 	MustExist bool   // a file that is not there is an error, not a first run
+	Known     *Mark  // what this process knows of the file, nil: nothing
 }
 
 // Store is a state file. Its methods may be called by several goroutines.
@@ -86,25 +95,31 @@ type Store struct {
 	project string
 	salt    []byte // nil as long as there is no file
 	replace bool   // the present file does not matter
+	known   *Mark  // see [Options]
+
+	writing sync.Mutex
+	held    *held // the lock, nil: not held
+	seen    *Mark // the file's, after the last commit or when it was read first
+	unsure  bool  // one more commit may have been made
 }
 
 // Open checks the file and returns a store for it. A file that does not exist is an
 // empty store, unless o.MustExist; [Store.Begin] creates it. An error says what is
 // wrong and what to do.
 func Open(o Options) (*Store, error) {
-	s := &Store{path: o.Path, project: o.Project}
+	s := &Store{path: o.Path, project: o.Project, known: o.Known}
 	info, err := os.Stat(o.Path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist) && o.MustExist:
 		return nil, fmt.Errorf("the state file %s does not exist and must_exist is set: mount its volume or restore a backup (for a first run set must_exist = false)", o.Path)
 	case errors.Is(err, fs.ErrNotExist):
-		return s, nil
+		return s, s.missing()
 	case err != nil:
 		return nil, fmt.Errorf("the state file cannot be read: %w", err)
 	case info.IsDir():
 		return nil, fmt.Errorf("%s is a folder: set state.path to a file in it", o.Path)
 	case info.Size() == 0:
-		return nil, fmt.Errorf("%w: %s is empty: restore a backup, or move it away to start with a full sync", ErrDamaged, o.Path)
+		return nil, fmt.Errorf("%w: %s is empty: restore a backup, or move it and its lock file away to start with a full sync", ErrDamaged, o.Path)
 	}
 	return s, s.load()
 }
@@ -117,6 +132,8 @@ func (s *Store) load() error {
 			return s.damaged(errors.New("the salt is missing"))
 		}
 		s.salt = bytes.Clone(salt)
+		seen := markOf(tx)
+		s.seen = &seen
 		return nil
 	})
 }
@@ -138,8 +155,29 @@ func (s *Store) view(fn func(*bbolt.Tx) error) error {
 
 // update runs fn in a write transaction and returns after it is on the disk.
 func (s *Store) update(fn func(*bbolt.Tx) error) error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if err := s.Held(); err != nil {
+		return err
+	}
+	var after Mark
 	options := &bbolt.Options{Timeout: writeTimeout, FreelistType: bbolt.FreelistMapType, OpenFile: openExisting}
-	return s.do(options, (*bbolt.DB).Update, fn)
+	err := s.do(options, (*bbolt.DB).Update, func(tx *bbolt.Tx) error {
+		if err := s.checkCommits(tx); err != nil {
+			return err
+		}
+		if err := fn(tx); err != nil {
+			return err
+		}
+		meta := tx.Bucket(bucketMeta)
+		if err := putUint(meta, keyCommits, getUint(meta, keyCommits)+1); err != nil {
+			return err
+		}
+		after = markOf(tx)
+		return nil
+	})
+	s.wrote(after, err)
+	return err
 }
 
 // openExisting keeps bbolt from making an empty state out of a file that vanished.
@@ -174,10 +212,12 @@ func (s *Store) openError(err error) error {
 	switch {
 	case errors.Is(err, berrors.ErrTimeout):
 		return fmt.Errorf("the state file %s is held by another process for too long: end that process, then try again", s.path)
+	case errors.Is(err, fs.ErrNotExist) && s.held != nil && s.seen != nil:
+		return fmt.Errorf("%w: %s is gone, and what Gleap took last cannot be stored: nothing more is sent. Put it back, or run gleapsync restore with a backup", ErrLost, s.path)
 	case errors.Is(err, fs.ErrNotExist), errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("the state file cannot be opened: %w", err)
 	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrVersionMismatch), errors.Is(err, berrors.ErrChecksum):
-		return fmt.Errorf("%w: %s is not a state file of gleapsync or lost its start: restore a backup, or move it away to start with a full sync", ErrDamaged, s.path)
+		return fmt.Errorf("%w: %s is not a state file of gleapsync or lost its start: restore a backup, or move it and its lock file away to start with a full sync", ErrDamaged, s.path)
 	}
 	if errors.As(err, new(syscall.Errno)) {
 		return fmt.Errorf("the state file %s cannot be opened: %w", s.path, err)
@@ -186,7 +226,7 @@ func (s *Store) openError(err error) error {
 }
 
 func (s *Store) damaged(err error) error {
-	return fmt.Errorf("%w: %s: %w: restore a backup, or move it away to start with a full sync", ErrDamaged, s.path, err)
+	return fmt.Errorf("%w: %s: %w: restore a backup, or move it and its lock file away to start with a full sync", ErrDamaged, s.path, err)
 }
 
 // check makes sure that the open file is whole and is the one that was asked for.
@@ -205,11 +245,11 @@ func (s *Store) check(tx *bbolt.Tx) error {
 	}
 	// The version is the first byte of its value: that much every version can read.
 	v := append(bytes.Clone(meta.Get(keyFormat)), 0)[0]
-	if v < formatVersion || v > formatWithEvents {
-		return fmt.Errorf("the state file %s has format version %d, this gleapsync reads versions up to %d: use the version of gleapsync that wrote it", s.path, v, formatWithEvents)
+	if v < formatVersion || v > formatWithSalts {
+		return fmt.Errorf("the state file %s has format version %d, this gleapsync reads versions up to %d: use the version of gleapsync that wrote it", s.path, v, formatWithSalts)
 	}
 	needed := allBuckets
-	if v == formatWithEvents {
+	if v >= formatWithEvents {
 		needed = slices.Concat(allBuckets, lateBuckets)
 	}
 	for _, name := range needed {
@@ -267,8 +307,7 @@ func (s *Store) create() error {
 		return fmt.Errorf("create the state file: %w", err)
 	}
 	syncFolder(filepath.Dir(s.path))
-	s.salt = salt
-	return nil
+	return s.load()
 }
 
 // syncFolder makes a rename last; not every system can, and then nothing is lost

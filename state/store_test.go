@@ -319,7 +319,7 @@ func TestFilesThatAreRefused(t *testing.T) {
 		"no bbolt":  {func(path string) { os.WriteFile(path, bytes.Repeat([]byte("text "), 5000), 0o600) }, "is not a state file of gleapsync or lost its start"},
 		"truncated": {func(path string) { os.WriteFile(path, content[:3*os.Getpagesize()], 0o600) }, "bytes are there: restore a backup"},
 		"project":   {change(func(m *bbolt.Bucket) error { return put(m, keyProject, []byte("other")) }), `belongs to the project "other", not to "acme"`},
-		"version":   {change(func(m *bbolt.Bucket) error { return put(m, keyFormat, []byte{99}) }), "has format version 99, this gleapsync reads versions up to 3"},
+		"version":   {change(func(m *bbolt.Bucket) error { return put(m, keyFormat, []byte{99}) }), "has format version 99, this gleapsync reads versions up to 4"},
 		"no bucket": {change(func(m *bbolt.Bucket) error { return m.Tx().DeleteBucket(bucketRecords) }), `the bucket "records" is missing`},
 		"not ours":  {change(func(m *bbolt.Bucket) error { return m.Tx().DeleteBucket(bucketMeta) }), "is a bbolt file, but not a state file of gleapsync"},
 	} {

@@ -57,7 +57,7 @@ func TestUnanswered(t *testing.T) {
 	if got := unanswered(t, s); got != "u2 0=true" {
 		t.Errorf("forgotten: got %s", got)
 	}
-	if _, err := s.Restore(backup); err != nil {
+	if _, err := s.Restore(backup, false); err != nil {
 		t.Fatal(err)
 	}
 	if got := unanswered(t, open(t, s.Path())); got != "u2 0=true" {

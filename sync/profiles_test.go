@@ -466,8 +466,10 @@ func TestProfilesAge(t *testing.T) {
 			fresh := newProfilesWorld(t, w.options.Exports[0])
 			fresh.dir, fresh.options.Exports[0].Dir, fresh.options.Exports[0].ProfileIDs.Dir = w.dir, w.dir, w.dir
 			fresh.options.TempDir = w.dir
-			if err := os.Remove(filepath.Join(w.dir, "state.db")); err != nil {
-				t.Fatal(err)
+			for _, name := range []string{"state.db", "state.db.lock"} {
+				if err := os.Remove(filepath.Join(w.dir, name)); err != nil {
+					t.Fatal(err)
+				}
 			}
 			w = fresh
 		}

@@ -172,4 +172,5 @@ func TestUnknownMetaStays(t *testing.T) {
 		t.Fatal(err)
 	}
 	_ = os.Remove(filepath.Join(w.dir, "state.db"))
+	_ = os.Remove(filepath.Join(w.dir, "state.db.lock"))
 }

@@ -71,7 +71,7 @@ func (a *App) Backup(path string) error {
 }
 
 // Restore replaces the state file by a backup.
-func (a *App) Restore(path string) error {
+func (a *App) Restore(path string, withoutForgotten bool) error {
 	cfg, err := a.config()
 	if err != nil {
 		return err
@@ -82,9 +82,12 @@ func (a *App) Restore(path string) error {
 		return err
 	}
 	defer release()
-	v, err := store.Restore(path)
+	v, err := store.Restore(path, withoutForgotten)
 	if err != nil {
 		return fmt.Errorf("restore the state: %w", err)
+	}
+	if err := store.ScrubFormer(); err != nil {
+		a.log.Warn("the former file has to go once it is not needed", "reason", err.Error())
 	}
 	return a.print(v, func(w io.Writer) {
 		console.Verified(w, store.Path(), v)
