@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"gleapsync/gleap"
 	"gleapsync/state"
@@ -12,12 +13,20 @@ import (
 // Forgotten counts contacts that were to be forgotten.
 type Forgotten struct {
 	Forgotten int `json:"forgotten"` // removed here, and never to be created again
-	Deleted   int `json:"deleted"`   // of these: in Gleap
-	Absent    int `json:"absent"`    // of these: Gleap did not have them
+	Deletions
+}
+
+// Deletions counts contacts that are forgotten here, of this command and of those before it
+// which did not come to their end.
+type Deletions struct {
+	Deleted int `json:"deleted"` // in Gleap
+	Absent  int `json:"absent"`  // Gleap did not have them
+	Owed    int `json:"owed"`    // Gleap may still have them: the next run goes on
 }
 
 // Forget deletes contacts here and in Gleap. They are forgotten here first: an export
-// that still has them must not bring them back, whatever becomes of the calls. The errors
+// that still has them must not bring them back, whatever becomes of the calls. That they are
+// to be deleted is in the state by then, so that the next run goes on with it. The errors
 // are those of [Runner.Sync].
 func (r *Runner) Forget(ctx context.Context, userIDs []string) (f Forgotten, err error) {
 	release, err := r.store.Lock()
@@ -25,6 +34,7 @@ func (r *Runner) Forget(ctx context.Context, userIDs []string) (f Forgotten, err
 		return f, err
 	}
 	defer release()
+	r.resumed = false
 	overview, err := r.store.Overview()
 	if err != nil {
 		return f, err
@@ -36,39 +46,94 @@ func (r *Runner) Forget(ctx context.Context, userIDs []string) (f Forgotten, err
 		return f, fmt.Errorf("forget: %w", err)
 	}
 	f.Forgotten = len(userIDs)
-	if _, err := r.store.Commit(state.Delivery{Pace: r.pace(true)}); err != nil {
+	f.Deletions, err = r.delete(ctx)
+	if err != nil && ctx.Err() != nil {
+		err = context.Cause(ctx)
+	}
+	if f.Owed > 0 {
+		err = fmt.Errorf("%d contacts are forgotten here, but may still be in Gleap: the next sync deletes them, or the next forget: %w", f.Owed, err)
+	}
+	if errors.Is(err, state.ErrLost) {
 		return f, err
 	}
-	err = r.deleteAll(ctx, userIDs, &f)
-	if left := f.Forgotten - f.Deleted - f.Absent; left > 0 {
-		err = fmt.Errorf("%d of %d contacts are forgotten here, but may still be in Gleap: run forget again with the same ids: %w", left, f.Forgotten, err)
-	}
-	if _, commitErr := r.store.Commit(state.Delivery{Pace: r.pace(false)}); commitErr != nil {
-		return f, errors.Join(err, commitErr)
-	}
-	if _, _, compactErr := r.store.Compact(); compactErr != nil {
-		err = errors.Join(err, fmt.Errorf("free pages of the state may still hold what is forgotten: run gleapsync compact: %w", compactErr))
-	}
-	return f, err
+	return f, errors.Join(err, r.erase(), r.store.ScrubFormer())
 }
 
-// deleteAll deletes contacts in Gleap. What Gleap refuses does not keep the others from
-// being deleted; the last refusal is returned.
-func (r *Runner) deleteAll(ctx context.Context, userIDs []string, f *Forgotten) (refused error) {
-	for _, id := range userIDs {
+// deleteOwed deletes the forgotten contacts that Gleap may still have. That it refuses one of
+// them does not end the run.
+func (r *Runner) deleteOwed(ctx context.Context, o state.Overview, report *Report) error {
+	if o.Deletions == 0 || r.client == nil {
+		return nil
+	}
+	if err := r.resume(o.Pace); err != nil {
+		return err
+	}
+	d, err := r.delete(ctx)
+	report.Deletions = &d
+	if refused := new(*gleap.RefusedError); errors.As(err, refused) {
+		r.log.Warn("forgotten contacts are still in Gleap, which refused to delete them", "contacts", d.Owed, "reason", err.Error())
+		return nil
+	}
+	return err
+}
+
+// delete deletes in Gleap whom the state says that it may have. What Gleap refuses does not
+// keep the others from being deleted; the last refusal is returned.
+func (r *Runner) delete(ctx context.Context) (d Deletions, err error) {
+	owed, err := r.store.Deletions()
+	if err != nil {
+		return d, err
+	}
+	d.Owed = len(owed)
+	var gone []string
+	commit := func(running bool) error {
+		if _, err := r.ledger.Commit(state.Delivery{Deleted: gone, Pace: r.pace(running)}); err != nil {
+			return fmt.Errorf("commit to the state: %w", err)
+		}
+		d.Owed -= len(gone)
+		gone = gone[:0]
+		return nil
+	}
+	if err := commit(true); err != nil {
+		return d, err
+	}
+	var refused error
+	last := time.Now()
+	for _, id := range owed {
 		deleted, err := r.client.Delete(ctx, id)
 		switch {
 		case errors.As(err, new(*gleap.RefusedError)):
 			refused = err
-		case ctx.Err() != nil && err != nil:
-			return context.Cause(ctx)
+			continue
 		case err != nil:
-			return err
+			return d, errors.Join(err, commit(false))
 		case deleted:
-			f.Deleted++
+			d.Deleted++
 		default:
-			f.Absent++
+			d.Absent++
+		}
+		gone = append(gone, id)
+		if time.Since(last) >= commitEvery {
+			if err := commit(true); err != nil {
+				return d, err
+			}
+			last = time.Now()
 		}
 	}
-	return refused
+	if err := commit(false); err != nil {
+		return d, err
+	}
+	return d, refused
+}
+
+// erase rewrites the state if its free pages may still hold something of forgotten contacts.
+func (r *Runner) erase() error {
+	o, err := r.store.Overview()
+	if err != nil || !o.Erased {
+		return err
+	}
+	if _, _, err := r.store.Compact(); err != nil {
+		return fmt.Errorf("free pages of the state may still hold what is forgotten: run gleapsync compact: %w", err)
+	}
+	return nil
 }

@@ -28,6 +28,7 @@ type Summary struct {
 	Contacts     int         `json:"contacts"`
 	Parked       int         `json:"parked"`
 	Forgotten    int         `json:"forgotten"`     // contacts that are never to be created again
+	Deletions    int         `json:"deletions"`     // of these: Gleap may still have them
 	DueEvents    int         `json:"due_events"`    // that Gleap did not acknowledge yet
 	ParkedEvents int         `json:"parked_events"` // that it refused
 	LastRun      *RunSummary `json:"last_run"`
@@ -46,6 +47,7 @@ type Overview struct {
 	Resyncing               bool // a first sync or a full resync is not complete yet
 	Parked                  int
 	Forgotten               int
+	Deletions               int // forgotten contacts that Gleap may still have
 	DueEvents, ParkedEvents int
 	Attributes              []AttributeSummary
 	History                 History
@@ -139,7 +141,7 @@ func (i *Inspector) Summary() (Summary, error) {
 	}
 	s := Summary{
 		Project: o.Project, State: o.State, Bytes: o.Bytes, Created: o.Created, Resyncing: o.Resyncing,
-		Attributes: len(o.Attributes), Parked: o.Parked, Forgotten: o.Forgotten, DueEvents: o.DueEvents, ParkedEvents: o.ParkedEvents,
+		Attributes: len(o.Attributes), Parked: o.Parked, Forgotten: o.Forgotten, Deletions: o.Deletions, DueEvents: o.DueEvents, ParkedEvents: o.ParkedEvents,
 		LastRun: o.LastRun, LastSuccess: o.History.LastSuccess, Notes: o.Notes,
 	}
 	records := i.store.Records()
@@ -157,7 +159,7 @@ func (i *Inspector) Overview() (Overview, error) {
 	}
 	s := Overview{
 		Project: i.project, State: i.store.Path(), Bytes: o.Bytes, Created: o.Created, Resyncing: i.store.Exists() && o.Resynced < o.Epoch,
-		Parked: o.Parked, Forgotten: o.Forgotten, DueEvents: o.DueEvents, ParkedEvents: o.ParkedEvents, Attributes: summaries(o),
+		Parked: o.Parked, Forgotten: o.Forgotten, Deletions: o.Deletions, DueEvents: o.DueEvents, ParkedEvents: o.ParkedEvents, Attributes: summaries(o),
 	}
 	if s.History, err = readHistory(i.store, o); err != nil {
 		return Overview{}, err

@@ -39,9 +39,10 @@ const lostPace = 10 * time.Second
 // nobody knows what it sent in the end: as much as it can have been counts as seen just
 // now.
 func (r *Runner) resume(text []byte) error {
-	if len(text) == 0 {
+	if r.resumed || len(text) == 0 {
 		return nil
 	}
+	r.resumed = true
 	var before pace
 	if err := json.Unmarshal(text, &before); err != nil {
 		return fmt.Errorf("the pace of the last run cannot be decoded: %w", err)

@@ -61,6 +61,8 @@ type Report struct {
 	FieldsDiffer map[string]int `json:"fields_differ,omitempty"`
 	// Orphans are the attributes that Gleap's contacts have and no export feeds any more.
 	Orphans []Orphan `json:"orphans,omitempty"`
+	// Deletions counts forgotten contacts that Gleap had to delete; nil: there were none.
+	Deletions *Deletions `json:"deletions,omitempty"`
 	// Notes are sentences on what somebody should know, and that holds nothing.
 	Notes []string `json:"notes,omitempty"`
 	// Convergence says so if more changes come with every run than fit, and what costs most.
@@ -288,6 +290,9 @@ func (p *plan) report() Report {
 	}
 	r.Exports = append(r.Exports, p.unusable...)
 	r.Notes = append(p.reservedNotes(), p.formNotes()...)
+	if n := p.overview.Deletions; n > 0 {
+		r.Deletions = &Deletions{Owed: n}
+	}
 	for _, t := range p.tracks {
 		r.Exports = append(r.Exports, t.report())
 	}

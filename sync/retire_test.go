@@ -108,10 +108,10 @@ func TestForgetIsInterrupted(t *testing.T) {
 	}
 	w.write(t, "a.csv", list("u1", "u2", "u3"))
 	report := w.sync(t, Request{})
-	if report.Contacts.Planned != 1 || report.Contacts.Forgotten != 1 {
-		t.Errorf("%+v", report.Contacts)
+	if report.Contacts.Planned != 1 || report.Contacts.Forgotten != 1 || *report.Deletions != (Deletions{Deleted: 1}) {
+		t.Errorf("%+v, %+v", report.Contacts, report.Deletions)
 	}
-	if f, err := w.runner(t).Forget(t.Context(), []string{"u1"}); err != nil || f.Deleted != 1 {
+	if f, err := w.runner(t).Forget(t.Context(), []string{"u1"}); err != nil || f.Absent != 1 {
 		t.Errorf("%+v, %v", f, err)
 	}
 	if _, there := w.gleap.Contact("u1"); there {

@@ -32,6 +32,7 @@ type ledger interface {
 	Begin(attributes []state.Attribute, epoch uint64, pace []byte) error
 	SetBooleans(text []byte) error
 	Commit(state.Delivery) (due []state.Event, err error)
+	Held() error
 	Absorb([]state.Said) error
 	Track(state.Tracked) error
 	Finish(state.Result) error
@@ -48,6 +49,7 @@ type Runner struct {
 	log      *slog.Logger
 	progress *progress
 	now      func() time.Time
+	resumed  bool // the client knows what Gleap has seen of earlier runs
 }
 
 // New returns a runner. watch is told how a run goes on, a few times a second at most;
@@ -215,6 +217,7 @@ func (r *Runner) run(ctx context.Context, command string, request Request, deliv
 		return Report{}, err
 	}
 	defer release()
+	r.resumed = false
 	removeLeftovers(r.o.TempDir)
 	if r.o.Deadline > 0 {
 		var cancel context.CancelFunc
@@ -237,7 +240,9 @@ func (r *Runner) run(ctx context.Context, command string, request Request, deliv
 			report.Classes[i].Left = report.Classes[i].Planned
 		}
 		planned := time.Now()
-		err = r.deliver(ctx, p, &report, deliver)
+		if err = r.deleteOwed(ctx, p.overview, &report); err == nil {
+			err = r.deliver(ctx, p, &report, deliver)
+		}
 		report.PushSeconds = secondsSince(planned)
 	}
 	if r.client != nil {
@@ -245,7 +250,14 @@ func (r *Runner) run(ctx context.Context, command string, request Request, deliv
 		report.Calls.Retried = counts.Retried - before.Retried
 		report.Calls.RateLimited = counts.RateLimited - before.RateLimited
 	}
-	return r.finish(ctx, p, report, err)
+	report, err = r.finish(ctx, p, report, err)
+	if errors.Is(err, state.ErrLost) || errors.Is(err, state.ErrDamaged) {
+		return report, err
+	}
+	if eraseErr := r.erase(); eraseErr != nil {
+		err = errors.Join(err, eraseErr)
+	}
+	return report, err
 }
 
 // deliver prepares the state for a plan's acknowledgements and has it delivered.
@@ -320,7 +332,7 @@ func (r *Runner) finish(ctx context.Context, p *plan, report Report, err error) 
 	if p.resend && report.Contacts.Remaining > 0 {
 		report.Error = strings.TrimSpace(report.Error + " --full with --only is not gone on with by itself: run it again for the rest")
 	}
-	if errors.Is(err, state.ErrDamaged) {
+	if errors.Is(err, state.ErrDamaged) || errors.Is(err, state.ErrLost) {
 		return report, err // there is nothing to write to
 	}
 	report.leftSince(*cmp.Or(turns, &p.turns))

@@ -24,6 +24,9 @@ func Summary(w io.Writer, s sync.Summary) {
 	if s.DueEvents+s.ParkedEvents > 0 {
 		fmt.Fprintf(w, "          %s due, %s parked\n", count(s.DueEvents, "event"), Grouped(s.ParkedEvents))
 	}
+	if s.Forgotten > 0 {
+		fmt.Fprintf(w, "          %s forgotten on request%s\n", count(s.Forgotten, "contact"), stillInGleap(s.Deletions))
+	}
 	if s.Resyncing {
 		fmt.Fprintln(w, "          a full sync is not complete yet: the next run goes on with it")
 	}
@@ -200,8 +203,16 @@ type Check struct {
 
 // Forgotten writes what became of contacts that were to be forgotten.
 func Forgotten(w io.Writer, f sync.Forgotten) {
-	fmt.Fprintf(w, "%s forgotten: %s deleted in Gleap, %s not there. No export brings them back.\n",
-		count(f.Forgotten, "contact"), Grouped(f.Deleted), Grouped(f.Absent))
+	fmt.Fprintf(w, "%s forgotten: %s deleted in Gleap, %s not there%s. No export brings them back.\n",
+		count(f.Forgotten, "contact"), Grouped(f.Deleted), Grouped(f.Absent), stillInGleap(f.Owed))
+}
+
+// stillInGleap says how many forgotten contacts Gleap may still have, nothing if none.
+func stillInGleap(owed int) string {
+	if owed == 0 {
+		return ""
+	}
+	return fmt.Sprintf(", %s may still be in Gleap: the next sync deletes them", Grouped(owed))
 }
 
 // Unparked writes how many contacts and events were unparked.

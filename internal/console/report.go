@@ -195,6 +195,9 @@ func remarks(w io.Writer, r sync.Report) {
 		fmt.Fprintf(w, "No export feeds %s any more, and %s: put it back, or run gleapsync retire %s.\n",
 			Printable(o.Key), have(o.Members), Printable(o.Key))
 	}
+	if d := r.Deletions; d != nil {
+		fmt.Fprintf(w, "Forgotten contacts: %s deleted in Gleap, %s not there%s.\n", Grouped(d.Deleted), Grouped(d.Absent), stillInGleap(d.Owed))
+	}
 	if n := r.Contacts.Forgotten; n > 0 {
 		fmt.Fprintf(w, "%s passed over: forgotten on request.\n", count(n, "contact"))
 	}
