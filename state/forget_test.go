@@ -147,6 +147,7 @@ func TestForgottenOfALostState(t *testing.T) {
 		"in the backup, cut":         {[]string{"u7"}, nil, cut, false},
 		"more than the backup, gone": {[]string{"u7"}, []string{"u8"}, gone, true},
 		"nobody knows":               {nil, []string{"u7"}, noMark, false},
+		"one, swapped":               {nil, []string{"u7"}, func(t *testing.T, path string) { copyFile(t, newStore(t).path, path) }, true},
 	} {
 		s := newStore(t)
 		forget := func(ids []string) {

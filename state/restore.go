@@ -85,6 +85,9 @@ func (s *Store) remember(to *Store, withoutForgotten bool) (commits uint64, err 
 	if present != nil {
 		commits = present.Commits
 	}
+	if unread == nil && before != nil && (before.ID != present.ID || before.Commits > present.Commits) {
+		unread = errors.New("it is older than the last run left it, or another one")
+	}
 	if before != nil {
 		commits = max(commits, before.Commits)
 	}

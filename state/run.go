@@ -122,7 +122,7 @@ func (s *Store) Begin(attributes []Attribute, epoch uint64, pace []byte) error {
 			}
 			if !a.Applied.AsOf.IsZero() {
 				known.Applied.Fingerprint = ""
-				if a.Applied.AsOf.After(known.Applied.AsOf) {
+				if a.Applied.AsOf.After(known.Applied.AsOf) || known.Applied.AsOf.After(time.Now()) {
 					known.Applied.AsOf = a.Applied.AsOf
 				}
 			}

@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"gleapsync/engage"
 	"gleapsync/internal/attr"
@@ -209,7 +210,7 @@ func (p *plan) identifyID(e *export, a *attribute, computations []int) {
 	n := &e.computations[newest]
 	present := state.Computation{ID: n.ID}
 	if known := p.known[a.Key].Computation; known != nil {
-		present.Newest = known.Newest
+		present.Newest = p.believed(known.Newest)
 		if known.ID != "" {
 			present.ID = known.ID
 		}
@@ -323,13 +324,28 @@ func (p *pass) decodeChanges(stored []byte) error {
 		return err
 	}
 	c.changed.stored = stored
+	for i := range c.changed.Fields {
+		f := &c.changed.Fields[i]
+		f.At = p.believed(f.At)
+	}
 	for i := range c.changed.Attributes {
 		n := &c.changed.Attributes[i]
+		n.At = p.believed(n.At)
 		if a := p.attribute(n.ID); a != nil && a.memberCount(n.Value) > 0 {
 			n.Tried = true
 		}
 	}
 	return nil
+}
+
+// believed returns the time of a change that was stored, that before all others if it cannot
+// be: earlier versions took any, and it would win for ever.
+func (p *plan) believed(at int64) int64 {
+	const most = 24 * time.Hour // further ahead a change is an invalid row
+	if at > p.at.Add(most).UnixNano() {
+		return 0
+	}
+	return at
 }
 
 // takeChanges makes what change exports said what is wanted of the contact, and notes what

@@ -32,8 +32,9 @@ func (d Damping) damps(has state.Known, want attr.Value, now time.Time) (damps b
 	case d.MinInterval <= 0:
 		return false, time.Time{}
 	}
-	due = time.Unix(has.At, 0).Add(d.MinInterval).UTC()
-	if !now.Before(due) {
+	sent := time.Unix(has.At, 0)
+	due = sent.Add(d.MinInterval).UTC()
+	if !now.Before(due) || sent.After(now.Add(maxAhead)) { // by a clock that was wrong
 		return false, time.Time{}
 	}
 	return true, due
@@ -56,7 +57,8 @@ func (t Tolerance) covers(has, want attr.Value) bool {
 }
 
 // isDue reports whether values of the attribute that were held back for their time may be
-// sent now.
+// sent now. A time that lies ahead by more than they are held back was a wrong clock's.
 func (a *attribute) isDue(now time.Time) bool {
-	return !a.applied.Due.IsZero() && !now.Before(a.applied.Due)
+	due := a.applied.Due
+	return !due.IsZero() && (!now.Before(due) || due.After(now.Add(a.export.damping(a.Attribute).MinInterval+maxAhead)))
 }

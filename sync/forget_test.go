@@ -163,7 +163,7 @@ func TestDeletionsArePaced(t *testing.T) {
 		t.Fatal(err)
 	}
 	n := 0
-	for _, seen := range next.client.Seen() {
+	for _, seen := range next.client.Seen().Seen {
 		n += seen.Count
 	}
 	if n != 2+2+1 {

@@ -8,11 +8,54 @@ import (
 	"gleapsync/state"
 )
 
+// maxAhead is how far the time of an export's data may be ahead of this machine's clock
+// before that is worth a word.
+const maxAhead = time.Hour
+
+// dated is the time of an export's data.
+type dated struct {
+	asOf  time.Time // as it counts: never later than now, else no later export would be newer
+	ahead time.Time // as it was said, if it is far from now; zero: it is not
+}
+
+func dateOf(asOf, now time.Time) dated {
+	switch {
+	case asOf.Sub(now) > maxAhead:
+		return dated{now, asOf}
+	case asOf.After(now):
+		return dated{asOf: now}
+	}
+	return dated{asOf: asOf}
+}
+
+// note says that a time lies ahead, "" if it does not.
+func (d dated) note(source string) string {
+	if d.ahead.IsZero() {
+		return ""
+	}
+	return fmt.Sprintf("%s is dated %s, ahead of this machine's clock: it counts as of now. Set the clock right that is wrong, or give the file its right time", source, d.ahead.UTC().Format(time.RFC3339))
+}
+
+// lastApplied returns the time of the data that were applied last, as far as it is believed.
+// One from the future was a file's or a clock's that was wrong. The data are no later than
+// the run that applied them, and if its clock was wrong too nothing is known of them.
+func lastApplied(applied state.Applied, now time.Time) time.Time {
+	switch {
+	case !applied.AsOf.After(now):
+		return applied.AsOf
+	case !applied.At.After(now):
+		return applied.At
+	}
+	return time.Time{}
+}
+
 // checkAge returns why an export of that age cannot be used, "" if it can.
 func checkAge(asOf time.Time, applied state.Applied, maxAge time.Duration, now time.Time) string {
+	before := lastApplied(applied, now)
 	switch {
-	case asOf.Before(applied.AsOf):
-		return fmt.Sprintf("the export is of %s, older than the one last applied (%s)", asOf.UTC().Format(time.RFC3339), applied.AsOf.UTC().Format(time.RFC3339))
+	case asOf.Before(before):
+		return fmt.Sprintf("the export is of %s, older than the one last applied (%s): export it anew, or if these are the right data give the file a new time (touch it, or upload the object again)",
+			asOf.UTC().Format(time.RFC3339), before.UTC().Format(time.RFC3339))
 	case maxAge > 0 && now.Sub(asOf) > maxAge:
 		return fmt.Sprintf("the export is of %s, older than max_age = %s allows", asOf.UTC().Format(time.RFC3339), maxAge)
 	}

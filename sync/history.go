@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"time"
 
 	"gleapsync/state"
 )
@@ -49,11 +50,21 @@ func readHistory(store *state.Store, o state.Overview) (History, error) {
 		if err := json.Unmarshal(o.History, &h); err != nil {
 			return h, fmt.Errorf("the history of the runs cannot be decoded: %w", err)
 		}
+		h.doubt(time.Now())
 		return h, nil
 	}
 	runs, err := readRuns(store, math.MaxInt)
 	for i := range runs {
 		h.add(runs[len(runs)-1-i])
 	}
+	h.doubt(time.Now())
 	return h, err
+}
+
+// doubt drops a success that lies ahead. A clock was wrong then, and nobody knows when it was:
+// what watches its age would be quiet until then.
+func (h *History) doubt(now time.Time) {
+	if h.LastSuccess != nil && h.LastSuccess.Finished.After(now.Add(maxAhead)) {
+		h.LastSuccess = nil
+	}
 }

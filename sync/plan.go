@@ -85,12 +85,12 @@ type export struct {
 	profiles    *profiles // nil: it is no export of that kind
 	fingerprint string
 	former      string // the fingerprint as earlier versions made it
-	asOf        time.Time
-	refused     error  // why all of it is held
-	unreadable  bool   // the files are not there, or cannot be read
-	missing     string // why the parts are not all, "": they are
-	result      engage.Result
-	rows        *sorter // nil: not read
+	dated
+	refused    error  // why all of it is held
+	unreadable bool   // the files are not there, or cannot be read
+	missing    string // why the parts are not all, "": they are
+	result     engage.Result
+	rows       *sorter // nil: not read
 
 	// Of a change export:
 	files        []state.File         // all that are there
@@ -436,7 +436,7 @@ func (p *plan) open(ctx context.Context, request Request) {
 		e.Log = func(line string) { p.runner.log.Info("a command says", "command", e.Source, "line", line) }
 		source, err := e.Open(ctx)
 		if err == nil {
-			e.source, e.asOf = source, source.AsOf()
+			e.source, e.dated = source, dateOf(source.AsOf(), p.runner.now())
 		}
 		switch {
 		case e.Changes:

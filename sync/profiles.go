@@ -532,7 +532,7 @@ func (p *plan) openProfiles(ctx context.Context, e *export, request Request) {
 	t, err := openProfiles(ctx, e.Export)
 	if err == nil {
 		t.progress = p.runner.progress
-		e.profiles, e.source, e.asOf = t, t.traits.source, t.asOf()
+		e.profiles, e.source, e.dated = t, t.traits.source, dateOf(t.asOf(), p.runner.now())
 	}
 	p.addTaken(e, remembered(e.Export, p.settings, p.overview.Attributes), request)
 	if err != nil {
@@ -610,7 +610,7 @@ func (p *plan) joinProfiles(ctx context.Context, e *export, request Request) err
 		e.fingerprint, e.former = "", "" // the next run has to find again what cannot be an attribute
 	}
 	for _, a := range e.attributes[before:] {
-		if reason := checkAge(e.asOf, a.applied, e.MaxAge, now()); reason != "" {
+		if reason := checkAge(e.asOf, a.applied, e.MaxAge, p.runner.now()); reason != "" {
 			a.hold(reason)
 		}
 	}

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"runtime/debug"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -160,7 +159,7 @@ func (r *Runner) send(ctx context.Context, p *plan, next planned, whole bool, ou
 		case err != nil:
 			return err
 		}
-		ack.At = time.Now()
+		ack.At = r.now()
 		o := outcome{class: next.class, ack: ack}
 		if ack.Last {
 			o.size = len(next.raw)
@@ -198,7 +197,7 @@ func (r *Runner) assume(ctx context.Context, p *plan, report *Report) error {
 			return err
 		}
 		done[class]++
-		ack := state.Acknowledgement{UserID: e.userID, At: time.Now(), Attributes: e.attributes, Epoch: p.epoch, Unpark: p.whole(), Fields: e.stateFields()}
+		ack := state.Acknowledgement{UserID: e.userID, At: r.now(), Attributes: e.attributes, Epoch: p.epoch, Unpark: p.whole(), Fields: e.stateFields()}
 		if acks = append(acks, ack); len(acks) >= commitAt {
 			if err := flush(); err != nil {
 				return err

@@ -289,7 +289,7 @@ func (p *plan) report() Report {
 		}
 	}
 	r.Exports = append(r.Exports, p.unusable...)
-	r.Notes = append(p.reservedNotes(), p.formNotes()...)
+	r.Notes = slices.Concat(p.reservedNotes(), p.formNotes(), p.aheadNotes())
 	if n := p.overview.Deletions; n > 0 {
 		r.Deletions = &Deletions{Owed: n}
 	}
@@ -300,6 +300,22 @@ func (p *plan) report() Report {
 		r.Estimate = int((int64(p.calls+p.trackCalls())*int64(o.Window) + int64(o.Rate)*int64(time.Second) - 1) / (int64(o.Rate) * int64(time.Second)))
 	}
 	return r
+}
+
+// aheadNotes names the exports whose times lie ahead.
+func (p *plan) aheadNotes() (notes []string) {
+	add := func(note string) {
+		if note != "" && !slices.Contains(notes, note) {
+			notes = append(notes, note)
+		}
+	}
+	for _, e := range p.exports {
+		add(e.note(e.Source))
+	}
+	for _, t := range p.tracks {
+		add(t.note(t.Source))
+	}
+	return notes
 }
 
 func (a *attribute) report() ExportReport {

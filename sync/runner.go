@@ -91,7 +91,7 @@ func (r *Runner) Plan(ctx context.Context, request Request) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	report.Finished = now()
+	report.Finished = r.now()
 	return report, nil
 }
 
@@ -170,7 +170,7 @@ func mayTake(ctx context.Context, e Export, key, name string, kind engage.Kind) 
 
 // prepare makes a plan and the report that goes with it.
 func (r *Runner) prepare(ctx context.Context, command string, request Request) (Report, *plan, error) {
-	started, begun := now(), time.Now()
+	started, begun := r.now(), time.Now()
 	r.progress.phase("reading", 0)
 	p, err := r.newPlan(ctx, request)
 	report := p.report()
@@ -265,7 +265,7 @@ func (r *Runner) deliver(ctx context.Context, p *plan, report *Report, deliver f
 	if report.Command == "baseline" && p.epoch > 1 && p.resyncing() {
 		return errors.New("a full resync is not complete: a baseline would end it with contacts that were not sent again, so run sync first")
 	}
-	if p.contacts.Planned > 0 || len(p.applied(now(), true)) > 0 || p.epoch > p.overview.Epoch || p.alone || p.absorbs() || p.hasNewTracks() || p.events() > 0 {
+	if p.contacts.Planned > 0 || len(p.applied(r.now(), true)) > 0 || p.epoch > p.overview.Epoch || p.alone || p.absorbs() || p.hasNewTracks() || p.events() > 0 {
 		var pace []byte
 		if r.sends(report) {
 			if err := r.resume(p.overview.Pace); err != nil {
@@ -295,7 +295,7 @@ func (r *Runner) deliver(ctx context.Context, p *plan, report *Report, deliver f
 
 // finish judges the run and stores its report.
 func (r *Runner) finish(ctx context.Context, p *plan, report Report, err error) (Report, error) {
-	report.Finished = now()
+	report.Finished = r.now()
 	var applied map[uint32]state.Applied
 	var resynced uint64
 	var files []state.File

@@ -28,8 +28,8 @@ import (
 // track is an event export in a run.
 type track struct {
 	Track
-	source     *engage.Source
-	asOf       time.Time
+	source *engage.Source
+	dated
 	files      []state.File // all that are there
 	refused    error        // why it is held
 	unreadable bool
@@ -70,8 +70,8 @@ func (p *plan) openTrack(ctx context.Context, t *track) error {
 	if err != nil {
 		return err
 	}
-	t.source, t.asOf = source, source.AsOf()
-	if reason := checkAge(t.asOf, state.Applied{}, t.MaxAge, now()); reason != "" {
+	t.source, t.dated = source, dateOf(source.AsOf(), p.runner.now())
+	if reason := checkAge(t.asOf, state.Applied{}, t.MaxAge, p.runner.now()); reason != "" {
 		return errors.New(reason)
 	}
 	// The settings do not matter, nor which export had a file: to read it again would repeat

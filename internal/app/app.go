@@ -44,11 +44,13 @@ type App struct {
 	bar *console.Bar // nil: no terminal
 	// last is the last sync of this process, empty if there was none.
 	last sync.Report
+	// states are the states that this process saw, by their paths: none may vanish unnoticed.
+	states map[string]*state.Mark
 }
 
 // New returns an app.
 func New(o Options) *App {
-	a := &App{o: o}
+	a := &App{o: o, states: map[string]*state.Mark{}}
 	var w io.Writer = o.Errs
 	if term.IsTerminal(int(o.Errs.Fd())) && os.Getenv("TERM") != "dumb" {
 		a.bar = console.NewBar(o.Errs)
@@ -119,12 +121,22 @@ func (r Request) check(cfg *config.Config) (sync.Request, error) {
 }
 
 // open opens the state for a run.
-func open(cfg *config.Config) (*state.Store, error) {
-	store, err := state.Open(cfg.State)
+func (a *App) open(cfg *config.Config) (*state.Store, error) {
+	o := cfg.State
+	o.Known = a.states[o.Path]
+	store, err := state.Open(o)
 	if err != nil {
 		return nil, err
 	}
+	a.remember(store)
 	return store, checkReserved(cfg, store)
+}
+
+// remember notes what a state is like.
+func (a *App) remember(store *state.Store) {
+	if m := store.Mark(); m != nil {
+		a.states[store.Path()] = m
+	}
 }
 
 // checkReserved returns what is wrong with keys that only earlier versions took. Those that
@@ -161,7 +173,7 @@ func (a *App) prepare(r Request) (*config.Config, *state.Store, sync.Request, er
 	if err != nil {
 		return nil, nil, sync.Request{}, err
 	}
-	store, err := open(cfg)
+	store, err := a.open(cfg)
 	if err != nil {
 		return nil, nil, sync.Request{}, err
 	}
@@ -262,6 +274,7 @@ func (a *App) call(cfg *config.Config, store *state.Store, watch func(sync.Progr
 	}
 	defer stop()
 	defer client.Close()
+	defer a.remember(store)
 	report, err := run(sync.New(cfg.Sync, store, client, a.log, watch))
 	return report, embedded, err
 }

@@ -103,6 +103,6 @@ func (a *App) loadChecked() (*config.Config, error) {
 			return nil, err
 		}
 	}
-	_, err = open(cfg)
+	_, err = a.open(cfg)
 	return cfg, err
 }

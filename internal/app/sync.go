@@ -58,7 +58,7 @@ func (a *App) lastSync(cfg *config.Config) *sync.Report {
 }
 
 func (a *App) trySync(ctx context.Context, cfg *config.Config, r sync.Request, watch func(sync.Progress)) (sync.Report, *sandbox.Sandbox, error) {
-	store, err := open(cfg)
+	store, err := a.open(cfg)
 	if err != nil {
 		return sync.Report{}, nil, err
 	}

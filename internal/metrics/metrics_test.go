@@ -178,6 +178,11 @@ func TestLastSuccessStays(t *testing.T) {
 	if got := publish(failed); strings.Contains(got, "last_success") {
 		t.Errorf("out of rubbish: %s", got)
 	}
+	future := fmt.Sprintf("# TYPE gleapsync_last_success_timestamp_seconds gauge\ngleapsync_last_success_timestamp_seconds %d\n", time.Now().AddDate(1, 0, 0).Unix())
+	os.WriteFile(path, []byte(future), 0o600)
+	if got := publish(failed); strings.Contains(got, "last_success") {
+		t.Errorf("out of the future: %s", got)
+	}
 }
 
 func TestPushgateway(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -85,6 +86,12 @@ func writeTextfile(path string, c *Collector) error {
 
 const lastSuccessName = "gleapsync_last_success_timestamp_seconds"
 
+// isAhead reports whether a time is one of a clock that was wrong: an alert on its age would
+// be quiet until then.
+func isAhead(f *dto.MetricFamily) bool {
+	return slices.ContainsFunc(f.GetMetric(), func(m *dto.Metric) bool { return m.GetGauge().GetValue() > unix(time.Now().Add(time.Hour)) })
+}
+
 // keepLastSuccess adds the last success of the file at path to metrics that have none.
 func keepLastSuccess(families []*dto.MetricFamily, path string) []*dto.MetricFamily {
 	for _, f := range families {
@@ -99,7 +106,7 @@ func keepLastSuccess(families []*dto.MetricFamily, path string) []*dto.MetricFam
 	defer file.Close()
 	parser := expfmt.NewTextParser(model.UTF8Validation)
 	before, err := parser.TextToMetricFamilies(file)
-	if f := before[lastSuccessName]; err == nil && f != nil {
+	if f := before[lastSuccessName]; err == nil && f != nil && !isAhead(f) {
 		return append(families, f)
 	}
 	return families

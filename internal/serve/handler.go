@@ -244,7 +244,7 @@ func (s *Server) metricsLive() metrics.Live {
 // ready says whether the last success, or if there was none the start of this process, is
 // not older than two slots.
 func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
-	since := s.begun
+	since := time.Now().Add(-time.Since(s.begun)) // by today's clock, not by that of the start
 	seen := s.look(r.Context())
 	if seen.err != nil {
 		http.Error(w, "the state cannot be read: see the log of the last run", http.StatusServiceUnavailable)

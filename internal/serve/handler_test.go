@@ -17,6 +17,7 @@ import (
 
 	"gleapsync/gleap"
 	"gleapsync/internal/config"
+	"gleapsync/state"
 	"gleapsync/sync"
 )
 
@@ -256,6 +257,41 @@ func TestReady(t *testing.T) {
 		expect(503)
 		if got := get(h, "/healthz").Code; got != 200 {
 			t.Errorf("the process is alive: %d", got)
+		}
+	})
+}
+
+// TestReadyAfterAWrongClock: a success from the future is none, so that it keeps nobody quiet
+// for years.
+func TestReadyAfterAWrongClock(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWorld(t, false)
+		store, err := state.Open(w.server.config.Load().State)
+		if err != nil {
+			t.Fatal(err)
+		}
+		future := time.Now().AddDate(10, 0, 0).UTC()
+		history, err := json.Marshal(sync.History{LastSuccess: &sync.RunSummary{Run: "x", Command: "sync", Outcome: sync.Complete, Started: future, Finished: future}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := store.Finish(state.Result{Run: "x", Report: []byte("{}"), History: history}); err != nil {
+			t.Fatal(err)
+		}
+		w.gleap.set(func() { w.gleap.err = &gleap.UnreachableError{} })
+		stop := w.serve()
+		defer stop()
+		h := w.handler()
+		at(3, 0)
+		if got := get(h, "/readyz").Code; got != 200 {
+			t.Errorf("at the start: %d", got)
+		}
+		at(4, 1)
+		if got := get(h, "/readyz").Code; got != 503 {
+			t.Errorf("after two slots without a success: %d", got)
+		}
+		if text := get(h, "/metrics").Body.String(); strings.Contains(text, "gleapsync_last_success_timestamp_seconds ") {
+			t.Error("there is a last success")
 		}
 	})
 }

@@ -1,0 +1,150 @@
+package sync
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"gleapsync/internal/attr"
+	"gleapsync/state"
+)
+
+// TestCheckAge: what a wrong clock or a wrong file left holds nothing for longer than it is
+// wrong, and what was applied in good order holds what is older.
+func TestCheckAge(t *testing.T) {
+	now := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+	future := now.AddDate(10, 0, 0)
+	for name, test := range map[string]struct {
+		asOf, applied, at time.Time
+		held              bool
+	}{
+		"newer":                            {now.Add(-time.Hour), now.Add(-2 * time.Hour), now.Add(-2 * time.Hour), false},
+		"the same":                         {now.Add(-time.Hour), now.Add(-time.Hour), now, false},
+		"older":                            {now.Add(-3 * time.Hour), now.Add(-2 * time.Hour), now.Add(-time.Hour), true},
+		"a file from the future before":    {now.Add(-time.Minute), future, now.Add(-time.Hour), false},
+		"the same, and older than its run": {now.Add(-2 * time.Hour), future, now.Add(-time.Hour), true},
+		"a clock from the future before":   {now.Add(-time.Minute), future, future, false},
+		"a file from the future, of a cut off run": {now.Add(-time.Minute), future, time.Time{}, false},
+		"never applied": {now.Add(-time.Minute), time.Time{}, time.Time{}, false},
+	} {
+		reason := checkAge(test.asOf, state.Applied{AsOf: test.applied, At: test.at}, 0, now)
+		if test.held != strings.Contains(reason, "export it anew, or") {
+			t.Errorf("%s: %q", name, reason)
+		}
+	}
+}
+
+// TestFileFromTheFuture: it is reported and counts as now, so that the next one is newer.
+func TestFileFromTheFuture(t *testing.T) {
+	w := newWorld(t, audience("a.csv", "a"))
+	path := filepath.Join(w.dir, "a.csv")
+	write := func(at time.Time, ids ...string) {
+		w.write(t, "a.csv", list(ids...))
+		if err := os.Chtimes(path, at, at); err != nil {
+			t.Fatal(err)
+		}
+	}
+	write(time.Now().AddDate(10, 0, 0), "u1", "u2")
+	report := w.sync(t, Request{})
+	if len(report.Notes) != 1 || !strings.Contains(report.Notes[0], "a.csv is dated ") || report.Exports[0].AsOf.After(time.Now()) {
+		t.Errorf("%q, %v", report.Notes, report.Exports[0].AsOf)
+	}
+	write(time.Now().Add(-time.Hour), "u3") // from before the run
+	if report = w.sync(t, Request{}); report.Outcome != Held || !strings.Contains(report.Exports[0].Reason, "give the file a new time") {
+		t.Errorf("%s: %s", report.Outcome, report.Exports[0].Reason)
+	}
+	write(time.Now(), "u1", "u4")
+	if report = w.sync(t, Request{}); report.Outcome != Complete || len(report.Notes) > 0 {
+		t.Errorf("%s: %s, %q", report.Outcome, report.Exports[0].Reason, report.Notes)
+	}
+	write(time.Now().Add(time.Minute), "u1", "u5") // clocks are never quite the same
+	if report = w.sync(t, Request{}); report.Outcome != Complete || len(report.Notes) > 0 {
+		t.Errorf("%s: %s, %q", report.Outcome, report.Exports[0].Reason, report.Notes)
+	}
+	want := map[string]string{"u1": `{"a":true}`, "u2": `{"a":false}`, "u4": `{"a":false}`, "u5": `{"a":true}`}
+	if got := w.contacts(); !maps.Equal(got, want) {
+		t.Errorf("Gleap has %v", got)
+	}
+}
+
+// TestJumpingClock: after runs with clocks that were years ahead or behind, a run with a right
+// one does what it always does, values that are held back for a time included.
+func TestJumpingClock(t *testing.T) {
+	value := trait("t.csv", "t")
+	value.Damping = map[string]Damping{"": {MinInterval: 24 * time.Hour}}
+	w := newWorld(t, audience("a.csv", "a"), value)
+	days := 0
+	run := func(clock time.Duration) Report {
+		t.Helper()
+		days++
+		w.write(t, "a.csv", list("u1", "u"+string(rune('1'+days))))
+		w.write(t, "t.csv", "user_id,value\nu1,"+string(rune('0'+days))+"\n")
+		for _, name := range []string{"a.csv", "t.csv"} {
+			at := time.Now().Add(clock)
+			if err := os.Chtimes(filepath.Join(w.dir, name), at, at); err != nil {
+				t.Fatal(err)
+			}
+		}
+		r := w.runner(t)
+		r.now = func() time.Time { return now().Add(clock) }
+		report, err := r.Sync(t.Context(), Request{})
+		if err != nil || report.Outcome != Complete {
+			t.Errorf("a clock that is %s ahead: %s, %+v, %v", clock, report.Outcome, report.Exports, err)
+		}
+		return report
+	}
+	const years = 10 * 365 * 24 * time.Hour
+	run(0)
+	run(years)
+	report := run(0)
+	if c, _ := w.gleap.Contact("u1"); asJSON(c.Attributes) != `{"a":true,"t":3}` {
+		t.Errorf("after a clock that was ahead u1 is %s: %+v", asJSON(c.Attributes), report.Exports)
+	}
+	store := w.runner(t).store
+	record, err := store.Record("u1")
+	if err != nil || record.Acknowledged > time.Now().Unix() || record.Find(1).At > time.Now().Unix() {
+		t.Errorf("%+v, %v", record, err)
+	}
+	if o, err := NewInspector(w.options, store).Overview(); err != nil || o.History.LastSuccess == nil || o.History.LastSuccess.Finished.After(time.Now()) {
+		t.Errorf("the last success is %+v, %v", o.History.LastSuccess, err)
+	}
+	run(-years)
+	run(0)
+	run(24*time.Hour + time.Minute)
+	if o, err := NewInspector(w.options, store).Overview(); err != nil || o.History.LastSuccess != nil {
+		t.Errorf("a success that is yet to come: %+v, %v", o.History.LastSuccess, err)
+	}
+}
+
+// TestDueFromTheFuture: what a clock that was wrong holds back is not held back until then.
+func TestDueFromTheFuture(t *testing.T) {
+	now := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+	e := &export{Export: trait("t.csv", "t")}
+	e.Damping = map[string]Damping{"": {MinInterval: 24 * time.Hour}}
+	for ahead, want := range map[time.Duration]bool{-time.Second: true, time.Hour: false, 24 * time.Hour: false, 48 * time.Hour: true} {
+		a := &attribute{Attribute: e.Attributes[0], export: e, applied: state.Applied{Due: now.Add(ahead)}}
+		if a.isDue(now) != want {
+			t.Errorf("due in %s: %t", ahead, !want)
+		}
+	}
+}
+
+// TestChangeFromTheFuture: one that an earlier version stored does not win for ever.
+func TestChangeFromTheFuture(t *testing.T) {
+	w := newWorld(t, changeExport())
+	w.writeEvents(t, "1", in("u1", "vip", 1))
+	w.sync(t, Request{})
+	store := w.runner(t).store
+	said := state.Changed{Attributes: []state.Newest{{ID: 0, At: time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC).UnixNano(), Value: attr.OfBool(true)}}}
+	if err := store.Absorb([]state.Said{{UserID: []byte("u1"), Changed: said.Append(nil)}}); err != nil {
+		t.Fatal(err)
+	}
+	w.writeEvents(t, "2", out("u1", "vip", 2))
+	w.sync(t, Request{})
+	if c, _ := w.gleap.Contact("u1"); asJSON(c.Attributes) != `{"vip":false}` {
+		t.Errorf("u1 is %s", asJSON(c.Attributes))
+	}
+}
