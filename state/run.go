@@ -13,7 +13,7 @@ import (
 // keepRuns is how many run reports the file keeps.
 const keepRuns = 500
 
-// Overview is all that the file holds but for records, runs and parked contacts.
+// Overview is all that the file holds except records, runs and parked contacts.
 type Overview struct {
 	Created    time.Time
 	Epoch      uint64 // of the last resync that was asked for
