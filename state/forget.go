@@ -138,7 +138,13 @@ func owe(tx *bbolt.Tx, userIDs []string) error {
 			}
 		}
 	}
-	return nil
+	return countDeletions(tx)
+}
+
+// countDeletions notes how many there are where each reader looks: the bucket is one that
+// need not be there.
+func countDeletions(tx *bbolt.Tx) error {
+	return putUint(tx.Bucket(bucketMeta), keyOwed, tx.Bucket(bucketDeletions).Sequence())
 }
 
 // deleted notes that contacts were deleted in Gleap.
@@ -151,7 +157,7 @@ func deleted(tx *bbolt.Tx, userIDs []string) error {
 			return err
 		}
 	}
-	return put(tx.Bucket(bucketMeta), keyErased, nil)
+	return errors.Join(countDeletions(tx), put(tx.Bucket(bucketMeta), keyErased, nil))
 }
 
 // Deletions returns the forgotten contacts that Gleap may still have.
@@ -170,9 +176,12 @@ func (s *Store) Deletions() (userIDs []string, err error) {
 }
 
 func readDeletions(tx *bbolt.Tx) (userIDs []string, err error) {
-	b := tx.Bucket(bucketDeletions)
-	if b == nil {
+	b, n := tx.Bucket(bucketDeletions), getUint(tx.Bucket(bucketMeta), keyOwed)
+	switch {
+	case b == nil && n == 0:
 		return nil, nil
+	case b == nil || b.Sequence() != n:
+		return nil, errCount
 	}
 	err = each(b, func(id, at []byte) error {
 		userIDs = append(userIDs, string(id))

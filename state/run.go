@@ -56,7 +56,12 @@ func (s *Store) Overview() (Overview, error) {
 		o.Created, _ = time.Parse(time.RFC3339, string(get(meta, keyCreated)))
 		o.Parked = int(tx.Bucket(bucketParked).Sequence())
 		o.Forgotten = int(tx.Bucket(bucketForgotten).Sequence())
-		o.Deletions, o.Erased = entries(tx, bucketDeletions), get(meta, keyErased) != nil
+		o.Erased = get(meta, keyErased) != nil
+		owed, err := readDeletions(tx)
+		if err != nil {
+			return s.damaged(err)
+		}
+		o.Deletions = len(owed)
 		o.DueEvents, o.ParkedEvents = entries(tx, bucketEvents), entries(tx, bucketParkedEvents)
 		for _, name := range [][]byte{bucketEvents, bucketParkedEvents} {
 			if b := tx.Bucket(name); b != nil && (entries(tx, name) == 0) != isEmpty(b) {
@@ -68,7 +73,6 @@ func (s *Store) Overview() (Overview, error) {
 		o.Properties = bytes.Clone(get(meta, keyProperties))
 		o.Booleans = bytes.Clone(get(meta, keyBooleans))
 		o.Fields = bytes.Clone(get(meta, keyFields))
-		var err error
 		if o.Turns, err = readTurns(tx); err != nil {
 			return s.damaged(err)
 		}

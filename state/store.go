@@ -68,6 +68,7 @@ var (
 
 	keyCommits = []byte("commits")
 	keyErased  = []byte("erased")
+	keyOwed    = []byte("deletions")
 )
 
 // ErrDamaged is what every method returns, wrapped, for a file that bbolt or this
