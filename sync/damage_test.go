@@ -26,26 +26,26 @@ func TestDamagedByte(t *testing.T) {
 	members := []string{"u1", "u2", "u7", "u8", "a-10", "1001", "0042"}
 	forms := exportForms()
 	names := slices.Sorted(maps.Keys(forms))
-	attacked := map[string]*attacked{}
+	attackedForm := map[string]*attackedForm{}
 	rapid.Check(t, func(r *rapid.T) {
 		for range 3 {
 			name := rapid.SampledFrom(names).Draw(r, "form")
-			if attacked[name] == nil {
-				attacked[name] = newAttacked(t, forms[name], members)
+			if attackedForm[name] == nil {
+				attackedForm[name] = newAttacked(t, forms[name], members)
 			}
-			attacked[name].attack(r)
+			attackedForm[name].attack(r)
 		}
 	})
 }
 
-// attacked is an export of one form, of which a file is damaged.
-type attacked struct {
+// attackedForm is an export of one form, of which a file is damaged.
+type attackedForm struct {
 	*world
 	members []string
 	sound   map[string]string // its files
 }
 
-func newAttacked(t *testing.T, form exportForm, members []string) *attacked {
+func newAttacked(t *testing.T, form exportForm, members []string) *attackedForm {
 	w := newWorld(t, form.export)
 	if form.export.ProfileIDs != nil {
 		ids := *form.export.ProfileIDs
@@ -55,12 +55,12 @@ func newAttacked(t *testing.T, form exportForm, members []string) *attacked {
 	w.options.Guard.MaxInvalid, _ = ParseLimit("90%") // as few as can be are held
 	w.options.Exports[0].AllowEmpty = true
 	form.write(w, t, members, "")
-	a := &attacked{w, members, w.files(t)}
+	a := &attackedForm{w, members, w.files(t)}
 	w.sync(t, Request{})
 	return a
 }
 
-func (a *attacked) attack(r *rapid.T) {
+func (a *attackedForm) attack(r *rapid.T) {
 	file := rapid.SampledFrom(slices.Sorted(maps.Keys(a.sound))).Draw(r, "file")
 	damaged := drawDamage(r, a.sound[file])
 	a.write(r, file, damaged)
