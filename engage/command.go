@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
@@ -19,11 +18,9 @@ import (
 // CommandTimeout is how long a command may run if its export says nothing else.
 const CommandTimeout = 10 * time.Minute
 
-// What of a command's standard error is handed on: a command may say as much as it likes.
-const (
-	maxSaidLines = 100
-	maxSaidLine  = 300 // bytes
-)
+// maxSaidLines is how much of a command's standard error is handed on: a command may say as
+// much as it likes.
+const maxSaidLines = 100
 
 // CommandName is how a command is called where people read: by its first words, for the
 // others may hold secrets.
@@ -58,7 +55,7 @@ func (e Export) runCommand(ctx context.Context) (io.ReadCloser, error) {
 		name, _, _ := strings.Cut(variable, "=")
 		return slices.ContainsFunc(e.Hidden, func(hidden string) bool { return strings.EqualFold(name, hidden) }) // as Windows has it
 	})
-	said := &saidLines{hide: hider(e.Secrets), tell: e.Log}
+	said := &saidLines{clean: cleaner(e.Secrets...), tell: e.Log}
 	output, write := io.Pipe()
 	cmd.Stdout, cmd.Stderr = write, said
 	endGroup(cmd)
@@ -118,7 +115,7 @@ func (c *runningCommand) Close() error {
 
 // saidLines takes what a command writes to its standard error.
 type saidLines struct {
-	hide  func(string) string
+	clean func(string) string
 	tell  func(line string) // nil: nobody listens
 	line  []byte            // that has not ended yet
 	lines int
@@ -128,7 +125,7 @@ type saidLines struct {
 func (s *saidLines) Write(p []byte) (int, error) {
 	for part := range bytes.Lines(p) {
 		// A secret that is cut in two would not be found: more is kept than is shown.
-		room := max(0, 16*maxSaidLine-len(s.line))
+		room := max(0, 16*maxOutside-len(s.line))
 		s.line = append(s.line, part[:min(len(part), room)]...)
 		if bytes.HasSuffix(part, []byte("\n")) {
 			s.end()
@@ -139,13 +136,10 @@ func (s *saidLines) Write(p []byte) (int, error) {
 
 // end hands the line on that was written last.
 func (s *saidLines) end() {
-	line := strings.TrimSpace(strings.ToValidUTF8(s.hide(string(s.line)), "�"))
+	line := s.clean(string(s.line))
 	s.line = s.line[:0]
 	if line == "" {
 		return
-	}
-	if len(line) > maxSaidLine {
-		line = strings.ToValidUTF8(line[:maxSaidLine], "") + "…"
 	}
 	s.final = line
 	s.lines++
@@ -164,33 +158,4 @@ func (s *saidLines) last() string {
 		return ""
 	}
 	return ": " + s.final
-}
-
-var (
-	secretName = regexp.MustCompile(`(?i)TOKEN|SECRET|PASS|.PWD|KEY|CREDENTIAL|AUTH`) // not PWD, which is a folder
-	userInfo   = regexp.MustCompile(`://\S+@`)
-)
-
-// hider returns a function that takes secrets out of a text: those named, those that the
-// names of environment variables tell, and what stands before the @ of an address.
-func hider(secrets []string) func(string) string {
-	all := slices.Clone(secrets)
-	for _, variable := range os.Environ() {
-		if name, value, _ := strings.Cut(variable, "="); secretName.MatchString(name) {
-			all = append(all, value)
-			all = append(all, strings.Split(value, "\n")...) // it is looked for line by line
-		}
-	}
-	// What is so short is no secret, and stands in every other word.
-	all = slices.DeleteFunc(all, func(s string) bool { return len(strings.TrimSpace(s)) < 4 })
-	// The longest first, or a secret that begins with another one would show its end.
-	slices.SortFunc(all, func(a, b string) int { return cmp.Compare(len(b), len(a)) })
-	var pairs []string
-	for _, secret := range all {
-		pairs = append(pairs, secret, "***")
-	}
-	replacer := strings.NewReplacer(pairs...)
-	return func(text string) string {
-		return userInfo.ReplaceAllString(replacer.Replace(text), "://***@")
-	}
 }

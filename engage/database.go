@@ -69,13 +69,14 @@ type database struct {
 	export   Export
 	name     string // for people
 	redshift bool
-	role     string // that reads, once that is known
+	role     string              // that reads, once that is known
+	clean    func(string) string // makes what the server says fit to be shown
 }
 
 // databaseInput finds the one input of a database. Nobody knows without asking it
 // whether its rows changed.
 func (e Export) databaseInput() []input {
-	d := &database{export: e, name: e.Source, redshift: strings.HasPrefix(e.Source, "redshift:")}
+	d := &database{export: e, name: e.Source, redshift: strings.HasPrefix(e.Source, "redshift:"), clean: cleaner(string(e.Password))}
 	if e.Table != "" {
 		d.name = e.Table + " in " + e.Source
 	}
@@ -136,7 +137,7 @@ func (d *database) connect(ctx context.Context) (*pgconn.PgConn, error) {
 	if err != nil {
 		return nil, unreadable("%s: %v", d.name, err)
 	}
-	d.role = config.User
+	d.role, d.clean = config.User, cleaner(config.Password) // wherever that came from
 	conn, err := pgconn.ConnectConfig(ctx, config)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -157,7 +158,7 @@ func (d *database) config() (*pgconn.Config, error) {
 	}
 	config, err := pgconn.ParseConfig(u.String())
 	if err != nil {
-		return nil, fmt.Errorf("the address cannot be used: %w", errors.Unwrap(err)) // around it is the address
+		return nil, fmt.Errorf("the address cannot be used: %s", d.clean(errors.Unwrap(err).Error())) // around it is the address
 	}
 	if d.export.Password != "" {
 		config.Password = string(d.export.Password)
@@ -198,6 +199,9 @@ func (d *database) connectReason(err error) string {
 	}
 	err = errors.Unwrap(err) // around it are the user and the database, which the source tells
 	lines := strings.Split(err.Error(), "\n")
+	for i, line := range lines {
+		lines[i] = d.clean(line)
+	}
 	return "it cannot be reached: " + strings.Join(slices.Compact(lines), "; ")
 }
 
@@ -213,18 +217,19 @@ func (d *database) reason(err error, asked time.Time) string {
 	case errors.As(err, &tooLong):
 		return fmt.Sprintf("a row is longer than %d MiB: leave the long column out with a query", maxRow>>20)
 	}
-	return fmt.Sprintf("the connection broke off, and the rows are not complete: %v", err)
+	return fmt.Sprintf("the connection broke off, and the rows are not complete: %s", d.clean(err.Error()))
 }
 
 // refusal says what a server's error means, and what to do. Of the server's words only
 // those are passed on that cannot hold a row's values.
 func (d *database) refusal(e *pgconn.PgError) string {
-	message := fmt.Sprintf("%s (SQLSTATE %s)", e.Message, e.Code)
+	said, code := d.clean(e.Message), d.clean(e.Code)
+	message := fmt.Sprintf("%s (SQLSTATE %s)", said, code)
 	switch e.Code {
 	case "28P01", "28000":
 		return message + ": look at the user of the source, and at its password in PGPASSWORD, PGPASSFILE, password_file or the source"
 	case "42501":
-		return message + ": " + d.grant(e.Message)
+		return message + ": " + d.grant(said)
 	case "42P01", "3F000", "42703":
 		return message + ": look at table or query in the configuration"
 	case "57014":
@@ -238,7 +243,7 @@ func (d *database) refusal(e *pgconn.PgError) string {
 	case "0A", "25", "28", "3D", "42", "53", "55", "58":
 		return message
 	}
-	return fmt.Sprintf("the server gave up with SQLSTATE %s, in words that may hold a row's values: run the query with psql to see them", e.Code)
+	return fmt.Sprintf("the server gave up with SQLSTATE %s, in words that may hold a row's values: run the query with psql to see them", code)
 }
 
 var deniedObject = regexp.MustCompile(`^permission denied for (\w+(?: \w+)*) (\S+)$`)

@@ -6,8 +6,10 @@ import (
 	"fmt"
 	"io"
 	"iter"
+	"net"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"time"
 )
@@ -35,8 +37,11 @@ type storageError struct {
 	code   string // a word for the reason, if there is one
 }
 
+// codeWord is what the codes of storages look like.
+var codeWord = regexp.MustCompile(`^[A-Za-z]{1,64}$`)
+
 func (e *storageError) Error() string {
-	if e.code == "" {
+	if !codeWord.MatchString(e.code) {
 		return fmt.Sprintf("it answers %d %s", e.status, http.StatusText(e.status))
 	}
 	return fmt.Sprintf("it answers %d %s", e.status, e.code)
@@ -55,6 +60,8 @@ func (e *credentialsError) Error() string { return "no credentials were found: "
 var (
 	errSilent  = errors.New("it was silent for " + silence.String())
 	errChanged = errors.New("it changed while it was read")
+	// errAnswer is an answer that is not of the storage's protocol.
+	errAnswer = errors.New("the answer cannot be understood")
 )
 
 const (
@@ -140,9 +147,11 @@ func (l location) reason(ctx context.Context, err error) string {
 	case errors.As(err, &credentials):
 		return credentials.Error()
 	case errors.As(err, &request):
-		return request.Err.Error() + ": check the address and the network"
+		return noAnswer(request.Err) + ": check the address and the network"
+	case errors.Is(err, errAnswer), errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, new(*net.OpError)):
+		return noAnswer(err)
 	}
-	return err.Error()
+	return cleaner()(err.Error())
 }
 
 // advice says what to do about an answer.

@@ -39,7 +39,7 @@ func openAzure(ctx context.Context, l location) (bucket, error) {
 	if err != nil {
 		return nil, err
 	}
-	b.client = &http.Client{Transport: retryingTransport()}
+	b.client = &http.Client{Transport: retryingTransport(), CheckRedirect: stay}
 	b.address = b.address.JoinPath(l.bucket)
 	return b, nil
 }
@@ -153,7 +153,9 @@ func (b *azureBucket) list(ctx context.Context, prefix string) iter.Seq2[blob, e
 			var page azurePage
 			response, err := b.call(ctx, "", query, nil)
 			if err == nil {
-				err = xml.NewDecoder(response.Body).Decode(&page)
+				if err = xml.NewDecoder(response.Body).Decode(&page); err != nil {
+					err = fmt.Errorf("%w: %w", errAnswer, err)
+				}
 				response.Body.Close()
 			}
 			if err != nil {
@@ -164,13 +166,13 @@ func (b *azureBucket) list(ctx context.Context, prefix string) iter.Seq2[blob, e
 				key := o.Name.Text
 				if o.Name.Encoded {
 					if key, err = url.PathUnescape(key); err != nil {
-						yield(blob{}, fmt.Errorf("a name in its list cannot be read: %w", err))
+						yield(blob{}, fmt.Errorf("%w: %w", errAnswer, err))
 						return
 					}
 				}
 				at, err := http.ParseTime(o.Properties.LastModified)
 				if err != nil {
-					yield(blob{}, fmt.Errorf("a time in its list cannot be read: %w", err))
+					yield(blob{}, fmt.Errorf("%w: %w", errAnswer, err))
 					return
 				}
 				if !yield(blob{key, o.Properties.Etag, o.Properties.ContentLength, at}, nil) {

@@ -23,6 +23,10 @@ func openBucket(ctx context.Context, l location) (bucket, error) {
 	return openAzure(ctx, l)
 }
 
+// stay is for clients that follow no redirect: no storage needs one, and credentials must not
+// go where an answer says.
+func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+
 // rawTransport does not unzip: objects are read as they are stored.
 func rawTransport() http.RoundTripper {
 	t := http.DefaultTransport.(*http.Transport).Clone()
@@ -34,6 +38,6 @@ func rawTransport() http.RoundTripper {
 func retryingTransport() http.RoundTripper {
 	retrying := retryablehttp.NewClient()
 	retrying.Logger, retrying.RetryMax, retrying.ErrorHandler = nil, 3, retryablehttp.PassthroughErrorHandler
-	retrying.HTTPClient = &http.Client{Transport: rawTransport()}
+	retrying.HTTPClient = &http.Client{Transport: rawTransport(), CheckRedirect: stay}
 	return &retryablehttp.RoundTripper{Client: retrying}
 }

@@ -43,7 +43,7 @@ func openGCS(ctx context.Context, l location) (bucket, error) {
 		}
 		transport = &oauth2.Transport{Source: credentials.TokenSource, Base: transport}
 	}
-	return &gcsBucket{&http.Client{Transport: transport}, host + "/storage/v1/b/" + url.PathEscape(l.bucket) + "/o"}, nil
+	return &gcsBucket{&http.Client{Transport: transport, CheckRedirect: stay}, host + "/storage/v1/b/" + url.PathEscape(l.bucket) + "/o"}, nil
 }
 
 // googleCredentials finds credentials and tries them. It does not wait for who gives the
@@ -91,7 +91,9 @@ func (b *gcsBucket) list(ctx context.Context, prefix string) iter.Seq2[blob, err
 			}
 			response, err := b.call(ctx, "?"+query.Encode(), nil)
 			if err == nil {
-				err = json.NewDecoder(response.Body).Decode(&page)
+				if err = json.NewDecoder(response.Body).Decode(&page); err != nil {
+					err = fmt.Errorf("%w: %w", errAnswer, err)
+				}
 				response.Body.Close()
 			}
 			if err != nil {

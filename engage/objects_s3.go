@@ -46,6 +46,9 @@ func openS3(ctx context.Context, l location) (bucket, error) {
 		}
 		o.HTTPClient = answering{o.HTTPClient}
 		o.UsePathStyle = l.bool("use_path_style")
+		if c, ok := o.HTTPClient.(*awshttp.BuildableClient); ok {
+			o.HTTPClient = &http.Client{Transport: c.GetTransport(), Timeout: c.GetTimeout(), CheckRedirect: stay}
+		}
 	})
 	return &s3Bucket{client, l.bucket}, nil
 }
@@ -93,7 +96,11 @@ func (b *s3Bucket) get(ctx context.Context, o blob, offset int64) (io.ReadCloser
 // s3Error finds the storage's answer in an error.
 func s3Error(err error) error {
 	var response *awshttp.ResponseError
-	if !errors.As(err, &response) || response.HTTPStatusCode() == 0 {
+	isAnswer := errors.As(err, &response) && response.HTTPStatusCode() > 0
+	switch isDamaged := errors.As(err, new(*smithy.DeserializationError)); {
+	case isDamaged && (!isAnswer || response.HTTPStatusCode() < http.StatusMultipleChoices):
+		return fmt.Errorf("%w: %w", errAnswer, err)
+	case !isAnswer:
 		return err
 	}
 	answer := &storageError{status: response.HTTPStatusCode()}
