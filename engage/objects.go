@@ -12,6 +12,8 @@ import (
 	"regexp"
 	"slices"
 	"time"
+
+	"gleapsync/internal/exchange"
 )
 
 // bucket is what is used of object storage.
@@ -147,9 +149,9 @@ func (l location) reason(ctx context.Context, err error) string {
 	case errors.As(err, &credentials):
 		return credentials.Error()
 	case errors.As(err, &request):
-		return noAnswer(request.Err) + ": check the address and the network"
+		return exchange.Why(request.Err) + ": check the address and the network"
 	case errors.Is(err, errAnswer), errors.Is(err, io.ErrUnexpectedEOF), errors.As(err, new(*net.OpError)):
-		return noAnswer(err)
+		return exchange.Why(err)
 	}
 	return cleaner()(err.Error())
 }

@@ -44,11 +44,11 @@ func openS3(ctx context.Context, l location) (bucket, error) {
 		if endpoint := l.settings.Get("endpoint"); endpoint != "" {
 			o.BaseEndpoint = &endpoint
 		}
-		o.HTTPClient = answering{o.HTTPClient}
 		o.UsePathStyle = l.bool("use_path_style")
 		if c, ok := o.HTTPClient.(*awshttp.BuildableClient); ok {
 			o.HTTPClient = &http.Client{Transport: c.GetTransport(), Timeout: c.GetTimeout(), CheckRedirect: stay}
 		}
+		o.HTTPClient = answering{o.HTTPClient}
 	})
 	return &s3Bucket{client, l.bucket}, nil
 }

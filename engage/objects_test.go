@@ -89,7 +89,7 @@ func TestObjectBreaksOff(t *testing.T) {
 		most   time.Duration
 	}{
 		"few times":     {7, signed, "", 7, time.Minute},
-		"too often":     {8, signed, "the reading broke off 7 times, at last since the connection broke off: check the address and the network", 7, time.Minute},
+		"too often":     {8, signed, "the reading broke off 7 times, at last since the connection was closed before the answer: check the address and the network", 7, time.Minute},
 		"cut short":     {8, io.EOF, "the reading broke off 7 times, at last since EOF", 7, time.Minute},
 		"silent":        {8, nil, "the reading broke off 7 times, at last since it was silent for 30s: check the address and the network", 7, 5 * time.Minute},
 		"not permitted": {8, &storageError{403, "AccessDenied"}, "it answers 403 AccessDenied: the credentials need the permission to list the bucket and to get its objects", 1, 0},
@@ -159,8 +159,8 @@ func TestStorageErrorsAdvise(t *testing.T) {
 		"it answers 404 ContainerNotFound: there is no such bucket: check its name and the account or end point":     &storageError{404, "ContainerNotFound"},
 		"it answers 301 PermanentRedirect: the bucket is in another region: name it with region":                     &storageError{301, "PermanentRedirect"},
 		"it answers 403 AccessDenied: the credentials need the permission to list the bucket and to get its objects": &storageError{403, "AccessDenied"},
-		"it answers 503 SlowDown":                                     &storageError{503, "SlowDown"},
-		"the connection broke off: check the address and the network": &url.Error{URL: "https://b/?sig=hidden", Err: io.ErrUnexpectedEOF},
+		"it answers 503 SlowDown": &storageError{503, "SlowDown"},
+		"the connection was closed before the answer: check the address and the network": &url.Error{URL: "https://b/?sig=hidden", Err: io.ErrUnexpectedEOF},
 	} {
 		if got := l.reason(t.Context(), err); got != want {
 			t.Errorf("%s, want %s", got, want)

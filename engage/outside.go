@@ -2,16 +2,10 @@ package engage
 
 import (
 	"cmp"
-	"crypto/tls"
-	"crypto/x509"
-	"errors"
-	"io"
-	"net"
 	"os"
 	"regexp"
 	"slices"
 	"strings"
-	"syscall"
 	"unicode"
 )
 
@@ -62,38 +56,4 @@ func cleaner(secrets ...string) func(string) string {
 		}
 		return text
 	}
-}
-
-// noAnswer says in own words why a request had no answer that could be read. What the other
-// side wrote is not in it, although it is in most such errors.
-func noAnswer(err error) string {
-	var record tls.RecordHeaderError
-	var name *net.DNSError
-	var network *net.OpError
-	var timeout net.Error
-	switch {
-	case errors.As(err, new(x509.HostnameError)):
-		return "its certificate is for another host"
-	case errors.As(err, new(x509.UnknownAuthorityError)):
-		return "its certificate is signed by nobody whom this machine trusts"
-	case errors.As(err, new(*tls.CertificateVerificationError)):
-		return "its certificate is not valid"
-	case errors.As(err, &record), strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
-		return "it does not speak TLS"
-	case errors.As(err, &name):
-		return name.Error()
-	case errors.As(err, &network) && isOwn(network.Err):
-		return network.Error()
-	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		return "the connection broke off"
-	case errors.As(err, &timeout) && timeout.Timeout():
-		return "it did not answer in time"
-	}
-	return "it answers in a way that cannot be understood"
-}
-
-// isOwn reports whether an error of the network is in words of this machine. A proxy's are
-// those of its answer.
-func isOwn(err error) bool {
-	return errors.As(err, new(syscall.Errno)) || errors.As(err, new(tls.AlertError)) || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, net.ErrClosed)
 }

@@ -193,7 +193,7 @@ func TestCleaner(t *testing.T) {
 	clean := cleaner("a secret", "", "abc")
 	for text, want := range map[string]string{
 		"it has a secret and token-of-ours": "it has *** and ***",
-		"abc is too short to be a secret":   "abc is too short to be a secret",
+		"abc is too short to be hidden":     "abc is too short to be hidden",
 		"postgres://ada:x@y@db:5432/x":      "postgres://***@db:5432/x",
 		"write to Ada.L+x@mail.example.com": "write to ***",
 		"write to jürgen@bücher.example":    "write to ***",

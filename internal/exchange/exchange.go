@@ -3,12 +3,14 @@ package exchange
 import (
 	"context"
 	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"net/url"
+	"strings"
 	"syscall"
 )
 
@@ -69,6 +71,8 @@ func Why(err error) string {
 		return "time-out"
 	case errors.As(err, &dns):
 		return "the host was not found"
+	case errors.As(err, new(x509.HostnameError)):
+		return "the certificate is for another host"
 	case errors.As(err, &certificate):
 		return "the certificate is not trusted"
 	case errors.As(err, &errno):
@@ -77,6 +81,8 @@ func Why(err error) string {
 		return "the connection was closed before the answer"
 	case errors.As(err, &op) && op.Op == "remote error":
 		return "the server refused the TLS handshake"
+	case errors.As(err, new(tls.RecordHeaderError)), strings.Contains(err.Error(), "server gave HTTP response to HTTPS client"):
+		return "the server does not speak TLS"
 	}
 	return "the request failed, or its answer was malformed"
 }
