@@ -26,14 +26,14 @@ func TestDamagedByte(t *testing.T) {
 	members := []string{"u1", "u2", "u7", "u8", "a-10", "1001", "0042"}
 	forms := exportForms()
 	names := slices.Sorted(maps.Keys(forms))
-	attackedForm := map[string]*attackedForm{}
+	open := map[string]*attackedForm{}
 	rapid.Check(t, func(r *rapid.T) {
 		for range 3 {
 			name := rapid.SampledFrom(names).Draw(r, "form")
-			if attackedForm[name] == nil {
-				attackedForm[name] = newAttacked(t, forms[name], members)
+			if open[name] == nil {
+				open[name] = newAttacked(t, forms[name], members)
 			}
-			attackedForm[name].attack(r)
+			open[name].attack(r)
 		}
 	})
 }
