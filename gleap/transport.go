@@ -45,12 +45,13 @@ func newTransport(o Options) *transport {
 	return &transport{t, rest(o)}
 }
 
-// rest is a hundredth of the time for which a connection is needed for each request at most.
+// rest is a hundredth of the time for which a connection is needed for each request at most,
+// and no more than at the usual rate: what comes late comes later than that in any case.
 func rest(o Options) time.Duration {
 	if o.Rate == 0 {
 		return 0
 	}
-	return time.Duration(o.Concurrency) * o.Window / time.Duration(100*o.Rate)
+	return min(25*time.Millisecond, time.Duration(o.Concurrency)*o.Window/time.Duration(100*o.Rate))
 }
 
 // RoundTrip sends a request whose GetBody makes its body, if it has one. A connection that

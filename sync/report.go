@@ -282,7 +282,7 @@ func (p *plan) report() Report {
 	for _, a := range p.attributes {
 		if a.chosen {
 			e := a.report()
-			if e.Status == StatusApplied && e.Retyped == 0 && a.applied.Fingerprint == a.export.fingerprint && a.export.fingerprint != "" && !p.resyncing() && !p.resend && a.applied.Due.IsZero() {
+			if e.Status == StatusApplied && e.Retyped == 0 && a.export.isApplied(a) && !p.resyncing() && !p.resend && a.applied.Due.IsZero() {
 				e.unchanged(a.applied.Members)
 			}
 			r.Exports = append(r.Exports, e)
