@@ -112,13 +112,13 @@ func (d *database) settings() string {
 
 // open connects, begins the transaction and finds the columns. The query runs when the
 // first row is asked for.
-func (d *database) open(ctx context.Context, wanted *Export) (table, error) {
+func (d *database) open(ctx context.Context) (table, error) {
 	conn, err := d.connect(ctx)
 	if err != nil {
 		return nil, err
 	}
 	began := time.Now()
-	t, err := d.describe(ctx, conn, wanted)
+	t, err := d.describe(ctx, conn)
 	switch {
 	case ctx.Err() != nil:
 		err = ctx.Err()

@@ -23,7 +23,6 @@ type databaseTable struct {
 	names      []string
 	fields     []pgconn.FieldDescription // of all columns
 	structured map[uint32]bool           // types that are to be made JSON
-	wanted     *Export
 	asked      []askedColumn
 	cells      [][]byte // of all columns
 	scratch    []byte   // for cells that are made longer
@@ -55,7 +54,7 @@ const (
 var numericOIDs = []uint32{20, 21, 23, 700, 701, 1700}
 
 // describe begins the transaction and finds the columns.
-func (d *database) describe(ctx context.Context, conn *pgconn.PgConn, wanted *Export) (*databaseTable, error) {
+func (d *database) describe(ctx context.Context, conn *pgconn.PgConn) (*databaseTable, error) {
 	if err := conn.Exec(ctx, d.settings()).Close(); err != nil {
 		return nil, err
 	}
@@ -63,7 +62,7 @@ func (d *database) describe(ctx context.Context, conn *pgconn.PgConn, wanted *Ex
 	if err != nil {
 		return nil, err
 	}
-	t := &databaseTable{database: d, ctx: ctx, conn: conn, wanted: wanted, cells: make([][]byte, len(statement.Fields))}
+	t := &databaseTable{database: d, ctx: ctx, conn: conn, cells: make([][]byte, len(statement.Fields))}
 	for _, field := range statement.Fields {
 		t.names = append(t.names, field.Name)
 	}
@@ -72,26 +71,25 @@ func (d *database) describe(ctx context.Context, conn *pgconn.PgConn, wanted *Ex
 	return t, err
 }
 
-// ask begins the query for those columns that the export needs by now: what its wildcards
-// take is known only after the header.
-func (t *databaseTable) ask() error {
-	l, err := newLayout(t.names, *t.wanted)
-	if err != nil {
-		return err
+func (t *databaseTable) ask(columns []int) {
+	for _, i := range columns {
+		t.asked = append(t.asked, askedColumn{i, t.fields[i].DataTypeOID})
 	}
+}
+
+// begin runs the query for the columns that are needed.
+func (t *databaseTable) begin() {
 	var values []string
-	for _, i := range l.columns() {
-		value := quoteName(t.names[i])
-		if t.structured[t.fields[i].DataTypeOID] {
+	for _, column := range t.asked {
+		value := quoteName(t.names[column.at])
+		if t.structured[column.oid] {
 			value = "to_json(" + value + ")"
 		}
 		values = append(values, value)
-		t.asked = append(t.asked, askedColumn{i, t.fields[i].DataTypeOID})
 	}
 	ctx, cancel := context.WithTimeout(t.ctx, t.timeout()+cancelTimeout) // in case the server does not keep it
 	t.cancel, t.began = cancel, time.Now()
 	t.rows = t.conn.ExecParams(ctx, "SELECT "+strings.Join(values, ", ")+" FROM "+t.from(), nil, nil, nil, nil)
-	return nil
 }
 
 // structured returns which of the columns' types are arrays or rows: their text is not
@@ -135,9 +133,7 @@ func (t *databaseTable) line() int { return t.row }
 
 func (t *databaseTable) next() ([][]byte, error) {
 	if t.rows == nil {
-		if err := t.ask(); err != nil {
-			return nil, err
-		}
+		t.begin()
 	}
 	if !t.rows.NextRow() {
 		_, err := t.rows.Close()

@@ -139,7 +139,6 @@ func TestDatabase(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		defer source.Close()
 		names, err := source.Header(ctx)
 		if err != nil || strings.Join(names, " ") != "user_id in_a" {
 			t.Errorf("%q, %v", names, err)

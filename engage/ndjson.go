@@ -200,6 +200,11 @@ func (t *ndjsonTable) inside(path []string) []byte {
 	return value
 }
 
+// errNoNames is for JSON that can be read once only.
+func errNoNames(name string) error {
+	return fmt.Errorf("%s: patterns have to know all names before the first line, and JSON has no header: name the columns, or have it write CSV", name)
+}
+
 // memberNames reads the inputs and returns the names of all members, those of traits too:
 // which of them a wildcard takes is known only then.
 func (s *Source) memberNames(ctx context.Context) ([]string, error) {
@@ -219,7 +224,7 @@ func (s *Source) memberNames(ctx context.Context) ([]string, error) {
 	}
 	for _, in := range s.inputs {
 		if in.once {
-			return nil, fmt.Errorf("%s: patterns have to know all names before the first line, and JSON has no header: name the columns, or have it write CSV", in.name)
+			return nil, errNoNames(in.name)
 		}
 		opened, err := s.openTable(ctx, in)
 		if err != nil {

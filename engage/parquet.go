@@ -25,10 +25,9 @@ func isParquet(r *bufio.Reader) bool {
 // parquetTable is a Parquet file as a table. It has all columns of the file that can be
 // cells, but reads those only that the export needs, and of each a page at a time.
 type parquetTable struct {
-	export   *Export // as it is when the first row is read: Want may set another before
 	names    []string
 	found    []*parquetColumn // one for each name
-	asked    []*parquetColumn // those that are read, nil: nothing is read yet
+	asked    []*parquetColumn // those that are read
 	file     *parquet.File
 	group    int   // how many row groups were begun
 	left     int64 // rows of the present group that are not read yet
@@ -49,7 +48,7 @@ func (s *Source) openParquet(ctx context.Context, raw io.Reader, text *bufio.Rea
 	if f, ok := raw.(*openFile); ok {
 		start := make([]byte, len(parquetMagic))
 		if _, err := f.ReadAt(start, 0); err == nil && string(start) == parquetMagic {
-			return newParquetTable(readingAt{ctx, f}, f.found.Size(), &s.export, closeAll)
+			return newParquetTable(readingAt{ctx, f}, f.found.Size(), closeAll)
 		}
 	}
 	temp, err := os.CreateTemp(s.export.TempDir, "gleapsync-*.tmp")
@@ -66,7 +65,7 @@ func (s *Source) openParquet(ctx context.Context, raw io.Reader, text *bufio.Rea
 		closeTemp()
 		return nil, err
 	}
-	t, err := newParquetTable(readingAt{ctx, temp}, size, &s.export, func() error {
+	t, err := newParquetTable(readingAt{ctx, temp}, size, func() error {
 		closeTemp()
 		return closeAll()
 	})
@@ -87,7 +86,7 @@ func (w spoolWriter) Write(p []byte) (int, error) {
 	return n, err
 }
 
-func newParquetTable(r io.ReaderAt, size int64, export *Export, closeAll func() error) (t *parquetTable, err error) {
+func newParquetTable(r io.ReaderAt, size int64, closeAll func() error) (t *parquetTable, err error) {
 	defer recoverDamage(&err, debug.SetPanicOnFault(true))
 	const tailSize = 8 // the size of what describes the file, and the magic
 	tail := make([]byte, tailSize)
@@ -108,7 +107,7 @@ func newParquetTable(r io.ReaderAt, size int64, export *Export, closeAll func() 
 	if err != nil {
 		return nil, parquetError(err)
 	}
-	t = &parquetTable{export: export, file: file, closeAll: closeAll}
+	t = &parquetTable{file: file, closeAll: closeAll}
 	var rows int64
 	for _, group := range file.RowGroups() {
 		rows += group.NumRows()
@@ -139,11 +138,6 @@ func (t *parquetTable) line() int { return t.row }
 
 func (t *parquetTable) next() (cells [][]byte, err error) {
 	defer recoverDamage(&err, debug.SetPanicOnFault(true))
-	if t.asked == nil {
-		if err := t.ask(); err != nil {
-			return nil, err
-		}
-	}
 	for t.left == 0 {
 		groups := t.file.RowGroups()
 		if t.group == len(groups) {
@@ -173,17 +167,11 @@ func (t *parquetTable) next() (cells [][]byte, err error) {
 	return t.cells, nil
 }
 
-// ask finds the columns that are needed.
-func (t *parquetTable) ask() error {
-	l, err := newLayout(t.names, *t.export)
-	if err != nil {
-		return err
-	}
-	for _, i := range l.columns() {
+func (t *parquetTable) ask(columns []int) {
+	for _, i := range columns {
 		t.found[i].at = i
 		t.asked = append(t.asked, t.found[i])
 	}
-	return nil
 }
 
 func (t *parquetTable) close() error {

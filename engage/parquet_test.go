@@ -53,11 +53,22 @@ func columnTexts(t *testing.T, e Export) [][]string {
 		e.Attributes = append(e.Attributes, Attribute{Kind: Trait, Key: snake(name), Column: name})
 	}
 	source.Want(e)
+	table, err := source.openTable(t.Context(), source.inputs[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := newLayout(names, e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if asked, ok := table.(askedTable); ok {
+		asked.ask(l.columns())
+	}
 	texts := [][]string{names}
 	for {
-		cells, err := source.opened.next()
+		cells, err := table.next()
 		if err == io.EOF {
-			if err := source.opened.close(); err != nil {
+			if err := table.close(); err != nil {
 				t.Fatal(err)
 			}
 			return texts
@@ -246,10 +257,11 @@ func TestParquetChangedWhileRead(t *testing.T) {
 func readParquet(t *testing.T, data []byte) (rows int, asked uint64, err error) {
 	t.Helper()
 	before := allocated()
-	export := &Export{UserID: "user_id"}
-	table, err := newParquetTable(bytes.NewReader(data), int64(len(data)), export, func() error { return nil })
+	table, err := newParquetTable(bytes.NewReader(data), int64(len(data)), func() error { return nil })
 	if err == nil {
-		export.Fields = table.names
+		for i := range table.names {
+			table.ask([]int{i})
+		}
 		for err == nil {
 			if rows++; rows > 1<<20 {
 				t.Fatal("does not end")

@@ -58,27 +58,29 @@ func (p Problem) String() string {
 }
 
 // Header returns the names of the columns of the first input, without blanks around them,
-// so that an export can be made of a file of which nothing is known. The error is that
-// of [Source.Read].
+// so that an export can be made of a file of which nothing is known. Nothing stays open.
+// The error is that of [Source.Read].
 func (s *Source) Header(ctx context.Context) ([]string, error) {
 	names, err := s.header(ctx)
 	return names, ended(ctx, err)
 }
 
 func (s *Source) header(ctx context.Context) ([]string, error) {
-	if s.opened == nil {
-		t, err := s.openTable(ctx, s.inputs[0])
-		if err != nil {
-			return nil, err
-		}
-		s.opened = t
+	t, err := s.openTable(ctx, s.inputs[0])
+	if err != nil {
+		return nil, err
 	}
-	if _, ok := s.opened.(*ndjsonTable); ok && len(s.export.Wildcards) > 0 {
-		s.Close() // what it looks for is known only now
-		return s.memberNames(ctx)
+	names := t.columns()
+	err = t.close()
+	if _, ok := t.(*ndjsonTable); ok && len(s.export.Wildcards) > 0 && err == nil {
+		return s.memberNames(ctx) // what it looks for is known only now
 	}
-	return s.opened.columns(), nil
+	return names, err
 }
+
+// Once reports whether the source can be read only once, so that its header cannot be looked
+// at before: see [Source.ReadChosen].
+func (s *Source) Once() bool { return s.inputs[0].once }
 
 // Read streams the rows of s. For each user id of each row it calls yield with
 // the values of the attributes followed by those of the contact fields, in the
@@ -91,31 +93,45 @@ func (s *Source) header(ctx context.Context) ([]string, error) {
 //
 // An error means that the export cannot be used, whatever was yielded before.
 func (s *Source) Read(ctx context.Context, yield func(userID []byte, cells []attr.Value) error) (Result, error) {
+	return s.ReadChosen(ctx, nil, yield)
+}
+
+// ReadChosen is Read for who knows what is wanted only once the columns are known: choose
+// gets those of the first input, and returns the export with its attributes.
+func (s *Source) ReadChosen(ctx context.Context, choose func(columns []string) Export, yield func(userID []byte, cells []attr.Value) error) (Result, error) {
 	result := Result{Attributes: make([]AttributeResult, len(s.export.Attributes)), Fields: make([]bool, len(s.export.Fields))}
 	for i := range s.inputs {
-		if err := s.readInput(ctx, &s.inputs[i], &result, yield); err != nil {
+		if err := s.readInput(ctx, &s.inputs[i], choose, &result, yield); err != nil {
 			return result, ended(ctx, err)
 		}
+		choose = nil
 	}
 	return result, nil
 }
 
-func (s *Source) readInput(ctx context.Context, in *input, result *Result, yield func([]byte, []attr.Value) error) (err error) {
-	rows := s.opened
-	s.opened = nil // it was that of the first input
-	if rows == nil {
-		if rows, err = s.openTable(ctx, *in); err != nil {
-			return err
-		}
+func (s *Source) readInput(ctx context.Context, in *input, choose func([]string) Export, result *Result, yield func([]byte, []attr.Value) error) (err error) {
+	rows, err := s.openTable(ctx, *in)
+	if err != nil {
+		return err
 	}
 	defer func() {
 		if closeErr := rows.close(); err == nil {
 			err = closeErr
 		}
 	}()
+	if choose != nil {
+		if _, ok := rows.(*ndjsonTable); ok {
+			return errNoNames(in.name)
+		}
+		s.export = choose(rows.columns())
+		result.Attributes = make([]AttributeResult, len(s.export.Attributes))
+	}
 	l, err := newLayout(rows.columns(), s.export)
 	if err != nil {
 		return fmt.Errorf("%s: %w", in.name, err)
+	}
+	if t, ok := rows.(askedTable); ok {
+		t.ask(l.columns())
 	}
 	for i, missing := range l.missing {
 		if missing != nil {

@@ -53,7 +53,6 @@ func readLines(ctx context.Context, e Export, separator string) ([]string, Resul
 	if err != nil {
 		return nil, Result{}, err
 	}
-	defer source.Close()
 	var ids []string
 	var all [][]attr.Value
 	result, err := source.Read(ctx, func(id []byte, cells []attr.Value) error {

@@ -12,12 +12,11 @@ import (
 	"time"
 )
 
-// Source is an export whose inputs were found. Nothing of them is read yet, but what
-// [Source.Header] needs.
+// Source is an export whose inputs were found. Nothing of them is open until it is read, and
+// a command is not started.
 type Source struct {
 	export Export
 	inputs []input
-	opened table // the first input, if Header left it open; nil: it did not
 
 	// Of a snapshot in parts:
 	marks      []input // the files that say that all parts are there
@@ -35,9 +34,8 @@ type input struct {
 	// open returns the text, or what was compressed of it. Closing it returns an error if
 	// what was read cannot be trusted: if it changed while it was read, for one.
 	open func(context.Context) (io.ReadCloser, error)
-	// table opens, instead of open, what has rows and no text. What is wanted of it may
-	// change until the first row is read, see [Source.Want].
-	table func(ctx context.Context, wanted *Export) (table, error)
+	// table opens, instead of open, what has rows and no text.
+	table func(context.Context) (table, error)
 	// once: it can be opened once only.
 	once bool
 }
@@ -60,7 +58,7 @@ func empty(format string, args ...any) error {
 }
 
 // Open finds the inputs of e. The error is an [*UnreadableError]: it says why they are
-// not there, or why it cannot tell which of them is meant. Close the source after use.
+// not there, or why it cannot tell which of them is meant.
 func (e Export) Open(ctx context.Context) (*Source, error) {
 	found, err := e.inputs(ctx)
 	if err != nil {
@@ -98,14 +96,6 @@ func (e Export) inputs(ctx context.Context) (found, error) {
 
 // Want sets what Read is to read: other attributes of the same export.
 func (s *Source) Want(e Export) { s.export = e }
-
-// Close ends what Header began and Read did not go on with.
-func (s *Source) Close() {
-	if s.opened != nil {
-		s.opened.close()
-		s.opened = nil
-	}
-}
 
 // File is one of the inputs of a source.
 type File struct {
@@ -160,9 +150,12 @@ func (s *Source) Fingerprint() (fingerprint, former string) {
 	if s.incomplete != nil {
 		return "", ""
 	}
+	sorted := s.export // the order of the columns may be another one each time that it is asked for
+	sorted.Attributes = slices.SortedFunc(slices.Values(s.export.Attributes), func(a, b Attribute) int { return cmp.Compare(a.Key, b.Key) })
 	now, then := sha256.New(), sha256.New()
+	fmt.Fprintln(now, "2", sorted.Settings()) // the form's number
+	fmt.Fprintln(then, s.export.Settings())
 	both := io.MultiWriter(now, then)
-	fmt.Fprintln(both, s.export.Settings())
 	for _, in := range s.inputs {
 		if in.version == "" {
 			return "", ""

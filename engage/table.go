@@ -21,13 +21,17 @@ type table interface {
 	close() error
 }
 
+// askedTable is a table that gives the cells of those columns only that it was asked for,
+// before the first row.
+type askedTable interface{ ask(columns []int) }
+
 // openTable opens an input. Errors name it.
 func (s *Source) openTable(ctx context.Context, in input) (table, error) {
 	if s.incomplete != nil {
 		return nil, s.incomplete
 	}
 	if in.table != nil {
-		return in.table(ctx, &s.export)
+		return in.table(ctx)
 	}
 	text, err := openText(ctx, in)
 	switch {

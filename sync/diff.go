@@ -63,7 +63,11 @@ func (c *contact) add(p *plan, e *export, payload []byte) error {
 	c.present[e.index] = said[bool]{true, c.now}
 	from := len(c.arena)
 	c.arena = append(c.arena, payload...)
-	kinds, texts, ok := cutCells(c.arena[from:], len(e.attributes)+len(c.fields))
+	attributes := e.attributes
+	if e.cells != nil {
+		attributes = e.cells
+	}
+	kinds, texts, ok := cutCells(c.arena[from:], len(attributes)+len(c.fields))
 	if !ok {
 		return errTemp
 	}
@@ -72,19 +76,24 @@ func (c *contact) add(p *plan, e *export, payload []byte) error {
 		switch kind := attr.Kind(kind); {
 		case kind == attr.None:
 			continue
-		case kind > attr.String || kind == attr.Null && cell >= len(e.attributes):
+		case kind > attr.String || kind == attr.Null && cell >= len(attributes):
 			return errTemp
 		case kind == attr.Null:
-			c.silent[e.attributes[cell].id] = c.now
+			if a := attributes[cell]; a != nil {
+				c.silent[a.id] = c.now
+			}
 			continue
 		case kind.HasText():
 			if text, texts, ok = cutBytes(texts); !ok {
 				return errTemp
 			}
 		}
-		if cell < len(e.attributes) {
-			id := e.attributes[cell].id
-			v := e.attributes[cell].value(attr.Of(attr.Kind(kind), text))
+		if cell < len(attributes) {
+			a := attributes[cell]
+			if a == nil {
+				continue
+			}
+			id, v := a.id, a.value(attr.Of(attr.Kind(kind), text))
 			if v.Kind() == attr.None { // of its type it says nothing
 				c.silent[id] = c.now
 				continue
@@ -95,7 +104,7 @@ func (c *contact) add(p *plan, e *export, payload []byte) error {
 			c.wanted[id] = said[attr.Value]{v, c.now}
 			continue
 		}
-		column := cell - len(e.attributes)
+		column := cell - len(attributes)
 		switch f := &c.fields[column]; {
 		case f.mark != c.now:
 			*f = said[fieldText]{fieldText{text, e.index}, c.now}

@@ -383,7 +383,6 @@ func (i *Inspector) read(ctx context.Context, e Export, yield func(userID []byte
 	if err != nil {
 		return engage.Result{}, err
 	}
-	defer source.Close()
 	return source.Read(ctx, yield)
 }
 

@@ -116,6 +116,9 @@ func (p *plan) addTaken(e *export, taken []engage.Attribute, request Request) {
 func (p *plan) addFound(e *export, found []engage.Attribute, request Request) {
 	key := found[0].Key
 	hold := func(reason func(a engage.Attribute) string) {
+		for _, a := range found {
+			e.unfit = append(e.unfit, a.Name)
+		}
 		if !request.chooses(key) {
 			return
 		}

@@ -86,11 +86,18 @@ type export struct {
 	fingerprint string
 	former      string // the fingerprint as earlier versions made it
 	dated
+	openErr    error  // why its inputs cannot be found, or its columns not be told
 	refused    error  // why all of it is held
 	unreadable bool   // the files are not there, or cannot be read
 	missing    string // why the parts are not all, "": they are
 	result     engage.Result
-	rows       *sorter // nil: not read
+	rows       *sorter      // nil: not read
+	cells      []*attribute // that the cells of rows are of, nil: of none; if this is nil they are the attributes
+
+	// Of a table with patterns:
+	columns []string           // its header
+	read    []engage.Attribute // what was read of it before all headers were known, nil: nothing
+	unfit   []string           // what the patterns take and cannot be an attribute
 
 	// Of a change export:
 	files        []state.File         // all that are there
@@ -223,7 +230,9 @@ func (r *Runner) newPlan(ctx context.Context, request Request) (*plan, error) {
 	case request.Full && r.store.Exists():
 		p.epoch++
 	}
-	p.open(ctx, request)
+	if err := p.open(ctx, request); err != nil {
+		return p, err
+	}
 	p.skipUnchanged(p.at, request)
 	if err := p.readProfiles(ctx, request); err != nil {
 		return p, err
@@ -336,28 +345,6 @@ func remembered(e Export, exports []Export, known []state.Attribute) []engage.At
 	return all
 }
 
-// resolve finds out which attributes a table's wildcards stand for: the columns that
-// match, and those that matched before. Of these none may vanish without a word.
-func (p *plan) resolve(ctx context.Context, e *export, request Request) error {
-	var taken []engage.Attribute
-	var err error
-	if e.source != nil {
-		var columns []string
-		columns, err = e.source.Header(ctx)
-		taken = e.TakeColumns(columns)
-	}
-	for _, a := range remembered(e.Export, p.settings, p.overview.Attributes) {
-		if !slices.ContainsFunc(taken, func(b engage.Attribute) bool { return a.Key == b.Key }) {
-			taken = append(taken, a)
-		}
-	}
-	p.addTaken(e, taken, request)
-	if e.source != nil {
-		e.source.Want(e.Export.Export)
-	}
-	return err
-}
-
 // holdPatterns reports the wildcards that take nothing: somebody expects something of
 // them.
 func (p *plan) holdPatterns(e *export) {
@@ -424,7 +411,19 @@ func (p *plan) orphans() []state.Attribute {
 func (p *plan) resyncing() bool { return p.epoch > p.overview.Resynced }
 
 // open finds the exports' inputs, and what their wildcards stand for.
-func (p *plan) open(ctx context.Context, request Request) {
+func (p *plan) open(ctx context.Context, request Request) error {
+	for _, e := range p.exports {
+		if !e.isChosen(request) || e.ProfileIDs != nil {
+			continue
+		}
+		e.Log = func(line string) { p.runner.log.Info("a command says", "command", e.Source, "line", line) }
+		if e.source, e.openErr = e.Open(ctx); e.openErr == nil {
+			e.dated = dateOf(e.source.AsOf(), p.runner.now())
+		}
+	}
+	if err := p.readHeaders(ctx); err != nil {
+		return err
+	}
 	for _, e := range p.exports {
 		if !e.isChosen(request) {
 			continue
@@ -433,24 +432,24 @@ func (p *plan) open(ctx context.Context, request Request) {
 			p.openProfiles(ctx, e, request)
 			continue
 		}
-		e.Log = func(line string) { p.runner.log.Info("a command says", "command", e.Source, "line", line) }
-		source, err := e.Open(ctx)
-		if err == nil {
-			e.source, e.dated = source, dateOf(source.AsOf(), p.runner.now())
-		}
+		err := e.openErr
 		switch {
 		case e.Changes:
 			err = cmp.Or(p.openChanges(e, request), err)
 		case len(e.Wildcards) > 0:
-			err = cmp.Or(p.resolve(ctx, e, request), err)
+			p.resolve(e, request)
 		}
 		if err != nil {
 			e.refuse(err)
+		}
+		if e.read != nil {
+			p.judge(e)
 		}
 		if len(request.Only) == 0 && !e.Changes {
 			p.holdPatterns(e)
 		}
 	}
+	return nil
 }
 
 // skipUnchanged decides which exports need not be read.
@@ -503,30 +502,32 @@ func (p *plan) fingerprint(e *export) (fingerprint, former string) {
 	if source == "" {
 		return "", ""
 	}
-	of := func(source string) string {
+	of := func(source string, unfit []string) string {
 		settings := fmt.Appendf(nil, "%s %v %v %v", source, e.KeepAbsent, e.ClearMissing, p.runner.o.Fields)
 		if len(e.Damping) > 0 {
 			settings = fmt.Appendf(settings, " %v", e.Damping)
 		}
+		if len(unfit) > 0 {
+			settings = fmt.Appendf(settings, " %q", unfit)
+		}
 		h := sha256.Sum256(settings)
 		return hex.EncodeToString(h[:16])
 	}
-	return of(source), of(formerSource)
+	return of(source, e.unfit), of(formerSource, nil)
 }
 
 // read reads and sorts all exports that are needed, some at a time.
 func (p *plan) read(ctx context.Context, request Request) error {
 	var needed []*export
 	for _, e := range p.exports {
-		if e.source != nil && e.profiles == nil && (e.usable() || e.Changes && e.refused == nil && e.hasUnknown(request)) {
+		if e.source != nil && e.profiles == nil && e.rows == nil && (e.usable() || e.Changes && e.refused == nil && e.hasUnknown(request)) {
 			needed = append(needed, e)
 		}
 	}
 	if len(needed) == 0 {
 		return ctx.Err() // to find the exports takes time too
 	}
-	workers := min(runtime.GOMAXPROCS(0), len(needed))
-	budget := p.runner.o.Memory / int64(4*workers)
+	workers, budget := p.readers(len(needed))
 	ahead := make(chan struct{})
 	go func() { p.runner.store.ReadAhead(); close(ahead) }()
 	defer func() { <-ahead }()
@@ -544,13 +545,31 @@ func (p *plan) read(ctx context.Context, request Request) error {
 	return group.Wait()
 }
 
+// readers returns how many of so many exports are read at a time, and the memory for each.
+func (p *plan) readers(exports int) (workers int, budget int64) {
+	workers = min(runtime.GOMAXPROCS(0), exports)
+	return workers, p.runner.o.Memory / int64(4*workers)
+}
+
 // readExport sorts one export's rows. What is wrong with the export holds it; an
 // error is one of the run.
 func (p *plan) readExport(ctx context.Context, e *export) error {
+	err, failed := p.sortRows(ctx, e, nil)
+	if err != nil {
+		e.refuse(err)
+	} else if failed == nil {
+		p.judge(e)
+	}
+	return failed
+}
+
+// sortRows sorts one export's rows into e.rows. err is what is wrong with the export, which
+// then has no rows; failed is an error of the run. For choose see
+// [engage.Source.ReadChosen].
+func (p *plan) sortRows(ctx context.Context, e *export, choose func(columns []string) engage.Export) (err, failed error) {
 	var payload []byte
-	var failed error // of the sorter
 	read := 0
-	result, err := e.source.Read(ctx, func(userID []byte, cells []attr.Value) error {
+	e.result, err = e.source.ReadChosen(ctx, choose, func(userID []byte, cells []attr.Value) error {
 		payload = appendCells(payload[:0], cells)
 		if read++; read%(1<<14) == 0 {
 			p.runner.progress.add(1 << 14)
@@ -558,26 +577,28 @@ func (p *plan) readExport(ctx context.Context, e *export) error {
 		failed = e.rows.add(userID, payload)
 		return failed
 	})
-	e.result = result
 	if failed != nil || ctx.Err() != nil {
-		return cmp.Or(failed, ctx.Err())
+		return nil, cmp.Or(failed, ctx.Err())
 	}
 	if err != nil {
-		e.refuse(err)
 		e.rows.close()
 		e.rows = nil
-		return nil
+		return err, nil
 	}
+	return nil, e.rows.finish()
+}
+
+// judge decides what becomes of the attributes of an export that was read.
+func (p *plan) judge(e *export) {
 	for i, a := range e.attributes {
-		r := result.Attributes[i]
+		r := e.result.Attributes[i]
 		if r.Err != nil {
 			a.hold(r.Err.Error())
-		} else if reason := checkInvalid(result.Invalid+r.Invalid, result.Rows, p.runner.o.Guard.MaxInvalid); reason != "" {
+		} else if reason := checkInvalid(e.result.Invalid+r.Invalid, e.result.Rows, p.runner.o.Guard.MaxInvalid); reason != "" {
 			a.hold(reason + a.misfit(r.Invalid))
 		}
 		a.decideType(r.Fits)
 	}
-	return e.rows.finish()
 }
 
 // readersBuffer is the size of the buffers with which runs are read by so many passes, so
@@ -646,12 +667,6 @@ func (p *plan) closeRows() {
 	for _, e := range p.exports {
 		if e.rows != nil {
 			e.rows.close()
-		}
-		if e.source != nil {
-			e.source.Close()
-		}
-		if e.profiles != nil {
-			e.profiles.close()
 		}
 	}
 	for _, t := range p.tracks {

@@ -59,7 +59,6 @@ func openProfiles(ctx context.Context, e Export) (*profiles, error) {
 	}
 	ids, err := openLong(ctx, *e.ProfileIDs, "type")
 	if err != nil {
-		traits.source.Close()
 		return nil, err
 	}
 	return &profiles{settings: e, traits: traits, ids: ids, numbers: map[string]int{}}, nil
@@ -497,11 +496,6 @@ func (t *profiles) closeRows() {
 	}
 }
 
-func (t *profiles) close() {
-	t.traits.source.Close()
-	t.ids.source.Close()
-}
-
 // buffer is the size of the buffers with which the tables' runs are read, so that all of
 // them together stay within so much memory.
 func (t *profiles) buffer(memory int64) int {
@@ -517,7 +511,6 @@ func readProfiles(ctx context.Context, e Export, budget int64, temp createTemp, 
 	if err != nil {
 		return engage.Result{}, err
 	}
-	defer t.close()
 	defer t.closeRows()
 	shared := &memory{room: roomFor(budget)}
 	if err := cmp.Or(t.sort(ctx, budget/8, shared, temp), t.err()); err != nil {

@@ -160,7 +160,6 @@ func mayTake(ctx context.Context, e Export, key, name string, kind engage.Kind) 
 		return fmt.Errorf("a pattern of %s takes %s, so the next sync may bring it back: name it in exclude first", e.Source, name)
 	}
 	if source, err := e.Open(ctx); err == nil {
-		defer source.Close()
 		if columns, err := source.Header(ctx); err == nil && !slices.ContainsFunc(e.TakeColumns(columns), func(b engage.Attribute) bool { return a.Key == b.Key }) {
 			return nil // its column is gone
 		}

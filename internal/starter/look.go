@@ -83,7 +83,6 @@ func look(ctx context.Context, s source, base string) (*found, error) {
 	if err != nil {
 		return nil, err
 	}
-	defer files.Close()
 	names, err := files.Header(ctx)
 	if err != nil {
 		return nil, err
