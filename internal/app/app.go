@@ -165,7 +165,14 @@ func (a *App) load() (*config.Config, *state.Store, error) {
 	return cfg, store, err
 }
 
-func (a *App) config() (*config.Config, error) { return config.Load(a.o.Config) }
+// config reads the configuration, and makes sure that there is room for what it asks.
+func (a *App) config() (*config.Config, error) {
+	cfg, err := config.Load(a.o.Config)
+	if err != nil {
+		return nil, err
+	}
+	return cfg, checkSpace(cfg, spaceLimit())
+}
 
 // prepare loads what a run needs and checks what is asked of it.
 func (a *App) prepare(r Request) (*config.Config, *state.Store, sync.Request, error) {

@@ -31,7 +31,7 @@ func (a *App) Check(ctx context.Context) (sync.Report, error) {
 		}
 		checks = append(checks, console.Check{Name: name, OK: err == nil, Detail: detail})
 	}
-	cfg, err := config.Load(a.o.Config)
+	cfg, err := a.config()
 	note("configuration", err, a.o.Config)
 	if err == nil {
 		store, err := state.Open(cfg.State)
