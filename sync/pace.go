@@ -70,6 +70,7 @@ func (r *Runner) Ask(ctx context.Context, request func(context.Context) error) e
 		return err
 	}
 	defer release()
+	r.resumed = false
 	overview, err := r.store.Overview()
 	if err != nil {
 		return err
