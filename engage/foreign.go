@@ -81,11 +81,11 @@ func foreignText(start []byte) error {
 	}
 	line, _, _ := bytes.Cut(start, []byte("\n"))
 	if len(bytes.TrimSpace(line)) == 1 && len(start) > 1 {
-		return errors.New("the file has JSON objects that go over several lines: write each on one line, for example with jq -c .")
+		return errors.New("the file has JSON objects that go over several lines: write each on one line, for example with jq -c . FILE")
 	}
 	if size := nestedSize(line); size > 0 {
 		if rest := bytes.TrimLeft(line[size:], ", \t\r"); len(rest) > 0 && rest[0] == '{' {
-			return errors.New("the file has several JSON objects on one line, as an array has: write each on a line of its own, for example with jq -c .")
+			return errors.New("the file has several JSON objects on one line, as an array has: write each on a line of its own, for example with jq -c . FILE")
 		}
 	}
 	return nil
