@@ -18,6 +18,7 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/internal/attr"
+	"gleapsync/internal/extsort"
 	"gleapsync/state"
 )
 
@@ -63,7 +64,7 @@ func (p *plan) readChanges(ctx context.Context, e *export) error {
 		if e.result.Rows++; e.result.Rows%(1<<14) == 0 {
 			p.runner.progress.add(1 << 14)
 		}
-		failed = e.rows.add(c.UserID, payload)
+		failed = e.rows.Add(c.UserID, payload)
 		return failed
 	})
 	e.result, e.computations, e.passedOver, e.mismatches = result.Result, result.Computations, result.PassedOver, result.Mismatched
@@ -75,11 +76,11 @@ func (p *plan) readChanges(ctx context.Context, e *export) error {
 	}
 	if err := p.believe(result.Result, err); err != nil {
 		e.refuse(err)
-		e.rows.close()
+		e.rows.Close()
 		e.rows = nil
 		return nil
 	}
-	return e.rows.finish()
+	return e.rows.Finish()
 }
 
 // identify finds the attributes of an export's computations, and adds those that are new.
@@ -276,12 +277,12 @@ func (c *contact) addChange(p *plan, e *export, payload []byte) error {
 	b := c.arena[from:]
 	number, n := binary.Uvarint(b)
 	if n <= 0 || number > uint64(len(e.changes)) || len(b) < n+16 {
-		return errTemp
+		return extsort.ErrTemp
 	}
 	at, message := int64(binary.BigEndian.Uint64(b[n:])), binary.BigEndian.Uint64(b[n+8:])
 	value, b, err := attr.Cut(b[n+16:])
 	if err != nil {
-		return errTemp
+		return extsort.ErrTemp
 	}
 	if number > 0 {
 		if a := e.changes[number-1]; a != nil && a.counts {
@@ -295,7 +296,7 @@ func (c *contact) addChange(p *plan, e *export, payload []byte) error {
 	}
 	kinds, texts, ok := cutCells(b, len(c.fields))
 	if !ok {
-		return errTemp
+		return extsort.ErrTemp
 	}
 	for i, f := range p.runner.o.Fields {
 		said := false
@@ -303,7 +304,7 @@ func (c *contact) addChange(p *plan, e *export, payload []byte) error {
 		for j := range f.Columns {
 			if attr.Kind(kinds[j]).HasText() {
 				if columns[j], texts, ok = cutBytes(texts); !ok {
-					return errTemp
+					return extsort.ErrTemp
 				}
 				said = true
 			}
@@ -382,7 +383,7 @@ func (p *pass) takeChanges() error {
 	if bytes.Equal(p.encoded, c.changed.stored) {
 		return nil
 	}
-	p.size = appendRow(p.size[:0], c.userID, p.encoded)
+	p.size = extsort.AppendRow(p.size[:0], c.userID, p.encoded)
 	_, err := p.said.Write(p.size)
 	return err
 }
@@ -402,7 +403,7 @@ func (p *plan) absorb(ctx context.Context) error {
 		return ctx.Err()
 	}
 	for _, pass := range p.passes {
-		r := bufio.NewReaderSize(pass.said.section(0, pass.said.position()), 64<<10)
+		r := bufio.NewReaderSize(pass.said.Section(0, pass.said.Position()), 64<<10)
 		for {
 			userID, err := readEntry(r)
 			if err == io.EOF {
@@ -413,7 +414,7 @@ func (p *plan) absorb(ctx context.Context) error {
 				changed, err = readEntry(r)
 			}
 			if err != nil {
-				return cmp.Or(notEOF(err), errTemp)
+				return cmp.Or(notEOF(err), extsort.ErrTemp)
 			}
 			if batch = append(batch, state.Said{UserID: userID, Changed: changed}); len(batch) == commitAt {
 				if err := flush(); err != nil {
@@ -435,5 +436,5 @@ func notEOF(err error) error {
 
 // absorbs reports whether there is something to store.
 func (p *plan) absorbs() bool {
-	return slices.ContainsFunc(p.passes, func(pass *pass) bool { return pass.said.position() > 0 })
+	return slices.ContainsFunc(p.passes, func(pass *pass) bool { return pass.said.Position() > 0 })
 }

@@ -7,6 +7,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"gleapsync/engage"
+	"gleapsync/internal/extsort"
 )
 
 // Which attributes a table with patterns has only its header tells. Headers are read as rows
@@ -35,7 +36,7 @@ func (p *plan) readHeaders(ctx context.Context) error {
 				e.columns, e.openErr = e.source.Header(ctx)
 				return ctx.Err()
 			}
-			e.rows = newSorter(budget, &p.memory, p.runner.temp)
+			e.rows = extsort.New(budget, &p.memory, p.runner.temp)
 			e.openErr, failed = p.sortRows(ctx, e, func(columns []string) engage.Export {
 				wanted := p.wanted(e, columns)
 				e.columns, e.read = columns, wanted.Attributes

@@ -8,6 +8,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/gleap"
 	"gleapsync/internal/attr"
+	"gleapsync/internal/extsort"
 	"gleapsync/state"
 )
 
@@ -69,7 +70,7 @@ func (c *contact) add(p *plan, e *export, payload []byte) error {
 	}
 	kinds, texts, ok := cutCells(c.arena[from:], len(attributes)+len(c.fields))
 	if !ok {
-		return errTemp
+		return extsort.ErrTemp
 	}
 	for cell, kind := range kinds {
 		var text []byte
@@ -77,7 +78,7 @@ func (c *contact) add(p *plan, e *export, payload []byte) error {
 		case kind == attr.None:
 			continue
 		case kind > attr.String || kind == attr.Null && cell >= len(attributes):
-			return errTemp
+			return extsort.ErrTemp
 		case kind == attr.Null:
 			if a := attributes[cell]; a != nil {
 				c.silent[a.id] = c.now
@@ -85,7 +86,7 @@ func (c *contact) add(p *plan, e *export, payload []byte) error {
 			continue
 		case kind.HasText():
 			if text, texts, ok = cutBytes(texts); !ok {
-				return errTemp
+				return extsort.ErrTemp
 			}
 		}
 		if cell < len(attributes) {

@@ -14,6 +14,7 @@ import (
 
 	"gleapsync/gleap"
 	"gleapsync/internal/attr"
+	"gleapsync/internal/extsort"
 	"gleapsync/state"
 )
 
@@ -107,22 +108,22 @@ func (l faultyLedger) Finish(r state.Result) error {
 // faultyFile fails to write or read. After a write that "failed after it was done" only a
 // part of it is there.
 type faultyFile struct {
-	tempFile
+	extsort.TempFile
 	f *faults
 }
 
 func (t faultyFile) Write(b []byte) (n int, err error) {
-	err = t.f.do("write", func() error { n, err = t.tempFile.Write(b[:len(b)/2]); return err })
+	err = t.f.do("write", func() error { n, err = t.TempFile.Write(b[:len(b)/2]); return err })
 	if err == nil {
 		var more int
-		more, err = t.tempFile.Write(b[len(b)/2:])
+		more, err = t.TempFile.Write(b[len(b)/2:])
 		n += more
 	}
 	return n, err
 }
 
 func (t faultyFile) ReadAt(b []byte, at int64) (n int, err error) {
-	fault := t.f.do("read", func() error { n, err = t.tempFile.ReadAt(b, at); return nil })
+	fault := t.f.do("read", func() error { n, err = t.TempFile.ReadAt(b, at); return nil })
 	if fault != nil {
 		return 0, fault
 	}
@@ -255,8 +256,8 @@ func (w *world) syncWith(t *testing.T, f *faults, request Request) string {
 	r.o.Concurrency = 1
 	r.client, r.ledger = faultyClient{r.client, f}, faultyLedger{r.ledger, f}
 	create := r.temp
-	r.temp = func() (tempFile, error) {
-		var file tempFile
+	r.temp = func() (extsort.TempFile, error) {
+		var file extsort.TempFile
 		err := f.do("create", func() (err error) { file, err = create(); return err })
 		if err != nil {
 			return nil, err

@@ -14,6 +14,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/gleap"
 	"gleapsync/internal/attr"
+	"gleapsync/internal/extsort"
 	"gleapsync/state"
 )
 
@@ -125,12 +126,12 @@ type Inspector struct {
 	fields  []Field
 	store   *state.Store
 	memory  int64
-	temp    createTemp
+	temp    extsort.CreateTemp
 }
 
 // NewInspector returns an inspector of a state and of the exports that feed it.
 func NewInspector(o Options, store *state.Store) *Inspector {
-	return &Inspector{o.Project, o.BooleanAs, o.Exports, o.Tracks, o.Fields, store, o.Memory, tempIn(o.TempDir)}
+	return &Inspector{o.Project, o.BooleanAs, o.Exports, o.Tracks, o.Fields, store, o.Memory, extsort.TempIn(o.TempDir)}
 }
 
 // Summary counts what the state holds. It reads all of it.

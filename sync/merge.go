@@ -1,12 +1,13 @@
 package sync
 
 import (
-	"bytes"
 	"context"
 	"runtime"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
+
+	"gleapsync/internal/extsort"
 )
 
 // decide merges until no guard speaks up any more.
@@ -48,33 +49,34 @@ func (p *plan) decide(ctx context.Context, request Request) error {
 func (p *plan) merge(ctx context.Context) error {
 	p.reset()
 	var sources []*export
+	var rows []*extsort.Sorter
 	for _, e := range p.exports {
 		if e.rows != nil && e.usable() {
-			sources = append(sources, e)
+			sources, rows = append(sources, e), append(rows, e.rows)
 		}
 	}
 	if len(sources) == 0 && !p.resyncing() {
 		return nil
 	}
 	most := 2 + int(p.runner.o.Memory>>25) // each pass takes some 5 MiB besides
-	bounds := bounds(sources, min(most, runtime.GOMAXPROCS(0)))
+	bounds := extsort.Bounds(rows, min(most, runtime.GOMAXPROCS(0)))
 	buffer := p.readersBuffer(len(bounds) + 1)
 	group, ctx := errgroup.WithContext(ctx)
 	changes := p.runner.store.ChangedRanges(bounds)
 	var from []byte
 	for i, records := range p.runner.store.RecordRanges(bounds) {
-		span := span{from: from}
+		span := extsort.Span{From: from}
 		if i < len(bounds) {
-			span.to, from = bounds[i], bounds[i]
+			span.To, from = bounds[i], bounds[i]
 		}
 		pass := newPass(p, span)
 		p.passes = append(p.passes, pass)
-		var streams []stream
-		for _, e := range sources {
-			streams = append(streams, e.rows.stream(span, buffer))
+		var streams []extsort.Stream
+		for _, r := range rows {
+			streams = append(streams, r.Stream(span, buffer))
 		}
 		group.Go(func() error {
-			return pass.run(ctx, newMerger(streams, sharedByAll(sources)), sources, records, changes[i])
+			return pass.run(ctx, extsort.NewMerger(streams, extsort.Shared(rows)), sources, records, changes[i])
 		})
 	}
 	if err := group.Wait(); err != nil {
@@ -87,39 +89,6 @@ func (p *plan) merge(ctx context.Context) error {
 		}
 	}
 	return nil
-}
-
-// bounds returns the user ids that cut the exports' rows into n parts of about the same
-// size; where there are few rows, into fewer.
-func bounds(exports []*export, n int) [][]byte {
-	var ids [][]byte
-	for _, e := range exports {
-		for _, r := range e.rows.runs {
-			ids = r.userIDs(ids)
-		}
-	}
-	slices.SortFunc(ids, bytes.Compare)
-	var bounds [][]byte
-	for i := 1; i < n && len(ids) > 0; i++ {
-		bounds = append(bounds, ids[i*len(ids)/n])
-	}
-	return slices.CompactFunc(bounds, bytes.Equal)
-}
-
-// sharedByAll returns with how many bytes the same ids of all exports begin.
-func sharedByAll(exports []*export) int {
-	var shared []byte
-	first := true
-	for _, e := range exports {
-		switch {
-		case e.rows.shared == nil: // no rows
-		case first:
-			shared, first = e.rows.shared, false
-		default:
-			shared = shared[:sharedLength(shared, e.rows.shared)]
-		}
-	}
-	return len(shared)
 }
 
 // reset forgets what an earlier merge found, but for the attributes that it led to

@@ -10,6 +10,7 @@ import (
 
 	"gleapsync/gleap"
 	"gleapsync/internal/attr"
+	"gleapsync/internal/extsort"
 	"gleapsync/state"
 )
 
@@ -19,7 +20,7 @@ type pass struct {
 	*plan
 	parked   parkedQueue
 	segments [classes]segment
-	said     spool // what is to be stored of change exports: user ids, each with its changes
+	said     extsort.Spool // what is to be stored of change exports: user ids, each with its changes
 	found    findings
 	tallies  []tally // by attribute id
 
@@ -140,7 +141,7 @@ const apart = 128
 // makeApart returns a slice with that much behind it.
 func makeApart[T any](n int) []T { return make([]T, n, n+apart) }
 
-func newPass(p *plan, span span) *pass {
+func newPass(p *plan, span extsort.Span) *pass {
 	pass := &pass{
 		plan:    p,
 		tallies: makeApart[tally](len(p.byID)),
@@ -155,15 +156,15 @@ func newPass(p *plan, span span) *pass {
 			changed: changed{fields: makeApart[fieldChange](len(p.runner.o.Fields))},
 		},
 	}
-	from, _ := p.findUnanswered(span.from)
+	from, _ := p.findUnanswered(span.From)
 	to := len(p.unanswered)
-	if span.to != nil {
-		to, _ = p.findUnanswered(span.to)
+	if span.To != nil {
+		to, _ = p.findUnanswered(span.To)
 	}
 	pass.unanswered = p.unanswered[from:to]
-	pass.said.create = p.runner.temp
+	pass.said.Create = p.runner.temp
 	for i := range pass.segments {
-		pass.segments[i].create = p.runner.temp
+		pass.segments[i].Create = p.runner.temp
 	}
 	if !p.assume && !p.alone { // else they are tried too
 		pass.parked.all = parkedIn(p.parked, span)
@@ -173,9 +174,9 @@ func newPass(p *plan, span span) *pass {
 
 // run merges rows, records, what change exports said before and what is unanswered, all of
 // which are in the order of the user ids.
-func (p *pass) run(ctx context.Context, rows *merger, sources []*export, records, changes *state.Records) error {
+func (p *pass) run(ctx context.Context, rows *extsort.Merger, sources []*export, records, changes *state.Records) error {
 	c := &p.contact
-	userID, payload, more := rows.next()
+	userID, payload, more := rows.Next()
 	known, said := records.Next(), changes.Next()
 	for n := 0; more || known || said || len(p.unanswered) > 0; n++ {
 		if n&0xfff == 0 && ctx.Err() != nil {
@@ -224,14 +225,14 @@ func (p *pass) run(ctx context.Context, rows *merger, sources []*export, records
 		}
 		if inRows {
 			for more && bytes.Equal(userID, c.userID) {
-				if err := c.add(p.plan, sources[rows.source()], payload); err != nil {
+				if err := c.add(p.plan, sources[rows.Source()], payload); err != nil {
 					return err
 				}
-				userID, payload, more = rows.next()
+				userID, payload, more = rows.Next()
 			}
 		}
-		if !more && rows.err() != nil {
-			return rows.err() // what is missing must not look absent
+		if !more && rows.Err() != nil {
+			return rows.Err() // what is missing must not look absent
 		}
 		if inRecords {
 			c.known = true
@@ -257,7 +258,7 @@ func (p *pass) run(ctx context.Context, rows *merger, sources []*export, records
 			said = changes.Next()
 		}
 	}
-	if err := errors.Join(rows.err(), records.Err(), changes.Err()); err != nil {
+	if err := errors.Join(rows.Err(), records.Err(), changes.Err()); err != nil {
 		return err
 	}
 	p.settle(p.parked.all...)
@@ -320,12 +321,12 @@ func (p *pass) settle(parked ...state.Parked) {
 type parkedQueue struct{ all []state.Parked }
 
 // parkedIn returns the parked contacts of a span.
-func parkedIn(all []state.Parked, span span) []state.Parked {
-	from := searchParked(all, string(span.from))
-	if span.to == nil {
+func parkedIn(all []state.Parked, span extsort.Span) []state.Parked {
+	from := searchParked(all, string(span.From))
+	if span.To == nil {
 		return all[from:]
 	}
-	return all[from:searchParked(all, string(span.to))]
+	return all[from:searchParked(all, string(span.To))]
 }
 
 // pass returns the parked contacts before userID, of whom nothing was heard, and the

@@ -17,6 +17,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/gleap"
 	"gleapsync/internal/attr"
+	"gleapsync/internal/extsort"
 	"gleapsync/state"
 )
 
@@ -42,13 +43,13 @@ type plan struct {
 	at     time.Time // when it was made
 	epoch  uint64    // records of an earlier epoch are sent again as a whole
 
-	memory    memory  // of the exports' rows
-	passes    []*pass // each with its part of the plan file
-	pushed    bool    // calls were begun
-	delivered bool    // every call of the contacts was acknowledged, or parked
+	memory    extsort.Memory // of the exports' rows
+	passes    []*pass        // each with its part of the plan file
+	pushed    bool           // calls were begun
+	delivered bool           // every call of the contacts was acknowledged, or parked
 	tracks    []*track
 	typesOf   *propertyTypes // of events
-	queued    spool          // new events of the event exports, in the order of the user ids
+	queued    extsort.Spool  // new events of the event exports, in the order of the user ids
 	encoded   []byte         // the event that was written last
 	findings
 
@@ -91,8 +92,8 @@ type export struct {
 	unreadable bool   // the files are not there, or cannot be read
 	missing    string // why the parts are not all, "": they are
 	result     engage.Result
-	rows       *sorter      // nil: not read
-	cells      []*attribute // that the cells of rows are of, nil: of none; if this is nil they are the attributes
+	rows       *extsort.Sorter // nil: not read
+	cells      []*attribute    // that the cells of rows are of, nil: of none; if this is nil they are the attributes
 
 	// Of a table with patterns:
 	columns []string           // its header
@@ -192,7 +193,7 @@ func (e *export) usable() bool {
 // also after an error.
 func (r *Runner) newPlan(ctx context.Context, request Request) (*plan, error) {
 	p := &plan{runner: r, at: r.now()}
-	p.memory.room = roomFor(r.o.Memory)
+	p.memory.Room = roomFor(r.o.Memory)
 	var err error
 	if p.overview, err = r.store.Overview(); err != nil {
 		return p, err
@@ -383,7 +384,7 @@ func (p *plan) addRetired(request Request) {
 		all := Limit{share: 1, isPct: true}
 		retired.export = &export{
 			Export: Export{ClearMissing: true, AllowEmpty: true, MaxExits: &all},
-			index:  len(p.exports), attributes: []*attribute{retired}, rows: newSorter(0, &p.memory, p.runner.temp),
+			index:  len(p.exports), attributes: []*attribute{retired}, rows: extsort.New(0, &p.memory, p.runner.temp),
 		}
 		p.byID[a.ID].attribute = retired
 		p.exports = append(p.exports, retired.export)
@@ -534,7 +535,7 @@ func (p *plan) read(ctx context.Context, request Request) error {
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(workers)
 	for _, e := range needed {
-		e.rows = newSorter(budget, &p.memory, p.runner.temp)
+		e.rows = extsort.New(budget, &p.memory, p.runner.temp)
 		group.Go(func() error {
 			if e.Changes {
 				return p.readChanges(ctx, e)
@@ -574,18 +575,18 @@ func (p *plan) sortRows(ctx context.Context, e *export, choose func(columns []st
 		if read++; read%(1<<14) == 0 {
 			p.runner.progress.add(1 << 14)
 		}
-		failed = e.rows.add(userID, payload)
+		failed = e.rows.Add(userID, payload)
 		return failed
 	})
 	if failed != nil || ctx.Err() != nil {
 		return nil, cmp.Or(failed, ctx.Err())
 	}
 	if err != nil {
-		e.rows.close()
+		e.rows.Close()
 		e.rows = nil
 		return err, nil
 	}
-	return nil, e.rows.finish()
+	return nil, e.rows.Finish()
 }
 
 // judge decides what becomes of the attributes of an export that was read.
@@ -607,12 +608,12 @@ func (p *plan) readersBuffer(passes int) int {
 	runs := 1
 	for _, e := range p.exports {
 		if e.rows != nil {
-			runs += e.rows.spilled()
+			runs += e.rows.Spilled()
 		}
 	}
 	for _, t := range p.tracks {
 		if t.rows != nil {
-			runs += t.rows.spilled()
+			runs += t.rows.Spilled()
 		}
 	}
 	return int(min(64<<10, max(32<<10, p.runner.o.Memory/4/int64(runs*passes))))
@@ -649,15 +650,15 @@ func (p *plan) isParked(userID string) bool {
 func (p *plan) close() {
 	p.closeRows()
 	p.closePasses()
-	p.queued.close()
+	p.queued.Close()
 }
 
 func (p *plan) closePasses() {
 	for _, pass := range p.passes {
 		for i := range pass.segments {
-			pass.segments[i].close()
+			pass.segments[i].Close()
 		}
-		pass.said.close()
+		pass.said.Close()
 	}
 	p.passes = nil
 }
@@ -666,15 +667,15 @@ func (p *plan) closePasses() {
 func (p *plan) closeRows() {
 	for _, e := range p.exports {
 		if e.rows != nil {
-			e.rows.close()
+			e.rows.Close()
 		}
 	}
 	for _, t := range p.tracks {
 		if t.rows != nil {
-			t.rows.close()
+			t.rows.Close()
 		}
 	}
-	p.memory.clear()
+	p.memory.Clear()
 }
 
 // stateAttributes returns the attributes as the state is to know them.
@@ -737,3 +738,7 @@ func (p *plan) told(changes []state.Change) {
 		}
 	}
 }
+
+// roomFor returns how much of so many bytes may be reserved: a quarter is for exports while
+// they are read, the rest for what is kept of them afterwards.
+func roomFor(bytes int64) int64 { return bytes - bytes/4 }

@@ -11,6 +11,7 @@ import (
 
 	"gleapsync/gleap"
 	"gleapsync/internal/attr"
+	"gleapsync/internal/extsort"
 	"gleapsync/state"
 )
 
@@ -158,7 +159,7 @@ func (e *entry) wantedHash() uint64 {
 // segment holds a pass's entries of one class, in the order of the user ids, each behind its
 // size.
 type segment struct {
-	spool
+	extsort.Spool
 	turn int64 // where those begin that stand behind the last contact of the run before
 }
 
@@ -174,7 +175,7 @@ func (p *pass) write(to Class) error {
 	}
 	_, err := s.Write(p.encoded)
 	if string(e.userID) <= p.turns.Classes[to.String()].Last {
-		s.turn = s.position()
+		s.turn = s.Position()
 	}
 	return err
 }
@@ -192,7 +193,7 @@ func (p *plan) entries() *entryReader {
 		sections := &r.classes[class].sections
 		for _, pass := range p.passes {
 			s := &pass.segments[class]
-			*sections = append(*sections, section{s, s.turn, s.position()})
+			*sections = append(*sections, section{s, s.turn, s.Position()})
 		}
 		for _, pass := range p.passes {
 			s := &pass.segments[class]
@@ -245,7 +246,7 @@ func (r *classReader) next() ([]byte, error) {
 			return nil, errEntry
 		}
 		s := r.sections[0]
-		r.reader, r.sections = newEntryReader(s.segment.section(s.from, s.to)), r.sections[1:]
+		r.reader, r.sections = newEntryReader(s.segment.Section(s.from, s.to)), r.sections[1:]
 	}
 }
 
@@ -258,7 +259,7 @@ type entryStream struct {
 	failed error
 }
 
-func (s *entryStream) next() (userID, payload []byte, ok bool) {
+func (s *entryStream) Next() (userID, payload []byte, ok bool) {
 	raw, err := readEntry(s.reader)
 	if err == nil {
 		err = s.entry.decode(raw)
@@ -270,7 +271,7 @@ func (s *entryStream) next() (userID, payload []byte, ok bool) {
 	return s.entry.userID, nil, true
 }
 
-func (s *entryStream) err() error { return s.failed }
+func (s *entryStream) Err() error { return s.failed }
 
 func readEntry(r *bufio.Reader) ([]byte, error) {
 	size, err := binary.ReadUvarint(r)

@@ -15,6 +15,7 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/internal/attr"
+	"gleapsync/internal/extsort"
 )
 
 // profiles is an export of two long tables, as Segment's Profiles Sync has them:
@@ -44,9 +45,9 @@ const (
 type longTable struct {
 	source *engage.Source
 	name   string
-	what   string  // the column that says what a row is about
-	whats  int     // how many numbers there are for what a row is about
-	rows   *sorter // by profile
+	what   string          // the column that says what a row is about
+	whats  int             // how many numbers there are for what a row is about
+	rows   *extsort.Sorter // by profile
 	result engage.Result
 	err    error // why the table cannot be used
 }
@@ -97,8 +98,8 @@ func (t *profiles) asOf() time.Time {
 
 // sort reads both tables within twice the budget. Why they cannot be used err says
 // afterwards; an error is one of the run.
-func (t *profiles) sort(ctx context.Context, budget int64, memory *memory, temp createTemp) error {
-	t.traits.rows, t.ids.rows = newSorter(budget, memory, temp), newSorter(budget, memory, temp)
+func (t *profiles) sort(ctx context.Context, budget int64, memory *extsort.Memory, temp extsort.CreateTemp) error {
+	t.traits.rows, t.ids.rows = extsort.New(budget, memory, temp), extsort.New(budget, memory, temp)
 	group, ctx := errgroup.WithContext(ctx)
 	group.Go(func() error { return t.traits.sort(ctx, t.progress, t.number, false) })
 	group.Go(func() error { return t.ids.sort(ctx, t.progress, t.idType, true) })
@@ -150,7 +151,7 @@ func (t *longTable) sort(ctx context.Context, progress *progress, number func(wh
 		row = binary.AppendUvarint(row[:0], uint64(n))
 		row = binary.AppendVarint(row, seq)
 		row = value.Append(row)
-		failed = t.rows.add(profile, row)
+		failed = t.rows.Add(profile, row)
 		return failed
 	})
 	if failed != nil || ctx.Err() != nil {
@@ -173,7 +174,7 @@ func (t *longTable) sort(ctx context.Context, progress *progress, number func(wh
 		t.result.Miss(broken.Unknown, broken.FirstUnknown)
 	}
 	t.result.Problems = append(t.result.Problems, broken.Problems...)
-	return t.rows.finish()
+	return t.rows.Finish()
 }
 
 // addProblem remembers some of the broken rows.
@@ -448,7 +449,7 @@ func (t *profiles) cells(p *profile, attributes []engage.Attribute, cells []attr
 
 // longRows reads the sorted rows of a table.
 type longRows struct {
-	stream  stream
+	stream  extsort.Stream
 	whats   int // how many there are
 	more    bool
 	profile []byte
@@ -459,31 +460,31 @@ type longRows struct {
 }
 
 func (t *longTable) open(buffer int) *longRows {
-	r := &longRows{stream: t.rows.stream(span{}, buffer), whats: t.whats}
+	r := &longRows{stream: t.rows.Stream(extsort.Span{}, buffer), whats: t.whats}
 	r.next()
 	return r
 }
 
 func (r *longRows) next() {
 	var row []byte
-	if r.profile, row, r.more = r.stream.next(); !r.more {
-		r.failed = r.stream.err()
+	if r.profile, row, r.more = r.stream.Next(); !r.more {
+		r.failed = r.stream.Err()
 		return
 	}
 	var err error
 	what, n := binary.Uvarint(row)
 	if n <= 0 || what >= uint64(r.whats) {
-		r.more, r.failed = false, errTemp
+		r.more, r.failed = false, extsort.ErrTemp
 		return
 	}
 	seq, m := binary.Varint(row[n:])
 	if m <= 0 {
-		r.more, r.failed = false, errTemp
+		r.more, r.failed = false, extsort.ErrTemp
 		return
 	}
 	r.what, r.seq = int(what), seq
 	if r.value, _, err = attr.Cut(row[n+m:]); err != nil {
-		r.more, r.failed = false, errTemp
+		r.more, r.failed = false, extsort.ErrTemp
 	}
 }
 
@@ -491,7 +492,7 @@ func (r *longRows) next() {
 func (t *profiles) closeRows() {
 	for _, table := range []*longTable{t.traits, t.ids} {
 		if table.rows != nil {
-			table.rows.close()
+			table.rows.Close()
 		}
 	}
 }
@@ -499,20 +500,20 @@ func (t *profiles) closeRows() {
 // buffer is the size of the buffers with which the tables' runs are read, so that all of
 // them together stay within so much memory.
 func (t *profiles) buffer(memory int64) int {
-	runs := 1 + t.traits.rows.spilled() + t.ids.rows.spilled()
+	runs := 1 + t.traits.rows.Spilled() + t.ids.rows.Spilled()
 	return int(min(64<<10, max(32<<10, memory/int64(runs))))
 }
 
 // readProfiles calls yield with what an export of two long tables says of each user, as
 // [engage.Source.Read] does.
-func readProfiles(ctx context.Context, e Export, budget int64, temp createTemp, yield func(userID []byte, cells []attr.Value) error) (engage.Result, error) {
+func readProfiles(ctx context.Context, e Export, budget int64, temp extsort.CreateTemp, yield func(userID []byte, cells []attr.Value) error) (engage.Result, error) {
 	e.Wildcards = nil // only what is known
 	t, err := openProfiles(ctx, e)
 	if err != nil {
 		return engage.Result{}, err
 	}
 	defer t.closeRows()
-	shared := &memory{room: roomFor(budget)}
+	shared := &extsort.Memory{Room: roomFor(budget)}
 	if err := cmp.Or(t.sort(ctx, budget/8, shared, temp), t.err()); err != nil {
 		return engage.Result{}, err
 	}
@@ -607,12 +608,12 @@ func (p *plan) joinProfiles(ctx context.Context, e *export, request Request) err
 			a.hold(reason)
 		}
 	}
-	e.rows = newSorter(budget, &p.memory, p.runner.temp)
+	e.rows = extsort.New(budget, &p.memory, p.runner.temp)
 	var row []byte
 	var err error
 	e.result, err = t.join(ctx, e.Attributes, t.buffer(budget), func(userID []byte, cells []attr.Value) error {
 		row = appendCells(row[:0], cells)
-		return e.rows.add(userID, row)
+		return e.rows.Add(userID, row)
 	})
 	if err != nil {
 		return err
@@ -633,5 +634,5 @@ func (p *plan) joinProfiles(ctx context.Context, e *export, request Request) err
 		}
 		a.decideType(r.Fits)
 	}
-	return e.rows.finish()
+	return e.rows.Finish()
 }

@@ -14,6 +14,7 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/gleap"
+	"gleapsync/internal/extsort"
 	"gleapsync/state"
 )
 
@@ -45,7 +46,7 @@ type Runner struct {
 	store    *state.Store
 	ledger   ledger // the store
 	client   client
-	temp     createTemp
+	temp     extsort.CreateTemp
 	log      *slog.Logger
 	progress *progress
 	now      func() time.Time
@@ -62,7 +63,7 @@ func New(o Options, store *state.Store, client client, log *slog.Logger, watch f
 			o.Exports[i].Fields = columns
 		}
 	}
-	return &Runner{o: o, store: store, ledger: store, client: client, temp: tempIn(o.TempDir), log: log, progress: &progress{watch: watch}, now: now}
+	return &Runner{o: o, store: store, ledger: store, client: client, temp: extsort.TempIn(o.TempDir), log: log, progress: &progress{watch: watch}, now: now}
 }
 
 // Request says what is wanted of one run.
@@ -217,7 +218,7 @@ func (r *Runner) run(ctx context.Context, command string, request Request, deliv
 	}
 	defer release()
 	r.resumed = false
-	removeLeftovers(r.o.TempDir)
+	extsort.RemoveLeftovers(r.o.TempDir)
 	if r.o.Deadline > 0 {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeoutCause(ctx, r.o.Deadline, errDeadline)

@@ -17,6 +17,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/gleap"
 	"gleapsync/internal/attr"
+	"gleapsync/internal/extsort"
 	"gleapsync/state"
 )
 
@@ -34,7 +35,7 @@ type track struct {
 	refused    error        // why it is held
 	unreadable bool
 	result     engage.Result
-	rows       *sorter // events by user id, nil: not read
+	rows       *extsort.Sorter // events by user id, nil: not read
 	names      map[string]bool
 	data       []gleap.Attribute // of the last event
 	misfits    []engage.Problem  // some of the properties that do not fit their type
@@ -127,7 +128,7 @@ func (p *plan) readTracks(ctx context.Context) error {
 // readTrack sorts the events of one export. What is wrong with it holds it; an error is one
 // of the run.
 func (p *plan) readTrack(ctx context.Context, t *track) error {
-	t.rows = newSorter(p.runner.o.Memory/4, &p.memory, p.runner.temp)
+	t.rows = extsort.New(p.runner.o.Memory/4, &p.memory, p.runner.temp)
 	take := func(kind engage.CallType, name []byte) bool {
 		if t.names == nil || t.names[foldName(trackedName(kind, name))] {
 			return true
@@ -153,7 +154,7 @@ func (p *plan) readTrack(ctx context.Context, t *track) error {
 		}
 		e := t.event(c, types)
 		payload = appendRead(payload[:0], c.At, message(c), &e)
-		failed = t.rows.add(c.UserID, payload)
+		failed = t.rows.Add(c.UserID, payload)
 		return failed
 	})
 	t.result = result
@@ -164,12 +165,12 @@ func (p *plan) readTrack(ctx context.Context, t *track) error {
 	wanted := engage.Result{Rows: rows + result.Invalid + result.WithoutUserID, Invalid: result.Invalid}
 	if err := p.believe(wanted, err); err != nil {
 		t.refuse(err)
-		t.rows.close()
+		t.rows.Close()
 		t.rows = nil
 		return nil
 	}
 	p.typesOf.join(types)
-	return t.rows.finish()
+	return t.rows.Finish()
 }
 
 // event returns the event that a call becomes. Source: Segment's Gleap destination; of a
@@ -226,12 +227,12 @@ const (
 
 // queue writes the new events of the exports to the plan, in the order of the user ids.
 func (p *plan) queue(ctx context.Context, sources []*track) error {
-	p.queued.create = p.runner.temp
-	var streams []stream
+	p.queued.Create = p.runner.temp
+	var streams []extsort.Stream
 	for _, t := range sources {
-		streams = append(streams, t.rows.stream(span{}, p.readersBuffer(1)))
+		streams = append(streams, t.rows.Stream(extsort.Span{}, p.readersBuffer(1)))
 	}
-	rows := newMerger(streams, 0)
+	rows := extsort.NewMerger(streams, 0)
 	type row struct {
 		userID, payload []byte
 		message         uint64
@@ -261,7 +262,7 @@ func (p *plan) queue(ctx context.Context, sources []*track) error {
 			}
 			met[e.message] = true
 			e.from.Events++
-			p.encoded = appendRow(p.encoded[:0], e.userID, e.payload)
+			p.encoded = extsort.AppendRow(p.encoded[:0], e.userID, e.payload)
 			if _, err := p.queued.Write(p.encoded); err != nil {
 				return err
 			}
@@ -269,20 +270,20 @@ func (p *plan) queue(ctx context.Context, sources []*track) error {
 		batch, size = batch[:0], 0
 		return ctx.Err()
 	}
-	for userID, read, ok := rows.next(); ok; userID, read, ok = rows.next() {
+	for userID, read, ok := rows.Next(); ok; userID, read, ok = rows.Next() {
 		payload, message, err := p.typesOf.event(userID, read)
 		if err != nil {
 			return err
 		}
-		batch = append(batch, row{bytes.Clone(userID), payload, message, sources[rows.source()]})
+		batch = append(batch, row{bytes.Clone(userID), payload, message, sources[rows.Source()]})
 		if size += len(payload); len(batch) == trackAt || size >= trackAtBytes {
 			if err := flush(); err != nil {
 				return err
 			}
 		}
 	}
-	if rows.err() != nil {
-		return rows.err()
+	if rows.Err() != nil {
+		return rows.Err()
 	}
 	return flush()
 }
@@ -304,13 +305,13 @@ func appendRead(dst []byte, at int64, message uint64, e *gleap.Event) []byte {
 // event makes an event that appendRead wrote one of the plan.
 func (t *propertyTypes) event(userID, read []byte) (payload []byte, message uint64, err error) {
 	if len(read) < 16 {
-		return nil, 0, errTemp
+		return nil, 0, extsort.ErrTemp
 	}
 	at, message := int64(binary.BigEndian.Uint64(read)), binary.BigEndian.Uint64(read[8:])
 	e := gleap.Event{Date: time.Unix(0, at), UserID: userID}
 	name, rest, ok := cutBytes(read[16:])
 	if !ok {
-		return nil, 0, errTemp
+		return nil, 0, extsort.ErrTemp
 	}
 	e.Name = name
 	folded := foldName(string(name))
@@ -318,10 +319,10 @@ func (t *propertyTypes) event(userID, read []byte) (payload []byte, message uint
 		var key []byte
 		var said attr.Value
 		if key, rest, ok = cutBytes(rest); !ok {
-			return nil, 0, errTemp
+			return nil, 0, extsort.ErrTemp
 		}
 		if said, rest, err = attr.Cut(rest); err != nil {
-			return nil, 0, errTemp
+			return nil, 0, extsort.ErrTemp
 		}
 		v := said
 		if folded != foldName(gleap.PageView) {
@@ -343,7 +344,7 @@ func appendEvent(dst []byte, at int64, message uint64, e *gleap.Event) []byte {
 // decodeEvent returns an event that appendEvent wrote.
 func decodeEvent(userID, payload []byte) (state.Event, error) {
 	if len(payload) < 16 {
-		return state.Event{}, errTemp
+		return state.Event{}, extsort.ErrTemp
 	}
 	return state.Event{
 		UserID: userID, At: int64(binary.BigEndian.Uint64(payload)), ID: binary.BigEndian.Uint64(payload[8:]), JSON: payload[16:],
@@ -366,7 +367,7 @@ func (p *plan) storeTracks(ctx context.Context) error {
 		t, size = state.Tracked{Events: t.Events[:0], Messages: t.Messages[:0]}, 0
 		return ctx.Err()
 	}
-	r := bufio.NewReaderSize(p.queued.section(0, p.queued.position()), 64<<10)
+	r := bufio.NewReaderSize(p.queued.Section(0, p.queued.Position()), 64<<10)
 	for left := p.newEvents(); ; left-- {
 		userID, err := readEntry(r)
 		if err == io.EOF && left == 0 {
@@ -377,7 +378,7 @@ func (p *plan) storeTracks(ctx context.Context) error {
 			payload, err = readEntry(r)
 		}
 		if err != nil || left == 0 {
-			return cmp.Or(notEOF(err), errTemp)
+			return cmp.Or(notEOF(err), extsort.ErrTemp)
 		}
 		e, err := decodeEvent(userID, payload)
 		if err != nil {

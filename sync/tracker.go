@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"gleapsync/gleap"
+	"gleapsync/internal/extsort"
 	"gleapsync/state"
 )
 
@@ -228,14 +229,14 @@ func (d *dueEvents) next() (e state.Event, ok bool, err error) {
 // eventsOfOthers reads the events that are due of contacts of which the plan has no entry.
 type eventsOfOthers struct {
 	dueEvents
-	planned stream
+	planned extsort.Stream
 	userID  []byte // of the next entry
 	more    bool   // there is one
 }
 
 func (p *plan) eventsOfOthers() *eventsOfOthers {
 	o := &eventsOfOthers{dueEvents: dueEvents{store: p.runner.store}, planned: p.planned()}
-	o.userID, _, o.more = o.planned.next()
+	o.userID, _, o.more = o.planned.Next()
 	return o
 }
 
@@ -246,9 +247,9 @@ func (o *eventsOfOthers) next() (e state.Event, ok bool, err error) {
 			return e, false, err
 		}
 		for o.more && bytes.Compare(o.userID, e.UserID) < 0 {
-			o.userID, _, o.more = o.planned.next()
+			o.userID, _, o.more = o.planned.Next()
 		}
-		if err := o.planned.err(); err != nil {
+		if err := o.planned.Err(); err != nil {
 			return e, false, err
 		}
 		if !o.more || !bytes.Equal(o.userID, e.UserID) {
@@ -258,14 +259,14 @@ func (o *eventsOfOthers) next() (e state.Event, ok bool, err error) {
 }
 
 // planned returns the contacts of the plan's entries, in the order of their ids.
-func (p *plan) planned() stream {
-	var streams []stream
+func (p *plan) planned() extsort.Stream {
+	var streams []extsort.Stream
 	for class := range classes {
-		c := &chain{}
+		c := &extsort.Chain{}
 		for _, pass := range p.passes { // each is about ids behind those of the one before
-			c.parts = append(c.parts, &entryStream{reader: newEntryReader(pass.segments[class].section(0, pass.segments[class].position()))})
+			c.Parts = append(c.Parts, &entryStream{reader: newEntryReader(pass.segments[class].Section(0, pass.segments[class].Position()))})
 		}
 		streams = append(streams, c)
 	}
-	return newMerger(streams, 0)
+	return extsort.NewMerger(streams, 0)
 }

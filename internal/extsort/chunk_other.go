@@ -1,5 +1,5 @@
 //go:build !linux
 
-package sync
+package extsort
 
 func newChunk(size int) []byte { return make([]byte, size) }

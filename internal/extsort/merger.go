@@ -1,10 +1,10 @@
-package sync
+package extsort
 
 import "bytes"
 
-// merger merges streams into one. Rows of one user id come in the order of the
+// Merger merges streams into one. Rows of one user id come in the order of the
 // streams.
-type merger struct {
+type Merger struct {
 	heap    []mergeHead // the one with the smallest id is first
 	shared  int         // all ids begin with the same bytes, so many
 	started bool
@@ -19,19 +19,37 @@ type mergeHead struct {
 
 type mergeInput struct {
 	userID, payload []byte
-	stream          stream
+	stream          Stream
 	order           int
 }
 
-func newMerger(streams []stream, shared int) *merger {
-	m := &merger{shared: shared}
+// Shared returns how many bytes the ids of all sorters have in common at their start, for [NewMerger].
+func Shared(sorters []*Sorter) int {
+	var shared []byte
+	first := true
+	for _, s := range sorters {
+		switch {
+		case s.shared == nil: // no rows
+		case first:
+			shared, first = s.shared, false
+		default:
+			shared = shared[:sharedLength(shared, s.shared)]
+		}
+	}
+	return len(shared)
+}
+
+// NewMerger merges streams. All their ids begin with the same bytes, so many: 0 if nobody knows.
+func NewMerger(streams []Stream, shared int) *Merger {
+	m := &Merger{shared: shared}
 	for i, s := range streams {
 		m.heap = append(m.heap, mergeHead{input: &mergeInput{order: i, stream: s}})
 	}
 	return m
 }
 
-func (m *merger) next() (userID, payload []byte, ok bool) {
+// Next implements [Stream].
+func (m *Merger) Next() (userID, payload []byte, ok bool) {
 	if !m.started {
 		m.started = true
 		heads := m.heap
@@ -59,24 +77,24 @@ func (m *merger) next() (userID, payload []byte, ok bool) {
 	return first.userID, first.payload, true
 }
 
-func (m *merger) advance(h *mergeHead) (ok bool) {
+func (m *Merger) advance(h *mergeHead) (ok bool) {
 	in := h.input
-	if in.userID, in.payload, ok = in.stream.next(); ok {
+	if in.userID, in.payload, ok = in.stream.Next(); ok {
 		if len(in.userID) < m.shared { // it does not begin as all do
-			m.failed = errTemp
+			m.failed = ErrTemp
 			return false
 		}
 		h.prefix = prefix(in.userID[m.shared:])
 		return true
 	}
-	if err := in.stream.err(); err != nil {
+	if err := in.stream.Err(); err != nil {
 		m.failed = err
 	}
 	return false
 }
 
 // down moves the head at i to where it belongs.
-func (m *merger) down(i int) {
+func (m *Merger) down(i int) {
 	heap := m.heap
 	if i >= len(heap) {
 		return
@@ -111,7 +129,8 @@ func (in *mergeInput) before(other *mergeInput) bool {
 	return c < 0 || c == 0 && in.order < other.order
 }
 
-func (m *merger) err() error { return m.failed }
+// Err implements [Stream].
+func (m *Merger) Err() error { return m.failed }
 
-// source returns which of the streams the row comes from.
-func (m *merger) source() int { return m.heap[0].input.order }
+// Source returns which of the streams the row comes from.
+func (m *Merger) Source() int { return m.heap[0].input.order }

@@ -1,24 +1,20 @@
-package sync
+package extsort
 
 import (
 	"slices"
-	stdsync "sync"
+	"sync"
 )
 
-// memory is what all sorters of a plan share: the blocks that they keep rows in, which
+// Memory is what several sorters share: the blocks that they keep rows in, which
 // are cheaper to use again than to get anew, and the right to keep rows in memory.
-type memory struct {
-	mu    stdsync.Mutex
-	room  int64 // bytes that may still be reserved
+type Memory struct {
+	mu    sync.Mutex
+	Room  int64 // bytes that may still be reserved
 	free  [][]byte
 	chunk []byte // of which no block was made yet
 	size  int    // of the chunk that was got last
 	refs  [][]ref
 }
-
-// roomFor returns how much of so many bytes may be reserved: a quarter is for exports while
-// they are read, the rest for what is kept of them afterwards.
-func roomFor(bytes int64) int64 { return bytes - bytes/4 }
 
 const (
 	blockSize    = 128 << 10
@@ -26,25 +22,25 @@ const (
 )
 
 // reserve takes bytes of the room and reports whether there were so many.
-func (m *memory) reserve(bytes int64) bool {
+func (m *Memory) reserve(bytes int64) bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	if bytes > m.room {
+	if bytes > m.Room {
 		return false
 	}
-	m.room -= bytes
+	m.Room -= bytes
 	return true
 }
 
 // release gives back what was reserved.
-func (m *memory) release(bytes int64) {
+func (m *Memory) release(bytes int64) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.room += bytes
+	m.Room += bytes
 }
 
 // get returns an empty block, of the usual size if that is enough for need bytes.
-func (m *memory) get(need int) []byte {
+func (m *Memory) get(need int) []byte {
 	if need > blockSize {
 		return make([]byte, 0, need)
 	}
@@ -65,7 +61,7 @@ func (m *memory) get(need int) []byte {
 }
 
 // put takes a block back.
-func (m *memory) put(block []byte) {
+func (m *Memory) put(block []byte) {
 	if cap(block) != blockSize {
 		return
 	}
@@ -75,7 +71,7 @@ func (m *memory) put(block []byte) {
 }
 
 // getRefs returns n refs, whatever they are.
-func (m *memory) getRefs(n int) []ref {
+func (m *Memory) getRefs(n int) []ref {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	for i, refs := range m.refs {
@@ -89,15 +85,15 @@ func (m *memory) getRefs(n int) []ref {
 }
 
 // putRefs takes refs back.
-func (m *memory) putRefs(refs []ref) {
+func (m *Memory) putRefs(refs []ref) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	m.refs = append(m.refs, refs)
 }
 
-// clear leaves all memory to the garbage collector.
-func (m *memory) clear() {
+// Clear leaves all memory to the garbage collector.
+func (m *Memory) Clear() {
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.free, m.chunk, m.size, m.refs, m.room = nil, nil, 0, nil, 0
+	m.free, m.chunk, m.size, m.refs, m.Room = nil, nil, 0, nil, 0
 }

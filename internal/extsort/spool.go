@@ -1,4 +1,4 @@
-package sync
+package extsort
 
 import (
 	"bytes"
@@ -10,11 +10,11 @@ import (
 	"path/filepath"
 )
 
-// spool is a sequence of bytes that is written once, then read: in memory as long as
+// Spool is a sequence of bytes that is written once, then read: in memory as long as
 // it is small, in a temporary file above.
-type spool struct {
-	create createTemp
-	file   tempFile // nil: all is in buf
+type Spool struct {
+	Create CreateTemp // is called when there is too much for the memory
+	file   TempFile // nil: all is in buf
 	buf    []byte
 	size   int64 // of what is in file
 }
@@ -22,7 +22,8 @@ type spool struct {
 // spoolBuffer is what a spool keeps in memory.
 const spoolBuffer = 256 << 10
 
-func (s *spool) Write(b []byte) (int, error) {
+// Write appends to the spool. The error is one of creating or writing the temporary file.
+func (s *Spool) Write(b []byte) (int, error) {
 	if len(s.buf)+len(b) > spoolBuffer {
 		if err := s.flush(); err != nil {
 			return 0, err
@@ -38,18 +39,18 @@ func (s *spool) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// position returns how much was written.
-func (s *spool) position() int64 { return s.size + int64(len(s.buf)) }
+// Position returns how much was written.
+func (s *Spool) Position() int64 { return s.size + int64(len(s.buf)) }
 
-func (s *spool) flush() error {
+func (s *Spool) flush() error {
 	err := s.writeFile(s.buf)
 	s.buf = s.buf[:0]
 	return err
 }
 
-func (s *spool) writeFile(b []byte) error {
+func (s *Spool) writeFile(b []byte) error {
 	if s.file == nil {
-		file, err := s.create()
+		file, err := s.Create()
 		if err != nil {
 			return err
 		}
@@ -63,9 +64,9 @@ func (s *spool) writeFile(b []byte) error {
 	return nil
 }
 
-// section reads what was written between two positions. Nothing may be written any
+// Section reads what was written between two positions. Nothing may be written any
 // more.
-func (s *spool) section(from, to int64) io.Reader {
+func (s *Spool) Section(from, to int64) io.Reader {
 	var parts []io.Reader
 	if from < s.size {
 		parts = append(parts, io.NewSectionReader(s.file, from, min(to, s.size)-from))
@@ -76,18 +77,20 @@ func (s *spool) section(from, to int64) io.Reader {
 	return io.MultiReader(parts...)
 }
 
-func (s *spool) close() {
+// Close forgets what was written.
+func (s *Spool) Close() {
 	if s.file != nil {
 		s.file.Close()
 		os.Remove(s.file.Name()) // where an open file cannot be unlinked
 	}
-	*s = spool{create: s.create}
+	*s = Spool{Create: s.Create}
 }
 
-// createTemp creates a temporary file.
-type createTemp func() (tempFile, error)
+// CreateTemp creates a temporary file.
+type CreateTemp func() (TempFile, error)
 
-type tempFile interface {
+// TempFile is what is needed of a temporary file.
+type TempFile interface {
 	io.Writer
 	io.ReaderAt
 	io.Closer
@@ -96,10 +99,10 @@ type tempFile interface {
 
 const tempPattern = "gleapsync-*.tmp"
 
-// tempIn creates files in a folder that only this process can find: they are unlinked at
+// TempIn creates files in a folder that only this process can find: they are unlinked at
 // once where the system allows that.
-func tempIn(dir string) createTemp {
-	return func() (tempFile, error) {
+func TempIn(dir string) CreateTemp {
+	return func() (TempFile, error) {
 		file, err := os.CreateTemp(dir, tempPattern)
 		if err != nil {
 			return nil, fmt.Errorf("create a temporary file (sync.temp_dir): %w", err)
@@ -109,15 +112,15 @@ func tempIn(dir string) createTemp {
 	}
 }
 
-// removeLeftovers removes the files that a killed run left where an open file cannot be
+// RemoveLeftovers removes the files that a killed run left where an open file cannot be
 // unlinked, or between the creation of one and that. No other run needs those that it
 // can find.
-func removeLeftovers(dir string) {
+func RemoveLeftovers(dir string) {
 	left, _ := fs.Glob(os.DirFS(dir), tempPattern)
 	for _, name := range left {
 		_ = os.Remove(filepath.Join(dir, name))
 	}
 }
 
-// errTemp is returned where a temporary file does not hold what was written.
-var errTemp = errors.New("a temporary file was changed by somebody else")
+// ErrTemp is returned where a temporary file does not hold what was written.
+var ErrTemp = errors.New("a temporary file was changed by somebody else")

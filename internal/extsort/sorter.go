@@ -1,4 +1,4 @@
-package sync
+package extsort
 
 import (
 	"bytes"
@@ -6,13 +6,13 @@ import (
 	"slices"
 )
 
-// sorter sorts rows by user id. Rows of one id stay in the order in which they were
+// Sorter sorts rows by user id. Rows of one id stay in the order in which they were
 // added. Whenever the rows reach the budget they are sorted and become a run, in memory
 // as long as there is room and else in a temporary file; that goes on beside the adding.
-type sorter struct {
+type Sorter struct {
 	budget int64
-	memory *memory
-	spool  spool
+	memory *Memory
+	spool  Spool
 	runs   []run
 	kept   int64   // bytes of memory that runs have reserved
 	blocks []block // the rows that are in no run yet
@@ -27,7 +27,7 @@ type sorter struct {
 	done    chan struct{} // closed when nothing is taken out of full any more
 	failed  error         // why; valid once done is closed
 
-	_ [apart]byte
+	_ [128]byte // what another processor writes must not lie on the same line of its cache
 }
 
 // block is a piece of memory with rows: uvarint length, id, uvarint length, payload.
@@ -47,12 +47,14 @@ type ref struct {
 
 const refSize = 16
 
-func newSorter(budget int64, memory *memory, create createTemp) *sorter {
-	return &sorter{budget: max(budget, 2*blockSize), memory: memory, spool: spool{create: create}}
+// New returns a sorter that makes a run of its rows whenever they need budget bytes. Runs are
+// kept in memory as long as that has room, and else in a file from create. It has to be closed.
+func New(budget int64, memory *Memory, create CreateTemp) *Sorter {
+	return &Sorter{budget: max(budget, 2*blockSize), memory: memory, spool: Spool{Create: create}}
 }
 
-// add copies a row.
-func (s *sorter) add(userID, payload []byte) error {
+// Add copies a row. The error is one of writing a temporary file.
+func (s *Sorter) Add(userID, payload []byte) error {
 	need := len(userID) + len(payload) + 2*binary.MaxVarintLen32
 	if cap(s.adding.bytes)-len(s.adding.bytes) < need {
 		if err := s.nextBlock(need); err != nil {
@@ -69,14 +71,14 @@ func (s *sorter) add(userID, payload []byte) error {
 		s.adding.sorted, s.jumps = false, true
 	}
 	off := len(s.adding.bytes)
-	s.adding.bytes = appendRow(s.adding.bytes, userID, payload)
+	s.adding.bytes = AppendRow(s.adding.bytes, userID, payload)
 	s.adding.rows++
 	s.last, _ = cut(s.adding.bytes[off:])
 	return nil
 }
 
 // nextBlock hands the full block on and takes another one, with room for need bytes.
-func (s *sorter) nextBlock(need int) error {
+func (s *Sorter) nextBlock(need int) error {
 	if err := s.handOn(); err != nil {
 		return err
 	}
@@ -86,7 +88,7 @@ func (s *sorter) nextBlock(need int) error {
 }
 
 // handOn gives the block to the goroutine that makes runs, which the first block starts.
-func (s *sorter) handOn() error {
+func (s *Sorter) handOn() error {
 	if s.adding.rows == 0 {
 		return nil
 	}
@@ -105,7 +107,7 @@ func (s *sorter) handOn() error {
 }
 
 // collect gathers full blocks and makes runs of them.
-func (s *sorter) collect() {
+func (s *Sorter) collect() {
 	defer close(s.done)
 	used, rows := int64(0), 0
 	for b := range s.full {
@@ -122,7 +124,7 @@ func (s *sorter) collect() {
 }
 
 // stop ends the goroutine.
-func (s *sorter) stop() {
+func (s *Sorter) stop() {
 	if s.full != nil {
 		close(s.full)
 		<-s.done
@@ -130,7 +132,8 @@ func (s *sorter) stop() {
 	}
 }
 
-func appendRow(dst, userID, payload []byte) []byte {
+// AppendRow appends a row as a sorter keeps it: uvarint length, id, uvarint length, payload.
+func AppendRow(dst, userID, payload []byte) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(userID)))
 	dst = append(dst, userID...)
 	dst = binary.AppendUvarint(dst, uint64(len(payload)))
@@ -158,14 +161,14 @@ func prefix(id []byte) uint64 {
 }
 
 // row returns the encoded row at r and its parts.
-func (s *sorter) row(r ref) (row, userID, payload []byte) {
+func (s *Sorter) row(r ref) (row, userID, payload []byte) {
 	row = s.blocks[r.block].bytes[r.off:]
 	userID, rest := cut(row)
 	payload, rest = cut(rest)
 	return row[:len(row)-len(rest)], userID, payload
 }
 
-func (s *sorter) userID(r ref) []byte {
+func (s *Sorter) userID(r ref) []byte {
 	userID, _ := cut(s.blocks[r.block].bytes[r.off:])
 	return userID
 }
@@ -180,13 +183,13 @@ func cut(b []byte) (item, rest []byte) {
 }
 
 // isSorted reports whether the rows in memory came in order.
-func (s *sorter) isSorted() bool {
+func (s *Sorter) isSorted() bool {
 	return !slices.ContainsFunc(s.blocks, func(b block) bool { return !b.sorted })
 }
 
 // order returns the rows of the blocks in the order of their ids. The refs are for
-// [memory.putRefs].
-func (s *sorter) order() []ref {
+// [Memory.putRefs].
+func (s *Sorter) order() []ref {
 	rows, shared := 0, 0
 	for _, b := range s.blocks {
 		rows, shared = rows+b.rows, b.shared
@@ -212,7 +215,7 @@ const fewRefs = 32
 
 // sort sorts refs, whose prefixes begin at a depth of the ids, and leaves those of one id
 // as they came. It needs as many others.
-func (s *sorter) sort(refs, other []ref, depth int) {
+func (s *Sorter) sort(refs, other []ref, depth int) {
 	if sorted := sortByPrefix(refs, other); &sorted[0] != &refs[0] {
 		copy(refs, sorted)
 	}
@@ -240,7 +243,7 @@ func (s *sorter) sort(refs, other []ref, depth int) {
 }
 
 // sharedBy returns how many bytes all ids of some refs begin with.
-func (s *sorter) sharedBy(refs []ref) int {
+func (s *Sorter) sharedBy(refs []ref) int {
 	shared := s.userID(refs[0])
 	for _, r := range refs[1:] {
 		shared = shared[:sharedLength(shared, s.userID(r))]
@@ -278,7 +281,7 @@ func sortByPrefix(refs, other []ref) (sorted []ref) {
 }
 
 // inOrder calls yield with all rows in memory in the order of their ids.
-func (s *sorter) inOrder(yield func(row, userID, payload []byte) error) error {
+func (s *Sorter) inOrder(yield func(row, userID, payload []byte) error) error {
 	if s.isSorted() {
 		for _, b := range s.blocks {
 			for rest := b.bytes; len(rest) > 0; {
@@ -309,7 +312,7 @@ func (s *sorter) inOrder(yield func(row, userID, payload []byte) error) error {
 // and not for one after the other.
 //
 //go:noinline
-func (s *sorter) touch(refs []ref) (sum byte) {
+func (s *Sorter) touch(refs []ref) (sum byte) {
 	for _, r := range refs {
 		sum += s.blocks[r.block].bytes[r.off]
 	}
@@ -318,7 +321,7 @@ func (s *sorter) touch(refs []ref) (sum byte) {
 
 // endRun makes a run of the blocks. In memory the rows are copied in their order, so that
 // reading them goes straight through it.
-func (s *sorter) endRun() error {
+func (s *Sorter) endRun() error {
 	used := int64(0)
 	for _, b := range s.blocks {
 		used += int64(cap(b.bytes))
@@ -343,7 +346,7 @@ func (s *sorter) endRun() error {
 	return nil
 }
 
-func (s *sorter) copyInOrder() []block {
+func (s *Sorter) copyInOrder() []block {
 	var sorted []block
 	var to block
 	_ = s.inOrder(func(row, _, _ []byte) error {
@@ -360,15 +363,15 @@ func (s *sorter) copyInOrder() []block {
 }
 
 // giveBack lets others use the memory of the blocks.
-func (s *sorter) giveBack() {
+func (s *Sorter) giveBack() {
 	for _, b := range s.blocks {
 		s.memory.put(b.bytes)
 	}
 	s.blocks = nil
 }
 
-// finish ends the adding.
-func (s *sorter) finish() error {
+// Finish ends the adding. What was added can be read then.
+func (s *Sorter) Finish() error {
 	if s.full == nil && s.adding.rows > 0 { // little
 		s.adding.shared = len(s.shared)
 		s.blocks = append(s.blocks, s.adding)
@@ -383,10 +386,10 @@ func (s *sorter) finish() error {
 	return s.endRun()
 }
 
-// stream returns the rows of a span in order, reading runs of the spool with buffers of
+// Stream returns the rows of a span in order, reading runs of the spool with buffers of
 // that size. It can be asked for again.
-func (s *sorter) stream(span span, buffer int) stream {
-	var parts []stream
+func (s *Sorter) Stream(span Span, buffer int) Stream {
+	var parts []Stream
 	for _, r := range s.runs {
 		parts = append(parts, r.stream(&s.spool, span, buffer))
 	}
@@ -394,13 +397,13 @@ func (s *sorter) stream(span span, buffer int) stream {
 	case len(parts) == 1:
 		return parts[0]
 	case !s.jumps:
-		return &chain{parts: parts}
+		return &Chain{Parts: parts}
 	}
-	return newMerger(parts, len(s.shared))
+	return NewMerger(parts, len(s.shared))
 }
 
-// spilled returns how many runs are in the temporary file.
-func (s *sorter) spilled() (n int) {
+// Spilled returns how many runs are in the temporary file.
+func (s *Sorter) Spilled() (n int) {
 	for _, r := range s.runs {
 		if r.blocks == nil {
 			n++
@@ -409,9 +412,10 @@ func (s *sorter) spilled() (n int) {
 	return n
 }
 
-func (s *sorter) close() {
+// Close gives back all memory, and the temporary file.
+func (s *Sorter) Close() {
 	s.stop()
-	s.spool.close()
+	s.spool.Close()
 	s.memory.release(s.kept)
 	s.runs, s.blocks, s.adding, s.kept = nil, nil, block{}, 0
 }

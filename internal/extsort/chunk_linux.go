@@ -1,4 +1,4 @@
-package sync
+package extsort
 
 import "golang.org/x/sys/unix"
 

@@ -1,4 +1,4 @@
-package sync
+package extsort
 
 import (
 	"bytes"
@@ -32,18 +32,18 @@ type mark struct {
 const markEvery = 64 << 10
 
 // writeRun writes rows that come in order as a run of the spool.
-func writeRun(s *spool, inOrder func(yield func(row, userID, payload []byte) error) error) (run, error) {
+func writeRun(s *Spool, inOrder func(yield func(row, userID, payload []byte) error) error) (run, error) {
 	var r run
 	var entry, before []byte
 	rows := 0
 	err := inOrder(func(_, userID, payload []byte) error {
-		if at := s.position(); rows == 0 || at-r.marks[len(r.marks)-1].at >= markEvery {
+		if at := s.Position(); rows == 0 || at-r.marks[len(r.marks)-1].at >= markEvery {
 			r.marks = append(r.marks, mark{bytes.Clone(userID), at, rows})
 			before = nil
 		}
 		shared := sharedLength(userID, before)
 		entry = binary.AppendUvarint(entry[:0], uint64(shared))
-		entry = appendRow(entry, userID[shared:], payload)
+		entry = AppendRow(entry, userID[shared:], payload)
 		before, rows = userID, rows+1
 		_, err := s.Write(entry)
 		return err
@@ -51,7 +51,7 @@ func writeRun(s *spool, inOrder func(yield func(row, userID, payload []byte) err
 	if err == nil {
 		err = s.flush()
 	}
-	r.end = mark{at: s.position(), rows: rows}
+	r.end = mark{at: s.Position(), rows: rows}
 	return r, err
 }
 
@@ -67,24 +67,41 @@ func (r *run) userIDs(ids [][]byte) [][]byte {
 	return ids
 }
 
-// span is the user ids from one up to, but without, another. No ids stand for the least
+// Bounds returns the user ids that cut the rows of sorters into n parts of about the same
+// size; where there are few rows, into fewer.
+func Bounds(sorters []*Sorter, n int) [][]byte {
+	var ids [][]byte
+	for _, s := range sorters {
+		for _, r := range s.runs {
+			ids = r.userIDs(ids)
+		}
+	}
+	slices.SortFunc(ids, bytes.Compare)
+	var bounds [][]byte
+	for i := 1; i < n && len(ids) > 0; i++ {
+		bounds = append(bounds, ids[i*len(ids)/n])
+	}
+	return slices.CompactFunc(bounds, bytes.Equal)
+}
+
+// Span is the user ids from one up to, but without, another. No ids stand for the least
 // and the greatest one.
-type span struct{ from, to []byte }
+type Span struct{ From, To []byte }
 
 // around returns which of n pieces, of which first gives the first id, have to be read for
 // the span.
-func (s span) around(n int, first func(i int) []byte) (from, to int) {
+func (s Span) around(n int, first func(i int) []byte) (from, to int) {
 	// A piece before one that begins with s.from may end with it.
-	from = max(0, sort.Search(n, func(i int) bool { return bytes.Compare(first(i), s.from) >= 0 })-1)
-	if s.to == nil {
+	from = max(0, sort.Search(n, func(i int) bool { return bytes.Compare(first(i), s.From) >= 0 })-1)
+	if s.To == nil {
 		return from, n
 	}
-	to = sort.Search(n, func(i int) bool { return bytes.Compare(first(i), s.to) >= 0 })
+	to = sort.Search(n, func(i int) bool { return bytes.Compare(first(i), s.To) >= 0 })
 	return min(from, to), to
 }
 
 // stream reads the rows of a span, those in the spool with a buffer of that size.
-func (r *run) stream(s *spool, span span, buffer int) stream {
+func (r *run) stream(s *Spool, span Span, buffer int) Stream {
 	if r.blocks != nil {
 		return &memoryStream{blocks: span.trim(r.blocks)}
 	}
@@ -97,12 +114,12 @@ func (r *run) stream(s *spool, span span, buffer int) stream {
 		end = r.marks[to]
 	}
 	return span.of(&runStream{
-		r: s.section(r.marks[from].at, end.at), left: end.rows - r.marks[from].rows, buf: make([]byte, buffer),
+		r: s.Section(r.marks[from].at, end.at), left: end.rows - r.marks[from].rows, buf: make([]byte, buffer),
 	})
 }
 
 // trim returns the blocks with the rows of the span.
-func (s span) trim(blocks []block) []block {
+func (s Span) trim(blocks []block) []block {
 	from, to := s.around(len(blocks), func(i int) []byte {
 		id, _ := cut(blocks[i].bytes)
 		return id
@@ -110,10 +127,10 @@ func (s span) trim(blocks []block) []block {
 	if blocks = slices.Clone(blocks[from:to]); len(blocks) == 0 {
 		return nil
 	}
-	if last := &blocks[len(blocks)-1]; s.to != nil {
-		last.bytes = last.bytes[:last.find(s.to)]
+	if last := &blocks[len(blocks)-1]; s.To != nil {
+		last.bytes = last.bytes[:last.find(s.To)]
 	}
-	blocks[0].bytes = blocks[0].bytes[blocks[0].find(s.from):]
+	blocks[0].bytes = blocks[0].bytes[blocks[0].find(s.From):]
 	return blocks
 }
 
@@ -130,27 +147,27 @@ func (b *block) find(userID []byte) int {
 }
 
 // of returns the part of a stream that is in the span.
-func (s span) of(all stream) stream {
-	if s.from == nil && s.to == nil {
+func (s Span) of(all Stream) Stream {
+	if s.From == nil && s.To == nil {
 		return all
 	}
-	return &spanStream{stream: all, span: s}
+	return &spanStream{Stream: all, Span: s}
 }
 
 type spanStream struct {
-	stream
-	span
+	Stream
+	Span
 	begun bool
 }
 
-func (s *spanStream) next() (userID, payload []byte, ok bool) {
+func (s *spanStream) Next() (userID, payload []byte, ok bool) {
 	for {
-		userID, payload, ok = s.stream.next()
+		userID, payload, ok = s.Stream.Next()
 		switch {
 		case !ok:
 			return nil, nil, false
-		case !s.begun && bytes.Compare(userID, s.from) < 0:
-		case s.to != nil && bytes.Compare(userID, s.to) >= 0: // to the end, so that it is checked
+		case !s.begun && bytes.Compare(userID, s.From) < 0:
+		case s.To != nil && bytes.Compare(userID, s.To) >= 0: // to the end, so that it is checked
 			s.begun = true
 		default:
 			s.begun = true
@@ -171,10 +188,10 @@ type runStream struct {
 	failed error
 }
 
-func (r *runStream) next() (userID, payload []byte, ok bool) {
+func (r *runStream) Next() (userID, payload []byte, ok bool) {
 	if r.failed != nil || r.left == 0 {
 		if len(r.rest) > 0 {
-			r.failed = cmp.Or(r.failed, errTemp)
+			r.failed = cmp.Or(r.failed, ErrTemp)
 		}
 		return nil, nil, false
 	}
@@ -184,7 +201,7 @@ func (r *runStream) next() (userID, payload []byte, ok bool) {
 		case size == 0 && r.fill():
 			continue
 		case size <= 0, shared > len(r.id), bytes.Compare(suffix, r.id[shared:]) < 0:
-			r.failed = cmp.Or(r.failed, errTemp)
+			r.failed = cmp.Or(r.failed, ErrTemp)
 			return nil, nil, false
 		}
 		r.left--
@@ -194,7 +211,7 @@ func (r *runStream) next() (userID, payload []byte, ok bool) {
 	}
 }
 
-func (r *runStream) err() error { return r.failed }
+func (r *runStream) Err() error { return r.failed }
 
 // fill reads more behind what is left, and reports whether there was more.
 func (r *runStream) fill() bool {
