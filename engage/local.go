@@ -59,7 +59,7 @@ func (e Export) paths() (paths, beside []string, err error) {
 	path, pattern := e.Source, e.Source
 	if !filepath.IsAbs(path) {
 		path = filepath.Join(e.Dir, path)
-		pattern = filepath.Join(globEscaper.Replace(e.Dir), e.Source)
+		pattern = filepath.Join(EscapePattern(e.Dir), e.Source)
 	}
 	info, err := os.Stat(path)
 	if err == nil && info.IsDir() {
@@ -128,8 +128,17 @@ func filesIn(folder, name string) ([]string, error) {
 	return paths, nil
 }
 
-// globEscaper makes a folder's name stand for itself in a pattern.
-var globEscaper = strings.NewReplacer("*", "[*]", "?", "[?]", "[", "[[]")
+// EscapePattern returns the pattern that the name of a file or folder alone matches, see
+// [path/filepath.Match]: on Windows a backslash there separates folders, elsewhere it escapes.
+func EscapePattern(name string) string {
+	name = patternEscaper.Replace(name)
+	if filepath.Separator == '\\' {
+		return name
+	}
+	return strings.ReplaceAll(name, `\`, `\\`)
+}
+
+var patternEscaper = strings.NewReplacer("*", "[*]", "?", "[?]", "[", "[[]")
 
 // readable makes a file system's error one for people.
 func readable(name string, err error) error {

@@ -173,13 +173,13 @@ func (g *group) source(names []string, folder string) source {
 	}
 	exact := digit().ReplaceAllString(g.number, "[0-9]")
 	for _, number := range []string{"[0-9]*", exact} {
-		glob := globEscaper.Replace(g.before) + number + globEscaper.Replace(g.behind)
+		glob := engage.EscapePattern(g.before) + number + engage.EscapePattern(g.behind)
 		matches := slices.DeleteFunc(slices.Clone(names), func(name string) bool {
 			ok, err := filepath.Match(glob, name)
 			return !ok || err != nil
 		})
 		if slices.Equal(matches, g.files) {
-			folder = globEscaper.Replace(folder)
+			folder = engage.EscapePattern(folder)
 			s.Path = path(glob)
 			return s
 		}
@@ -188,7 +188,4 @@ func (g *group) source(names []string, folder string) source {
 	return s
 }
 
-var (
-	digit       = pattern(`\d`)
-	globEscaper = strings.NewReplacer(`\`, `\\`, "*", "[*]", "?", "[?]", "[", "[[]")
-)
+var digit = pattern(`\d`)
