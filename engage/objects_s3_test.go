@@ -313,7 +313,7 @@ func TestS3Refuses(t *testing.T) {
 		}
 	}
 	check(noBucket, "s3://imports cannot be read: it answers 404 NoSuchBucket: there is no such bucket")
-	check(nobody, "s3://exports cannot be read: dial tcp 127.0.0.1:")
+	check(nobody, "s3://exports cannot be read: connection refused: check the address and the network")
 	setAWS(t, "test-access", "wrong-secret")
 	check(good, "s3://exports cannot be read: it answers 403 SignatureDoesNotMatch: the credentials are wrong")
 	setAWS(t, "nobody", "wrong-secret")
