@@ -8,54 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 
 	"gleapsync/internal/attr"
 )
-
-// maxProblems is how many broken rows are remembered with their reasons.
-const maxProblems = 5
-
-// Result says what was read.
-type Result struct {
-	Rows          int // without headers
-	WithoutUserID int // rows of profiles that have no user id
-	Invalid       int // rows that were broken as a whole
-	// Unknown counts what was broken so that nobody knows whom it was about. As long as there
-	// is any, that a user is not in the export proves nothing. FirstUnknown is one of it.
-	Unknown      int
-	FirstUnknown Problem
-	Attributes   []AttributeResult
-	HasFields    bool   // some of the contact fields may be there
-	Fields       []bool // which of the contact fields were found, by their place in [Export.Fields]
-	Problems     []Problem
-}
-
-// AttributeResult says how one attribute fared; its place is that in
-// [Export.Attributes].
-type AttributeResult struct {
-	Invalid int   // rows whose value could not be read
-	Fits    Fits  // of the values whose type is not known yet
-	Err     error // why the export does not have the attribute at all
-}
-
-// Problem is a broken row, without its data.
-type Problem struct {
-	File   string `json:"file"`
-	Line   int    `json:"line"` // 0: nobody knows
-	Column string `json:"column,omitempty"`
-	Reason string `json:"reason"`
-}
-
-func (p Problem) String() string {
-	if p.Line == 0 {
-		return fmt.Sprintf("%s: column %s: %s", p.File, p.Column, p.Reason)
-	}
-	if p.Column != "" {
-		return fmt.Sprintf("%s:%d: column %s: %s", p.File, p.Line, p.Column, p.Reason)
-	}
-	return fmt.Sprintf("%s:%d: %s", p.File, p.Line, p.Reason)
-}
 
 // Header returns the names of the columns of the first input, without blanks around them,
 // so that an export can be made of a file of which nothing is known. Nothing stays open.
@@ -282,80 +237,6 @@ func (r *rowReader) dropBadIDs() {
 	}
 }
 
-// yieldIDs hands the row on for those of its ids that count.
-func (r *rowReader) yieldIDs() error {
-	switch r.export.Identifiers {
-	case FirstID:
-		if r.firstID == nil {
-			r.firstID = bytes.Clone(r.ids[0])
-		}
-		return r.yield(r.firstID, r.cells)
-	case LastID:
-		if len(r.lastID) == 0 {
-			r.lastCells = make([]attr.Value, len(r.cells))
-		}
-		r.lastID = append(r.lastID[:0], r.ids[len(r.ids)-1]...)
-		for i, cell := range r.cells {
-			if cell.Kind() != attr.None { // what says nothing leaves what was said
-				r.lastCells[i] = cell.Clone()
-			}
-		}
-		return nil
-	}
-	for _, id := range r.ids {
-		if err := r.yield(id, r.cells); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// endProfile closes the profile whose rows were read.
-func (r *rowReader) endProfile() error {
-	if !r.hasID {
-		r.result.WithoutUserID += r.withoutID
-		for _, row := range r.unreadableIDs {
-			r.unknownRow(row.Line, row.Reason)
-		}
-	}
-	r.unreadableIDs = r.unreadableIDs[:0]
-	var err error
-	if len(r.lastID) > 0 {
-		err = r.yield(r.lastID, r.lastCells)
-	}
-	r.hasID, r.withoutID, r.firstID, r.lastID = false, 0, nil, r.lastID[:0]
-	return err
-}
-
-// readIDs puts the row's user ids into r.ids, and reads its JSON columns as far as they
-// are needed. The reason says why external_ids, which may hold one, cannot be read.
-func (r *rowReader) readIDs(fields [][]byte) (reason string) {
-	r.ids = r.ids[:0]
-	for _, i := range r.userIDs {
-		if id := r.forms[i].id(fields[i]); !isNoID(id) {
-			r.ids = append(r.ids, id)
-		}
-	}
-	needed := len(r.ids) == 0 && !r.named
-	if !needed && !r.anyInJSON {
-		return ""
-	}
-	var sound bool
-	if r.jsonIDs, sound = r.readObject(r.jsonIDs, fields, r.external); !sound {
-		reason = "external_ids is no JSON object, and no other column holds a user id"
-	}
-	if needed {
-		r.ids = r.appendIDs(r.ids, r.jsonIDs.get("user_id"))
-		if len(r.ids) == 0 && slices.ContainsFunc(r.jsonIDs, func(m member) bool { return IsAlmostUserID(string(m.name)) }) {
-			reason = "external_ids has no user_id, and a member whose name is almost that"
-		}
-	}
-	if r.anyInJSON {
-		r.jsonTraits, r.traitsSound = r.readObject(r.jsonTraits, fields, r.traits)
-	}
-	return reason
-}
-
 // text returns the text of a column's cell: of JSON that of a string without its quotes.
 func (r *rowReader) text(column int, cell []byte) []byte {
 	if r.forms[column] != jsonForm {
@@ -438,24 +319,6 @@ func (r *rowReader) jsonTrait(source *cellSource) json.RawMessage {
 	return r.jsonTraits.get(source.key)
 }
 
-// appendIDs appends the ids of a JSON list or scalar: strings, and numbers with all
-// their digits.
-func (r *rowReader) appendIDs(ids [][]byte, raw json.RawMessage) [][]byte {
-	if len(raw) == 0 {
-		return ids
-	}
-	r.items = listItems(r.items[:0], raw)
-	for _, item := range r.items {
-		if c := item[0]; c != '"' && c != '-' && (c < '0' || c > '9') {
-			continue
-		}
-		if id := jsonForm.id(item); !isNoID(id) {
-			ids = append(ids, id)
-		}
-	}
-	return ids
-}
-
 func (r *rowReader) invalidRow(reason string) {
 	r.result.Invalid++
 	r.problem(r.rows.line(), "", reason)
@@ -468,39 +331,6 @@ func (r *rowReader) unknownRow(line int, reason string) {
 	r.result.miss(Problem{File: r.file, Line: line, Reason: reason})
 }
 
-// miss notes that something was not read and that nobody knows whom it was about.
-func (r *Result) miss(what Problem) { r.Miss(1, what) }
-
-// Miss is for who reads an export's rows together with those of another one: it notes that n
-// of them say nothing of anybody who is known.
-func (r *Result) Miss(n int, what Problem) {
-	if r.Unknown == 0 {
-		r.FirstUnknown = what
-	}
-	r.Unknown += n
-}
-
 func (r *rowReader) problem(line int, column, reason string) {
 	r.result.remember(Problem{r.file, line, column, reason})
-}
-
-// remember keeps some of the problems, and of each kind at least one as long as there is
-// room for the kinds.
-func (r *Result) remember(p Problem) {
-	if len(r.Problems) < maxProblems {
-		r.Problems = append(r.Problems, p)
-		return
-	}
-	kinds := map[[2]string]int{} // the last of each
-	repeated := -1
-	for i, known := range r.Problems {
-		kind := [2]string{known.Column, known.Reason}
-		if _, ok := kinds[kind]; ok {
-			repeated = i
-		}
-		kinds[kind] = i
-	}
-	if _, ok := kinds[[2]string{p.Column, p.Reason}]; !ok && repeated >= 0 {
-		r.Problems = append(slices.Delete(r.Problems, repeated, repeated+1), p)
-	}
 }

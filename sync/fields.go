@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"slices"
 
+	"gleapsync/gleap"
 	"gleapsync/state"
 )
 
@@ -91,4 +92,92 @@ func (p *plan) fieldsAfter(everything bool) []byte {
 		return nil
 	}
 	return fields
+}
+
+// diffFields adds the contact fields that changed, or all of them. While some exports
+// that have contact fields are not looked at, what the others say may be a part only,
+// or come second: it is good enough for a field that Gleap does not have yet.
+func (p *pass) diffFields(all bool) {
+	c, e := &p.contact, &p.entry
+	var leftOut [gleap.LastPageView + 1]int
+	var lastActivity []byte
+	hasPage, hasActivity := false, false
+	column := 0
+	for i, f := range p.runner.o.Fields {
+		text := c.field(column, len(f.Columns))
+		if slices.Contains(c.differ[column:column+len(f.Columns)], c.now) {
+			p.found.differ[i]++
+		}
+		column += len(f.Columns)
+		if len(text) == 0 {
+			continue
+		}
+		clean, ok := f.Field.Clean(text)
+		if !ok {
+			leftOut[f.Field]++
+			continue
+		}
+		p.found.hasField[f.Field] = true
+		class := ClassFirst
+		changed := c.fieldChanged(p.runner.store, f.Field, clean)
+		if changed && p.fieldsBefore[f.Field] {
+			class = ClassChange
+		}
+		changed = changed || all
+		if changed && !p.fieldsComplete {
+			p.found.fieldsPostponed = true
+			changed = !c.hasField(f.Field)
+		}
+		if changed {
+			p.class = min(p.class, class)
+			e.fields = append(e.fields, gleap.FieldText{Field: f.Field, Text: clean})
+		}
+		switch f.Field {
+		case gleap.LastPageView:
+			hasPage = changed
+		case gleap.LastActivity:
+			lastActivity, hasActivity = clean, changed
+		}
+	}
+	if hasPage && !hasActivity && lastActivity != nil { // it dates the page view
+		e.fields = append(e.fields, gleap.FieldText{Field: gleap.LastActivity, Text: lastActivity})
+	}
+	if !c.known && !p.fieldsComplete && len(p.runner.o.Fields) > 0 {
+		p.found.fieldsPostponed = true
+	}
+	if !e.empty() {
+		for f, n := range leftOut {
+			p.found.leftOut[f] += n
+		}
+	}
+}
+
+// field returns a contact field's text: its columns, as far as they say something,
+// joined by blanks.
+func (c *contact) field(first, n int) []byte {
+	var text []byte
+	for _, said := range c.fields[first : first+n] {
+		if said.mark != c.now {
+			continue
+		}
+		part := bytes.TrimSpace(said.value.text)
+		switch {
+		case len(part) == 0:
+		case len(text) == 0:
+			text = part
+		default:
+			text = bytes.Join([][]byte{text, part}, []byte(" "))
+		}
+	}
+	return text
+}
+
+// fieldChanged reports whether Gleap acknowledged another text, or none yet.
+func (c *contact) fieldChanged(store *state.Store, field gleap.Field, text []byte) bool {
+	return !c.hasField(field) || !slices.Contains(c.record.Fields, store.FieldHash(byte(field), text))
+}
+
+// hasField reports whether Gleap acknowledged any text of a field.
+func (c *contact) hasField(field gleap.Field) bool {
+	return slices.ContainsFunc(c.record.Fields, func(f state.FieldHash) bool { return f.Field == byte(field) })
 }

@@ -14,7 +14,7 @@ import (
 // it is small, in a temporary file above.
 type Spool struct {
 	Create CreateTemp // is called when there is too much for the memory
-	file   TempFile // nil: all is in buf
+	file   TempFile   // nil: all is in buf
 	buf    []byte
 	size   int64 // of what is in file
 }

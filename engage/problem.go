@@ -1,0 +1,83 @@
+package engage
+
+import (
+	"fmt"
+	"slices"
+)
+
+// maxProblems is how many broken rows are remembered with their reasons.
+const maxProblems = 5
+
+// Result says what was read.
+type Result struct {
+	Rows          int // without headers
+	WithoutUserID int // rows of profiles that have no user id
+	Invalid       int // rows that were broken as a whole
+	// Unknown counts what was broken so that nobody knows whom it was about. As long as there
+	// is any, that a user is not in the export proves nothing. FirstUnknown is one of it.
+	Unknown      int
+	FirstUnknown Problem
+	Attributes   []AttributeResult
+	HasFields    bool   // some of the contact fields may be there
+	Fields       []bool // which of the contact fields were found, by their place in [Export.Fields]
+	Problems     []Problem
+}
+
+// AttributeResult says how one attribute fared; its place is that in
+// [Export.Attributes].
+type AttributeResult struct {
+	Invalid int   // rows whose value could not be read
+	Fits    Fits  // of the values whose type is not known yet
+	Err     error // why the export does not have the attribute at all
+}
+
+// Problem is a broken row, without its data.
+type Problem struct {
+	File   string `json:"file"`
+	Line   int    `json:"line"` // 0: nobody knows
+	Column string `json:"column,omitempty"`
+	Reason string `json:"reason"`
+}
+
+func (p Problem) String() string {
+	if p.Line == 0 {
+		return fmt.Sprintf("%s: column %s: %s", p.File, p.Column, p.Reason)
+	}
+	if p.Column != "" {
+		return fmt.Sprintf("%s:%d: column %s: %s", p.File, p.Line, p.Column, p.Reason)
+	}
+	return fmt.Sprintf("%s:%d: %s", p.File, p.Line, p.Reason)
+}
+
+// miss notes that something was not read and that nobody knows whom it was about.
+func (r *Result) miss(what Problem) { r.Miss(1, what) }
+
+// Miss is for who reads an export's rows together with those of another one: it notes that n
+// of them say nothing of anybody who is known.
+func (r *Result) Miss(n int, what Problem) {
+	if r.Unknown == 0 {
+		r.FirstUnknown = what
+	}
+	r.Unknown += n
+}
+
+// remember keeps some of the problems, and of each kind at least one as long as there is
+// room for the kinds.
+func (r *Result) remember(p Problem) {
+	if len(r.Problems) < maxProblems {
+		r.Problems = append(r.Problems, p)
+		return
+	}
+	kinds := map[[2]string]int{} // the last of each
+	repeated := -1
+	for i, known := range r.Problems {
+		kind := [2]string{known.Column, known.Reason}
+		if _, ok := kinds[kind]; ok {
+			repeated = i
+		}
+		kinds[kind] = i
+	}
+	if _, ok := kinds[[2]string{p.Column, p.Reason}]; !ok && repeated >= 0 {
+		r.Problems = append(slices.Delete(r.Problems, repeated, repeated+1), p)
+	}
+}

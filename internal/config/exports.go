@@ -1,0 +1,194 @@
+package config
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"strings"
+
+	"gleapsync/engage"
+	"gleapsync/sync"
+)
+
+func (l *loader) audience(key string, a *audienceKeys) sync.Export {
+	e := l.export(key, &a.exportKeys)
+	e.Attributes = []engage.Attribute{l.attribute(key, engage.Audience, a.Name, a.Key)}
+	return e
+}
+
+func (l *loader) trait(key string, t *traitKeys) sync.Export {
+	e := l.export(key, &t.exportKeys)
+	a := l.attribute(key, engage.Trait, t.Name, t.Key)
+	a.Type, a.Column = l.traitType(key+".type", t.Type), l.text(key+".value", t.Value)
+	e.ClearMissing = l.clearMissing(key, t.OnMissing)
+	e.Attributes = []engage.Attribute{a}
+	l.damping(key, t.dampingKeys, &e, a.Type)
+	return e
+}
+
+func (l *loader) table(key string, t *tableKeys) sync.Export {
+	e := l.export(key, &t.exportKeys)
+	e.ClearMissing = l.clearMissing(key, t.OnMissing)
+	e.Exclude = l.patterns(key+".exclude", t.Exclude)
+	l.named(key, t.Audiences, t.Traits, t.Type, t.namedKeys, &e)
+	if len(e.Attributes)+len(e.Wildcards) == 0 {
+		l.fail(key, errors.New("it names no column: set audiences or traits"))
+	}
+	return e
+}
+
+// changes reads an export of changes, which comes after others; fieldsFed says that
+// snapshots have contact fields.
+func (l *loader) changes(key string, k *changesKeys, before []sync.Export, fieldsFed bool) sync.Export {
+	e := l.export(key, &exportKeys{Source: k.Source, Delimiter: k.Delimiter, MaxAge: k.MaxAge, MaxExits: k.MaxExits, BrokenRows: k.BrokenRows, Pick: "all", Absent: "keep", AllowEmpty: true})
+	if e.Source == engage.Stdin || engage.IsDatabase(e.Source) {
+		l.fail(key+".source", errNotFiles)
+	}
+	for _, other := range before {
+		if other.Changes && other.Source == e.Source {
+			l.fail(key+".source", errors.New("another [[changes]] reads it too: name all that is to be taken from it in one"))
+		}
+	}
+	e.Changes, e.Discover, e.Exclude = true, k.Discover, l.patterns(key+".exclude", k.Exclude)
+	l.named(key, k.Audiences, k.Traits, k.Type, k.namedKeys, &e)
+	if len(e.Attributes)+len(e.Wildcards) == 0 && !e.Discover {
+		l.fail(key, errors.New("it takes nothing: set audiences, traits or discover = true"))
+	}
+	c := &k.Columns
+	for _, column := range []struct {
+		name, value string
+		to          *string
+	}{
+		{"audience_name", c.AudienceName, &e.Columns.AudienceName}, {"audience_id", c.AudienceID, &e.Columns.AudienceID},
+		{"audience_action", c.AudienceAction, &e.Columns.AudienceAction}, {"user_id", c.UserID, &e.Columns.UserID},
+		{"timestamp", c.Timestamp, &e.Columns.Timestamp}, {"message_id", c.MessageID, &e.Columns.MessageID},
+	} {
+		*column.to = l.text(key+".columns."+column.name, column.value)
+	}
+	e.NoFields = k.Contact != nil && !*k.Contact
+	if fieldsFed && !e.NoFields {
+		l.fail(key, errors.New("the snapshots above have the fields under [contact], and what comes from both may be old or new: set contact = false here"))
+	}
+	return e
+}
+
+func (l *loader) profiles(key string, p *profilesKeys) sync.Export {
+	if p.Source != "" || p.UserID != "" {
+		l.fail(key, errors.New("source and user_id are not for profiles: set traits_source and identifiers_source"))
+	}
+	ids := l.text(key+".identifiers_source", p.IdentifiersSource)
+	if ids == "" {
+		l.fail(key+".identifiers_source", errors.New("it is missing"))
+	}
+	if p.TraitsSource == "" {
+		l.fail(key+".traits_source", errors.New("it is missing"))
+	}
+	if p.Query != "" || p.Table != "" {
+		l.fail(key, errors.New("query and table are not for profiles: set traits_table and identifiers_table, or traits_query and identifiers_query"))
+	}
+	p.Source = cmp.Or(p.TraitsSource, "none") // that it is missing is said already
+	p.Query, p.Table = p.TraitsQuery, p.TraitsTable
+	e := l.table(key, &p.tableKeys)
+	e.ProfileIDs = &engage.Export{Source: ids, Dir: e.Dir, Pick: e.Pick, Format: e.Format, Delimiter: e.Delimiter}
+	p.Query, p.Table = p.IdentifiersQuery, p.IdentifiersTable
+	l.database(key, &p.exportKeys, e.ProfileIDs)
+	return e
+}
+
+func (l *loader) patterns(key string, patterns []string) []string {
+	var all []string
+	for i, pattern := range patterns {
+		all = append(all, l.text(fmt.Sprintf("%s[%d]", key, i), pattern))
+	}
+	return all
+}
+
+func (l *loader) traitType(key, value string) engage.Type {
+	return choice(l, key, value, map[string]engage.Type{
+		"": engage.Auto, "auto": engage.Auto, "string": engage.Text, "number": engage.Number,
+		"boolean": engage.Boolean, "datetime": engage.Datetime,
+	})
+}
+
+func (l *loader) clearMissing(key, value string) bool {
+	return choice(l, key+".on_missing", value, map[string]bool{"": false, "keep": false, "clear": true})
+}
+
+func (l *loader) export(key string, k *exportKeys) sync.Export {
+	e := sync.Export{
+		Export: engage.Export{
+			Source:    l.text(key+".source", k.Source),
+			Dir:       l.dir,
+			Pick:      choice(l, key+".pick", k.Pick, map[string]engage.Pick{"": engage.PickOne, "newest": engage.PickNewest, "all": engage.PickAll}),
+			Format:    choice(l, key+".format", k.Format, map[string]engage.Format{"": engage.AnyFormat, "csv": engage.CSV, "ndjson": engage.NDJSON, "parquet": engage.Parquet}),
+			Delimiter: choice(l, key+".delimiter", k.Delimiter, delimiters),
+			UserID:    l.text(key+".user_id", k.UserID),
+			Identifiers: choice(l, key+".identifiers", k.Identifiers, map[string]engage.Identifiers{
+				"": engage.AllIDs, "all": engage.AllIDs, "first": engage.FirstID, "last": engage.LastID,
+			}),
+		},
+		KeepAbsent: choice(l, key+".absent", k.Absent, map[string]bool{"": false, "exit": false, "keep": true}),
+		MaxAge:     l.duration(key+".max_age", k.MaxAge),
+		AllowEmpty: k.AllowEmpty,
+
+		IgnoreBroken: choice(l, key+".broken_rows", k.BrokenRows, map[string]bool{"": false, "withhold": false, "ignore": true}),
+	}
+	e.AnyParts = choice(l, key+".parts", k.Parts, map[string]bool{"": false, "all": false, "any": true})
+	if k.MaxExits != nil {
+		limit := l.limit(key+".max_exits", k.MaxExits)
+		e.MaxExits = &limit
+	}
+	if e.Timeout = l.duration(key+".timeout", k.Timeout); e.Timeout > 0 && len(k.Command) == 0 && !engage.IsDatabase(e.Source) {
+		l.fail(key+".timeout", errors.New("it is for databases and commands only"))
+	}
+	l.command(key, k, &e.Export)
+	l.database(key, k, &e.Export)
+	if e.Source == "" {
+		l.fail(key+".source", errors.New("it is missing"))
+	} else if err := engage.CheckSource(e.Source); err != nil {
+		l.fail(key+".source", err)
+	}
+	return e
+}
+
+// attribute checks that the attribute's key can be one and is not taken.
+func (l *loader) attribute(at string, kind engage.Kind, name, override string) engage.Attribute {
+	a := engage.Attribute{Kind: kind, Name: l.text(at+".name", name), Key: l.text(at+".key", override)}
+	a.Chosen = a.Key != ""
+	var err error
+	switch {
+	case a.Name == "":
+		l.fail(at+".name", errors.New("it is missing"))
+		return a
+	case a.Key == "":
+		a.Key, err = engage.Key(a.Name)
+	default:
+		err = engage.CheckKey(a.Key)
+	}
+	l.take(at, fmt.Sprintf("%s %q", kind, a.Name), a.Key, err, instead(at, a.Name))
+	return a
+}
+
+// instead says how to choose another key.
+func instead(at, name string) string {
+	if strings.HasPrefix(at, "audience") || strings.HasPrefix(at, "trait") {
+		return `choose another one with key = "…"`
+	}
+	return fmt.Sprintf(`choose another one with keys = { %q = "…" }`, name)
+}
+
+// take notes that something has a key, of which err says whether it can be one.
+func (l *loader) take(at, what, key string, err error, instead string) {
+	failed := func(err error) error { return l.at(at, fmt.Errorf("%s: %w: %s", what, err, instead)) }
+	if errors.As(err, new(*engage.ReservedError)) {
+		l.reserved[key] = failed(err)
+	} else if err != nil {
+		l.errs = append(l.errs, failed(err))
+		return
+	}
+	what = fmt.Sprintf("%s (line %d)", what, l.lines.at(at))
+	if other, taken := l.keys[key]; taken {
+		l.fail(at, fmt.Errorf("%s and %s have the same key %s: %s", other, what, key, instead))
+	}
+	l.keys[key] = what
+}
