@@ -243,3 +243,59 @@ func (r *longRows) next() {
 		r.more, r.failed = false, extsort.ErrTemp
 	}
 }
+
+// joinProfiles sorts the rows of one export. What is wrong with it holds it; an error is
+// one of the run.
+func (p *plan) joinProfiles(ctx context.Context, e *export, request Request) error {
+	t, budget := e.profiles, p.runner.o.Memory/8
+	t.settings.Attributes = e.Attributes
+	defer t.closeRows()
+	if err := t.sort(ctx, budget, &p.memory, p.runner.temp); err != nil {
+		return err
+	}
+	if err := t.err(); err != nil {
+		e.refuse(err)
+		return nil
+	}
+	taken := t.taken()
+	e.rename(t.names, taken)
+	t.settings.Attributes = e.Attributes
+	taken = t.taken()
+	before := len(e.attributes)
+	p.addTaken(e, taken, request)
+	if len(e.attributes) < before+len(taken) {
+		e.fingerprint, e.former = "", "" // the next run has to find again what cannot be an attribute
+	}
+	for _, a := range e.attributes[before:] {
+		if reason := checkAge(e.asOf, a.applied, e.MaxAge, p.runner.now()); reason != "" {
+			a.hold(reason)
+		}
+	}
+	e.rows = extsort.New(budget, &p.memory, p.runner.temp)
+	var row []byte
+	var err error
+	e.result, err = t.join(ctx, e.Attributes, t.buffer(budget), func(userID []byte, cells []attr.Value) error {
+		row = appendCells(row[:0], cells)
+		return e.rows.Add(userID, row)
+	})
+	if err != nil {
+		return err
+	}
+	limit := p.runner.o.Guard.MaxInvalid
+	for i, a := range e.attributes {
+		r := e.result.Attributes[i]
+		reason := cmp.Or(
+			checkInvalid(t.traits.result.Invalid, t.traits.result.Rows, limit),
+			checkInvalid(e.result.Invalid-t.traits.result.Invalid, t.ids.result.Rows, limit),
+			checkInvalid(r.Invalid, t.values[i], limit), // the rows are of many attributes
+		)
+		if r.Err != nil {
+			reason = r.Err.Error()
+		}
+		if reason != "" {
+			a.hold(reason + a.misfit(r.Invalid))
+		}
+		a.decideType(r.Fits)
+	}
+	return e.rows.Finish()
+}
