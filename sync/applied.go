@@ -33,6 +33,7 @@ func (p *plan) applied(now time.Time, everything bool) map[uint32]state.Applied 
 		if a.active() && !delivered && a.withheld > 0 { // this run counts too
 			before := a.applied
 			before.Fingerprint, before.AsOf = "", a.export.asOf
+			before.Parts, before.IDParts = a.mostParts()
 			before.WithheldRuns++
 			all[a.id] = before
 		}
@@ -47,7 +48,7 @@ func (p *plan) applied(now time.Time, everything bool) map[uint32]state.Applied 
 			}
 			applied.Parts, applied.IDParts = a.export.parts()
 			if a.withheld > 0 || a.export.missing != "" && a.absence != "" { // what is missing may come yet
-				applied.Parts, applied.IDParts = a.applied.Parts, a.applied.IDParts
+				applied.Parts, applied.IDParts = a.mostParts()
 			}
 			if a.withheld > 0 {
 				applied.WithheldRuns = a.applied.WithheldRuns + 1
@@ -65,4 +66,11 @@ func (p *plan) told(changes []state.Change) {
 			a.left--
 		}
 	}
+}
+
+// mostParts returns how many parts the export has or had when it was applied last, whatever
+// is more: where not all that stands in them counted, fewer of them later must not.
+func (a *attribute) mostParts() (parts, ids int) {
+	parts, ids = a.export.parts()
+	return max(parts, a.applied.Parts), max(ids, a.applied.IDParts)
 }

@@ -322,6 +322,33 @@ func TestWithheldPartsDoNotCount(t *testing.T) {
 	}
 }
 
+// TestMorePartsWhileWithheld: parts that came while exits are withheld are missed too.
+func TestMorePartsWhileWithheld(t *testing.T) {
+	e := audience("parts", "vip")
+	e.Pick = engage.PickAll
+	w := newWorld(t, e)
+	w.options.Guard.MaxInvalid, _ = ParseLimit("90%")
+	if err := os.MkdirAll(filepath.Join(w.dir, "parts"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	w.write(t, "parts/1.csv", "user_id,x\nu1,\nu9,\n")
+	w.sync(t, Request{})
+	w.write(t, "parts/1.csv", "user_id,x\nu1,\nx\"\n") // u9 left, and nobody knows who x is
+	for _, n := range []string{"2", "3", "4"} {
+		w.write(t, "parts/"+n+".csv", "user_id,x\nu"+n+",\n")
+	}
+	if e := w.sync(t, Request{}).Exports[0]; e.Withheld != 1 || e.Entered != 3 {
+		t.Fatalf("%+v", e)
+	}
+	w.write(t, "parts/1.csv", "user_id,x\nu1,\n")
+	if err := os.Remove(filepath.Join(w.dir, "parts", "4.csv")); err != nil {
+		t.Fatal(err)
+	}
+	if e := w.sync(t, Request{}).Exports[0]; e.Exited != 0 || e.Withheld != 2 || !strings.Contains(e.Reason, "3 parts are there, 4 were") {
+		t.Errorf("%+v", e)
+	}
+}
+
 // TestHeldCallsNobody: the report of what a guard holds has what it would have done, whether
 // rows can be read or not, and no calls, also where others go on.
 func TestHeldCallsNobody(t *testing.T) {
