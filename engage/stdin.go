@@ -15,14 +15,15 @@ func standardInput() input {
 }
 
 func openStdin(ctx context.Context) (io.ReadCloser, error) {
-	if info, err := os.Stdin.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
+	stdin := os.Stdin
+	if info, err := stdin.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
 		return nil, unreadable("the standard input is no file and no pipe: pipe an export into gleapsync")
 	}
 	// A read that waits for somebody else's output cannot be ended, but what waits for the
 	// read can. It holds at most one piece of the input, and nobody else reads that.
 	output, write := io.Pipe()
 	go func() {
-		_, err := io.Copy(write, os.Stdin)
+		_, err := io.Copy(write, stdin)
 		if err != nil {
 			err = unreadable("it cannot be read: %v", err)
 		}
