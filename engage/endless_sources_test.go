@@ -85,6 +85,29 @@ func fromStorage(t *testing.T, list, get http.HandlerFunc) Export {
 	return Export{Source: "gs://exports/a.csv"}
 }
 
+// listen serves each connection to the address that it returns, and closes it then.
+func listen(t *testing.T, serve func(net.Conn)) (address string) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	go func() {
+		for {
+			conn, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer conn.Close()
+				serve(conn)
+			}()
+		}
+	}()
+	return listener.Addr().String()
+}
+
 func newServer(t *testing.T, handler http.Handler) *httptest.Server {
 	server := httptest.NewServer(handler)
 	t.Cleanup(func() {
@@ -134,25 +157,11 @@ func withoutToken(t *testing.T) Export {
 // for ever if there is one, else nothing.
 func fromDatabase(t *testing.T, answers int, row [][]byte) Export {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { listener.Close() })
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go answerDatabase(conn, answers, row)
-		}
-	}()
-	return Export{Source: "redshift://ada@" + listener.Addr().String() + "/x?sslmode=disable", Table: "members"}
+	address := listen(t, func(conn net.Conn) { answerDatabase(conn, answers, row) })
+	return Export{Source: "redshift://ada@" + address + "/x?sslmode=disable", Table: "members"}
 }
 
 func answerDatabase(conn net.Conn, answers int, row [][]byte) {
-	defer conn.Close()
 	backend := pgproto3.NewBackend(conn, conn)
 	answer := func(messages ...pgproto3.BackendMessage) {
 		for _, m := range messages {

@@ -85,24 +85,8 @@ func isShown(t *testing.T, err error) {
 
 // fromServer is a table of a database that answers so.
 func fromServer(t *testing.T, answer func(*pgproto3.Backend)) Export {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { listener.Close() })
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer conn.Close()
-				answer(pgproto3.NewBackend(conn, conn))
-			}()
-		}
-	}()
-	return Export{Source: "postgres://reader@" + listener.Addr().String() + "/x?sslmode=disable", Table: "members"}
+	address := listen(t, func(conn net.Conn) { answer(pgproto3.NewBackend(conn, conn)) })
+	return Export{Source: "postgres://reader@" + address + "/x?sslmode=disable", Table: "members"}
 }
 
 // evilAnswers are answers of a storage that hold what it was sent, and more. Of some the
@@ -127,34 +111,19 @@ var evilAnswers = []string{
 
 // TestStorageRepeats: whatever a storage answers, nothing of it is in the error.
 func TestStorageRepeats(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { listener.Close() })
 	number := regexp.MustCompile(`evil-(\d+)`) // in the name of the bucket
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer conn.Close()
-				request, err := http.ReadRequest(bufio.NewReader(conn))
-				if err != nil {
-					return
-				}
-				found := number.FindStringSubmatch(request.URL.Path)
-				if found == nil {
-					return
-				}
-				n, _ := strconv.Atoi(found[1])
-				_, _ = conn.Write([]byte(evilAnswers[n]))
-			}()
+	address := listen(t, func(conn net.Conn) {
+		request, err := http.ReadRequest(bufio.NewReader(conn))
+		if err != nil {
+			return
 		}
-	}()
-	address := listener.Addr().String()
+		found := number.FindStringSubmatch(request.URL.Path)
+		if found == nil {
+			return
+		}
+		n, _ := strconv.Atoi(found[1])
+		_, _ = conn.Write([]byte(evilAnswers[n]))
+	})
 	setAWS(t, "ours", knownSecret)
 	t.Setenv("STORAGE_EMULATOR_HOST", address)
 	t.Setenv("AZURE_STORAGE_CONNECTION_STRING", "DefaultEndpointsProtocol=http;AccountName=acme;AccountKey="+
