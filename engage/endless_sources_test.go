@@ -85,29 +85,6 @@ func fromStorage(t *testing.T, list, get http.HandlerFunc) Export {
 	return Export{Source: "gs://exports/a.csv"}
 }
 
-// listen serves each connection to the address that it returns, and closes it then.
-func listen(t *testing.T, serve func(net.Conn)) (address string) {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { listener.Close() })
-	go func() {
-		for {
-			conn, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer conn.Close()
-				serve(conn)
-			}()
-		}
-	}()
-	return listener.Addr().String()
-}
-
 func newServer(t *testing.T, handler http.Handler) *httptest.Server {
 	server := httptest.NewServer(handler)
 	t.Cleanup(func() {
