@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"gleapsync/gleap/sandbox"
-	"gleapsync/sync"
+	"gleapsync/internal/runs"
 )
 
 // TestEventsPlan plans two million events of Engage that nothing was read of before, and
@@ -56,7 +56,7 @@ func TestEventsPlan(t *testing.T) {
 		began := time.Now()
 		out, err := p.command("plan", "--output", "json").Output()
 		took := time.Since(began)
-		var report sync.Report
+		var report runs.Report
 		if err := errors.Join(err, json.Unmarshal(out, &report)); err != nil {
 			t.Fatal(err)
 		}
@@ -97,7 +97,7 @@ func TestMillionEvents(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	run := func(command string) (sync.Report, time.Duration) {
+	run := func(command string) (runs.Report, time.Duration) {
 		t.Helper()
 		cmd := p.command(command, "--output", "json", "--log-level", "error")
 		var out bytes.Buffer
@@ -120,7 +120,7 @@ func TestMillionEvents(t *testing.T) {
 				most = max(most, anonymous(cmd.Process.Pid))
 			}
 		}
-		var report sync.Report
+		var report runs.Report
 		if err := json.Unmarshal(out.Bytes(), &report); err != nil {
 			t.Fatal(err)
 		}
@@ -135,7 +135,7 @@ func TestMillionEvents(t *testing.T) {
 		t.Fatalf("%+v %+v", planned.Events, planned.Calls)
 	}
 	sent, _ := run("sync")
-	if sent.Outcome != sync.Complete || sent.Events.Sent != events || sent.Calls.Track != events/100 || gleap.Counts().Events != events {
+	if sent.Outcome != runs.Complete || sent.Events.Sent != events || sent.Calls.Track != events/100 || gleap.Counts().Events != events {
 		t.Fatalf("%s %+v %+v", sent.Outcome, sent.Events, sent.Calls)
 	}
 	if again, _ := run("sync"); again.Events.Planned != 0 || gleap.Counts().Events != events {

@@ -23,6 +23,7 @@ import (
 	"gleapsync/internal/completion"
 	"gleapsync/internal/config"
 	"gleapsync/internal/console"
+	"gleapsync/internal/runs"
 	"gleapsync/state"
 	"gleapsync/sync"
 )
@@ -370,7 +371,7 @@ type exitError int
 func (e exitError) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
 // judge adds what a report means for the exit code.
-func judge(r sync.Report, err error) error {
+func judge(r runs.Report, err error) error {
 	switch {
 	case err != nil:
 		return err

@@ -29,6 +29,7 @@ import (
 	"gleapsync/gleap"
 	"gleapsync/gleap/sandbox"
 	"gleapsync/internal/app"
+	"gleapsync/internal/runs"
 	"gleapsync/state"
 	"gleapsync/sync"
 )
@@ -327,15 +328,15 @@ func TestExitCodes(t *testing.T) {
 		{errors.New("whatever"), 1},
 		{&gleap.StopError{Reason: "401"}, 1},
 		{fmt.Errorf("wrapped: %w", &app.UsageError{Err: errors.New("no such key")}), 2},
-		{judge(sync.Report{}, nil), 0},
-		{judge(sync.Report{Contacts: sync.ContactCounts{Parked: 1}}, nil), 3},
-		{judge(sync.Report{Contacts: sync.ContactCounts{Parked: 1}, Exports: []sync.ExportReport{{Status: sync.StatusHeld}}}, nil), 4},
-		{judge(sync.Report{Exports: []sync.ExportReport{{Status: sync.StatusHeld, Unreadable: true}, {Status: sync.StatusApplied}}}, nil), 4},
-		{judge(sync.Report{Exports: []sync.ExportReport{{Status: sync.StatusHeld, Unreadable: true}}}, nil), 1},
-		{judge(sync.Report{Events: sync.EventCounts{Refused: 1, Parked: 1}}, nil), 3},
-		{judge(sync.Report{Events: sync.EventCounts{Parked: 1}}, nil), 0}, // it was said before
-		{judge(sync.Report{Outcome: sync.Partial}, nil), 0},
-		{judge(sync.Report{Exports: []sync.ExportReport{{Status: sync.StatusHeld}}}, &gleap.UnreachableError{}), 5},
+		{judge(runs.Report{}, nil), 0},
+		{judge(runs.Report{Contacts: runs.ContactCounts{Parked: 1}}, nil), 3},
+		{judge(runs.Report{Contacts: runs.ContactCounts{Parked: 1}, Exports: []runs.ExportReport{{Status: runs.StatusHeld}}}, nil), 4},
+		{judge(runs.Report{Exports: []runs.ExportReport{{Status: runs.StatusHeld, Unreadable: true}, {Status: runs.StatusApplied}}}, nil), 4},
+		{judge(runs.Report{Exports: []runs.ExportReport{{Status: runs.StatusHeld, Unreadable: true}}}, nil), 1},
+		{judge(runs.Report{Events: runs.EventCounts{Refused: 1, Parked: 1}}, nil), 3},
+		{judge(runs.Report{Events: runs.EventCounts{Parked: 1}}, nil), 0}, // it was said before
+		{judge(runs.Report{Outcome: runs.Partial}, nil), 0},
+		{judge(runs.Report{Exports: []runs.ExportReport{{Status: runs.StatusHeld}}}, &gleap.UnreachableError{}), 5},
 		{&state.LockedError{}, 75},
 	} {
 		if got := exitCode(test.err, signals); got != test.code {

@@ -20,7 +20,7 @@ import (
 	"time"
 
 	"gleapsync/gleap/sandbox"
-	"gleapsync/sync"
+	"gleapsync/internal/runs"
 )
 
 // TestFullDisk gives the program a disk that is full after n KiB of any file, for
@@ -182,12 +182,12 @@ func TestSignals(t *testing.T) {
 				t.Fatal(err)
 			}
 			_ = cmd.Wait()
-			var report sync.Report
+			var report runs.Report
 			if err := json.Unmarshal(out.Bytes(), &report); err != nil {
 				t.Fatalf("%v: %s", err, out.Bytes())
 			}
 			counts, _ := countsOf(gleap.URL)
-			if got := cmd.ProcessState.ExitCode(); got != code || report.Outcome != sync.Interrupted || report.Contacts.Sent != counts.Identify || report.Contacts.Remaining != contacts-counts.Identify {
+			if got := cmd.ProcessState.ExitCode(); got != code || report.Outcome != runs.Interrupted || report.Contacts.Sent != counts.Identify || report.Contacts.Remaining != contacts-counts.Identify {
 				t.Errorf("exit code %d, Gleap applied %d calls, the report says %s %+v", got, counts.Identify, report.Outcome, report.Contacts)
 			}
 			if code, written := p.run(t, "sync"); code != 0 {
@@ -243,12 +243,12 @@ func TestLookDuringSync(t *testing.T) {
 		}
 		_ = cmd.Wait()
 		code, written := p.run(t, "inspect", "runs", "--output", "json")
-		var runs []sync.Report
-		if err := json.Unmarshal([]byte(written), &runs); err != nil || code != 0 {
+		var all []runs.Report
+		if err := json.Unmarshal([]byte(written), &all); err != nil || code != 0 {
 			t.Fatalf("%v: %s", err, written)
 		}
-		if len(runs) != 1 || runs[0].Outcome != sync.Interrupted || runs[0].Contacts.Sent == 0 {
-			t.Errorf("%+v", runs)
+		if len(all) != 1 || all[0].Outcome != runs.Interrupted || all[0].Contacts.Sent == 0 {
+			t.Errorf("%+v", all)
 		}
 	})
 }

@@ -18,7 +18,7 @@ import (
 
 	"gleapsync/gleap/sandbox"
 	"gleapsync/internal/postgrestest"
-	"gleapsync/sync"
+	"gleapsync/internal/runs"
 )
 
 // TestPostgres runs the commands with exports from a database. Nothing that they write
@@ -132,7 +132,7 @@ func TestPostgresPlan(t *testing.T) {
 			began = time.Now()
 			out, err := p.command("plan", "--output", "json").Output()
 			planned := time.Since(began)
-			var report sync.Report
+			var report runs.Report
 			if err := errors.Join(err, json.Unmarshal(out, &report)); err != nil {
 				t.Fatal(err)
 			}

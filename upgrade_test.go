@@ -15,9 +15,9 @@ import (
 	"testing"
 	"time"
 
-	"go.etcd.io/bbolt"
+	"gleapsync/internal/runs"
 
-	"gleapsync/sync"
+	"go.etcd.io/bbolt"
 )
 
 // upgradeDir is a project's folder whose name is the same wherever it is: the fingerprints
@@ -95,7 +95,7 @@ func (u *upgrade) add(t *testing.T, name, more string) {
 }
 
 // sync runs one, which must end with a code, and returns its report.
-func (u *upgrade) sync(t *testing.T, code int) (r sync.Report) {
+func (u *upgrade) sync(t *testing.T, code int) (r runs.Report) {
 	t.Helper()
 	cmd := exec.Command("gleapsync", "sync", "--output", "json", "--config", upgradeDir+"/c.toml")
 	cmd.Dir, cmd.Env = u.dir, u.env
@@ -132,12 +132,12 @@ func (u *upgrade) told(t *testing.T) map[string]string {
 }
 
 // unchanged checks that a run had nothing to do and kept the keys that Gleap has.
-func (u *upgrade) unchanged(t *testing.T, r sync.Report) {
+func (u *upgrade) unchanged(t *testing.T, r runs.Report) {
 	t.Helper()
 	var keys, kept []string
 	for _, e := range r.Exports {
 		keys = append(keys, e.Key)
-		if e.Status != sync.StatusUnchanged || e.Rows > 0 {
+		if e.Status != runs.StatusUnchanged || e.Rows > 0 {
 			t.Errorf("%s: %s %s, %d rows", e.Key, e.Status, e.Reason, e.Rows)
 		}
 		if e.Note != "" {
@@ -196,17 +196,17 @@ func TestUpgrade(t *testing.T) {
 	}
 	u.age(t)
 
-	retyped := func(r sync.Report) string {
+	retyped := func(r runs.Report) string {
 		t.Helper()
 		var all []string
 		for _, e := range r.Exports {
-			if e.Status != sync.StatusUnchanged {
+			if e.Status != runs.StatusUnchanged {
 				all = append(all, fmt.Sprintf("%s %s %s %d", e.Key, e.Status, e.Type, e.Retyped))
 			}
 		}
 		return strings.Join(all, ", ")
 	}
-	classes := func(r sync.Report) string {
+	classes := func(r runs.Report) string {
 		var all []string
 		for _, c := range r.Classes {
 			if c.Planned > 0 {

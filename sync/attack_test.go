@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"gleapsync/gleap"
+	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
 
@@ -206,7 +207,7 @@ func (w *attacked) run(request Request) {
 	if err != nil {
 		return
 	}
-	if report.Outcome != Complete {
+	if report.Outcome != runs.Complete {
 		w.r.Fatalf("%s: %+v", report.Outcome, report.Exports)
 	}
 	if len(request.Only) == 0 && report.Contacts.Parked == 0 {

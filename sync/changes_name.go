@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"gleapsync/engage"
+	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
 
@@ -45,8 +46,8 @@ func (p *plan) identify(e *export, request Request) {
 		p.holdPatterns(e)
 	}
 	if len(e.attributes) == 0 && len(e.passedOver) > 0 {
-		p.unusable = append(p.unusable, ExportReport{
-			Key: e.Source, Name: e.Source, Kind: engage.Audience, Source: e.Source, Status: StatusApplied, Rows: e.result.Rows, PassedOver: e.passedOver,
+		p.unusable = append(p.unusable, runs.ExportReport{
+			Key: e.Source, Name: e.Source, Kind: engage.Audience, Source: e.Source, Status: runs.StatusApplied, Rows: e.result.Rows, PassedOver: e.passedOver,
 		})
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/gleap"
 	"gleapsync/internal/attr"
+	"gleapsync/internal/runs"
 )
 
 // changeExport is a folder of files that grows.
@@ -49,7 +50,7 @@ func (w *world) writeEvents(t fataler, name, text string) {
 }
 
 // statuses returns what a report says of its exports.
-func statuses(r Report) string {
+func statuses(r runs.Report) string {
 	var all []string
 	for _, e := range r.Exports {
 		text := fmt.Sprintf("%s %s", e.Key, e.Status)
@@ -84,7 +85,7 @@ func TestChangesModel(t *testing.T) {
 		}
 		model := map[[2]string]newest{}
 		var lines []string
-		files, runs := 0, 0
+		files, synced := 0, 0
 		user, key := rapid.SampledFrom([]string{"a", "b", "c", "aa"}), rapid.SampledFrom([]string{"vip", "churn", "total"})
 		for day := range rapid.IntRange(1, 5).Draw(r, "days") {
 			for range rapid.IntRange(1, 3).Draw(r, "files") {
@@ -123,11 +124,11 @@ func TestChangesModel(t *testing.T) {
 				}
 			}
 			if rapid.Bool().Draw(r, "broken off") {
-				runs++
+				synced++
 				w.syncBreaking(t, rapid.IntRange(0, 12).Draw(r, "operation"), rapid.Bool().Draw(r, "after"))
 			}
 			if day%2 == 0 {
-				if report := w.sync(r, Request{}); report.Outcome != Complete {
+				if report := w.sync(r, Request{}); report.Outcome != runs.Complete {
 					r.Fatalf("%s\n%s", report.Outcome, statuses(report))
 				}
 			}
@@ -139,7 +140,7 @@ func TestChangesModel(t *testing.T) {
 		}
 		calls := w.gleap.Counts().Identify
 		report := w.sync(r, Request{})
-		if files > 0 && report.Outcome != Complete {
+		if files > 0 && report.Outcome != runs.Complete {
 			r.Fatalf("%s\n%s", report.Outcome, statuses(report))
 		}
 		if got := w.gleap.Counts().Identify - calls; got != planned.Calls.Identify || report.Calls.Identify != got {
@@ -304,11 +305,11 @@ func TestChangesGuard(t *testing.T) {
 	w.sync(t, Request{})
 	w.writeEvents(t, "2", left)
 	for range 2 {
-		if report := w.sync(t, Request{}); report.Outcome != Held || report.Calls.Identify != 0 {
+		if report := w.sync(t, Request{}); report.Outcome != runs.Held || report.Calls.Identify != 0 {
 			t.Errorf("%s, %+v", statuses(report), report.Calls)
 		}
 	}
-	if report := w.sync(t, Request{MaxExits: map[string]Limit{"vip": {count: 6}}}); report.Outcome != Complete || report.Exports[0].Exited != 6 {
+	if report := w.sync(t, Request{MaxExits: map[string]Limit{"vip": {count: 6}}}); report.Outcome != runs.Complete || report.Exports[0].Exited != 6 {
 		t.Errorf("%s, %+v", statuses(report), report.Exports[0])
 	}
 }
@@ -336,7 +337,7 @@ func TestChangesUnreadable(t *testing.T) {
 	w := newWorld(t, audience("a.csv", "a"), changeExport())
 	w.write(t, "a.csv", list("u1"))
 	refuse := &fakeGleap{after: func(int) error { return &gleap.RefusedError{Status: 422} }}
-	if report, err := w.with(t, refuse).Sync(t.Context(), Request{}); err != nil || report.Contacts.Parked != 1 || report.Outcome != Held {
+	if report, err := w.with(t, refuse).Sync(t.Context(), Request{}); err != nil || report.Contacts.Parked != 1 || report.Outcome != runs.Held {
 		t.Fatalf("%+v, %v\n%s", report.Contacts, err, statuses(report))
 	}
 	w.options.Exports[0].AllowEmpty = true

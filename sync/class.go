@@ -1,57 +1,22 @@
 package sync
 
 import (
-	"fmt"
-
 	"gleapsync/engage"
 	"gleapsync/internal/attr"
+	"gleapsync/internal/runs"
 )
-
-// Class says how urgent a contact's calls are: as the most urgent of the changes in them.
-type Class int
-
-// The classes, in the order of a plan.
-const (
-	ClassExit   Class = iota // members who left an audience
-	ClassEntry               // members who came to an audience that was delivered before
-	ClassChange              // other changes of attributes and fields that were delivered before
-	ClassFirst               // first deliveries, and what is sent again without a change
-	classes
-)
-
-var classNames = [classes]string{"exit", "entry", "change", "first"}
-
-// String returns the class as reports have it.
-func (c Class) String() string { return classNames[c] }
-
-// MarshalText returns the class as reports have it.
-func (c Class) MarshalText() ([]byte, error) { return []byte(c.String()), nil }
-
-// UnmarshalText reads what MarshalText wrote.
-func (c *Class) UnmarshalText(text []byte) error {
-	for class, name := range classNames {
-		if name == string(text) {
-			*c = Class(class)
-			return nil
-		}
-	}
-	return fmt.Errorf("%q is no class", text)
-}
-
-// isDelta reports whether a call has a change of something that was delivered before.
-func (c Class) isDelta() bool { return c < ClassFirst }
 
 // classOf returns the class of telling Gleap a value of an attribute where it has another,
 // or may have it.
-func classOf(a *attribute, has, told attr.Value) Class {
+func classOf(a *attribute, has, told attr.Value) runs.Class {
 	was, is := a.memberCount(has) > 0, a.memberCount(told) > 0
 	switch {
 	case a.applied.At.IsZero() || told.Equal(has):
-		return ClassFirst
+		return runs.ClassFirst
 	case a.Kind == engage.Audience && is:
-		return ClassEntry
+		return runs.ClassEntry
 	case a.Kind == engage.Audience && was:
-		return ClassExit
+		return runs.ClassExit
 	}
-	return ClassChange
+	return runs.ClassChange
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"gleapsync/internal/attr"
+	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
 
@@ -53,15 +54,15 @@ func TestFileFromTheFuture(t *testing.T) {
 		t.Errorf("%q, %v", report.Notes, report.Exports[0].AsOf)
 	}
 	write(time.Now().Add(-time.Hour), "u3") // from before the run
-	if report = w.sync(t, Request{}); report.Outcome != Held || !strings.Contains(report.Exports[0].Reason, "give the file a new time") {
+	if report = w.sync(t, Request{}); report.Outcome != runs.Held || !strings.Contains(report.Exports[0].Reason, "give the file a new time") {
 		t.Errorf("%s: %s", report.Outcome, report.Exports[0].Reason)
 	}
 	write(time.Now(), "u1", "u4")
-	if report = w.sync(t, Request{}); report.Outcome != Complete || len(report.Notes) > 0 {
+	if report = w.sync(t, Request{}); report.Outcome != runs.Complete || len(report.Notes) > 0 {
 		t.Errorf("%s: %s, %q", report.Outcome, report.Exports[0].Reason, report.Notes)
 	}
 	write(time.Now().Add(time.Minute), "u1", "u5") // clocks are never quite the same
-	if report = w.sync(t, Request{}); report.Outcome != Complete || len(report.Notes) > 0 {
+	if report = w.sync(t, Request{}); report.Outcome != runs.Complete || len(report.Notes) > 0 {
 		t.Errorf("%s: %s, %q", report.Outcome, report.Exports[0].Reason, report.Notes)
 	}
 	want := map[string]string{"u1": `{"a":true}`, "u2": `{"a":false}`, "u4": `{"a":false}`, "u5": `{"a":true}`}
@@ -77,7 +78,7 @@ func TestJumpingClock(t *testing.T) {
 	value.Damping = map[string]Damping{"": {MinInterval: 24 * time.Hour}}
 	w := newWorld(t, audience("a.csv", "a"), value)
 	days := 0
-	run := func(clock time.Duration) Report {
+	run := func(clock time.Duration) runs.Report {
 		t.Helper()
 		days++
 		w.write(t, "a.csv", list("u1", "u"+string(rune('1'+days))))
@@ -91,7 +92,7 @@ func TestJumpingClock(t *testing.T) {
 		r := w.runner(t)
 		r.now = func() time.Time { return now().Add(clock) }
 		report, err := r.Sync(t.Context(), Request{})
-		if err != nil || report.Outcome != Complete {
+		if err != nil || report.Outcome != runs.Complete {
 			t.Errorf("a clock that is %s ahead: %s, %+v, %v", clock, report.Outcome, report.Exports, err)
 		}
 		return report

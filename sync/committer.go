@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"gleapsync/gleap"
+	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
 
@@ -26,7 +27,7 @@ const (
 
 // outcome is what became of one call.
 type outcome struct {
-	class   Class // of the contact
+	class   runs.Class // of the contact
 	ack     state.Acknowledgement
 	parked  *state.Parked   // if Gleap refused the call
 	untold  int             // events of the contact that are not due, since its call was refused
@@ -45,11 +46,11 @@ type outcome struct {
 type committer struct {
 	runner   *Runner
 	plan     *plan
-	report   *Report
+	report   *runs.Report
 	cutShort bool // not all was sent; set before the outcomes' channel is closed
 	acks     []state.Acknowledgement
 	sent     int               // contacts whose last call is among acks
-	done     [classes]int      // the same and those among parked
+	done     [runs.Classes]int // the same and those among parked
 	untolds  []state.Announced // what those among parked were not told
 	parked   []state.Parked
 	tracked  []state.Event       // that Gleap acknowledged
@@ -159,7 +160,7 @@ func (c *committer) add(o outcome) {
 // planned is an entry of the plan.
 type planned struct {
 	raw   []byte
-	class Class
+	class runs.Class
 }
 
 // next reads entries whose calls are to be made next.
@@ -338,8 +339,8 @@ func (c *committer) flush() {
 			c.plan.fields[f]--
 		}
 	}
-	c.report.done(c.done)
-	c.done, c.untolds = [classes]int{}, c.untolds[:0]
+	c.report.Done(c.done)
+	c.done, c.untolds = [runs.Classes]int{}, c.untolds[:0]
 	contacts := &c.report.Contacts
 	c.report.Calls.Identify += len(c.acks)
 	c.report.Calls.Refused += len(c.parked)

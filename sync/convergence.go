@@ -3,27 +3,29 @@ package sync
 import (
 	"fmt"
 	"slices"
+
+	"gleapsync/internal/runs"
 )
 
 // convergence returns what a report says if more changes come with every run than fit; p is
 // its plan, which knows what they cost. A run of some exports says what the last whole sync
 // said.
-func (r *Runner) convergence(p *plan, report *Report) (string, error) {
+func (r *Runner) convergence(p *plan, report *runs.Report) (string, error) {
 	const few = 20 // among them are three whole syncs, or nobody knows
-	runs, err := readRuns(r.store, few)
+	all, err := readRuns(r.store, few)
 	if err != nil {
 		return "", err
 	}
-	isWhole := func(s RunSummary) bool { return s.Command == "sync" && len(s.Only) == 0 }
-	runs = slices.DeleteFunc(runs, func(s RunSummary) bool { return !isWhole(s) })
-	switch present := report.summary(); {
+	isWhole := func(s runs.Summary) bool { return s.Command == "sync" && len(s.Only) == 0 }
+	all = slices.DeleteFunc(all, func(s runs.Summary) bool { return !isWhole(s) })
+	switch present := report.Summary(); {
 	case isWhole(present):
-		runs = slices.Insert(runs, 0, present)
+		all = slices.Insert(all, 0, present)
 	case report.Command == "plan":
-	case len(runs) > 0:
-		return runs[0].Convergence, nil
+	case len(all) > 0:
+		return all[0].Convergence, nil
 	}
-	if converges(runs) {
+	if converges(all) {
 		return "", nil
 	}
 	return p.costliest(), nil
@@ -32,18 +34,18 @@ func (r *Runner) convergence(p *plan, report *Report) (string, error) {
 // converges reports whether the changes that the last three of some runs left over got less,
 // the latest first. What a run left that was stopped or that Gleap did not answer says
 // nothing of that.
-func converges(runs []RunSummary) bool {
-	if len(runs) < 3 {
+func converges(all []runs.Summary) bool {
+	if len(all) < 3 {
 		return true
 	}
 	var left [3]int
-	for i, run := range runs[:3] {
+	for i, run := range all[:3] {
 		for _, c := range run.Classes {
-			if c.Class.isDelta() {
+			if c.Class.IsDelta() {
 				left[i] += c.Left
 			}
 		}
-		if left[i] == 0 || run.Outcome != Partial {
+		if left[i] == 0 || run.Outcome != runs.Partial {
 			return true
 		}
 	}
@@ -52,7 +54,7 @@ func converges(runs []RunSummary) bool {
 
 // costliest names the attribute that costs most of the calls.
 func (p *plan) costliest() string {
-	calls := p.classCalls[ClassExit] + p.classCalls[ClassEntry] + p.classCalls[ClassChange]
+	calls := p.classCalls[runs.ClassExit] + p.classCalls[runs.ClassEntry] + p.classCalls[runs.ClassChange]
 	var most *attribute
 	for _, a := range p.attributes {
 		if a.aloneDelta > 0 && (most == nil || a.aloneDelta > most.aloneDelta) {

@@ -7,6 +7,7 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/internal/attr"
+	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
 
@@ -34,7 +35,7 @@ func (d Damping) damps(has state.Known, want attr.Value, now time.Time) (damps b
 	}
 	sent := time.Unix(has.At, 0)
 	due = sent.Add(d.MinInterval).UTC()
-	if !now.Before(due) || sent.After(now.Add(maxAhead)) { // by a clock that was wrong
+	if !now.Before(due) || sent.After(now.Add(runs.MaxAhead)) { // by a clock that was wrong
 		return false, time.Time{}
 	}
 	return true, due
@@ -60,5 +61,5 @@ func (t Tolerance) covers(has, want attr.Value) bool {
 // sent now. A time that lies ahead by more than they are held back was a wrong clock's.
 func (a *attribute) isDue(now time.Time) bool {
 	due := a.applied.Due
-	return !due.IsZero() && (!now.Before(due) || due.After(now.Add(a.export.damping(a.Attribute).MinInterval+maxAhead)))
+	return !due.IsZero() && (!now.Before(due) || due.After(now.Add(a.export.damping(a.Attribute).MinInterval+runs.MaxAhead)))
 }

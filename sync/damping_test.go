@@ -7,6 +7,7 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/internal/attr"
+	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
 
@@ -72,7 +73,7 @@ func TestDamping(t *testing.T) {
 	w.write(t, "a.csv", list("u9", "u4"))
 	report := w.sync(t, Request{})
 	login, revenue := report.Exports[0], report.Exports[1]
-	if report.Outcome != Complete || report.Contacts.Sent != 3 || login.Damped != 1 || login.Changed != 3 || revenue.Damped != 2 || revenue.Changed != 3 {
+	if report.Outcome != runs.Complete || report.Contacts.Sent != 3 || login.Damped != 1 || login.Changed != 3 || revenue.Damped != 2 || revenue.Changed != 3 {
 		t.Errorf("%+v\n%+v\n%+v", report.Contacts, login, revenue)
 	}
 	if report.Exports[2].CallsAlone != 1 || login.CallsAlone != 0 || report.Exports[3].CallsAlone != 1 {
@@ -89,14 +90,14 @@ func TestDamping(t *testing.T) {
 		}
 	}
 	// Before its time the export is not even read, then it is, whatever its fingerprint.
-	if report := w.sync(t, Request{}); report.Exports[0].Status != StatusUnchanged || report.Exports[0].Rows != 0 || report.Contacts.Planned != 0 {
+	if report := w.sync(t, Request{}); report.Exports[0].Status != runs.StatusUnchanged || report.Exports[0].Rows != 0 || report.Contacts.Planned != 0 {
 		t.Errorf("%+v", report.Exports[0])
 	}
 	report = w.syncAfter(t, 24*time.Hour)
-	if got := w.contacts()["u1"]; report.Contacts.Sent != 1 || report.Exports[0].Status != StatusApplied || report.Exports[0].Changed != 1 || got != `{"level":1,"login":"tue","revenue":100}` {
+	if got := w.contacts()["u1"]; report.Contacts.Sent != 1 || report.Exports[0].Status != runs.StatusApplied || report.Exports[0].Changed != 1 || got != `{"level":1,"login":"tue","revenue":100}` {
 		t.Errorf("%+v, u1 is %s", report.Contacts, got)
 	}
-	if report := w.sync(t, Request{}); report.Exports[0].Status != StatusUnchanged {
+	if report := w.sync(t, Request{}); report.Exports[0].Status != runs.StatusUnchanged {
 		t.Errorf("%+v", report.Exports[0])
 	}
 	// A full resync has all of it, and other settings are looked at again.
@@ -112,7 +113,7 @@ func TestDamping(t *testing.T) {
 }
 
 // syncAfter is a sync some time from now.
-func (w *world) syncAfter(t fataler, d time.Duration) Report {
+func (w *world) syncAfter(t fataler, d time.Duration) runs.Report {
 	r := w.runner(t)
 	r.now = func() time.Time { return now().Add(d) }
 	report, err := r.Sync(context.Background(), Request{})
@@ -131,10 +132,10 @@ func TestDampingOfChanges(t *testing.T) {
 	w.writeEvents(t, "1.json", event("u1", "trait", "level", "tra_1", "1", 1, "m1"))
 	w.sync(t, Request{})
 	w.writeEvents(t, "2.json", event("u1", "trait", "level", "tra_1", "2", 2, "m2"))
-	if report := w.sync(t, Request{}); report.Contacts.Planned != 0 || report.Exports[0].Damped != 1 || report.Outcome != Complete {
+	if report := w.sync(t, Request{}); report.Contacts.Planned != 0 || report.Exports[0].Damped != 1 || report.Outcome != runs.Complete {
 		t.Errorf("%+v, %+v", report.Contacts, report.Exports)
 	}
-	if report := w.sync(t, Request{}); report.Contacts.Planned != 0 || report.Exports[0].Status != StatusUnchanged {
+	if report := w.sync(t, Request{}); report.Contacts.Planned != 0 || report.Exports[0].Status != runs.StatusUnchanged {
 		t.Errorf("%+v", report.Exports)
 	}
 	w.writeEvents(t, "3.json", event("u2", "trait", "level", "tra_1", "1", 3, "m3"))

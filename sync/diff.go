@@ -8,6 +8,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/internal/attr"
 	"gleapsync/internal/extsort"
+	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
 
@@ -117,9 +118,9 @@ func (c *contact) add(p *plan, e *export, payload []byte) error {
 
 // diff works out what is to be told to Gleap about the contact, and counts it. The entry
 // is empty if nothing is.
-func (p *pass) diff() Class {
+func (p *pass) diff() runs.Class {
 	c, e := &p.contact, &p.entry
-	p.class, p.reasons, p.damped = ClassFirst, 0, p.damped[:0]
+	p.class, p.reasons, p.damped = runs.ClassFirst, 0, p.damped[:0]
 	*e = entry{userID: c.userID, attributes: e.attributes[:0], fields: e.fields[:0], news: e.news[:0]}
 	all := c.known && c.record.Epoch < p.epoch // the resync has not come to it yet
 	for _, k := range c.record.Attributes {
@@ -140,7 +141,7 @@ func (p *pass) diff() Class {
 		case active && a.hasOtherType(k.Value) && (want.Kind() == attr.None || want.Equal(a.asType(k.Value))):
 			if v := a.asType(k.Value); v.Kind() != attr.None {
 				p.tallies[k.ID].retyped++
-				p.tell(a, state.Change{ID: k.ID, Value: v}, ClassFirst, false)
+				p.tell(a, state.Change{ID: k.ID, Value: v}, runs.ClassFirst, false)
 			}
 		case want.Kind() != attr.None && !want.Equal(k.Value):
 			if all || p.resend || !p.damp(a, k, want) {
@@ -148,7 +149,7 @@ func (p *pass) diff() Class {
 				p.tell(a, state.Change{ID: k.ID, Value: want}, classOf(a, k.Value, want), true)
 			}
 		case (all || active && p.resend) && p.byID[k.ID].key != "":
-			p.tell(a, state.Change{ID: k.ID, Value: k.Value}, ClassFirst, active && a.memberCount(k.Value) > 0)
+			p.tell(a, state.Change{ID: k.ID, Value: k.Value}, runs.ClassFirst, active && a.memberCount(k.Value) > 0)
 		}
 	}
 	for _, id := range c.ids {
@@ -234,7 +235,7 @@ func (p *pass) withhold(a *attribute, want, known attr.Value) attr.Value {
 }
 
 // tell adds a value to the entry; if it is news, as an event too where these are wanted.
-func (p *pass) tell(a *attribute, c state.Change, class Class, isNews bool) {
+func (p *pass) tell(a *attribute, c state.Change, class runs.Class, isNews bool) {
 	e := &p.entry
 	p.class = min(p.class, class)
 	p.reasons, p.reason = p.reasons+1, c.ID
@@ -289,7 +290,7 @@ func (p *pass) takeDamped() {
 	for _, d := range p.damped {
 		if calls {
 			p.count(d.attribute, d.change.Value)
-			p.tell(d.attribute, d.change, ClassFirst, true)
+			p.tell(d.attribute, d.change, runs.ClassFirst, true)
 			continue
 		}
 		t := &p.tallies[d.attribute.id]

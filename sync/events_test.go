@@ -19,6 +19,7 @@ import (
 	"pgregory.net/rapid"
 
 	"gleapsync/engage"
+	"gleapsync/internal/runs"
 )
 
 // newEventsWorld is a world in which all changes are told as events.
@@ -63,7 +64,7 @@ func TestNews(t *testing.T) {
 			w.writeEvents(t, fmt.Sprintf("%d.json", w.day), changes)
 		}
 		report := w.sync(t, Request{})
-		if report.Outcome != Complete || report.Events.Remaining != 0 || report.Events.Sent != report.Events.Planned {
+		if report.Outcome != runs.Complete || report.Events.Remaining != 0 || report.Events.Sent != report.Events.Planned {
 			t.Errorf("%s, %+v", report.Outcome, report.Events)
 		}
 		if len(w.gleap.Events())-sent != report.Events.Sent || (report.Calls.Track > 0) != (report.Events.Sent > 0) {
@@ -186,7 +187,7 @@ func TestNewsComeAfterTheCall(t *testing.T) {
 	w.options.Tracks = []Track{trackExport(w)}
 	w.writeCalls(t, "1", call("u2", "x", "m1", "")+call("u9", "x", "m2", ""))
 	report := w.sync(t, Request{})
-	if len(w.gleap.Events()) != 152 || report.Contacts.Parked != 1 || report.Events != (EventCounts{Planned: 162, Sent: 152}) {
+	if len(w.gleap.Events()) != 152 || report.Contacts.Parked != 1 || report.Events != (runs.EventCounts{Planned: 162, Sent: 152}) {
 		t.Errorf("%d events, %+v, %+v", len(w.gleap.Events()), report.Contacts, report.Events)
 	}
 	refuse = false
@@ -222,7 +223,7 @@ func TestTrack(t *testing.T) {
 	w.options.Tracks[0].Names = []string{"order COMPLETED", "shop.cart$", "pageview"}
 	w.write(t, "vip.csv", list("u1"))
 	sent := 0
-	run := func(want string, counts TrackCounts) {
+	run := func(want string, counts runs.TrackCounts) {
 		t.Helper()
 		planned, err := w.runner(t).Plan(t.Context(), Request{})
 		if err != nil {
@@ -230,7 +231,7 @@ func TestTrack(t *testing.T) {
 		}
 		report := w.sync(t, Request{})
 		e := report.Exports[len(report.Exports)-1]
-		if report.Outcome != Complete || e.Kind != KindTrack || e.TrackCounts != counts || planned.Events.Planned != report.Events.Sent || planned.Calls.Track != report.Calls.Track {
+		if report.Outcome != runs.Complete || e.Kind != runs.KindTrack || e.TrackCounts != counts || planned.Events.Planned != report.Events.Sent || planned.Calls.Track != report.Calls.Track {
 			t.Errorf("%s, %+v, %+v, %+v", report.Outcome, e, planned.Events, report.Events)
 		}
 		if got := w.told(&sent); got != want {
@@ -239,8 +240,8 @@ func TestTrack(t *testing.T) {
 	}
 	w.writeCalls(t, "1", call("u1", "Order Completed", "m1", `"total":5`)+call("u2", "Unwanted", "m2", "")+call("u2", "Shop-Cart.", "m3", "")+call("u1", "Order Completed", "m1", ""))
 	run(`u1 Order Completed {"total":5} 2026-03-01T12:00:00Z
-u2 Shop-Cart- {} 2026-03-01T12:00:00Z`, TrackCounts{Events: 2, Repeated: 1, Unnamed: 1})
-	run("", TrackCounts{})
+u2 Shop-Cart- {} 2026-03-01T12:00:00Z`, runs.TrackCounts{Events: 2, Repeated: 1, Unnamed: 1})
+	run("", runs.TrackCounts{})
 	eleven := strings.TrimSuffix(strings.Repeat(`"k%d":1,`, 11), ",")
 	eleven = fmt.Sprintf(eleven, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10)
 	w.writeCalls(t, "2", call("u1", "order completed", "m4", eleven)+call("u1", "Order Completed", "m1", "")+
@@ -251,40 +252,40 @@ u2 Shop-Cart- {} 2026-03-01T12:00:00Z`, TrackCounts{Events: 2, Repeated: 1, Unna
 	run(`u1 order completed {"k0":1,"k1":1,"k2":1,"k3":1,"k4":1,"k5":1,"k6":1,"k7":1,"k8":1,"k9":1} 2026-03-01T12:00:00Z
 u1 pageView {"page":"Home"} 2026-03-01T12:00:00Z
 u1 pageView {"page":"Main"} 2026-03-01T12:00:00Z
-u1 pageView {"page":"https://x.io"} 2026-03-01T12:00:00Z`, TrackCounts{Events: 4, Repeated: 1, LeftOut: 1})
+u1 pageView {"page":"https://x.io"} 2026-03-01T12:00:00Z`, runs.TrackCounts{Events: 4, Repeated: 1, LeftOut: 1})
 
 	// What is chosen later is for new files.
 	w.options.Tracks[0].Names, w.options.Tracks[0].Keys = nil, []string{"b", "a"}
 	w.options.Tracks[0].Since = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
-	run("", TrackCounts{})
+	run("", runs.TrackCounts{})
 	w.writeCalls(t, "3", call("u1", "x", "m7", `"a":1,"b":"2","c":3`)+strings.Replace(call("u1", "x", "m8", ""), "T12", "T11", 1))
-	run(`u1 x {"a":1,"b":2} 2026-03-01T12:00:00Z`, TrackCounts{Events: 1, Early: 1, LeftOut: 1})
+	run(`u1 x {"a":1,"b":2} 2026-03-01T12:00:00Z`, runs.TrackCounts{Events: 1, Early: 1, LeftOut: 1})
 
 	// However the configuration says where they are, and even when their messages are not
 	// remembered any more, files are read once. Once they are gone there is nothing to read.
 	w.options.Events.Remember = 0
 	w.writeCalls(t, "3b", call("u1", "y", "m7b", ""))
-	run(`u1 y {} 2026-03-01T12:00:00Z`, TrackCounts{Events: 1})
+	run(`u1 y {} 2026-03-01T12:00:00Z`, runs.TrackCounts{Events: 1})
 	w.options.Tracks[0].Source = "./calls/*"
-	run("", TrackCounts{})
+	run("", runs.TrackCounts{})
 	kept := filepath.Join(w.dir, "kept")
 	if err := errors.Join(os.Rename(filepath.Join(w.dir, "calls"), kept), os.Mkdir(filepath.Join(w.dir, "calls"), 0o700)); err != nil {
 		t.Fatal(err)
 	}
 	w.options.Tracks[0].Source = "./calls/[0-9]*"
 	report := w.sync(t, Request{})
-	if e := report.Exports[1]; e.Status != StatusHeld { // of this source nothing was read
+	if e := report.Exports[1]; e.Status != runs.StatusHeld { // of this source nothing was read
 		t.Errorf("%+v", e)
 	}
 	w.options.Tracks[0].Source = "./calls/*"
-	if e := w.sync(t, Request{}).Exports[1]; e.Status != StatusUnchanged {
+	if e := w.sync(t, Request{}).Exports[1]; e.Status != runs.StatusUnchanged {
 		t.Errorf("%+v", e)
 	}
 	if err := errors.Join(os.Remove(filepath.Join(w.dir, "calls")), os.Rename(kept, filepath.Join(w.dir, "calls"))); err != nil {
 		t.Fatal(err)
 	}
 	w.options.Tracks[0].Source = "calls"
-	run("", TrackCounts{})
+	run("", runs.TrackCounts{})
 	w.options.Events.Remember = time.Hour
 
 	// Out of the configuration and back again nothing is sent twice.
@@ -293,22 +294,22 @@ u1 pageView {"page":"https://x.io"} 2026-03-01T12:00:00Z`, TrackCounts{Events: 4
 	w.write(t, "vip.csv", list("u1"))
 	w.sync(t, Request{})
 	w.options.Tracks = tracks
-	run("", TrackCounts{})
+	run("", runs.TrackCounts{})
 
 	// A baseline takes what is there as told.
 	w.writeCalls(t, "4", call("u1", "x", "m9", ""))
 	if report, err := w.runner(t).Baseline(t.Context(), Request{}); err != nil || report.Events.Planned != 0 {
 		t.Fatalf("%+v, %v", report.Events, err)
 	}
-	run("", TrackCounts{})
+	run("", runs.TrackCounts{})
 	w.writeCalls(t, "5", call("u1", "x", "m9", ""))
-	run("", TrackCounts{Repeated: 1})
+	run("", runs.TrackCounts{Repeated: 1})
 
 	if err := w.runner(t).store.Forget([]string{"u2"}); err != nil {
 		t.Fatal(err)
 	}
 	w.writeCalls(t, "6", call("u2", "x", "m10", "")+call("u1", "x", "m11", ""))
-	run(`u1 x {} 2026-03-01T12:00:00Z`, TrackCounts{Events: 1, Forgotten: 1})
+	run(`u1 x {} 2026-03-01T12:00:00Z`, runs.TrackCounts{Events: 1, Forgotten: 1})
 }
 
 // TestTrackHeld: a file that cannot be trusted holds the events back, and nothing else.
@@ -320,13 +321,13 @@ func TestTrackHeld(t *testing.T) {
 		t.Helper()
 		report := w.sync(t, Request{})
 		e := report.Exports[len(report.Exports)-1]
-		if report.Outcome != Held || e.Status != StatusHeld || e.Reason != want {
+		if report.Outcome != runs.Held || e.Status != runs.StatusHeld || e.Reason != want {
 			t.Errorf("%s, %+v", report.Outcome, e)
 		}
 	}
 	held("calls does not exist")
 	w.writeCalls(t, "1", call("u1", "x", "m1", ""))
-	if report := w.sync(t, Request{}); report.Outcome != Complete || report.Events.Sent != 1 {
+	if report := w.sync(t, Request{}); report.Outcome != runs.Complete || report.Events.Sent != 1 {
 		t.Errorf("%s, %+v", report.Outcome, report.Events)
 	}
 	w.writeCalls(t, "1", call("u1", "x", "m1", "")+call("u1", "x", "m2", ""))
@@ -348,7 +349,7 @@ func TestTrackHeld(t *testing.T) {
 		t.Errorf("%+v", e)
 	}
 	w.options.Tracks[0].MaxAge = 0
-	if report := w.sync(t, Request{}); report.Outcome != Complete || report.Events.Sent != 1 || len(w.gleap.Events()) != 2 {
+	if report := w.sync(t, Request{}); report.Outcome != runs.Complete || report.Events.Sent != 1 || len(w.gleap.Events()) != 2 {
 		t.Errorf("%s, %+v", report.Outcome, report.Events)
 	}
 }
@@ -391,7 +392,7 @@ func TestPoisonedEvent(t *testing.T) {
 	}
 	w.writeCalls(t, "1", text)
 	report := w.sync(t, Request{})
-	if report.Outcome != Complete || report.Events != (EventCounts{Planned: 100, Sent: 99, Refused: 1, Parked: 1}) {
+	if report.Outcome != runs.Complete || report.Events != (runs.EventCounts{Planned: 100, Sent: 99, Refused: 1, Parked: 1}) {
 		t.Errorf("%s, %+v", report.Outcome, report.Events)
 	}
 	if *requests > 1+2*7 || report.Calls.Track > 7 || report.Calls.Track+report.Calls.Refused != *requests || len(w.gleap.Events()) != 99 {
@@ -401,7 +402,7 @@ func TestPoisonedEvent(t *testing.T) {
 	if err != nil || len(parked) != 1 || string(parked[0].UserID) != "u37" || parked[0].Reason != "Gleap refused the event: 422 Unprocessable Entity" {
 		t.Errorf("%+v, %v", parked, err)
 	}
-	if report := w.sync(t, Request{}); report.Events != (EventCounts{Parked: 1}) {
+	if report := w.sync(t, Request{}); report.Events != (runs.EventCounts{Parked: 1}) {
 		t.Errorf("%+v", report.Events)
 	}
 	w.server.Config.Handler = w.gleap
@@ -427,8 +428,8 @@ func TestEventsRefusedOneAndAll(t *testing.T) {
 	w.writeCalls(t, "1", text+call("z", "Fine", "z", ""))
 	report, err := w.runner(t).Sync(t.Context(), Request{})
 	const want = "Gleap refused the event: 422 Unprocessable Entity: so it was for each of the first 20 events"
-	if err == nil || !strings.HasPrefix(err.Error(), want) || report.Outcome != Failed || report.Contacts.Sent != 1 ||
-		report.Events != (EventCounts{Planned: 51, Refused: 20, Parked: 20, Remaining: 31}) {
+	if err == nil || !strings.HasPrefix(err.Error(), want) || report.Outcome != runs.Failed || report.Contacts.Sent != 1 ||
+		report.Events != (runs.EventCounts{Planned: 51, Refused: 20, Parked: 20, Remaining: 31}) {
 		t.Fatalf("%v, %s, %+v", err, report.Outcome, report.Events)
 	}
 	for range 3 {
@@ -507,7 +508,7 @@ func TestEventsModel(t *testing.T) {
 				r.Fatal(err)
 			}
 			report := w.sync(r, Request{})
-			if report.Outcome != Complete || report.Events.Sent != planned.Events.Planned || report.Events.Remaining != 0 {
+			if report.Outcome != runs.Complete || report.Events.Sent != planned.Events.Planned || report.Events.Remaining != 0 {
 				r.Fatalf("%s, %+v, planned %+v\n%s", report.Outcome, report.Events, planned.Events, statuses(report))
 			}
 			first = false
@@ -563,7 +564,7 @@ func TestEventsFaults(t *testing.T) {
 			hit = w.syncWith(t, &faults{left: n, after: after}, Request{})
 			counts[hit]++
 			report := w.sync(t, Request{})
-			if report.Outcome != Complete || report.Events.Remaining != 0 {
+			if report.Outcome != runs.Complete || report.Events.Remaining != 0 {
 				t.Fatalf("%s %d: %s, %+v", hit, n, report.Outcome, report.Events)
 			}
 			got := map[string]int{}
@@ -610,10 +611,10 @@ func TestEventsStop(t *testing.T) {
 		w.gleap.ServeHTTP(rw, r)
 	})
 	report, err := w.runner(t).Sync(ctx, Request{})
-	if err != ErrInterrupted || report.Outcome != Interrupted || report.Events != (EventCounts{Planned: 10, Sent: 4, Remaining: 6}) || report.Calls.Track != 2 {
+	if err != ErrInterrupted || report.Outcome != runs.Interrupted || report.Events != (runs.EventCounts{Planned: 10, Sent: 4, Remaining: 6}) || report.Calls.Track != 2 {
 		t.Errorf("%v, %s, %+v", err, report.Outcome, report.Events)
 	}
-	if report := w.sync(t, Request{}); report.Events != (EventCounts{Planned: 6, Sent: 6}) || len(w.gleap.Events()) != 10 {
+	if report := w.sync(t, Request{}); report.Events != (runs.EventCounts{Planned: 6, Sent: 6}) || len(w.gleap.Events()) != 10 {
 		t.Errorf("%+v", report.Events)
 	}
 }

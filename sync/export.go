@@ -7,6 +7,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/internal/attr"
 	"gleapsync/internal/extsort"
+	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
 
@@ -48,7 +49,7 @@ type attribute struct {
 	id          uint32
 	export      *export
 	chosen      bool // by --only, or because all are
-	status      Status
+	status      runs.Status
 	reason      string
 	retired     bool
 	applied     state.Applied
@@ -70,7 +71,7 @@ type attribute struct {
 
 // active reports whether the export's rows of the attribute count.
 func (a *attribute) active() bool {
-	return a.chosen && a.status == StatusApplied && a.export.rows != nil
+	return a.chosen && a.status == runs.StatusApplied && a.export.rows != nil
 }
 
 func (a *attribute) memberCount(v attr.Value) int {
@@ -78,8 +79,8 @@ func (a *attribute) memberCount(v attr.Value) int {
 }
 
 func (a *attribute) hold(reason string) {
-	if a.chosen && a.status != StatusHeld {
-		a.status, a.reason = StatusHeld, reason
+	if a.chosen && a.status != runs.StatusHeld {
+		a.status, a.reason = runs.StatusHeld, reason
 	}
 }
 
@@ -119,7 +120,7 @@ func (e *export) isUnknown() bool {
 
 // usable reports whether some of the export's attributes are not held.
 func (e *export) usable() bool {
-	return slices.ContainsFunc(e.attributes, func(a *attribute) bool { return a.chosen && a.status == StatusApplied })
+	return slices.ContainsFunc(e.attributes, func(a *attribute) bool { return a.chosen && a.status == runs.StatusApplied })
 }
 
 // isApplied reports whether the export's content is that which was applied last.

@@ -15,6 +15,7 @@ import (
 	"gleapsync/gleap"
 	"gleapsync/internal/attr"
 	"gleapsync/internal/extsort"
+	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
 
@@ -168,14 +169,14 @@ func TestFaults(t *testing.T) {
 						w.checkState(t, want)
 						before := w.gleap.Counts().Identify
 						report := w.sync(t, Request{})
-						if calls := w.gleap.Counts().Identify - before; report.Outcome != Complete || report.Calls.Identify != calls {
+						if calls := w.gleap.Counts().Identify - before; report.Outcome != runs.Complete || report.Calls.Identify != calls {
 							t.Errorf("%s %d: %s, %+v", kind, n, report.Outcome, report.Calls)
 						}
 						w.checkState(t, w.contacts())
 						if got := w.contacts(); !maps.Equal(got, want) {
 							t.Fatalf("%s %d: Gleap has not what it should", kind, n)
 						}
-						if report = w.sync(t, Request{}); report.Contacts.Planned != 0 || report.Mode != Incremental {
+						if report = w.sync(t, Request{}); report.Contacts.Planned != 0 || report.Mode != runs.Incremental {
 							t.Errorf("%s %d: the third run plans %+v", kind, n, report)
 						}
 					}
@@ -265,7 +266,7 @@ func (w *world) syncWith(t *testing.T, f *faults, request Request) string {
 		return faultyFile{file, f}, nil
 	}
 	report, err := r.Sync(context.Background(), request)
-	if (err == nil) != (f.hit == "") || err != nil && report.Outcome != Failed {
+	if (err == nil) != (f.hit == "") || err != nil && report.Outcome != runs.Failed {
 		t.Errorf("%s: %s, %v", f.hit, report.Outcome, err)
 	}
 	if left, _ := filepath.Glob(filepath.Join(w.dir, "*.tmp")); len(left) > 0 {

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"gleapsync/gleap"
+	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
 
@@ -118,10 +119,10 @@ func (p *pass) diffFields(all bool) {
 			continue
 		}
 		p.found.hasField[f.Field] = true
-		class := ClassFirst
+		class := runs.ClassFirst
 		changed := c.fieldChanged(p.runner.store, f.Field, clean)
 		if changed && p.fieldsBefore[f.Field] {
-			class = ClassChange
+			class = runs.ClassChange
 		}
 		changed = changed || all
 		if changed && !p.fieldsComplete {

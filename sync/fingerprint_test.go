@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"gleapsync/engage"
+	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
 
@@ -41,17 +42,17 @@ func TestRewrittenFile(t *testing.T) {
 	}
 	w := newWorld(t, audience("a.csv", "vip"))
 	w.write(t, "a.csv", list("u1", "u2"))
-	run := func(what string, want Status, contacts string) {
+	run := func(what string, want runs.Status, contacts string) {
 		t.Helper()
 		report, err := w.runner(t).Sync(t.Context(), Request{})
 		if err != nil || len(report.Exports) != 1 || report.Exports[0].Status != want || fmt.Sprint(w.contacts()) != contacts {
 			t.Errorf("%s: %v, %+v, %v, want %s and %s", what, err, report.Exports, w.contacts(), want, contacts)
 		}
 	}
-	run("the first day", StatusApplied, `map[u1:{"vip":true} u2:{"vip":true}]`)
-	run("again", StatusUnchanged, `map[u1:{"vip":true} u2:{"vip":true}]`)
+	run("the first day", runs.StatusApplied, `map[u1:{"vip":true} u2:{"vip":true}]`)
+	run("again", runs.StatusUnchanged, `map[u1:{"vip":true} u2:{"vip":true}]`)
 	w.rewrite(t, "a.csv", list("u1", "u3"))
-	run("rewritten", StatusApplied, `map[u1:{"vip":true} u2:{"vip":false} u3:{"vip":true}]`)
+	run("rewritten", runs.StatusApplied, `map[u1:{"vip":true} u2:{"vip":false} u3:{"vip":true}]`)
 
 	r := w.runner(t)
 	source, err := w.options.Exports[0].Open(t.Context())
@@ -75,7 +76,7 @@ func TestRewrittenFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	run("with the state of an earlier version", StatusUnchanged, `map[u1:{"vip":true} u2:{"vip":false} u3:{"vip":true}]`)
+	run("with the state of an earlier version", runs.StatusUnchanged, `map[u1:{"vip":true} u2:{"vip":false} u3:{"vip":true}]`)
 }
 
 // TestRewrittenChanges: files that are done are known by their size and time alone.
@@ -90,7 +91,7 @@ func TestRewrittenChanges(t *testing.T) {
 		if got := fmt.Sprint(w.contacts()); err != nil || report.Held() || got != `map[u1:{"vip":true}]` {
 			t.Errorf("%v, %+v, %s", err, report.Exports, got)
 		}
-		if want := map[bool]Status{true: StatusApplied, false: StatusUnchanged}[id == "u1"]; report.Exports[0].Status != want {
+		if want := map[bool]runs.Status{true: runs.StatusApplied, false: runs.StatusUnchanged}[id == "u1"]; report.Exports[0].Status != want {
 			t.Errorf("with %s: %s, want %s", id, report.Exports[0].Status, want)
 		}
 	}

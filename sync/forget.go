@@ -7,21 +7,14 @@ import (
 	"time"
 
 	"gleapsync/gleap"
+	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
 
 // Forgotten counts contacts that were to be forgotten.
 type Forgotten struct {
 	Forgotten int `json:"forgotten"` // removed here, and never to be created again
-	Deletions
-}
-
-// Deletions counts contacts that are forgotten here, of this command and of those before it
-// which did not come to their end.
-type Deletions struct {
-	Deleted int `json:"deleted"` // in Gleap
-	Absent  int `json:"absent"`  // Gleap did not have them
-	Owed    int `json:"owed"`    // Gleap may still have them: the next run goes on
+	runs.Deletions
 }
 
 // Forget deletes contacts here and in Gleap. They are forgotten here first: an export
@@ -61,7 +54,7 @@ func (r *Runner) Forget(ctx context.Context, userIDs []string) (f Forgotten, err
 
 // deleteOwed deletes the forgotten contacts that Gleap may still have. That it refuses one of
 // them does not end the run.
-func (r *Runner) deleteOwed(ctx context.Context, o state.Overview, report *Report) error {
+func (r *Runner) deleteOwed(ctx context.Context, o state.Overview, report *runs.Report) error {
 	if o.Deletions == 0 || r.client == nil {
 		return nil
 	}
@@ -79,7 +72,7 @@ func (r *Runner) deleteOwed(ctx context.Context, o state.Overview, report *Repor
 
 // delete deletes in Gleap whom the state says that it may have. What Gleap refuses does not
 // keep the others from being deleted; the last refusal is returned.
-func (r *Runner) delete(ctx context.Context) (d Deletions, err error) {
+func (r *Runner) delete(ctx context.Context) (d runs.Deletions, err error) {
 	owed, err := r.store.Deletions()
 	if err != nil {
 		return d, err

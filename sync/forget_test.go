@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"gleapsync/gleap"
+	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
 
@@ -126,7 +127,7 @@ func TestRefusedDeletions(t *testing.T) {
 	r := w.runner(t)
 	r.client = &deleting{client: r.client, answer: refuse}
 	f, err := r.Forget(t.Context(), []string{"u1", "u2"})
-	if !errors.As(err, new(*gleap.RefusedError)) || f.Deletions != (Deletions{Deleted: 1, Owed: 1}) {
+	if !errors.As(err, new(*gleap.RefusedError)) || f.Deletions != (runs.Deletions{Deleted: 1, Owed: 1}) {
 		t.Errorf("%+v, %v", f, err)
 	}
 	w.write(t, "a.csv", list("u1", "u2", "u4"))
@@ -136,7 +137,7 @@ func TestRefusedDeletions(t *testing.T) {
 	if err != nil || report.Contacts.Sent != 2 || report.Contacts.Forgotten != 2 || report.Deletions.Owed != 1 {
 		t.Errorf("%+v %+v, %v", report.Contacts, report.Deletions, err)
 	}
-	if report := w.sync(t, Request{}); *report.Deletions != (Deletions{Deleted: 1}) {
+	if report := w.sync(t, Request{}); *report.Deletions != (runs.Deletions{Deleted: 1}) {
 		t.Errorf("%+v", report.Deletions)
 	}
 }

@@ -5,12 +5,9 @@ import (
 	"time"
 
 	"gleapsync/engage"
+	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
-
-// maxAhead is how far the time of an export's data may be ahead of this machine's clock
-// before that is worth a word.
-const maxAhead = time.Hour
 
 // dated is the time of an export's data.
 type dated struct {
@@ -20,7 +17,7 @@ type dated struct {
 
 func dateOf(asOf, now time.Time) dated {
 	switch {
-	case asOf.Sub(now) > maxAhead:
+	case asOf.Sub(now) > runs.MaxAhead:
 		return dated{now, asOf}
 	case asOf.After(now):
 		return dated{asOf: now}
@@ -80,7 +77,7 @@ func checkMembers(a *attribute, guard Guard, limit Limit) string {
 	exits := a.exited + a.withheld // they would leave if they were not withheld
 	if exits >= guard.MinExits && exits > limit.Of(a.before) {
 		return fmt.Sprintf("%d of %d members would leave, more than max_exits = %s allows: if that is right, run %s once",
-			exits, a.before, limit, allowExits(a.Key, exits))
+			exits, a.before, limit, runs.AllowExits(a.Key, exits))
 	}
 	return ""
 }
@@ -92,9 +89,4 @@ func (a *attribute) misfit(invalid int) string {
 		return ""
 	}
 	return fmt.Sprintf(": %s came as %s before, so set its type to \"string\" (under types in a table) if other values are right", a.Key, a.Known)
-}
-
-// allowExits is the command that lets so many members leave in one run.
-func allowExits(key string, exits int) string {
-	return fmt.Sprintf("sync --max-exits %s=%d", key, exits)
 }

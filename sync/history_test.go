@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"gleapsync/gleap"
+	"gleapsync/internal/runs"
 )
 
 // TestHistory: the history adds up all runs, and what is made of the reports of a file
@@ -33,7 +34,7 @@ func TestHistory(t *testing.T) {
 	}
 	w.write(t, "a.csv", list("u1", "u2", "u3", "u4", "u5", "u6", "u7", "u8"))
 	last, err := w.with(t, &fakeGleap{after: refused}).Sync(t.Context(), Request{})
-	if err != nil || held.Outcome != Held || last.Contacts.Parked != 1 {
+	if err != nil || held.Outcome != runs.Held || last.Contacts.Parked != 1 {
 		t.Fatal(held.Outcome, last, err)
 	}
 	r := w.runner(t)
@@ -41,9 +42,9 @@ func TestHistory(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := History{
-		Runs:        map[Outcome]int{Complete: 3, Held: 1},
-		Calls:       CallCounts{Identify: success.Calls.Identify + last.Calls.Identify, Refused: 1},
+	want := runs.History{
+		Runs:        map[runs.Outcome]int{runs.Complete: 3, runs.Held: 1},
+		Calls:       runs.CallCounts{Identify: success.Calls.Identify + last.Calls.Identify, Refused: 1},
 		LastSuccess: status.LastRun,
 	}
 	if !reflect.DeepEqual(status.History, want) || status.LastRun.Run != last.Run || want.Calls.Identify != 5 {
@@ -76,7 +77,7 @@ func TestLastSync(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if last.Run != only.Run || len(last.Exports) != 2 || last.Exports[0].Entered != 1 || last.Exports[1].Key != "b" || last.Exports[1].Status != StatusHeld {
+		if last.Run != only.Run || len(last.Exports) != 2 || last.Exports[0].Entered != 1 || last.Exports[1].Key != "b" || last.Exports[1].Status != runs.StatusHeld {
 			t.Fatalf("after %d runs: %+v", i+1, last)
 		}
 	}
@@ -92,7 +93,7 @@ func TestOnly(t *testing.T) {
 	only := w.sync(t, Request{Only: []string{"a"}})
 	i := NewInspector(w.options, w.runner(t).store)
 	o, err := i.Overview()
-	if err != nil || only.Outcome != Complete || o.History.LastSuccess != nil || o.LastRun.Run != only.Run || len(o.LastRun.Only) != 1 {
+	if err != nil || only.Outcome != runs.Complete || o.History.LastSuccess != nil || o.LastRun.Run != only.Run || len(o.LastRun.Only) != 1 {
 		t.Errorf("%+v, %v", o, err)
 	}
 	if last, err := i.LastWholeSync(); err != nil || last.Run != whole.Run || !last.Held() {

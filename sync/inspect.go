@@ -9,28 +9,29 @@ import (
 	"gleapsync/engage"
 	"gleapsync/gleap"
 	"gleapsync/internal/extsort"
+	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
 
 // Summary is what the state holds, in numbers.
 type Summary struct {
-	Project      string      `json:"project"`
-	State        string      `json:"state"` // the file
-	Bytes        int64       `json:"bytes"`
-	Created      time.Time   `json:"created,omitzero"`
-	Resyncing    bool        `json:"resyncing"` // a first sync or a full resync is not complete yet
-	Attributes   int         `json:"attributes"`
-	Contacts     int         `json:"contacts"`
-	Parked       int         `json:"parked"`
-	Forgotten    int         `json:"forgotten"`     // contacts that are never to be created again
-	Deletions    int         `json:"deletions"`     // of these: Gleap may still have them
-	DueEvents    int         `json:"due_events"`    // that Gleap did not acknowledge yet
-	ParkedEvents int         `json:"parked_events"` // that it refused
-	LastRun      *RunSummary `json:"last_run"`
+	Project      string        `json:"project"`
+	State        string        `json:"state"` // the file
+	Bytes        int64         `json:"bytes"`
+	Created      time.Time     `json:"created,omitzero"`
+	Resyncing    bool          `json:"resyncing"` // a first sync or a full resync is not complete yet
+	Attributes   int           `json:"attributes"`
+	Contacts     int           `json:"contacts"`
+	Parked       int           `json:"parked"`
+	Forgotten    int           `json:"forgotten"`     // contacts that are never to be created again
+	Deletions    int           `json:"deletions"`     // of these: Gleap may still have them
+	DueEvents    int           `json:"due_events"`    // that Gleap did not acknowledge yet
+	ParkedEvents int           `json:"parked_events"` // that it refused
+	LastRun      *runs.Summary `json:"last_run"`
 	// LastSuccess is the last run that delivered everything. It stays what it was while
 	// runs fail.
-	LastSuccess *RunSummary `json:"last_success"`
-	Notes       []string    `json:"notes,omitempty"` // on what somebody should know
+	LastSuccess *runs.Summary `json:"last_success"`
+	Notes       []string      `json:"notes,omitempty"` // on what somebody should know
 }
 
 // Overview is what a state says of itself and of its runs.
@@ -45,9 +46,9 @@ type Overview struct {
 	Deletions               int // forgotten contacts that Gleap may still have
 	DueEvents, ParkedEvents int
 	Attributes              []AttributeSummary
-	History                 History
-	LastRun                 *RunSummary // of any command
-	Notes                   []string    // on what somebody should know
+	History                 runs.History
+	LastRun                 *runs.Summary // of any command
+	Notes                   []string      // on what somebody should know
 }
 
 // AttributeSummary is one attribute of the state.
@@ -114,9 +115,9 @@ func (i *Inspector) Overview() (Overview, error) {
 	if s.Notes, err = formNotes(o, o.Epoch, i.booleanAs); err != nil {
 		return Overview{}, err
 	}
-	runs, err := i.Runs(1)
-	if len(runs) > 0 {
-		s.LastRun = &runs[0]
+	all, err := i.Runs(1)
+	if len(all) > 0 {
+		s.LastRun = &all[0]
 	}
 	return s, err
 }

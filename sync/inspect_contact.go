@@ -10,6 +10,7 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/internal/attr"
+	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
 
@@ -237,7 +238,7 @@ func (i *Inspector) askChanges(ctx context.Context, d *ContactDetail, n int, o s
 		switch {
 		case err != nil:
 			s = Said{Error: err.Error()}
-		case a.status == StatusHeld:
+		case a.status == runs.StatusHeld:
 			s = Said{Error: a.reason}
 		}
 		d.Exports[a.Key] = s

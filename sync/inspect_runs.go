@@ -5,46 +5,25 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"time"
 
+	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
 
-// RunSummary is one run in a line.
-type RunSummary struct {
-	Run         string        `json:"run"`
-	Command     string        `json:"command"`
-	Mode        Mode          `json:"mode"`
-	Only        []string      `json:"only,omitempty"`
-	Started     time.Time     `json:"started"`
-	Finished    time.Time     `json:"finished"`
-	Outcome     Outcome       `json:"outcome"`
-	Contacts    ContactCounts `json:"contacts"`
-	Events      EventCounts   `json:"events"`
-	Calls       CallCounts    `json:"calls"`
-	Classes     []ClassReport `json:"classes,omitempty"`
-	Convergence string        `json:"convergence,omitempty"` // see [Report]
-}
+// Runs returns the last n all, the latest first.
+func (i *Inspector) Runs(n int) ([]runs.Summary, error) { return readRuns(i.store, n) }
 
-// summary returns a report in a line.
-func (r *Report) summary() RunSummary {
-	return RunSummary{r.Run, r.Command, r.Mode, r.Only, r.Started, r.Finished, r.Outcome, r.Contacts, r.Events, r.Calls, r.Classes, r.Convergence}
-}
-
-// Runs returns the last n runs, the latest first.
-func (i *Inspector) Runs(n int) ([]RunSummary, error) { return readRuns(i.store, n) }
-
-func readRuns(store *state.Store, n int) ([]RunSummary, error) {
+func readRuns(store *state.Store, n int) ([]runs.Summary, error) {
 	reports, err := store.Runs(n)
-	runs := []RunSummary{}
+	all := []runs.Summary{}
 	for _, text := range reports {
-		var r RunSummary
+		var r runs.Summary
 		if err := json.Unmarshal(text, &r); err != nil {
 			return nil, fmt.Errorf("a run's report cannot be decoded: %w", err)
 		}
-		runs = append(runs, r)
+		all = append(all, r)
 	}
-	return runs, err
+	return all, err
 }
 
 // Reports returns the reports of the last n runs as they were printed, the latest
@@ -80,12 +59,12 @@ func (i *Inspector) EachReport(n, size int, turn func() error, yield func(json.R
 
 // LastSync returns the report of the last sync, nil if there was none. An export of the
 // configuration that it did not look at is in it as the last one left it that did.
-func (i *Inspector) LastSync() (*Report, error) { return i.lastSync(true) }
+func (i *Inspector) LastSync() (*runs.Report, error) { return i.lastSync(true) }
 
 // LastWholeSync is LastSync without those syncs that were to look at some exports only.
-func (i *Inspector) LastWholeSync() (*Report, error) { return i.lastSync(false) }
+func (i *Inspector) LastWholeSync() (*runs.Report, error) { return i.lastSync(false) }
 
-func (i *Inspector) lastSync(only bool) (*Report, error) {
+func (i *Inspector) lastSync(only bool) (*runs.Report, error) {
 	const few = 8 // mostly the last one has all
 	reports, err := i.LastReports(few)
 	if err != nil {
@@ -107,7 +86,7 @@ func (i *Inspector) lastSync(only bool) (*Report, error) {
 
 // merge returns the latest of the syncs among reports, with what the others say of
 // exports that it did not look at. It reports whether all exports are in it.
-func (i *Inspector) merge(reports []Report, only bool, known []state.Attribute) (last *Report, complete bool) {
+func (i *Inspector) merge(reports []runs.Report, only bool, known []state.Attribute) (last *runs.Report, complete bool) {
 	missing := map[string]bool{}
 	exports := keepKeys(i.exports, known)
 	for _, e := range exports {
@@ -137,35 +116,27 @@ func (i *Inspector) merge(reports []Report, only bool, known []state.Attribute) 
 }
 
 // Run returns one run's report.
-func (i *Inspector) Run(id string) (Report, error) {
+func (i *Inspector) Run(id string) (runs.Report, error) {
 	text, err := i.store.Run(id)
 	if err != nil {
-		return Report{}, err
+		return runs.Report{}, err
 	}
 	if len(text) == 0 {
-		return Report{}, fmt.Errorf("there is no run %q: %w, see gleapsync inspect runs", id, ErrUnknown)
+		return runs.Report{}, fmt.Errorf("there is no run %q: %w, see gleapsync inspect runs", id, ErrUnknown)
 	}
-	return decodeReport(text)
+	return runs.Decode(text)
 }
 
-// LastReports returns the reports of the last n runs, the latest first.
-func (i *Inspector) LastReports(n int) ([]Report, error) {
+// LastReports returns the reports of the last n all, the latest first.
+func (i *Inspector) LastReports(n int) ([]runs.Report, error) {
 	texts, err := i.store.Runs(n)
-	var reports []Report
+	var reports []runs.Report
 	for _, text := range texts {
-		r, err := decodeReport(text)
+		r, err := runs.Decode(text)
 		if err != nil {
 			return nil, err
 		}
 		reports = append(reports, r)
 	}
 	return reports, err
-}
-
-func decodeReport(text json.RawMessage) (Report, error) {
-	r := Report{Recorded: true}
-	if err := json.Unmarshal(text, &r); err != nil {
-		return r, fmt.Errorf("a run's report cannot be decoded: %w", err)
-	}
-	return r, nil
 }

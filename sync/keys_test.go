@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"gleapsync/engage"
+	"gleapsync/internal/runs"
 )
 
 // wild is a table whose audiences are those of a pattern.
@@ -73,7 +74,7 @@ func TestSharedKeys(t *testing.T) {
 			if test.export.ProfileIDs != nil {
 				w = newProfilesWorld(t, test.export)
 			}
-			var report Report
+			var report runs.Report
 			for _, day := range days {
 				if form == "changes" && len(days) == 1 {
 					test.write(w, "one")
@@ -81,10 +82,10 @@ func TestSharedKeys(t *testing.T) {
 				test.write(w, day)
 				report = w.sync(t, Request{})
 			}
-			status := map[string]Status{}
+			status := map[string]runs.Status{}
 			for _, e := range report.Exports {
 				status[e.Name] = e.Status
-				if e.Status != StatusHeld {
+				if e.Status != runs.StatusHeld {
 					continue
 				}
 				other := map[string]string{"a_b": "A-B", "A-B": "a_b"}[e.Name]
@@ -92,7 +93,7 @@ func TestSharedKeys(t *testing.T) {
 					t.Errorf("%s %v: %s: %s", form, days, e.Name, e.Reason)
 				}
 			}
-			if status["a__b"] == StatusHeld || status["a_b"] != StatusHeld || status["A-B"] != StatusHeld || len(report.Exports) != 3 || len(report.Orphans) > 0 {
+			if status["a__b"] == runs.StatusHeld || status["a_b"] != runs.StatusHeld || status["A-B"] != runs.StatusHeld || len(report.Exports) != 3 || len(report.Orphans) > 0 {
 				t.Errorf("%s %v: %v, orphans %v", form, days, status, report.Orphans)
 			}
 			want := `map[u1:{"a__b":true}]`
@@ -103,7 +104,7 @@ func TestSharedKeys(t *testing.T) {
 				t.Errorf("%s %v: got %s, want %s", form, days, got, want)
 			}
 			w.options.Exports[0].Keys = map[string]string{"A-B": "a_or_b"}
-			if report := w.sync(t, Request{}); report.Outcome != Complete {
+			if report := w.sync(t, Request{}); report.Outcome != runs.Complete {
 				t.Errorf("%s %v, with a key: %s", form, days, statuses(report))
 			}
 			if got, want := fmt.Sprint(w.contacts()), `map[u1:{"a__b":true} u2:{"a_b":true} u3:{"a_or_b":true}]`; got != want {
@@ -201,7 +202,7 @@ func TestKeptKeys(t *testing.T) {
 		}
 		e.Kept = nil
 		note := `j_o_x__y keeps the key j_o_x_y that Gleap's contacts have: set key = "j_o_x__y", or keys, to change it`
-		for day, want := range []Status{StatusUnchanged, StatusApplied} {
+		for day, want := range []runs.Status{runs.StatusUnchanged, runs.StatusApplied} {
 			if day > 0 {
 				test.write(w, 2)
 			}
@@ -256,7 +257,7 @@ func TestClasses(t *testing.T) {
 	prediction := event("u1", "prediction", "likely", "pre_1", "0.5", 1, "m1")
 	w.writeEvents(t, "1", prediction)
 	report := w.sync(t, Request{})
-	if report.Outcome != Complete || len(report.Exports) != 1 || report.Exports[0].PassedOver["prediction"] != 1 {
+	if report.Outcome != runs.Complete || len(report.Exports) != 1 || report.Exports[0].PassedOver["prediction"] != 1 {
 		t.Errorf("nothing else: %+v", report)
 	}
 	w.writeEvents(t, "2", prediction+event("u1", "journey_step", "j_o_x__y", "jst_1", `"true"`, 2, "m2")+event("u2", "journey_step", "j_o_x__y", "jst_1", `"false"`, 2, "m3"))

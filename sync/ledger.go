@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"gleapsync/engage"
+	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
 
@@ -104,7 +105,7 @@ func byFile(files []state.File) map[[2]string]state.File {
 func (p *plan) isDone(e *export) bool {
 	return e.rows != nil && e.refused == nil && !(e.result.HasFields && p.fieldsPostponed) &&
 		!slices.ContainsFunc(e.attributes, func(a *attribute) bool { return !a.active() || a.withheld > 0 }) &&
-		!slices.ContainsFunc(p.unusable, func(r ExportReport) bool { return r.Source == e.Source && r.Status == StatusHeld })
+		!slices.ContainsFunc(p.unusable, func(r runs.ExportReport) bool { return r.Source == e.Source && r.Status == runs.StatusHeld })
 }
 
 // hasNewTracks reports whether event exports have files that were not read before, or lack

@@ -20,6 +20,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/gleap"
 	"gleapsync/gleap/sandbox"
+	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
 
@@ -124,7 +125,7 @@ func (w *world) writeParts(t fataler, folder, header string, lines []string, n i
 }
 
 // sync runs a sync that must not fail.
-func (w *world) sync(t fataler, request Request) Report {
+func (w *world) sync(t fataler, request Request) runs.Report {
 	report, err := w.runner(t).Sync(context.Background(), request)
 	if err != nil {
 		t.Fatal(err)
@@ -375,13 +376,13 @@ func TestModel(t *testing.T) {
 			if calls := w.gleap.Counts().Identify - before; calls != len(changed) || report.Calls.Identify != calls || report.Contacts.Planned != calls {
 				r.Fatalf("day %d: %d calls, %d contacts changed, the report says %+v %+v %s", day, calls, len(changed), report.Contacts, report.Calls, report.Outcome)
 			}
-			outcome := Complete
+			outcome := runs.Complete
 			for _, e := range report.Exports {
-				if e.Withheld != withheld[e.Key] || e.Status == StatusHeld {
+				if e.Withheld != withheld[e.Key] || e.Status == runs.StatusHeld {
 					r.Fatalf("day %d: %d exits withheld of %+v", day, withheld[e.Key], e)
 				}
 				if e.Withheld > 0 {
-					outcome = Held
+					outcome = runs.Held
 				}
 			}
 			if report.Outcome != outcome {

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"gleapsync/gleap"
+	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
 
@@ -19,7 +20,7 @@ type pace struct {
 }
 
 // sends reports whether a run makes calls.
-func (r *Runner) sends(report *Report) bool {
+func (r *Runner) sends(report *runs.Report) bool {
 	return r.client != nil && report.Contacts.Planned+report.Events.Planned > 0
 }
 

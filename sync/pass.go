@@ -11,6 +11,7 @@ import (
 	"gleapsync/gleap"
 	"gleapsync/internal/attr"
 	"gleapsync/internal/extsort"
+	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
 
@@ -19,7 +20,7 @@ import (
 type pass struct {
 	*plan
 	parked   parkedQueue
-	segments [classes]segment
+	segments [runs.Classes]segment
 	said     extsort.Spool // what is to be stored of change exports: user ids, each with its changes
 	found    findings
 	tallies  []tally // by attribute id
@@ -27,7 +28,7 @@ type pass struct {
 	unanswered []state.Unanswered // of the contacts that are not passed yet
 	contact    contact
 	entry      entry
-	class      Class          // of the entry so far
+	class      runs.Class     // of the entry so far
 	reasons    int            // attributes in it that are worth a call
 	reason     uint32         // the last one of these
 	damped     []dampedChange // that go along if the contact is called for something else
@@ -39,9 +40,9 @@ type pass struct {
 
 // findings is what the passes over the contacts find, in all.
 type findings struct {
-	contacts      ContactCounts
-	classContacts [classes]int // contacts
-	classCalls    [classes]int // their calls
+	contacts      runs.ContactCounts
+	classContacts [runs.Classes]int // contacts
+	classCalls    [runs.Classes]int // their calls
 	calls         int
 	fields        [gleap.LastPageView + 1]int  // contacts that are told of a field
 	hasField      [gleap.LastPageView + 1]bool // that some contact has in the exports
@@ -57,9 +58,9 @@ type findings struct {
 }
 
 // count counts an entry of the plan.
-func (f *findings) count(e *entry, to Class) {
+func (f *findings) count(e *entry, to runs.Class) {
 	f.contacts.Planned++
-	if to.isDelta() {
+	if to.IsDelta() {
 		f.contacts.Delta++
 	} else {
 		f.contacts.Backfill++
@@ -74,7 +75,7 @@ func (f *findings) count(e *entry, to Class) {
 }
 
 func (f *findings) add(other *findings) {
-	for class := range classes {
+	for class := range runs.Classes {
 		f.classContacts[class] += other.classContacts[class]
 		f.classCalls[class] += other.classCalls[class]
 	}
@@ -267,7 +268,7 @@ func (p *pass) run(ctx context.Context, rows *extsort.Merger, sources []*export,
 
 // keep writes a contact's entry to the plan, if it says something and the contact is
 // not to stay parked.
-func (p *pass) keep(to Class) error {
+func (p *pass) keep(to runs.Class) error {
 	e := &p.entry
 	left, refused := p.parked.pass(e.userID)
 	p.settle(left...)
@@ -292,7 +293,7 @@ func (p *pass) keep(to Class) error {
 }
 
 // countAlone counts what each attribute costs.
-func (p *pass) countAlone(to Class) {
+func (p *pass) countAlone(to runs.Class) {
 	for _, c := range p.entry.attributes {
 		p.tallies[c.ID].left++
 	}
@@ -301,7 +302,7 @@ func (p *pass) countAlone(to Class) {
 	}
 	t := &p.tallies[p.reason]
 	t.alone++
-	if to.isDelta() {
+	if to.IsDelta() {
 		t.aloneDelta++
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/gleap"
 	"gleapsync/internal/extsort"
+	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
 
@@ -22,7 +23,7 @@ type plan struct {
 	byID       []attributeRef             // all that the state knows or will know
 	known      map[string]state.Attribute // by key: what the state knows
 	files      []state.File               // of change and event exports: those that are done
-	unusable   []ExportReport             // of what a wildcard takes and what cannot be an attribute
+	unusable   []runs.ExportReport        // of what a wildcard takes and what cannot be an attribute
 	overview   state.Overview
 	parked     []state.Parked
 	unanswered []state.Unanswered // what Gleap may have, in the order of the user ids
@@ -177,7 +178,7 @@ func (p *plan) addExports(request Request) error {
 // next.
 func (p *plan) addAttribute(e *export, settings engage.Attribute, request Request) (*attribute, error) {
 	a := &attribute{
-		Attribute: settings, export: e, status: StatusApplied,
+		Attribute: settings, export: e, status: runs.StatusApplied,
 		chosen: request.chooses(settings.Key),
 	}
 	if k, ok := p.known[a.Key]; ok {
@@ -206,8 +207,8 @@ func (p *plan) fed(key string) *attribute {
 
 // holdUnusable reports what is held and is no attribute.
 func (p *plan) holdUnusable(e *export, key, name string, kind engage.Kind, reason string) {
-	p.unusable = append(p.unusable, ExportReport{
-		Key: key, Name: name, Kind: kind, Source: e.Source, Status: StatusHeld, Reason: reason, Unreadable: e.unreadable,
+	p.unusable = append(p.unusable, runs.ExportReport{
+		Key: key, Name: name, Kind: kind, Source: e.Source, Status: runs.StatusHeld, Reason: reason, Unreadable: e.unreadable,
 	})
 }
 
@@ -231,7 +232,7 @@ func remembered(e Export, exports []Export, known []state.Attribute) []engage.At
 func (p *plan) holdPatterns(e *export) {
 	for _, w := range e.Wildcards {
 		if slices.ContainsFunc(e.attributes, func(a *attribute) bool { return w.Matches(a.Name) && (!e.Changes || a.Kind == w.Kind) }) ||
-			slices.ContainsFunc(p.unusable, func(r ExportReport) bool { return r.Source == e.Source && w.Matches(r.Name) }) {
+			slices.ContainsFunc(p.unusable, func(r runs.ExportReport) bool { return r.Source == e.Source && w.Matches(r.Name) }) {
 			continue
 		}
 		reason := "no column matches " + w.Pattern
@@ -258,7 +259,7 @@ func (p *plan) addRetired(request Request) {
 		}
 		retired := &attribute{
 			Attribute: engage.Attribute{Kind: engage.Kind(a.Kind), Key: a.Key, Name: a.Name},
-			id:        a.ID, applied: a.Applied, status: StatusApplied, retired: true,
+			id:        a.ID, applied: a.Applied, status: runs.StatusApplied, retired: true,
 			chosen: len(request.Only) == 0,
 		}
 		all := Limit{share: 1, isPct: true}

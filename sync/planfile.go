@@ -12,6 +12,7 @@ import (
 	"gleapsync/gleap"
 	"gleapsync/internal/attr"
 	"gleapsync/internal/extsort"
+	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
 
@@ -164,7 +165,7 @@ type segment struct {
 }
 
 // write adds the entry to the plan.
-func (p *pass) write(to Class) error {
+func (p *pass) write(to runs.Class) error {
 	e, s := &p.entry, &p.segments[to]
 	p.found.count(e, to)
 	p.countAlone(to)
@@ -183,13 +184,13 @@ func (p *pass) write(to Class) error {
 // entryReader reads a plan's entries in the order of sending.
 type entryReader struct {
 	turns   turns
-	left    [classes]int
-	classes [classes]classReader
+	left    [runs.Classes]int
+	classes [runs.Classes]classReader
 }
 
 func (p *plan) entries() *entryReader {
 	r := &entryReader{turns: newTurns(p.turns, p.classCalls), left: p.classContacts}
-	for class := range classes {
+	for class := range runs.Classes {
 		sections := &r.classes[class].sections
 		for _, pass := range p.passes {
 			s := &pass.segments[class]
@@ -205,8 +206,8 @@ func (p *plan) entries() *entryReader {
 
 // next reads the next entry into e and returns its class, or io.EOF. The entry's bytes, of
 // which e is made, are the caller's to keep.
-func (r *entryReader) next(e *entry) (raw []byte, class Class, err error) {
-	if class = r.turns.next(r.left); class == classes {
+func (r *entryReader) next(e *entry) (raw []byte, class runs.Class, err error) {
+	if class = r.turns.next(r.left); class == runs.Classes {
 		return nil, class, io.EOF
 	}
 	raw, err = r.classes[class].next()

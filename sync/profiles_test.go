@@ -16,6 +16,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/gleap"
 	"gleapsync/internal/attr"
+	"gleapsync/internal/runs"
 )
 
 // longTables is an export of t.csv and i.csv.
@@ -49,7 +50,7 @@ const (
 )
 
 // profileStatuses returns what a report says of its exports.
-func profileStatuses(r Report) string {
+func profileStatuses(r runs.Report) string {
 	got := ""
 	for _, e := range r.Exports {
 		got += fmt.Sprintf("%s %s %s %s\n", e.Kind, e.Key, e.Status, e.Reason)
@@ -239,7 +240,7 @@ func TestProfilesModel(t *testing.T) {
 				r.Fatalf("day %d: %d calls, %d contacts changed: %s", day, calls, len(changed), profileStatuses(report))
 			}
 			for _, a := range report.Exports {
-				if a.Status == StatusApplied && (a.WithoutUserID != withoutID || a.Rows != len(traits)+len(ids) || a.Invalid > 0) {
+				if a.Status == runs.StatusApplied && (a.WithoutUserID != withoutID || a.Rows != len(traits)+len(ids) || a.Invalid > 0) {
 					r.Fatalf("day %d: %d profiles have no user id, the report says %+v", day, withoutID, a)
 				}
 			}
@@ -282,7 +283,7 @@ func TestProfilesNames(t *testing.T) {
 	w.options.Exports[0].Dir = w.dir
 	w.write(t, "a.csv", list("u1"))
 	w.write(t, "i.csv", idsHeader+"p1,user_id,u1,1\np2,user_id,u2,1\np3,email,x@x.io,1\n")
-	run := func(day, rows, want string, request Request) Report {
+	run := func(day, rows, want string, request Request) runs.Report {
 		t.Helper()
 		if rows != "" {
 			w.write(t, "t.csv", traitsHeader+rows)
@@ -351,7 +352,7 @@ func TestProfilesNames(t *testing.T) {
 	}
 	w.options.Exports[1].AllowEmpty = true
 	w.write(t, "t.csv", traitsHeader+"p1,r_30_days,8,1\n")
-	if report := w.sync(t, Request{}); report.Outcome != Complete {
+	if report := w.sync(t, Request{}); report.Outcome != runs.Complete {
 		t.Errorf("empty is right: %s", profileStatuses(report))
 	}
 	if got, want := w.contacts()["u1"], `{"r_30_days":8,"staff":false,"vip_named":true,"vip_us":false}`; got != want {
@@ -387,7 +388,7 @@ func TestProfilesErrors(t *testing.T) {
 			w.write(t, "i.csv", test.ids)
 		}
 		report, err := w.runner(t).Plan(t.Context(), Request{})
-		if err != nil || len(report.Exports) != 1 || report.Exports[0].Status != StatusHeld || !strings.Contains(report.Exports[0].Reason, test.want) {
+		if err != nil || len(report.Exports) != 1 || report.Exports[0].Status != runs.StatusHeld || !strings.Contains(report.Exports[0].Reason, test.want) {
 			t.Errorf("%s: %v\n%swant %s", name, err, profileStatuses(report), test.want)
 		}
 	}
@@ -442,7 +443,7 @@ func TestProfilesFaults(t *testing.T) {
 			if hit = w.syncWith(t, &faults{kind: kind, left: failed}, Request{}); hit == "" && failed == 0 {
 				t.Errorf("no %s failed", kind)
 			}
-			if report := w.sync(t, Request{}); report.Outcome != Complete || report.Exports[0].Members != 6 || len(w.contacts()) != 6 {
+			if report := w.sync(t, Request{}); report.Outcome != runs.Complete || report.Exports[0].Members != 6 || len(w.contacts()) != 6 {
 				t.Errorf("%s %d: %s", kind, failed, profileStatuses(report))
 			}
 		}
@@ -456,7 +457,7 @@ func TestProfilesAge(t *testing.T) {
 	w.write(t, "i.csv", idsHeader+"p1,user_id,u1,1\n")
 	w.write(t, "t.csv", traitsHeader+"p1,vip,true,1\n")
 	report := w.sync(t, Request{})
-	if e := report.Exports[0]; e.AsOf.Second() != 1 || e.Status != StatusApplied {
+	if e := report.Exports[0]; e.AsOf.Second() != 1 || e.Status != runs.StatusApplied {
 		t.Errorf("%+v", e)
 	}
 	w.options.Exports[0].MaxAge = 1
@@ -475,7 +476,7 @@ func TestProfilesAge(t *testing.T) {
 		}
 		report := w.sync(t, Request{})
 		for _, e := range report.Exports {
-			if e.Status != StatusHeld || !strings.Contains(e.Reason, "older than max_age") {
+			if e.Status != runs.StatusHeld || !strings.Contains(e.Reason, "older than max_age") {
 				t.Errorf("%+v", e)
 			}
 		}

@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"gleapsync/gleap"
+	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
 
@@ -17,7 +18,7 @@ import (
 //
 // Cancelling ctx ends it early: the calls on their way are finished, and what Gleap
 // acknowledged is committed.
-func (r *Runner) push(ctx context.Context, p *plan, report *Report) error {
+func (r *Runner) push(ctx context.Context, p *plan, report *runs.Report) error {
 	defer r.collectLess()()
 	p.pushed = true
 	sending, stop := context.WithCancelCause(ctx)
@@ -172,17 +173,17 @@ func (r *Runner) send(ctx context.Context, p *plan, next planned, whole bool, ou
 }
 
 // assume commits the plan's entries as if Gleap had acknowledged them.
-func (r *Runner) assume(ctx context.Context, p *plan, report *Report) error {
+func (r *Runner) assume(ctx context.Context, p *plan, report *runs.Report) error {
 	var acks []state.Acknowledgement
-	var done [classes]int // of acks
+	var done [runs.Classes]int // of acks
 	flush := func() error {
 		if _, err := r.ledger.Commit(state.Delivery{Acks: acks, Assumed: true}); err != nil {
 			return fmt.Errorf("commit to the state: %w", err)
 		}
 		report.Contacts.Assumed += len(acks)
 		report.Contacts.Remaining -= len(acks)
-		report.done(done)
-		done = [classes]int{}
+		report.Done(done)
+		done = [runs.Classes]int{}
 		r.progress.add(len(acks))
 		acks = acks[:0]
 		return nil

@@ -14,6 +14,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/internal/attr"
 	"gleapsync/internal/extsort"
+	"gleapsync/internal/runs"
 )
 
 // open finds the exports' inputs, and what their wildcards stand for.
@@ -76,8 +77,8 @@ func (p *plan) skipUnchanged(now time.Time, request Request) {
 			}
 			if reason := checkAge(e.asOf, applied, e.MaxAge, now); reason != "" {
 				a.hold(reason)
-			} else if a.chosen && e.isApplied(a) && !p.resyncing() && !p.resend && a.status == StatusApplied && !e.pending && !p.isUnanswered(a.id) && !a.isDue(now) {
-				a.status = StatusUnchanged
+			} else if a.chosen && e.isApplied(a) && !p.resyncing() && !p.resend && a.status == runs.StatusApplied && !e.pending && !p.isUnanswered(a.id) && !a.isDue(now) {
+				a.status = runs.StatusUnchanged
 			}
 		}
 		anyChanged = anyChanged || e.usable() || e.hasUnknown(request)
@@ -89,8 +90,8 @@ func (p *plan) skipUnchanged(now time.Time, request Request) {
 	// what was refused for a parked contact is known as a whole only, so these need the
 	// unchanged exports too.
 	for _, a := range p.attributes {
-		if a.status == StatusUnchanged && (len(p.parked) > 0 || a.applied.HasFields) {
-			a.status = StatusApplied
+		if a.status == runs.StatusUnchanged && (len(p.parked) > 0 || a.applied.HasFields) {
+			a.status = runs.StatusApplied
 		}
 	}
 }

@@ -4,6 +4,8 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
+
+	"gleapsync/internal/runs"
 )
 
 // TestResolve: the command that a report gives for a held export does what it says, as
@@ -28,7 +30,7 @@ func TestResolve(t *testing.T) {
 	}
 	allowed, _ := ParseLimit("2")
 	report := w.sync(t, Request{MaxExits: map[string]Limit{"shrunk": allowed}})
-	if e := report.Exports[0]; e.Status != StatusApplied || e.Exited != 2 {
+	if e := report.Exports[0]; e.Status != runs.StatusApplied || e.Exited != 2 {
 		t.Errorf("%+v", e)
 	}
 }

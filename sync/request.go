@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"gleapsync/engage"
+	"gleapsync/internal/runs"
 )
 
 // MayFeed reports whether the export feeds an attribute of a key, or one whose key a pattern
@@ -69,7 +70,7 @@ func (p *plan) checkAsked(request Request) error {
 	}
 	for _, key := range asked {
 		if slices.ContainsFunc(p.attributes, func(a *attribute) bool { return matchesKey(key, a.Key) }) ||
-			slices.ContainsFunc(p.unusable, func(r ExportReport) bool { return matchesKey(key, r.Key) }) {
+			slices.ContainsFunc(p.unusable, func(r runs.ExportReport) bool { return matchesKey(key, r.Key) }) {
 			continue
 		}
 		if engage.IsPattern(key) {

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"gleapsync/gleap"
+	"gleapsync/internal/runs"
 )
 
 // TestRetireGoesOn: what a retirement leaves over is sent by the next sync, and a full
@@ -45,7 +46,7 @@ func TestRetireGoesOn(t *testing.T) {
 	}
 	f = &fakeGleap{keep: true}
 	report, err = w.with(t, f).Sync(t.Context(), Request{})
-	if err != nil || report.Mode != Full || len(report.Orphans) != 0 || !slices.Equal(f.calls, []string{"u3", "u4"}) || report.Contacts.Parked != 1 {
+	if err != nil || report.Mode != runs.Full || len(report.Orphans) != 0 || !slices.Equal(f.calls, []string{"u3", "u4"}) || report.Contacts.Parked != 1 {
 		t.Errorf("%v, %s %+v, %v", err, report.Mode, report, f.calls)
 	}
 	if _, _, err := r.store.Unpark("u2"); err != nil {
@@ -60,7 +61,7 @@ func TestRetireGoesOn(t *testing.T) {
 		t.Errorf("%+v, %v", attributes, err)
 	}
 	f = &fakeGleap{keep: true}
-	if report, err = w.with(t, f).Sync(t.Context(), Request{}); err != nil || len(f.calls) != 0 || report.Mode != Incremental {
+	if report, err = w.with(t, f).Sync(t.Context(), Request{}); err != nil || len(f.calls) != 0 || report.Mode != runs.Incremental {
 		t.Errorf("%v, %+v, %v", err, report, f.calls)
 	}
 
@@ -108,7 +109,7 @@ func TestForgetIsInterrupted(t *testing.T) {
 	}
 	w.write(t, "a.csv", list("u1", "u2", "u3"))
 	report := w.sync(t, Request{})
-	if report.Contacts.Planned != 1 || report.Contacts.Forgotten != 1 || *report.Deletions != (Deletions{Deleted: 1}) {
+	if report.Contacts.Planned != 1 || report.Contacts.Forgotten != 1 || *report.Deletions != (runs.Deletions{Deleted: 1}) {
 		t.Errorf("%+v, %+v", report.Contacts, report.Deletions)
 	}
 	if f, err := w.runner(t).Forget(t.Context(), []string{"u1"}); err != nil || f.Absent != 1 {

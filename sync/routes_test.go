@@ -19,6 +19,7 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/gleap/sandbox"
+	"gleapsync/internal/runs"
 )
 
 // A sheet is a table of users, whatever the way in which it comes. What a route cannot carry
@@ -453,7 +454,7 @@ func (s *sheet) bodies(t *testing.T, r *rapid.T, by route) map[string]string {
 	w.options.Exports = []Export{e}
 	report := w.sync(r, Request{})
 	for _, e := range report.Exports {
-		if e.Invalid > 0 || e.Status != StatusApplied {
+		if e.Invalid > 0 || e.Status != runs.StatusApplied {
 			r.Fatalf("%+v", e)
 		}
 	}

@@ -15,6 +15,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/gleap"
 	"gleapsync/internal/extsort"
+	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
 
@@ -86,11 +87,11 @@ var ErrInterrupted = errors.New("interrupted")
 var errDeadline = errors.New("the deadline came before the plan was complete: nothing was sent, raise sync.deadline")
 
 // Plan says what Sync would do, and changes nothing. It can run beside a sync.
-func (r *Runner) Plan(ctx context.Context, request Request) (Report, error) {
+func (r *Runner) Plan(ctx context.Context, request Request) (runs.Report, error) {
 	report, p, err := r.prepare(ctx, "plan", request)
 	p.close()
 	if err != nil {
-		return Report{}, err
+		return runs.Report{}, err
 	}
 	report.Finished = r.now()
 	return report, nil
@@ -102,13 +103,13 @@ func (r *Runner) Plan(ctx context.Context, request Request) (Report, error) {
 // The error is a [*state.LockedError] while another run holds the lock,
 // [ErrInterrupted] after ctx was cancelled with it, and one of package gleap's if
 // Gleap ended the run.
-func (r *Runner) Sync(ctx context.Context, request Request) (Report, error) {
+func (r *Runner) Sync(ctx context.Context, request Request) (runs.Report, error) {
 	return r.run(ctx, "sync", request, r.push)
 }
 
 // Baseline takes what Sync would send as delivered, and sends nothing: for projects
 // that something else has filled before.
-func (r *Runner) Baseline(ctx context.Context, request Request) (Report, error) {
+func (r *Runner) Baseline(ctx context.Context, request Request) (runs.Report, error) {
 	request.assume = true
 	return r.run(ctx, "baseline", request, r.assume)
 }
@@ -116,22 +117,22 @@ func (r *Runner) Baseline(ctx context.Context, request Request) (Report, error) 
 // Retire tells the members of an attribute that no export feeds any more that they have
 // left it, or sets a trait to null, and then forgets the attribute. What is left over is
 // for the next run, of Sync too.
-func (r *Runner) Retire(ctx context.Context, key string) (Report, error) {
+func (r *Runner) Retire(ctx context.Context, key string) (runs.Report, error) {
 	o, err := r.store.Overview()
 	if err != nil {
-		return Report{}, err
+		return runs.Report{}, err
 	}
 	exports := keepKeys(r.o.Exports, o.Attributes)
 	for _, e := range exports {
 		for _, a := range e.Attributes {
 			if a.Key == key {
-				return Report{}, fmt.Errorf("the configuration still feeds %s, so the next sync would bring it back: take the %s %q out first", key, a.Kind, a.Name)
+				return runs.Report{}, fmt.Errorf("the configuration still feeds %s, so the next sync would bring it back: take the %s %q out first", key, a.Kind, a.Name)
 			}
 		}
 	}
 	known, err := NewInspector(r.o, r.store).Attribute(key)
 	if err != nil {
-		return Report{}, err
+		return runs.Report{}, err
 	}
 	for _, e := range exports {
 		names := []string{key, known.Name}
@@ -140,7 +141,7 @@ func (r *Runner) Retire(ctx context.Context, key string) (Report, error) {
 		}
 		for _, name := range slices.Compact(names) {
 			if err := mayTake(ctx, e, key, name, known.Kind); err != nil {
-				return Report{}, err
+				return runs.Report{}, err
 			}
 		}
 	}
@@ -169,7 +170,7 @@ func mayTake(ctx context.Context, e Export, key, name string, kind engage.Kind) 
 }
 
 // prepare makes a plan and the report that goes with it.
-func (r *Runner) prepare(ctx context.Context, command string, request Request) (Report, *plan, error) {
+func (r *Runner) prepare(ctx context.Context, command string, request Request) (runs.Report, *plan, error) {
 	started, begun := r.now(), time.Now()
 	r.progress.phase("reading", 0)
 	p, err := r.newPlan(ctx, request)
@@ -180,8 +181,8 @@ func (r *Runner) prepare(ctx context.Context, command string, request Request) (
 		if ctx.Err() != nil { // a stop is not a fault of the exports
 			err = context.Cause(ctx)
 		}
-		report = Report{
-			Run: report.Run, Command: command, Project: report.Project, Mode: report.Mode, Only: report.Only, Started: started, Exports: report.held(),
+		report = runs.Report{
+			Run: report.Run, Command: command, Project: report.Project, Mode: report.Mode, Only: report.Only, Started: started, Exports: slices.DeleteFunc(report.Exports, func(e runs.ExportReport) bool { return e.Status != runs.StatusHeld }),
 			PlanSeconds: report.PlanSeconds,
 		}
 		p.unpark = nil
@@ -191,7 +192,7 @@ func (r *Runner) prepare(ctx context.Context, command string, request Request) (
 		for _, problem := range e.Problems {
 			r.log.Debug("a row was passed over", "key", e.Key, "file", problem.File, "line", problem.Line, "reason", problem.Reason)
 		}
-		if e.Status == StatusHeld {
+		if e.Status == runs.StatusHeld {
 			r.log.Warn("an export is held", "key", e.Key, "source", e.Source, "reason", e.Reason)
 		} else if e.Withheld > 0 {
 			r.log.Warn("exits are withheld", "key", e.Key, "source", e.Source, "reason", e.Reason)
@@ -211,10 +212,10 @@ func (r *Runner) prepare(ctx context.Context, command string, request Request) (
 }
 
 // run makes a plan, has it delivered, and keeps the books.
-func (r *Runner) run(ctx context.Context, command string, request Request, deliver func(context.Context, *plan, *Report) error) (Report, error) {
+func (r *Runner) run(ctx context.Context, command string, request Request, deliver func(context.Context, *plan, *runs.Report) error) (runs.Report, error) {
 	release, err := r.store.Lock()
 	if err != nil {
-		return Report{}, err
+		return runs.Report{}, err
 	}
 	defer release()
 	r.resumed = false
@@ -261,7 +262,7 @@ func (r *Runner) run(ctx context.Context, command string, request Request, deliv
 }
 
 // deliver prepares the state for a plan's acknowledgements and has it delivered.
-func (r *Runner) deliver(ctx context.Context, p *plan, report *Report, deliver func(context.Context, *plan, *Report) error) error {
+func (r *Runner) deliver(ctx context.Context, p *plan, report *runs.Report, deliver func(context.Context, *plan, *runs.Report) error) error {
 	if report.Command == "baseline" && p.epoch > 1 && p.resyncing() {
 		return errors.New("a full resync is not complete: a baseline would end it with contacts that were not sent again, so run sync first")
 	}
@@ -294,7 +295,7 @@ func (r *Runner) deliver(ctx context.Context, p *plan, report *Report, deliver f
 }
 
 // finish judges the run and stores its report.
-func (r *Runner) finish(ctx context.Context, p *plan, report Report, err error) (Report, error) {
+func (r *Runner) finish(ctx context.Context, p *plan, report runs.Report, err error) (runs.Report, error) {
 	report.Finished = r.now()
 	var applied map[uint32]state.Applied
 	var resynced uint64
@@ -314,20 +315,20 @@ func (r *Runner) finish(ctx context.Context, p *plan, report Report, err error) 
 	cause := context.Cause(ctx)
 	switch {
 	case err == nil:
-		report.Outcome = Complete
+		report.Outcome = runs.Complete
 		if report.Held() {
-			report.Outcome = Held
+			report.Outcome = runs.Held
 		}
 	case errors.Is(err, ErrInterrupted) || errors.Is(err, context.Canceled) && errors.Is(cause, ErrInterrupted):
-		report.Outcome, err = Interrupted, ErrInterrupted
+		report.Outcome, err = runs.Interrupted, ErrInterrupted
 	case errors.Is(err, errDeadline) || errors.Is(err, context.DeadlineExceeded) && errors.Is(cause, errDeadline):
-		report.Outcome, report.Error = Partial, ""
+		report.Outcome, report.Error = runs.Partial, ""
 		if errors.Is(err, errDeadline) {
 			report.Error = errDeadline.Error()
 		}
 		err = nil
 	default:
-		report.Outcome, report.Error = Failed, err.Error()
+		report.Outcome, report.Error = runs.Failed, err.Error()
 	}
 	if p.resend && report.Contacts.Remaining > 0 {
 		report.Error = strings.TrimSpace(report.Error + " --full with --only is not gone on with by itself: run it again for the rest")
@@ -335,7 +336,7 @@ func (r *Runner) finish(ctx context.Context, p *plan, report Report, err error) 
 	if errors.Is(err, state.ErrDamaged) || errors.Is(err, state.ErrLost) {
 		return report, err // there is nothing to write to
 	}
-	report.leftSince(*cmp.Or(turns, &p.turns))
+	leftSince(&report, *cmp.Or(turns, &p.turns))
 	var convergenceErr error
 	report.Convergence, convergenceErr = r.convergence(p, &report)
 	overview, overviewErr := r.store.Overview()
@@ -358,19 +359,19 @@ func (r *Runner) finish(ctx context.Context, p *plan, report Report, err error) 
 	}
 	report.Recorded = storeErr == nil
 	if storeErr != nil {
-		report.Outcome = Failed
+		report.Outcome = runs.Failed
 		err = errors.Join(err, fmt.Errorf("store the run's report: %w", storeErr))
 	}
 	return report, err
 }
 
 // history returns the state's history with one run more.
-func (r *Runner) history(o state.Overview, report Report) ([]byte, error) {
+func (r *Runner) history(o state.Overview, report runs.Report) ([]byte, error) {
 	h, err := readHistory(r.store, o)
 	if err != nil {
 		return nil, err
 	}
-	h.add(report.summary())
+	h.Add(report.Summary())
 	return json.Marshal(h)
 }
 

@@ -19,6 +19,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/gleap"
 	"gleapsync/gleap/sandbox"
+	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
 
@@ -129,7 +130,7 @@ func TestOrder(t *testing.T) {
 	if !slices.Equal(f.calls, want) {
 		t.Errorf("calls in the order %v, want %v", f.calls, want)
 	}
-	counts := []ClassReport{{ClassExit, 2, 0, ""}, {ClassEntry, 4, 0, ""}, {ClassChange, 3, 0, ""}, {ClassFirst, 2, 0, ""}}
+	counts := []runs.ClassReport{{Class: runs.ClassExit, Planned: 2}, {Class: runs.ClassEntry, Planned: 4}, {Class: runs.ClassChange, Planned: 3}, {Class: runs.ClassFirst, Planned: 2}}
 	if !slices.Equal(report.Classes, counts) || report.Contacts.Delta != 9 || report.Contacts.Backfill != 2 {
 		t.Errorf("%+v, %+v", report.Classes, report.Contacts)
 	}
@@ -160,7 +161,7 @@ func TestDeadline(t *testing.T) {
 		}
 		return f
 	}
-	run := func(f *fakeGleap) Report {
+	run := func(f *fakeGleap) runs.Report {
 		t.Helper()
 		r := w.with(t, f)
 		ctx, cancel := context.WithTimeoutCause(t.Context(), time.Hour, errDeadline)
@@ -182,20 +183,20 @@ func TestDeadline(t *testing.T) {
 		return report
 	}
 	first := run(stop(31))
-	if first.Contacts.Sent != 30 || first.Contacts.Remaining != 70 || first.Mode != First {
+	if first.Contacts.Sent != 30 || first.Contacts.Remaining != 70 || first.Mode != runs.First {
 		t.Errorf("first run: %+v", first.Contacts)
 	}
 	w.write(t, "a.csv", list(ids[5:]...)) // five of those that were sent leave
 	f := stop(16)
 	second := run(f)
-	if second.Mode != First || second.Contacts.Delta != 0 || second.Contacts.Backfill != 75 || !slices.Equal(f.calls, ids[30:46]) {
+	if second.Mode != runs.First || second.Contacts.Delta != 0 || second.Contacts.Backfill != 75 || !slices.Equal(f.calls, ids[30:46]) {
 		t.Errorf("second run: %+v, calls %v", second.Contacts, f.calls)
 	}
 	third := run(&fakeGleap{})
-	if third.Contacts.Sent != 60 || third.Contacts.Remaining != 0 || third.Outcome != Complete {
+	if third.Contacts.Sent != 60 || third.Contacts.Remaining != 0 || third.Outcome != runs.Complete {
 		t.Errorf("third run: %s %+v", third.Outcome, third.Contacts)
 	}
-	if fourth := run(&fakeGleap{}); fourth.Mode != Incremental || fourth.Contacts.Planned != 0 || fourth.Exports[0].Status != StatusUnchanged {
+	if fourth := run(&fakeGleap{}); fourth.Mode != runs.Incremental || fourth.Contacts.Planned != 0 || fourth.Exports[0].Status != runs.StatusUnchanged {
 		t.Errorf("fourth run: %+v", fourth)
 	}
 }
@@ -207,7 +208,7 @@ func TestDeadlineIsNoError(t *testing.T) {
 	r := w.runner(t)
 	r.client = waiting{}
 	report, err := r.Sync(t.Context(), Request{})
-	if err != nil || report.Outcome != Partial || report.Contacts.Remaining != 2 {
+	if err != nil || report.Outcome != runs.Partial || report.Contacts.Remaining != 2 {
 		t.Errorf("%s %+v, %v", report.Outcome, report.Contacts, err)
 	}
 }
@@ -247,14 +248,14 @@ func TestFullResync(t *testing.T) {
 		return nil
 	}}
 	report, err := w.with(t, f).Sync(t.Context(), Request{Full: true})
-	if report.Mode != Full || report.Contacts.Planned != 4 || report.Contacts.Sent != 2 || err == nil {
+	if report.Mode != runs.Full || report.Contacts.Planned != 4 || report.Contacts.Sent != 2 || err == nil {
 		t.Fatalf("%+v, %v", report.Contacts, err)
 	}
 	report = w.sync(t, Request{})
-	if report.Mode != Full || report.Contacts.Sent != 2 || report.Outcome != Complete || report.Exports[0].Entered != 0 || report.Exports[0].Exited != 0 {
+	if report.Mode != runs.Full || report.Contacts.Sent != 2 || report.Outcome != runs.Complete || report.Exports[0].Entered != 0 || report.Exports[0].Exited != 0 {
 		t.Errorf("the second half: %+v", report)
 	}
-	if report = w.sync(t, Request{}); report.Mode != Incremental || report.Contacts.Planned != 0 {
+	if report = w.sync(t, Request{}); report.Mode != runs.Incremental || report.Contacts.Planned != 0 {
 		t.Errorf("it does not end: %+v", report)
 	}
 	report = w.sync(t, Request{Full: true})
@@ -274,7 +275,7 @@ func TestHeldMembersStay(t *testing.T) {
 	w.write(t, "b.csv", list("u2"))
 	for _, full := range []bool{false, true} {
 		report := w.sync(t, Request{Full: full})
-		if report.Outcome != Held || report.Exports[0].Status != StatusHeld || report.Exports[0].Reason != "a.csv does not exist" {
+		if report.Outcome != runs.Held || report.Exports[0].Status != runs.StatusHeld || report.Exports[0].Reason != "a.csv does not exist" {
 			t.Errorf("%+v", report)
 		}
 		want := map[string]string{"u1": `{"a":true,"b":false}`, "u2": `{"a":true,"b":true}`}
@@ -297,11 +298,11 @@ func TestColumnsAreGuardedOneByOne(t *testing.T) {
 	w.sync(t, Request{})
 	w.write(t, "t.csv", "user_id,whole,broken,shrunk\nu1,f,f,f\nu2,t,?,f\nu3,,f,t\n")
 	report := w.sync(t, Request{})
-	var statuses []Status
+	var statuses []runs.Status
 	for _, e := range report.Exports {
 		statuses = append(statuses, e.Status)
 	}
-	if want := []Status{StatusApplied, StatusHeld, StatusHeld, StatusHeld}; !slices.Equal(statuses, want) {
+	if want := []runs.Status{runs.StatusApplied, runs.StatusHeld, runs.StatusHeld, runs.StatusHeld}; !slices.Equal(statuses, want) {
 		t.Errorf("%v, want %v: %+v", statuses, want, report.Exports)
 	}
 	want := map[string]string{
@@ -376,7 +377,7 @@ func TestFieldsOfUnchangedExports(t *testing.T) {
 	if c, _ := w.gleap.Contact("u2"); c.Fields["email"] != "u2@x.io" {
 		t.Errorf("u2 is %+v", c)
 	}
-	if report.Exports[1].Status != StatusUnchanged || report.Contacts.Sent != 1 {
+	if report.Exports[1].Status != runs.StatusUnchanged || report.Contacts.Sent != 1 {
 		t.Errorf("%+v", report)
 	}
 }
@@ -447,7 +448,7 @@ func TestParked(t *testing.T) {
 	w.write(t, "a.csv", list("u1", "u9"))
 	w.write(t, "b.csv", list("u1"))
 	f := &fakeGleap{keep: true, after: func(int) error { return &gleap.RefusedError{Status: 422} }}
-	refused := func(request Request) Report {
+	refused := func(request Request) runs.Report {
 		t.Helper()
 		report, err := w.with(t, f).Sync(t.Context(), request)
 		if err != nil {
@@ -533,7 +534,7 @@ func TestBackToTheFormerFile(t *testing.T) {
 	w.sync(t, Request{})
 	w.write(t, "a.csv", list("u1", "u2"))
 	os.Chtimes(path, before.ModTime(), before.ModTime())
-	if report := w.sync(t, Request{}); report.Outcome != Held {
+	if report := w.sync(t, Request{}); report.Outcome != runs.Held {
 		t.Errorf("%+v", report)
 	}
 }
@@ -562,7 +563,7 @@ func TestFieldsOfHeldExports(t *testing.T) {
 	if got := w.contacts()["u2"]; got != `{"a":true,"b":true,"name":"Grace Hopper"}` {
 		t.Errorf("u2 is %s", got)
 	}
-	if report := w.sync(t, Request{}); report.Exports[0].Status != StatusUnchanged || report.Exports[0].Rows != 0 {
+	if report := w.sync(t, Request{}); report.Exports[0].Status != runs.StatusUnchanged || report.Exports[0].Rows != 0 {
 		t.Errorf("%+v", report.Exports)
 	}
 }
@@ -574,16 +575,16 @@ func TestMaxAge(t *testing.T) {
 	path := filepath.Join(w.dir, "a.csv")
 	age := func(d time.Duration) { os.Chtimes(path, time.Now().Add(-d), time.Now().Add(-d)) }
 	age(2 * time.Hour)
-	if report := w.sync(t, Request{}); report.Outcome != Held || !strings.Contains(report.Exports[0].Reason, "older than max_age = 1h0m0s allows") {
+	if report := w.sync(t, Request{}); report.Outcome != runs.Held || !strings.Contains(report.Exports[0].Reason, "older than max_age = 1h0m0s allows") {
 		t.Errorf("%+v", report)
 	}
 	age(time.Minute)
-	if report := w.sync(t, Request{}); report.Outcome != Complete || report.Contacts.Sent != 1 {
+	if report := w.sync(t, Request{}); report.Outcome != runs.Complete || report.Contacts.Sent != 1 {
 		t.Errorf("%+v", report)
 	}
 	// An export that nobody writes any more gets too old as well.
 	w.options.Exports[0].MaxAge = time.Second
-	if report := w.sync(t, Request{}); report.Outcome != Held {
+	if report := w.sync(t, Request{}); report.Outcome != runs.Held {
 		t.Errorf("%+v", report)
 	}
 }
@@ -609,16 +610,16 @@ func TestFailedPlanIsRemembered(t *testing.T) {
 	cancel(ErrInterrupted)
 	r := w.runner(t)
 	report, err := r.Sync(ctx, Request{})
-	if !errors.Is(err, ErrInterrupted) || report.Outcome != Interrupted || report.Run == "" {
+	if !errors.Is(err, ErrInterrupted) || report.Outcome != runs.Interrupted || report.Run == "" {
 		t.Errorf("%+v, %v", report, err)
 	}
 	w.options.Deadline = time.Nanosecond
-	if report := w.sync(t, Request{}); report.Outcome != Partial || report.Contacts.Sent != 0 || report.Error == "" {
+	if report := w.sync(t, Request{}); report.Outcome != runs.Partial || report.Contacts.Sent != 0 || report.Error == "" {
 		t.Errorf("%+v", report)
 	}
-	runs, err := NewInspector(w.options, r.store).Runs(10)
-	if err != nil || len(runs) != 3 || runs[0].Outcome != Partial || runs[1].Outcome != Interrupted {
-		t.Errorf("%+v, %v", runs, err)
+	all, err := NewInspector(w.options, r.store).Runs(10)
+	if err != nil || len(all) != 3 || all[0].Outcome != runs.Partial || all[1].Outcome != runs.Interrupted {
+		t.Errorf("%+v, %v", all, err)
 	}
 	w.options.Deadline = 0
 	if report := w.sync(t, Request{}); report.Contacts.Sent != 1 {
@@ -698,7 +699,7 @@ func TestStateThatCannotBeWritten(t *testing.T) {
 	}
 	r.client, r.o.Concurrency = f, 1
 	report, err := r.Sync(t.Context(), Request{})
-	if err == nil || report.Outcome != Failed || report.Contacts.Sent != 0 || report.Contacts.Remaining != 3 {
+	if err == nil || report.Outcome != runs.Failed || report.Contacts.Sent != 0 || report.Contacts.Remaining != 3 {
 		t.Errorf("%s %+v, %v", report.Outcome, report.Contacts, err)
 	}
 	if err := os.Rename(path+".away", path); err != nil {

@@ -18,6 +18,7 @@ import (
 	"gleapsync/gleap"
 	"gleapsync/internal/attr"
 	"gleapsync/internal/extsort"
+	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
 
@@ -39,7 +40,7 @@ type track struct {
 	names      map[string]bool
 	data       []gleap.Attribute // of the last event
 	misfits    []engage.Problem  // some of the properties that do not fit their type
-	TrackCounts
+	runs.TrackCounts
 }
 
 // openTracks finds the files of the event exports, without those that were read before.
@@ -361,18 +362,18 @@ func (p *plan) trackCalls() int {
 }
 
 // report returns what is said of the export.
-func (t *track) report() ExportReport {
-	r := ExportReport{
-		Key: ledgerName(t.Source), Name: t.Source, Kind: KindTrack, Source: t.Source, Status: StatusApplied, AsOf: t.asOf,
+func (t *track) report() runs.ExportReport {
+	r := runs.ExportReport{
+		Key: ledgerName(t.Source), Name: t.Source, Kind: runs.KindTrack, Source: t.Source, Status: runs.StatusApplied, AsOf: t.asOf,
 		Rows: t.result.Rows, Invalid: t.result.Invalid, WithoutUserID: t.result.WithoutUserID, Problems: t.result.Problems,
 		Unreadable: t.unreadable, TrackCounts: t.TrackCounts,
 	}
 	switch {
 	case t.refused != nil:
-		r.Status, r.Reason = StatusHeld, t.refused.Error()
-		r.TrackCounts = TrackCounts{}
+		r.Status, r.Reason = runs.StatusHeld, t.refused.Error()
+		r.TrackCounts = runs.TrackCounts{}
 	case !t.isNew():
-		r.Status = StatusUnchanged
+		r.Status = runs.StatusUnchanged
 	}
 	return r
 }

@@ -9,6 +9,7 @@ import (
 
 	"gleapsync/gleap"
 	"gleapsync/internal/extsort"
+	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
 
@@ -261,7 +262,7 @@ func (o *eventsOfOthers) next() (e state.Event, ok bool, err error) {
 // planned returns the contacts of the plan's entries, in the order of their ids.
 func (p *plan) planned() extsort.Stream {
 	var streams []extsort.Stream
-	for class := range classes {
+	for class := range runs.Classes {
 		c := &extsort.Chain{}
 		for _, pass := range p.passes { // each is about ids behind those of the one before
 			c.Parts = append(c.Parts, &entryStream{reader: newEntryReader(pass.segments[class].Section(0, pass.segments[class].Position()))})

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"gleapsync/gleap"
+	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
 
@@ -47,7 +48,7 @@ func TestEventsLeftOver(t *testing.T) {
 		}
 		w.write(t, "vip.csv", list("u1", "u2"))
 		report = w.sync(t, Request{})
-		if report.Mode != Incremental || report.Outcome != Complete || report.Events.Sent != 6 || len(w.gleap.Events()) != 11 {
+		if report.Mode != runs.Incremental || report.Outcome != runs.Complete || report.Events.Sent != 6 || len(w.gleap.Events()) != 11 {
 			t.Errorf("%s, %s, %+v, %d events", report.Mode, report.Outcome, report.Events, len(w.gleap.Events()))
 		}
 	}
@@ -64,7 +65,7 @@ func TestNewsBesideAHeldExport(t *testing.T) {
 			text += fmt.Sprintf("u%d,Ada\n", i)
 		}
 		w.write(t, "a.csv", text)
-		if report := w.sync(t, Request{}); report.Outcome != Held || report.Events.Sent != min(day, 1) {
+		if report := w.sync(t, Request{}); report.Outcome != runs.Held || report.Events.Sent != min(day, 1) {
 			t.Errorf("day %d: %s, %+v", day, report.Outcome, report.Events)
 		}
 	}
@@ -83,7 +84,7 @@ func TestStopCommitsEvents(t *testing.T) {
 		t.Fatal(err)
 	}
 	outcomes, committed, ended := make(chan outcome), make(chan error, 1), make(chan error)
-	c := &committer{runner: r, plan: &plan{}, report: &Report{Classes: make([]ClassReport, classes)}, begun: make(chan planned), course: newCourse(state.Turns{}, "", [classes]int{}), cutShort: true}
+	c := &committer{runner: r, plan: &plan{}, report: &runs.Report{Classes: make([]runs.ClassReport, runs.Classes)}, begun: make(chan planned), course: newCourse(state.Turns{}, "", [runs.Classes]int{}), cutShort: true}
 	stopped, stop := context.WithCancelCause(t.Context())
 	go func() { ended <- c.run(outcomes, stop) }()
 	for i := range sameRefusals {

@@ -13,14 +13,15 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/gleap"
+	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
 
 // counts returns what a run of so many calls makes of each class.
-func (t *turns) counts(left [classes]int, calls int) (made [classes]int) {
+func (t *turns) counts(left [runs.Classes]int, calls int) (made [runs.Classes]int) {
 	for range calls {
 		class := t.next(left)
-		if class == classes {
+		if class == runs.Classes {
 			break
 		}
 		left[class]--
@@ -30,7 +31,7 @@ func (t *turns) counts(left [classes]int, calls int) (made [classes]int) {
 	return made
 }
 
-func leftOver(of ...Class) state.Turns {
+func leftOver(of ...runs.Class) state.Turns {
 	t := state.Turns{Classes: map[string]state.Turn{}, Calls: 100}
 	for _, class := range of {
 		t.Classes[class.String()] = state.Turn{Since: "run"}
@@ -41,18 +42,18 @@ func leftOver(of ...Class) state.Turns {
 func TestTurns(t *testing.T) {
 	for _, test := range []struct {
 		name   string
-		before []Class
-		left   [classes]int
+		before []runs.Class
+		left   [runs.Classes]int
 		calls  int
-		want   [classes]int
+		want   [runs.Classes]int
 	}{
-		{"by rank", nil, [classes]int{3, 2, 100, 100}, 10, [classes]int{3, 2, 5, 0}},
-		{"a tenth", []Class{ClassChange}, [classes]int{1000, 1000, 1000, 1000}, 100, [classes]int{90, 0, 10, 0}},
-		{"a tenth of each", []Class{ClassEntry, ClassChange, ClassFirst}, [classes]int{1000, 1000, 1000, 1000}, 100, [classes]int{70, 10, 10, 10}},
-		{"no more than there is", []Class{ClassChange}, [classes]int{1000, 0, 3, 0}, 100, [classes]int{97, 0, 3, 0}},
-		{"nine tenths are for memberships", []Class{ClassChange, ClassFirst}, [classes]int{50, 40, 1000, 1000}, 100, [classes]int{50, 40, 5, 5}},
-		{"and are more than they need", []Class{ClassChange, ClassFirst}, [classes]int{20, 20, 1000, 1000}, 100, [classes]int{20, 20, 50, 10}},
-		{"the end", []Class{ClassFirst}, [classes]int{1, 1, 1, 1}, 100, [classes]int{1, 1, 1, 1}},
+		{"by rank", nil, [runs.Classes]int{3, 2, 100, 100}, 10, [runs.Classes]int{3, 2, 5, 0}},
+		{"a tenth", []runs.Class{runs.ClassChange}, [runs.Classes]int{1000, 1000, 1000, 1000}, 100, [runs.Classes]int{90, 0, 10, 0}},
+		{"a tenth of each", []runs.Class{runs.ClassEntry, runs.ClassChange, runs.ClassFirst}, [runs.Classes]int{1000, 1000, 1000, 1000}, 100, [runs.Classes]int{70, 10, 10, 10}},
+		{"no more than there is", []runs.Class{runs.ClassChange}, [runs.Classes]int{1000, 0, 3, 0}, 100, [runs.Classes]int{97, 0, 3, 0}},
+		{"nine tenths are for memberships", []runs.Class{runs.ClassChange, runs.ClassFirst}, [runs.Classes]int{50, 40, 1000, 1000}, 100, [runs.Classes]int{50, 40, 5, 5}},
+		{"and are more than they need", []runs.Class{runs.ClassChange, runs.ClassFirst}, [runs.Classes]int{20, 20, 1000, 1000}, 100, [runs.Classes]int{20, 20, 50, 10}},
+		{"the end", []runs.Class{runs.ClassFirst}, [runs.Classes]int{1, 1, 1, 1}, 100, [runs.Classes]int{1, 1, 1, 1}},
 	} {
 		turns := newTurns(leftOver(test.before...), test.left)
 		if got := turns.counts(test.left, test.calls); got != test.want {
@@ -60,30 +61,30 @@ func TestTurns(t *testing.T) {
 		}
 	}
 	// With one call in a run each class has its turn within ten runs.
-	before := leftOver(ClassEntry, ClassChange, ClassFirst)
-	var made [classes]int
+	before := leftOver(runs.ClassEntry, runs.ClassChange, runs.ClassFirst)
+	var made [runs.Classes]int
 	for range 20 {
-		turns := newTurns(before, [classes]int{1000, 1000, 1000, 1000})
-		for class, n := range turns.counts([classes]int{1000, 1000, 1000, 1000}, 1) {
+		turns := newTurns(before, [runs.Classes]int{1000, 1000, 1000, 1000})
+		for class, n := range turns.counts([runs.Classes]int{1000, 1000, 1000, 1000}, 1) {
 			made[class] += n
 		}
 		before.At, before.Calls = turns.at, 1
 	}
-	if want := [classes]int{14, 2, 2, 2}; made != want {
+	if want := [runs.Classes]int{14, 2, 2, 2}; made != want {
 		t.Errorf("one call in a run: %v, want %v", made, want)
 	}
 }
 
 // TestCourse: a run came to a contact if that and all before it have an answer.
 func TestCourse(t *testing.T) {
-	before := leftOver(ClassChange)
+	before := leftOver(runs.ClassChange)
 	before.Classes["change"] = state.Turn{Last: "m", Since: "before"}
-	c := newCourse(before, "now", [classes]int{2, 0, 3, 1})
+	c := newCourse(before, "now", [runs.Classes]int{2, 0, 3, 1})
 	for _, id := range []string{"n", "o", "a"} {
-		c.begin([]byte(id), ClassChange)
+		c.begin([]byte(id), runs.ClassChange)
 	}
-	c.begin([]byte("x"), ClassExit)
-	c.begin([]byte("y"), ClassExit)
+	c.begin([]byte("x"), runs.ClassExit)
+	c.begin([]byte("y"), runs.ClassExit)
 	last := func() string { return c.turns().Classes["change"].Last }
 	c.end([]byte("o"))
 	if last() != "m" {
@@ -96,7 +97,7 @@ func TestCourse(t *testing.T) {
 	c.end([]byte("x"))
 	c.end([]byte("y"))
 	c.calls = 4
-	c.commit([classes]int{2, 0, 2, 0})
+	c.commit([runs.Classes]int{2, 0, 2, 0})
 	want := map[string]state.Turn{"change": {Last: "o", Since: "before"}, "first": {Since: "now"}}
 	if got := c.turns(); !maps.Equal(got.Classes, want) || got.At != 4 || got.Calls != 4 {
 		t.Errorf("%+v", got)
@@ -108,7 +109,7 @@ func TestCourse(t *testing.T) {
 }
 
 // syncUpTo is a sync that ends at its deadline, which comes with the call behind so many.
-func (w *world) syncUpTo(t fataler, calls int, request Request) (Report, []string) {
+func (w *world) syncUpTo(t fataler, calls int, request Request) (runs.Report, []string) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
 	f := &fakeGleap{keep: true}
@@ -144,7 +145,7 @@ func TestNobodyWaitsForEver(t *testing.T) {
 	w.write(t, "a.csv", list("u0000"))
 	w.sync(t, Request{})
 	lastTold := map[string]int{}
-	var first Report
+	var first runs.Report
 	for run := 1; run <= 9; run++ {
 		w.write(t, "s.csv", scores(2000, run))
 		late := fmt.Sprintf("z%d", run)
@@ -171,8 +172,8 @@ func TestNobodyWaitsForEver(t *testing.T) {
 				t.Errorf("run %d: %s waits since run %d", run, id, lastTold[id])
 			}
 		}
-		change := report.Classes[ClassChange]
-		if report.Outcome != Partial || change.Planned != 2000 || change.Left != 1401 || change.Since != first.Run || report.Classes[ClassEntry].Left != 0 {
+		change := report.Classes[runs.ClassChange]
+		if report.Outcome != runs.Partial || change.Planned != 2000 || change.Left != 1401 || change.Since != first.Run || report.Classes[runs.ClassEntry].Left != 0 {
 			t.Fatalf("run %d: %s, %+v", run, report.Outcome, report.Classes)
 		}
 		want := ""
@@ -184,10 +185,10 @@ func TestNobodyWaitsForEver(t *testing.T) {
 		}
 	}
 	planned, err := w.runner(t).Plan(t.Context(), Request{})
-	if err != nil || planned.Convergence != "does not converge: score alone costs 100 % of the calls" || planned.Classes[ClassChange].Since != first.Run {
+	if err != nil || planned.Convergence != "does not converge: score alone costs 100 % of the calls" || planned.Classes[runs.ClassChange].Since != first.Run {
 		t.Errorf("%q, %+v, %v", planned.Convergence, planned.Classes, err)
 	}
-	if report := w.sync(t, Request{}); report.Convergence != "" || report.Classes[ClassChange] != (ClassReport{Class: ClassChange, Planned: 1401}) {
+	if report := w.sync(t, Request{}); report.Convergence != "" || report.Classes[runs.ClassChange] != (runs.ClassReport{Class: runs.ClassChange, Planned: 1401}) {
 		t.Errorf("%q, %+v", report.Convergence, report.Classes)
 	}
 	if o, err := w.runner(t).store.Overview(); err != nil || o.Turns.Classes != nil {
@@ -224,18 +225,18 @@ func TestTurnsModel(t *testing.T) {
 		mostMemberships := 9*room/10 - 1
 		changedIn, membershipIn := map[string]int{}, map[string]int{}
 		firstLeft := contacts
-		classOf := func(who string) Class {
+		classOf := func(who string) runs.Class {
 			switch {
 			case who[0] == 's':
-				return ClassChange
+				return runs.ClassChange
 			case who[0] == 'n':
-				return ClassFirst
+				return runs.ClassFirst
 			case members[who]:
-				return ClassEntry
+				return runs.ClassEntry
 			}
-			return ClassExit
+			return runs.ClassExit
 		}
-		var since [classes]string
+		var since [runs.Classes]string
 		for run := 1; run <= 12; run++ {
 			text := "user_id,value\n"
 			for i := range contacts {
@@ -261,7 +262,7 @@ func TestTurnsModel(t *testing.T) {
 				}
 			}
 			w.write(r, "a.csv", list(present...))
-			left := [classes]int{ClassChange: contacts, ClassFirst: firstLeft}
+			left := [runs.Classes]int{runs.ClassChange: contacts, runs.ClassFirst: firstLeft}
 			for who := range membershipIn {
 				left[classOf(who)]++
 			}
@@ -278,13 +279,13 @@ func TestTurnsModel(t *testing.T) {
 					firstLeft--
 				}
 			}
-			for class := range classes {
+			for class := range runs.Classes {
 				if left[class] == 0 {
 					since[class] = ""
 				} else if since[class] == "" {
 					since[class] = report.Run
 				}
-				if want := (ClassReport{class, planned[class], left[class], since[class]}); report.Classes[class] != want {
+				if want := (runs.ClassReport{Class: class, Planned: planned[class], Left: left[class], Since: since[class]}); report.Classes[class] != want {
 					r.Fatalf("run %d: %+v, want %+v", run, report.Classes[class], want)
 				}
 			}
@@ -335,12 +336,12 @@ func TestTinyRooms(t *testing.T) {
 				all = append(all, id[0])
 				left[id[0]]--
 			}
-			if len(calls) != room || len(report.Classes) != int(classes) {
+			if len(calls) != room || len(report.Classes) != int(runs.Classes) {
 				t.Fatalf("room %d: %d calls, %+v", room, len(calls), report.Classes)
 			}
 			for class, letter := range []byte("xeun") {
 				if got := report.Classes[class].Left; got != left[letter] {
-					t.Errorf("room %d: %d of class %s are left, the report says %d", room, left[letter], Class(class), got)
+					t.Errorf("room %d: %d of class %s are left, the report says %d", room, left[letter], runs.Class(class), got)
 				}
 			}
 		}
@@ -358,11 +359,11 @@ func TestTinyRooms(t *testing.T) {
 // into nine tenths, and changes and first deliveries share a tenth.
 func TestTinyRoomsOfMemberships(t *testing.T) {
 	rapid.Check(t, func(r *rapid.T) {
-		before := leftOver(ClassChange, ClassFirst)
+		before := leftOver(runs.ClassChange, runs.ClassFirst)
 		before.Calls = 0
-		since := [classes]int{} // calls since the last one of the class
+		since := [runs.Classes]int{} // calls since the last one of the class
 		for range 100 {
-			left := [classes]int{rapid.IntRange(0, 9).Draw(r, "exits"), rapid.IntRange(0, 9).Draw(r, "entries"), 1000, 1000}
+			left := [runs.Classes]int{rapid.IntRange(0, 9).Draw(r, "exits"), rapid.IntRange(0, 9).Draw(r, "entries"), 1000, 1000}
 			room := rapid.IntRange(1, 9).Draw(r, "room")
 			turns := newTurns(before, left)
 			for range room {
@@ -374,7 +375,7 @@ func TestTinyRoomsOfMemberships(t *testing.T) {
 				}
 				since[class] = 0
 			}
-			if since[ClassChange] > round || since[ClassFirst] > round {
+			if since[runs.ClassChange] > round || since[runs.ClassFirst] > round {
 				r.Fatalf("calls without one of the class: %v", since)
 			}
 			before.At, before.Calls = turns.at, room
@@ -397,11 +398,11 @@ func TestAudienceBesideChurn(t *testing.T) {
 	}
 	w.write(t, "s.csv", scores(100, 9))
 	w.write(t, "a.csv", list("v1", "v2", "v3", "v4"))
-	if report, calls := w.syncUpTo(t, 50, Request{}); report.Classes[ClassEntry].Planned != 1 || calls[0] != "v4" {
+	if report, calls := w.syncUpTo(t, 50, Request{}); report.Classes[runs.ClassEntry].Planned != 1 || calls[0] != "v4" {
 		t.Errorf("%+v, %v", report.Classes, calls[:3])
 	}
 	w.write(t, "s.csv", scores(100, 10))
-	if report, _ := w.syncUpTo(t, 50, Request{}); report.Exports[1].Status != StatusUnchanged {
+	if report, _ := w.syncUpTo(t, 50, Request{}); report.Exports[1].Status != runs.StatusUnchanged {
 		t.Errorf("%+v", report.Exports[1])
 	}
 }
@@ -456,17 +457,17 @@ func TestClassOf(t *testing.T) {
 	for _, test := range []struct {
 		a             *attribute
 		has, told     value
-		before, fresh Class
+		before, fresh runs.Class
 	}{
-		{audience, nothing(false), yes, ClassEntry, ClassFirst},
-		{audience, no, yes, ClassEntry, ClassFirst},
-		{audience, yes, no, ClassExit, ClassFirst},
-		{audience, yes, yes, ClassFirst, ClassFirst},
-		{trait, nothing(false), one, ClassChange, ClassFirst},
-		{trait, one, two, ClassChange, ClassFirst},
-		{trait, one, null, ClassChange, ClassFirst},
-		{trait, no, yes, ClassChange, ClassFirst},
-		{trait, one, one, ClassFirst, ClassFirst},
+		{audience, nothing(false), yes, runs.ClassEntry, runs.ClassFirst},
+		{audience, no, yes, runs.ClassEntry, runs.ClassFirst},
+		{audience, yes, no, runs.ClassExit, runs.ClassFirst},
+		{audience, yes, yes, runs.ClassFirst, runs.ClassFirst},
+		{trait, nothing(false), one, runs.ClassChange, runs.ClassFirst},
+		{trait, one, two, runs.ClassChange, runs.ClassFirst},
+		{trait, one, null, runs.ClassChange, runs.ClassFirst},
+		{trait, no, yes, runs.ClassChange, runs.ClassFirst},
+		{trait, one, one, runs.ClassFirst, runs.ClassFirst},
 	} {
 		test.a.applied = state.Applied{}
 		if got := classOf(test.a, test.has, test.told); got != test.fresh {

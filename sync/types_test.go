@@ -12,6 +12,7 @@ import (
 	"go.etcd.io/bbolt"
 
 	"gleapsync/engage"
+	"gleapsync/internal/runs"
 )
 
 // TestTypes: the first delivery decides the type of all values, and what does not fit it
@@ -26,7 +27,7 @@ func TestTypes(t *testing.T) {
 	// One value that does not fit: its contact keeps what it has, the others go.
 	w.write(t, "total.csv", "user_id,value\nu1,gold\nu2,451.50\nu3,8\n")
 	e := w.sync(t, Request{}).Exports[0]
-	if e.Status != StatusApplied || e.Invalid != 1 || e.Changed != 2 || e.Withheld != 0 || len(e.Problems) != 1 || e.Problems[0].Line != 2 || e.Problems[0].Column == "" {
+	if e.Status != runs.StatusApplied || e.Invalid != 1 || e.Changed != 2 || e.Withheld != 0 || len(e.Problems) != 1 || e.Problems[0].Line != 2 || e.Problems[0].Column == "" {
 		t.Errorf("%+v", e)
 	}
 	if c := w.contacts(); c["u1"] != `{"total":829.1}` || c["u2"] != `{"total":451.5}` {
@@ -35,12 +36,12 @@ func TestTypes(t *testing.T) {
 	// Too many: the attribute is held, and the reason says what ends it.
 	w.write(t, "total.csv", "user_id,value\nu1,gold\nu2,silver\nu3,9\n")
 	e = w.sync(t, Request{}).Exports[0]
-	if e.Status != StatusHeld || !strings.Contains(e.Reason, `set its type to "string"`) {
+	if e.Status != runs.StatusHeld || !strings.Contains(e.Reason, `set its type to "string"`) {
 		t.Errorf("%+v", e)
 	}
 	w.options.Exports[0].Attributes[0].Type = engage.Text
 	report := w.sync(t, Request{})
-	if c := w.contacts(); report.Outcome != Complete || report.Exports[0].Type != engage.Text || c["u1"] != `{"total":"gold"}` || c["u3"] != `{"total":"9"}` {
+	if c := w.contacts(); report.Outcome != runs.Complete || report.Exports[0].Type != engage.Text || c["u1"] != `{"total":"gold"}` || c["u3"] != `{"total":"9"}` {
 		t.Errorf("%s %+v %s", report.Outcome, report.Exports[0], c)
 	}
 	w.options.Exports[0].Attributes[0].Type = engage.Auto // the state knows what it is
@@ -88,7 +89,7 @@ func TestTypesOfFormerStates(t *testing.T) {
 	w.write(t, "total.csv", "user_id,value\nu1,829.10\nu3,8\n")
 	report := w.sync(t, Request{})
 	// u1 has the text of the number, u4 is not in the export and has one too, u2's is none.
-	if e := report.Exports[0]; report.Outcome != Complete || e.Type != engage.Number || e.Retyped != 2 || e.Changed != 1 {
+	if e := report.Exports[0]; report.Outcome != runs.Complete || e.Type != engage.Number || e.Retyped != 2 || e.Changed != 1 {
 		t.Errorf("%s %+v", report.Outcome, e)
 	}
 	if c := w.contacts(); c["u1"] != `{"total":829.1}` || c["u2"] != `{"total":"00123"}` || c["u3"] != `{"total":8}` || c["u4"] != `{"total":5}` {
@@ -142,7 +143,7 @@ func TestPropertyTypesOfHeld(t *testing.T) {
 	w.writeCalls(t, "1", call("u1", "Order", "m1", `"total":5`)+"{broken}\n{broken}\n")
 	w.write(t, "more/1", call("u2", "Order", "m2", `"code":"7"`))
 	sent := 0
-	if report := w.sync(t, Request{}); report.Outcome != Held || w.told(&sent) != `u2 Order {"code":7} 2026-03-01T12:00:00Z` {
+	if report := w.sync(t, Request{}); report.Outcome != runs.Held || w.told(&sent) != `u2 Order {"code":7} 2026-03-01T12:00:00Z` {
 		t.Errorf("%s", report.Outcome)
 	}
 	w.writeCalls(t, "1", call("u1", "Order", "m1", `"total":5`)+call("u1", "Order", "m3", `"total":"gold"`))

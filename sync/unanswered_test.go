@@ -16,6 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	"gleapsync/gleap"
+	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
 
@@ -133,12 +134,12 @@ func TestUnansweredGuard(t *testing.T) {
 	w.write(t, "a.csv", list("u1", "u2", "u3", "u4"))
 	w.syncKilled(t)
 	w.write(t, "a.csv", list("u1"))
-	if report := w.sync(t, Request{}); report.Outcome != Held || report.Calls.Identify != 0 {
+	if report := w.sync(t, Request{}); report.Outcome != runs.Held || report.Calls.Identify != 0 {
 		t.Errorf("%s, %+v", report.Outcome, report.Calls)
 	}
 	w.write(t, "a.csv", list("u1", "u2", "u5"))
 	report := w.sync(t, Request{})
-	if e := report.Exports[0]; report.Outcome != Complete || report.Contacts.Sent != 5 || e.Entered != 1 || e.Exited != 2 {
+	if e := report.Exports[0]; report.Outcome != runs.Complete || report.Contacts.Sent != 5 || e.Entered != 1 || e.Exited != 2 {
 		t.Errorf("%s, %+v, %+v", report.Outcome, report.Contacts, e)
 	}
 }
@@ -521,7 +522,7 @@ func TestUnansweredWithheld(t *testing.T) {
 	w.write(t, "a.csv", "user_id,x\nu1,1\nu2,1\nu9\"\n")
 	for range 2 {
 		report := w.sync(t, Request{})
-		if e := report.Exports[0]; report.Outcome != Held || e.Exited != 0 || e.Withheld != 1 || e.Members != 3 {
+		if e := report.Exports[0]; report.Outcome != runs.Held || e.Exited != 0 || e.Withheld != 1 || e.Members != 3 {
 			t.Errorf("%s %+v", report.Outcome, e)
 		}
 	}
@@ -529,10 +530,10 @@ func TestUnansweredWithheld(t *testing.T) {
 		t.Errorf("%d calls, %s", sent, w.contacts())
 	}
 	members("u1", "u2")
-	if report := w.sync(t, Request{}); report.Outcome != Complete || report.Exports[0].Exited != 1 || w.contacts()["u3"] != `{"a":false}` {
+	if report := w.sync(t, Request{}); report.Outcome != runs.Complete || report.Exports[0].Exited != 1 || w.contacts()["u3"] != `{"a":false}` {
 		t.Errorf("%s %+v %s", report.Outcome, report.Exports[0], w.contacts())
 	}
-	if report := w.sync(t, Request{}); report.Calls.All() != 0 || report.Exports[0].Status != StatusUnchanged {
+	if report := w.sync(t, Request{}); report.Calls.All() != 0 || report.Exports[0].Status != runs.StatusUnchanged {
 		t.Errorf("%+v %+v", report.Calls, report.Exports[0])
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"gleapsync/engage"
+	"gleapsync/internal/runs"
 )
 
 // TestWildcards lets a table's columns come and go.
@@ -16,7 +17,7 @@ func TestWildcards(t *testing.T) {
 	}, Exclude: []string{"vip_old"}}}
 	w := newWorld(t, audience("a.csv", "vip_named"), table)
 	w.write(t, "a.csv", list("u1"))
-	run := func(day, csv, want string, request Request) Report {
+	run := func(day, csv, want string, request Request) runs.Report {
 		t.Helper()
 		if csv != "" {
 			w.write(t, "t.csv", csv)
@@ -83,7 +84,7 @@ func TestWildcards(t *testing.T) {
 		audience vip applied 
 		trait r_30_days applied 
 		`, Request{})
-	if len(report.Orphans) > 0 || report.Outcome != Complete {
+	if len(report.Orphans) > 0 || report.Outcome != runs.Complete {
 		t.Errorf("%s, orphans %v", report.Outcome, report.Orphans)
 	}
 	detail, err := NewInspector(w.options, w.runner(t).store).Contact(t.Context(), "u1")

@@ -6,6 +6,7 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/internal/attr"
+	"gleapsync/internal/runs"
 )
 
 // Absence counts only where all was read. As long as a row could not be read and nobody
@@ -71,13 +72,10 @@ func (a *attribute) withheldReason() string {
 	}
 	reason := fmt.Sprintf("%d %s withheld: %s", a.withheld, what, a.absence)
 	if a.applied.WithheldRuns+1 >= absenceFrom {
-		reason += fmt.Sprintf("; if they are right, run %s once", acceptAbsence(a.Key))
+		reason += fmt.Sprintf("; if they are right, run %s once", runs.AcceptAbsence(a.Key))
 	}
 	return reason
 }
-
-// acceptAbsence is the command that lets withheld exits go in one run.
-func acceptAbsence(key string) string { return "sync --accept-absence " + key }
 
 // leaves reports whether a wanted value of the attribute ends a membership or a value.
 func (a *attribute) leaves(want attr.Value) bool {

@@ -12,6 +12,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"gleapsync/engage"
+	"gleapsync/internal/runs"
 )
 
 // exportForm is a way in which an export can come: what writes the members of a day, with one row
@@ -145,7 +146,7 @@ func TestDamageRemovesNobody(t *testing.T) {
 				for run := 1; run <= 3; run++ {
 					report := w.sync(t, Request{})
 					e := report.Exports[0]
-					if report.Outcome != Held || e.Status != StatusApplied || e.Withheld != 2 || e.Exited != 0 || len(e.Problems) == 0 || !strings.Contains(e.Reason, "2 ") {
+					if report.Outcome != runs.Held || e.Status != runs.StatusApplied || e.Withheld != 2 || e.Exited != 0 || len(e.Problems) == 0 || !strings.Contains(e.Reason, "2 ") {
 						t.Fatalf("run %d: %s %+v", run, report.Outcome, e)
 					}
 					if names := strings.Contains(e.Reason, "sync --accept-absence vip"); names != (run == 3) {
@@ -163,14 +164,14 @@ func TestDamageRemovesNobody(t *testing.T) {
 				// Whole again, those who are gone have left.
 				form.write(w, t, []string{"u1", "u2", "u7", "u9"}, "")
 				report := w.sync(t, Request{})
-				if e := report.Exports[0]; report.Outcome != Complete || e.Exited == 0 || e.Withheld != 0 || e.Reason != "" {
+				if e := report.Exports[0]; report.Outcome != runs.Complete || e.Exited == 0 || e.Withheld != 0 || e.Reason != "" {
 					t.Errorf("%s %+v", report.Outcome, e)
 				}
 				if c := w.contacts(); strings.Contains(c["u7"], "false") || !strings.Contains(c["u7"], "vip") || strings.Contains(c["u8"], "true") || strings.Contains(c["u8"], "5") {
 					t.Errorf("u7 %s, u8 %s", c["u7"], c["u8"])
 				}
 				calls := w.gleap.Counts().Identify
-				if report := w.sync(t, Request{}); report.Outcome != Complete || w.gleap.Counts().Identify != calls {
+				if report := w.sync(t, Request{}); report.Outcome != runs.Complete || w.gleap.Counts().Identify != calls {
 					t.Errorf("a run without changes: %s", report.Outcome)
 				}
 			})
@@ -198,7 +199,7 @@ func TestAcceptAbsence(t *testing.T) {
 		t.Errorf("%+v\n%+v", vip, beta)
 	}
 	report = w.sync(t, Request{})
-	if vip, beta := report.Exports[0], report.Exports[1]; vip.Status != StatusUnchanged || beta.Withheld != 1 || report.Outcome != Held {
+	if vip, beta := report.Exports[0], report.Exports[1]; vip.Status != runs.StatusUnchanged || beta.Withheld != 1 || report.Outcome != runs.Held {
 		t.Errorf("%+v\n%+v", vip, beta)
 	}
 	w = start()
@@ -209,7 +210,7 @@ func TestAcceptAbsence(t *testing.T) {
 	}
 	w = start()
 	w.options.Guard.MaxExits, _ = ParseLimit("10%")
-	if e := w.sync(t, Request{}).Exports[0]; e.Status != StatusHeld || !strings.Contains(e.Reason, "--max-exits vip=1") {
+	if e := w.sync(t, Request{}).Exports[0]; e.Status != runs.StatusHeld || !strings.Contains(e.Reason, "--max-exits vip=1") {
 		t.Errorf("the guard does not count what is withheld: %+v", e)
 	}
 }
@@ -224,17 +225,17 @@ func TestWithheldExitsOfChanges(t *testing.T) {
 	w.writeEvents(t, "2.json", out("u1", "vip", 3)+"{broken}\n"+in("u3", "vip", 4))
 	for range 2 {
 		report := w.sync(t, Request{})
-		if e := report.Exports[0]; report.Outcome != Held || e.Withheld != 1 || e.Exited != 0 {
+		if e := report.Exports[0]; report.Outcome != runs.Held || e.Withheld != 1 || e.Exited != 0 {
 			t.Fatalf("%s %+v", report.Outcome, e)
 		}
 	}
 	if c := w.contacts(); c["u1"] != `{"vip":true}` || c["u3"] != `{"vip":true}` {
 		t.Error(c)
 	}
-	if report := w.sync(t, Request{AcceptAbsence: []string{"vip"}}); report.Outcome != Complete || w.contacts()["u1"] != `{"vip":false}` {
+	if report := w.sync(t, Request{AcceptAbsence: []string{"vip"}}); report.Outcome != runs.Complete || w.contacts()["u1"] != `{"vip":false}` {
 		t.Errorf("%s %s", report.Outcome, w.contacts())
 	}
-	if report := w.sync(t, Request{}); report.Outcome != Complete || report.Exports[0].Status != StatusUnchanged {
+	if report := w.sync(t, Request{}); report.Outcome != runs.Complete || report.Exports[0].Status != runs.StatusUnchanged {
 		t.Errorf("%s %s", report.Outcome, statuses(report))
 	}
 }
@@ -265,7 +266,7 @@ func TestMissingParts(t *testing.T) {
 	w := start()
 	for range 2 {
 		report := w.sync(t, Request{})
-		if e := report.Exports[0]; report.Outcome != Held || e.Withheld != 1 || !strings.Contains(e.Reason, "part-00002.csv") || left(w) {
+		if e := report.Exports[0]; report.Outcome != runs.Held || e.Withheld != 1 || !strings.Contains(e.Reason, "part-00002.csv") || left(w) {
 			t.Fatalf("%s %+v", report.Outcome, e)
 		}
 	}
@@ -273,7 +274,7 @@ func TestMissingParts(t *testing.T) {
 		t.Error("u9 came and is not told")
 	}
 	w.write(t, part(2), list("u2")) // it comes late
-	if report := w.sync(t, Request{}); report.Outcome != Complete || left(w) {
+	if report := w.sync(t, Request{}); report.Outcome != runs.Complete || left(w) {
 		t.Errorf("%s", report.Outcome)
 	}
 	for name, let := range map[string]func(w *world) Request{
@@ -282,10 +283,10 @@ func TestMissingParts(t *testing.T) {
 		"accepted": func(w *world) Request { return Request{AcceptAbsence: []string{"vip"}} },
 	} {
 		w := start()
-		if report := w.sync(t, let(w)); report.Outcome != Complete || !left(w) {
+		if report := w.sync(t, let(w)); report.Outcome != runs.Complete || !left(w) {
 			t.Errorf("%s: %s %+v", name, report.Outcome, report.Exports[0])
 		}
-		if report := w.sync(t, Request{}); report.Exports[0].Status != StatusUnchanged {
+		if report := w.sync(t, Request{}); report.Exports[0].Status != runs.StatusUnchanged {
 			t.Errorf("%s: %+v", name, report.Exports[0])
 		}
 	}
@@ -363,7 +364,7 @@ func TestHeldCallsNobody(t *testing.T) {
 		w.write(t, "beta.csv", list("u1", "u5"))
 		report := w.sync(t, Request{})
 		vip, beta := report.Exports[0], report.Exports[1]
-		if vip.Status != StatusHeld || vip.Members != 2 || vip.Exited != 2 || vip.Entered != 1 || vip.Withheld != 0 || vip.CallsAlone != 0 {
+		if vip.Status != runs.StatusHeld || vip.Members != 2 || vip.Exited != 2 || vip.Entered != 1 || vip.Withheld != 0 || vip.CallsAlone != 0 {
 			t.Errorf("%s: %+v", name, vip)
 		}
 		if beta.CallsAlone != 1 || report.Contacts.Sent != 1 {
@@ -385,7 +386,7 @@ func TestWithheldBesideChurn(t *testing.T) {
 		w.write(t, "t.csv", scores(18, run)+"x\"\n")
 		report, _ := w.syncUpTo(t, 5, Request{})
 		e := report.Exports[0]
-		if report.Outcome != Partial || e.Withheld != 2 {
+		if report.Outcome != runs.Partial || e.Withheld != 2 {
 			t.Fatalf("run %d: %s %+v", run, report.Outcome, e)
 		}
 		if names := strings.Contains(e.Reason, "sync --accept-absence score"); names != (run >= 3) {

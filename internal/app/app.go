@@ -23,6 +23,7 @@ import (
 	"gleapsync/gleap/sandbox"
 	"gleapsync/internal/config"
 	"gleapsync/internal/console"
+	"gleapsync/internal/runs"
 	"gleapsync/state"
 	"gleapsync/sync"
 )
@@ -43,7 +44,7 @@ type App struct {
 	log *slog.Logger
 	bar *console.Bar // nil: no terminal
 	// last is the last sync of this process, empty if there was none.
-	last sync.Report
+	last runs.Report
 	// states are the states that this process saw, by their paths: none may vanish unnoticed.
 	states map[string]*state.Mark
 }
@@ -232,10 +233,10 @@ func (a *App) print(result any, asText func(io.Writer)) error {
 }
 
 // Plan shows what a sync would do.
-func (a *App) Plan(ctx context.Context, r Request) (sync.Report, error) {
+func (a *App) Plan(ctx context.Context, r Request) (runs.Report, error) {
 	cfg, store, request, err := a.prepare(r)
 	if err != nil {
-		return sync.Report{}, err
+		return runs.Report{}, err
 	}
 	report, err := sync.New(cfg.Sync, store, nil, a.log, a.watch()).Plan(ctx, request)
 	if err != nil {
@@ -245,39 +246,39 @@ func (a *App) Plan(ctx context.Context, r Request) (sync.Report, error) {
 }
 
 // Sync sends what changed, and shows the report whatever the error.
-func (a *App) Sync(ctx context.Context, r Request) (sync.Report, error) {
+func (a *App) Sync(ctx context.Context, r Request) (runs.Report, error) {
 	cfg, err := a.config()
 	if err != nil {
-		return sync.Report{}, err
+		return runs.Report{}, err
 	}
 	request, err := r.check(cfg)
 	if err != nil {
-		return sync.Report{}, err
+		return runs.Report{}, err
 	}
 	report, embedded, err := a.sync(ctx, cfg, request, a.watch())
 	return report, a.printRun(report, embedded, err)
 }
 
 // Retire tells an attribute's members that they are none any more, and forgets it.
-func (a *App) Retire(ctx context.Context, key string) (sync.Report, error) {
+func (a *App) Retire(ctx context.Context, key string) (runs.Report, error) {
 	cfg, store, err := a.load()
 	if err != nil {
-		return sync.Report{}, err
+		return runs.Report{}, err
 	}
-	return a.send(cfg, store, func(runner *sync.Runner) (sync.Report, error) { return runner.Retire(ctx, key) })
+	return a.send(cfg, store, func(runner *sync.Runner) (runs.Report, error) { return runner.Retire(ctx, key) })
 }
 
 // send carries out a run that makes calls, and shows its report.
-func (a *App) send(cfg *config.Config, store *state.Store, run func(*sync.Runner) (sync.Report, error)) (sync.Report, error) {
+func (a *App) send(cfg *config.Config, store *state.Store, run func(*sync.Runner) (runs.Report, error)) (runs.Report, error) {
 	report, embedded, err := a.call(cfg, store, a.watch(), run)
 	return report, a.printRun(report, embedded, err)
 }
 
 // call carries out a run that makes calls.
-func (a *App) call(cfg *config.Config, store *state.Store, watch func(sync.Progress), run func(*sync.Runner) (sync.Report, error)) (sync.Report, *sandbox.Sandbox, error) {
+func (a *App) call(cfg *config.Config, store *state.Store, watch func(sync.Progress), run func(*sync.Runner) (runs.Report, error)) (runs.Report, *sandbox.Sandbox, error) {
 	client, embedded, stop, err := a.client(cfg)
 	if err != nil {
-		return sync.Report{}, nil, err
+		return runs.Report{}, nil, err
 	}
 	defer stop()
 	defer client.Close()
@@ -287,10 +288,10 @@ func (a *App) call(cfg *config.Config, store *state.Store, watch func(sync.Progr
 }
 
 // Baseline takes the exports as delivered.
-func (a *App) Baseline(ctx context.Context, r Request) (sync.Report, error) {
+func (a *App) Baseline(ctx context.Context, r Request) (runs.Report, error) {
 	cfg, store, request, err := a.prepare(r)
 	if err != nil {
-		return sync.Report{}, err
+		return runs.Report{}, err
 	}
 	report, err := sync.New(cfg.Sync, store, nil, a.log, a.watch()).Baseline(ctx, request)
 	return report, a.printRun(report, nil, err)
@@ -321,12 +322,12 @@ func (a *App) Forget(ctx context.Context, userIDs []string) error {
 }
 
 // printRun shows a run's report, if the run began, and returns its error.
-func (a *App) printRun(report sync.Report, embedded *sandbox.Sandbox, err error) error {
+func (a *App) printRun(report runs.Report, embedded *sandbox.Sandbox, err error) error {
 	if report.Run == "" {
 		return err
 	}
 	result := struct {
-		sync.Report
+		runs.Report
 		Sandbox *sandbox.Counts `json:"sandbox,omitempty"`
 	}{Report: report}
 	if embedded != nil {

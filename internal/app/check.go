@@ -11,6 +11,7 @@ import (
 	"gleapsync/gleap"
 	"gleapsync/internal/config"
 	"gleapsync/internal/console"
+	"gleapsync/internal/runs"
 	"gleapsync/state"
 	"gleapsync/sync"
 )
@@ -21,9 +22,9 @@ var ErrCheck = errors.New("the check failed")
 // Check tries the configuration, the state, the token and the exports, one after the
 // other, and sends nothing but the question whether the token is good. The report is
 // that of a plan which looks at everything.
-func (a *App) Check(ctx context.Context) (sync.Report, error) {
+func (a *App) Check(ctx context.Context) (runs.Report, error) {
 	var checks []console.Check
-	var report sync.Report
+	var report runs.Report
 	failed := false
 	note := func(name string, err error, detail string) {
 		if err != nil {
@@ -100,7 +101,7 @@ func (a *App) checkToken(ctx context.Context, cfg *config.Config, store *state.S
 	return "Gleap takes it", err
 }
 
-func exportChecks(r sync.Report) []console.Check {
+func exportChecks(r runs.Report) []console.Check {
 	var checks []console.Check
 	for _, e := range r.Exports {
 		c := console.Check{Name: string(e.Kind), OK: !e.IsHeld()}
@@ -109,7 +110,7 @@ func exportChecks(r sync.Report) []console.Check {
 			kind = string(e.Type) + ", "
 		}
 		c.Detail = fmt.Sprintf("%s: %s: %s%d rows, %d members, %d invalid, %d without user id", e.Key, e.Source, kind, e.Rows, e.Members, e.Invalid, e.WithoutUserID)
-		if e.Kind == sync.KindTrack {
+		if e.Kind == runs.KindTrack {
 			c.Detail = fmt.Sprintf("%s: %d rows, %d new events, %d invalid, %d without user id", e.Name, e.Rows, e.Events, e.Invalid, e.WithoutUserID)
 		}
 		if e.Note != "" {

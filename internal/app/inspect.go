@@ -13,6 +13,7 @@ import (
 	"gleapsync/internal/config"
 	"gleapsync/internal/console"
 	"gleapsync/internal/page"
+	"gleapsync/internal/runs"
 	"gleapsync/state"
 	"gleapsync/sync"
 )
@@ -82,13 +83,13 @@ func (a *App) InspectRuns(limit int) error {
 		}
 		return inspect(a, ask, nil)
 	}
-	ask := func(i *sync.Inspector) ([]sync.RunSummary, error) { return i.Runs(limit) }
+	ask := func(i *sync.Inspector) ([]runs.Summary, error) { return i.Runs(limit) }
 	return inspect(a, ask, console.Runs)
 }
 
 // InspectRun shows one run.
 func (a *App) InspectRun(id string) error {
-	return inspect(a, func(i *sync.Inspector) (sync.Report, error) { return i.Run(id) }, console.Sync)
+	return inspect(a, func(i *sync.Inspector) (runs.Report, error) { return i.Run(id) }, console.Sync)
 }
 
 // InspectAudience shows one audience or trait, with its members if asked for.

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"gleapsync/internal/config"
+	"gleapsync/internal/runs"
 	"gleapsync/state"
 	"gleapsync/sync"
 )
@@ -34,12 +35,12 @@ func TestReserved(t *testing.T) {
 	defer out.Close()
 	a := New(Options{Config: path, Out: out, Errs: out, LogLevel: slog.LevelError})
 	defer a.Close()
-	all := map[string]func() (sync.Report, error){
-		"plan":     func() (sync.Report, error) { return a.Plan(t.Context(), Request{}) },
-		"sync":     func() (sync.Report, error) { return a.Sync(t.Context(), Request{}) },
-		"baseline": func() (sync.Report, error) { return a.Baseline(t.Context(), Request{}) },
-		"check":    func() (sync.Report, error) { return a.Check(t.Context()) },
-		"serve":    func() (sync.Report, error) { _, err := a.loadChecked(); return sync.Report{}, err },
+	all := map[string]func() (runs.Report, error){
+		"plan":     func() (runs.Report, error) { return a.Plan(t.Context(), Request{}) },
+		"sync":     func() (runs.Report, error) { return a.Sync(t.Context(), Request{}) },
+		"baseline": func() (runs.Report, error) { return a.Baseline(t.Context(), Request{}) },
+		"check":    func() (runs.Report, error) { return a.Check(t.Context()) },
+		"serve":    func() (runs.Report, error) { _, err := a.loadChecked(); return runs.Report{}, err },
 	}
 	for command, run := range all {
 		if _, err := run(); err == nil || command != "check" && !strings.Contains(err.Error(), `c.toml:4: trait[0]: trait "Tags": "tags" is a field that Gleap contacts already have: choose another one`) {

@@ -12,6 +12,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/gleap"
 	"gleapsync/internal/config"
+	"gleapsync/internal/runs"
 	"gleapsync/internal/serve"
 	"gleapsync/sync"
 )
@@ -49,7 +50,7 @@ func (a *App) Serve(ctx context.Context, o ServeOptions) error {
 	defer signal.Stop(reload)
 	server := serve.New(serve.Options{
 		Config: cfg, Now: o.Now, Version: a.o.Version, Log: a.log, Load: a.loadChecked, Reload: reload,
-		Run: func(ctx context.Context, cfg *config.Config, watch func(sync.Progress)) (sync.Report, error) {
+		Run: func(ctx context.Context, cfg *config.Config, watch func(sync.Progress)) (runs.Report, error) {
 			report, _, err := a.sync(ctx, cfg, sync.Request{}, watch)
 			return report, err
 		},

@@ -9,13 +9,14 @@ import (
 	"gleapsync/internal/config"
 	"gleapsync/internal/metrics"
 	"gleapsync/internal/notify"
+	"gleapsync/internal/runs"
 	"gleapsync/state"
 	"gleapsync/sync"
 )
 
 // sync carries out one sync, tells those who want to know, and leaves its metrics. Of a
 // sync that could not begin the report has the outcome and the error only, and no run id.
-func (a *App) sync(ctx context.Context, cfg *config.Config, r sync.Request, watch func(sync.Progress)) (sync.Report, *sandbox.Sandbox, error) {
+func (a *App) sync(ctx context.Context, cfg *config.Config, r sync.Request, watch func(sync.Progress)) (runs.Report, *sandbox.Sandbox, error) {
 	started := time.Now().UTC()
 	var o notify.Options
 	if len(r.Only) == 0 { // else the exports that were not looked at would seem to be well
@@ -31,9 +32,9 @@ func (a *App) sync(ctx context.Context, cfg *config.Config, r sync.Request, watc
 	}
 	told := report
 	if told.Outcome == "" {
-		told = sync.Report{Command: "sync", Project: cfg.Sync.Project, Started: started, Finished: time.Now().UTC(), Outcome: sync.Failed}
+		told = runs.Report{Command: "sync", Project: cfg.Sync.Project, Started: started, Finished: time.Now().UTC(), Outcome: runs.Failed}
 	}
-	if told.Outcome == sync.Failed && told.Error == "" {
+	if told.Outcome == runs.Failed && told.Error == "" {
 		told.Error = err.Error()
 	}
 	if len(r.Only) == 0 {
@@ -45,8 +46,8 @@ func (a *App) sync(ctx context.Context, cfg *config.Config, r sync.Request, watc
 }
 
 // lastSync returns the report of the sync before, nil if there is none.
-func (a *App) lastSync(cfg *config.Config) *sync.Report {
-	var stored *sync.Report
+func (a *App) lastSync(cfg *config.Config) *runs.Report {
+	var stored *runs.Report
 	if i, err := inspectorOf(cfg); err == nil { // else the run says what is wrong with the state
 		stored, _ = i.LastWholeSync()
 	}
@@ -57,16 +58,16 @@ func (a *App) lastSync(cfg *config.Config) *sync.Report {
 	return stored
 }
 
-func (a *App) trySync(ctx context.Context, cfg *config.Config, r sync.Request, watch func(sync.Progress)) (sync.Report, *sandbox.Sandbox, error) {
+func (a *App) trySync(ctx context.Context, cfg *config.Config, r sync.Request, watch func(sync.Progress)) (runs.Report, *sandbox.Sandbox, error) {
 	store, err := a.open(cfg)
 	if err != nil {
-		return sync.Report{}, nil, err
+		return runs.Report{}, nil, err
 	}
-	return a.call(cfg, store, watch, func(runner *sync.Runner) (sync.Report, error) { return runner.Sync(ctx, r) })
+	return a.call(cfg, store, watch, func(runner *sync.Runner) (runs.Report, error) { return runner.Sync(ctx, r) })
 }
 
 // publish leaves the metrics of a sync where the configuration says. It never fails a run.
-func (a *App) publish(ctx context.Context, cfg *config.Config, last sync.Report) {
+func (a *App) publish(ctx context.Context, cfg *config.Config, last runs.Report) {
 	c := metrics.NewCollector(a.o.Version, func() metrics.Snapshot {
 		i, err := inspectorOf(cfg)
 		if err != nil {

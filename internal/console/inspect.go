@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"gleapsync/gleap/sandbox"
+	"gleapsync/internal/runs"
 	"gleapsync/state"
 	"gleapsync/sync"
 )
@@ -36,7 +37,7 @@ func Summary(w io.Writer, s sync.Summary) {
 			fmt.Fprintf(w, ", and %s of %s", Grouped(e.Sent), count(e.Planned, "event"))
 		}
 		fmt.Fprintln(w)
-		if s.LastRun.Outcome != sync.Complete && s.LastSuccess != nil {
+		if s.LastRun.Outcome != runs.Complete && s.LastSuccess != nil {
 			fmt.Fprintf(w, "          the last one that delivered everything was on %s\n", Time(s.LastSuccess.Started))
 		}
 	}
@@ -105,7 +106,7 @@ func Said(d sync.ContactDetail, key string) string {
 }
 
 // Runs writes a line for each run.
-func Runs(w io.Writer, runs []sync.RunSummary) {
+func Runs(w io.Writer, runs []runs.Summary) {
 	if len(runs) == 0 {
 		fmt.Fprintln(w, "There was no run yet.")
 		return

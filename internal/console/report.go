@@ -10,11 +10,11 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/gleap"
-	"gleapsync/sync"
+	"gleapsync/internal/runs"
 )
 
 // Plan writes what a sync would do, at a rate of so many calls per window.
-func Plan(w io.Writer, r sync.Report, rate int, window time.Duration) {
+func Plan(w io.Writer, r runs.Report, rate int, window time.Duration) {
 	exports(w, r)
 	if r.Contacts.Planned > 0 {
 		fmt.Fprintf(w, "%s to send: %s.\n", count(r.Contacts.Planned, "contact"), classes(r.Contacts))
@@ -35,12 +35,12 @@ func Plan(w io.Writer, r sync.Report, rate int, window time.Duration) {
 }
 
 // Sync writes what a run did.
-func Sync(w io.Writer, r sync.Report) {
+func Sync(w io.Writer, r runs.Report) {
 	exports(w, r)
 	took := About(r.Finished.Sub(r.Started))
 	nothing := r.Contacts.Planned == 0 && r.Events.Planned == 0
 	switch {
-	case nothing && (r.Outcome == sync.Failed || r.Outcome == sync.Interrupted):
+	case nothing && (r.Outcome == runs.Failed || r.Outcome == runs.Interrupted):
 		fmt.Fprintf(w, "Nothing was sent (%s).\n", took)
 	case nothing && r.Held():
 		fmt.Fprintf(w, "Nothing to send except what is held (%s).\n", took)
@@ -77,11 +77,11 @@ func Sync(w io.Writer, r sync.Report) {
 	}
 }
 
-func classes(c sync.ContactCounts) string {
+func classes(c runs.ContactCounts) string {
 	return fmt.Sprintf("%s with changes, %s with first deliveries only", Grouped(c.Delta), Grouped(c.Backfill))
 }
 
-func since(c sync.ClassReport) string {
+func since(c runs.ClassReport) string {
 	if c.Since == "" {
 		return ""
 	}
@@ -89,11 +89,11 @@ func since(c sync.ClassReport) string {
 }
 
 // exports writes a line for each attribute, and for each export of events.
-func exports(w io.Writer, r sync.Report) {
+func exports(w io.Writer, r runs.Report) {
 	tracks := newRows("EVENTS FROM", "NEW>", "REPEATED>", "OTHER NAMES>", "INVALID>", "NO ID>", "STATUS")
 	t := newRows("KEY", "KIND", "TYPE", "MEMBERS>", "ENTERED>", "EXITED>", "CHANGED>", "INVALID>", "NO ID>", "STATUS")
 	for _, e := range r.Exports {
-		if e.Kind == sync.KindTrack {
+		if e.Kind == runs.KindTrack {
 			tracks.add(e.Name, Grouped(e.Events), Grouped(e.Repeated), Grouped(e.Unnamed), Grouped(e.Invalid), Grouped(e.WithoutUserID), e.Status)
 			continue
 		}
@@ -116,9 +116,9 @@ func exports(w io.Writer, r sync.Report) {
 }
 
 // remarks writes what somebody should look at.
-func remarks(w io.Writer, r sync.Report) {
+func remarks(w io.Writer, r runs.Report) {
 	for _, e := range r.Exports {
-		if e.Status == sync.StatusHeld {
+		if e.Status == runs.StatusHeld {
 			fmt.Fprintf(w, "Held: %s: %s\n", Printable(e.Key), Printable(e.Reason))
 		} else if e.Withheld > 0 {
 			fmt.Fprintf(w, "Withheld: %s: %s\n", Printable(e.Key), Printable(e.Reason))
@@ -210,7 +210,7 @@ func remarks(w io.Writer, r sync.Report) {
 }
 
 // eventsIn returns how many new events the exports have.
-func eventsIn(r sync.Report) (n int) {
+func eventsIn(r runs.Report) (n int) {
 	for _, e := range r.Exports {
 		n += e.Events
 	}

@@ -5,19 +5,19 @@ import (
 	"testing"
 
 	"gleapsync/engage"
-	"gleapsync/sync"
+	"gleapsync/internal/runs"
 )
 
 // TestLeftOver: a report says what is left of each class, and only of those of which something
 // is, and that more comes than fits; a plan says the latter too.
 func TestLeftOver(t *testing.T) {
-	r := sync.Report{
-		Command: "sync", Outcome: sync.Partial, Contacts: sync.ContactCounts{Planned: 2001, Delta: 1990, Backfill: 11, Sent: 600, Remaining: 1401},
-		Classes: []sync.ClassReport{
-			{Class: sync.ClassExit, Planned: 3}, {Class: sync.ClassEntry}, {Class: sync.ClassChange, Planned: 1987, Left: 1390, Since: "run-1"},
-			{Class: sync.ClassFirst, Planned: 11, Left: 11},
+	r := runs.Report{
+		Command: "sync", Outcome: runs.Partial, Contacts: runs.ContactCounts{Planned: 2001, Delta: 1990, Backfill: 11, Sent: 600, Remaining: 1401},
+		Classes: []runs.ClassReport{
+			{Class: runs.ClassExit, Planned: 3}, {Class: runs.ClassEntry}, {Class: runs.ClassChange, Planned: 1987, Left: 1390, Since: "run-1"},
+			{Class: runs.ClassFirst, Planned: 11, Left: 11},
 		},
-		Exports:     []sync.ExportReport{{Key: "score", Kind: engage.Trait, Damped: 7}},
+		Exports:     []runs.ExportReport{{Key: "score", Kind: engage.Trait, Damped: 7}},
 		Convergence: "does not converge: score alone costs 81 % of the calls",
 	}
 	var text, plan strings.Builder

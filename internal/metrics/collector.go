@@ -6,18 +6,19 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"gleapsync/engage"
+	"gleapsync/internal/runs"
 	"gleapsync/sync"
 )
 
 // Snapshot is what the metrics are made of.
 type Snapshot struct {
 	Overview *sync.Overview // nil: the state cannot be read
-	Last     *sync.Report   // the last sync, nil: there was none
+	Last     *runs.Report   // the last sync, nil: there was none
 }
 
 // Read reads a snapshot of a state. last is the last sync that the caller knows of, nil
 // if of none: the state may not have it.
-func Read(i *sync.Inspector, last *sync.Report) Snapshot {
+func Read(i *sync.Inspector, last *runs.Report) Snapshot {
 	o, err := i.Overview()
 	stored, lastErr := i.LastSync()
 	if err != nil || lastErr != nil {
@@ -28,7 +29,7 @@ func Read(i *sync.Inspector, last *sync.Report) Snapshot {
 
 // NewSnapshot returns a snapshot of a state's overview, and of the later one of the last
 // sync that the state has and the last one that the caller knows of.
-func NewSnapshot(o *sync.Overview, stored, last *sync.Report) Snapshot {
+func NewSnapshot(o *sync.Overview, stored, last *runs.Report) Snapshot {
 	switch {
 	case stored == nil:
 	case last == nil || last.Recorded || stored.Finished.After(last.Finished):
@@ -63,7 +64,7 @@ var (
 	resyncing     = describe("resyncing", "1 as long as a first sync or a full resync is not complete, else 0.")
 	parked        = describe("parked_contacts", "Contacts whose calls Gleap refused for good.")
 
-	runs         = describe("runs_total", "Runs by outcome.", "outcome")
+	allRuns      = describe("runs_total", "Runs by outcome.", "outcome")
 	calls        = describe("calls_total", "Calls to Gleap by result.", "result")
 	retries      = describe("call_retries_total", "Attempts after a call's first one.")
 	rateLimited  = describe("rate_limited_total", "Answers of Gleap with status 429.")
@@ -93,12 +94,12 @@ var (
 
 // descs are all metrics of a collector.
 var descs = []*prometheus.Desc{
-	buildInfo, stateReadable, stateBytes, resyncing, parked, runs, calls, retries, rateLimited, lastSuccess,
+	buildInfo, stateReadable, stateBytes, resyncing, parked, allRuns, calls, retries, rateLimited, lastSuccess,
 	lastRun, lastOutcome, lastPlan, lastPush, lastContacts, lastSent, lastRemaining, members, entered, exited, dataTime, held,
 	dueEvents, parkedEvents, events, tracked, withheld, converging,
 }
 
-var outcomes = []sync.Outcome{sync.Complete, sync.Partial, sync.Held, sync.Failed, sync.Interrupted}
+var outcomes = []runs.Outcome{runs.Complete, runs.Partial, runs.Held, runs.Failed, runs.Interrupted}
 
 // Describe sends the descriptions of all metrics.
 func (c *Collector) Describe(out chan<- *prometheus.Desc) {
@@ -140,7 +141,7 @@ func (e emitter) overview(o *sync.Overview) {
 	e.counter(events, o.History.Events.Sent, "acknowledged")
 	e.counter(events, o.History.Events.Refused, "refused")
 	for _, outcome := range outcomes {
-		e.counter(runs, o.History.Runs[outcome], string(outcome))
+		e.counter(allRuns, o.History.Runs[outcome], string(outcome))
 	}
 	e.counter(calls, o.History.Calls.Identify+o.History.Calls.Track, "acknowledged")
 	e.counter(calls, o.History.Calls.Refused, "refused")
@@ -157,7 +158,7 @@ func (e emitter) overview(o *sync.Overview) {
 	}
 }
 
-func (e emitter) last(r *sync.Report) {
+func (e emitter) last(r *runs.Report) {
 	e.gauge(lastRun, unix(r.Finished))
 	for _, outcome := range outcomes {
 		e.gauge(lastOutcome, truth(outcome == r.Outcome), string(outcome))
@@ -170,8 +171,8 @@ func (e emitter) last(r *sync.Report) {
 	e.gauge(lastRemaining, float64(r.Contacts.Remaining))
 	e.gauge(converging, truth(r.Convergence == ""))
 	for _, x := range r.Exports {
-		e.gauge(held, truth(x.Status == sync.StatusHeld), x.Key, string(x.Kind))
-		if x.Kind == sync.KindTrack {
+		e.gauge(held, truth(x.Status == runs.StatusHeld), x.Key, string(x.Kind))
+		if x.Kind == runs.KindTrack {
 			e.gauge(tracked, float64(x.Events), x.Key)
 			continue
 		}

@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"gleapsync/internal/runs"
 	"gleapsync/sync"
 )
 
@@ -29,19 +30,19 @@ func full() Snapshot {
 		Overview: &sync.Overview{
 			Bytes: 4096, Resyncing: true, Parked: 3, DueEvents: 11, ParkedEvents: 2,
 			Attributes: []sync.AttributeSummary{{Key: "vip", Kind: "audience", Members: 7, AsOf: ended.Add(-time.Hour)}, {Key: "new", Kind: "trait"}},
-			History: sync.History{
-				Runs: map[sync.Outcome]int{sync.Complete: 5, sync.Failed: 1}, Calls: sync.CallCounts{Identify: 100, Track: 20, Refused: 3, Retried: 4, RateLimited: 2},
-				Events:      sync.EventTotals{Sent: 1900, Refused: 2},
-				LastSuccess: &sync.RunSummary{Finished: ended},
+			History: runs.History{
+				Runs: map[runs.Outcome]int{runs.Complete: 5, runs.Failed: 1}, Calls: runs.CallCounts{Identify: 100, Track: 20, Refused: 3, Retried: 4, RateLimited: 2},
+				Events:      runs.EventTotals{Sent: 1900, Refused: 2},
+				LastSuccess: &runs.Summary{Finished: ended},
 			},
 		},
-		Last: &sync.Report{
-			Finished: ended.Add(time.Hour), Outcome: sync.Held, Convergence: "does not converge", PlanSeconds: 1.5, PushSeconds: 60,
-			Contacts: sync.ContactCounts{Delta: 4, Backfill: 9, Sent: 12, Remaining: 1},
-			Exports: []sync.ExportReport{
-				{Key: "vip", Kind: "audience", Status: sync.StatusHeld, Entered: 1, Exited: 6},
-				{Key: "new", Kind: "trait", Status: sync.StatusApplied, Changed: 8},
-				{Key: "track calls/", Kind: sync.KindTrack, Status: sync.StatusApplied, TrackCounts: sync.TrackCounts{Events: 5}},
+		Last: &runs.Report{
+			Finished: ended.Add(time.Hour), Outcome: runs.Held, Convergence: "does not converge", PlanSeconds: 1.5, PushSeconds: 60,
+			Contacts: runs.ContactCounts{Delta: 4, Backfill: 9, Sent: 12, Remaining: 1},
+			Exports: []runs.ExportReport{
+				{Key: "vip", Kind: "audience", Status: runs.StatusHeld, Entered: 1, Exited: 6},
+				{Key: "new", Kind: "trait", Status: runs.StatusApplied, Changed: 8},
+				{Key: "track calls/", Kind: runs.KindTrack, Status: runs.StatusApplied, TrackCounts: runs.TrackCounts{Events: 5}},
 			},
 		},
 	}
@@ -163,7 +164,7 @@ func TestLastSuccessStays(t *testing.T) {
 		return samples(t, path)
 	}
 	publish(full())
-	failed := Snapshot{Last: &sync.Report{Finished: ended.Add(2 * time.Hour), Outcome: sync.Failed}}
+	failed := Snapshot{Last: &runs.Report{Finished: ended.Add(2 * time.Hour), Outcome: runs.Failed}}
 	for range 2 {
 		got := publish(failed)
 		for _, want := range []string{"gleapsync_last_success_timestamp_seconds 1.7951688e+09\n", "gleapsync_last_run_timestamp_seconds 1.795176e+09\n", "gleapsync_last_run_outcome{outcome=\"failed\"} 1\n", "gleapsync_state_readable 0\n"} {
@@ -241,12 +242,12 @@ func TestRegistered(t *testing.T) {
 // TestNewSnapshot: what the state has counts, unless the caller knows of a later sync that
 // it does not have.
 func TestNewSnapshot(t *testing.T) {
-	report := func(run string, hour int, recorded bool, exports ...sync.ExportReport) *sync.Report {
-		return &sync.Report{Run: run, Finished: ended.Add(time.Duration(hour) * time.Hour), Recorded: recorded, Exports: exports}
+	report := func(run string, hour int, recorded bool, exports ...runs.ExportReport) *runs.Report {
+		return &runs.Report{Run: run, Finished: ended.Add(time.Duration(hour) * time.Hour), Recorded: recorded, Exports: exports}
 	}
-	held := sync.ExportReport{Key: "vip", Status: sync.StatusHeld}
+	held := runs.ExportReport{Key: "vip", Status: runs.StatusHeld}
 	for name, test := range map[string]struct {
-		stored, last *sync.Report
+		stored, last *runs.Report
 		run          string
 		exports      int
 	}{
@@ -261,7 +262,7 @@ func TestNewSnapshot(t *testing.T) {
 	} {
 		got := NewSnapshot(&sync.Overview{}, test.stored, test.last).Last
 		if got == nil {
-			got = &sync.Report{}
+			got = &runs.Report{}
 		}
 		if got.Run != test.run || len(got.Exports) != test.exports {
 			t.Errorf("%s: run %q with %d exports", name, got.Run, len(got.Exports))

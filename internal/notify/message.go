@@ -6,15 +6,15 @@ import (
 	"strings"
 
 	"gleapsync/engage"
-	"gleapsync/sync"
+	"gleapsync/internal/runs"
 )
 
 // message is the body that the package documentation describes.
 type message struct {
 	Project     string       `json:"project"`
 	Run         string       `json:"run"`
-	Outcome     sync.Outcome `json:"outcome"`
-	Previous    sync.Outcome `json:"previous_outcome"`
+	Outcome     runs.Outcome `json:"outcome"`
+	Previous    runs.Outcome `json:"previous_outcome"`
 	Recovered   bool         `json:"recovered"`
 	Error       string       `json:"error"`
 	Held        []heldExport `json:"held"`
@@ -44,12 +44,12 @@ type sizeChange struct {
 
 // newMessage returns what there is to say about a sync after the one before, nil if
 // nothing is.
-func newMessage(before, after *sync.Report, o Options) *message {
+func newMessage(before, after *runs.Report, o Options) *message {
 	m := &message{
 		Project: after.Project, Run: after.Run, Outcome: after.Outcome, Error: after.Error,
 		Held: []heldExport{}, Released: []string{}, SizeChanges: []sizeChange{},
 	}
-	known := map[string]sync.ExportReport{}
+	known := map[string]runs.ExportReport{}
 	if before != nil {
 		m.Previous = before.Outcome
 		for _, e := range before.Exports {
@@ -64,7 +64,7 @@ func newMessage(before, after *sync.Report, o Options) *message {
 		case wasHeld && !held:
 			m.Released = append(m.Released, e.Key)
 		}
-		if c := (sizeChange{e.Key, e.Name, membersBefore(e, last), e.Members}); e.Status == sync.StatusApplied && e.Kind == engage.Audience && c.isNews(o) {
+		if c := (sizeChange{e.Key, e.Name, membersBefore(e, last), e.Members}); e.Status == runs.StatusApplied && e.Kind == engage.Audience && c.isNews(o) {
 			m.SizeChanges = append(m.SizeChanges, c)
 		}
 	}
@@ -72,7 +72,7 @@ func newMessage(before, after *sync.Report, o Options) *message {
 		m.Convergence = after.Convergence
 	}
 	was, is := verdict(before), verdict(after)
-	m.Recovered = is == sync.Complete && was != is
+	m.Recovered = is == runs.Complete && was != is
 	if was == is && len(m.Held)+len(m.Released)+len(m.SizeChanges) == 0 && m.Convergence == "" {
 		return nil
 	}
@@ -83,24 +83,24 @@ func newMessage(before, after *sync.Report, o Options) *message {
 // verdict is a report's outcome as far as it is news. Partial is as good as complete, but
 // a sync whose deadline came before it had a plan failed. While an export is held, the
 // verdict is that, whatever the deadline. No report is as good as a complete one.
-func verdict(r *sync.Report) sync.Outcome {
+func verdict(r *runs.Report) runs.Outcome {
 	switch {
 	case r == nil:
-		return sync.Complete
-	case r.Outcome == sync.Partial && r.Contacts.Planned+r.Events.Planned == 0:
-		return sync.Failed
-	case r.Outcome != sync.Complete && r.Outcome != sync.Partial:
+		return runs.Complete
+	case r.Outcome == runs.Partial && r.Contacts.Planned+r.Events.Planned == 0:
+		return runs.Failed
+	case r.Outcome != runs.Complete && r.Outcome != runs.Partial:
 		return r.Outcome
 	case r.Held():
-		return sync.Held
+		return runs.Held
 	}
-	return sync.Complete
+	return runs.Complete
 }
 
 // membersBefore returns how many members an audience had in the last report, or if it has
 // none that was believed there, how many Gleap knows; 0 if the audience is new.
-func membersBefore(now, last sync.ExportReport) int {
-	if last.Key == "" || last.Status == sync.StatusHeld {
+func membersBefore(now, last runs.ExportReport) int {
+	if last.Key == "" || last.Status == runs.StatusHeld {
 		return now.Members - now.Entered + now.Exited
 	}
 	return last.Members
@@ -116,17 +116,17 @@ const shown = 10
 
 // text says it in lines for people. Commands are in backticks, so that a chat sets them
 // apart.
-func (m *message) text(verdict sync.Outcome) string {
+func (m *message) text(verdict runs.Outcome) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: ", m.Project)
 	switch {
-	case verdict == sync.Failed:
+	case verdict == runs.Failed:
 		b.WriteString("the sync failed")
-	case verdict == sync.Interrupted:
+	case verdict == runs.Interrupted:
 		b.WriteString("the sync was interrupted")
-	case verdict == sync.Held && len(m.Held) == 0:
+	case verdict == runs.Held && len(m.Held) == 0:
 		b.WriteString("exports are still held")
-	case verdict == sync.Held:
+	case verdict == runs.Held:
 		b.WriteString("exports are held")
 	case m.Recovered:
 		b.WriteString("all is well again")

@@ -11,7 +11,7 @@ import (
 	"github.com/hashicorp/go-retryablehttp"
 
 	"gleapsync/internal/exchange"
-	"gleapsync/sync"
+	"gleapsync/internal/runs"
 )
 
 const (
@@ -72,7 +72,7 @@ func (n *Notifier) Wait() { n.start.Wait() }
 //
 // Of a run that could not begin, after has Project, Outcome and Error. A run that found
 // another one at work is nothing to tell.
-func (n *Notifier) Finished(ctx context.Context, before *sync.Report, after sync.Report) {
+func (n *Notifier) Finished(ctx context.Context, before *runs.Report, after runs.Report) {
 	ctx = context.WithoutCancel(ctx)
 	var both stdsync.WaitGroup
 	defer both.Wait()
@@ -90,11 +90,11 @@ func (n *Notifier) Finished(ctx context.Context, before *sync.Report, after sync
 	}
 }
 
-func (n *Notifier) ping(ctx context.Context, within time.Duration, verdict sync.Outcome) {
+func (n *Notifier) ping(ctx context.Context, within time.Duration, verdict runs.Outcome) {
 	switch verdict {
-	case sync.Complete:
+	case runs.Complete:
 		n.send(ctx, within, "ping_url", n.o.Ping, nil)
-	case sync.Held, sync.Failed:
+	case runs.Held, runs.Failed:
 		n.send(ctx, within, "ping_url", n.o.Ping.with("fail"), nil)
 	}
 }

@@ -17,7 +17,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"gleapsync/sync"
+	"gleapsync/internal/runs"
 )
 
 // receiver keeps the requests that it gets.
@@ -66,12 +66,12 @@ func notifier(o Options) (*Notifier, *bytes.Buffer) {
 
 // TestDelivery: each outcome, as the receivers see it.
 func TestDelivery(t *testing.T) {
-	for outcome, want := range map[sync.Outcome][]string{
-		sync.Complete:    {"GET /secret-ping/start?create=1", "GET /secret-ping?create=1"},
-		sync.Partial:     {"GET /secret-ping/start?create=1", "GET /secret-ping?create=1"},
-		sync.Failed:      {"GET /secret-ping/fail?create=1", "GET /secret-ping/start?create=1", "POST /secret-hook"},
-		sync.Held:        {"GET /secret-ping/fail?create=1", "GET /secret-ping/start?create=1", "POST /secret-hook"},
-		sync.Interrupted: {"GET /secret-ping/start?create=1", "POST /secret-hook"},
+	for outcome, want := range map[runs.Outcome][]string{
+		runs.Complete:    {"GET /secret-ping/start?create=1", "GET /secret-ping?create=1"},
+		runs.Partial:     {"GET /secret-ping/start?create=1", "GET /secret-ping?create=1"},
+		runs.Failed:      {"GET /secret-ping/fail?create=1", "GET /secret-ping/start?create=1", "POST /secret-hook"},
+		runs.Held:        {"GET /secret-ping/fail?create=1", "GET /secret-ping/start?create=1", "POST /secret-hook"},
+		runs.Interrupted: {"GET /secret-ping/start?create=1", "POST /secret-hook"},
 	} {
 		r := &receiver{}
 		n, logged := notifier(r.start(t))
@@ -89,7 +89,7 @@ func TestFormats(t *testing.T) {
 		o := r.start(t)
 		o.Ping, o.Slack = "", slack
 		n, _ := notifier(o)
-		n.Finished(t.Context(), report(sync.Complete), *failed("no <token>"))
+		n.Finished(t.Context(), report(runs.Complete), *failed("no <token>"))
 		if len(r.bodies) != 1 {
 			t.Fatalf("%q", r.bodies)
 		}
@@ -337,7 +337,7 @@ func TestOrderOfPings(t *testing.T) {
 			return &http.Response{StatusCode: http.StatusOK, Body: http.NoBody}, nil
 		})
 		n.Started(t.Context())
-		n.Finished(t.Context(), nil, *report(sync.Complete))
+		n.Finished(t.Context(), nil, *report(runs.Complete))
 		if want := []string{"/ping/start", "/ping"}; !slices.Equal(got, want) || logged.Len() > 0 {
 			t.Errorf("%q, want %q; %s", got, want, logged)
 		}

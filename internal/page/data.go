@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"gleapsync/internal/runs"
 	"gleapsync/sync"
 )
 
@@ -15,10 +16,10 @@ type Data struct {
 	At      time.Time           // when it was read
 	Now     *Now                // what the process does, nil: it is a report in a file
 	State   sync.Overview       // of the state
-	Last    *sync.Report        // the last sync, nil: there was none
+	Last    *runs.Report        // the last sync, nil: there was none
 	Exports []Export            // without those of events
-	Tracks  []sync.ExportReport // exports of events, as the last sync that looked at each left it
-	Runs    []sync.Report       // the last ones, the latest first
+	Tracks  []runs.ExportReport // exports of events, as the last sync that looked at each left it
+	Runs    []runs.Report       // the last ones, the latest first
 	Parked  []ParkedGroup
 	// Error says why the state cannot be read. Of the fields above only Version, At and
 	// Now are set then.
@@ -40,7 +41,7 @@ type Now struct {
 
 // Export is a line about one attribute.
 type Export struct {
-	sync.ExportReport           // as the last sync that looked at it left it
+	runs.ExportReport           // as the last sync that looked at it left it
 	Acknowledged      int       // members in Gleap
 	Unfinished        bool      // the last sync did not deliver all that it planned
 	DataOf            time.Time // of what was delivered as a whole last
@@ -50,7 +51,7 @@ type Export struct {
 // Delivered says what became of the export: its status, unless the run that planned it did
 // not come to its end.
 func (x Export) Delivered() string {
-	if x.Unfinished && x.Status == sync.StatusApplied {
+	if x.Unfinished && x.Status == runs.StatusApplied {
 		return "unfinished"
 	}
 	if x.Withheld > 0 {
@@ -94,7 +95,7 @@ func Read(i *sync.Inspector, version string, now *Now) Data {
 	}
 	if d.Last != nil {
 		for _, e := range d.Last.Exports {
-			if e.Kind == sync.KindTrack {
+			if e.Kind == runs.KindTrack {
 				d.Tracks = append(d.Tracks, e)
 				continue
 			}
@@ -105,10 +106,10 @@ func Read(i *sync.Inspector, version string, now *Now) Data {
 	return d
 }
 
-func (d *Data) export(e sync.ExportReport) Export {
+func (d *Data) export(e runs.ExportReport) Export {
 	x := Export{ExportReport: e}
 	if d.Last != nil {
-		x.Unfinished = d.Last.Outcome != sync.Complete && d.Last.Outcome != sync.Held
+		x.Unfinished = d.Last.Outcome != runs.Complete && d.Last.Outcome != runs.Held
 	}
 	for _, a := range d.State.Attributes {
 		if a.Key == e.Key {
@@ -118,7 +119,7 @@ func (d *Data) export(e sync.ExportReport) Export {
 	for _, r := range d.Runs {
 		for _, then := range r.Exports {
 			if then.Key == e.Key && len(x.Sizes) < plotRuns {
-				x.Sizes = append(x.Sizes, Size{then.Members, then.Status == sync.StatusHeld})
+				x.Sizes = append(x.Sizes, Size{then.Members, then.Status == runs.StatusHeld})
 			}
 		}
 	}
@@ -153,13 +154,13 @@ func group(parked []sync.ParkedContact) []ParkedGroup {
 }
 
 // Held returns the exports that are held, or of which exits are withheld.
-func (d *Data) Held() []sync.ExportReport {
-	var held []sync.ExportReport
+func (d *Data) Held() []runs.ExportReport {
+	var held []runs.ExportReport
 	for _, e := range d.Exports {
 		held = append(held, e.ExportReport)
 	}
 	held = append(held, d.Tracks...)
-	return slices.DeleteFunc(held, func(e sync.ExportReport) bool { return !e.IsHeld() })
+	return slices.DeleteFunc(held, func(e runs.ExportReport) bool { return !e.IsHeld() })
 }
 
 // Refresh is after how many seconds a browser should ask again, 0: not at all.

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"gleapsync/internal/console"
+	"gleapsync/internal/runs"
 	"gleapsync/sync"
 )
 
@@ -67,10 +68,10 @@ func Front(w io.Writer, d Data) error { return render(w, "front.html", &d) }
 func Report(w io.Writer, d Data) error { return render(w, "report.html", &d) }
 
 // Run writes the page of one run.
-func Run(w io.Writer, version string, r sync.Report) error {
+func Run(w io.Writer, version string, r runs.Report) error {
 	return render(w, "run.html", struct {
 		Version string
-		Report  sync.Report
+		Report  runs.Report
 	}{version, r})
 }
 
@@ -81,7 +82,7 @@ type Contact struct {
 	Error   string              // why there is no answer
 	Detail  *sync.ContactDetail // nil: nothing was asked, or there is no answer
 	Read    bool                // the exports were read for it
-	Last    *sync.Report        // the last sync, if they were not; nil: there was none
+	Last    *runs.Report        // the last sync, if they were not; nil: there was none
 }
 
 // Keys returns the keys of what the look-up shows, sorted.
@@ -89,7 +90,7 @@ func (c *Contact) Keys() []string {
 	keys := c.Detail.Keys()
 	if c.Last != nil {
 		for _, e := range c.Last.Exports {
-			if e.Kind != sync.KindTrack {
+			if e.Kind != runs.KindTrack {
 				keys = append(keys, e.Key)
 			}
 		}

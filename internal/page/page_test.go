@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"gleapsync/internal/attr"
+	"gleapsync/internal/runs"
 	"gleapsync/state"
 	"gleapsync/sync"
 )
@@ -39,12 +40,12 @@ func TestPlot(t *testing.T) {
 // TestSizes: a plot goes from the oldest run to the latest, over those that looked at the
 // export.
 func TestSizes(t *testing.T) {
-	run := func(members int, status sync.Status) sync.Report {
-		return sync.Report{Exports: []sync.ExportReport{{Key: "vip", Members: members, Status: status}, {Key: "other", Members: 99}}}
+	run := func(members int, status runs.Status) runs.Report {
+		return runs.Report{Exports: []runs.ExportReport{{Key: "vip", Members: members, Status: status}, {Key: "other", Members: 99}}}
 	}
-	d := Data{Runs: []sync.Report{run(3, sync.StatusHeld), {}, run(2, sync.StatusUnchanged), run(1, sync.StatusApplied)}}
+	d := Data{Runs: []runs.Report{run(3, runs.StatusHeld), {}, run(2, runs.StatusUnchanged), run(1, runs.StatusApplied)}}
 	var got []Size
-	got = append(got, d.export(sync.ExportReport{Key: "vip"}).Sizes...)
+	got = append(got, d.export(runs.ExportReport{Key: "vip"}).Sizes...)
 	want := []Size{{1, false}, {2, false}, {3, true}}
 	if len(got) != 3 || got[0] != want[0] || got[1] != want[1] || got[2] != want[2] {
 		t.Errorf("%v, want %v", got, want)
@@ -92,9 +93,9 @@ func TestRefresh(t *testing.T) {
 // TestLeftOver: the pages say what is left of each class and since when, and that more comes
 // than fits.
 func TestLeftOver(t *testing.T) {
-	report := sync.Report{
-		Run: "run-9", Outcome: sync.Partial, Contacts: sync.ContactCounts{Planned: 2001, Delta: 1990, Backfill: 11, Remaining: 1401},
-		Classes:     []sync.ClassReport{{Class: sync.ClassExit, Planned: 3}, {Class: sync.ClassChange, Planned: 1987, Left: 1401, Since: "run-1"}},
+	report := runs.Report{
+		Run: "run-9", Outcome: runs.Partial, Contacts: runs.ContactCounts{Planned: 2001, Delta: 1990, Backfill: 11, Remaining: 1401},
+		Classes:     []runs.ClassReport{{Class: runs.ClassExit, Planned: 3}, {Class: runs.ClassChange, Planned: 1987, Left: 1401, Since: "run-1"}},
 		Convergence: "does not converge: score alone costs 81 % of the calls",
 	}
 	var front, run strings.Builder
@@ -117,14 +118,14 @@ func TestLeftOver(t *testing.T) {
 // TestEvents: the pages show where events come from, how many are due, and those of one
 // contact; a held export of events is among the held ones.
 func TestEvents(t *testing.T) {
-	report := sync.Report{
-		Run: "run-1", Outcome: sync.Held, Events: sync.EventCounts{Planned: 1200, Sent: 1100, Refused: 1, Parked: 3, Remaining: 99}, Calls: sync.CallCounts{Identify: 5, Track: 12},
-		Exports: []sync.ExportReport{
-			{Key: "track calls/", Name: "calls/", Kind: sync.KindTrack, Status: sync.StatusApplied, TrackCounts: sync.TrackCounts{Events: 1100, Repeated: 7}},
-			{Key: "track more/", Name: "more/", Kind: sync.KindTrack, Status: sync.StatusHeld, Reason: "more/ does not exist"},
+	report := runs.Report{
+		Run: "run-1", Outcome: runs.Held, Events: runs.EventCounts{Planned: 1200, Sent: 1100, Refused: 1, Parked: 3, Remaining: 99}, Calls: runs.CallCounts{Identify: 5, Track: 12},
+		Exports: []runs.ExportReport{
+			{Key: "track calls/", Name: "calls/", Kind: runs.KindTrack, Status: runs.StatusApplied, TrackCounts: runs.TrackCounts{Events: 1100, Repeated: 7}},
+			{Key: "track more/", Name: "more/", Kind: runs.KindTrack, Status: runs.StatusHeld, Reason: "more/ does not exist"},
 		},
 	}
-	d := Data{Last: &report, Runs: []sync.Report{report}, Tracks: report.Exports, State: sync.Overview{DueEvents: 1234, ParkedEvents: 3}}
+	d := Data{Last: &report, Runs: []runs.Report{report}, Tracks: report.Exports, State: sync.Overview{DueEvents: 1234, ParkedEvents: 3}}
 	contact := Contact{Asked: "u1", Detail: &sync.ContactDetail{UserID: "u1", Events: []sync.ContactEvent{{Name: "<Order>"}, {Name: "Cart", Reason: "refused"}}}}
 	for name, test := range map[string]struct {
 		write func(*strings.Builder) error
@@ -156,9 +157,9 @@ func TestLastSaid(t *testing.T) {
 	c := Contact{
 		Asked:  "u1",
 		Detail: &sync.ContactDetail{UserID: "u1", Exports: map[string]sync.Said{"vip": {Value: attr.OfBool(true)}}, Attributes: map[string]attr.Value{"old": attr.OfBool(true)}},
-		Last: &sync.Report{Exports: []sync.ExportReport{
-			{Key: "vip", Status: sync.StatusApplied}, {Key: "churn", Status: sync.StatusHeld, Reason: "it is <missing>"},
-			{Key: "beta", Status: sync.StatusApplied, Withheld: 2, Reason: "2 exits"}, {Key: "same", Status: sync.StatusUnchanged}, {Key: "track x", Kind: sync.KindTrack},
+		Last: &runs.Report{Exports: []runs.ExportReport{
+			{Key: "vip", Status: runs.StatusApplied}, {Key: "churn", Status: runs.StatusHeld, Reason: "it is <missing>"},
+			{Key: "beta", Status: runs.StatusApplied, Withheld: 2, Reason: "2 exits"}, {Key: "same", Status: runs.StatusUnchanged}, {Key: "track x", Kind: runs.KindTrack},
 		}},
 	}
 	for key, want := range map[string]string{

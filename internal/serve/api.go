@@ -8,7 +8,7 @@ import (
 	"strconv"
 	"time"
 
-	"gleapsync/sync"
+	"gleapsync/internal/runs"
 )
 
 // status is what /api/status answers with.
@@ -25,9 +25,9 @@ type status struct {
 	DueEvents    int                 `json:"due_events"`    // that Gleap did not acknowledge yet
 	ParkedEvents int                 `json:"parked_events"` // that it refused
 	StateBytes   int64               `json:"state_bytes"`
-	LastRun      *sync.RunSummary    `json:"last_run"`
-	LastSuccess  *sync.RunSummary    `json:"last_success"`
-	Exports      []sync.ExportReport `json:"exports"` // as the last sync that looked at each left it
+	LastRun      *runs.Summary       `json:"last_run"`
+	LastSuccess  *runs.Summary       `json:"last_success"`
+	Exports      []runs.ExportReport `json:"exports"` // as the last sync that looked at each left it
 }
 
 type running struct {
@@ -54,7 +54,7 @@ func (s *Server) status(ctx context.Context) (status, error) {
 	answer := status{
 		Project: o.Project, Version: s.o.Version, Next: now.Next, Missed: now.Missed, LastError: now.Failed, ConfigError: now.Config,
 		Resyncing: o.Resyncing, Parked: o.Parked, DueEvents: o.DueEvents, ParkedEvents: o.ParkedEvents, StateBytes: o.Bytes, LastRun: o.LastRun, LastSuccess: o.History.LastSuccess,
-		Exports: []sync.ExportReport{},
+		Exports: []runs.ExportReport{},
 	}
 	if now.Running {
 		p := now.Progress

@@ -20,6 +20,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/internal/metrics"
 	"gleapsync/internal/page"
+	"gleapsync/internal/runs"
 	"gleapsync/sync"
 )
 
@@ -119,7 +120,7 @@ func (s *Server) runPage(w http.ResponseWriter, r *http.Request) {
 }
 
 // report returns the report of the run that a request names.
-func (s *Server) report(r *http.Request) (report sync.Report, err error) {
+func (s *Server) report(r *http.Request) (report runs.Report, err error) {
 	err = s.inspect(r.Context(), func(i *sync.Inspector) (err error) {
 		report, err = i.Run(r.PathValue("id"))
 		return err

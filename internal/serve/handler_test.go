@@ -17,6 +17,7 @@ import (
 
 	"gleapsync/gleap"
 	"gleapsync/internal/config"
+	"gleapsync/internal/runs"
 	"gleapsync/state"
 	"gleapsync/sync"
 )
@@ -35,7 +36,7 @@ func get(h http.Handler, path string, change ...func(*http.Request)) *httptest.R
 func (w *world) handler() http.Handler { return w.server.Handler(nil) }
 
 // once carries out one run.
-func (w *world) once() sync.Report {
+func (w *world) once() runs.Report {
 	w.server.run(w.t.Context())
 	_, last := w.server.live.snapshot()
 	return *last
@@ -100,15 +101,15 @@ func TestAPI(t *testing.T) {
 	w.server.config.Load().Sync.Guard.MinExits = 0
 	second := w.once() // held: half of the members would leave
 	h := w.handler()
-	var runs []sync.Report
-	if err := json.Unmarshal(get(h, "/api/runs?limit=2").Body.Bytes(), &runs); err != nil || len(runs) != 2 || runs[0].Run != second.Run || runs[1].Run != first.Run {
-		t.Errorf("%v, %v", runs, err)
+	var last []runs.Report
+	if err := json.Unmarshal(get(h, "/api/runs?limit=2").Body.Bytes(), &last); err != nil || len(last) != 2 || last[0].Run != second.Run || last[1].Run != first.Run {
+		t.Errorf("%v, %v", last, err)
 	}
 	var s status
 	if err := json.Unmarshal(get(h, "/api/status").Body.Bytes(), &s); err != nil {
 		t.Fatal(err)
 	}
-	if s.Running != nil || s.LastRun.Run != second.Run || s.LastSuccess.Run != first.Run || len(s.Exports) != 1 || s.Exports[0].Status != sync.StatusHeld {
+	if s.Running != nil || s.LastRun.Run != second.Run || s.LastSuccess.Run != first.Run || len(s.Exports) != 1 || s.Exports[0].Status != runs.StatusHeld {
 		t.Errorf("%+v", s)
 	}
 	if page := get(h, "/").Body.String(); !strings.Contains(page, "<code>gleapsync sync --max-exits vip=1</code>") {
@@ -271,7 +272,7 @@ func TestReadyAfterAWrongClock(t *testing.T) {
 			t.Fatal(err)
 		}
 		future := time.Now().AddDate(10, 0, 0).UTC()
-		history, err := json.Marshal(sync.History{LastSuccess: &sync.RunSummary{Run: "x", Command: "sync", Outcome: sync.Complete, Started: future, Finished: future}})
+		history, err := json.Marshal(runs.History{LastSuccess: &runs.Summary{Run: "x", Command: "sync", Outcome: runs.Complete, Started: future, Finished: future}})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -344,9 +345,9 @@ func TestUnrecorded(t *testing.T) {
 	w := newWorld(t, false)
 	w.once()
 	run := w.server.o.Run
-	w.server.o.Run = func(ctx context.Context, cfg *config.Config, watch func(sync.Progress)) (sync.Report, error) {
+	w.server.o.Run = func(ctx context.Context, cfg *config.Config, watch func(sync.Progress)) (runs.Report, error) {
 		r, _ := run(ctx, cfg, watch)
-		r.Recorded, r.Outcome = false, sync.Failed
+		r.Recorded, r.Outcome = false, runs.Failed
 		return r, errors.New("no space left on device")
 	}
 	w.once()

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"gleapsync/internal/page"
+	"gleapsync/internal/runs"
 	"gleapsync/sync"
 )
 
@@ -13,7 +14,7 @@ type live struct {
 	mu    stdsync.Mutex
 	now   page.Now
 	phase time.Time    // when the run's phase began
-	last  *sync.Report // of this process, nil: none yet
+	last  *runs.Report // of this process, nil: none yet
 }
 
 func (l *live) do(fn func()) {
@@ -43,7 +44,7 @@ func (l *live) watch(p sync.Progress) {
 }
 
 // ends says how the run ended: with a report, or without one since it could not begin.
-func (l *live) ends(r sync.Report, failed string) {
+func (l *live) ends(r runs.Report, failed string) {
 	l.do(func() {
 		l.now.Running, l.now.Failed = false, failed
 		if r.Outcome != "" { // it is empty if another process was at it
@@ -58,7 +59,7 @@ func (l *live) missed(n int) { l.do(func() { l.now.Missed += n }) }
 func (l *live) configuration(problem string) { l.do(func() { l.now.Config = problem }) }
 
 // snapshot returns what goes on.
-func (l *live) snapshot() (now page.Now, last *sync.Report) {
+func (l *live) snapshot() (now page.Now, last *runs.Report) {
 	l.do(func() {
 		now, last = l.now, l.last
 		if !now.Running {

@@ -12,6 +12,7 @@ import (
 	"golang.org/x/time/rate"
 
 	"gleapsync/internal/config"
+	"gleapsync/internal/runs"
 	"gleapsync/state"
 	"gleapsync/sync"
 )
@@ -26,7 +27,7 @@ type Options struct {
 	Load func() (*config.Config, error)
 	// Run carries out one sync. The error is a [*state.LockedError] if another process
 	// is at it.
-	Run func(ctx context.Context, cfg *config.Config, watch func(sync.Progress)) (sync.Report, error)
+	Run func(ctx context.Context, cfg *config.Config, watch func(sync.Progress)) (runs.Report, error)
 	// Reload wakes the server to read the configuration anew.
 	Reload <-chan os.Signal
 }

@@ -17,6 +17,7 @@ import (
 
 	"gleapsync/gleap"
 	"gleapsync/internal/config"
+	"gleapsync/internal/runs"
 	"gleapsync/state"
 	"gleapsync/sync"
 )
@@ -129,7 +130,7 @@ func (w *world) put(name, text string) {
 	}
 }
 
-func (w *world) run(ctx context.Context, cfg *config.Config, watch func(sync.Progress)) (sync.Report, error) {
+func (w *world) run(ctx context.Context, cfg *config.Config, watch func(sync.Progress)) (runs.Report, error) {
 	w.do(func() {
 		if len(w.begun) != len(w.ended) {
 			w.t.Error("two runs at a time")
@@ -139,7 +140,7 @@ func (w *world) run(ctx context.Context, cfg *config.Config, watch func(sync.Pro
 	defer w.do(func() { w.ended = append(w.ended, time.Now()) })
 	store, err := state.Open(cfg.State)
 	if err != nil {
-		return sync.Report{}, err
+		return runs.Report{}, err
 	}
 	return sync.New(cfg.Sync, store, &w.gleap, w.server.o.Log, watch).Sync(ctx, sync.Request{})
 }
@@ -253,7 +254,7 @@ func TestDays(t *testing.T) {
 		w.gleap.set(func() { w.gleap.latency = time.Minute })
 		at(66, 1)
 		stop()
-		if _, last := w.server.live.snapshot(); last.Outcome != sync.Interrupted || last.Contacts.Sent != 2 || last.Contacts.Remaining != 1 {
+		if _, last := w.server.live.snapshot(); last.Outcome != runs.Interrupted || last.Contacts.Sent != 2 || last.Contacts.Remaining != 1 {
 			t.Errorf("the last run: %+v", last)
 		}
 		expect("66:00", "a1", "a2")
@@ -335,7 +336,7 @@ func TestLocked(t *testing.T) {
 			t.Fatal(err)
 		}
 		at(5, 0)
-		if now, last := w.server.live.snapshot(); !strings.Contains(now.Failed, "another run") || last.Outcome != sync.Complete || len(w.gleap.taken()) > 0 {
+		if now, last := w.server.live.snapshot(); !strings.Contains(now.Failed, "another run") || last.Outcome != runs.Complete || len(w.gleap.taken()) > 0 {
 			t.Errorf("%+v %+v", now, last)
 		}
 		release()

@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"gleapsync/internal/runs"
 	"gleapsync/state"
 	"gleapsync/sync"
 )
@@ -23,7 +24,7 @@ type reader struct {
 // seen is what most want to know.
 type seen struct {
 	overview sync.Overview
-	last     *sync.Report // the last sync
+	last     *runs.Report // the last sync
 	err      error
 }
 

@@ -20,8 +20,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"gleapsync/internal/runs"
 	"gleapsync/state"
-	"gleapsync/sync"
 )
 
 // listening is a web server on a real port.
@@ -152,7 +152,7 @@ func (w *world) fill(reports, size int) {
 	note := strings.Repeat("n", size)
 	for n := range reports {
 		id := fmt.Sprintf("20000101T%06d", n)
-		text, err := json.Marshal(sync.Report{Run: id, Command: "plan", Outcome: sync.Planned, Notes: []string{note}})
+		text, err := json.Marshal(runs.Report{Run: id, Command: "plan", Outcome: runs.Planned, Notes: []string{note}})
 		if err != nil {
 			w.t.Fatal(err)
 		}
@@ -199,7 +199,7 @@ func TestReadersThatDoNotRead(t *testing.T) {
 				clients = s.dial(150, "GET "+path+" HTTP/1.1\r\nHost: localhost\r\n\r\n")
 				s.alive()
 				w.export("u1", "u2", fmt.Sprint("new", n))
-				if r := w.once(); r.Outcome != sync.Complete || r.Contacts.Sent == 0 {
+				if r := w.once(); r.Outcome != runs.Complete || r.Contacts.Sent == 0 {
 					t.Errorf("the sync beside it: %+v", r)
 				}
 				for range 10 { // as long as the clients are there
@@ -230,7 +230,7 @@ func TestHalfOpen(t *testing.T) {
 		s.dial(170, text)
 		s.alive()
 	}
-	if r := w.once(); r.Outcome != sync.Complete {
+	if r := w.once(); r.Outcome != runs.Complete {
 		t.Errorf("the sync beside it: %+v", r)
 	}
 	s.empties(w.server.limits.read+10*time.Second, w.server.limits.connections)
@@ -377,7 +377,7 @@ func TestPieces(t *testing.T) {
 	}
 	w.fill(12, 1000)
 	want := get(h, "/api/runs").Body.String()
-	var all []sync.Report
+	var all []runs.Report
 	if err := json.Unmarshal([]byte(want), &all); err != nil || len(all) != 12 || all[11].Run != "20000101T000000" || !strings.HasSuffix(want, "]\n") {
 		t.Fatalf("%d reports, %v", len(all), err)
 	}
@@ -386,7 +386,7 @@ func TestPieces(t *testing.T) {
 		if got := get(h, "/api/runs").Body.String(); got != want {
 			t.Errorf("in pieces of %d bytes: %d bytes, want %d", piece, len(got), len(want))
 		}
-		var some []sync.Report
+		var some []runs.Report
 		if err := json.Unmarshal(get(h, "/api/runs?limit=7").Body.Bytes(), &some); err != nil || len(some) != 7 || some[6].Run != all[6].Run {
 			t.Errorf("in pieces of %d bytes: %d reports, %v", piece, len(some), err)
 		}

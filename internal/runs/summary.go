@@ -1,0 +1,24 @@
+package runs
+
+import "time"
+
+// Summary is one run in a line.
+type Summary struct {
+	Run         string        `json:"run"`
+	Command     string        `json:"command"`
+	Mode        Mode          `json:"mode"`
+	Only        []string      `json:"only,omitempty"`
+	Started     time.Time     `json:"started"`
+	Finished    time.Time     `json:"finished"`
+	Outcome     Outcome       `json:"outcome"`
+	Contacts    ContactCounts `json:"contacts"`
+	Events      EventCounts   `json:"events"`
+	Calls       CallCounts    `json:"calls"`
+	Classes     []ClassReport `json:"classes,omitempty"`
+	Convergence string        `json:"convergence,omitempty"` // see [Report]
+}
+
+// Summary returns a report in a line.
+func (r *Report) Summary() Summary {
+	return Summary{r.Run, r.Command, r.Mode, r.Only, r.Started, r.Finished, r.Outcome, r.Contacts, r.Events, r.Calls, r.Classes, r.Convergence}
+}
