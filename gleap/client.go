@@ -251,7 +251,7 @@ func (c *Client) attempt(ctx context.Context, method string, target *url.URL, bo
 	if answer.StatusCode < 300 && (err != nil || len(text) == maxAnswer) {
 		return verdict{cause: "an answer that ends early, or does not end"}
 	}
-	return judge(target.Hostname(), answer.StatusCode, answer.Header, text, body, time.Now())
+	return judge(target.Hostname(), answer.StatusCode, answer.Header, text, body, c.o.Token, time.Now())
 }
 
 // request builds a request. All share their header, which no transport may change.

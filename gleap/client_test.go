@@ -279,7 +279,7 @@ func TestJudge(t *testing.T) {
 		for k, v := range test.header {
 			header.Set(k, v)
 		}
-		v := judge("api.gleap.io", test.status, header, []byte(test.body), nil, now)
+		v := judge("api.gleap.io", test.status, header, []byte(test.body), nil, "", now)
 		got := "again: " + v.cause
 		var refused *RefusedError
 		switch {
@@ -335,7 +335,7 @@ func TestDenial(t *testing.T) {
 		{`{"contact":{"error":"x","success":false}}`, call, ""},
 		{`[{"error":"x"}]`, call, ""}, {`"error"`, call, ""}, {"", call, ""},
 	} {
-		v := judge("api.gleap.io", 200, nil, []byte(test.answer), []byte(test.call), time.Time{})
+		v := judge("api.gleap.io", 200, nil, []byte(test.answer), []byte(test.call), "", time.Time{})
 		want := verdict{acknowledged: true}
 		if test.want != "" {
 			want = verdict{cause: "200 OK with " + test.want}

@@ -53,7 +53,7 @@ func TestTrack(t *testing.T) {
 	}
 	err := c.Track(t.Context(), [][]byte{event("u1", "a"), event("", "b")})
 	var refused *gleap.RefusedError
-	if !errors.As(err, &refused) || refused.Status != 400 || err.Error() != "Gleap refused the event: 400 Bad Request" {
+	if !errors.As(err, &refused) || refused.Status != 400 || err.Error() != "Gleap refused the event: 400 Bad Request: events[1]: userId must be a non-empty string" {
 		t.Errorf("%v", err)
 	}
 	if got := s.Counts().Events; got != 2 {

@@ -21,8 +21,9 @@ import (
 
 // RefusedError is returned for a call that Gleap will not take, now or later.
 type RefusedError struct {
-	Status int // of the answer, in HTTP
-	events bool
+	Status  int    // of the answer, in HTTP
+	Message string // of the answer, with the values of the call masked; "": it has none
+	events  bool
 }
 
 func (e *RefusedError) Error() string {
@@ -30,7 +31,11 @@ func (e *RefusedError) Error() string {
 	if e.events {
 		what = "event"
 	}
-	return fmt.Sprintf("Gleap refused the %s: %s", what, statusText(e.Status))
+	text := fmt.Sprintf("Gleap refused the %s: %s", what, statusText(e.Status))
+	if e.Message != "" {
+		text += ": " + e.Message
+	}
+	return text
 }
 
 // UnreachableError is returned after no call went through for the time that the
@@ -73,7 +78,7 @@ type verdict struct {
 }
 
 // judge decides on an answer of a host that arrived whole; call is the body of the call.
-func judge(host string, status int, header http.Header, body, call []byte, now time.Time) verdict {
+func judge(host string, status int, header http.Header, body, call []byte, token Token, now time.Time) verdict {
 	switch {
 	case status < 200:
 		return verdict{cause: statusText(status) + ", which is no answer"}
@@ -98,7 +103,7 @@ func judge(host string, status int, header http.Header, body, call []byte, now t
 			wait:    retryAfter(header.Get("Retry-After"), now),
 		}
 	}
-	return verdict{err: &RefusedError{Status: status}}
+	return verdict{err: &RefusedError{Status: status, Message: message(body, call, token)}}
 }
 
 // brokenBody says what shows that an answer of success does not come from Gleap, or
