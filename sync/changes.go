@@ -1,7 +1,6 @@
 package sync
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
 	"context"
@@ -9,7 +8,6 @@ import (
 	"encoding/binary"
 	"encoding/hex"
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"time"
@@ -139,7 +137,7 @@ func (c *contact) addChange(p *plan, e *export, payload []byte) error {
 		columns := make([][]byte, len(f.Columns))
 		for j := range f.Columns {
 			if attr.Kind(kinds[j]).HasText() {
-				if columns[j], texts, ok = cutBytes(texts); !ok {
+				if columns[j], texts, ok = attr.CutText(texts); !ok {
 					return extsort.ErrTemp
 				}
 				said = true
@@ -219,9 +217,7 @@ func (p *pass) takeChanges() error {
 	if bytes.Equal(p.encoded, c.changed.stored) {
 		return nil
 	}
-	p.size = extsort.AppendRow(p.size[:0], c.userID, p.encoded)
-	_, err := p.said.Write(p.size)
-	return err
+	return p.said.WriteRow(c.userID, p.encoded)
 }
 
 // absorb stores what change exports said, before anything of it is sent.
@@ -239,35 +235,19 @@ func (p *plan) absorb(ctx context.Context) error {
 		return ctx.Err()
 	}
 	for _, pass := range p.passes {
-		r := bufio.NewReaderSize(pass.said.Section(0, pass.said.Position()), 64<<10)
-		for {
-			userID, err := readEntry(r)
-			if err == io.EOF {
-				break
-			}
-			var changed []byte
-			if err == nil {
-				changed, err = readEntry(r)
-			}
-			if err != nil {
-				return cmp.Or(notEOF(err), extsort.ErrTemp)
-			}
+		rows := pass.said.Rows(0, pass.said.Position())
+		for userID, changed, ok := rows.Next(); ok; userID, changed, ok = rows.Next() {
 			if batch = append(batch, state.Said{UserID: userID, Changed: changed}); len(batch) == commitAt {
 				if err := flush(); err != nil {
 					return err
 				}
 			}
 		}
+		if err := rows.Err(); err != nil {
+			return err
+		}
 	}
 	return flush()
-}
-
-// notEOF returns nil for an end that comes too early, which is no error of reading.
-func notEOF(err error) error {
-	if err == io.EOF {
-		return nil
-	}
-	return err
 }
 
 // absorbs reports whether there is something to store.

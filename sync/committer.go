@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"gleapsync/gleap"
+	"gleapsync/internal/planfile"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
@@ -66,17 +67,17 @@ type committer struct {
 	proven bool
 	pace   []byte // as it was written last
 
-	entries  *entryReader // nil: no more of them are to be begun
+	entries  *planfile.Reader // nil: no more of them are to be begun
 	course   *course
-	calls    int          // of the course, as they were written last
-	begun    chan planned // those whose calls may be made, since the state has them
-	open     int          // how many were put there whose outcome did not come yet
-	openSize int          // their bytes
-	mayOpen  int          // how many may be: few, since Gleap may have each of them after a crash
-	allBegun bool         // begun is closed
-	notTaken [][]byte     // contacts of whom Gleap took nothing
-	failed   error        // nothing can be written any more
-	stopped  error        // it makes no sense to send more; what Gleap took is still written
+	calls    int                  // of the course, as they were written last
+	begun    chan *planfile.Entry // those whose calls may be made, since the state has them
+	open     int                  // how many were put there whose outcome did not come yet
+	openSize int                  // their bytes
+	mayOpen  int                  // how many may be: few, since Gleap may have each of them after a crash
+	allBegun bool                 // begun is closed
+	notTaken [][]byte             // contacts of whom Gleap took nothing
+	failed   error                // nothing can be written any more
+	stopped  error                // it makes no sense to send more; what Gleap took is still written
 }
 
 // sameRefusals is how many equal refusals at the start of a run end it.
@@ -157,17 +158,10 @@ func (c *committer) add(o outcome) {
 	}
 }
 
-// planned is an entry of the plan.
-type planned struct {
-	raw   []byte
-	class runs.Class
-}
-
 // next reads entries whose calls are to be made next.
-func (c *committer) next() (entries []planned, announced []state.Announced) {
+func (c *committer) next() (entries []*planfile.Entry, announced []state.Announced) {
 	for c.entries != nil && c.stopped == nil && c.open < c.mayOpen && c.openSize < mostOpenBytes {
-		var e entry
-		raw, class, err := c.entries.next(&e)
+		e, err := c.entries.Next()
 		if err == io.EOF {
 			c.entries = nil
 			continue
@@ -176,17 +170,17 @@ func (c *committer) next() (entries []planned, announced []state.Announced) {
 			c.stopped = err
 			continue
 		}
-		c.course.begin(e.userID, class)
-		entries = append(entries, planned{raw, class})
-		announced = append(announced, e.announced())
+		c.course.begin(e.UserID, e.Class)
+		entries = append(entries, e)
+		announced = append(announced, e.Announced())
 		c.open++
-		c.openSize += len(raw)
+		c.openSize += e.Size
 	}
 	return entries, announced
 }
 
 // hand lets the workers have entries that the state has.
-func (c *committer) hand(entries []planned) {
+func (c *committer) hand(entries []*planfile.Entry) {
 	for _, e := range entries {
 		c.begun <- e
 	}
@@ -204,10 +198,7 @@ func (c *committer) takeBack() {
 			if !more {
 				return
 			}
-			var e entry
-			if e.decode(next.raw) == nil {
-				c.noteNotTaken(e.userID)
-			}
+			c.noteNotTaken(next.UserID)
 		default:
 			return
 		}

@@ -54,7 +54,12 @@ func converges(all []runs.Summary) bool {
 
 // costliest names the attribute that costs most of the calls.
 func (p *plan) costliest() string {
-	calls := p.classCalls[runs.ClassExit] + p.classCalls[runs.ClassEntry] + p.classCalls[runs.ClassChange]
+	calls := 0
+	for class, planned := range p.file.Counts() {
+		if runs.Class(class).IsDelta() {
+			calls += planned.Calls
+		}
+	}
 	var most *attribute
 	for _, a := range p.attributes {
 		if a.aloneDelta > 0 && (most == nil || a.aloneDelta > most.aloneDelta) {

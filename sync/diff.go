@@ -8,6 +8,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/internal/attr"
 	"gleapsync/internal/extsort"
+	"gleapsync/internal/planfile"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
@@ -85,7 +86,7 @@ func (c *contact) add(p *plan, e *export, payload []byte) error {
 			}
 			continue
 		case kind.HasText():
-			if text, texts, ok = cutBytes(texts); !ok {
+			if text, texts, ok = attr.CutText(texts); !ok {
 				return extsort.ErrTemp
 			}
 		}
@@ -118,10 +119,10 @@ func (c *contact) add(p *plan, e *export, payload []byte) error {
 
 // diff works out what is to be told to Gleap about the contact, and counts it. The entry
 // is empty if nothing is.
-func (p *pass) diff() runs.Class {
+func (p *pass) diff() {
 	c, e := &p.contact, &p.entry
-	p.class, p.reasons, p.damped = runs.ClassFirst, 0, p.damped[:0]
-	*e = entry{userID: c.userID, attributes: e.attributes[:0], fields: e.fields[:0], news: e.news[:0]}
+	p.reasons, p.damped = 0, p.damped[:0]
+	*e = planfile.Entry{UserID: c.userID, Class: runs.ClassFirst, Attributes: e.Attributes[:0], Fields: e.Fields[:0], News: e.News[:0]}
 	all := c.known && c.record.Epoch < p.epoch // the resync has not come to it yet
 	for _, k := range c.record.Attributes {
 		a := p.attribute(k.ID)
@@ -178,11 +179,10 @@ func (p *pass) diff() runs.Class {
 	if c.unanswered != nil {
 		p.diffUnanswered(all || p.resend)
 	}
-	if c.known || len(e.attributes) > 0 {
+	if c.known || len(e.Attributes) > 0 {
 		p.diffFields((all || p.resend) && p.fieldsComplete)
 	}
 	p.takeDamped()
-	return p.class
 }
 
 // isUnanswered reports whether Gleap may have another value than the record.
@@ -237,12 +237,12 @@ func (p *pass) withhold(a *attribute, want, known attr.Value) attr.Value {
 // tell adds a value to the entry; if it is news, as an event too where these are wanted.
 func (p *pass) tell(a *attribute, c state.Change, class runs.Class, isNews bool) {
 	e := &p.entry
-	p.class = min(p.class, class)
+	e.Class = min(e.Class, class)
 	p.reasons, p.reason = p.reasons+1, c.ID
 	if isNews && a.events {
-		e.news = append(e.news, news{len(e.attributes), p.contact.timeOf(a)})
+		e.News = append(e.News, planfile.News{Index: len(e.Attributes), At: p.contact.timeOf(a)})
 	}
-	e.attributes = append(e.attributes, c)
+	e.Attributes = append(e.Attributes, c)
 }
 
 // want returns what the exports say about an attribute of which Gleap knows a value,
@@ -285,7 +285,7 @@ func (p *pass) damp(a *attribute, has state.Known, want attr.Value) bool {
 // takeDamped has damped changes go along with the entry, or leaves them out if there is
 // none. They make it no more urgent.
 func (p *pass) takeDamped() {
-	calls := !p.entry.empty()
+	calls := !p.entry.Empty()
 	reasons, reason := p.reasons, p.reason
 	for _, d := range p.damped {
 		if calls {

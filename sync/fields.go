@@ -130,8 +130,8 @@ func (p *pass) diffFields(all bool) {
 			changed = !c.hasField(f.Field)
 		}
 		if changed {
-			p.class = min(p.class, class)
-			e.fields = append(e.fields, gleap.FieldText{Field: f.Field, Text: clean})
+			e.Class = min(e.Class, class)
+			e.Fields = append(e.Fields, gleap.FieldText{Field: f.Field, Text: clean})
 		}
 		switch f.Field {
 		case gleap.LastPageView:
@@ -141,12 +141,12 @@ func (p *pass) diffFields(all bool) {
 		}
 	}
 	if hasPage && !hasActivity && lastActivity != nil { // it dates the page view
-		e.fields = append(e.fields, gleap.FieldText{Field: gleap.LastActivity, Text: lastActivity})
+		e.Fields = append(e.Fields, gleap.FieldText{Field: gleap.LastActivity, Text: lastActivity})
 	}
 	if !c.known && !p.fieldsComplete && len(p.runner.o.Fields) > 0 {
 		p.found.fieldsPostponed = true
 	}
-	if !e.empty() {
+	if !e.Empty() {
 		for f, n := range leftOut {
 			p.found.leftOut[f] += n
 		}

@@ -8,6 +8,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/gleap"
 	"gleapsync/internal/attr"
+	"gleapsync/internal/planfile"
 	"gleapsync/state"
 )
 
@@ -43,10 +44,10 @@ func (c *contact) timeOf(a *attribute) int64 {
 }
 
 // newsOf returns the events of an entry.
-func (p *plan) newsOf(e *entry) []state.Event {
+func (p *plan) newsOf(e *planfile.Entry) []state.Event {
 	var events []state.Event
-	for _, n := range e.news {
-		events = append(events, p.event(e.userID, e.attributes[n.index], n.at))
+	for _, n := range e.News {
+		events = append(events, p.event(e.UserID, e.Attributes[n.Index], n.At))
 	}
 	return events
 }

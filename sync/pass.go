@@ -11,6 +11,7 @@ import (
 	"gleapsync/gleap"
 	"gleapsync/internal/attr"
 	"gleapsync/internal/extsort"
+	"gleapsync/internal/planfile"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
@@ -19,36 +20,32 @@ import (
 // Several go on at a time: what they share they only read.
 type pass struct {
 	*plan
-	parked   parkedQueue
-	segments [runs.Classes]segment
-	said     extsort.Spool // what is to be stored of change exports: user ids, each with its changes
-	found    findings
-	tallies  []tally // by attribute id
+	parked  parkedQueue
+	part    *planfile.Part // of the plan file
+	said    extsort.Spool  // what is to be stored of change exports: user ids, each with its changes
+	found   findings
+	tallies []tally // by attribute id
 
 	unanswered []state.Unanswered // of the contacts that are not passed yet
 	contact    contact
-	entry      entry
-	class      runs.Class     // of the entry so far
+	entry      planfile.Entry
 	reasons    int            // attributes in it that are worth a call
 	reason     uint32         // the last one of these
 	damped     []dampedChange // that go along if the contact is called for something else
-	encoded    []byte         // the entry that was written last,
-	size       []byte         // and its size
+	encoded    []byte         // what is to be stored that was written last
 
 	_ [apart]byte
 }
 
 // findings is what the passes over the contacts find, in all.
 type findings struct {
-	contacts      runs.ContactCounts
-	classContacts [runs.Classes]int // contacts
-	classCalls    [runs.Classes]int // their calls
-	calls         int
-	fields        [gleap.LastPageView + 1]int  // contacts that are told of a field
-	hasField      [gleap.LastPageView + 1]bool // that some contact has in the exports
-	news          int                          // events
-	retried       int                          // parked contacts of whom something else is wanted now
-	unpark        []string                     // parked contacts of whom nothing is wanted any more
+	contacts runs.ContactCounts
+	calls    int
+	fields   [gleap.LastPageView + 1]int  // contacts that are told of a field
+	hasField [gleap.LastPageView + 1]bool // that some contact has in the exports
+	news     int                          // events
+	retried  int                          // parked contacts of whom something else is wanted now
+	unpark   []string                     // parked contacts of whom nothing is wanted any more
 	// A parked contact has to wait until all exports are looked at.
 	postponed bool
 	// Some contact's fields may have to be sent once all exports that have some are.
@@ -58,27 +55,21 @@ type findings struct {
 }
 
 // count counts an entry of the plan.
-func (f *findings) count(e *entry, to runs.Class) {
+func (f *findings) count(e *planfile.Entry) {
 	f.contacts.Planned++
-	if to.IsDelta() {
+	if e.Class.IsDelta() {
 		f.contacts.Delta++
 	} else {
 		f.contacts.Backfill++
 	}
-	f.classContacts[to]++
-	f.classCalls[to] += e.calls()
-	f.calls += e.calls()
-	f.news += len(e.news)
-	for _, field := range e.fields {
+	f.calls += e.Calls()
+	f.news += len(e.News)
+	for _, field := range e.Fields {
 		f.fields[field.Field]++
 	}
 }
 
 func (f *findings) add(other *findings) {
-	for class := range runs.Classes {
-		f.classContacts[class] += other.classContacts[class]
-		f.classCalls[class] += other.classCalls[class]
-	}
 	for field := range f.fields {
 		f.fields[field] += other.fields[field]
 		f.hasField[field] = f.hasField[field] || other.hasField[field]
@@ -145,6 +136,7 @@ func makeApart[T any](n int) []T { return make([]T, n, n+apart) }
 func newPass(p *plan, span extsort.Span) *pass {
 	pass := &pass{
 		plan:    p,
+		part:    p.file.Add(p.turns, p.runner.temp),
 		tallies: makeApart[tally](len(p.byID)),
 		contact: contact{
 			wanted:  makeApart[said[attr.Value]](len(p.byID)),
@@ -164,9 +156,6 @@ func newPass(p *plan, span extsort.Span) *pass {
 	}
 	pass.unanswered = p.unanswered[from:to]
 	pass.said.Create = p.runner.temp
-	for i := range pass.segments {
-		pass.segments[i].Create = p.runner.temp
-	}
 	if !p.assume && !p.alone { // else they are tried too
 		pass.parked.all = parkedIn(p.parked, span)
 	}
@@ -245,7 +234,8 @@ func (p *pass) run(ctx context.Context, rows *extsort.Merger, sources []*export,
 			if err := p.takeChanges(); err != nil {
 				return err
 			}
-			if err := p.keep(p.diff()); err != nil {
+			p.diff()
+			if err := p.keep(); err != nil {
 				return err
 			}
 		} else {
@@ -268,20 +258,20 @@ func (p *pass) run(ctx context.Context, rows *extsort.Merger, sources []*export,
 
 // keep writes a contact's entry to the plan, if it says something and the contact is
 // not to stay parked.
-func (p *pass) keep(to runs.Class) error {
+func (p *pass) keep() error {
 	e := &p.entry
-	left, refused := p.parked.pass(e.userID)
+	left, refused := p.parked.pass(e.UserID)
 	p.settle(left...)
 	switch {
-	case refused == nil && e.empty():
+	case refused == nil && e.Empty():
 		return nil
 	case refused == nil:
-	case e.empty() && slices.ContainsFunc(p.damped, dampedChange.waits):
+	case e.Empty() && slices.ContainsFunc(p.damped, dampedChange.waits):
 		return nil
-	case e.empty():
+	case e.Empty():
 		p.settle(*refused)
 		return nil
-	case refused.Wanted == e.wantedHash():
+	case refused.Wanted == e.WantedHash():
 		return nil
 	case !p.whole():
 		p.found.postponed = true
@@ -289,20 +279,27 @@ func (p *pass) keep(to runs.Class) error {
 	default:
 		p.found.retried++
 	}
-	return p.write(to)
+	return p.write()
+}
+
+// write adds the entry to the plan.
+func (p *pass) write() error {
+	p.found.count(&p.entry)
+	p.countAlone()
+	return p.part.Write(&p.entry)
 }
 
 // countAlone counts what each attribute costs.
-func (p *pass) countAlone(to runs.Class) {
-	for _, c := range p.entry.attributes {
+func (p *pass) countAlone() {
+	for _, c := range p.entry.Attributes {
 		p.tallies[c.ID].left++
 	}
-	if p.reasons != 1 || p.contact.known && len(p.entry.fields) > 0 {
+	if p.reasons != 1 || p.contact.known && len(p.entry.Fields) > 0 {
 		return
 	}
 	t := &p.tallies[p.reason]
 	t.alone++
-	if to.IsDelta() {
+	if p.entry.Class.IsDelta() {
 		t.aloneDelta++
 	}
 }

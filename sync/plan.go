@@ -10,6 +10,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/gleap"
 	"gleapsync/internal/extsort"
+	"gleapsync/internal/planfile"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
@@ -37,13 +38,13 @@ type plan struct {
 	epoch  uint64    // records of an earlier epoch are sent again as a whole
 
 	memory    extsort.Memory // of the exports' rows
-	passes    []*pass        // each with its part of the plan file
-	pushed    bool           // calls were begun
-	delivered bool           // every call of the contacts was acknowledged, or parked
+	passes    []*pass
+	file      planfile.File // the plan's entries
+	pushed    bool          // calls were begun
+	delivered bool          // every call of the contacts was acknowledged, or parked
 	tracks    []*track
 	typesOf   *propertyTypes // of events
 	queued    extsort.Spool  // new events of the event exports, in the order of the user ids
-	encoded   []byte         // the event that was written last
 	findings
 
 	turns      state.Turns  // what the run before left
@@ -328,12 +329,10 @@ func (p *plan) close() {
 
 func (p *plan) closePasses() {
 	for _, pass := range p.passes {
-		for i := range pass.segments {
-			pass.segments[i].Close()
-		}
 		pass.said.Close()
 	}
 	p.passes = nil
+	p.file.Close()
 }
 
 // closeRows gives the memory and the temporary files of the exports' rows back.

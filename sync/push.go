@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"gleapsync/gleap"
+	"gleapsync/internal/planfile"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
@@ -25,10 +26,10 @@ func (r *Runner) push(ctx context.Context, p *plan, report *runs.Report) error {
 	defer stop(nil)
 	outcomes := make(chan outcome, 4096) // what comes in while a batch is committed
 	ready := make(chan []state.Event)
-	begun := make(chan planned, mostOpen)
+	begun := make(chan *planfile.Entry, mostOpen)
 	c := &committer{
-		runner: r, plan: p, report: report, ready: ready, entries: p.entries(), begun: begun, mayOpen: 2 * r.o.Concurrency,
-		course: newCourse(p.turns, report.Run, p.classContacts),
+		runner: r, plan: p, report: report, ready: ready, entries: p.file.Read(p.turns), begun: begun, mayOpen: 2 * r.o.Concurrency,
+		course: newCourse(p.turns, report.Run, p.file.Counts()),
 	}
 	committed := make(chan error)
 	go func() { committed <- c.run(outcomes, stop) }()
@@ -44,7 +45,7 @@ func (r *Runner) push(ctx context.Context, p *plan, report *runs.Report) error {
 
 // sendBoth sends the plan's entries, and the events beside them. What ends the sending of
 // events does not end that of the entries, and is returned after it.
-func (r *Runner) sendBoth(ctx context.Context, p *plan, begun <-chan planned, outcomes chan<- outcome, ready <-chan []state.Event) error {
+func (r *Runner) sendBoth(ctx context.Context, p *plan, begun <-chan *planfile.Entry, outcomes chan<- outcome, ready <-chan []state.Event) error {
 	if p.events() == 0 {
 		err := r.sendAll(ctx, p, r.o.Concurrency, begun, outcomes)
 		p.delivered = err == nil
@@ -92,7 +93,7 @@ func (r *Runner) collectLess() (undo func()) {
 }
 
 // sendAll sends the plan's entries with so many workers, as they may be begun.
-func (r *Runner) sendAll(ctx context.Context, p *plan, workers int, begun <-chan planned, outcomes chan<- outcome) error {
+func (r *Runner) sendAll(ctx context.Context, p *plan, workers int, begun <-chan *planfile.Entry, outcomes chan<- outcome) error {
 	group, ctx := errgroup.WithContext(ctx)
 	whole := p.whole()
 	for range workers {
@@ -118,56 +119,53 @@ func (r *Runner) sendAll(ctx context.Context, p *plan, workers int, begun <-chan
 // send makes one contact's calls, one after the other, and hands on what became of
 // them; whole says whether they are all that is wanted of it. The error is one that ends
 // the run.
-func (r *Runner) send(ctx context.Context, p *plan, next planned, whole bool, outcomes chan<- outcome) error {
-	var e entry
-	if err := e.decode(next.raw); err != nil {
-		return err
-	}
-	events := p.newsOf(&e)
-	at := 0 // the index of the first attribute
-	for first := true; first || len(e.attributes) > 0; first = false {
-		n := min(len(e.attributes), gleap.MaxAttributes)
-		call := gleap.Contact{UserID: e.userID, Attributes: make([]gleap.Attribute, n)}
-		ack := state.Acknowledgement{UserID: e.userID, Attributes: e.attributes[:n], Last: n == len(e.attributes)}
+func (r *Runner) send(ctx context.Context, p *plan, next *planfile.Entry, whole bool, outcomes chan<- outcome) error {
+	events := p.newsOf(next)
+	e := *next // what is not told yet
+	at := 0    // the index of the first attribute
+	for first := true; first || len(e.Attributes) > 0; first = false {
+		n := min(len(e.Attributes), gleap.MaxAttributes)
+		call := gleap.Contact{UserID: e.UserID, Attributes: make([]gleap.Attribute, n)}
+		ack := state.Acknowledgement{UserID: e.UserID, Attributes: e.Attributes[:n], Last: n == len(e.Attributes)}
 		if ack.Last {
 			ack.Epoch, ack.Unpark = p.epoch, whole
 		}
 		told := 0 // by this call
-		for told < len(events) && e.news[told].index < at+n {
+		for told < len(events) && e.News[told].Index < at+n {
 			told++
 		}
 		ack.Events = events[:told]
-		for i, c := range e.attributes[:n] {
+		for i, c := range e.Attributes[:n] {
 			call.Attributes[i] = gleap.Attribute{Key: p.byID[c.ID].key, Value: c.Value}
 		}
 		if first {
-			call.Fields, ack.Fields = e.fields, e.stateFields()
+			call.Fields, ack.Fields = e.Fields, e.StateFields()
 		}
 		err := r.client.Identify(ctx, &call)
 		var refused *gleap.RefusedError
 		switch {
 		case errors.As(err, &refused):
 			if !first {
-				e.fields = nil // they went with the first call
+				e.Fields = nil // they went with the first call
 			}
-			outcomes <- outcome{class: next.class, size: len(next.raw), untold: len(events), left: e.announced(), parked: &state.Parked{
-				UserID: string(e.userID), Status: refused.Status, Reason: refused.Error(), Last: now(), Wanted: e.wantedHash(),
+			outcomes <- outcome{class: next.Class, size: next.Size, untold: len(events), left: e.Announced(), parked: &state.Parked{
+				UserID: string(e.UserID), Status: refused.Status, Reason: refused.Error(), Last: now(), Wanted: e.WantedHash(),
 			}}
 			return nil
 		case errors.Is(err, gleap.ErrNotTaken) && first:
-			outcomes <- outcome{untaken: e.userID}
+			outcomes <- outcome{untaken: e.UserID}
 			return err
 		case err != nil:
 			return err
 		}
 		ack.At = r.now()
-		o := outcome{class: next.class, ack: ack}
+		o := outcome{class: next.Class, ack: ack}
 		if ack.Last {
-			o.size = len(next.raw)
+			o.size = next.Size
 		}
 		outcomes <- o
-		e.attributes = e.attributes[n:]
-		e.news, events, at = e.news[told:], events[told:], at+n
+		e.Attributes = e.Attributes[n:]
+		e.News, events, at = e.News[told:], events[told:], at+n
 	}
 	return nil
 }
@@ -188,17 +186,16 @@ func (r *Runner) assume(ctx context.Context, p *plan, report *runs.Report) error
 		acks = acks[:0]
 		return nil
 	}
-	for entries := p.entries(); ctx.Err() == nil; {
-		var e entry
-		_, class, err := entries.next(&e)
+	for entries := p.file.Read(p.turns); ctx.Err() == nil; {
+		e, err := entries.Next()
 		if err == io.EOF {
 			return flush()
 		}
 		if err != nil {
 			return err
 		}
-		done[class]++
-		ack := state.Acknowledgement{UserID: e.userID, At: r.now(), Attributes: e.attributes, Epoch: p.epoch, Unpark: p.whole(), Fields: e.stateFields()}
+		done[e.Class]++
+		ack := state.Acknowledgement{UserID: e.UserID, At: r.now(), Attributes: e.Attributes, Epoch: p.epoch, Unpark: p.whole(), Fields: e.StateFields()}
 		if acks = append(acks, ack); len(acks) >= commitAt {
 			if err := flush(); err != nil {
 				return err

@@ -46,8 +46,8 @@ func (p *plan) report() runs.Report {
 	case p.full || p.resyncing():
 		r.Mode = runs.Full
 	}
-	for class := range runs.Classes {
-		r.Classes = append(r.Classes, runs.ClassReport{Class: class, Planned: p.classContacts[class]})
+	for class, planned := range p.file.Counts() {
+		r.Classes = append(r.Classes, runs.ClassReport{Class: runs.Class(class), Planned: planned.Contacts})
 	}
 	leftSince(&r, p.turns)
 	r.Contacts.Parked = p.overview.Parked - p.retried - len(p.unpark)

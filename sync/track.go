@@ -1,7 +1,6 @@
 package sync
 
 import (
-	"bufio"
 	"bytes"
 	"cmp"
 	"context"
@@ -9,7 +8,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"time"
@@ -263,8 +261,7 @@ func (p *plan) queue(ctx context.Context, sources []*track) error {
 			}
 			met[e.message] = true
 			e.from.Events++
-			p.encoded = extsort.AppendRow(p.encoded[:0], e.userID, e.payload)
-			if _, err := p.queued.Write(p.encoded); err != nil {
+			if err := p.queued.WriteRow(e.userID, e.payload); err != nil {
 				return err
 			}
 		}
@@ -305,19 +302,9 @@ func (p *plan) storeTracks(ctx context.Context) error {
 		t, size = state.Tracked{Events: t.Events[:0], Messages: t.Messages[:0]}, 0
 		return ctx.Err()
 	}
-	r := bufio.NewReaderSize(p.queued.Section(0, p.queued.Position()), 64<<10)
-	for left := p.newEvents(); ; left-- {
-		userID, err := readEntry(r)
-		if err == io.EOF && left == 0 {
-			break
-		}
-		var payload []byte
-		if err == nil {
-			payload, err = readEntry(r)
-		}
-		if err != nil || left == 0 {
-			return cmp.Or(notEOF(err), extsort.ErrTemp)
-		}
+	rows, left := p.queued.Rows(0, p.queued.Position()), p.newEvents()
+	for userID, payload, ok := rows.Next(); ok; userID, payload, ok = rows.Next() {
+		left--
 		e, err := decodeEvent(userID, payload)
 		if err != nil {
 			return err
@@ -330,6 +317,12 @@ func (p *plan) storeTracks(ctx context.Context) error {
 				return err
 			}
 		}
+	}
+	if err := rows.Err(); err != nil {
+		return err
+	}
+	if left != 0 {
+		return extsort.ErrTemp
 	}
 	p.files = p.ledgerWithTracks()
 	t.Files, t.Properties = p.files, p.typesOf.append()

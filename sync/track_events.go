@@ -31,7 +31,7 @@ func (t *propertyTypes) event(userID, read []byte) (payload []byte, message uint
 	}
 	at, message := int64(binary.BigEndian.Uint64(read)), binary.BigEndian.Uint64(read[8:])
 	e := gleap.Event{Date: time.Unix(0, at), UserID: userID}
-	name, rest, ok := cutBytes(read[16:])
+	name, rest, ok := attr.CutText(read[16:])
 	if !ok {
 		return nil, 0, extsort.ErrTemp
 	}
@@ -40,7 +40,7 @@ func (t *propertyTypes) event(userID, read []byte) (payload []byte, message uint
 	for len(rest) > 0 {
 		var key []byte
 		var said attr.Value
-		if key, rest, ok = cutBytes(rest); !ok {
+		if key, rest, ok = attr.CutText(rest); !ok {
 			return nil, 0, extsort.ErrTemp
 		}
 		if said, rest, err = attr.Cut(rest); err != nil {

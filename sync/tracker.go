@@ -9,7 +9,6 @@ import (
 
 	"gleapsync/gleap"
 	"gleapsync/internal/extsort"
-	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
 
@@ -236,7 +235,7 @@ type eventsOfOthers struct {
 }
 
 func (p *plan) eventsOfOthers() *eventsOfOthers {
-	o := &eventsOfOthers{dueEvents: dueEvents{store: p.runner.store}, planned: p.planned()}
+	o := &eventsOfOthers{dueEvents: dueEvents{store: p.runner.store}, planned: p.file.Contacts()}
 	o.userID, _, o.more = o.planned.Next()
 	return o
 }
@@ -257,17 +256,4 @@ func (o *eventsOfOthers) next() (e state.Event, ok bool, err error) {
 			return e, true, nil
 		}
 	}
-}
-
-// planned returns the contacts of the plan's entries, in the order of their ids.
-func (p *plan) planned() extsort.Stream {
-	var streams []extsort.Stream
-	for class := range runs.Classes {
-		c := &extsort.Chain{}
-		for _, pass := range p.passes { // each is about ids behind those of the one before
-			c.Parts = append(c.Parts, &entryStream{reader: newEntryReader(pass.segments[class].Section(0, pass.segments[class].Position()))})
-		}
-		streams = append(streams, c)
-	}
-	return extsort.NewMerger(streams, 0)
 }

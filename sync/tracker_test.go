@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"gleapsync/gleap"
+	"gleapsync/internal/planfile"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
@@ -84,7 +85,7 @@ func TestStopCommitsEvents(t *testing.T) {
 		t.Fatal(err)
 	}
 	outcomes, committed, ended := make(chan outcome), make(chan error, 1), make(chan error)
-	c := &committer{runner: r, plan: &plan{}, report: &runs.Report{Classes: make([]runs.ClassReport, runs.Classes)}, begun: make(chan planned), course: newCourse(state.Turns{}, "", [runs.Classes]int{}), cutShort: true}
+	c := &committer{runner: r, plan: &plan{}, report: &runs.Report{Classes: make([]runs.ClassReport, runs.Classes)}, begun: make(chan *planfile.Entry), course: newCourse(state.Turns{}, "", planfile.Counts{}), cutShort: true}
 	stopped, stop := context.WithCancelCause(t.Context())
 	go func() { ended <- c.run(outcomes, stop) }()
 	for i := range sameRefusals {
@@ -135,23 +136,5 @@ func TestTrackFilesOutOfSight(t *testing.T) {
 	w.sync(t, Request{})
 	if n := len(w.gleap.Events()); n != 3 {
 		t.Errorf("%d events", n)
-	}
-}
-
-// TestDamagedNews: an entry whose events are about attributes that it does not have is no
-// entry.
-func TestDamagedNews(t *testing.T) {
-	attributes := []state.Change{{ID: 1}, {ID: 2}}
-	for _, test := range []struct {
-		news []news
-		ok   bool
-	}{
-		{[]news{{0, 5}, {1, -5}}, true}, {[]news{{1, 5}}, true}, {[]news{{2, 5}}, false}, {[]news{{1, 5}, {0, 5}}, false}, {[]news{{0, 5}, {0, 5}}, false},
-	} {
-		e := entry{userID: []byte("u"), attributes: attributes, news: test.news}
-		var back entry
-		if err := back.decode(e.append(nil)); (err == nil) != test.ok || test.ok && fmt.Sprint(back) != fmt.Sprint(e) {
-			t.Errorf("%v: %v, %v", test.news, back, err)
-		}
 	}
 }

@@ -147,15 +147,21 @@ func Cut(b []byte) (v Value, rest []byte, err error) {
 	if v.kind < Number {
 		return v, b, nil
 	}
+	text, b, ok := CutText(b)
+	if !ok || v.kind == Number && !isJSONNumber(text) {
+		return Value{}, nil, ErrCorrupt
+	}
+	v.text = text
+	return v, b, nil
+}
+
+// CutText cuts a text behind its length (uvarint) from the start of b, of which it is a part.
+func CutText(b []byte) (text, rest []byte, ok bool) {
 	size, n := binary.Uvarint(b)
 	if n <= 0 || size > uint64(len(b)-n) {
-		return Value{}, nil, ErrCorrupt
+		return nil, nil, false
 	}
-	v.text, b = b[n:n+int(size):n+int(size)], b[n+int(size):]
-	if v.kind == Number && !isJSONNumber(v.text) {
-		return Value{}, nil, ErrCorrupt
-	}
-	return v, b, nil
+	return b[n : n+int(size) : n+int(size)], b[n+int(size):], true
 }
 
 // isJSONNumber reports whether text can stand in JSON as a number.

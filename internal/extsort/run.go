@@ -43,7 +43,7 @@ func writeRun(s *Spool, inOrder func(yield func(row, userID, payload []byte) err
 		}
 		shared := sharedLength(userID, before)
 		entry = binary.AppendUvarint(entry[:0], uint64(shared))
-		entry = AppendRow(entry, userID[shared:], payload)
+		entry = appendRow(entry, userID[shared:], payload)
 		before, rows = userID, rows+1
 		_, err := s.Write(entry)
 		return err

@@ -62,7 +62,7 @@ func (s *Sorter) Add(userID, payload []byte) error {
 		s.adding.sorted, s.jumps = false, true
 	}
 	off := len(s.adding.bytes)
-	s.adding.bytes = AppendRow(s.adding.bytes, userID, payload)
+	s.adding.bytes = appendRow(s.adding.bytes, userID, payload)
 	s.adding.rows++
 	s.last, _ = cut(s.adding.bytes[off:])
 	return nil
@@ -123,8 +123,8 @@ func (s *Sorter) stop() {
 	}
 }
 
-// AppendRow appends a row as a sorter keeps it: uvarint length, id, uvarint length, payload.
-func AppendRow(dst, userID, payload []byte) []byte {
+// appendRow appends a row as a sorter keeps it: uvarint length, id, uvarint length, payload.
+func appendRow(dst, userID, payload []byte) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(userID)))
 	dst = append(dst, userID...)
 	dst = binary.AppendUvarint(dst, uint64(len(payload)))

@@ -156,7 +156,7 @@ func TestDamagedRun(t *testing.T) {
 
 // TestShortID: an id that is shorter than what all ids begin with comes from a damaged file.
 func TestShortID(t *testing.T) {
-	m := NewMerger([]Stream{&memoryStream{bytes: AppendRow(nil, []byte("us"), nil)}, &memoryStream{}}, len("user-"))
+	m := NewMerger([]Stream{&memoryStream{bytes: appendRow(nil, []byte("us"), nil)}, &memoryStream{}}, len("user-"))
 	if _, _, ok := m.Next(); ok || !errors.Is(m.Err(), ErrTemp) {
 		t.Errorf("got %t, %v", ok, m.Err())
 	}

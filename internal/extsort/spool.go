@@ -16,7 +16,8 @@ type Spool struct {
 	Create CreateTemp // is called when there is too much for the memory
 	file   TempFile   // nil: all is in buf
 	buf    []byte
-	size   int64 // of what is in file
+	size   int64  // of what is in file
+	row    []byte // that was written last
 }
 
 // spoolBuffer is what a spool keeps in memory.

@@ -1,0 +1,75 @@
+package planfile
+
+import (
+	"bytes"
+	"fmt"
+	"testing"
+
+	"gleapsync/gleap"
+	"gleapsync/internal/attr"
+	"gleapsync/state"
+)
+
+// FuzzEntry: decode of append is the same entry, and no bytes panic.
+func FuzzEntry(f *testing.F) {
+	f.Add([]byte{0, 1, 0, 3, 2, 1, 'a'})
+	f.Add([]byte{0, 0})
+	f.Fuzz(func(t *testing.T, b []byte) {
+		var e, again Entry
+		if e.decode(b) != nil {
+			return
+		}
+		encoded := e.append(nil)
+		if err := again.decode(encoded); err != nil || !bytes.Equal(again.append(nil), encoded) || again.Calls() != e.Calls() {
+			t.Fatalf("%x changes to %x, %v", b, encoded, err)
+		}
+	})
+}
+
+// TestDamagedNews: an entry whose events are about attributes that it does not have is no
+// entry.
+func TestDamagedNews(t *testing.T) {
+	attributes := []state.Change{{ID: 1}, {ID: 2}}
+	for _, test := range []struct {
+		news []News
+		ok   bool
+	}{
+		{[]News{{0, 5}, {1, -5}}, true}, {[]News{{1, 5}}, true}, {[]News{{2, 5}}, false}, {[]News{{1, 5}, {0, 5}}, false}, {[]News{{0, 5}, {0, 5}}, false},
+	} {
+		e := Entry{Attributes: attributes, News: test.news}
+		var back Entry
+		if err := back.decode(e.append(nil)); (err == nil) != test.ok || test.ok && fmt.Sprint(back) != fmt.Sprint(e) {
+			t.Errorf("%v: %v, %v", test.news, back, err)
+		}
+	}
+}
+
+// TestWantedHash: states of earlier versions have the hash.
+func TestWantedHash(t *testing.T) {
+	e := Entry{
+		UserID:     []byte("u1"),
+		Attributes: []state.Change{{ID: 3, Value: attr.OfBool(true)}, {ID: 300, Value: attr.OfString([]byte("gold"))}},
+		Fields:     []gleap.FieldText{{Field: gleap.Email, Text: []byte("a@x.io")}},
+		News:       []News{{0, 5}},
+	}
+	if got, want := e.WantedHash(), uint64(4043840989943034875); got != want {
+		t.Errorf("got %d, want %d", got, want)
+	}
+}
+
+func BenchmarkEntry(b *testing.B) {
+	e := Entry{UserID: []byte("usr_0123456789abcdef")}
+	for id := range uint32(10) {
+		e.Attributes = append(e.Attributes, state.Change{ID: id, Value: attr.OfBool(true)})
+	}
+	encoded := e.append(nil)
+	b.SetBytes(int64(len(encoded)))
+	b.ReportAllocs()
+	var buf []byte
+	for b.Loop() {
+		if err := e.decode(encoded); err != nil {
+			b.Fatal(err)
+		}
+		buf = e.append(buf[:0])
+	}
+}

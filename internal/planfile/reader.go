@@ -1,0 +1,59 @@
+package planfile
+
+import (
+	"io"
+
+	"gleapsync/internal/extsort"
+	"gleapsync/internal/runs"
+	"gleapsync/state"
+)
+
+// Reader reads a plan's entries in the order of the push.
+type Reader struct {
+	turns turns
+	left  [runs.Classes]int // contacts
+	rows  [runs.Classes]extsort.Chain
+}
+
+// Read begins to read the entries; before is what the run before left.
+func (f *File) Read(before state.Turns) *Reader {
+	counts := f.Counts()
+	var calls [runs.Classes]int
+	r := &Reader{}
+	for class := range runs.Classes {
+		r.left[class], calls[class] = counts[class].Contacts, counts[class].Calls
+		rows := &r.rows[class].Parts
+		for _, p := range f.parts {
+			s := &p.segments[class]
+			*rows = append(*rows, s.rows.Rows(s.turn, s.rows.Position()))
+		}
+		for _, p := range f.parts {
+			s := &p.segments[class]
+			*rows = append(*rows, s.rows.Rows(0, s.turn))
+		}
+	}
+	r.turns = newTurns(before, calls)
+	return r
+}
+
+// Next returns the next entry, or io.EOF. It is the caller's to keep.
+func (r *Reader) Next() (*Entry, error) {
+	class := r.turns.next(r.left)
+	if class == runs.Classes {
+		return nil, io.EOF
+	}
+	userID, payload, ok := r.rows[class].Next()
+	if err := r.rows[class].Err(); err != nil {
+		return nil, err
+	}
+	if !ok { // it has to be there
+		return nil, errEntry
+	}
+	e := &Entry{UserID: userID, Class: class, Size: len(userID) + len(payload)}
+	if err := e.decode(payload); err != nil {
+		return nil, err
+	}
+	r.left[class]--
+	r.turns.took(e.Calls())
+	return e, nil
+}
