@@ -58,7 +58,7 @@ func (p *plan) readChanges(ctx context.Context, e *export) error {
 	result, err := e.source.ReadChanges(ctx, func(c *engage.Change) error {
 		payload = appendChange(payload[:0], c)
 		if e.result.Rows++; e.result.Rows%(1<<14) == 0 {
-			p.runner.progress.add(1 << 14)
+			p.runner.meter.Add(1 << 14)
 		}
 		failed = e.rows.Add(c.UserID, payload)
 		return failed

@@ -128,7 +128,7 @@ func (c *committer) add(o outcome) {
 			c.course.end(o.ack.UserID)
 			c.done[o.class]++
 			c.sent++
-			c.runner.progress.add(1)
+			c.runner.meter.Add(1)
 		}
 	case o.untaken != nil:
 		c.noteNotTaken(o.untaken)
@@ -263,7 +263,7 @@ func (c *committer) park(o outcome) {
 	c.untolds = append(c.untolds, o.left)
 	c.noteNotTaken([]byte(o.parked.UserID))
 	c.untold += o.untold
-	c.runner.progress.add(1)
+	c.runner.meter.Add(1)
 	c.runner.log.Warn("a contact is parked", "reason", o.parked.Reason)
 }
 

@@ -15,6 +15,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/internal/attr"
 	"gleapsync/internal/extsort"
+	"gleapsync/internal/runs"
 )
 
 // profiles is an export of two long tables, as Segment's Profiles Sync has them:
@@ -26,7 +27,7 @@ import (
 type profiles struct {
 	settings    Export
 	traits, ids *longTable
-	progress    *progress // may be nil
+	progress    *runs.Meter // may be nil
 
 	names   []string       // that are wanted, in the order in which they came
 	numbers map[string]int // of names, -1 for those that nobody wants
@@ -112,7 +113,7 @@ func (t *profiles) err() error { return cmp.Or(t.traits.err, t.ids.err) }
 // sort reads a table. number gives what a row is about a number, -1 if nobody wants it. A
 // sorted row has that number, seq and what the value says. A row of a profile whose seq is
 // broken says nothing; if it names whom the profile is, who that is nobody knows.
-func (t *longTable) sort(ctx context.Context, progress *progress, number func(what []byte) (int, error), names bool) error {
+func (t *longTable) sort(ctx context.Context, progress *runs.Meter, number func(what []byte) (int, error), names bool) error {
 	var failed error // of the sorter
 	var row []byte
 	var broken engage.Result
@@ -125,7 +126,7 @@ func (t *longTable) sort(ctx context.Context, progress *progress, number func(wh
 	read := 0
 	t.result, t.err = t.source.Read(ctx, func(profile []byte, cells []attr.Value) error {
 		if read++; read%(1<<14) == 0 && progress != nil {
-			progress.add(1 << 14)
+			progress.Add(1 << 14)
 		}
 		if cells[0].Kind() == attr.None {
 			broken.Miss(1, spoilt(t.what, "the row does not say what it is about"))
@@ -293,7 +294,7 @@ func readProfiles(ctx context.Context, e Export, budget int64, temp extsort.Crea
 func (p *plan) openProfiles(ctx context.Context, e *export, request Request) {
 	t, err := openProfiles(ctx, e.Export)
 	if err == nil {
-		t.progress = p.runner.progress
+		t.progress = p.runner.meter
 		e.profiles, e.source, e.dated = t, t.traits.source, dateOf(t.asOf(), p.runner.now())
 	}
 	p.addTaken(e, remembered(e.Export, p.settings, p.overview.Attributes), request)

@@ -182,7 +182,7 @@ func (r *Runner) assume(ctx context.Context, p *plan, report *runs.Report) error
 		report.Contacts.Remaining -= len(acks)
 		report.Done(done)
 		done = [runs.Classes]int{}
-		r.progress.add(len(acks))
+		r.meter.Add(len(acks))
 		acks = acks[:0]
 		return nil
 	}

@@ -173,7 +173,7 @@ func (p *plan) sortRows(ctx context.Context, e *export, choose func(columns []st
 	e.result, err = e.source.ReadChosen(ctx, choose, func(userID []byte, cells []attr.Value) error {
 		payload = appendCells(payload[:0], cells)
 		if read++; read%(1<<14) == 0 {
-			p.runner.progress.add(1 << 14)
+			p.runner.meter.Add(1 << 14)
 		}
 		failed = e.rows.Add(userID, payload)
 		return failed

@@ -43,15 +43,15 @@ type ledger interface {
 // Runner makes plans and carries them out. It may be used again, but not by several
 // goroutines at a time.
 type Runner struct {
-	o        Options
-	store    *state.Store
-	ledger   ledger // the store
-	client   client
-	temp     extsort.CreateTemp
-	log      *slog.Logger
-	progress *progress
-	now      func() time.Time
-	resumed  bool // the client knows what Gleap has seen of earlier runs
+	o       Options
+	store   *state.Store
+	ledger  ledger // the store
+	client  client
+	temp    extsort.CreateTemp
+	log     *slog.Logger
+	meter   *runs.Meter
+	now     func() time.Time
+	resumed bool // the client knows what Gleap has seen of earlier runs
 }
 
 // New returns a runner. watch is told how a run goes on, a few times a second at most;
@@ -64,7 +64,7 @@ func New(o Options, store *state.Store, client client, log *slog.Logger, watch f
 			o.Exports[i].Fields = columns
 		}
 	}
-	return &Runner{o: o, store: store, ledger: store, client: client, temp: extsort.TempIn(o.TempDir), log: log, progress: &progress{watch: watch}, now: now}
+	return &Runner{o: o, store: store, ledger: store, client: client, temp: extsort.TempIn(o.TempDir), log: log, meter: runs.NewMeter(watch), now: now}
 }
 
 // Request says what is wanted of one run.
@@ -172,7 +172,7 @@ func mayTake(ctx context.Context, e Export, key, name string, kind engage.Kind) 
 // prepare makes a plan and the report that goes with it.
 func (r *Runner) prepare(ctx context.Context, command string, request Request) (runs.Report, *plan, error) {
 	started, begun := r.now(), time.Now()
-	r.progress.phase("reading", 0)
+	r.meter.Phase("reading", 0)
 	p, err := r.newPlan(ctx, request)
 	report := p.report()
 	report.Run, report.Command, report.Started, report.Only = newRunID(""), command, started, request.Only
@@ -290,7 +290,7 @@ func (r *Runner) deliver(ctx context.Context, p *plan, report *runs.Report, deli
 	if p.contacts.Planned == 0 && p.events() == 0 {
 		return nil
 	}
-	r.progress.phase("sending", p.contacts.Planned)
+	r.meter.Phase("sending", p.contacts.Planned)
 	return deliver(ctx, p, report)
 }
 

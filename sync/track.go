@@ -141,7 +141,7 @@ func (p *plan) readTrack(ctx context.Context, t *track) error {
 	rows := 0
 	result, err := t.source.ReadCalls(ctx, take, func(c *engage.Call) error {
 		if rows++; rows%(1<<14) == 0 {
-			p.runner.progress.add(1 << 14)
+			p.runner.meter.Add(1 << 14)
 		}
 		switch {
 		case p.forgotten.Has(c.UserID):

@@ -50,7 +50,7 @@ func (t *tracker) run(ctx context.Context) error {
 	if err != nil || o.DueEvents == 0 {
 		return err
 	}
-	t.runner.progress.phase("events", o.DueEvents)
+	t.runner.meter.Phase("events", o.DueEvents)
 	t.rest = true
 	t.batch, t.size = t.batch[:0], 0 // they are still due
 	for due := (&dueEvents{store: t.runner.store}); ; {
@@ -202,7 +202,7 @@ func (t *tracker) settle(o outcome) error {
 	o.committed = committed
 	t.outcomes <- o
 	if t.rest {
-		t.runner.progress.add(len(o.sent) + len(o.refused))
+		t.runner.meter.Add(len(o.sent) + len(o.refused))
 	}
 	return <-committed
 }
