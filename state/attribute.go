@@ -50,6 +50,21 @@ type Computation struct {
 // keeps it only so that its id is not given out again.
 func (a Attribute) Gone() bool { return a.Retired && a.Members == 0 && !a.Unanswered }
 
+// Present returns the attributes that are not gone.
+func (o Overview) Present() []Attribute {
+	return slices.DeleteFunc(slices.Clone(o.Attributes), Attribute.Gone)
+}
+
+// Attribute returns the attribute of a key that is not gone, or [ErrNotFound].
+func (o Overview) Attribute(key string) (Attribute, error) {
+	for _, a := range o.Attributes {
+		if a.Key == key && !a.Gone() {
+			return a, nil
+		}
+	}
+	return Attribute{}, fmt.Errorf("there is no audience or trait %q: %w, see gleapsync inspect audiences", key, ErrNotFound)
+}
+
 // Applied says which export Gleap acknowledged as a whole, for one attribute.
 type Applied struct {
 	Fingerprint string    `json:"fingerprint"`

@@ -154,8 +154,8 @@ func cutBytes(b []byte) (item, rest []byte) {
 	return b[n : n+int(size)], b[n+int(size):]
 }
 
-// ErrNotFound is returned for a contact that has no record.
-var ErrNotFound = errors.New("no record")
+// ErrNotFound is returned, wrapped, for a contact, a key or a run that the state does not have.
+var ErrNotFound = errors.New("not in the state")
 
 // Record returns the record of one contact, or [ErrNotFound].
 func (s *Store) Record(userID string) (Record, error) {

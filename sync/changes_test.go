@@ -15,7 +15,6 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/gleap"
-	"gleapsync/internal/attr"
 	"gleapsync/internal/runs"
 )
 
@@ -311,23 +310,6 @@ func TestChangesGuard(t *testing.T) {
 	}
 	if report := w.sync(t, Request{MaxExits: map[string]Limit{"vip": {count: 6}}}); report.Outcome != runs.Complete || report.Exports[0].Exited != 6 {
 		t.Errorf("%s, %+v", statuses(report), report.Exports[0])
-	}
-}
-
-// TestChangesInspect: the inspector knows what change exports said, and what new files say.
-func TestChangesInspect(t *testing.T) {
-	w := newWorld(t, changeExport())
-	w.writeEvents(t, "1", in("u1", "vip", 1)+in("u2", "churn", 1))
-	w.sync(t, Request{})
-	w.writeEvents(t, "2", out("u1", "vip", 2))
-	i := NewInspector(w.options, w.runner(t).store)
-	detail, err := i.Contact(t.Context(), "u1")
-	if err != nil || !detail.Attributes["vip"].Equal(attr.OfBool(true)) || !detail.Exports["vip"].Value.Equal(attr.OfBool(false)) || !detail.Exports["churn"].Absent {
-		t.Errorf("%+v, %v", detail, err)
-	}
-	detail, err = i.Stored("u1") // it does not know the new file
-	if err != nil || !detail.Attributes["vip"].Equal(attr.OfBool(true)) || len(detail.Exports) != 1 || !detail.Exports["vip"].Value.Equal(attr.OfBool(true)) {
-		t.Errorf("stored: %+v, %v", detail, err)
 	}
 }
 

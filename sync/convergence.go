@@ -12,14 +12,13 @@ import (
 // said.
 func (r *Runner) convergence(p *plan, report *runs.Report) (string, error) {
 	const few = 20 // among them are three whole syncs, or nobody knows
-	all, err := readRuns(r.store, few)
+	all, err := runs.Summaries(r.store, few)
 	if err != nil {
 		return "", err
 	}
-	isWhole := func(s runs.Summary) bool { return s.Command == "sync" && len(s.Only) == 0 }
-	all = slices.DeleteFunc(all, func(s runs.Summary) bool { return !isWhole(s) })
+	all = slices.DeleteFunc(all, func(s runs.Summary) bool { return !s.IsWhole() })
 	switch present := report.Summary(); {
-	case isWhole(present):
+	case present.IsWhole():
 		all = slices.Insert(all, 0, present)
 	case report.Command == "plan":
 	case len(all) > 0:

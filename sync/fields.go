@@ -31,7 +31,7 @@ func (p *plan) missingFields() []string {
 	}
 	var before []string
 	if !all {
-		if last, err := NewInspector(p.runner.o, p.runner.store).LastWholeSync(); err == nil && last != nil {
+		if last, err := runs.LastWhole(p.runner.store); err == nil && last != nil {
 			before = last.FieldsMissing
 		}
 	}

@@ -75,8 +75,8 @@ func TestDeletionsAreOwed(t *testing.T) {
 			if killed { // what was deleted is deleted again
 				want = 8
 			}
-			if s, err := NewInspector(w.options, w.runner(t).store).Summary(); err != nil || s.Deletions != want || s.Forgotten != 8 || s.Contacts != 2 {
-				t.Errorf("%s: %+v, %v", name, s, err)
+			if v, err := w.runner(t).store.Verify(); err != nil || v.Deletions != want || v.Forgotten != 8 || v.Contacts != 2 {
+				t.Errorf("%s: %+v, %v", name, v, err)
 			}
 			planned, err := w.runner(t).Plan(t.Context(), Request{})
 			if err != nil || planned.Deletions == nil || planned.Deletions.Owed != want {

@@ -30,8 +30,12 @@ func TestForms(t *testing.T) {
 			w.write(t, "a.csv", list("u1", "u2", fmt.Sprint("v", sent)))
 		}
 		report, _ := w.with(t, f).Sync(t.Context(), request)
-		told, err := NewInspector(w.options, w.runner(t).store).Summary()
-		got := strings.Join(report.Notes, "") + "|" + strings.Join(told.Notes, "")
+		o, err := w.runner(t).store.Overview()
+		if err != nil {
+			t.Fatal(err)
+		}
+		told, err := FormNotes(o, form)
+		got := strings.Join(report.Notes, "") + "|" + strings.Join(told, "")
 		short := ""
 		for _, part := range strings.Split(got, "|") {
 			_, part, _ = strings.Cut(part, "told as ")

@@ -2,6 +2,8 @@ package sync
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 
@@ -219,9 +221,9 @@ func TestKeptKeys(t *testing.T) {
 		if _, err := w.runner(t).Retire(t.Context(), former); err == nil {
 			t.Errorf("%s: retire of a key that is fed", form)
 		}
-		detail, err := NewInspector(w.options, w.runner(t).store).Contact(t.Context(), "u1")
-		if err != nil || fmt.Sprint(detail.Keys()) != "[j_o_x_y]" {
-			t.Errorf("%s: %v, %v", form, detail.Keys(), err)
+		said, err := Ask(t.Context(), w.options, w.runner(t).store, "u1")
+		if keys := slices.Collect(maps.Keys(said)); err != nil || fmt.Sprint(keys) != "[j_o_x_y]" {
+			t.Errorf("%s: %v, %v", form, keys, err)
 		}
 		if form == "named" {
 			e.Attributes[0].Chosen = true

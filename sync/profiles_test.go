@@ -253,18 +253,18 @@ func TestProfilesModel(t *testing.T) {
 			if got := w.contacts(); !maps.Equal(got, want) {
 				r.Fatalf("day %d: Gleap has %.2000v\nwant %.2000v", day, got, want)
 			}
-			inspector := NewInspector(w.options, w.runner(r).store)
+			store := w.runner(r).store
 			for id := range values {
 				if id > "b" {
 					continue // some are enough
 				}
-				detail, err := inspector.Contact(t.Context(), id)
+				said, err := Ask(t.Context(), w.options, store, id)
 				if err != nil {
 					r.Fatal(err)
 				}
-				for key, s := range detail.Exports {
+				for key, s := range said {
 					if _, has := values[id][key]; s.Absent != (!has && !silent[id][key]) || has != (s.Value.Kind() != attr.None && s.Value.Kind() != attr.Null) || s.Error != "" {
-						r.Fatalf("day %d: inspect %s says %+v", day, key, s)
+						r.Fatalf("day %d: %s says %+v", day, key, s)
 					}
 				}
 			}

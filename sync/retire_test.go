@@ -56,8 +56,8 @@ func TestRetireGoesOn(t *testing.T) {
 	if report, err = w.with(t, f).Sync(t.Context(), Request{}); err != nil || !slices.Equal(f.calls, []string{"u2"}) || report.Contacts.Parked != 0 {
 		t.Errorf("%v, %+v, %v", err, report, f.calls)
 	}
-	attributes, err := NewInspector(w.options, r.store).Attributes()
-	if err != nil || len(attributes) != 1 || attributes[0].Key != "b" {
+	o, err := r.store.Overview()
+	if attributes := o.Present(); err != nil || len(attributes) != 1 || attributes[0].Key != "b" {
 		t.Errorf("%+v, %v", attributes, err)
 	}
 	f = &fakeGleap{keep: true}

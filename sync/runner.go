@@ -130,7 +130,7 @@ func (r *Runner) Retire(ctx context.Context, key string) (runs.Report, error) {
 			}
 		}
 	}
-	known, err := NewInspector(r.o, r.store).Attribute(key)
+	known, err := o.Attribute(key)
 	if err != nil {
 		return runs.Report{}, err
 	}
@@ -140,7 +140,7 @@ func (r *Runner) Retire(ctx context.Context, key string) (runs.Report, error) {
 			names = names[1:] // the key is another one's now
 		}
 		for _, name := range slices.Compact(names) {
-			if err := mayTake(ctx, e, key, name, known.Kind); err != nil {
+			if err := mayTake(ctx, e, key, name, engage.Kind(known.Kind)); err != nil {
 				return runs.Report{}, err
 			}
 		}
@@ -231,7 +231,7 @@ func (r *Runner) run(ctx context.Context, command string, request Request, deliv
 	}
 	report, p, err := r.prepare(ctx, command, request)
 	defer p.close()
-	if last, err := readRuns(r.store, 1); err == nil && len(last) > 0 {
+	if last, err := runs.Summaries(r.store, 1); err == nil && len(last) > 0 {
 		report.Run = newRunID(last[0].Run)
 	}
 	if err == nil {
@@ -367,7 +367,7 @@ func (r *Runner) finish(ctx context.Context, p *plan, report runs.Report, err er
 
 // history returns the state's history with one run more.
 func (r *Runner) history(o state.Overview, report runs.Report) ([]byte, error) {
-	h, err := readHistory(r.store, o)
+	h, err := runs.HistoryOf(r.store, o)
 	if err != nil {
 		return nil, err
 	}

@@ -617,7 +617,7 @@ func TestFailedPlanIsRemembered(t *testing.T) {
 	if report := w.sync(t, Request{}); report.Outcome != runs.Partial || report.Contacts.Sent != 0 || report.Error == "" {
 		t.Errorf("%+v", report)
 	}
-	all, err := NewInspector(w.options, r.store).Runs(10)
+	all, err := runs.Summaries(r.store, 10)
 	if err != nil || len(all) != 3 || all[0].Outcome != runs.Partial || all[1].Outcome != runs.Interrupted {
 		t.Errorf("%+v, %v", all, err)
 	}

@@ -12,105 +12,105 @@ import (
 
 	"gleapsync/internal/config"
 	"gleapsync/internal/console"
+	"gleapsync/internal/inspect"
 	"gleapsync/internal/page"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
-	"gleapsync/sync"
 )
 
-// inspector opens the state to look into it.
-func (a *App) inspector() (*sync.Inspector, error) {
+// view opens the state to look into it.
+func (a *App) view() (*inspect.View, error) {
 	cfg, err := a.config()
 	if err != nil {
 		return nil, err
 	}
-	return inspectorOf(cfg)
+	return viewOf(cfg)
 }
 
-func inspectorOf(cfg *config.Config) (*sync.Inspector, error) {
+func viewOf(cfg *config.Config) (*inspect.View, error) {
 	store, err := state.Open(cfg.State)
 	if err != nil {
 		return nil, err
 	}
-	return sync.NewInspector(cfg.Sync, store), nil
+	return inspect.New(cfg.Sync, store), nil
 }
 
-// inspect shows what a question to the inspector is answered with.
-func inspect[T any](a *App, ask func(*sync.Inspector) (T, error), show func(io.Writer, T)) error {
-	i, err := a.inspector()
+// answer shows what a question to the state is answered with.
+func answer[T any](a *App, ask func(*inspect.View) (T, error), show func(io.Writer, T)) error {
+	v, err := a.view()
 	if err != nil {
 		return err
 	}
-	answer, err := ask(i)
+	told, err := ask(v)
 	if err != nil {
 		return err
 	}
-	return a.print(answer, func(w io.Writer) { show(w, answer) })
+	return a.print(told, func(w io.Writer) { show(w, told) })
 }
 
 // InspectSummary shows what the state holds.
 func (a *App) InspectSummary() error {
-	return inspect(a, (*sync.Inspector).Summary, console.Summary)
+	return answer(a, (*inspect.View).Summary, console.Summary)
 }
 
 // InspectAudiences lists the audiences and traits.
 func (a *App) InspectAudiences() error {
-	return inspect(a, (*sync.Inspector).Attributes, console.Attributes)
+	return answer(a, (*inspect.View).Attributes, console.Attributes)
 }
 
 // InspectContact shows all that is known of a contact.
 func (a *App) InspectContact(ctx context.Context, userID string) error {
-	ask := func(i *sync.Inspector) (sync.ContactDetail, error) { return i.Contact(ctx, userID) }
-	return inspect(a, ask, console.Contact)
+	ask := func(v *inspect.View) (inspect.Contact, error) { return v.Contact(ctx, userID) }
+	return answer(a, ask, console.Contact)
 }
 
 // InspectParked lists the parked contacts.
 func (a *App) InspectParked() error {
-	return inspect(a, (*sync.Inspector).Parked, console.Parked)
+	return answer(a, (*inspect.View).Parked, console.Parked)
 }
 
 // InspectEvents shows the events that are due, and those that are parked.
 func (a *App) InspectEvents() error {
-	return inspect(a, (*sync.Inspector).Events, console.Events)
+	return answer(a, (*inspect.View).Events, console.Events)
 }
 
 // InspectRuns lists the last runs.
 func (a *App) InspectRuns(limit int) error {
 	if a.o.JSON {
-		ask := func(i *sync.Inspector) ([]json.RawMessage, error) {
-			reports, err := i.Reports(limit)
+		ask := func(v *inspect.View) ([]json.RawMessage, error) {
+			reports, err := v.Reports(limit)
 			return append([]json.RawMessage{}, reports...), err
 		}
-		return inspect(a, ask, nil)
+		return answer(a, ask, nil)
 	}
-	ask := func(i *sync.Inspector) ([]runs.Summary, error) { return i.Runs(limit) }
-	return inspect(a, ask, console.Runs)
+	ask := func(v *inspect.View) ([]runs.Summary, error) { return v.Runs(limit) }
+	return answer(a, ask, console.Runs)
 }
 
 // InspectRun shows one run.
 func (a *App) InspectRun(id string) error {
-	return inspect(a, func(i *sync.Inspector) (runs.Report, error) { return i.Run(id) }, console.Sync)
+	return answer(a, func(v *inspect.View) (runs.Report, error) { return v.Run(id) }, console.Sync)
 }
 
 // InspectAudience shows one audience or trait, with its members if asked for.
 func (a *App) InspectAudience(key string, members bool) error {
-	ask := func(i *sync.Inspector) (sync.AttributeSummary, error) { return i.Attribute(key) }
+	ask := func(v *inspect.View) (inspect.Attribute, error) { return v.Attribute(key) }
 	if !members {
-		return inspect(a, ask, func(w io.Writer, s sync.AttributeSummary) { console.Attributes(w, []sync.AttributeSummary{s}) })
+		return answer(a, ask, func(w io.Writer, s inspect.Attribute) { console.Attributes(w, []inspect.Attribute{s}) })
 	}
-	i, err := a.inspector()
+	v, err := a.view()
 	if err != nil {
 		return err
 	}
-	summary, err := ask(i)
+	summary, err := ask(v)
 	if err != nil {
 		return err
 	}
 	a.Close()
 	if a.o.JSON {
-		return writeMembers(a.o.Out, i, summary)
+		return writeMembers(a.o.Out, v, summary)
 	}
-	return i.Members(key, func(userID string) error {
+	return v.Members(key, func(userID string) error {
 		_, err := fmt.Fprintln(a.o.Out, console.Printable(userID))
 		return err
 	})
@@ -118,7 +118,7 @@ func (a *App) InspectAudience(key string, members bool) error {
 
 // writeMembers writes an audience with its members as JSON, one by one: there may be
 // millions.
-func writeMembers(w io.Writer, i *sync.Inspector, summary sync.AttributeSummary) error {
+func writeMembers(w io.Writer, v *inspect.View, summary inspect.Attribute) error {
 	head, err := json.Marshal(summary)
 	if err != nil {
 		return err
@@ -127,7 +127,7 @@ func writeMembers(w io.Writer, i *sync.Inspector, summary sync.AttributeSummary)
 		return err
 	}
 	separator := "\n"
-	if err := i.Members(summary.Key, func(userID string) error {
+	if err := v.Members(summary.Key, func(userID string) error {
 		text, err := json.Marshal(userID)
 		if err != nil {
 			return err
@@ -144,11 +144,11 @@ func writeMembers(w io.Writer, i *sync.Inspector, summary sync.AttributeSummary)
 
 // Report writes the status page as a file that is complete in itself.
 func (a *App) Report(path string) error {
-	i, err := a.inspector()
+	v, err := a.view()
 	if err != nil {
 		return err
 	}
-	data := page.Read(i, a.o.Version, nil)
+	data := page.Read(v, a.o.Version, nil)
 	if data.Error != "" {
 		return errors.New(data.Error)
 	}

@@ -48,8 +48,8 @@ func (a *App) sync(ctx context.Context, cfg *config.Config, r sync.Request, watc
 // lastSync returns the report of the sync before, nil if there is none.
 func (a *App) lastSync(cfg *config.Config) *runs.Report {
 	var stored *runs.Report
-	if i, err := inspectorOf(cfg); err == nil { // else the run says what is wrong with the state
-		stored, _ = i.LastWholeSync()
+	if v, err := viewOf(cfg); err == nil { // else the run says what is wrong with the state
+		stored, _ = v.LastWholeSync()
 	}
 	// What could not begin, or not be recorded, only this process knows of.
 	if last := a.last; last.Outcome != "" && !last.Recorded && (stored == nil || last.Finished.After(stored.Finished)) {
@@ -69,11 +69,11 @@ func (a *App) trySync(ctx context.Context, cfg *config.Config, r sync.Request, w
 // publish leaves the metrics of a sync where the configuration says. It never fails a run.
 func (a *App) publish(ctx context.Context, cfg *config.Config, last runs.Report) {
 	c := metrics.NewCollector(a.o.Version, func() metrics.Snapshot {
-		i, err := inspectorOf(cfg)
+		v, err := viewOf(cfg)
 		if err != nil {
 			return metrics.Snapshot{Last: &last}
 		}
-		return metrics.Read(i, &last)
+		return metrics.Read(v, &last)
 	})
 	if err := metrics.Publish(ctx, cfg.Metrics, c); err != nil {
 		a.log.Warn("the metrics could not be left", "error", err.Error())

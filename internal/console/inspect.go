@@ -8,13 +8,14 @@ import (
 	"slices"
 
 	"gleapsync/gleap/sandbox"
+	"gleapsync/internal/inspect"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
 	"gleapsync/sync"
 )
 
 // Summary writes what the state holds.
-func Summary(w io.Writer, s sync.Summary) {
+func Summary(w io.Writer, s inspect.Summary) {
 	fmt.Fprintf(w, "Project   %s\n", Printable(s.Project))
 	if s.Created.IsZero() {
 		fmt.Fprintf(w, "State     %s does not exist yet: the first sync creates it\n", Printable(s.State))
@@ -47,7 +48,7 @@ func Summary(w io.Writer, s sync.Summary) {
 }
 
 // Attributes writes a line for each attribute.
-func Attributes(w io.Writer, all []sync.AttributeSummary) {
+func Attributes(w io.Writer, all []inspect.Attribute) {
 	if len(all) == 0 {
 		fmt.Fprintln(w, "The state holds no audiences and no traits yet.")
 		return
@@ -60,7 +61,7 @@ func Attributes(w io.Writer, all []sync.AttributeSummary) {
 }
 
 // Contact writes all that is known of a contact.
-func Contact(w io.Writer, d sync.ContactDetail) {
+func Contact(w io.Writer, d inspect.Contact) {
 	fmt.Fprintf(w, "Contact %s\n\n", Printable(d.UserID))
 	t := newRows("KEY", "ACKNOWLEDGED", "AT", "PRESENT EXPORT")
 	for _, key := range d.Keys() {
@@ -90,7 +91,7 @@ func Contact(w io.Writer, d sync.ContactDetail) {
 }
 
 // Said writes what the present export says about an attribute of a contact.
-func Said(d sync.ContactDetail, key string) string {
+func Said(d inspect.Contact, key string) string {
 	said, ok := d.Exports[key]
 	switch {
 	case !ok:
@@ -119,7 +120,7 @@ func Runs(w io.Writer, runs []runs.Summary) {
 }
 
 // Events writes which events are due, by name, and a line for each that is parked.
-func Events(w io.Writer, d sync.EventDetail) {
+func Events(w io.Writer, d inspect.Events) {
 	if d.Due == 0 {
 		fmt.Fprintln(w, "No event is due.")
 	} else {
@@ -141,7 +142,7 @@ func Events(w io.Writer, d sync.EventDetail) {
 }
 
 // Parked writes a line for each parked contact.
-func Parked(w io.Writer, parked []sync.ParkedContact) {
+func Parked(w io.Writer, parked []inspect.ParkedContact) {
 	if len(parked) == 0 {
 		fmt.Fprintln(w, "No contact is parked.")
 		return

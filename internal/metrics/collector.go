@@ -6,21 +6,21 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 
 	"gleapsync/engage"
+	"gleapsync/internal/inspect"
 	"gleapsync/internal/runs"
-	"gleapsync/sync"
 )
 
 // Snapshot is what the metrics are made of.
 type Snapshot struct {
-	Overview *sync.Overview // nil: the state cannot be read
-	Last     *runs.Report   // the last sync, nil: there was none
+	Overview *inspect.Overview // nil: the state cannot be read
+	Last     *runs.Report      // the last sync, nil: there was none
 }
 
 // Read reads a snapshot of a state. last is the last sync that the caller knows of, nil
 // if of none: the state may not have it.
-func Read(i *sync.Inspector, last *runs.Report) Snapshot {
-	o, err := i.Overview()
-	stored, lastErr := i.LastSync()
+func Read(v *inspect.View, last *runs.Report) Snapshot {
+	o, err := v.Overview()
+	stored, lastErr := v.LastSync()
 	if err != nil || lastErr != nil {
 		return Snapshot{Last: last}
 	}
@@ -29,7 +29,7 @@ func Read(i *sync.Inspector, last *runs.Report) Snapshot {
 
 // NewSnapshot returns a snapshot of a state's overview, and of the later one of the last
 // sync that the state has and the last one that the caller knows of.
-func NewSnapshot(o *sync.Overview, stored, last *runs.Report) Snapshot {
+func NewSnapshot(o *inspect.Overview, stored, last *runs.Report) Snapshot {
 	switch {
 	case stored == nil:
 	case last == nil || last.Recorded || stored.Finished.After(last.Finished):
@@ -132,7 +132,7 @@ func (e emitter) counter(d *prometheus.Desc, value int, labels ...string) {
 	e <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(value), labels...)
 }
 
-func (e emitter) overview(o *sync.Overview) {
+func (e emitter) overview(o *inspect.Overview) {
 	e.gauge(stateBytes, float64(o.Bytes))
 	e.gauge(resyncing, truth(o.Resyncing))
 	e.gauge(parked, float64(o.Parked))

@@ -18,8 +18,8 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"gleapsync/internal/inspect"
 	"gleapsync/internal/runs"
-	"gleapsync/sync"
 )
 
 var ended = time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
@@ -27,9 +27,9 @@ var ended = time.Date(2026, 11, 20, 10, 0, 0, 0, time.UTC)
 // full is a snapshot with something for each metric.
 func full() Snapshot {
 	return Snapshot{
-		Overview: &sync.Overview{
+		Overview: &inspect.Overview{
 			Bytes: 4096, Resyncing: true, Parked: 3, DueEvents: 11, ParkedEvents: 2,
-			Attributes: []sync.AttributeSummary{{Key: "vip", Kind: "audience", Members: 7, AsOf: ended.Add(-time.Hour)}, {Key: "new", Kind: "trait"}},
+			Attributes: []inspect.Attribute{{Key: "vip", Kind: "audience", Members: 7, AsOf: ended.Add(-time.Hour)}, {Key: "new", Kind: "trait"}},
 			History: runs.History{
 				Runs: map[runs.Outcome]int{runs.Complete: 5, runs.Failed: 1}, Calls: runs.CallCounts{Identify: 100, Track: 20, Refused: 3, Retried: 4, RateLimited: 2},
 				Events:      runs.EventTotals{Sent: 1900, Refused: 2},
@@ -132,7 +132,7 @@ func TestLint(t *testing.T) {
 		}
 	}
 	// A state that cannot be read, and one that is empty, have metrics too.
-	for _, s := range []Snapshot{{}, {Overview: &sync.Overview{}}} {
+	for _, s := range []Snapshot{{}, {Overview: &inspect.Overview{}}} {
 		if _, err := testutil.CollectAndLint(collector(s)); err != nil {
 			t.Error(err)
 		}
@@ -260,7 +260,7 @@ func TestNewSnapshot(t *testing.T) {
 		"failed to begin, mended since": {report("b", 3, true), report("", 2, false), "b", 0},
 		"first one failed to begin":     {nil, report("", 2, false), "", 0},
 	} {
-		got := NewSnapshot(&sync.Overview{}, test.stored, test.last).Last
+		got := NewSnapshot(&inspect.Overview{}, test.stored, test.last).Last
 		if got == nil {
 			got = &runs.Report{}
 		}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"gleapsync/internal/inspect"
 	"gleapsync/internal/runs"
 	"gleapsync/sync"
 )
@@ -15,7 +16,7 @@ type Data struct {
 	Version string
 	At      time.Time           // when it was read
 	Now     *Now                // what the process does, nil: it is a report in a file
-	State   sync.Overview       // of the state
+	State   inspect.Overview    // of the state
 	Last    *runs.Report        // the last sync, nil: there was none
 	Exports []Export            // without those of events
 	Tracks  []runs.ExportReport // exports of events, as the last sync that looked at each left it
@@ -82,13 +83,13 @@ const (
 )
 
 // Read reads what a page shows from a state.
-func Read(i *sync.Inspector, version string, now *Now) Data {
+func Read(v *inspect.View, version string, now *Now) Data {
 	d := Data{Version: version, At: time.Now(), Now: now}
 	var errs [4]error
-	d.State, errs[0] = i.Overview()
-	d.Last, errs[1] = i.LastSync()
-	d.Runs, errs[2] = i.LastReports(showRuns)
-	parked, err := i.Parked()
+	d.State, errs[0] = v.Overview()
+	d.Last, errs[1] = v.LastSync()
+	d.Runs, errs[2] = v.LastReports(showRuns)
+	parked, err := v.Parked()
 	errs[3] = err
 	if err := errors.Join(errs[:]...); err != nil {
 		return Data{Version: version, At: d.At, Now: now, Error: err.Error()}
@@ -128,7 +129,7 @@ func (d *Data) export(e runs.ExportReport) Export {
 }
 
 // group puts parked contacts with the same answer together, the largest group first.
-func group(parked []sync.ParkedContact) []ParkedGroup {
+func group(parked []inspect.ParkedContact) []ParkedGroup {
 	var groups []ParkedGroup
 	at := map[ParkedGroup]int{}
 	for _, p := range parked {

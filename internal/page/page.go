@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"gleapsync/internal/console"
+	"gleapsync/internal/inspect"
 	"gleapsync/internal/runs"
 	"gleapsync/sync"
 )
@@ -40,7 +41,7 @@ var functions = template.FuncMap{
 	"ago":     ago,
 	"rate":    func(perSecond float64) string { return console.Grouped(int(perSecond + 0.5)) },
 	"percent": func(p sync.Progress) int { return 100 * p.Done / max(1, p.Total) },
-	"said":    func(d *sync.ContactDetail, key string) string { return console.Said(*d, key) },
+	"said":    func(d *inspect.Contact, key string) string { return console.Said(*d, key) },
 	"json":    knownValue,
 	"plot":    plot,
 	"plural":  plural,
@@ -78,11 +79,11 @@ func Run(w io.Writer, version string, r runs.Report) error {
 // Contact is the look-up of one contact.
 type Contact struct {
 	Version string
-	Asked   string              // the user id, "": none yet
-	Error   string              // why there is no answer
-	Detail  *sync.ContactDetail // nil: nothing was asked, or there is no answer
-	Read    bool                // the exports were read for it
-	Last    *runs.Report        // the last sync, if they were not; nil: there was none
+	Asked   string           // the user id, "": none yet
+	Error   string           // why there is no answer
+	Detail  *inspect.Contact // nil: nothing was asked, or there is no answer
+	Read    bool             // the exports were read for it
+	Last    *runs.Report     // the last sync, if they were not; nil: there was none
 }
 
 // Keys returns the keys of what the look-up shows, sorted.
@@ -147,7 +148,7 @@ func NotFound(w io.Writer, version, what string) error {
 	return render(w, "notfound.html", struct{ Version, What string }{version, what})
 }
 
-func knownValue(d *sync.ContactDetail, key string) string {
+func knownValue(d *inspect.Contact, key string) string {
 	if v, ok := d.Attributes[key]; ok {
 		return string(v.AppendJSON(nil))
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"gleapsync/internal/attr"
+	"gleapsync/internal/inspect"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
 	"gleapsync/sync"
@@ -54,10 +55,10 @@ func TestSizes(t *testing.T) {
 
 func TestGroup(t *testing.T) {
 	at := func(hour int) time.Time { return time.Date(2026, 1, 1, hour, 0, 0, 0, time.UTC) }
-	parked := func(status int, reason string, first, last int) sync.ParkedContact {
-		return sync.ParkedContact{UserID: "u", Parked: state.Parked{Status: status, Reason: reason, First: at(first), Last: at(last)}}
+	parked := func(status int, reason string, first, last int) inspect.ParkedContact {
+		return inspect.ParkedContact{UserID: "u", Parked: state.Parked{Status: status, Reason: reason, First: at(first), Last: at(last)}}
 	}
-	got := group([]sync.ParkedContact{parked(400, "a", 5, 6), parked(422, "b", 3, 4), parked(422, "b", 1, 9), parked(422, "c", 2, 2)})
+	got := group([]inspect.ParkedContact{parked(400, "a", 5, 6), parked(422, "b", 3, 4), parked(422, "b", 1, 9), parked(422, "c", 2, 2)})
 	if len(got) != 3 || got[0] != (ParkedGroup{422, "b", 2, at(1), at(9)}) || got[1] != (ParkedGroup{400, "a", 1, at(5), at(6)}) {
 		t.Errorf("%+v", got)
 	}
@@ -125,8 +126,8 @@ func TestEvents(t *testing.T) {
 			{Key: "track more/", Name: "more/", Kind: runs.KindTrack, Status: runs.StatusHeld, Reason: "more/ does not exist"},
 		},
 	}
-	d := Data{Last: &report, Runs: []runs.Report{report}, Tracks: report.Exports, State: sync.Overview{DueEvents: 1234, ParkedEvents: 3}}
-	contact := Contact{Asked: "u1", Detail: &sync.ContactDetail{UserID: "u1", Events: []sync.ContactEvent{{Name: "<Order>"}, {Name: "Cart", Reason: "refused"}}}}
+	d := Data{Last: &report, Runs: []runs.Report{report}, Tracks: report.Exports, State: inspect.Overview{DueEvents: 1234, ParkedEvents: 3}}
+	contact := Contact{Asked: "u1", Detail: &inspect.Contact{UserID: "u1", Events: []inspect.ContactEvent{{Name: "<Order>"}, {Name: "Cart", Reason: "refused"}}}}
 	for name, test := range map[string]struct {
 		write func(*strings.Builder) error
 		want  []string
@@ -156,7 +157,7 @@ func TestEvents(t *testing.T) {
 func TestLastSaid(t *testing.T) {
 	c := Contact{
 		Asked:  "u1",
-		Detail: &sync.ContactDetail{UserID: "u1", Exports: map[string]sync.Said{"vip": {Value: attr.OfBool(true)}}, Attributes: map[string]attr.Value{"old": attr.OfBool(true)}},
+		Detail: &inspect.Contact{UserID: "u1", Exports: map[string]sync.Said{"vip": {Value: attr.OfBool(true)}}, Attributes: map[string]attr.Value{"old": attr.OfBool(true)}},
 		Last: &runs.Report{Exports: []runs.ExportReport{
 			{Key: "vip", Status: runs.StatusApplied}, {Key: "churn", Status: runs.StatusHeld, Reason: "it is <missing>"},
 			{Key: "beta", Status: runs.StatusApplied, Withheld: 2, Reason: "2 exits"}, {Key: "same", Status: runs.StatusUnchanged}, {Key: "track x", Kind: runs.KindTrack},

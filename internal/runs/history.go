@@ -30,14 +30,14 @@ func (h *History) Add(r Summary) {
 	h.Calls.RateLimited += r.Calls.RateLimited
 	h.Events.Sent += r.Events.Sent
 	h.Events.Refused += r.Events.Refused
-	if r.Command == "sync" && len(r.Only) == 0 && r.Outcome == Complete {
+	if r.IsWhole() && r.Outcome == Complete {
 		h.LastSuccess = &r
 	}
 }
 
-// Doubt drops a success that lies ahead. A clock was wrong then, and nobody knows when it was:
+// doubt drops a success that lies ahead. A clock was wrong then, and nobody knows when it was:
 // what watches its age would be quiet until then.
-func (h *History) Doubt(now time.Time) {
+func (h *History) doubt(now time.Time) {
 	if h.LastSuccess != nil && h.LastSuccess.Finished.After(now.Add(MaxAhead)) {
 		h.LastSuccess = nil
 	}

@@ -1,7 +1,6 @@
 package runs
 
 import (
-	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
@@ -138,6 +137,9 @@ type TrackCounts struct {
 	LeftOut   int `json:"properties_left_out,omitempty"` // of events, since Gleap takes ten, and since they are not wanted
 }
 
+// IsWhole reports whether the run was a sync that was to look at all exports.
+func (r *Report) IsWhole() bool { return r.Command == "sync" && len(r.Only) == 0 }
+
 // Held reports whether an export is held, or exits of one are withheld.
 func (r *Report) Held() bool {
 	return slices.ContainsFunc(r.Exports, ExportReport.IsHeld)
@@ -234,12 +236,3 @@ func AllowExits(key string, exits int) string {
 
 // AcceptAbsence is the command that lets withheld exits go in one run.
 func AcceptAbsence(key string) string { return "sync --accept-absence " + key }
-
-// Decode reads a report that a state has.
-func Decode(text json.RawMessage) (Report, error) {
-	r := Report{Recorded: true}
-	if err := json.Unmarshal(text, &r); err != nil {
-		return r, fmt.Errorf("a run's report cannot be decoded: %w", err)
-	}
-	return r, nil
-}

@@ -22,3 +22,6 @@ type Summary struct {
 func (r *Report) Summary() Summary {
 	return Summary{r.Run, r.Command, r.Mode, r.Only, r.Started, r.Finished, r.Outcome, r.Contacts, r.Events, r.Calls, r.Classes, r.Convergence}
 }
+
+// IsWhole is [Report.IsWhole].
+func (s Summary) IsWhole() bool { return s.Command == "sync" && len(s.Only) == 0 }

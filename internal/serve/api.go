@@ -103,7 +103,7 @@ func (s *Server) apiRuns(w http.ResponseWriter, r *http.Request) {
 
 // eachReport reads reports piece by piece, and gives the client its time for each piece.
 func (s *Server) eachReport(w http.ResponseWriter, r *http.Request, limit int, yield func(json.RawMessage) error) error {
-	i, err := s.inspector()
+	v, err := s.view()
 	if err != nil {
 		return err
 	}
@@ -112,7 +112,7 @@ func (s *Server) eachReport(w http.ResponseWriter, r *http.Request, limit int, y
 		s.extend(w)
 		return err
 	}
-	return i.EachReport(limit, s.limits.piece, turn, yield)
+	return v.EachReport(limit, s.limits.piece, turn, yield)
 }
 
 func (s *Server) apiRun(w http.ResponseWriter, r *http.Request) {

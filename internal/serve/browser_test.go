@@ -25,8 +25,8 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
+	"gleapsync/internal/inspect"
 	"gleapsync/internal/page"
-	"gleapsync/sync"
 )
 
 var pictures = flag.String("pictures", "", "write pictures of the page into that folder")
@@ -415,8 +415,8 @@ func TestBrowser(t *testing.T) {
 	t.Run("report", func(t *testing.T) {
 		b.t = t
 		var html bytes.Buffer
-		b.must(w.server.inspect(t.Context(), func(i *sync.Inspector) error {
-			return page.Report(&html, page.Read(i, "v1", nil))
+		b.must(w.server.inspect(t.Context(), func(v *inspect.View) error {
+			return page.Report(&html, page.Read(v, "v1", nil))
 		}))
 		path := filepath.Join(w.dir, "report.html")
 		b.must(os.WriteFile(path, html.Bytes(), 0o600))

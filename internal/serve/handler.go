@@ -18,10 +18,11 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"gleapsync/engage"
+	"gleapsync/internal/inspect"
 	"gleapsync/internal/metrics"
 	"gleapsync/internal/page"
 	"gleapsync/internal/runs"
-	"gleapsync/sync"
+	"gleapsync/state"
 )
 
 // Handler answers with the status page, JSON, metrics and probes. Everything but the
@@ -92,8 +93,8 @@ func secured(next http.Handler) http.Handler {
 func (s *Server) front(w http.ResponseWriter, r *http.Request) {
 	now, _ := s.live.snapshot()
 	data := page.Data{Version: s.o.Version, At: time.Now(), Now: &now}
-	if err := s.inspect(r.Context(), func(i *sync.Inspector) error {
-		data = page.Read(i, s.o.Version, &now)
+	if err := s.inspect(r.Context(), func(v *inspect.View) error {
+		data = page.Read(v, s.o.Version, &now)
 		return nil
 	}); err != nil {
 		data.Error = err.Error()
@@ -108,7 +109,7 @@ func (s *Server) front(w http.ResponseWriter, r *http.Request) {
 func (s *Server) runPage(w http.ResponseWriter, r *http.Request) {
 	report, err := s.report(r)
 	switch {
-	case errors.Is(err, sync.ErrUnknown):
+	case errors.Is(err, state.ErrNotFound):
 		s.notFound(w, "The state has no such run: it keeps the last 500.")
 	case err != nil:
 		s.html(w, http.StatusInternalServerError, func(w io.Writer) error {
@@ -121,8 +122,8 @@ func (s *Server) runPage(w http.ResponseWriter, r *http.Request) {
 
 // report returns the report of the run that a request names.
 func (s *Server) report(r *http.Request) (report runs.Report, err error) {
-	err = s.inspect(r.Context(), func(i *sync.Inspector) (err error) {
-		report, err = i.Run(r.PathValue("id"))
+	err = s.inspect(r.Context(), func(v *inspect.View) (err error) {
+		report, err = v.Run(r.PathValue("id"))
 		return err
 	})
 	return report, err
@@ -136,13 +137,13 @@ func (s *Server) contact(w http.ResponseWriter, r *http.Request) {
 	case !ok:
 		status = http.StatusBadRequest
 	case c.Asked != "":
-		if err := s.inspect(r.Context(), func(i *sync.Inspector) error {
-			detail, err := i.Stored(c.Asked)
+		if err := s.inspect(r.Context(), func(v *inspect.View) error {
+			detail, err := v.Stored(c.Asked)
 			if err != nil {
 				return err
 			}
 			c.Detail = &detail
-			c.Last, err = i.LastSync()
+			c.Last, err = v.LastSync()
 			return err
 		}); err != nil {
 			status, c.Error, c.Detail = http.StatusInternalServerError, err.Error(), nil
@@ -180,15 +181,15 @@ var errBusy = errors.New("the exports are read for somebody else")
 
 // readExports looks a contact up in the exports. That reads all of them and starts their
 // commands, so it is done for one at a time, and only after a button was pressed.
-func (s *Server) readExports(ctx context.Context, userID string) (detail sync.ContactDetail, err error) {
+func (s *Server) readExports(ctx context.Context, userID string) (detail inspect.Contact, err error) {
 	select {
 	case s.lookUp <- struct{}{}:
 		defer func() { <-s.lookUp }()
 	default:
 		return detail, errBusy
 	}
-	err = s.inspect(ctx, func(i *sync.Inspector) (err error) {
-		detail, err = i.Contact(ctx, userID)
+	err = s.inspect(ctx, func(v *inspect.View) (err error) {
+		detail, err = v.Contact(ctx, userID)
 		return err
 	})
 	return detail, err
@@ -265,7 +266,7 @@ func (s *Server) json(w http.ResponseWriter, answer any, err error) {
 	status := http.StatusOK
 	if err != nil {
 		status = http.StatusInternalServerError
-		if errors.Is(err, sync.ErrUnknown) {
+		if errors.Is(err, state.ErrNotFound) {
 			status = http.StatusNotFound
 		}
 		answer = map[string]string{"error": err.Error()}

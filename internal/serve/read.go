@@ -7,9 +7,9 @@ import (
 
 	"golang.org/x/time/rate"
 
+	"gleapsync/internal/inspect"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
-	"gleapsync/sync"
 )
 
 // reader bounds how often the state is read for those who ask, however many they are: a
@@ -23,7 +23,7 @@ type reader struct {
 
 // seen is what most want to know.
 type seen struct {
-	overview sync.Overview
+	overview inspect.Overview
 	last     *runs.Report // the last sync
 	err      error
 }
@@ -34,21 +34,21 @@ const (
 )
 
 // inspect lets fn look into the state of the present configuration.
-func (s *Server) inspect(ctx context.Context, fn func(*sync.Inspector) error) error {
+func (s *Server) inspect(ctx context.Context, fn func(*inspect.View) error) error {
 	if err := s.reader.pace.Wait(ctx); err != nil {
 		return err
 	}
-	i, err := s.inspector()
+	v, err := s.view()
 	if err != nil {
 		return err
 	}
-	return fn(i)
+	return fn(v)
 }
 
-func (s *Server) inspector() (*sync.Inspector, error) {
+func (s *Server) view() (*inspect.View, error) {
 	cfg := s.config.Load()
 	store, err := state.Open(cfg.State)
-	return sync.NewInspector(cfg.Sync, store), err
+	return inspect.New(cfg.Sync, store), err
 }
 
 // look returns what the state says, as it was a second ago at most. It waits for nobody who
@@ -65,11 +65,11 @@ func (s *Server) look(ctx context.Context) seen {
 		return r.seen
 	}
 	var now seen
-	i, err := s.inspector()
+	v, err := s.view()
 	if now.err = err; err == nil {
 		var lastErr error
-		now.overview, err = i.Overview()
-		now.last, lastErr = i.LastSync()
+		now.overview, err = v.Overview()
+		now.last, lastErr = v.LastSync()
 		now.err = errors.Join(err, lastErr)
 	}
 	r.at, r.seen = time.Now(), now

@@ -1,4 +1,4 @@
-package sync
+package inspect
 
 import (
 	"cmp"
@@ -10,8 +10,8 @@ import (
 	"gleapsync/state"
 )
 
-// EventDetail says which events are due, and which ones Gleap refused.
-type EventDetail struct {
+// Events says which events are due, and which ones Gleap refused.
+type Events struct {
 	Due    int           `json:"due"`
 	Names  []EventName   `json:"names"` // of those that are due
 	Parked []ParkedEvent `json:"parked"`
@@ -37,40 +37,44 @@ type ParkedEvent struct {
 }
 
 // Events returns the events that are due and those that are parked. It reads all of them.
-func (i *Inspector) Events() (EventDetail, error) {
-	d := EventDetail{Names: []EventName{}, Parked: []ParkedEvent{}}
+func (v *View) Events() (Events, error) {
+	d := Events{Names: []EventName{}, Parked: []ParkedEvent{}}
 	names := map[string]*EventName{}
-	for all := (&dueEvents{store: i.store}); ; d.Due++ {
-		e, ok, err := all.next()
+	for last := (*state.Event)(nil); ; {
+		due, err := v.store.Due(last)
 		if err != nil {
 			return d, err
 		}
-		if !ok {
+		if len(due) == 0 {
 			break
 		}
-		body, err := bodyOf(&e)
-		if err != nil {
-			return d, err
+		last = &due[len(due)-1]
+		for n := range due {
+			body, err := bodyOf(&due[n])
+			if err != nil {
+				return d, err
+			}
+			name, at := body.Name, time.Unix(0, due[n].At).UTC()
+			n := names[name]
+			if n == nil {
+				n = &EventName{Name: name, Oldest: at, Newest: at}
+				names[name] = n
+			}
+			n.Due++
+			if at.Before(n.Oldest) {
+				n.Oldest = at
+			}
+			if at.After(n.Newest) {
+				n.Newest = at
+			}
 		}
-		name, at := body.Name, time.Unix(0, e.At).UTC()
-		n := names[name]
-		if n == nil {
-			n = &EventName{Name: name, Oldest: at, Newest: at}
-			names[name] = n
-		}
-		n.Due++
-		if at.Before(n.Oldest) {
-			n.Oldest = at
-		}
-		if at.After(n.Newest) {
-			n.Newest = at
-		}
+		d.Due += len(due)
 	}
 	for _, n := range names {
 		d.Names = append(d.Names, *n)
 	}
 	slices.SortFunc(d.Names, func(a, b EventName) int { return cmp.Or(cmp.Compare(b.Due, a.Due), cmp.Compare(a.Name, b.Name)) })
-	parked, err := i.store.ParkedEvents()
+	parked, err := v.store.ParkedEvents()
 	if err != nil {
 		return d, err
 	}
@@ -92,8 +96,8 @@ type ContactEvent struct {
 	Reason string          `json:"reason,omitempty"` // if it is parked: why Gleap refused it
 }
 
-func (i *Inspector) eventsOf(userID string) ([]ContactEvent, error) {
-	due, parked, err := i.store.EventsOf(userID)
+func (v *View) eventsOf(userID string) ([]ContactEvent, error) {
+	due, parked, err := v.store.EventsOf(userID)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,80 @@
+package inspect
+
+import (
+	"time"
+
+	"gleapsync/engage"
+	"gleapsync/state"
+)
+
+// Attribute is one attribute of the state.
+type Attribute struct {
+	Key     string      `json:"key"`
+	Name    string      `json:"name"`
+	Kind    engage.Kind `json:"kind"`
+	Type    engage.Type `json:"type,omitempty"` // of the values: boolean, number or string
+	Members int         `json:"members"`        // contacts for which Gleap acknowledged true or a value
+	AsOf    time.Time   `json:"as_of,omitzero"`
+	Applied time.Time   `json:"applied,omitzero"`
+}
+
+// Attributes lists the state's attributes.
+func (v *View) Attributes() ([]Attribute, error) {
+	o, err := v.store.Overview()
+	return attributesOf(o), err
+}
+
+func attributesOf(o state.Overview) []Attribute {
+	all := []Attribute{}
+	for _, a := range o.Present() {
+		all = append(all, attributeOf(a))
+	}
+	return all
+}
+
+func attributeOf(a state.Attribute) Attribute {
+	return Attribute{a.Key, a.Name, engage.Kind(a.Kind), typeOf(a), a.Members, a.Applied.AsOf, a.Applied.At}
+}
+
+// typeOf returns the type of an attribute's values, "" if nobody knows it.
+func typeOf(a state.Attribute) engage.Type {
+	if a.Kind != state.KindTrait {
+		return engage.Boolean
+	}
+	return engage.Type(a.Type)
+}
+
+// Attribute returns one attribute of the state, or [state.ErrNotFound].
+func (v *View) Attribute(key string) (Attribute, error) {
+	o, err := v.store.Overview()
+	if err != nil {
+		return Attribute{}, err
+	}
+	a, err := o.Attribute(key)
+	return attributeOf(a), err
+}
+
+// Members calls yield with the user ids of an attribute's members, in their order.
+func (v *View) Members(key string, yield func(userID string) error) error {
+	o, err := v.store.Overview()
+	if err != nil {
+		return err
+	}
+	a, err := o.Attribute(key)
+	if err != nil {
+		return err
+	}
+	records := v.store.Records()
+	var record state.Record
+	for records.Next() {
+		if err := record.Decode(records.Record()); err != nil {
+			return err
+		}
+		if state.MemberCount(a.Kind == state.KindTrait, record.Find(a.ID).Value) > 0 {
+			if err := yield(string(records.UserID())); err != nil {
+				return err
+			}
+		}
+	}
+	return records.Err()
+}

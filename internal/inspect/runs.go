@@ -1,0 +1,112 @@
+package inspect
+
+import (
+	"encoding/json"
+	"fmt"
+
+	"gleapsync/internal/runs"
+	"gleapsync/state"
+	"gleapsync/sync"
+)
+
+// Runs returns the last n runs, the latest first.
+func (v *View) Runs(n int) ([]runs.Summary, error) { return runs.Summaries(v.store, n) }
+
+// Reports returns the reports of the last n runs as they were printed, the latest
+// first.
+func (v *View) Reports(n int) ([]json.RawMessage, error) { return v.store.Runs(n) }
+
+// EachReport calls yield with what [View.Reports] returns, one by one: the reports of
+// many exports are large. The state is read for about size bytes at a time, each time after
+// turn, and is closed while yield is at work.
+func (v *View) EachReport(n, size int, turn func() error, yield func(json.RawMessage) error) error {
+	for last := ""; ; {
+		if err := turn(); err != nil {
+			return err
+		}
+		var reports []json.RawMessage
+		var err error
+		if reports, last, err = v.store.RunsBefore(last, size); err != nil {
+			return err
+		}
+		for _, report := range reports {
+			if err := yield(report); err != nil {
+				return err
+			}
+			if n--; n == 0 {
+				return nil
+			}
+		}
+		if last == "" {
+			return nil
+		}
+	}
+}
+
+// LastSync returns the report of the last sync, nil if there was none. An export of the
+// configuration that it did not look at is in it as the last one left it that did.
+func (v *View) LastSync() (*runs.Report, error) {
+	return v.lastSync(func(r *runs.Report) bool { return r.Command == "sync" })
+}
+
+// LastWholeSync is LastSync without those syncs that were to look at some exports only.
+func (v *View) LastWholeSync() (*runs.Report, error) { return v.lastSync((*runs.Report).IsWhole) }
+
+func (v *View) lastSync(counts func(*runs.Report) bool) (last *runs.Report, err error) {
+	o, err := v.store.Overview()
+	if err != nil {
+		return nil, err
+	}
+	missing := map[string]bool{}
+	for _, key := range sync.ReportKeys(v.o, o.Attributes) {
+		missing[key] = true
+	}
+	for r, err := range runs.Stored(v.store) {
+		if err != nil {
+			return nil, err
+		}
+		if !counts(&r) {
+			continue
+		}
+		exports := r.Exports
+		if last == nil {
+			last, r.Exports = &r, nil
+		}
+		for _, e := range exports {
+			if missing[e.Key] {
+				last.Exports = append(last.Exports, e)
+				delete(missing, e.Key)
+			}
+		}
+		if len(missing) == 0 {
+			break
+		}
+	}
+	return last, nil
+}
+
+// Run returns one run's report, or [state.ErrNotFound].
+func (v *View) Run(id string) (runs.Report, error) {
+	text, err := v.store.Run(id)
+	if err != nil {
+		return runs.Report{}, err
+	}
+	if len(text) == 0 {
+		return runs.Report{}, fmt.Errorf("there is no run %q: %w, see gleapsync inspect runs", id, state.ErrNotFound)
+	}
+	return runs.Decode(text)
+}
+
+// LastReports returns the reports of the last n runs, the latest first.
+func (v *View) LastReports(n int) ([]runs.Report, error) {
+	var reports []runs.Report
+	for r, err := range runs.Stored(v.store) {
+		if err != nil {
+			return nil, err
+		}
+		if reports = append(reports, r); len(reports) == n {
+			break
+		}
+	}
+	return reports, nil
+}

@@ -1,0 +1,93 @@
+package runs
+
+import (
+	"encoding/json"
+	"fmt"
+	"iter"
+	"math"
+	"time"
+
+	"gleapsync/state"
+)
+
+// Decode reads a report that a state has.
+func Decode(text json.RawMessage) (Report, error) {
+	r := Report{Recorded: true}
+	return r, decode(text, &r)
+}
+
+func decode(text json.RawMessage, r any) error {
+	if err := json.Unmarshal(text, r); err != nil {
+		return fmt.Errorf("a run's report cannot be decoded: %w", err)
+	}
+	return nil
+}
+
+// Stored goes through the reports that a state has, the latest first. They are read some at a
+// time: those of many exports are large, and mostly the first one is enough.
+func Stored(store *state.Store) iter.Seq2[Report, error] {
+	const size = 256 << 10
+	return func(yield func(Report, error) bool) {
+		for last := ""; ; {
+			var texts []json.RawMessage
+			var err error
+			if texts, last, err = store.RunsBefore(last, size); err != nil {
+				yield(Report{}, err)
+				return
+			}
+			for _, text := range texts {
+				if r, err := Decode(text); !yield(r, err) || err != nil {
+					return
+				}
+			}
+			if last == "" {
+				return
+			}
+		}
+	}
+}
+
+// Summaries returns the last n runs of a state, the latest first.
+func Summaries(store *state.Store, n int) ([]Summary, error) {
+	texts, err := store.Runs(n)
+	all := make([]Summary, len(texts))
+	for i := range texts {
+		if err := decode(texts[i], &all[i]); err != nil {
+			return nil, err
+		}
+	}
+	return all, err
+}
+
+// LastWhole returns the report of the last sync that was to look at all exports, nil if there
+// was none.
+func LastWhole(store *state.Store) (*Report, error) {
+	for r, err := range Stored(store) {
+		if err != nil {
+			return nil, err
+		}
+		if r.IsWhole() {
+			return &r, nil
+		}
+	}
+	return nil, nil
+}
+
+// HistoryOf returns the history of a state. For a file of a version that kept none, it is
+// that of the reports in it.
+func HistoryOf(store *state.Store, o state.Overview) (History, error) {
+	var h History
+	if o.History != nil {
+		if err := json.Unmarshal(o.History, &h); err != nil {
+			return h, fmt.Errorf("the history of the runs cannot be decoded: %w", err)
+		}
+		h.doubt(time.Now())
+		return h, nil
+	}
+	all, err := Summaries(store, math.MaxInt)
+	for i := range all {
+		h.Add(all[len(all)-1-i])
+	}
+	h.doubt(time.Now())
+	return h, err
+}

@@ -1,0 +1,26 @@
+package sync
+
+import (
+	"strings"
+	"testing"
+)
+
+// TestNewRunID: ids sort in the order of the runs, also when the clock was set back.
+func TestNewRunID(t *testing.T) {
+	former := newRunID("")
+	for range 1000 {
+		id := newRunID(former)
+		if id <= former {
+			t.Fatalf("%s after %s", id, former)
+		}
+		former = id
+	}
+	if got := newRunID("20990101T000000.000009Z-ffff"); got[:len(runIDTime)] != "20990101T000000.000010Z" {
+		t.Errorf("after a clock that was ahead: %s", got)
+	}
+	for _, rubbish := range []string{"x", "no id at all, but long enough for one", "99999999T999999.999999Z-ffff"} {
+		if got := newRunID(rubbish); !strings.HasPrefix(got, "20") {
+			t.Errorf("after %q: %s", rubbish, got)
+		}
+	}
+}
