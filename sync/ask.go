@@ -20,9 +20,9 @@ type Said struct {
 	Error  string     `json:"error,omitempty"`  // the export cannot be read
 }
 
-// Ask returns, by key, what the exports say of a contact. It reads all of them, and changes
+// AskExports returns, by key, what the exports say of a contact. It reads all of them, and changes
 // nothing.
-func Ask(ctx context.Context, o Options, store *state.Store, userID string) (map[string]Said, error) {
+func AskExports(ctx context.Context, o Options, store *state.Store, userID string) (map[string]Said, error) {
 	overview, err := store.Overview()
 	if err != nil {
 		return nil, err

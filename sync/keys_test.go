@@ -221,7 +221,7 @@ func TestKeptKeys(t *testing.T) {
 		if _, err := w.runner(t).Retire(t.Context(), former); err == nil {
 			t.Errorf("%s: retire of a key that is fed", form)
 		}
-		said, err := Ask(t.Context(), w.options, w.runner(t).store, "u1")
+		said, err := AskExports(t.Context(), w.options, w.runner(t).store, "u1")
 		if keys := slices.Collect(maps.Keys(said)); err != nil || fmt.Sprint(keys) != "[j_o_x_y]" {
 			t.Errorf("%s: %v, %v", form, keys, err)
 		}

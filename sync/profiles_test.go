@@ -258,7 +258,7 @@ func TestProfilesModel(t *testing.T) {
 				if id > "b" {
 					continue // some are enough
 				}
-				said, err := Ask(t.Context(), w.options, store, id)
+				said, err := AskExports(t.Context(), w.options, store, id)
 				if err != nil {
 					r.Fatal(err)
 				}

@@ -88,7 +88,7 @@ func TestWildcards(t *testing.T) {
 	if len(report.Orphans) > 0 || report.Outcome != runs.Complete {
 		t.Errorf("%s, orphans %v", report.Outcome, report.Orphans)
 	}
-	said, err := Ask(t.Context(), w.options, w.runner(t).store, "u1")
+	said, err := AskExports(t.Context(), w.options, w.runner(t).store, "u1")
 	if keys := slices.Sorted(maps.Keys(said)); err != nil || !slices.Equal(keys, []string{"r_30_days", "vip", "vip_named"}) {
 		t.Errorf("%v, %v", keys, err)
 	}

@@ -43,7 +43,7 @@ func (v *View) Contact(ctx context.Context, userID string) (Contact, error) {
 	if err != nil {
 		return c, err
 	}
-	c.Exports, err = sync.Ask(ctx, v.o, v.store, userID)
+	c.Exports, err = sync.AskExports(ctx, v.o, v.store, userID)
 	return c, err
 }
 
