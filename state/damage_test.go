@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"gleapsync/internal/attr"
+	"gleapsync/internal/rounds"
 )
 
 // everything is all that a store can be asked, as text.
@@ -52,8 +53,10 @@ func everything(s *Store) (string, error) {
 }
 
 // filled returns a state with something of everything, and branch pages in its tree.
-func filled(t testing.TB, contacts int) *Store {
-	s := newStore(t)
+func filled(t testing.TB, contacts int) *Store { return fill(t, newStore(t), contacts) }
+
+// fill puts that into a state.
+func fill(t testing.TB, s *Store, contacts int) *Store {
 	var acks []Acknowledgement
 	for i := range contacts {
 		acks = append(acks, ack(fmt.Sprintf("user-%06d", i), 0, attr.OfBool(i%3 > 0)), ack(fmt.Sprintf("user-%06d", i), 1, attr.OfString([]byte("gold"))))
@@ -132,9 +135,9 @@ func TestFlippedBytes(t *testing.T) {
 	page := os.Getpagesize()
 	for at := range whole {
 		// The pages' own bytes are worth more than those of one record.
-		every := 500
+		every := rounds.Of(2000, 500)
 		if at%page < 64 || whole[at/page*page+8] == branchPage {
-			every = 5
+			every = rounds.Of(20, 5)
 		}
 		if rand.N(every) > 0 {
 			continue

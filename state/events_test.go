@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"gleapsync/internal/attr"
+	"gleapsync/internal/rounds"
 )
 
 func due(t testing.TB, s *Store) string {
@@ -41,7 +42,7 @@ func happened(user string, at int64, id uint64) Event {
 
 // TestEventKeys: keys sort by user id, then by time, whatever bytes the ids have.
 func TestEventKeys(t *testing.T) {
-	rapid.Check(t, func(r *rapid.T) {
+	rounds.Check(t, func(r *rapid.T) {
 		draw := rapid.Custom(func(r *rapid.T) Event {
 			return Event{
 				UserID: []byte(rapid.StringMatching(`[a\x00\x01\xff]{1,4}`).Draw(r, "user")),

@@ -45,7 +45,7 @@ func TestTakenAway(t *testing.T) {
 		"state written over":       func(t *testing.T, path, older string) { copyFile(t, older, path) },
 		"another state in its way": func(t *testing.T, path, _ string) { copyFile(t, newStore(t).path, path) },
 	} {
-		s := newStore(t)
+		s := newDoomed(t)
 		older := filepath.Join(t.TempDir(), "older.db")
 		copyFile(t, s.path, older)
 		release := s.mustLock(t)
@@ -104,7 +104,7 @@ func TestNotAsItWasLeft(t *testing.T) {
 		"another, restored":      {func(t *testing.T, path, _ string) { restore(t, path, newStore(t).path) }, true, ""},
 		"the one before restore": {func(t *testing.T, path, older string) { restore(t, path, older); copyFile(t, path+FormerSuffix, path) }, false, "is older than"},
 	} {
-		s := newStore(t)
+		s := newDoomed(t)
 		older := filepath.Join(t.TempDir(), "older.db")
 		s.mustLock(t)()
 		copyFile(t, s.path, older)
@@ -143,7 +143,7 @@ func restore(t *testing.T, path, backup string) {
 
 // TestKilledHolder: the lock file is right after each commit, not only at a run's end.
 func TestKilledHolder(t *testing.T) {
-	s := newStore(t)
+	s := newDoomed(t)
 	s.mustLock(t) // and never released in good order
 	older := filepath.Join(t.TempDir(), "older.db")
 	copyFile(t, s.path, older)

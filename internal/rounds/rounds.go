@@ -1,0 +1,40 @@
+// Package rounds says how long the tests are. They have few rounds, so that one waits for
+// them; with GLEAPSYNC_TESTS=full in the environment they have all. What a test promises is the
+// same in both. Flags such as -kills and -rapid.checks go before.
+package rounds
+
+import (
+	"flag"
+	"os"
+	"sync"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+// Full reports whether the tests have all their rounds. It is to be asked in a test: what is
+// asked before, go test does not know, and an answer of few rounds that it kept would pass for all.
+func Full() bool { return os.Getenv("GLEAPSYNC_TESTS") == "full" }
+
+// Of returns how many rounds a test has.
+func Of(few, all int) int {
+	if Full() {
+		return all
+	}
+	return few
+}
+
+// Check checks a property with random input: 100 times if the tests have all their rounds.
+func Check(t *testing.T, property func(*rapid.T)) {
+	t.Helper()
+	once.Do(func() {
+		isSet := os.Getenv("RAPID_CHECKS") != ""
+		flag.Visit(func(f *flag.Flag) { isSet = isSet || f.Name == "rapid.checks" })
+		if !isSet && !Full() {
+			_ = flag.Set("rapid.checks", "20")
+		}
+	})
+	rapid.Check(t, property)
+}
+
+var once sync.Once
