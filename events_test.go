@@ -16,13 +16,14 @@ import (
 	"time"
 
 	"gleapsync/gleap/sandbox"
+	"gleapsync/internal/rounds"
 	"gleapsync/internal/runs"
 )
 
 // TestEventsPlan plans two million events of Engage that nothing was read of before, and
 // measures how fast.
 func TestEventsPlan(t *testing.T) {
-	if !*million {
+	if !*million && !rounds.Full() {
 		t.Skip("it takes half a minute: go test -run TestEventsPlan -million -v .")
 	}
 	const events, files, users = 2_000_000, 8, 1_000_000
@@ -71,7 +72,7 @@ func TestEventsPlan(t *testing.T) {
 // request, to a sandbox without a limit. It measures how long that takes, and the most
 // anonymous memory: that of mapped files is the system's.
 func TestMillionEvents(t *testing.T) {
-	if !*million {
+	if !*million && !rounds.Full() {
 		t.Skip("it takes some minutes: go test -run TestMillionEvents -million -v .")
 	}
 	const events, files, users = 1_000_000, 8, 200_000

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"cmp"
 	"flag"
 	"fmt"
 	"math/rand/v2"
@@ -15,19 +16,17 @@ import (
 	"time"
 
 	"gleapsync/gleap/sandbox"
+	"gleapsync/internal/rounds"
 )
 
-var kills = flag.Int("kills", 20, "how often TestKillLoop kills the program")
+var kills = flag.Int("kills", 0, "how often TestKillLoop kills the program, if not as often as it does by itself")
 
 // TestKillLoop kills the program with SIGKILL at random moments of its syncs, over
 // several days of exports and of events. In the end Gleap has what the exports say, and no
 // more was sent twice than the calls that were not committed when the program died. Of the
 // events each was told, and no more twice than one request for each kill.
 func TestKillLoop(t *testing.T) {
-	contacts, kills := 20_000, *kills
-	if testing.Short() {
-		contacts, kills = 2_000, 8
-	}
+	contacts, kills := rounds.Of(2_000, 20_000), cmp.Or(*kills, rounds.Of(8, 200))
 	const audiences, workers, batch = 10, 32, 100
 	first := time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC) // day 0
 	seed := rand.Uint64()

@@ -20,16 +20,18 @@ import (
 	"time"
 
 	"gleapsync/gleap/sandbox"
+	"gleapsync/internal/rounds"
 	"gleapsync/internal/runs"
 )
 
 // TestFullDisk gives the program a disk that is full after n KiB of any file, for
 // n = 0, 8, 16, 32 … until a run succeeds. Each time it says so and nothing breaks.
 func TestFullDisk(t *testing.T) {
+	t.Parallel() // it waits
 	s := sandbox.New(sandbox.Options{Token: "secret-token"})
 	gleap := httptest.NewServer(s)
 	defer gleap.Close()
-	const contacts = 20_000
+	contacts := rounds.Of(5_000, 20_000)
 	p := newProject(t, gleap.URL, "", userIDs(contacts)...)
 	for kib := 0; ; kib = max(8, 2*kib) {
 		cmd := exec.Command("sh", "-c", fmt.Sprintf("ulimit -f %d && exec gleapsync sync --config c.toml", 2*kib)) // in blocks of 512 bytes
@@ -220,6 +222,7 @@ func startSending(t *testing.T, cmd *exec.Cmd, url string) {
 
 // TestLookDuringSync: everything can be asked while a sync runs, and no second one can.
 func TestLookDuringSync(t *testing.T) {
+	t.Parallel() // it waits
 	during(t, func(p *project, cmd *exec.Cmd) {
 		for _, test := range []struct {
 			args []string
@@ -274,6 +277,7 @@ func TestCrashOutput(t *testing.T) {
 // TestProxy: a proxy is asked for a tunnel to the configured host and sees no token;
 // calls to this machine do not go through it.
 func TestProxy(t *testing.T) {
+	t.Parallel() // it waits
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

@@ -121,6 +121,7 @@ func (s *served) stop(signal os.Signal) int {
 
 // TestServe: the real process serves, loads its configuration anew, and ends as it should.
 func TestServe(t *testing.T) {
+	t.Parallel() // it waits
 	gleap := httptest.NewServer(sandbox.New(sandbox.Options{Token: "secret-token"}))
 	defer gleap.Close()
 	p := newProject(t, gleap.URL, "[sync]\nschedule = \"@every 1000h\"\n", "u1", "u2")
@@ -156,6 +157,7 @@ func TestServe(t *testing.T) {
 // TestServeCrowd: in a process that may have few descriptors, connections on which nobody asks
 // leave those that a run needs, and a probe is answered.
 func TestServeCrowd(t *testing.T) {
+	t.Parallel() // it waits
 	gleap := httptest.NewServer(sandbox.New(sandbox.Options{Token: "secret-token"}))
 	defer gleap.Close()
 	p := newProject(t, gleap.URL, "[sync]\nschedule = \"@every 1s\"\n", "u1", "u2")
@@ -188,6 +190,7 @@ func TestServeCrowd(t *testing.T) {
 // TestServeStops: SIGTERM ends the run in flight, and the process, within the grace
 // period; what Gleap acknowledged is not sent again.
 func TestServeStops(t *testing.T) {
+	t.Parallel() // it waits
 	const contacts = 2000
 	var slow stdsync.WaitGroup
 	defer slow.Wait()
@@ -243,6 +246,7 @@ func TestServeStops(t *testing.T) {
 // TestNotifications: a webhook hears of what is new, and a dead-man's switch of each sync;
 // their addresses are in no output, and that they fail fails no run.
 func TestNotifications(t *testing.T) {
+	t.Parallel() // it waits
 	var mu stdsync.Mutex
 	var heard []string
 	receiver := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -309,6 +313,7 @@ func TestHangingSwitch(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes 5 s")
 	}
+	t.Parallel() // it waits
 	silent, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

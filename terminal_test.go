@@ -50,6 +50,7 @@ func TestTerminal(t *testing.T) {
 
 // TestNoTerminal: there is no bar in a file, and none on a terminal that cannot draw one.
 func TestNoTerminal(t *testing.T) {
+	t.Parallel() // it waits
 	gleap := newGleap(0, 10*time.Millisecond)
 	defer gleap.Close()
 	p := newProject(t, gleap.URL, "concurrency = 2", userIDs(100)...)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"gleapsync/internal/attr"
+	"gleapsync/internal/rounds"
 )
 
 // endless is a text that goes on for ever: a beginning, and then one piece again and again.
@@ -95,7 +96,7 @@ func TestEndless(t *testing.T) {
 		for name, read := range endlessReaders {
 			t.Run(text+", "+name, func(t *testing.T) {
 				t.Parallel()
-				ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(rounds.Of(20, 100))*time.Millisecond)
 				defer cancel()
 				open := func(context.Context) (io.ReadCloser, error) {
 					return &endless{begin: []byte(content.begin), again: []byte(content.again)}, nil

@@ -17,6 +17,7 @@ import (
 	"github.com/parquet-go/parquet-go/compress"
 
 	"gleapsync/internal/attr"
+	"gleapsync/internal/rounds"
 )
 
 // warehouses are the files in testdata, and the same as CSV.
@@ -288,10 +289,7 @@ const parquetMemory = 256 << 20
 // TestParquetDamaged flips bits of files with each compression and kind of page: some of
 // them are of sizes.
 func TestParquetDamaged(t *testing.T) {
-	step := 1
-	if testing.Short() {
-		step = 7
-	}
+	step := rounds.Of(7, 1)
 	codecs := []compress.Codec{&parquet.Uncompressed, &parquet.Snappy, &parquet.Gzip, &parquet.Zstd, &parquet.Lz4Raw, &parquet.Brotli}
 	for _, codec := range codecs {
 		for version := 1; version <= 2; version++ {

@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 
+	"gleapsync/internal/rounds"
+
 	"pgregory.net/rapid"
 )
 
@@ -49,7 +51,7 @@ func TestMessage(t *testing.T) {
 // TestMessageHidesValues: whatever an answer repeats of a call, as a word of its own, is not in
 // the reason.
 func TestMessageHidesValues(t *testing.T) {
-	rapid.Check(t, func(t *rapid.T) {
+	rounds.Check(t, func(t *rapid.T) {
 		value := rapid.StringMatching(`[A-Za-zäöß0-9][A-Za-zäöß0-9 .@+-]{3,20}[A-Za-zäöß0-9]`).Draw(t, "value")
 		value = strings.Join(strings.Fields(value), " ")
 		contact := Contact{UserID: []byte(value), Fields: []FieldText{{Field: Name, Text: []byte(value)}}}

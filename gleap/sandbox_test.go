@@ -70,6 +70,7 @@ func TestPaceOverTheNetwork(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes 12 s")
 	}
+	t.Parallel() // it waits
 	const calls, rate, window = 3000, 500, 2 * time.Second
 	s := sandbox.New(sandbox.Options{Token: "token", Rate: rate, Window: window})
 	c := connect(t, s, rate, window)
@@ -95,6 +96,7 @@ func TestStallOverTheNetwork(t *testing.T) {
 	if testing.Short() {
 		t.Skip("takes 12 s")
 	}
+	t.Parallel() // it waits
 	const rate, window, workers = 200, 4 * time.Second, 250
 	s := sandbox.New(sandbox.Options{Token: "token", Rate: rate, Window: window})
 	begin := time.Now()

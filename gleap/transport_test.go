@@ -91,6 +91,7 @@ func contactOf(n int) *Contact {
 // TestOneRequestForATicket: whatever a server does to its connections, it sees no request
 // more than tickets were taken, of calls with and without a body.
 func TestOneRequestForATicket(t *testing.T) {
+	t.Parallel() // it waits
 	const ok = "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
 	for name, test := range map[string]struct {
 		serve func(c net.Conn, r *bufio.Reader, nth func() int)
@@ -128,6 +129,7 @@ func TestOneRequestForATicket(t *testing.T) {
 		}, false},
 	} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			var seen atomic.Int64
 			address := serveRaw(t, nil, func(c net.Conn) {
 				test.serve(c, bufio.NewReader(c), func() int { return int(seen.Add(1)) })

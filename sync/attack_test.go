@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"gleapsync/gleap"
+	"gleapsync/internal/rounds"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
@@ -45,7 +46,7 @@ type attacked struct {
 // is not said to be unanswered Gleap has as the state says; what a run does not look at stays as
 // it is; who is forgotten does not come back.
 func TestAttackedModel(t *testing.T) {
-	rapid.Check(t, func(r *rapid.T) {
+	rounds.Check(t, func(r *rapid.T) {
 		kept := audience("k.csv", "k")
 		kept.KeepAbsent = true
 		w := &attacked{world: newWorld(t, audience("a.csv", "a"), kept, trait("t.csv", "t")), r: r, forgotten: map[string]bool{}}

@@ -15,6 +15,7 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/gleap"
+	"gleapsync/internal/rounds"
 	"gleapsync/internal/runs"
 )
 
@@ -68,7 +69,7 @@ func statuses(r runs.Report) string {
 // lines, and lets runs break off at any operation. At the end Gleap has the newest value of
 // each, and a message that comes again does not count.
 func TestChangesModel(t *testing.T) {
-	rapid.Check(t, func(r *rapid.T) {
+	rounds.Check(t, func(r *rapid.T) {
 		w := newWorld(t, changeExport())
 		w.options.Memory = 1
 		defer w.server.Close()

@@ -17,6 +17,8 @@ import (
 
 	"github.com/parquet-go/parquet-go"
 	"pgregory.net/rapid"
+
+	"gleapsync/internal/rounds"
 )
 
 // TestDamagedByte: a file of the second day, which says what that of the first did, is
@@ -27,7 +29,7 @@ func TestDamagedByte(t *testing.T) {
 	forms := exportForms()
 	names := slices.Sorted(maps.Keys(forms))
 	open := map[string]*attackedForm{}
-	rapid.Check(t, func(r *rapid.T) {
+	rounds.Check(t, func(r *rapid.T) {
 		for range 3 {
 			name := rapid.SampledFrom(names).Draw(r, "form")
 			if open[name] == nil {

@@ -35,6 +35,7 @@ func (c *pausing) Identify(ctx context.Context, contact *gleap.Contact) error {
 // TestLockRemoved: a run whose lock file is removed ends, though it only waits for the rate
 // limit, so that both runs together stay within it.
 func TestLockRemoved(t *testing.T) {
+	t.Parallel() // it waits
 	const limit, window = 60, time.Second
 	w := newWorld(t, audience("a.csv", "a"))
 	w.options.Rate, w.options.Window = limit, window

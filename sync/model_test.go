@@ -20,6 +20,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/gleap"
 	"gleapsync/gleap/sandbox"
+	"gleapsync/internal/rounds"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
@@ -164,7 +165,7 @@ func trait(source, key string) Export {
 // the exports, and every changed contact must have had one call. Of an export that does not
 // prove who is gone the map lets nobody go; on the last day all are whole.
 func TestModel(t *testing.T) {
-	rapid.Check(t, func(r *rapid.T) {
+	rounds.Check(t, func(r *rapid.T) {
 		table := Export{Export: engage.Export{Source: "table.csv", Attributes: []engage.Attribute{
 			{Kind: engage.Audience, Key: "churn", Column: "churn"},
 			{Kind: engage.Trait, Key: "level", Column: "level", Type: engage.Auto},

@@ -13,6 +13,7 @@ import (
 // TestAsk: a request that belongs to no run comes after what runs sent, and they count it;
 // while one goes on it is not made.
 func TestAsk(t *testing.T) {
+	t.Parallel() // it waits
 	w := newWorld(t, audience("a.csv", "a"))
 	const rate, window = 4, 2 * time.Second
 	w.setGleap(sandbox.Options{Token: "token", Rate: rate, Window: window})

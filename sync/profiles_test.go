@@ -16,6 +16,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/gleap"
 	"gleapsync/internal/attr"
+	"gleapsync/internal/rounds"
 	"gleapsync/internal/runs"
 )
 
@@ -77,7 +78,7 @@ func newestRow(rows []longRow, hasSeq bool) longRow {
 
 // TestProfilesModel compares days of random long tables with a join in maps.
 func TestProfilesModel(t *testing.T) {
-	rapid.Check(t, func(r *rapid.T) {
+	rounds.Check(t, func(r *rapid.T) {
 		e := longTables([]string{"vip*", "churn"}, []string{"*_days", "level"})
 		e.Exclude, e.AllowEmpty = []string{"vip_test"}, true
 		e.KeepAbsent, e.ClearMissing = rapid.Bool().Draw(r, "keep"), rapid.Bool().Draw(r, "clear")

@@ -11,6 +11,7 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/internal/postgrestest"
+	"gleapsync/internal/rounds"
 )
 
 // columnTypes are PostgreSQL's of the kinds of columns; of those that are not here it is text.
@@ -23,7 +24,7 @@ var columnTypes = map[string]string{
 // one in which all are text.
 func TestRoutesOfPostgreSQL(t *testing.T) {
 	server := postgrestest.Start(t)
-	rapid.Check(t, func(r *rapid.T) {
+	rounds.Check(t, func(r *rapid.T) {
 		s := drawSheet(r)
 		want := s.bodies(t, r, routes["CSV"])
 		typed := rapid.Bool().Draw(r, "typed")

@@ -19,6 +19,7 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/gleap/sandbox"
+	"gleapsync/internal/rounds"
 	"gleapsync/internal/runs"
 )
 
@@ -463,7 +464,7 @@ func (s *sheet) bodies(t *testing.T, r *rapid.T, by route) map[string]string {
 
 // TestRoutes: the same rows give the same contacts, whatever the way in which they come.
 func TestRoutes(t *testing.T) {
-	rapid.Check(t, func(r *rapid.T) {
+	rounds.Check(t, func(r *rapid.T) {
 		s := drawSheet(r)
 		want := s.bodies(t, r, routes["CSV"])
 		for _, name := range rapid.SliceOfNDistinct(rapid.SampledFrom(slices.Sorted(maps.Keys(routes))), 2, 2, rapid.ID).Draw(r, "routes") {
@@ -477,7 +478,7 @@ func TestRoutes(t *testing.T) {
 // TestRoutesOfProperties: the properties of calls are what the attributes of a table are, with
 // their own types in JSON and as texts.
 func TestRoutesOfProperties(t *testing.T) {
-	rapid.Check(t, func(r *rapid.T) {
+	rounds.Check(t, func(r *rapid.T) {
 		s := drawSheet(r)
 		s.columns = slices.DeleteFunc(s.columns, func(c column) bool { return c.isMembership() || c.kind == "time" })
 		want := s.bodies(t, r, routes["CSV"])

@@ -19,6 +19,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/gleap"
 	"gleapsync/gleap/sandbox"
+	"gleapsync/internal/rounds"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
@@ -646,6 +647,7 @@ func TestBaselineDoesNotEndAResync(t *testing.T) {
 // TestPaceAcrossRuns: runs in quick succession share one rate limit, also with one that
 // was killed.
 func TestPaceAcrossRuns(t *testing.T) {
+	t.Parallel() // it waits
 	w := newWorld(t, audience("a.csv", "a"))
 	const rate, window = 50, 2 * time.Second
 	w.setGleap(sandbox.Options{Token: "token", Rate: rate, Window: window})
@@ -713,10 +715,7 @@ func TestStateThatCannotBeWritten(t *testing.T) {
 // TestMillionMembers: an export of a million members is planned and applied with a
 // sixteenth of a gigabyte for sorting, whatever the order of its rows.
 func TestMillionMembers(t *testing.T) {
-	members := 1_000_000
-	if testing.Short() {
-		members = 50_000
-	}
+	members := rounds.Of(100_000, 1_000_000)
 	w := newWorld(t, audience("a.csv", "a"))
 	w.options.Memory = 64 << 20
 	file, err := os.Create(filepath.Join(w.dir, "a.csv"))

@@ -14,6 +14,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/gleap"
 	"gleapsync/internal/planfile"
+	"gleapsync/internal/rounds"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
@@ -152,7 +153,7 @@ func TestNobodyWaitsForEver(t *testing.T) {
 // calls, and no class waits for ever. The report says of each class what was planned, what is
 // left, and since when.
 func TestTurnsModel(t *testing.T) {
-	rapid.Check(t, func(r *rapid.T) {
+	rounds.Check(t, func(r *rapid.T) {
 		const contacts = 40
 		id := func(i int) string { return fmt.Sprintf("u%02d", i) }
 		w := newWorld(t, trait("s.csv", "score"), audience("a.csv", "a"), audience("n.csv", "new"))

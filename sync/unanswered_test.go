@@ -16,6 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	"gleapsync/gleap"
+	"gleapsync/internal/rounds"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
@@ -279,7 +280,7 @@ func TestUnansweredBackfill(t *testing.T) {
 // killed, or the connection cut, at any call. After each run that comes to its end Gleap
 // must have what the state says that it has, and the members that the export says.
 func TestUnansweredModel(t *testing.T) {
-	rapid.Check(t, func(r *rapid.T) {
+	rounds.Check(t, func(r *rapid.T) {
 		cleared := trait("c.csv", "c")
 		cleared.ClearMissing = true
 		kept := audience("k.csv", "k")

@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"pgregory.net/rapid"
+
+	"gleapsync/internal/rounds"
 )
 
 type row struct{ id, payload string }
@@ -34,7 +36,7 @@ func drain(t interface{ Fatal(...any) }, s Stream) []row {
 // TestSorter holds the sorter against a stable sort, with runs on disk and without.
 func TestSorter(t *testing.T) {
 	dir, memory := t.TempDir(), new(Memory)
-	rapid.Check(t, func(t *rapid.T) {
+	rounds.Check(t, func(t *rapid.T) {
 		memory.Room = rapid.SampledFrom([]int64{0, 1 << 18, 1 << 30}).Draw(t, "room")
 		s := New(0, memory, TempIn(dir))
 		defer s.Close()

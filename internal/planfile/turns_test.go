@@ -5,6 +5,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"gleapsync/internal/rounds"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
@@ -70,7 +71,7 @@ func TestTurns(t *testing.T) {
 // TestTinyRoomsOfMemberships: nor are they starved where the memberships of each run just fit
 // into nine tenths, and changes and first deliveries share a tenth.
 func TestTinyRoomsOfMemberships(t *testing.T) {
-	rapid.Check(t, func(r *rapid.T) {
+	rounds.Check(t, func(r *rapid.T) {
 		before := leftOver(runs.ClassChange, runs.ClassFirst)
 		before.Calls = 0
 		since := [runs.Classes]int{} // calls since the last one of the class

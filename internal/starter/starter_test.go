@@ -15,6 +15,7 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/internal/config"
+	"gleapsync/internal/rounds"
 )
 
 // start writes files, makes a configuration of them, and returns what it holds: one
@@ -308,7 +309,7 @@ func TestAnyNames(t *testing.T) {
 	text := rapid.OneOf(rapid.String(), rapid.StringMatching(`[a-z"'\\\n\t\r#=\[\]{}$*? .,_0-9é\x7f-]{0,12}`), rapid.SampledFrom([]string{
 		"vip", "VIP", "email", "vip_2026-11-20", "vip_2026-11-21", "vip_part1", "vip (1)", "${HOME}", `"""`, "'''", "\xff\xfe", "\u2028", "🔥", "-", "a]]", "\"\n[gleap]\nrate=0\n",
 	}))
-	rapid.Check(t, func(r *rapid.T) {
+	rounds.Check(t, func(r *rapid.T) {
 		files := map[string]string{"good.csv": "user_id\nmarked\n"}
 		for range rapid.IntRange(1, 8).Draw(r, "files") {
 			name := strings.NewReplacer("/", "", "\x00", "").Replace(text.Draw(r, "name"))
