@@ -29,7 +29,6 @@ import (
 	"gleapsync/gleap"
 	"gleapsync/gleap/sandbox"
 	"gleapsync/internal/app"
-	"gleapsync/internal/runs"
 	"gleapsync/state"
 	"gleapsync/sync"
 )
@@ -328,15 +327,9 @@ func TestExitCodes(t *testing.T) {
 		{errors.New("whatever"), 1},
 		{&gleap.StopError{Reason: "401"}, 1},
 		{fmt.Errorf("wrapped: %w", &app.UsageError{Err: errors.New("no such key")}), 2},
-		{judge(runs.Report{}, nil), 0},
-		{judge(runs.Report{Contacts: runs.ContactCounts{Parked: 1}}, nil), 3},
-		{judge(runs.Report{Contacts: runs.ContactCounts{Parked: 1}, Exports: []runs.ExportReport{{Status: runs.StatusHeld}}}, nil), 4},
-		{judge(runs.Report{Exports: []runs.ExportReport{{Status: runs.StatusHeld, Unreadable: true}, {Status: runs.StatusApplied}}}, nil), 4},
-		{judge(runs.Report{Exports: []runs.ExportReport{{Status: runs.StatusHeld, Unreadable: true}}}, nil), 1},
-		{judge(runs.Report{Events: runs.EventCounts{Refused: 1, Parked: 1}}, nil), 3},
-		{judge(runs.Report{Events: runs.EventCounts{Parked: 1}}, nil), 0}, // it was said before
-		{judge(runs.Report{Outcome: runs.Partial}, nil), 0},
-		{judge(runs.Report{Exports: []runs.ExportReport{{Status: runs.StatusHeld}}}, &gleap.UnreachableError{}), 5},
+		{app.ErrParked, 3},
+		{app.ErrHeld, 4},
+		{&gleap.UnreachableError{}, 5},
 		{&state.LockedError{}, 75},
 	} {
 		if got := exitCode(test.err, signals); got != test.code {

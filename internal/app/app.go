@@ -1,64 +1,51 @@
-// Package app carries out the commands: it puts configuration, state, client and
-// runner together, and shows what comes out.
+// Package app is the command line: a file for each command, with its flags and its body.
+//
+// A command is a struct of its flags. Its Run puts configuration, state, client and runner
+// together with what [App] has for all of them, and shows what comes out. Results go to
+// stdout, as text or JSON; logs and progress go to stderr.
 package app
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"log"
 	"log/slog"
 	"maps"
 	"os"
 	"slices"
-	"unicode/utf8"
 
 	"golang.org/x/term"
 
-	"gleapsync/engage"
 	"gleapsync/gleap"
 	"gleapsync/gleap/sandbox"
 	"gleapsync/internal/config"
 	"gleapsync/internal/console"
-	"gleapsync/internal/runs"
 	"gleapsync/state"
 	"gleapsync/sync"
 )
 
-// Options are what the command line says for all commands.
-type Options struct {
-	Config    string // path
-	JSON      bool   // results as JSON
-	LogJSON   bool
-	LogLevel  slog.Level
-	Version   string
-	Out, Errs *os.File
-}
-
-// App runs commands. Close it after the last one.
+// App is what all commands share.
 type App struct {
-	o   Options
-	log *slog.Logger
-	bar *console.Bar // nil: no terminal
-	// last is the last sync of this process, empty if there was none.
-	last runs.Report
-	// states are the states that this process saw, by their paths: none may vanish unnoticed.
-	states map[string]*state.Mark
+	flags   flags
+	version string
+	out     io.Writer
+	log     *slog.Logger
+	bar     *console.Bar // nil: no terminal
 }
 
-// New returns an app.
-func New(o Options) *App {
-	a := &App{o: o, states: map[string]*state.Mark{}}
-	var w io.Writer = o.Errs
-	if term.IsTerminal(int(o.Errs.Fd())) && os.Getenv("TERM") != "dumb" {
-		a.bar = console.NewBar(o.Errs)
+func newApp(f flags, version string, out io.Writer, errs *os.File) *App {
+	a := &App{flags: f, version: version, out: out}
+	var w io.Writer = errs
+	if term.IsTerminal(int(errs.Fd())) && os.Getenv("TERM") != "dumb" {
+		a.bar = console.NewBar(errs)
 		w = a.bar
 	}
-	options := &slog.HandlerOptions{Level: o.LogLevel}
-	if o.LogJSON {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(f.LogLevel)) // one of the enum
+	options := &slog.HandlerOptions{Level: level}
+	if f.LogFormat == "json" {
 		a.log = slog.New(slog.NewJSONHandler(w, options))
 	} else {
 		a.log = slog.New(slog.NewTextHandler(w, options))
@@ -91,53 +78,49 @@ type UsageError struct{ Err error }
 
 func (e *UsageError) Error() string { return e.Err.Error() }
 
-// Request is what the command line asks of a run.
-type Request struct {
-	Full          bool
-	Only          []string
-	MaxExits      map[string]string
-	AcceptAbsence []string
+// config reads the configuration, and makes sure that there is room for what it asks.
+func (a *App) config() (*config.Config, error) {
+	cfg, err := config.Load(a.flags.Config)
+	if err != nil {
+		return nil, err
+	}
+	return cfg, checkSpace(cfg, spaceLimit())
 }
 
-// check turns a request into one for a runner.
-func (r Request) check(cfg *config.Config) (sync.Request, error) {
-	request := sync.Request{Full: r.Full, Only: r.Only, MaxExits: map[string]sync.Limit{}, AcceptAbsence: r.AcceptAbsence}
-	for key, text := range r.MaxExits {
-		limit, err := sync.ParseLimit(text)
-		if err != nil {
-			return request, &UsageError{fmt.Errorf("--max-exits %s: %w", key, err)}
-		}
-		request.MaxExits[key] = limit
+// load reads the configuration and opens the state.
+func (a *App) load() (*config.Config, *state.Store, error) {
+	cfg, err := a.config()
+	if err != nil {
+		return nil, nil, err
 	}
-	for _, key := range slices.Concat(r.Only, slices.Sorted(maps.Keys(r.MaxExits)), r.AcceptAbsence) {
-		switch {
-		case cfg.MayFeed(key):
-		case engage.IsPattern(key):
-			return request, &UsageError{fmt.Errorf("the configuration has no audience or trait whose key matches %q", key)}
-		default:
-			return request, &UsageError{fmt.Errorf("the configuration has no audience or trait with the key %q", key)}
-		}
-	}
-	return request, nil
+	store, err := state.Open(cfg.State)
+	return cfg, store, err
 }
 
-// open opens the state for a run.
-func (a *App) open(cfg *config.Config) (*state.Store, error) {
+// locked runs fn with the state while no run may use it.
+func (a *App) locked(fn func(*state.Store) error) error {
+	_, store, err := a.load()
+	if err != nil {
+		return err
+	}
+	release, err := store.Lock()
+	if err != nil {
+		return err
+	}
+	defer release()
+	return fn(store)
+}
+
+// openForRun opens the state for a run. known is what it was like when this process saw it
+// last, nil if it did not.
+func openForRun(cfg *config.Config, known *state.Mark) (*state.Store, error) {
 	o := cfg.State
-	o.Known = a.states[o.Path]
+	o.Known = known
 	store, err := state.Open(o)
 	if err != nil {
 		return nil, err
 	}
-	a.remember(store)
 	return store, checkReserved(cfg, store)
-}
-
-// remember notes what a state is like.
-func (a *App) remember(store *state.Store) {
-	if m := store.Mark(); m != nil {
-		a.states[store.Path()] = m
-	}
 }
 
 // checkReserved returns what is wrong with keys that only earlier versions took. Those that
@@ -156,44 +139,11 @@ func checkReserved(cfg *config.Config, store *state.Store) error {
 	return errors.Join(errs...)
 }
 
-// load reads the configuration and opens the state.
-func (a *App) load() (*config.Config, *state.Store, error) {
-	cfg, err := a.config()
-	if err != nil {
-		return nil, nil, err
-	}
-	store, err := state.Open(cfg.State)
-	return cfg, store, err
-}
-
-// config reads the configuration, and makes sure that there is room for what it asks.
-func (a *App) config() (*config.Config, error) {
-	cfg, err := config.Load(a.o.Config)
-	if err != nil {
-		return nil, err
-	}
-	return cfg, checkSpace(cfg, spaceLimit())
-}
-
-// prepare loads what a run needs and checks what is asked of it.
-func (a *App) prepare(r Request) (*config.Config, *state.Store, sync.Request, error) {
-	cfg, err := a.config()
-	if err != nil {
-		return nil, nil, sync.Request{}, err
-	}
-	store, err := a.open(cfg)
-	if err != nil {
-		return nil, nil, sync.Request{}, err
-	}
-	request, err := r.check(cfg)
-	return cfg, store, request, err
-}
-
 // client returns a client for the configured Gleap. An embedded sandbox comes back
 // too; stop ends it.
 func (a *App) client(cfg *config.Config) (c *gleap.Client, embedded *sandbox.Sandbox, stop func(), err error) {
 	o := cfg.Gleap
-	o.Version, o.Log = a.o.Version, a.log
+	o.Version, o.Log = a.version, a.log
 	stop = func() {}
 	if cfg.Sandbox {
 		if embedded, o.BaseURL, o.Token, stop, err = startSandbox(o.Rate, o.Window); err != nil {
@@ -217,127 +167,19 @@ func (a *App) watch() func(sync.Progress) {
 	return a.bar.Show
 }
 
+func (a *App) asJSON() bool { return a.flags.Output == "json" }
+
 // print writes a result in the form that was asked for.
 func (a *App) print(result any, asText func(io.Writer)) error {
 	a.Close()
-	if !a.o.JSON {
+	if !a.asJSON() {
 		var text bytes.Buffer
 		asText(&text)
-		_, err := a.o.Out.Write(text.Bytes())
+		_, err := a.out.Write(text.Bytes())
 		return err
 	}
-	encoder := json.NewEncoder(a.o.Out)
+	encoder := json.NewEncoder(a.out)
 	encoder.SetIndent("", "  ")
 	encoder.SetEscapeHTML(false)
 	return encoder.Encode(result)
-}
-
-// Plan shows what a sync would do.
-func (a *App) Plan(ctx context.Context, r Request) (runs.Report, error) {
-	cfg, store, request, err := a.prepare(r)
-	if err != nil {
-		return runs.Report{}, err
-	}
-	report, err := sync.New(cfg.Sync, store, nil, a.log, a.watch()).Plan(ctx, request)
-	if err != nil {
-		return report, err
-	}
-	return report, a.print(report, func(w io.Writer) { console.Plan(w, report, cfg.Sync.Rate, cfg.Sync.Window) })
-}
-
-// Sync sends what changed, and shows the report whatever the error.
-func (a *App) Sync(ctx context.Context, r Request) (runs.Report, error) {
-	cfg, err := a.config()
-	if err != nil {
-		return runs.Report{}, err
-	}
-	request, err := r.check(cfg)
-	if err != nil {
-		return runs.Report{}, err
-	}
-	report, embedded, err := a.sync(ctx, cfg, request, a.watch())
-	return report, a.printRun(report, embedded, err)
-}
-
-// Retire tells an attribute's members that they are none any more, and forgets it.
-func (a *App) Retire(ctx context.Context, key string) (runs.Report, error) {
-	cfg, store, err := a.load()
-	if err != nil {
-		return runs.Report{}, err
-	}
-	return a.send(cfg, store, func(runner *sync.Runner) (runs.Report, error) { return runner.Retire(ctx, key) })
-}
-
-// send carries out a run that makes calls, and shows its report.
-func (a *App) send(cfg *config.Config, store *state.Store, run func(*sync.Runner) (runs.Report, error)) (runs.Report, error) {
-	report, embedded, err := a.call(cfg, store, a.watch(), run)
-	return report, a.printRun(report, embedded, err)
-}
-
-// call carries out a run that makes calls.
-func (a *App) call(cfg *config.Config, store *state.Store, watch func(sync.Progress), run func(*sync.Runner) (runs.Report, error)) (runs.Report, *sandbox.Sandbox, error) {
-	client, embedded, stop, err := a.client(cfg)
-	if err != nil {
-		return runs.Report{}, nil, err
-	}
-	defer stop()
-	defer client.Close()
-	defer a.remember(store)
-	report, err := run(sync.New(cfg.Sync, store, client, a.log, watch))
-	return report, embedded, err
-}
-
-// Baseline takes the exports as delivered.
-func (a *App) Baseline(ctx context.Context, r Request) (runs.Report, error) {
-	cfg, store, request, err := a.prepare(r)
-	if err != nil {
-		return runs.Report{}, err
-	}
-	report, err := sync.New(cfg.Sync, store, nil, a.log, a.watch()).Baseline(ctx, request)
-	return report, a.printRun(report, nil, err)
-}
-
-// Forget deletes contacts here and in Gleap.
-func (a *App) Forget(ctx context.Context, userIDs []string) error {
-	for _, id := range userIDs {
-		if id == "" || len(id) > engage.MaxUserID || !utf8.ValidString(id) {
-			return &UsageError{fmt.Errorf("a user id has 1 to %d bytes of UTF-8", engage.MaxUserID)}
-		}
-	}
-	cfg, store, err := a.load()
-	if err != nil {
-		return err
-	}
-	client, _, stop, err := a.client(cfg)
-	if err != nil {
-		return err
-	}
-	defer stop()
-	defer client.Close()
-	f, err := sync.New(cfg.Sync, store, client, a.log, nil).Forget(ctx, userIDs)
-	if f.Forgotten == 0 {
-		return err
-	}
-	return errors.Join(err, a.print(f, func(w io.Writer) { console.Forgotten(w, f) }))
-}
-
-// printRun shows a run's report, if the run began, and returns its error.
-func (a *App) printRun(report runs.Report, embedded *sandbox.Sandbox, err error) error {
-	if report.Run == "" {
-		return err
-	}
-	result := struct {
-		runs.Report
-		Sandbox *sandbox.Counts `json:"sandbox,omitempty"`
-	}{Report: report}
-	if embedded != nil {
-		counts := embedded.Counts()
-		result.Sandbox = &counts
-	}
-	return errors.Join(err, a.print(result, func(w io.Writer) {
-		console.Sync(w, report)
-		if embedded != nil {
-			console.Sandbox(w, embedded)
-		}
-	}))
 }

@@ -24,7 +24,7 @@ func TestLibraryLog(t *testing.T) {
 	}()
 	const columns = 120
 	recording := ttytest.Record(t, columns, func(tty *os.File) {
-		a := New(Options{Errs: tty})
+		a := newApp(flags{}, "", nil, tty)
 		a.watch()(sync.Progress{Phase: "reading", Done: 1})
 		log.Print("what a library says")
 		slog.Info("and another one")

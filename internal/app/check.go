@@ -16,13 +16,14 @@ import (
 	"gleapsync/sync"
 )
 
-// ErrCheck is returned by [App.Check] if something that every run needs failed.
-var ErrCheck = errors.New("the check failed")
+type checkCmd struct{}
 
-// Check tries the configuration, the state, the token and the exports, one after the
-// other, and sends nothing but the question whether the token is good. The report is
-// that of a plan which looks at everything.
-func (a *App) Check(ctx context.Context) (runs.Report, error) {
+// Run tries the configuration, the state, the token and the exports, one after the other,
+// and sends nothing but the question whether the token is good.
+func (c *checkCmd) Run(ctx context.Context, a *App) error { return judge(c.run(ctx, a)) }
+
+// run returns the report of a plan which looks at everything.
+func (c *checkCmd) run(ctx context.Context, a *App) (runs.Report, error) {
 	var checks []console.Check
 	var report runs.Report
 	failed := false
@@ -33,7 +34,7 @@ func (a *App) Check(ctx context.Context) (runs.Report, error) {
 		checks = append(checks, console.Check{Name: name, OK: err == nil, Detail: detail})
 	}
 	cfg, err := a.config()
-	note("configuration", err, a.o.Config)
+	note("configuration", err, a.flags.Config)
 	if err == nil {
 		store, err := state.Open(cfg.State)
 		if err != nil {
@@ -68,7 +69,7 @@ func (a *App) Check(ctx context.Context) (runs.Report, error) {
 		return report, context.Cause(ctx)
 	}
 	if failed || report.Unreadable() {
-		err = ErrCheck
+		err = errors.New("the check failed")
 	}
 	return report, errors.Join(err, a.print(struct {
 		Checks []console.Check `json:"checks"`

@@ -8,10 +8,14 @@ import (
 	"gleapsync/internal/starter"
 )
 
-// Init writes a configuration for the exports in a folder, for a project or, if that is
-// "", for one with the name of the configuration's folder.
-func (a *App) Init(ctx context.Context, folder, project string) error {
-	result, err := starter.Write(ctx, starter.Options{Folder: folder, Config: a.o.Config, Project: project})
+type initCmd struct {
+	Folder  string `arg:"" optional:"" default:"." help:"Where the exports are: the folder and those in it are looked at."`
+	Project string `help:"Name of the Gleap project; if left out, that of the configuration's folder." placeholder:"NAME"`
+}
+
+// Run writes a configuration for the exports in a folder.
+func (c *initCmd) Run(ctx context.Context, a *App) error {
+	result, err := starter.Write(ctx, starter.Options{Folder: c.Folder, Config: a.flags.Config, Project: c.Project})
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,6 @@
 package app
 
 import (
-	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -26,21 +25,21 @@ func TestStateVanishes(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer out.Close()
-	begin := func() *App {
-		return New(Options{Config: filepath.Join(dir, "c.toml"), Out: out, Errs: out, LogLevel: slog.LevelError})
+	begin := func() *syncer {
+		return newSyncer(newApp(flags{Config: filepath.Join(dir, "c.toml"), LogLevel: "error"}, "", out, out))
 	}
-	run := func(a *App) error {
-		cfg, err := a.loadChecked()
+	run := func(s *syncer) error {
+		cfg, err := s.loadToServe()
 		if err != nil {
 			return err
 		}
-		_, _, err = a.sync(t.Context(), cfg, sync.Request{}, nil)
+		_, _, err = s.sync(t.Context(), cfg, sync.Request{}, nil)
 		return err
 	}
-	a := begin()
-	defer a.Close()
+	first := begin()
+	defer first.Close()
 	for range 2 {
-		if err := run(a); err != nil {
+		if err := run(first); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -50,7 +49,7 @@ func TestStateVanishes(t *testing.T) {
 		}
 	}
 	for range 2 {
-		if err := run(a); err == nil || !strings.Contains(err.Error(), "gleapsync.db is gone, and without it nobody knows who has to leave") {
+		if err := run(first); err == nil || !strings.Contains(err.Error(), "gleapsync.db is gone, and without it nobody knows who has to leave") {
 			t.Errorf("the state is gone, and the next run says %v", err)
 		}
 	}

@@ -33,14 +33,14 @@ func TestReserved(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer out.Close()
-	a := New(Options{Config: path, Out: out, Errs: out, LogLevel: slog.LevelError})
+	a := newApp(flags{Config: path, LogLevel: "error"}, "", out, out)
 	defer a.Close()
 	all := map[string]func() (runs.Report, error){
-		"plan":     func() (runs.Report, error) { return a.Plan(t.Context(), Request{}) },
-		"sync":     func() (runs.Report, error) { return a.Sync(t.Context(), Request{}) },
-		"baseline": func() (runs.Report, error) { return a.Baseline(t.Context(), Request{}) },
-		"check":    func() (runs.Report, error) { return a.Check(t.Context()) },
-		"serve":    func() (runs.Report, error) { _, err := a.loadChecked(); return runs.Report{}, err },
+		"plan":     func() (runs.Report, error) { return new(planCmd).run(t.Context(), a) },
+		"sync":     func() (runs.Report, error) { return new(syncCmd).run(t.Context(), a) },
+		"baseline": func() (runs.Report, error) { return new(baselineCmd).run(t.Context(), a) },
+		"check":    func() (runs.Report, error) { return new(checkCmd).run(t.Context(), a) },
+		"serve":    func() (runs.Report, error) { _, err := newSyncer(a).loadToServe(); return runs.Report{}, err },
 	}
 	for command, run := range all {
 		if _, err := run(); err == nil || command != "check" && !strings.Contains(err.Error(), `c.toml:4: trait[0]: trait "Tags": "tags" is a field that Gleap contacts already have: choose another one`) {

@@ -17,27 +17,27 @@ import (
 	"gleapsync/sync"
 )
 
-// ServeOptions are what the command line says of serving.
-type ServeOptions struct {
-	Listen   string        // address of the status page
-	AuthFile string        // who may look, "": everybody
-	Now      bool          // sync once at start
-	Grace    time.Duration // for a run in flight when ctx ends
+type serveCmd struct {
+	Listen   string        `help:"Address of the status page, metrics and probes; ${default} if left out." default:"127.0.0.1:8080" placeholder:"ADDRESS"`
+	AuthFile string        `help:"File with the users who may look: NAME:HASH lines as htpasswd -B writes them; everybody if left out." placeholder:"PATH"`
+	Now      bool          `help:"Sync once at start, before the first slot."`
+	Grace    time.Duration `help:"How long a run in flight may take to end after SIGTERM." default:"90s"`
 }
 
-// Serve syncs on the schedule and shows the status page, until ctx ends.
-func (a *App) Serve(ctx context.Context, o ServeOptions) error {
-	cfg, err := a.loadChecked()
+// Run syncs on the schedule and shows the status page, until ctx ends.
+func (c *serveCmd) Run(ctx context.Context, a *App) error {
+	s := newSyncer(a)
+	cfg, err := s.loadToServe()
 	if err != nil {
 		return err
 	}
 	var auth *serve.Auth
-	if o.AuthFile != "" {
-		if auth, err = serve.ReadAuth(o.AuthFile); err != nil {
+	if c.AuthFile != "" {
+		if auth, err = serve.ReadAuth(c.AuthFile); err != nil {
 			return err
 		}
 	}
-	listener, err := net.Listen("tcp", o.Listen)
+	listener, err := net.Listen("tcp", c.Listen)
 	if err != nil {
 		return fmt.Errorf("--listen: %w", err)
 	}
@@ -49,9 +49,9 @@ func (a *App) Serve(ctx context.Context, o ServeOptions) error {
 	signal.Notify(reload, syscall.SIGHUP)
 	defer signal.Stop(reload)
 	server := serve.New(serve.Options{
-		Config: cfg, Now: o.Now, Version: a.o.Version, Log: a.log, Load: a.loadChecked, Reload: reload,
+		Config: cfg, Now: c.Now, Version: a.version, Log: a.log, Load: s.loadToServe, Reload: reload,
 		Run: func(ctx context.Context, cfg *config.Config, watch func(sync.Progress)) (runs.Report, error) {
-			report, _, err := a.sync(ctx, cfg, sync.Request{}, watch)
+			report, _, err := s.sync(ctx, cfg, sync.Request{}, watch)
 			return report, err
 		},
 	})
@@ -60,11 +60,11 @@ func (a *App) Serve(ctx context.Context, o ServeOptions) error {
 	go func() { webEnded <- web.Serve(listener) }()
 	defer web.Close()
 	a.log.Info("serving", "address", "http://"+listener.Addr().String(), "schedule", cfg.Schedule.String())
-	return a.serve(ctx, server, webEnded, o.Grace)
+	return c.serve(ctx, a, server, webEnded)
 }
 
 // serve runs the schedule until ctx ends, and then waits for the run in flight.
-func (a *App) serve(ctx context.Context, server *serve.Server, webEnded <-chan error, grace time.Duration) error {
+func (c *serveCmd) serve(ctx context.Context, a *App, server *serve.Server, webEnded <-chan error) error {
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)
 	ended := make(chan struct{})
@@ -82,21 +82,21 @@ func (a *App) serve(ctx context.Context, server *serve.Server, webEnded <-chan e
 	}
 	select {
 	case <-ended:
-	case <-time.After(grace):
+	case <-time.After(c.Grace):
 		a.log.Warn("the run in flight did not end within the grace period: what it sent last may be sent again")
 	}
 	return err
 }
 
-// loadChecked loads the configuration, if serve can use it, its token and its state.
-func (a *App) loadChecked() (*config.Config, error) {
-	cfg, err := a.config()
+// loadToServe loads the configuration, if serve can use it, its token and its state.
+func (s *syncer) loadToServe() (*config.Config, error) {
+	cfg, err := s.config()
 	if err != nil {
 		return nil, err
 	}
 	for _, e := range cfg.Sync.Exports {
 		if e.Source == engage.Stdin {
-			return nil, fmt.Errorf("%s has an export with source = %q, which can be read once: serve cannot sync it again and again, name a file or a command", a.o.Config, engage.Stdin)
+			return nil, fmt.Errorf("%s has an export with source = %q, which can be read once: serve cannot sync it again and again, name a file or a command", s.flags.Config, engage.Stdin)
 		}
 	}
 	if !cfg.Sandbox {
@@ -104,6 +104,6 @@ func (a *App) loadChecked() (*config.Config, error) {
 			return nil, err
 		}
 	}
-	_, err = a.open(cfg)
+	_, err = s.open(cfg)
 	return cfg, err
 }

@@ -14,19 +14,72 @@ import (
 	"gleapsync/sync"
 )
 
+type syncCmd struct {
+	runFlags
+	DryRun bool `help:"Do what plan does."`
+}
+
+// Run sends what changed, and shows the report whatever the error.
+func (c *syncCmd) Run(ctx context.Context, a *App) error {
+	if c.DryRun {
+		return (&planCmd{c.runFlags}).Run(ctx, a)
+	}
+	return judge(c.run(ctx, a))
+}
+
+func (c *syncCmd) run(ctx context.Context, a *App) (runs.Report, error) {
+	cfg, err := a.config()
+	if err != nil {
+		return runs.Report{}, err
+	}
+	request, err := c.request(cfg)
+	if err != nil {
+		return runs.Report{}, err
+	}
+	report, embedded, err := newSyncer(a).sync(ctx, cfg, request, a.watch())
+	return report, a.printRun(report, embedded, err)
+}
+
+// syncer syncs, one time or again and again. It remembers what the state does not have.
+type syncer struct {
+	*App
+	// last is the last sync of this process, empty if there was none.
+	last runs.Report
+	// states are the states that this process saw, by their paths: none may vanish unnoticed.
+	states map[string]*state.Mark
+}
+
+func newSyncer(a *App) *syncer { return &syncer{App: a, states: map[string]*state.Mark{}} }
+
+// open opens the state for a sync.
+func (s *syncer) open(cfg *config.Config) (*state.Store, error) {
+	store, err := openForRun(cfg, s.states[cfg.State.Path])
+	if store != nil {
+		s.remember(store)
+	}
+	return store, err
+}
+
+// remember notes what a state is like.
+func (s *syncer) remember(store *state.Store) {
+	if m := store.Mark(); m != nil {
+		s.states[store.Path()] = m
+	}
+}
+
 // sync carries out one sync, tells those who want to know, and leaves its metrics. Of a
 // sync that could not begin the report has the outcome and the error only, and no run id.
-func (a *App) sync(ctx context.Context, cfg *config.Config, r sync.Request, watch func(sync.Progress)) (runs.Report, *sandbox.Sandbox, error) {
+func (s *syncer) sync(ctx context.Context, cfg *config.Config, r sync.Request, watch func(sync.Progress)) (runs.Report, *sandbox.Sandbox, error) {
 	started := time.Now().UTC()
 	var o notify.Options
 	if len(r.Only) == 0 { // else the exports that were not looked at would seem to be well
 		o = cfg.Notify
 	}
-	notifier := notify.New(o, a.log)
+	notifier := notify.New(o, s.log)
 	notifier.Started(ctx)
 	defer notifier.Wait()
-	before := a.lastSync(cfg)
-	report, embedded, err := a.trySync(ctx, cfg, r, watch)
+	before := s.lastSync(cfg)
+	report, embedded, err := s.trySync(ctx, cfg, r, watch)
 	if errors.As(err, new(*state.LockedError)) {
 		return report, embedded, err // the other run says how it ends
 	}
@@ -38,37 +91,38 @@ func (a *App) sync(ctx context.Context, cfg *config.Config, r sync.Request, watc
 		told.Error = err.Error()
 	}
 	if len(r.Only) == 0 {
-		a.last = told
+		s.last = told
 	}
-	a.publish(context.WithoutCancel(ctx), cfg, told)
+	s.publish(context.WithoutCancel(ctx), cfg, told)
 	notifier.Finished(ctx, before, told)
 	return told, embedded, err
 }
 
 // lastSync returns the report of the sync before, nil if there is none.
-func (a *App) lastSync(cfg *config.Config) *runs.Report {
+func (s *syncer) lastSync(cfg *config.Config) *runs.Report {
 	var stored *runs.Report
 	if v, err := viewOf(cfg); err == nil { // else the run says what is wrong with the state
 		stored, _ = v.LastWholeSync()
 	}
 	// What could not begin, or not be recorded, only this process knows of.
-	if last := a.last; last.Outcome != "" && !last.Recorded && (stored == nil || last.Finished.After(stored.Finished)) {
+	if last := s.last; last.Outcome != "" && !last.Recorded && (stored == nil || last.Finished.After(stored.Finished)) {
 		return &last
 	}
 	return stored
 }
 
-func (a *App) trySync(ctx context.Context, cfg *config.Config, r sync.Request, watch func(sync.Progress)) (runs.Report, *sandbox.Sandbox, error) {
-	store, err := a.open(cfg)
+func (s *syncer) trySync(ctx context.Context, cfg *config.Config, r sync.Request, watch func(sync.Progress)) (runs.Report, *sandbox.Sandbox, error) {
+	store, err := s.open(cfg)
 	if err != nil {
 		return runs.Report{}, nil, err
 	}
-	return a.call(cfg, store, watch, func(runner *sync.Runner) (runs.Report, error) { return runner.Sync(ctx, r) })
+	defer s.remember(store)
+	return s.call(cfg, store, watch, func(runner *sync.Runner) (runs.Report, error) { return runner.Sync(ctx, r) })
 }
 
 // publish leaves the metrics of a sync where the configuration says. It never fails a run.
-func (a *App) publish(ctx context.Context, cfg *config.Config, last runs.Report) {
-	c := metrics.NewCollector(a.o.Version, func() metrics.Snapshot {
+func (s *syncer) publish(ctx context.Context, cfg *config.Config, last runs.Report) {
+	c := metrics.NewCollector(s.version, func() metrics.Snapshot {
 		v, err := viewOf(cfg)
 		if err != nil {
 			return metrics.Snapshot{Last: &last}
@@ -76,6 +130,6 @@ func (a *App) publish(ctx context.Context, cfg *config.Config, last runs.Report)
 		return metrics.Read(v, &last)
 	})
 	if err := metrics.Publish(ctx, cfg.Metrics, c); err != nil {
-		a.log.Warn("the metrics could not be left", "error", err.Error())
+		s.log.Warn("the metrics could not be left", "error", err.Error())
 	}
 }

@@ -9,7 +9,7 @@ import (
 	"github.com/alecthomas/kong"
 )
 
-// Question is the first argument with which a script asks the program. The others are
+// Question is the hidden command with which a script asks the program. Its arguments are
 // the words of the command line behind the program's name, up to the one to complete.
 const Question = "__complete"
 

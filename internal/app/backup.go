@@ -1,0 +1,26 @@
+package app
+
+import (
+	"fmt"
+	"io"
+
+	"gleapsync/internal/console"
+)
+
+type backupCmd struct {
+	Path string `arg:"" help:"The copy, which must not exist yet."`
+}
+
+// Run copies the state file, also while a run is going on.
+func (c *backupCmd) Run(a *App) error {
+	_, store, err := a.load()
+	if err != nil {
+		return err
+	}
+	if err := store.Backup(c.Path); err != nil {
+		return fmt.Errorf("back up the state: %w", err)
+	}
+	return a.print(map[string]string{"backup": c.Path}, func(w io.Writer) {
+		fmt.Fprintf(w, "The state is in %s now.\n", console.Printable(c.Path))
+	})
+}

@@ -1,0 +1,78 @@
+package app
+
+import (
+	"context"
+	"os"
+	"strings"
+
+	"github.com/alecthomas/kong"
+
+	"gleapsync/internal/completion"
+)
+
+const description = `Syncs Segment Engage's audiences and computed traits to Gleap: one Identify Contact call for each changed contact, and what happened as events if asked to, within Gleap's rate limit.
+
+Exit codes: 0 done, 1 could not run, 2 usage, 3 done with parked contacts or newly parked events, 4 done with exports held or exits withheld, 5 Gleap was unreachable, 75 another run holds the lock, 130 and 143 stopped by SIGINT and SIGTERM.`
+
+// flags are those of all commands.
+type flags struct {
+	Config    string           `help:"Configuration file; ${default} if left out." default:"gleapsync.toml" env:"GLEAPSYNC_CONFIG" placeholder:"PATH"`
+	Output    string           `help:"Form of results: ${enum}." enum:"text,json" default:"text"`
+	LogFormat string           `help:"Form of log lines: ${enum}." enum:"text,json" default:"text"`
+	LogLevel  string           `help:"Least level that is logged: ${enum}." enum:"debug,info,warn,error" default:"info"`
+	Version   kong.VersionFlag `help:"Show the version."`
+}
+
+// commandLine has all commands, in the order of the help.
+type commandLine struct {
+	flags
+
+	Init     initCmd     `cmd:"" help:"Write a first configuration for a folder of exports."`
+	Sync     syncCmd     `cmd:"" help:"Send what changed to Gleap."`
+	Plan     planCmd     `cmd:"" help:"Show what sync would do, with the calls and the time it needs."`
+	Serve    serveCmd    `cmd:"" help:"Sync on the schedule, with a status page and metrics."`
+	Report   reportCmd   `cmd:"" help:"Write the status page as one file."`
+	Inspect  inspectCmd  `cmd:"" help:"Look into the state: what Gleap acknowledged, and what happened."`
+	Check    checkCmd    `cmd:"" help:"Try the configuration, the token and the exports, and send nothing."`
+	Baseline baselineCmd `cmd:"" help:"Take the present exports as delivered, and send nothing."`
+	Retire   retireCmd   `cmd:"" help:"Send false to an audience's members, or null for a trait, then forget it."`
+	Forget   forgetCmd   `cmd:"" help:"Delete contacts in Gleap and here, and never create them again."`
+	Retry    retryCmd    `cmd:"" help:"Unpark contacts and events, so that the next run tries them again."`
+	Discard  discardCmd  `cmd:"" help:"Drop events that are due or parked, so that they are never sent."`
+	Backup   backupCmd   `cmd:"" help:"Copy the state file, also while a sync runs."`
+	Restore  restoreCmd  `cmd:"" help:"Replace the state file by a backup."`
+	Verify   verifyCmd   `cmd:"" help:"Read the whole state file and check it."`
+	Compact  compactCmd  `cmd:"" help:"Write the state file anew without its free pages."`
+	Sandbox  sandboxCmd  `cmd:"" help:"Run a Gleap on loopback to rehearse with."`
+
+	Completion completionCmd `cmd:"" help:"Print a script that makes a shell complete the command line."`
+}
+
+// Command is a command with its flags, ready to run. Close it afterwards.
+type Command struct {
+	*App
+	parsed *kong.Context
+}
+
+// Parse reads a command line. Those that ask for help or the version end the process. The
+// error is one of usage.
+func Parse(args []string, version string) (*Command, error) {
+	var c commandLine
+	parser := kong.Must(&c, kong.Name("gleapsync"), kong.Description(description),
+		kong.Vars{"version": "gleapsync " + version},
+		kong.DynamicCommand(completion.Question, "", "", new(completeCmd), `cmd:"" hidden:"" passthrough:""`))
+	parsed, err := parser.Parse(args)
+	if err != nil {
+		return nil, err
+	}
+	return &Command{newApp(c.flags, version, os.Stdout, os.Stderr), parsed}, nil
+}
+
+// Finishes reports whether the command has something to finish when it is interrupted.
+func (c *Command) Finishes() bool { return !strings.HasPrefix(c.parsed.Command(), "inspect") }
+
+// Run carries the command out.
+func (c *Command) Run(ctx context.Context) error {
+	c.parsed.BindTo(ctx, (*context.Context)(nil))
+	return c.parsed.Run(c.App)
+}

@@ -1,0 +1,24 @@
+package app
+
+import (
+	"fmt"
+	"io"
+
+	"gleapsync/internal/console"
+	"gleapsync/state"
+)
+
+type compactCmd struct{}
+
+// Run writes the state file anew without its free pages.
+func (c *compactCmd) Run(a *App) error {
+	return a.locked(func(s *state.Store) error {
+		before, after, err := s.Compact()
+		if err != nil {
+			return fmt.Errorf("compact the state: %w", err)
+		}
+		return a.print(map[string]int64{"bytes_before": before, "bytes": after}, func(w io.Writer) {
+			console.Compacted(w, s.Path(), before, after)
+		})
+	})
+}

@@ -1,0 +1,24 @@
+package app
+
+import (
+	"io"
+
+	"gleapsync/internal/console"
+	"gleapsync/state"
+)
+
+type discardCmd struct {
+	IDs    []string `arg:"" optional:"" name:"id" help:"User ids; the events of all contacts without one."`
+	Parked bool     `help:"Only those that Gleap refused."`
+}
+
+// Run removes events that are due or parked, so that they are never sent.
+func (c *discardCmd) Run(a *App) error {
+	return a.locked(func(s *state.Store) error {
+		n, err := s.Discard(c.Parked, c.IDs...)
+		if err != nil {
+			return err
+		}
+		return a.print(map[string]int{"discarded": n}, func(w io.Writer) { console.Discarded(w, n) })
+	})
+}

@@ -1,0 +1,39 @@
+package app
+
+import (
+	"fmt"
+	"io"
+
+	"gleapsync/internal/console"
+	"gleapsync/state"
+)
+
+type restoreCmd struct {
+	Path             string `arg:"" help:"The backup."`
+	WithoutForgotten bool   `help:"Restore although the list of forgotten contacts in the present state cannot be read."`
+}
+
+// Run replaces the state file by a backup.
+func (c *restoreCmd) Run(a *App) error {
+	cfg, err := a.config()
+	if err != nil {
+		return err
+	}
+	store := state.Replace(cfg.State)
+	release, err := store.Lock()
+	if err != nil {
+		return err
+	}
+	defer release()
+	v, err := store.Restore(c.Path, c.WithoutForgotten)
+	if err != nil {
+		return fmt.Errorf("restore the state: %w", err)
+	}
+	if err := store.ScrubFormer(); err != nil {
+		a.log.Warn("the former file has to go once it is not needed", "reason", err.Error())
+	}
+	return a.print(v, func(w io.Writer) {
+		console.Verified(w, store.Path(), v)
+		fmt.Fprintf(w, "A file that was there before is kept as %s.\n", console.Printable(store.Path()+state.FormerSuffix))
+	})
+}

@@ -1,0 +1,24 @@
+package app
+
+import (
+	"io"
+
+	"gleapsync/internal/console"
+	"gleapsync/state"
+)
+
+type retryCmd struct {
+	IDs []string `arg:"" optional:"" name:"id" help:"User ids; all parked contacts and events without one."`
+}
+
+// Run unparks contacts and their events, or all of them, so that the next run tries them
+// again.
+func (c *retryCmd) Run(a *App) error {
+	return a.locked(func(s *state.Store) error {
+		contacts, events, err := s.Unpark(c.IDs...)
+		if err != nil {
+			return err
+		}
+		return a.print(map[string]int{"unparked": contacts, "events": events}, func(w io.Writer) { console.Unparked(w, contacts, events) })
+	})
+}

@@ -1,0 +1,118 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+
+	"gleapsync/engage"
+	"gleapsync/gleap/sandbox"
+	"gleapsync/internal/config"
+	"gleapsync/internal/console"
+	"gleapsync/internal/runs"
+	"gleapsync/state"
+	"gleapsync/sync"
+)
+
+// What a run that did its work ends with if there is something to look at. Its report has
+// said so. Of several, it is the first.
+var (
+	ErrHeld   = errors.New("exports are held, or exits withheld")
+	ErrParked = errors.New("contacts are parked, or events were parked just now")
+)
+
+var errUnreadable = errors.New("no export could be read")
+
+// judge adds what a report means for the end of the command.
+func judge(r runs.Report, err error) error {
+	switch {
+	case err != nil:
+		return err
+	case r.Unreadable():
+		return errUnreadable
+	case r.Held():
+		return ErrHeld
+	case r.Contacts.Parked > 0 || r.Events.Refused > 0:
+		return ErrParked
+	}
+	return nil
+}
+
+// runFlags are those of the commands that make a plan.
+type runFlags struct {
+	Full          bool              `help:"Send all values of all contacts again."`
+	Only          []string          `help:"Look at this audience or trait only, or at those whose keys match; may be repeated." placeholder:"KEY|PATTERN"`
+	MaxExits      map[string]string `help:"Let that many members leave an audience in this run: a share such as 60% or a count; may be repeated." placeholder:"KEY|PATTERN=LIMIT" mapsep:"none"`
+	AcceptAbsence []string          `help:"Let those go in this run who are in no row that could be read, although some rows could not; may be repeated." placeholder:"KEY|PATTERN"`
+}
+
+// request checks the flags and turns them into a request for a runner.
+func (f runFlags) request(cfg *config.Config) (sync.Request, error) {
+	request := sync.Request{Full: f.Full, Only: f.Only, MaxExits: map[string]sync.Limit{}, AcceptAbsence: f.AcceptAbsence}
+	for key, text := range f.MaxExits {
+		limit, err := sync.ParseLimit(text)
+		if err != nil {
+			return request, &UsageError{fmt.Errorf("--max-exits %s: %w", key, err)}
+		}
+		request.MaxExits[key] = limit
+	}
+	for _, key := range slices.Concat(f.Only, slices.Sorted(maps.Keys(f.MaxExits)), f.AcceptAbsence) {
+		switch {
+		case cfg.MayFeed(key):
+		case engage.IsPattern(key):
+			return request, &UsageError{fmt.Errorf("the configuration has no audience or trait whose key matches %q", key)}
+		default:
+			return request, &UsageError{fmt.Errorf("the configuration has no audience or trait with the key %q", key)}
+		}
+	}
+	return request, nil
+}
+
+// silent returns a runner that makes no call, and what is asked of it.
+func (a *App) silent(f runFlags) (*config.Config, *sync.Runner, sync.Request, error) {
+	cfg, err := a.config()
+	if err != nil {
+		return nil, nil, sync.Request{}, err
+	}
+	store, err := openForRun(cfg, nil)
+	if err != nil {
+		return nil, nil, sync.Request{}, err
+	}
+	request, err := f.request(cfg)
+	return cfg, sync.New(cfg.Sync, store, nil, a.log, a.watch()), request, err
+}
+
+// call carries out a run that makes calls.
+func (a *App) call(cfg *config.Config, store *state.Store, watch func(sync.Progress), run func(*sync.Runner) (runs.Report, error)) (runs.Report, *sandbox.Sandbox, error) {
+	client, embedded, stop, err := a.client(cfg)
+	if err != nil {
+		return runs.Report{}, nil, err
+	}
+	defer stop()
+	defer client.Close()
+	report, err := run(sync.New(cfg.Sync, store, client, a.log, watch))
+	return report, embedded, err
+}
+
+// printRun shows a run's report, if the run began, and returns its error.
+func (a *App) printRun(report runs.Report, embedded *sandbox.Sandbox, err error) error {
+	if report.Run == "" {
+		return err
+	}
+	result := struct {
+		runs.Report
+		Sandbox *sandbox.Counts `json:"sandbox,omitempty"`
+	}{Report: report}
+	if embedded != nil {
+		counts := embedded.Counts()
+		result.Sandbox = &counts
+	}
+	return errors.Join(err, a.print(result, func(w io.Writer) {
+		console.Sync(w, report)
+		if embedded != nil {
+			console.Sandbox(w, embedded)
+		}
+	}))
+}

@@ -1,0 +1,21 @@
+package app
+
+import (
+	"io"
+
+	"gleapsync/internal/console"
+	"gleapsync/state"
+)
+
+type verifyCmd struct{}
+
+// Run reads the whole state file.
+func (c *verifyCmd) Run(a *App) error {
+	return a.locked(func(s *state.Store) error {
+		v, err := s.Verify()
+		if err != nil {
+			return err
+		}
+		return a.print(v, func(w io.Writer) { console.Verified(w, s.Path(), v) })
+	})
+}
