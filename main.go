@@ -15,7 +15,7 @@ import (
 
 	"gleapsync/gleap"
 	"gleapsync/internal/app"
-	"gleapsync/internal/console"
+	"gleapsync/internal/human"
 	"gleapsync/state"
 	"gleapsync/sync"
 )
@@ -29,7 +29,7 @@ func main() { os.Exit(run(os.Args[1:])) }
 func run(args []string) int {
 	command, err := app.Parse(args, currentVersion())
 	if err != nil {
-		fmt.Fprintf(os.Stderr, "gleapsync: %s\nRun gleapsync --help for the commands and flags.\n", console.Printable(err.Error()))
+		fmt.Fprintf(os.Stderr, "gleapsync: %s\nRun gleapsync --help for the commands and flags.\n", human.Printable(err.Error()))
 		return exitUsage
 	}
 	ctx, stopped := context.Background(), (<-chan os.Signal)(nil)
@@ -41,7 +41,7 @@ func run(args []string) int {
 	code := exitCode(err, stopped)
 	if code != 0 && code != exitHeld && code != exitParked { // of those the report said enough
 		for line := range strings.Lines(err.Error()) {
-			fmt.Fprintf(os.Stderr, "gleapsync: %s\n", console.Printable(strings.TrimSpace(line)))
+			fmt.Fprintf(os.Stderr, "gleapsync: %s\n", human.Printable(strings.TrimSpace(line)))
 		}
 	}
 	return code

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"io"
 
-	"gleapsync/internal/console"
+	"gleapsync/internal/human"
 )
 
 type backupCmd struct {
@@ -21,6 +21,6 @@ func (c *backupCmd) Run(a *App) error {
 		return fmt.Errorf("back up the state: %w", err)
 	}
 	return a.print(map[string]string{"backup": c.Path}, func(w io.Writer) {
-		fmt.Fprintf(w, "The state is in %s now.\n", console.Printable(c.Path))
+		fmt.Fprintf(w, "The state is in %s now.\n", human.Printable(c.Path))
 	})
 }

@@ -6,6 +6,7 @@ import (
 	"io"
 
 	"gleapsync/internal/console"
+	"gleapsync/internal/human"
 	"gleapsync/internal/inspect"
 )
 
@@ -33,7 +34,7 @@ func (c *inspectAudienceCmd) Run(a *App) error {
 		return writeMembers(a.out, v, summary)
 	}
 	return v.Members(c.Key, func(userID string) error {
-		_, err := fmt.Fprintln(a.out, console.Printable(userID))
+		_, err := fmt.Fprintln(a.out, human.Printable(userID))
 		return err
 	})
 }

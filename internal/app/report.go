@@ -8,7 +8,7 @@ import (
 	"os"
 	"path/filepath"
 
-	"gleapsync/internal/console"
+	"gleapsync/internal/human"
 	"gleapsync/internal/page"
 )
 
@@ -34,7 +34,7 @@ func (c *reportCmd) Run(a *App) error {
 		return fmt.Errorf("write the report: %w", err)
 	}
 	return a.print(map[string]string{"report": c.Out}, func(w io.Writer) {
-		fmt.Fprintf(w, "The report is in %s.\n", console.Printable(c.Out))
+		fmt.Fprintf(w, "The report is in %s.\n", human.Printable(c.Out))
 	})
 }
 

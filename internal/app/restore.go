@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"gleapsync/internal/console"
+	"gleapsync/internal/human"
 	"gleapsync/state"
 )
 
@@ -34,6 +35,6 @@ func (c *restoreCmd) Run(a *App) error {
 	}
 	return a.print(v, func(w io.Writer) {
 		console.Verified(w, store.Path(), v)
-		fmt.Fprintf(w, "A file that was there before is kept as %s.\n", console.Printable(store.Path()+state.FormerSuffix))
+		fmt.Fprintf(w, "A file that was there before is kept as %s.\n", human.Printable(store.Path()+state.FormerSuffix))
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 
 	"gleapsync/gleap/sandbox"
+	"gleapsync/internal/human"
 	"gleapsync/internal/inspect"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
@@ -16,34 +17,34 @@ import (
 
 // Summary writes what the state holds.
 func Summary(w io.Writer, s inspect.Summary) {
-	fmt.Fprintf(w, "Project   %s\n", Printable(s.Project))
+	fmt.Fprintf(w, "Project   %s\n", human.Printable(s.Project))
 	if s.Created.IsZero() {
-		fmt.Fprintf(w, "State     %s does not exist yet: the first sync creates it\n", Printable(s.State))
+		fmt.Fprintf(w, "State     %s does not exist yet: the first sync creates it\n", human.Printable(s.State))
 		return
 	}
-	fmt.Fprintf(w, "State     %s, %s bytes, since %s\n", Printable(s.State), Grouped(int(s.Bytes)), Time(s.Created))
-	fmt.Fprintf(w, "Holds     %s, %s, %s parked\n", count(s.Contacts, "contact"), count(s.Attributes, "attribute"), Grouped(s.Parked))
+	fmt.Fprintf(w, "State     %s, %s bytes, since %s\n", human.Printable(s.State), human.Grouped(int(s.Bytes)), human.Time(s.Created))
+	fmt.Fprintf(w, "Holds     %s, %s, %s parked\n", human.Count(s.Contacts, "contact"), human.Count(s.Attributes, "attribute"), human.Grouped(s.Parked))
 	if s.DueEvents+s.ParkedEvents > 0 {
-		fmt.Fprintf(w, "          %s due, %s parked\n", count(s.DueEvents, "event"), Grouped(s.ParkedEvents))
+		fmt.Fprintf(w, "          %s due, %s parked\n", human.Count(s.DueEvents, "event"), human.Grouped(s.ParkedEvents))
 	}
 	if s.Forgotten > 0 {
-		fmt.Fprintf(w, "          %s forgotten on request%s\n", count(s.Forgotten, "contact"), stillInGleap(s.Deletions))
+		fmt.Fprintf(w, "          %s forgotten on request%s\n", human.Count(s.Forgotten, "contact"), stillInGleap(s.Deletions))
 	}
 	if s.Resyncing {
 		fmt.Fprintln(w, "          a full sync is not complete yet: the next run goes on with it")
 	}
 	if s.LastRun != nil {
-		fmt.Fprintf(w, "Last run  %s, %s, %s sent of %s", Time(s.LastRun.Started), s.LastRun.Outcome, Grouped(s.LastRun.Contacts.Sent), Grouped(s.LastRun.Contacts.Planned))
+		fmt.Fprintf(w, "Last run  %s, %s, %s sent of %s", human.Time(s.LastRun.Started), s.LastRun.Outcome, human.Grouped(s.LastRun.Contacts.Sent), human.Grouped(s.LastRun.Contacts.Planned))
 		if e := s.LastRun.Events; e.Planned > 0 {
-			fmt.Fprintf(w, ", and %s of %s", Grouped(e.Sent), count(e.Planned, "event"))
+			fmt.Fprintf(w, ", and %s of %s", human.Grouped(e.Sent), human.Count(e.Planned, "event"))
 		}
 		fmt.Fprintln(w)
 		if s.LastRun.Outcome != runs.Complete && s.LastSuccess != nil {
-			fmt.Fprintf(w, "          the last one that delivered everything was on %s\n", Time(s.LastSuccess.Started))
+			fmt.Fprintf(w, "          the last one that delivered everything was on %s\n", human.Time(s.LastSuccess.Started))
 		}
 	}
 	for _, note := range s.Notes {
-		fmt.Fprintf(w, "Note      %s\n", Printable(note))
+		fmt.Fprintf(w, "Note      %s\n", human.Printable(note))
 	}
 }
 
@@ -55,21 +56,21 @@ func Attributes(w io.Writer, all []inspect.Attribute) {
 	}
 	t := newRows("KEY", "NAME", "KIND", "TYPE", "MEMBERS>", "DATA OF", "APPLIED")
 	for _, a := range all {
-		t.add(a.Key, a.Name, a.Kind, cmp.Or(string(a.Type), dash), Grouped(a.Members), Time(a.AsOf), Time(a.Applied))
+		t.add(a.Key, a.Name, a.Kind, cmp.Or(string(a.Type), human.Dash), human.Grouped(a.Members), human.Time(a.AsOf), human.Time(a.Applied))
 	}
 	t.write(w)
 }
 
 // Contact writes all that is known of a contact.
 func Contact(w io.Writer, d inspect.Contact) {
-	fmt.Fprintf(w, "Contact %s\n\n", Printable(d.UserID))
+	fmt.Fprintf(w, "Contact %s\n\n", human.Printable(d.UserID))
 	t := newRows("KEY", "ACKNOWLEDGED", "AT", "PRESENT EXPORT")
 	for _, key := range d.Keys() {
-		known, at := dash, dash
+		known, at := human.Dash, human.Dash
 		if v, ok := d.Attributes[key]; ok {
-			known, at = string(v.AppendJSON(nil)), Time(d.Acknowledged[key])
+			known, at = string(v.AppendJSON(nil)), human.Time(d.Acknowledged[key])
 		}
-		t.add(key, known, at, Said(d, key))
+		t.add(key, known, at, d.Said(key))
 	}
 	t.write(w)
 	for _, e := range d.Events {
@@ -77,7 +78,7 @@ func Contact(w io.Writer, d inspect.Contact) {
 		if e.Reason != "" {
 			what = "parked: " + e.Reason
 		}
-		fmt.Fprintf(w, "\nEvent %s of %s, %s, %s", Printable(e.Name), Time(e.Date), Printable(string(e.Data)), Printable(what))
+		fmt.Fprintf(w, "\nEvent %s of %s, %s, %s", human.Printable(e.Name), human.Time(e.Date), human.Printable(string(e.Data)), human.Printable(what))
 	}
 	if len(d.Events) > 0 {
 		fmt.Fprintln(w)
@@ -86,24 +87,8 @@ func Contact(w io.Writer, d inspect.Contact) {
 		fmt.Fprintln(w, "\nForgotten: the contact is not created again.")
 	}
 	if p := d.Parked; p != nil {
-		fmt.Fprintf(w, "\nParked: %s, %s since %s, last %s\n", Printable(p.Reason), count(p.Attempts, "attempt"), Time(p.First), Time(p.Last))
+		fmt.Fprintf(w, "\nParked: %s, %s since %s, last %s\n", human.Printable(p.Reason), human.Count(p.Attempts, "attempt"), human.Time(p.First), human.Time(p.Last))
 	}
-}
-
-// Said writes what the present export says about an attribute of a contact.
-func Said(d inspect.Contact, key string) string {
-	said, ok := d.Exports[key]
-	switch {
-	case !ok:
-		return "in no export any more"
-	case said.Error != "":
-		return "not readable: " + said.Error
-	case said.Absent:
-		return "not in it"
-	case said.Value.String() == "":
-		return "says nothing"
-	}
-	return string(said.Value.AppendJSON(nil))
 }
 
 // Runs writes a line for each run.
@@ -114,7 +99,7 @@ func Runs(w io.Writer, runs []runs.Summary) {
 	}
 	t := newRows("RUN", "COMMAND", "MODE", "OUTCOME", "PLANNED>", "SENT>", "REMAINING>", "EVENTS>", "TOOK>")
 	for _, r := range runs {
-		t.add(r.Run, r.Command, r.Mode, r.Outcome, Grouped(r.Contacts.Planned), Grouped(r.Contacts.Sent), Grouped(r.Contacts.Remaining), Grouped(r.Events.Sent), About(r.Finished.Sub(r.Started)))
+		t.add(r.Run, r.Command, r.Mode, r.Outcome, human.Grouped(r.Contacts.Planned), human.Grouped(r.Contacts.Sent), human.Grouped(r.Contacts.Remaining), human.Grouped(r.Events.Sent), human.About(r.Finished.Sub(r.Started)))
 	}
 	t.write(w)
 }
@@ -126,7 +111,7 @@ func Events(w io.Writer, d inspect.Events) {
 	} else {
 		t := newRows("EVENT", "DUE>", "OLDEST", "NEWEST")
 		for _, n := range d.Names {
-			t.add(n.Name, Grouped(n.Due), Time(n.Oldest), Time(n.Newest))
+			t.add(n.Name, human.Grouped(n.Due), human.Time(n.Oldest), human.Time(n.Newest))
 		}
 		t.write(w)
 	}
@@ -136,7 +121,7 @@ func Events(w io.Writer, d inspect.Events) {
 	fmt.Fprintln(w)
 	t := newRows("PARKED EVENT", "USER ID", "DATE", "STATUS>", "LAST", "REASON")
 	for _, p := range d.Parked {
-		t.add(p.Name, p.UserID, Time(p.Date), p.Status, Time(p.Last), p.Reason)
+		t.add(p.Name, p.UserID, human.Time(p.Date), p.Status, human.Time(p.Last), p.Reason)
 	}
 	t.write(w)
 }
@@ -149,7 +134,7 @@ func Parked(w io.Writer, parked []inspect.ParkedContact) {
 	}
 	t := newRows("USER ID", "STATUS>", "ATTEMPTS>", "FIRST", "LAST", "REASON")
 	for _, p := range parked {
-		t.add(p.UserID, p.Status, p.Attempts, Time(p.First), Time(p.Last), p.Reason)
+		t.add(p.UserID, p.Status, p.Attempts, human.Time(p.First), human.Time(p.Last), p.Reason)
 	}
 	t.write(w)
 }
@@ -157,11 +142,11 @@ func Parked(w io.Writer, parked []inspect.ParkedContact) {
 // Sandbox writes what an embedded sandbox received.
 func Sandbox(w io.Writer, s *sandbox.Sandbox) {
 	c := s.Counts()
-	fmt.Fprintf(w, "\nThe sandbox received %s", count(c.Identify, "Identify Contact call"))
+	fmt.Fprintf(w, "\nThe sandbox received %s", human.Count(c.Identify, "Identify Contact call"))
 	if c.Track > 0 {
-		fmt.Fprintf(w, ", %s with %s,", count(c.Track, "Track Event call"), count(c.Events, "event"))
+		fmt.Fprintf(w, ", %s with %s,", human.Count(c.Track, "Track Event call"), human.Count(c.Events, "event"))
 	}
-	fmt.Fprintf(w, " and holds %s", count(c.Contacts, "contact"))
+	fmt.Fprintf(w, " and holds %s", human.Count(c.Contacts, "contact"))
 	const show = 20
 	n := 0
 	for contact := range s.Contacts() {
@@ -169,14 +154,14 @@ func Sandbox(w io.Writer, s *sandbox.Sandbox) {
 			fmt.Fprintln(w, ":")
 		}
 		if n++; n > show {
-			fmt.Fprintf(w, "  and %s more\n", Grouped(c.Contacts-show))
+			fmt.Fprintf(w, "  and %s more\n", human.Grouped(c.Contacts-show))
 			return
 		}
 		all := maps.Clone(contact.Fields)
 		maps.Copy(all, contact.Attributes)
-		fmt.Fprintf(w, "  %s", Printable(contact.UserID))
+		fmt.Fprintf(w, "  %s", human.Printable(contact.UserID))
 		for _, key := range slices.Sorted(maps.Keys(all)) {
-			fmt.Fprintf(w, "  %s=%s", Printable(key), Printable(fmt.Sprint(all[key])))
+			fmt.Fprintf(w, "  %s=%s", human.Printable(key), human.Printable(fmt.Sprint(all[key])))
 		}
 		fmt.Fprintln(w)
 	}
@@ -192,7 +177,7 @@ func Checks(w io.Writer, checks []Check) {
 		if !c.OK {
 			mark = "FAILED"
 		}
-		fmt.Fprintf(w, "%s  %-13s  %s\n", mark, c.Name, Printable(c.Detail))
+		fmt.Fprintf(w, "%s  %-13s  %s\n", mark, c.Name, human.Printable(c.Detail))
 	}
 }
 
@@ -206,7 +191,7 @@ type Check struct {
 // Forgotten writes what became of contacts that were to be forgotten.
 func Forgotten(w io.Writer, f sync.Forgotten) {
 	fmt.Fprintf(w, "%s forgotten: %s deleted in Gleap, %s not there%s. No export brings them back.\n",
-		count(f.Forgotten, "contact"), Grouped(f.Deleted), Grouped(f.Absent), stillInGleap(f.Owed))
+		human.Count(f.Forgotten, "contact"), human.Grouped(f.Deleted), human.Grouped(f.Absent), stillInGleap(f.Owed))
 }
 
 // stillInGleap says how many forgotten contacts Gleap may still have, nothing if none.
@@ -214,34 +199,34 @@ func stillInGleap(owed int) string {
 	if owed == 0 {
 		return ""
 	}
-	return fmt.Sprintf(", %s may still be in Gleap: the next sync deletes them", Grouped(owed))
+	return fmt.Sprintf(", %s may still be in Gleap: the next sync deletes them", human.Grouped(owed))
 }
 
 // Unparked writes how many contacts and events were unparked.
 func Unparked(w io.Writer, contacts, events int) {
-	what := count(contacts, "contact")
+	what := human.Count(contacts, "contact")
 	if events > 0 {
-		what += " and " + count(events, "event")
+		what += " and " + human.Count(events, "event")
 	}
 	fmt.Fprintf(w, "%s unparked: the next run tries them again.\n", what)
 }
 
 // Discarded writes how many events were discarded.
 func Discarded(w io.Writer, n int) {
-	fmt.Fprintf(w, "%s discarded.\n", count(n, "event"))
+	fmt.Fprintf(w, "%s discarded.\n", human.Count(n, "event"))
 }
 
 // Verified writes what a state file holds that was found to be sound.
 func Verified(w io.Writer, path string, v state.Verification) {
 	events := ""
 	if v.Events+v.ParkedEvents > 0 {
-		events = fmt.Sprintf(", %s due, %s parked", count(v.Events, "event"), Grouped(v.ParkedEvents))
+		events = fmt.Sprintf(", %s due, %s parked", human.Count(v.Events, "event"), human.Grouped(v.ParkedEvents))
 	}
-	fmt.Fprintf(w, "%s is sound: %s, %s, %s parked, %s%s.\n", Printable(path),
-		count(v.Contacts, "contact"), count(v.Attributes, "attribute"), Grouped(v.Parked), count(v.Runs, "run"), events)
+	fmt.Fprintf(w, "%s is sound: %s, %s, %s parked, %s%s.\n", human.Printable(path),
+		human.Count(v.Contacts, "contact"), human.Count(v.Attributes, "attribute"), human.Grouped(v.Parked), human.Count(v.Runs, "run"), events)
 }
 
 // Compacted writes what became of a state file's size.
 func Compacted(w io.Writer, path string, before, after int64) {
-	fmt.Fprintf(w, "%s had %s bytes and has %s now.\n", Printable(path), Grouped(int(before)), Grouped(int(after)))
+	fmt.Fprintf(w, "%s had %s bytes and has %s now.\n", human.Printable(path), human.Grouped(int(before)), human.Grouped(int(after)))
 }

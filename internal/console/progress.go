@@ -12,6 +12,7 @@ import (
 
 	"golang.org/x/term"
 
+	"gleapsync/internal/human"
 	"gleapsync/sync"
 )
 
@@ -75,15 +76,15 @@ func (b *Bar) line() string {
 // progressLine says how far a run is, with what there is room for in so many columns: no
 // number loses digits.
 func progressLine(p sync.Progress, elapsed time.Duration, columns int) string {
-	parts := []string{p.Phase, " " + Grouped(p.Done)}
+	parts := []string{p.Phase, " " + human.Grouped(p.Done)}
 	if p.Total > 0 {
-		parts = append(parts, " of "+Grouped(p.Total))
+		parts = append(parts, " of "+human.Grouped(p.Total))
 	}
 	if elapsed >= time.Second && p.Done > 0 {
 		parts = append(parts, ", "+rate(float64(p.Done)/elapsed.Seconds()))
 		left := elapsed.Hours() * float64(max(0, p.Total-p.Done)) / float64(p.Done)
 		if p.Total > 0 && left < 1000 { // else it says little
-			parts = append(parts, ", "+About(time.Duration(left*float64(time.Hour)).Round(time.Second))+" left")
+			parts = append(parts, ", "+human.About(time.Duration(left*float64(time.Hour)).Round(time.Second))+" left")
 		}
 	}
 	line := ""
@@ -106,5 +107,5 @@ func rate(perSecond float64) string {
 	if perSecond < 10 {
 		return fmt.Sprintf("%.1f/s", perSecond)
 	}
-	return Grouped(int(math.Round(perSecond))) + "/s"
+	return human.Grouped(int(math.Round(perSecond))) + "/s"
 }

@@ -5,6 +5,7 @@ import (
 	"io"
 	"strings"
 
+	"gleapsync/internal/human"
 	"gleapsync/internal/starter"
 )
 
@@ -21,14 +22,14 @@ func Started(w io.Writer, r starter.Result) {
 		if l.Column != "" {
 			where += ", column " + l.Column
 		}
-		fmt.Fprintf(w, "Left out: %s\n", Printable(where+": "+l.Reason))
+		fmt.Fprintf(w, "Left out: %s\n", human.Printable(where+": "+l.Reason))
 	}
 	if len(r.Contact) > 0 {
 		fmt.Fprintf(w, "Not sent, since it is personal data: %s. See [contact] in the configuration.\n", strings.Join(r.Contact, ", "))
 	}
 	flag := ""
 	if r.Config != "gleapsync.toml" {
-		flag = " --config " + Printable(r.Config)
+		flag = " --config " + human.Printable(r.Config)
 	}
 	fmt.Fprintf(w, `%[1]s is written, for the project %[2]s. Next:
   1. Look through it: the project, the names, what is left out.
@@ -37,5 +38,5 @@ func Started(w io.Writer, r starter.Result) {
   4. gleapsync plan%[3]s: shows what would be sent.
   5. gleapsync sync%[3]s: sends it. If Segment's own destination has filled the project,
      gleapsync baseline%[3]s comes first: it takes the exports as delivered.
-`, Printable(r.Config), Printable(r.Project), flag)
+`, human.Printable(r.Config), human.Printable(r.Project), flag)
 }

@@ -12,7 +12,7 @@ import (
 	"strings"
 	"time"
 
-	"gleapsync/internal/console"
+	"gleapsync/internal/human"
 	"gleapsync/internal/inspect"
 	"gleapsync/internal/runs"
 	"gleapsync/sync"
@@ -32,19 +32,18 @@ func StyleHash() string {
 
 var functions = template.FuncMap{
 	"style":   func() template.CSS { return template.CSS(style) },
-	"n":       console.Grouped,
-	"bytes":   func(n int64) string { return console.Grouped(int(n)) },
-	"time":    console.Time,
-	"took":    func(from, to time.Time) string { return console.About(to.Sub(from)) },
-	"seconds": func(s float64) string { return console.About(time.Duration(s * float64(time.Second))) },
-	"left":    console.About,
+	"n":       human.Grouped,
+	"bytes":   func(n int64) string { return human.Grouped(int(n)) },
+	"time":    human.Time,
+	"took":    func(from, to time.Time) string { return human.About(to.Sub(from)) },
+	"seconds": func(s float64) string { return human.About(time.Duration(s * float64(time.Second))) },
+	"left":    human.About,
 	"ago":     ago,
-	"rate":    func(perSecond float64) string { return console.Grouped(int(perSecond + 0.5)) },
+	"rate":    func(perSecond float64) string { return human.Grouped(int(perSecond + 0.5)) },
 	"percent": func(p sync.Progress) int { return 100 * p.Done / max(1, p.Total) },
-	"said":    func(d *inspect.Contact, key string) string { return console.Said(*d, key) },
 	"json":    knownValue,
 	"plot":    plot,
-	"plural":  plural,
+	"plural":  human.Count,
 }
 
 // render parses the templates when they are needed: no other command has to wait for it.
@@ -152,7 +151,7 @@ func knownValue(d *inspect.Contact, key string) string {
 	if v, ok := d.Attributes[key]; ok {
 		return string(v.AppendJSON(nil))
 	}
-	return console.Time(time.Time{})
+	return human.Time(time.Time{})
 }
 
 // ago writes how long before a time another one was.
@@ -173,11 +172,4 @@ func ago(t, now time.Time) string {
 	default:
 		return fmt.Sprintf("%d days ago", int(d/day))
 	}
-}
-
-func plural(n int, noun string) string {
-	if n != 1 {
-		noun += "s"
-	}
-	return console.Grouped(n) + " " + noun
 }

@@ -5,7 +5,7 @@ import (
 	"html/template"
 	"strings"
 
-	"gleapsync/internal/console"
+	"gleapsync/internal/human"
 )
 
 // plot draws sizes as a line that begins at 0, so that a collapse looks like one. A run
@@ -25,7 +25,7 @@ func plot(sizes []Size) template.HTML {
 	}
 	label := fmt.Sprintf("%d runs", len(sizes))
 	if least >= 0 {
-		label += fmt.Sprintf(", %s to %s members, last %s", console.Grouped(least), console.Grouped(most), console.Grouped(last))
+		label += fmt.Sprintf(", %s to %s members, last %s", human.Grouped(least), human.Grouped(most), human.Grouped(last))
 	}
 	if held > 0 {
 		label += fmt.Sprintf(", held %d times", held)
