@@ -16,6 +16,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn/ctxwatch"
 	"github.com/jackc/pgx/v5/pgproto3"
 
+	"gleapsync/internal/secret"
 	"gleapsync/internal/textfile"
 )
 
@@ -45,7 +46,7 @@ var databaseParameters = []string{
 
 // CutPassword takes the password, if there is one, out of a database's URL. What is left
 // can be shown. The error does not hold the URL.
-func CutPassword(source string) (shown string, password Secret, err error) {
+func CutPassword(source string) (shown string, password secret.Text, err error) {
 	u, err := url.Parse(source)
 	// A password with one of these, not escaped, would make its rest a part of what is shown.
 	if err != nil || strings.Contains(source, "#") || strings.Contains(u.EscapedPath()+u.RawQuery, "@") {
@@ -58,7 +59,7 @@ func CutPassword(source string) (shown string, password Secret, err error) {
 	}
 	if u.User != nil {
 		text, _ := u.User.Password()
-		password = Secret(text)
+		password = secret.Text(text)
 		u.User = url.User(u.User.Username())
 	}
 	return u.String(), password, nil

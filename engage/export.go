@@ -1,6 +1,10 @@
 package engage
 
-import "time"
+import (
+	"time"
+
+	"gleapsync/internal/secret"
+)
 
 // Kind says what an attribute is made from.
 type Kind string
@@ -69,10 +73,10 @@ type Export struct {
 	AnyParts bool // fewer parts of a snapshot than before are normal
 
 	// For databases, see [IsDatabase].
-	Query        string // whose rows are read, or
-	Table        string // with its schema before a dot, as the catalogue has the names
-	Password     Secret // "": that of libpq's environment, if any
-	PasswordFile string // holds the password, instead of Password
+	Query        string      // whose rows are read, or
+	Table        string      // with its schema before a dot, as the catalogue has the names
+	Password     secret.Text // "": that of libpq's environment, if any
+	PasswordFile string      // holds the password, instead of Password
 
 	Command []string          // its standard output is read; with its arguments, and without a shell
 	Secrets []string          // what Command may say, and neither Log nor an error may show

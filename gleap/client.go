@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"gleapsync/internal/exchange"
+	"gleapsync/internal/secret"
 )
 
 // Gleap's data regions: a project and its token belong to one of them.
@@ -27,7 +28,7 @@ const (
 // Options are a client's settings.
 type Options struct {
 	BaseURL            string // [EU], [US] or another one; http only to loopback
-	Token              Token
+	Token              secret.Text
 	Rate               int           // requests per Window, retries included; 0: no limit
 	Window             time.Duration // of the rate limit
 	Concurrency        int           // connections that are kept
@@ -292,10 +293,10 @@ func (c *Client) Close() {
 }
 
 // ParseToken takes a token as it stands in a file or variable.
-func ParseToken(text string) (Token, error) {
+func ParseToken(text string) (secret.Text, error) {
 	text = strings.TrimSpace(text)
 	if text == "" || strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r > '~' }) {
 		return "", errors.New("the API token is empty or holds blanks or other characters that no token has")
 	}
-	return Token(text), nil
+	return secret.Text(text), nil
 }

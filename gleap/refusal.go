@@ -9,6 +9,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"gleapsync/internal/secret"
 )
 
 // Why Gleap refused a call stands in the answer: "customData.x must be a number". The names
@@ -24,7 +26,7 @@ const (
 
 // message returns why an answer says that a call was refused, "" if it does not. Of what the
 // call says, and of the token, nothing is in it.
-func message(body, call []byte, token Token) string {
+func message(body, call []byte, token secret.Text) string {
 	var answer any
 	if json.Unmarshal(body, &answer) != nil {
 		return ""

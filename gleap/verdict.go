@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"gleapsync/internal/exchange"
+	"gleapsync/internal/secret"
 )
 
 // RefusedError is returned for a call that Gleap will not take, now or later.
@@ -78,7 +79,7 @@ type verdict struct {
 }
 
 // judge decides on an answer of a host that arrived whole; call is the body of the call.
-func judge(host string, status int, header http.Header, body, call []byte, token Token, now time.Time) verdict {
+func judge(host string, status int, header http.Header, body, call []byte, token secret.Text, now time.Time) verdict {
 	switch {
 	case status < 200:
 		return verdict{cause: statusText(status) + ", which is no answer"}

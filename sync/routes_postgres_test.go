@@ -9,9 +9,8 @@ import (
 
 	"pgregory.net/rapid"
 
-	"gleapsync/engage"
 	"gleapsync/internal/postgrestest"
-	"gleapsync/internal/rounds"
+	"gleapsync/internal/secret"
 )
 
 // columnTypes are PostgreSQL's of the kinds of columns; of those that are not here it is text.
@@ -31,7 +30,7 @@ func TestRoutesOfPostgreSQL(t *testing.T) {
 		got := s.bodies(t, r, func(_ *world, _ *rapid.T, s *sheet) Export {
 			server.Exec(t, s.sql(typed))
 			e := s.export(server.URL("postgres"))
-			e.Table, e.Password = "e", engage.Secret(postgrestest.Password)
+			e.Table, e.Password = "e", secret.Text(postgrestest.Password)
 			return e
 		})
 		if !maps.Equal(got, want) {

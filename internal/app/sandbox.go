@@ -14,6 +14,7 @@ import (
 	"gleapsync/gleap"
 	"gleapsync/gleap/sandbox"
 	"gleapsync/internal/console"
+	"gleapsync/internal/secret"
 )
 
 type sandboxCmd struct {
@@ -56,12 +57,12 @@ func (c *sandboxCmd) Run(ctx context.Context, a *App) error {
 }
 
 // startSandbox starts a sandbox of this process's own.
-func startSandbox(rate int, window time.Duration) (s *sandbox.Sandbox, address string, token gleap.Token, stop func(), err error) {
+func startSandbox(rate int, window time.Duration) (s *sandbox.Sandbox, address string, token secret.Text, stop func(), err error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, "", "", nil, fmt.Errorf("start the sandbox: %w", err)
 	}
-	token = gleap.Token(rand.Text())
+	token = secret.Text(rand.Text())
 	s = sandbox.New(sandbox.Options{Token: string(token), Rate: rate, Window: window})
 	server := sandboxServer(s)
 	go func() { _ = server.Serve(listener) }()

@@ -71,7 +71,7 @@ func (s *syncer) remember(store *state.Store) {
 // sync that could not begin the report has the outcome and the error only, and no run id.
 func (s *syncer) sync(ctx context.Context, cfg *config.Config, r sync.Request, watch func(sync.Progress)) (runs.Report, *sandbox.Sandbox, error) {
 	started := time.Now().UTC()
-	var o notify.Options
+	var o config.Notify
 	if len(r.Only) == 0 { // else the exports that were not looked at would seem to be well
 		o = cfg.Notify
 	}

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -17,8 +16,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"gleapsync/gleap"
-	"gleapsync/internal/metrics"
-	"gleapsync/internal/notify"
+	"gleapsync/internal/secret"
 	"gleapsync/internal/textfile"
 	"gleapsync/state"
 	"gleapsync/sync"
@@ -32,8 +30,8 @@ type Config struct {
 	Gleap    gleap.Options // without Token, Version and Log
 	Sandbox  bool          // use an embedded sandbox instead of Gleap.BaseURL
 	Schedule sync.Schedule // of runs that gleapsync begins by itself
-	Notify   notify.Options
-	Metrics  metrics.Options
+	Notify   Notify
+	Metrics  Metrics
 	// Reserved has, by key, what is wrong with attributes that only earlier versions took:
 	// those that were delivered go on. Nobody can tell without the state.
 	Reserved map[string]error
@@ -67,7 +65,7 @@ func Load(path string) (*Config, error) {
 }
 
 // Token reads the API token from where the configuration says it is.
-func (c *Config) Token() (gleap.Token, error) {
+func (c *Config) Token() (secret.Text, error) {
 	switch {
 	case c.tokenEnv != "":
 		token, err := gleap.ParseToken(os.Getenv(c.tokenEnv))
@@ -276,19 +274,6 @@ func (l *loader) schedule(f *file) sync.Schedule {
 		l.fail("sync.schedule", err)
 	}
 	return s
-}
-
-func (l *loader) metrics(f *file, project string) metrics.Options {
-	o := metrics.Options{
-		Pushgateway: l.text("metrics.pushgateway", f.Metrics.Pushgateway), Textfile: l.file("metrics.textfile", f.Metrics.Textfile), Project: project,
-	}
-	if u, err := url.Parse(o.Pushgateway); o.Pushgateway != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
-		l.fail("metrics.pushgateway", errors.New("it takes an address such as http://pushgateway:9091"))
-	}
-	if o.Textfile != "" && !strings.HasSuffix(o.Textfile, ".prom") {
-		l.fail("metrics.textfile", errors.New("it takes a name that ends in .prom: node_exporter reads no other"))
-	}
-	return o
 }
 
 func (l *loader) gleap(f *file, c *Config) {

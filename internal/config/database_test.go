@@ -5,7 +5,7 @@ import (
 	"testing"
 	"time"
 
-	"gleapsync/engage"
+	"gleapsync/internal/secret"
 )
 
 func TestDatabase(t *testing.T) {
@@ -31,7 +31,7 @@ traits = ["total_orders"]
 		t.Fatal(err)
 	}
 	a, tr, table := c.Sync.Exports[0], c.Sync.Exports[1], c.Sync.Exports[2]
-	if a.Source != "postgres://reader@db:5432/w?sslmode=verify-full" || a.Password != engage.Secret("hidden/word") || a.Query != "SELECT user_id FROM a" || a.Timeout != 90*time.Second {
+	if a.Source != "postgres://reader@db:5432/w?sslmode=verify-full" || a.Password != secret.Text("hidden/word") || a.Query != "SELECT user_id FROM a" || a.Timeout != 90*time.Second {
 		t.Errorf("%+v", a)
 	}
 	if tr.Source != "redshift://reader@db/w" || tr.PasswordFile != "/run/secrets/db" || tr.Password != "" {

@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/prometheus/client_golang/prometheus/testutil"
 
+	"gleapsync/internal/config"
 	"gleapsync/internal/inspect"
 	"gleapsync/internal/runs"
 )
@@ -99,7 +100,7 @@ gleapsync_state_bytes 4096
 gleapsync_state_readable 1
 `
 	path := filepath.Join(t.TempDir(), "gleapsync.prom")
-	if err := Publish(t.Context(), Options{Textfile: path}, collector(full())); err != nil {
+	if err := Publish(t.Context(), config.Metrics{Textfile: path}, collector(full())); err != nil {
 		t.Fatal(err)
 	}
 	got := samples(t, path)
@@ -158,7 +159,7 @@ func TestDocumented(t *testing.T) {
 func TestLastSuccessStays(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "gleapsync.prom")
 	publish := func(s Snapshot) string {
-		if err := Publish(t.Context(), Options{Textfile: path}, collector(s)); err != nil {
+		if err := Publish(t.Context(), config.Metrics{Textfile: path}, collector(s)); err != nil {
 			t.Fatal(err)
 		}
 		return samples(t, path)
@@ -198,7 +199,7 @@ func TestPushgateway(t *testing.T) {
 		io.WriteString(w, "the answer's text")
 	}))
 	address := strings.Replace(server.URL, "http://", "http://me:hunter2@", 1)
-	o := Options{Pushgateway: address, Project: "acme"}
+	o := config.Metrics{Pushgateway: address, Project: "acme"}
 	if err := Publish(t.Context(), o, collector(full())); err != nil {
 		t.Fatal(err)
 	}

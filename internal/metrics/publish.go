@@ -15,15 +15,9 @@ import (
 	"github.com/prometheus/common/expfmt"
 	"github.com/prometheus/common/model"
 
+	"gleapsync/internal/config"
 	"gleapsync/internal/exchange"
 )
-
-// Options say where a run leaves its metrics. Without any, it leaves none.
-type Options struct {
-	Pushgateway string // URL
-	Textfile    string // path, ending in .prom for node_exporter
-	Project     string // label of what is pushed
-}
 
 // pushTimeout bounds what a Pushgateway that does not answer costs a run.
 const pushTimeout = 10 * time.Second
@@ -31,7 +25,7 @@ const pushTimeout = 10 * time.Second
 // Publish leaves the collector's metrics where o says, after a run. The time of the last
 // success stays there if the collector has none, since its state cannot be read. The file
 // can be read by everybody, as node_exporter is another user.
-func Publish(ctx context.Context, o Options, c *Collector) error {
+func Publish(ctx context.Context, o config.Metrics, c *Collector) error {
 	var errs []error
 	if o.Textfile != "" {
 		if err := writeTextfile(o.Textfile, c); err != nil {

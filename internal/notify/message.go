@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"gleapsync/engage"
+	"gleapsync/internal/config"
 	"gleapsync/internal/runs"
 )
 
@@ -44,7 +45,7 @@ type sizeChange struct {
 
 // newMessage returns what there is to say about a sync after the one before, nil if
 // nothing is.
-func newMessage(before, after *runs.Report, o Options) *message {
+func newMessage(before, after *runs.Report, o config.Notify) *message {
 	m := &message{
 		Project: after.Project, Run: after.Run, Outcome: after.Outcome, Error: after.Error,
 		Held: []heldExport{}, Released: []string{}, SizeChanges: []sizeChange{},
@@ -106,7 +107,7 @@ func membersBefore(now, last runs.ExportReport) int {
 	return last.Members
 }
 
-func (c sizeChange) isNews(o Options) bool {
+func (c sizeChange) isNews(o config.Notify) bool {
 	by := max(c.After-c.Before, c.Before-c.After)
 	return o.SizeChange != nil && c.Before > 0 && by >= o.MinChange && by > o.SizeChange.Of(c.Before)
 }

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"gleapsync/engage"
+	"gleapsync/internal/config"
 	"gleapsync/internal/runs"
 	"gleapsync/sync"
 )
@@ -129,7 +130,7 @@ func TestNews(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		m := newMessage(test.before, test.after, Options{SizeChange: &limit, MinChange: 10})
+		m := newMessage(test.before, test.after, config.Notify{SizeChange: &limit, MinChange: 10})
 		got, recovered := "", false
 		if m != nil {
 			got, recovered = strings.TrimPrefix(m.Text, "acme: "), m.Recovered
@@ -141,7 +142,7 @@ func TestNews(t *testing.T) {
 }
 
 func TestSizesAreNoNewsWithoutALimit(t *testing.T) {
-	if m := newMessage(report(runs.Complete, audience("a", runs.StatusApplied, 100)), report(runs.Complete, audience("a", runs.StatusApplied, 900)), Options{}); m != nil {
+	if m := newMessage(report(runs.Complete, audience("a", runs.StatusApplied, 100)), report(runs.Complete, audience("a", runs.StatusApplied, 900)), config.Notify{}); m != nil {
 		t.Errorf("%+v", m)
 	}
 }
@@ -152,14 +153,14 @@ func TestLongMessage(t *testing.T) {
 	for i := range 100 {
 		after.Exports = append(after.Exports, audience(fmt.Sprint("a", i), runs.StatusHeld, 0))
 	}
-	m := newMessage(nil, after, Options{})
+	m := newMessage(nil, after, config.Notify{})
 	if n := strings.Count(m.Text, "\nHeld: "); n != shown || !strings.HasSuffix(m.Text, "\nand 90 more") || len(m.Held) != 100 {
 		t.Errorf("%d of %d: %s", n, len(m.Held), m.Text)
 	}
 }
 
 func TestSlack(t *testing.T) {
-	m := newMessage(nil, failed("<!channel> & <https://example.com|this>"), Options{Slack: true})
+	m := newMessage(nil, failed("<!channel> & <https://example.com|this>"), config.Notify{Slack: true})
 	var body map[string]string
 	if err := json.Unmarshal(m.body(true), &body); err != nil {
 		t.Fatal(err)
@@ -186,7 +187,7 @@ func TestGuide(t *testing.T) {
 	encoder := json.NewEncoder(&want)
 	encoder.SetIndent("", "  ")
 	encoder.SetEscapeHTML(false)
-	if err := encoder.Encode(newMessage(before, after, Options{SizeChange: &limit, MinChange: 50})); err != nil {
+	if err := encoder.Encode(newMessage(before, after, config.Notify{SizeChange: &limit, MinChange: 50})); err != nil {
 		t.Fatal(err)
 	}
 	want.WriteString("```\n")

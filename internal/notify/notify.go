@@ -5,13 +5,16 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/url"
 	stdsync "sync"
 	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
 
+	"gleapsync/internal/config"
 	"gleapsync/internal/exchange"
 	"gleapsync/internal/runs"
+	"gleapsync/internal/secret"
 )
 
 const (
@@ -31,14 +34,14 @@ const (
 
 // Notifier tells a webhook and a dead-man's switch about one sync.
 type Notifier struct {
-	o      Options
+	o      config.Notify
 	client *retryablehttp.Client
 	log    *slog.Logger
 	start  stdsync.WaitGroup // the ping that the sync begins, as long as it is on its way
 }
 
 // New returns a notifier.
-func New(o Options, log *slog.Logger) *Notifier {
+func New(o config.Notify, log *slog.Logger) *Notifier {
 	c := retryablehttp.NewClient()
 	c.Logger = nil // it would write the addresses
 	c.RetryMax, c.RetryWaitMin, c.RetryWaitMax = retries, leastWait, mostWait
@@ -59,7 +62,7 @@ func New(o Options, log *slog.Logger) *Notifier {
 // goes on, and [Notifier.Finished] or [Notifier.Wait] waits.
 func (n *Notifier) Started(ctx context.Context) {
 	if n.o.Ping != "" {
-		n.start.Go(func() { n.send(ctx, startPing, "ping_url", n.o.Ping.with("start"), nil) })
+		n.start.Go(func() { n.send(ctx, startPing, "ping_url", with(n.o.Ping, "start"), nil) })
 	}
 }
 
@@ -95,13 +98,13 @@ func (n *Notifier) ping(ctx context.Context, within time.Duration, verdict runs.
 	case runs.Complete:
 		n.send(ctx, within, "ping_url", n.o.Ping, nil)
 	case runs.Held, runs.Failed:
-		n.send(ctx, within, "ping_url", n.o.Ping.with("fail"), nil)
+		n.send(ctx, within, "ping_url", with(n.o.Ping, "fail"), nil)
 	}
 }
 
 // send makes a request, with a body a POST, and logs if it does not succeed in time; key is
 // that of the address in the configuration.
-func (n *Notifier) send(ctx context.Context, within time.Duration, key string, to URL, body []byte) {
+func (n *Notifier) send(ctx context.Context, within time.Duration, key string, to secret.Text, body []byte) {
 	ctx, cancel := context.WithTimeout(ctx, within)
 	defer cancel()
 	if failure := n.try(ctx, to, body); failure != "" {
@@ -110,7 +113,7 @@ func (n *Notifier) send(ctx context.Context, within time.Duration, key string, t
 }
 
 // try makes a request, with retries, and returns why it did not succeed, "" if it did.
-func (n *Notifier) try(ctx context.Context, to URL, body []byte) (failure string) {
+func (n *Notifier) try(ctx context.Context, to secret.Text, body []byte) (failure string) {
 	method, content := http.MethodGet, any(nil)
 	if body != nil {
 		method, content = http.MethodPost, body
@@ -134,4 +137,14 @@ func (n *Notifier) try(ctx context.Context, to URL, body []byte) (failure string
 		return fmt.Sprintf("status %d", answer.StatusCode)
 	}
 	return ""
+}
+
+// with returns an address with one more element in its path. What is behind the path, such
+// as ?create=1, stays behind it.
+func with(address secret.Text, element string) secret.Text {
+	u, err := url.Parse(string(address))
+	if err != nil {
+		return address // the configuration would not have taken it
+	}
+	return secret.Text(u.JoinPath(element).String())
 }

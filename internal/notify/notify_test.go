@@ -17,7 +17,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"gleapsync/internal/config"
 	"gleapsync/internal/runs"
+	"gleapsync/internal/secret"
 )
 
 // receiver keeps the requests that it gets.
@@ -52,14 +54,14 @@ func (r *receiver) requests() []string {
 }
 
 // start serves r until the test ends, and returns options that lead to it.
-func (r *receiver) start(t *testing.T) Options {
+func (r *receiver) start(t *testing.T) config.Notify {
 	server := httptest.NewServer(r)
 	t.Cleanup(server.Close)
-	return Options{Webhook: URL(server.URL + "/secret-hook"), Ping: URL(server.URL + "/secret-ping?create=1")}
+	return config.Notify{Webhook: secret.Text(server.URL + "/secret-hook"), Ping: secret.Text(server.URL + "/secret-ping?create=1")}
 }
 
 // notifier returns one, and what it logs.
-func notifier(o Options) (*Notifier, *bytes.Buffer) {
+func notifier(o config.Notify) (*Notifier, *bytes.Buffer) {
 	var logged bytes.Buffer // what the library would log goes to stderr: see TestLibraryIsSilent
 	return New(o, slog.New(slog.NewTextHandler(&logged, nil))), &logged
 }
@@ -116,13 +118,13 @@ func compact(t *testing.T, text string) string {
 
 // TestLibraryIsSilent: what it logs holds addresses, and bypasses the logger.
 func TestLibraryIsSilent(t *testing.T) {
-	if n, _ := notifier(Options{}); n.client.Logger != nil {
+	if n, _ := notifier(config.Notify{}); n.client.Logger != nil {
 		t.Errorf("it logs to %T", n.client.Logger)
 	}
 }
 
 func TestZeroOptions(t *testing.T) {
-	n, logged := notifier(Options{})
+	n, logged := notifier(config.Notify{})
 	n.client.HTTPClient.Transport = roundTripper(func(*http.Request) (*http.Response, error) {
 		t.Error("a request was made")
 		return nil, errors.New("no")
@@ -248,7 +250,7 @@ func TestRetries(t *testing.T) {
 		"something unknown": {fails(errors.New("https://secret.example/hook")), nil, 4, 7 * time.Second, `"the request failed, or its answer was malformed"`},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			n, logged := notifier(Options{Webhook: "https://secret.example/hook"})
+			n, logged := notifier(config.Notify{Webhook: "https://secret.example/hook"})
 			r := &receiver{answer: test.answer}
 			requests := 0
 			n.client.HTTPClient.Transport = roundTripper(func(request *http.Request) (*http.Response, error) {
@@ -281,7 +283,7 @@ func TestRetries(t *testing.T) {
 // not hold up the sync, and makes it end 5 s later at most, however long the sync took; a
 // signal ends the first ping.
 func TestHangingReceivers(t *testing.T) {
-	hanging := func(o Options) (*Notifier, *bytes.Buffer) {
+	hanging := func(o config.Notify) (*Notifier, *bytes.Buffer) {
 		n, logged := notifier(o)
 		n.client.HTTPClient.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
 			<-r.Context().Done()
@@ -289,9 +291,9 @@ func TestHangingReceivers(t *testing.T) {
 		})
 		return n, logged
 	}
-	const hook, ping URL = "https://secret.example/hook", "https://secret.example/ping"
+	const hook, ping secret.Text = "https://secret.example/hook", "https://secret.example/ping"
 	for _, run := range []time.Duration{0, time.Second, startPing, time.Minute} {
-		for o, most := range map[Options]time.Duration{{Ping: ping}: 5 * time.Second, {Webhook: hook, Ping: ping}: bound} {
+		for o, most := range map[config.Notify]time.Duration{{Ping: ping}: 5 * time.Second, {Webhook: hook, Ping: ping}: bound} {
 			synctest.Test(t, func(t *testing.T) {
 				n, logged := hanging(o)
 				begun := time.Now()
@@ -310,7 +312,7 @@ func TestHangingReceivers(t *testing.T) {
 		}
 	}
 	synctest.Test(t, func(t *testing.T) {
-		n, logged := hanging(Options{Ping: ping})
+		n, logged := hanging(config.Notify{Ping: ping})
 		ctx, cancel := context.WithCancel(t.Context())
 		time.AfterFunc(time.Second, cancel)
 		started := time.Now()
@@ -327,7 +329,7 @@ func TestHangingReceivers(t *testing.T) {
 // than that.
 func TestOrderOfPings(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		n, logged := notifier(Options{Ping: "https://secret.example/ping"})
+		n, logged := notifier(config.Notify{Ping: "https://secret.example/ping"})
 		var got []string
 		n.client.HTTPClient.Transport = roundTripper(func(r *http.Request) (*http.Response, error) {
 			if strings.HasSuffix(r.URL.Path, "/start") {
@@ -342,4 +344,18 @@ func TestOrderOfPings(t *testing.T) {
 			t.Errorf("%q, want %q; %s", got, want, logged)
 		}
 	})
+}
+
+func TestWith(t *testing.T) {
+	for text, want := range map[string]string{
+		"https://hc-ping.com/uuid":              "https://hc-ping.com/uuid/fail",
+		"https://hc-ping.com/uuid/":             "https://hc-ping.com/uuid/fail",
+		"https://hc-ping.com/key/slug?create=1": "https://hc-ping.com/key/slug/fail?create=1",
+		"https://example.com":                   "https://example.com/fail",
+		"https://example.com/a%2Fb":             "https://example.com/a%2Fb/fail",
+	} {
+		if got := with(secret.Text(text), "fail"); string(got) != want {
+			t.Errorf("%s: %s, want %s", text, string(got), want)
+		}
+	}
 }

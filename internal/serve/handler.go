@@ -18,6 +18,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
 	"gleapsync/engage"
+	"gleapsync/internal/exchange"
 	"gleapsync/internal/inspect"
 	"gleapsync/internal/metrics"
 	"gleapsync/internal/page"
@@ -55,7 +56,7 @@ func (s *Server) Handler(a *Auth) http.Handler {
 // everything then.
 func private(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if !isPrivate(r.Host) {
+		if !answersTo(r.Host) {
 			http.Error(w, "without --auth-file this page answers to addresses, and to names without a dot or in .svc or .local only", http.StatusForbidden)
 			return
 		}
@@ -63,8 +64,9 @@ func private(next http.Handler) http.Handler {
 	})
 }
 
-// isPrivate reports whether a host is an address or a name that no public name server has.
-func isPrivate(host string) bool {
+// answersTo reports whether a host, as a request names it, is an address or a name that no
+// public name server has.
+func answersTo(host string) bool {
 	if name, _, err := net.SplitHostPort(host); err == nil {
 		host = name
 	}
@@ -72,7 +74,7 @@ func isPrivate(host string) bool {
 	if _, err := netip.ParseAddr(host); err == nil {
 		return true
 	}
-	return !strings.ContainsAny(host, ".@") || strings.HasSuffix(host, ".svc") || strings.HasSuffix(host, ".local")
+	return exchange.IsPrivateName(host)
 }
 
 // secured sets the headers that keep a browser from doing more with a page than show it.

@@ -1,14 +1,14 @@
-package notify
+package config
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
-	"log/slog"
 	"strings"
 	"testing"
 )
 
-func TestParseURL(t *testing.T) {
+func TestSecretURL(t *testing.T) {
 	for text, ok := range map[string]bool{
 		"https://hooks.slack.com/services/secret":           true,
 		" https://hc-ping.com/secret\n":                     true,
@@ -30,9 +30,11 @@ func TestParseURL(t *testing.T) {
 		"alerts/secret":                                     false,
 		"https:///secret":                                   false,
 		"https://secret\x00":                                false,
-		"":                                                  false,
+		" ":                                                 false,
 	} {
-		u, err := ParseURL(text)
+		l := &loader{}
+		u := l.secretURL("notify.webhook", text)
+		err := errors.Join(l.errs...)
 		if (err == nil) != ok || ok && string(u) != strings.TrimSpace(text) {
 			t.Errorf("%q: %v", text, err)
 		}
@@ -42,27 +44,11 @@ func TestParseURL(t *testing.T) {
 	}
 }
 
-func TestURLWith(t *testing.T) {
-	for text, want := range map[string]string{
-		"https://hc-ping.com/uuid":              "https://hc-ping.com/uuid/fail",
-		"https://hc-ping.com/uuid/":             "https://hc-ping.com/uuid/fail",
-		"https://hc-ping.com/key/slug?create=1": "https://hc-ping.com/key/slug/fail?create=1",
-		"https://example.com":                   "https://example.com/fail",
-		"https://example.com/a%2Fb":             "https://example.com/a%2Fb/fail",
-	} {
-		if got := URL(text).with("fail"); string(got) != want {
-			t.Errorf("%s: %s, want %s", text, string(got), want)
-		}
-	}
-}
-
-func TestURLIsNeverPrinted(t *testing.T) {
-	o := Options{Webhook: "https://example.com/secret", Ping: "https://example.com/secret"}
-	var logged strings.Builder
-	slog.New(slog.NewTextHandler(&logged, nil)).Info("x", "url", o.Webhook, "options", o)
-	text, err := json.Marshal(o)
-	all := fmt.Sprintf("%v %+v %#v %s %q %s %s", o, o, o, o.Webhook, o.Ping, logged.String(), text)
-	if err != nil || strings.Contains(all, "secret") || !strings.Contains(all, "REDACTED") {
+func TestAddressesAreNeverPrinted(t *testing.T) {
+	n := Notify{Webhook: "https://example.com/secret", Ping: "https://example.com/secret"}
+	text, err := json.Marshal(n)
+	all := fmt.Sprintf("%v %+v %#v %s", n, n, n, text)
+	if err != nil || strings.Contains(all, "secret") || strings.Count(all, "REDACTED") != 8 {
 		t.Errorf("%s, %v", all, err)
 	}
 }
