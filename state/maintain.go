@@ -12,6 +12,8 @@ import (
 	"slices"
 
 	"go.etcd.io/bbolt"
+
+	"gleapsync/internal/wholefile"
 )
 
 // errNoFile is what maintenance says of an empty store.
@@ -234,7 +236,7 @@ func writeNew(path string, write func(io.Writer) error) error {
 		os.Remove(path)
 		return err
 	}
-	syncFolder(filepath.Dir(path))
+	wholefile.SyncFolder(filepath.Dir(path))
 	return nil
 }
 
@@ -266,10 +268,9 @@ func (s *Store) Compact() (before, after int64, err error) {
 	}); err != nil {
 		return 0, 0, err
 	}
-	if err := os.Rename(temporary, s.path); err != nil {
+	if err := wholefile.Replace(temporary, s.path); err != nil {
 		return 0, 0, err
 	}
-	syncFolder(filepath.Dir(s.path))
 	err = s.view(func(tx *bbolt.Tx) error { after = tx.Size(); return nil })
 	return before, after, err
 }

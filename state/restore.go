@@ -6,9 +6,10 @@ import (
 	"io"
 	"io/fs"
 	"os"
-	"path/filepath"
 
 	"go.etcd.io/bbolt"
+
+	"gleapsync/internal/wholefile"
 )
 
 // FormerSuffix is what [Store.Restore] adds to the name of the file that it replaces.
@@ -63,10 +64,9 @@ func (s *Store) swap(temporary string) error {
 			return err
 		}
 	}
-	if err := os.Rename(temporary, s.path); err != nil {
+	if err := wholefile.Replace(temporary, s.path); err != nil {
 		return err
 	}
-	syncFolder(filepath.Dir(s.path))
 	if err := s.load(); err != nil || s.held == nil {
 		return err
 	}

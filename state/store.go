@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
-	"path/filepath"
 	"runtime/debug"
 	"slices"
 	"sync"
@@ -17,6 +16,8 @@ import (
 
 	"go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
+
+	"gleapsync/internal/wholefile"
 )
 
 // The versions of the file's format that this package reads and writes:
@@ -297,25 +298,11 @@ func (s *Store) create() error {
 		)
 	})
 	if err = errors.Join(err, db.Close()); err == nil {
-		// A link, unlike a rename, never replaces a file that came to be meanwhile.
-		err = os.Link(temporary, s.path)
-		if _, there := os.Lstat(s.path); err != nil && errors.Is(there, fs.ErrNotExist) {
-			err = os.Rename(temporary, s.path) // a file system without links
-		}
+		err = wholefile.Create(temporary, s.path)
 		os.Remove(temporary)
 	}
 	if err != nil {
 		return fmt.Errorf("create the state file: %w", err)
 	}
-	syncFolder(filepath.Dir(s.path))
 	return s.load()
-}
-
-// syncFolder makes a rename last; not every system can, and then nothing is lost
-// but the file's new name.
-func syncFolder(path string) {
-	if folder, err := os.Open(path); err == nil {
-		_ = folder.Sync()
-		folder.Close()
-	}
 }

@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 
 	"gleapsync/internal/human"
 	"gleapsync/internal/page"
+	"gleapsync/internal/wholefile"
 )
 
 type reportCmd struct {
@@ -30,24 +30,15 @@ func (c *reportCmd) Run(a *App) error {
 	if err := page.Report(&html, data); err != nil {
 		return err
 	}
-	if err := writeFile(c.Out, html.Bytes()); err != nil {
+	temporary, err := wholefile.Beside(c.Out, html.Bytes())
+	if err == nil {
+		defer os.Remove(temporary)
+		err = wholefile.Replace(temporary, c.Out)
+	}
+	if err != nil {
 		return fmt.Errorf("write the report: %w", err)
 	}
 	return a.print(map[string]string{"report": c.Out}, func(w io.Writer) {
 		fmt.Fprintf(w, "The report is in %s.\n", human.Printable(c.Out))
 	})
-}
-
-// writeFile replaces a file as a whole, so that nobody reads a half of it.
-func writeFile(path string, text []byte) error {
-	temporary, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*.new") // mode 0600
-	if err != nil {
-		return err
-	}
-	defer os.Remove(temporary.Name())
-	_, err = temporary.Write(text)
-	if err := errors.Join(err, temporary.Close()); err != nil {
-		return err
-	}
-	return os.Rename(temporary.Name(), path)
 }

@@ -13,6 +13,7 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/internal/config"
+	"gleapsync/internal/wholefile"
 )
 
 // Options say what a configuration is made of.
@@ -238,27 +239,18 @@ func suggestContact(all []*found) []contact {
 // publish gives the text the path, once it is complete and loads. shown is the path for
 // people.
 func publish(path, shown string, text []byte) error {
-	file, err := os.CreateTemp(filepath.Dir(path), ".gleapsync-init-*")
+	temporary, err := wholefile.Beside(path, text)
 	if errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("%s cannot be written: its folder does not exist", shown)
 	}
 	if err != nil {
 		return fmt.Errorf("%s cannot be written: %w", shown, err)
 	}
-	temporary := file.Name()
 	defer os.Remove(temporary)
-	_, err = file.Write(text)
-	if err = errors.Join(err, file.Sync(), file.Close()); err != nil {
-		return fmt.Errorf("%s cannot be written: %w", shown, err)
-	}
 	if _, err := config.Load(temporary); err != nil {
 		return fmt.Errorf("%s is not written, since it would not load: %s", shown, strings.ReplaceAll(err.Error(), temporary, shown))
 	}
-	// A link, unlike a rename, never replaces a file that came to be meanwhile.
-	err = os.Link(temporary, path)
-	if _, there := os.Lstat(path); err != nil && errors.Is(there, fs.ErrNotExist) {
-		err = os.Rename(temporary, path) // a file system without links
-	}
+	err = wholefile.Create(temporary, path)
 	if errors.Is(err, fs.ErrExist) {
 		return errExists(shown)
 	}

@@ -43,7 +43,7 @@ func start(t testing.TB, files map[string]string) (entries, text string, err err
 	if all := fmt.Sprint(string(written), string(shown), err); strings.Contains(all, "marked") {
 		t.Errorf("cells are shown: %s", all)
 	}
-	if left, _ := filepath.Glob(filepath.Join(dir, ".gleapsync-init-*")); len(left) > 0 {
+	if left, _ := filepath.Glob(filepath.Join(dir, ".*.new")); len(left) > 0 {
 		t.Errorf("left over: %s", left)
 	}
 	if err != nil {
