@@ -39,12 +39,12 @@ type running struct {
 	SecondsLeft float64   `json:"seconds_left"` // of this phase, 0: not known
 }
 
-func (s *Server) apiStatus(w http.ResponseWriter, r *http.Request) {
+func (s *site) apiStatus(w http.ResponseWriter, r *http.Request) {
 	answer, err := s.status(r.Context())
 	s.json(w, answer, err)
 }
 
-func (s *Server) status(ctx context.Context) (status, error) {
+func (s *site) status(ctx context.Context) (status, error) {
 	now, _ := s.live.snapshot()
 	seen := s.look(ctx)
 	if seen.err != nil {
@@ -52,7 +52,7 @@ func (s *Server) status(ctx context.Context) (status, error) {
 	}
 	o := &seen.overview
 	answer := status{
-		Project: o.Project, Version: s.o.Version, Next: now.Next, Missed: now.Missed, LastError: now.Failed, ConfigError: now.Config,
+		Project: o.Project, Version: s.version, Next: now.Next, Missed: now.Missed, LastError: now.Failed, ConfigError: now.Config,
 		Resyncing: o.Resyncing, Parked: o.Parked, DueEvents: o.DueEvents, ParkedEvents: o.ParkedEvents, StateBytes: o.Bytes, LastRun: o.LastRun, LastSuccess: o.History.LastSuccess,
 		Exports: []runs.ExportReport{},
 	}
@@ -67,7 +67,7 @@ func (s *Server) status(ctx context.Context) (status, error) {
 }
 
 // apiRuns answers with the last reports, the latest first, as they were printed.
-func (s *Server) apiRuns(w http.ResponseWriter, r *http.Request) {
+func (s *site) apiRuns(w http.ResponseWriter, r *http.Request) {
 	limit := 100
 	if text := r.FormValue("limit"); text != "" {
 		n, err := strconv.Atoi(text)
@@ -102,7 +102,7 @@ func (s *Server) apiRuns(w http.ResponseWriter, r *http.Request) {
 }
 
 // eachReport reads reports piece by piece, and gives the client its time for each piece.
-func (s *Server) eachReport(w http.ResponseWriter, r *http.Request, limit int, yield func(json.RawMessage) error) error {
+func (s *site) eachReport(w http.ResponseWriter, r *http.Request, limit int, yield func(json.RawMessage) error) error {
 	v, err := s.view()
 	if err != nil {
 		return err
@@ -115,7 +115,7 @@ func (s *Server) eachReport(w http.ResponseWriter, r *http.Request, limit int, y
 	return v.EachReport(limit, s.limits.piece, turn, yield)
 }
 
-func (s *Server) apiRun(w http.ResponseWriter, r *http.Request) {
+func (s *site) apiRun(w http.ResponseWriter, r *http.Request) {
 	report, err := s.report(r)
 	s.json(w, report, err)
 }

@@ -28,7 +28,7 @@ import (
 
 // Handler answers with the status page, JSON, metrics and probes. Everything but the
 // probes is for users of a; nil lets everybody in who asks by a name that is not public.
-func (s *Server) Handler(a *Auth) http.Handler {
+func (s *site) Handler(a *Auth) http.Handler {
 	pages := http.NewServeMux()
 	pages.HandleFunc("GET /{$}", s.made(s.front))
 	pages.HandleFunc("GET /runs/{id}", s.made(s.runPage))
@@ -92,11 +92,11 @@ func secured(next http.Handler) http.Handler {
 	})
 }
 
-func (s *Server) front(w http.ResponseWriter, r *http.Request) {
+func (s *site) front(w http.ResponseWriter, r *http.Request) {
 	now, _ := s.live.snapshot()
-	data := page.Data{Version: s.o.Version, At: time.Now(), Now: &now}
+	data := page.Data{Version: s.version, At: time.Now(), Now: &now}
 	if err := s.inspect(r.Context(), func(v *inspect.View) error {
-		data = page.Read(v, s.o.Version, &now)
+		data = page.Read(v, s.version, &now)
 		return nil
 	}); err != nil {
 		data.Error = err.Error()
@@ -108,22 +108,22 @@ func (s *Server) front(w http.ResponseWriter, r *http.Request) {
 	s.html(w, status, func(w io.Writer) error { return page.Front(w, data) })
 }
 
-func (s *Server) runPage(w http.ResponseWriter, r *http.Request) {
+func (s *site) runPage(w http.ResponseWriter, r *http.Request) {
 	report, err := s.report(r)
 	switch {
 	case errors.Is(err, state.ErrNotFound):
 		s.notFound(w, "The state has no such run: it keeps the last 500.")
 	case err != nil:
 		s.html(w, http.StatusInternalServerError, func(w io.Writer) error {
-			return page.Front(w, page.Data{Version: s.o.Version, At: time.Now(), Error: err.Error()})
+			return page.Front(w, page.Data{Version: s.version, At: time.Now(), Error: err.Error()})
 		})
 	default:
-		s.html(w, http.StatusOK, func(w io.Writer) error { return page.Run(w, s.o.Version, report) })
+		s.html(w, http.StatusOK, func(w io.Writer) error { return page.Run(w, s.version, report) })
 	}
 }
 
 // report returns the report of the run that a request names.
-func (s *Server) report(r *http.Request) (report runs.Report, err error) {
+func (s *site) report(r *http.Request) (report runs.Report, err error) {
 	err = s.inspect(r.Context(), func(v *inspect.View) (err error) {
 		report, err = v.Run(r.PathValue("id"))
 		return err
@@ -132,7 +132,7 @@ func (s *Server) report(r *http.Request) (report runs.Report, err error) {
 }
 
 // contact shows what the state says of a contact. It reads no export.
-func (s *Server) contact(w http.ResponseWriter, r *http.Request) {
+func (s *site) contact(w http.ResponseWriter, r *http.Request) {
 	c, ok := s.asked(r.FormValue("id"))
 	status := http.StatusOK
 	switch {
@@ -155,7 +155,7 @@ func (s *Server) contact(w http.ResponseWriter, r *http.Request) {
 }
 
 // readContact shows what the exports say of a contact too.
-func (s *Server) readContact(w http.ResponseWriter, r *http.Request) {
+func (s *site) readContact(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, 8<<10)
 	c, ok := s.asked(r.PostFormValue("id"))
 	status := http.StatusOK
@@ -183,7 +183,7 @@ var errBusy = errors.New("the exports are read for somebody else")
 
 // readExports looks a contact up in the exports. That reads all of them and starts their
 // commands, so it is done for one at a time, and only after a button was pressed.
-func (s *Server) readExports(ctx context.Context, userID string) (detail inspect.Contact, err error) {
+func (s *site) readExports(ctx context.Context, userID string) (detail inspect.Contact, err error) {
 	select {
 	case s.lookUp <- struct{}{}:
 		defer func() { <-s.lookUp }()
@@ -198,21 +198,21 @@ func (s *Server) readExports(ctx context.Context, userID string) (detail inspect
 }
 
 // asked returns a look-up of a user id, and false if it can be none.
-func (s *Server) asked(id string) (page.Contact, bool) {
+func (s *site) asked(id string) (page.Contact, bool) {
 	if len(id) > engage.MaxUserID || !utf8.ValidString(id) {
-		return page.Contact{Version: s.o.Version, Error: "A user id has 1 to " + strconv.Itoa(engage.MaxUserID) + " bytes of UTF-8."}, false
+		return page.Contact{Version: s.version, Error: "A user id has 1 to " + strconv.Itoa(engage.MaxUserID) + " bytes of UTF-8."}, false
 	}
-	return page.Contact{Version: s.o.Version, Asked: id}, true
+	return page.Contact{Version: s.version, Asked: id}, true
 }
 
-func (s *Server) notFound(w http.ResponseWriter, what string) {
-	s.html(w, http.StatusNotFound, func(w io.Writer) error { return page.NotFound(w, s.o.Version, what) })
+func (s *site) notFound(w http.ResponseWriter, what string) {
+	s.html(w, http.StatusNotFound, func(w io.Writer) error { return page.NotFound(w, s.version, what) })
 }
 
-func (s *Server) html(w http.ResponseWriter, status int, write func(io.Writer) error) {
+func (s *site) html(w http.ResponseWriter, status int, write func(io.Writer) error) {
 	var text bytes.Buffer
 	if err := write(&text); err != nil {
-		s.o.Log.Error("a page could not be made", "error", err.Error())
+		s.log.Error("a page could not be made", "error", err.Error())
 		http.Error(w, "the page could not be made: see the log", http.StatusInternalServerError)
 		return
 	}
@@ -221,13 +221,13 @@ func (s *Server) html(w http.ResponseWriter, status int, write func(io.Writer) e
 	_, _ = text.WriteTo(w) // a reader that went away is nothing to us
 }
 
-func (s *Server) metrics() http.Handler {
+func (s *site) metrics() http.Handler {
 	registry := prometheus.NewRegistry()
-	registry.MustRegister(metrics.NewCollector(s.o.Version, s.metricsSnapshot), metrics.LiveCollector(s.metricsLive))
+	registry.MustRegister(metrics.NewCollector(s.version, s.metricsSnapshot), metrics.LiveCollector(s.metricsLive))
 	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError})
 }
 
-func (s *Server) metricsSnapshot() metrics.Snapshot {
+func (s *site) metricsSnapshot() metrics.Snapshot {
 	_, last := s.live.snapshot()
 	seen := s.look(context.Background())
 	if seen.err != nil {
@@ -236,7 +236,7 @@ func (s *Server) metricsSnapshot() metrics.Snapshot {
 	return metrics.NewSnapshot(&seen.overview, seen.last, last)
 }
 
-func (s *Server) metricsLive() metrics.Live {
+func (s *site) metricsLive() metrics.Live {
 	now, _ := s.live.snapshot()
 	l := metrics.Live{Running: now.Running, ConfigLoaded: now.Config == ""}
 	if now.Running && now.Progress.Total > 0 {
@@ -247,7 +247,7 @@ func (s *Server) metricsLive() metrics.Live {
 
 // ready says whether the last success, or if there was none the start of this process, is
 // not older than two slots.
-func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
+func (s *site) ready(w http.ResponseWriter, r *http.Request) {
 	since := time.Now().Add(-time.Since(s.begun)) // by today's clock, not by that of the start
 	seen := s.look(r.Context())
 	if seen.err != nil {
@@ -264,7 +264,7 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	io.WriteString(w, "ok\n")
 }
 
-func (s *Server) json(w http.ResponseWriter, answer any, err error) {
+func (s *site) json(w http.ResponseWriter, answer any, err error) {
 	status := http.StatusOK
 	if err != nil {
 		status = http.StatusInternalServerError

@@ -6,10 +6,7 @@ import (
 	"errors"
 	"log/slog"
 	"os"
-	"sync/atomic"
 	"time"
-
-	"golang.org/x/time/rate"
 
 	"gleapsync/internal/config"
 	"gleapsync/internal/runs"
@@ -32,29 +29,20 @@ type Options struct {
 	Reload <-chan os.Signal
 }
 
-// Server runs syncs on a schedule. Its [Server.Handler] shows what goes on.
+// Server runs syncs on a schedule. Its [site.Handler] shows what goes on.
 type Server struct {
-	o      Options
-	config atomic.Pointer[config.Config]
-	text   []byte // of the configuration's file, as it was read last
+	site
+	o    Options
+	text []byte // of the configuration's file, as it was read last
 	// problem is why that cannot be used, "": it is in force. It need not be the file: a
 	// token may arrive later than the configuration that names it.
 	problem string
-	live    live
-	begun   time.Time
-	reader  reader
-	limits  limits
-	making  chan struct{} // taken while an answer is made
-	lookUp  chan struct{} // taken while exports are read for somebody
 }
 
 // New returns a server.
 func New(o Options) *Server {
-	s := &Server{o: o, begun: time.Now(), limits: usualLimits(), lookUp: make(chan struct{}, 1)}
-	s.making = make(chan struct{}, s.limits.making)
-	s.reader = reader{pace: rate.NewLimiter(rate.Every(pause), 1), turn: make(chan struct{}, 1)}
+	s := &Server{o: o, site: newSite(o.Config, o.Version, o.Log)}
 	s.text, _ = os.ReadFile(o.Config.Path)
-	s.config.Store(o.Config)
 	return s
 }
 
@@ -97,8 +85,6 @@ func (s *Server) Serve(ctx context.Context) {
 		slot, begin = s.next()
 	}
 }
-
-func (s *Server) schedule() sync.Schedule { return s.config.Load().Schedule }
 
 // next returns the next slot and when its run begins.
 func (s *Server) next() (slot, begin time.Time) {

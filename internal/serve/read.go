@@ -34,7 +34,7 @@ const (
 )
 
 // inspect lets fn look into the state of the present configuration.
-func (s *Server) inspect(ctx context.Context, fn func(*inspect.View) error) error {
+func (s *site) inspect(ctx context.Context, fn func(*inspect.View) error) error {
 	if err := s.reader.pace.Wait(ctx); err != nil {
 		return err
 	}
@@ -45,7 +45,7 @@ func (s *Server) inspect(ctx context.Context, fn func(*inspect.View) error) erro
 	return fn(v)
 }
 
-func (s *Server) view() (*inspect.View, error) {
+func (s *site) view() (*inspect.View, error) {
 	cfg := s.config.Load()
 	store, err := state.Open(cfg.State)
 	return inspect.New(cfg.Sync, store), err
@@ -53,7 +53,7 @@ func (s *Server) view() (*inspect.View, error) {
 
 // look returns what the state says, as it was a second ago at most. It waits for nobody who
 // asks for something else: probes and metrics depend on it.
-func (s *Server) look(ctx context.Context) seen {
+func (s *site) look(ctx context.Context) seen {
 	r := &s.reader
 	select {
 	case r.turn <- struct{}{}:

@@ -31,16 +31,16 @@ func usualLimits() limits {
 	}
 }
 
-// Web returns a web server of [Server.Handler] that holds its own against clients who send
+// Web returns a web server of [site.Handler] that holds its own against clients who send
 // or take nothing, and against many of them.
-func (s *Server) Web(a *Auth) *http.Server {
+func (s *site) Web(a *Auth) *http.Server {
 	crowd := crowd{most: s.limits.connections, all: map[net.Conn]place{}}
 	return &http.Server{
 		Handler:           s.Handler(a),
 		ReadHeaderTimeout: s.limits.read, ReadTimeout: s.limits.read, WriteTimeout: s.limits.write, IdleTimeout: s.limits.idle,
 		MaxHeaderBytes: 16 << 10,
 		ConnState:      crowd.watch,
-		ErrorLog:       slog.NewLogLogger(s.o.Log.Handler(), slog.LevelDebug),
+		ErrorLog:       slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
 	}
 }
 
@@ -92,7 +92,7 @@ func (c *crowd) watch(conn net.Conn, state http.ConnState) {
 
 // made has an answer made in memory, a few at a time so that this memory is bounded, and
 // then sent: a reader that is slow keeps nobody else from being answered.
-func (s *Server) made(next http.HandlerFunc) http.HandlerFunc {
+func (s *site) made(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		late := time.NewTimer(s.limits.queue)
 		defer late.Stop()
@@ -128,7 +128,7 @@ func (a *answer) Write(p []byte) (int, error) { return a.body.Write(p) }
 
 // extend gives a client the usual time from now on. Where w has no deadlines, as in tests,
 // there are none to change.
-func (s *Server) extend(w http.ResponseWriter) { setDeadline(w, time.Now().Add(s.limits.write)) }
+func (s *site) extend(w http.ResponseWriter) { setDeadline(w, time.Now().Add(s.limits.write)) }
 
 // setDeadline sets until when a client has to take what comes. The other deadline has to go
 // along, even though the request is there: it would end the request's context.
