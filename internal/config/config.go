@@ -5,12 +5,10 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/pelletier/go-toml/v2"
@@ -59,7 +57,7 @@ func Load(path string) (*Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the configuration cannot be read: %w", err)
 	}
-	l := &loader{path: path, dir: filepath.Dir(absolute), lines: findLines(text)}
+	l := &loader{reader: &reader{path: path, dir: filepath.Dir(absolute), lines: findLines(text)}}
 	c := l.config(&f)
 	return c, errors.Join(l.errs...)
 }
@@ -106,87 +104,13 @@ func (c *Config) MayFeed(key string) bool {
 	return slices.ContainsFunc(c.Sync.Exports, func(e sync.Export) bool { return e.MayFeed(key) })
 }
 
-// loader turns the file into settings and collects what is wrong.
+// loader turns the file into settings.
 type loader struct {
-	path  string
-	dir   string
-	lines lines
-	errs  []error
+	*reader
 	keys  map[string]string // of attributes: what has the key
 	token string            // the variable that holds the API token, if one does
 
 	reserved map[string]error // see [Config.Reserved]
-}
-
-func (l *loader) fail(key string, err error) { l.errs = append(l.errs, l.at(key, err)) }
-
-// at says where an error is.
-func (l *loader) at(key string, err error) error {
-	return fmt.Errorf("%s:%d: %s: %w", l.path, l.lines.at(key), key, err)
-}
-
-func (l *loader) text(key, value string) string {
-	text, err := expand(value)
-	if err != nil {
-		l.fail(key, err)
-	}
-	return text
-}
-
-func (l *loader) duration(key, value string) time.Duration {
-	text := l.text(key, value)
-	if text == "" {
-		return 0
-	}
-	d, err := sync.ParseDuration(text)
-	if err != nil {
-		l.fail(key, err)
-	}
-	return d
-}
-
-// seconds returns a duration that must be there and not be too short.
-func (l *loader) seconds(key, value string) time.Duration {
-	before := len(l.errs)
-	d := l.duration(key, value)
-	if d < time.Second && len(l.errs) == before {
-		l.fail(key, errors.New("it takes one second at least"))
-	}
-	return d
-}
-
-func (l *loader) limit(key string, value any) sync.Limit {
-	limit, err := parseLimit(value)
-	if err != nil {
-		l.fail(key, err)
-	}
-	return limit
-}
-
-// choice maps a word to a setting.
-func choice[T any](l *loader, key, value string, choices map[string]T) T {
-	v, ok := choices[l.text(key, value)]
-	if !ok {
-		words := slices.DeleteFunc(slices.Sorted(maps.Keys(choices)), func(w string) bool { return w == "" || w == "\t" })
-		l.fail(key, fmt.Errorf("it takes one of: %s", strings.Join(words, " ")))
-	}
-	return v
-}
-
-// file returns the path that a key names, from the configuration's folder.
-func (l *loader) file(key, value string) string {
-	path := l.text(key, value)
-	if path == "" || filepath.IsAbs(path) {
-		return path
-	}
-	return filepath.Join(l.dir, path)
-}
-
-func (l *loader) atLeast(key string, value, least int) int {
-	if value < least {
-		l.fail(key, fmt.Errorf("it takes %d at least", least))
-	}
-	return value
 }
 
 func (l *loader) config(f *file) *Config {
@@ -280,7 +204,7 @@ func (l *loader) gleap(f *file, c *Config) {
 	g := &f.Gleap
 	c.Gleap = gleap.Options{
 		BaseURL: l.text("gleap.base_url", g.BaseURL),
-		BooleanAs: choice(l, "gleap.boolean_as", g.BooleanAs, map[string]gleap.BooleanAs{
+		BooleanAs: choice(l.reader, "gleap.boolean_as", g.BooleanAs, map[string]gleap.BooleanAs{
 			"": gleap.AsBoolean, "boolean": gleap.AsBoolean, "text": gleap.AsText, "number": gleap.AsNumber,
 		}),
 		Rate:               l.atLeast("gleap.rate", g.Rate, 0),
@@ -290,7 +214,7 @@ func (l *loader) gleap(f *file, c *Config) {
 		GiveUp:             l.seconds("gleap.give_up", g.GiveUp),
 		UpdateLastActivity: g.UpdateLastActivity,
 	}
-	region := choice(l, "gleap.region", g.Region, map[string]string{"": gleap.EU, "eu": gleap.EU, "us": gleap.US})
+	region := choice(l.reader, "gleap.region", g.Region, map[string]string{"": gleap.EU, "eu": gleap.EU, "us": gleap.US})
 	c.Gleap.BaseURL = cmp.Or(c.Gleap.BaseURL, region, gleap.EU) // of a wrong region is said enough
 	c.tokenEnv, c.tokenFile = l.text("gleap.api_token_env", g.APITokenEnv), l.file("gleap.api_token_file", g.APITokenFile)
 	l.token = c.tokenEnv
@@ -314,18 +238,6 @@ func (l *loader) gleap(f *file, c *Config) {
 func enoughConnections(rate int, window time.Duration) int {
 	const slowAnswer = 2 * time.Second
 	return min(256, max(16, 2+int(int64(rate)*int64(slowAnswer)/int64(window))))
-}
-
-func (l *loader) memory(value string) int64 {
-	const least = 16 << 20
-	n, err := parseSize(l.text("sync.memory", value))
-	if err == nil && n < least {
-		err = errors.New("it takes 16MiB at least")
-	}
-	if err != nil {
-		l.fail("sync.memory", err)
-	}
-	return n
 }
 
 // contact returns the contact fields that are mapped. First and last name make one

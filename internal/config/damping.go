@@ -1,14 +1,9 @@
 package config
 
 import (
-	"errors"
 	"fmt"
 	"maps"
-	"math"
 	"slices"
-	"strconv"
-	"strings"
-	"time"
 
 	"gleapsync/engage"
 	"gleapsync/sync"
@@ -77,36 +72,4 @@ func byName[T any](l *loader, key string, value any, e *sync.Export, read func(k
 		set(&all, name, value)
 	}
 	return all
-}
-
-func (l *loader) interval(key string, value any) time.Duration {
-	if text, ok := value.(string); ok && text != "" {
-		return l.duration(key, text)
-	}
-	l.fail(key, errors.New(`it takes a duration such as "24h", in tables also by column: { last_login = "24h" }`))
-	return 0
-}
-
-func (l *loader) tolerance(key string, value any) sync.Tolerance {
-	amount, share, err := 0.0, false, error(nil)
-	switch v := value.(type) {
-	case int64:
-		amount = float64(v)
-	case float64:
-		amount = v
-	case string:
-		var text string
-		text, share = strings.CutSuffix(strings.TrimSpace(l.text(key, v)), "%")
-		amount, err = strconv.ParseFloat(strings.TrimSpace(text), 64)
-	default:
-		amount = -1
-	}
-	if err != nil || !(amount >= 0) || math.IsInf(amount, 1) {
-		l.fail(key, errors.New(`it takes a share such as "1%" or a number such as 5, in tables also by column: { score = "1%" }`))
-		return sync.Tolerance{}
-	}
-	if share {
-		return sync.Tolerance{Share: amount / 100}
-	}
-	return sync.Tolerance{Amount: amount}
 }

@@ -5,11 +5,9 @@ import (
 	"fmt"
 	"path"
 	"slices"
-	"time"
 
 	"gleapsync/engage"
 	"gleapsync/gleap"
-	"gleapsync/internal/attr"
 	"gleapsync/sync"
 )
 
@@ -83,26 +81,6 @@ func (l *loader) track(key string, k *trackKeys, before []sync.Track) sync.Track
 		l.fail(key+".keys", fmt.Errorf("an event in Gleap has %d keys at most", gleap.MaxData))
 	}
 	t.Since = l.since(key+".since", k.Since)
-	return t
-}
-
-// since returns a time that may be left out. TOML has dates of its own.
-func (l *loader) since(key string, value any) time.Time {
-	var text string
-	switch v := value.(type) {
-	case nil:
-		return time.Time{}
-	case time.Time:
-		return v
-	case string:
-		text = l.text(key, v)
-	case fmt.Stringer: // a date of TOML's own without an offset
-		text = v.String()
-	}
-	t, ok := attr.Time(text)
-	if !ok {
-		l.fail(key, errors.New(`it takes a date such as "2026-11-25" or "2026-11-25T08:00:00Z"`))
-	}
 	return t
 }
 

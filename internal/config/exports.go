@@ -95,23 +95,15 @@ func (l *loader) profiles(key string, p *profilesKeys) sync.Export {
 	return e
 }
 
-func (l *loader) patterns(key string, patterns []string) []string {
-	var all []string
-	for i, pattern := range patterns {
-		all = append(all, l.text(fmt.Sprintf("%s[%d]", key, i), pattern))
-	}
-	return all
-}
-
 func (l *loader) traitType(key, value string) engage.Type {
-	return choice(l, key, value, map[string]engage.Type{
+	return choice(l.reader, key, value, map[string]engage.Type{
 		"": engage.Auto, "auto": engage.Auto, "string": engage.Text, "number": engage.Number,
 		"boolean": engage.Boolean, "datetime": engage.Datetime,
 	})
 }
 
 func (l *loader) clearMissing(key, value string) bool {
-	return choice(l, key+".on_missing", value, map[string]bool{"": false, "keep": false, "clear": true})
+	return choice(l.reader, key+".on_missing", value, map[string]bool{"": false, "keep": false, "clear": true})
 }
 
 func (l *loader) export(key string, k *exportKeys) sync.Export {
@@ -119,21 +111,21 @@ func (l *loader) export(key string, k *exportKeys) sync.Export {
 		Export: engage.Export{
 			Source:    l.text(key+".source", k.Source),
 			Dir:       l.dir,
-			Pick:      choice(l, key+".pick", k.Pick, map[string]engage.Pick{"": engage.PickOne, "newest": engage.PickNewest, "all": engage.PickAll}),
-			Format:    choice(l, key+".format", k.Format, map[string]engage.Format{"": engage.AnyFormat, "csv": engage.CSV, "ndjson": engage.NDJSON, "parquet": engage.Parquet}),
-			Delimiter: choice(l, key+".delimiter", k.Delimiter, delimiters),
+			Pick:      choice(l.reader, key+".pick", k.Pick, map[string]engage.Pick{"": engage.PickOne, "newest": engage.PickNewest, "all": engage.PickAll}),
+			Format:    choice(l.reader, key+".format", k.Format, map[string]engage.Format{"": engage.AnyFormat, "csv": engage.CSV, "ndjson": engage.NDJSON, "parquet": engage.Parquet}),
+			Delimiter: choice(l.reader, key+".delimiter", k.Delimiter, delimiters),
 			UserID:    l.text(key+".user_id", k.UserID),
-			Identifiers: choice(l, key+".identifiers", k.Identifiers, map[string]engage.Identifiers{
+			Identifiers: choice(l.reader, key+".identifiers", k.Identifiers, map[string]engage.Identifiers{
 				"": engage.AllIDs, "all": engage.AllIDs, "first": engage.FirstID, "last": engage.LastID,
 			}),
 		},
-		KeepAbsent: choice(l, key+".absent", k.Absent, map[string]bool{"": false, "exit": false, "keep": true}),
+		KeepAbsent: choice(l.reader, key+".absent", k.Absent, map[string]bool{"": false, "exit": false, "keep": true}),
 		MaxAge:     l.duration(key+".max_age", k.MaxAge),
 		AllowEmpty: k.AllowEmpty,
 
-		IgnoreBroken: choice(l, key+".broken_rows", k.BrokenRows, map[string]bool{"": false, "withhold": false, "ignore": true}),
+		IgnoreBroken: choice(l.reader, key+".broken_rows", k.BrokenRows, map[string]bool{"": false, "withhold": false, "ignore": true}),
 	}
-	e.AnyParts = choice(l, key+".parts", k.Parts, map[string]bool{"": false, "all": false, "any": true})
+	e.AnyParts = choice(l.reader, key+".parts", k.Parts, map[string]bool{"": false, "all": false, "any": true})
 	if k.MaxExits != nil {
 		limit := l.limit(key+".max_exits", k.MaxExits)
 		e.MaxExits = &limit

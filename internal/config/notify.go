@@ -24,7 +24,7 @@ func (l *loader) notify(f *file, minChange int) Notify {
 	n := &f.Notify
 	o := Notify{
 		Webhook:   l.secretURL("notify.webhook", n.Webhook),
-		Slack:     choice(l, "notify.format", n.Format, map[string]bool{"json": false, "slack": true}),
+		Slack:     choice(l.reader, "notify.format", n.Format, map[string]bool{"json": false, "slack": true}),
 		MinChange: minChange,
 		Ping:      l.secretURL("notify.ping_url", n.PingURL),
 	}
@@ -36,14 +36,14 @@ func (l *loader) notify(f *file, minChange int) Notify {
 }
 
 // secretURL returns an address that must not be shown, "" if there is none.
-func (l *loader) secretURL(key, value string) secret.Text {
-	text := l.text(key, value)
+func (r *reader) secretURL(key, value string) secret.Text {
+	text := r.text(key, value)
 	if text == "" {
 		return ""
 	}
 	text = strings.TrimSpace(text)
 	if err := checkSecretURL(text); err != nil {
-		l.fail(key, err)
+		r.fail(key, err)
 	}
 	return secret.Text(text)
 }

@@ -32,9 +32,9 @@ func TestSecretURL(t *testing.T) {
 		"https://secret\x00":                                false,
 		" ":                                                 false,
 	} {
-		l := &loader{}
-		u := l.secretURL("notify.webhook", text)
-		err := errors.Join(l.errs...)
+		r := &reader{}
+		u := r.secretURL("notify.webhook", text)
+		err := errors.Join(r.errs...)
 		if (err == nil) != ok || ok && string(u) != strings.TrimSpace(text) {
 			t.Errorf("%q: %v", text, err)
 		}
