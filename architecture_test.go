@@ -1,0 +1,105 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"os/exec"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// mayImport says which packages of ours a package may import, from the bottom to the top.
+// Data goes one way, so what stands here for a package are only packages above it.
+var mayImport = map[string]string{
+	// Words and small things, each for itself.
+	"internal/attr":       "",
+	"internal/completion": "",
+	"internal/exchange":   "",
+	"internal/human":      "",
+	"internal/secret":     "",
+	"internal/textfile":   "",
+	"internal/wholefile":  "",
+
+	// For tests.
+	"internal/postgrestest": "",
+	"internal/ttytest":      "",
+
+	// Sorting and reading know nothing of Gleap.
+	"internal/extsort": "",
+	"internal/source":  "internal/exchange internal/secret internal/textfile",
+
+	// The three parts of a sync do not know each other, nor sync.
+	"engage": "internal/attr internal/exchange internal/secret internal/source internal/textfile",
+	"gleap":  "internal/attr internal/exchange internal/secret",
+	"state":  "internal/attr internal/wholefile",
+	// A wire struct that it shared with the client would hide a mistake on the wire.
+	"gleap/sandbox": "",
+
+	"internal/runs":     "engage",
+	"internal/planfile": "gleap internal/attr internal/extsort internal/runs state",
+	"internal/push":     "gleap internal/planfile internal/runs state",
+	"sync":              "engage gleap internal/attr internal/extsort internal/planfile internal/push internal/runs internal/source state",
+	"internal/inspect":  "engage internal/attr internal/runs state sync",
+
+	// Around a sync.
+	"internal/config":  "engage gleap internal/attr internal/exchange internal/secret internal/textfile state sync",
+	"internal/starter": "engage internal/attr internal/config internal/wholefile",
+	"internal/console": "engage gleap gleap/sandbox internal/human internal/inspect internal/runs internal/starter state sync",
+	"internal/metrics": "engage internal/config internal/exchange internal/inspect internal/runs sync",
+	"internal/notify":  "engage internal/config internal/exchange internal/runs internal/secret",
+	"internal/page":    "internal/human internal/inspect internal/runs sync",
+	"internal/serve":   "engage internal/config internal/exchange internal/inspect internal/metrics internal/page internal/runs internal/textfile state sync",
+
+	// Commands put it together, for the main package alone.
+	"internal/app": "engage gleap gleap/sandbox internal/completion internal/config internal/console internal/human internal/inspect internal/metrics " +
+		"internal/notify internal/page internal/runs internal/secret internal/serve internal/starter internal/wholefile state sync",
+	"": "gleap internal/app internal/human state sync",
+}
+
+// mustNotLink says what must not come into a program along with a package.
+var mustNotLink = map[string][]string{
+	"internal/config": {"github.com/prometheus"},
+	"internal/page":   {"gleapsync/internal/console", "github.com/jedib0t/go-pretty", "golang.org/x/term"},
+}
+
+// TestArchitecture: no package imports what the tables above do not let it.
+func TestArchitecture(t *testing.T) {
+	list := exec.Command("go", "list", "-json=ImportPath,Imports,Deps", "./...")
+	out, err := list.Output()
+	if err != nil {
+		t.Fatal(err)
+	}
+	const module = "gleapsync"
+	short := func(path string) string { return strings.TrimPrefix(strings.TrimPrefix(path, module), "/") }
+	for decoder := json.NewDecoder(strings.NewReader(string(out))); ; {
+		var p struct {
+			ImportPath    string
+			Imports, Deps []string
+		}
+		if err := decoder.Decode(&p); errors.Is(err, io.EOF) {
+			break
+		} else if err != nil {
+			t.Fatal(err)
+		}
+		name := short(p.ImportPath)
+		allowed, known := mayImport[name]
+		if !known {
+			t.Errorf("the package %s is new: say in mayImport, in architecture_test.go, which packages it may import, and add it to those that may import it", name)
+			continue
+		}
+		for _, path := range p.Imports {
+			if strings.HasPrefix(path, module+"/") && !slices.Contains(strings.Fields(allowed), short(path)) {
+				t.Errorf("%s imports %s: that is not in mayImport, in architecture_test.go", p.ImportPath, path)
+			}
+		}
+		for _, path := range p.Deps {
+			for _, no := range mustNotLink[name] {
+				if path == no || strings.HasPrefix(path, no+"/") {
+					t.Errorf("%s links %s: see mustNotLink in architecture_test.go", p.ImportPath, path)
+				}
+			}
+		}
+	}
+}
