@@ -139,24 +139,28 @@ func checkReserved(cfg *config.Config, store *state.Store) error {
 	return errors.Join(errs...)
 }
 
-// client returns a client for the configured Gleap. An embedded sandbox comes back
-// too; stop ends it.
+// client returns a client for the configured Gleap. An embedded sandbox comes back too;
+// stop ends both.
 func (a *App) client(cfg *config.Config) (c *gleap.Client, embedded *sandbox.Sandbox, stop func(), err error) {
 	o := cfg.Gleap
 	o.Version, o.Log = a.version, a.log
-	stop = func() {}
+	end := func() {}
 	if cfg.Sandbox {
-		if embedded, o.BaseURL, o.Token, stop, err = startSandbox(o.Rate, o.Window); err != nil {
-			return nil, nil, nil, err
-		}
-	} else if o.Token, err = cfg.Token(); err != nil {
+		embedded, end, err = startSandbox(&o)
+	} else {
+		o.Token, err = cfg.Token()
+	}
+	if err != nil {
 		return nil, nil, nil, err
 	}
 	if path := cfg.TokenIsOpen(); path != "" {
 		a.log.Warn("everybody on this machine may read the file with the API token: take that right away with chmod o-r", "file", path)
 	}
-	c, err = gleap.New(o)
-	return c, embedded, stop, err
+	if c, err = gleap.New(o); err != nil {
+		end()
+		return nil, nil, nil, err
+	}
+	return c, embedded, func() { c.Close(); end() }, nil
 }
 
 // watch draws a run's progress where there is a terminal.

@@ -10,7 +10,7 @@ import (
 
 	"gleapsync/gleap"
 	"gleapsync/internal/config"
-	"gleapsync/internal/console"
+	"gleapsync/internal/human"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
 	"gleapsync/sync"
@@ -24,14 +24,14 @@ func (c *checkCmd) Run(ctx context.Context, a *App) error { return judge(c.run(c
 
 // run returns the report of a plan which looks at everything.
 func (c *checkCmd) run(ctx context.Context, a *App) (runs.Report, error) {
-	var checks []console.Check
+	var checks []check
 	var report runs.Report
 	failed := false
 	note := func(name string, err error, detail string) {
 		if err != nil {
 			detail, failed = err.Error(), true
 		}
-		checks = append(checks, console.Check{Name: name, OK: err == nil, Detail: detail})
+		checks = append(checks, check{Name: name, OK: err == nil, Detail: detail})
 	}
 	cfg, err := a.config()
 	note("configuration", err, a.flags.Config)
@@ -72,8 +72,23 @@ func (c *checkCmd) run(ctx context.Context, a *App) (runs.Report, error) {
 		err = errors.New("the check failed")
 	}
 	return report, errors.Join(err, a.print(struct {
-		Checks []console.Check `json:"checks"`
-	}{checks}, func(w io.Writer) { console.Checks(w, checks) }))
+		Checks []check `json:"checks"`
+	}{checks}, func(w io.Writer) {
+		for _, c := range checks {
+			mark := "ok    "
+			if !c.OK {
+				mark = "FAILED"
+			}
+			fmt.Fprintf(w, "%s  %-13s  %s\n", mark, c.Name, human.Printable(c.Detail))
+		}
+	}))
+}
+
+// check is one thing that was tried.
+type check struct {
+	Name   string `json:"check"`
+	OK     bool   `json:"ok"`
+	Detail string `json:"detail"`
 }
 
 // checkToken asks Gleap whether it takes the token, with a ticket of the window that syncs
@@ -85,7 +100,6 @@ func (a *App) checkToken(ctx context.Context, cfg *config.Config, store *state.S
 		return "", err
 	}
 	defer stop()
-	defer client.Close()
 	if store == nil {
 		err = client.Authenticate(ctx)
 	} else {
@@ -102,10 +116,10 @@ func (a *App) checkToken(ctx context.Context, cfg *config.Config, store *state.S
 	return "Gleap takes it", err
 }
 
-func exportChecks(r runs.Report) []console.Check {
-	var checks []console.Check
+func exportChecks(r runs.Report) []check {
+	var checks []check
 	for _, e := range r.Exports {
-		c := console.Check{Name: string(e.Kind), OK: !e.IsHeld()}
+		c := check{Name: string(e.Kind), OK: !e.IsHeld()}
 		kind := ""
 		if e.Type != "" {
 			kind = string(e.Type) + ", "

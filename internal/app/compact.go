@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"io"
 
-	"gleapsync/internal/console"
+	"gleapsync/internal/human"
 	"gleapsync/state"
 )
 
@@ -18,7 +18,7 @@ func (c *compactCmd) Run(a *App) error {
 			return fmt.Errorf("compact the state: %w", err)
 		}
 		return a.print(map[string]int64{"bytes_before": before, "bytes": after}, func(w io.Writer) {
-			console.Compacted(w, s.Path(), before, after)
+			fmt.Fprintf(w, "%s had %s bytes and has %s now.\n", human.Printable(s.Path()), human.Grouped(int(before)), human.Grouped(int(after)))
 		})
 	})
 }

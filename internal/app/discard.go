@@ -1,9 +1,10 @@
 package app
 
 import (
+	"fmt"
 	"io"
 
-	"gleapsync/internal/console"
+	"gleapsync/internal/human"
 	"gleapsync/state"
 )
 
@@ -19,6 +20,6 @@ func (c *discardCmd) Run(a *App) error {
 		if err != nil {
 			return err
 		}
-		return a.print(map[string]int{"discarded": n}, func(w io.Writer) { console.Discarded(w, n) })
+		return a.print(map[string]int{"discarded": n}, func(w io.Writer) { fmt.Fprintf(w, "%s discarded.\n", human.Count(n, "event")) })
 	})
 }

@@ -32,7 +32,6 @@ func (c *forgetCmd) Run(ctx context.Context, a *App) error {
 		return err
 	}
 	defer stop()
-	defer client.Close()
 	f, err := sync.New(cfg.Sync, store, client, a.log, nil).Forget(ctx, c.IDs)
 	if f.Forgotten == 0 {
 		return err

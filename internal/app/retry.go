@@ -1,9 +1,10 @@
 package app
 
 import (
+	"fmt"
 	"io"
 
-	"gleapsync/internal/console"
+	"gleapsync/internal/human"
 	"gleapsync/state"
 )
 
@@ -19,6 +20,12 @@ func (c *retryCmd) Run(a *App) error {
 		if err != nil {
 			return err
 		}
-		return a.print(map[string]int{"unparked": contacts, "events": events}, func(w io.Writer) { console.Unparked(w, contacts, events) })
+		return a.print(map[string]int{"unparked": contacts, "events": events}, func(w io.Writer) {
+			what := human.Count(contacts, "contact")
+			if events > 0 {
+				what += " and " + human.Count(events, "event")
+			}
+			fmt.Fprintf(w, "%s unparked: the next run tries them again.\n", what)
+		})
 	})
 }

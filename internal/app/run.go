@@ -91,7 +91,6 @@ func (a *App) call(cfg *config.Config, store *state.Store, watch func(sync.Progr
 		return runs.Report{}, nil, err
 	}
 	defer stop()
-	defer client.Close()
 	report, err := run(sync.New(cfg.Sync, store, client, a.log, watch))
 	return report, embedded, err
 }

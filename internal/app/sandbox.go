@@ -56,17 +56,17 @@ func (c *sandboxCmd) Run(ctx context.Context, a *App) error {
 	return nil
 }
 
-// startSandbox starts a sandbox of this process's own.
-func startSandbox(rate int, window time.Duration) (s *sandbox.Sandbox, address string, token secret.Text, stop func(), err error) {
+// startSandbox starts a sandbox of this process's own, and leads a client to it.
+func startSandbox(o *gleap.Options) (s *sandbox.Sandbox, stop func(), err error) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
-		return nil, "", "", nil, fmt.Errorf("start the sandbox: %w", err)
+		return nil, nil, fmt.Errorf("start the sandbox: %w", err)
 	}
-	token = secret.Text(rand.Text())
-	s = sandbox.New(sandbox.Options{Token: string(token), Rate: rate, Window: window})
+	o.BaseURL, o.Token = "http://"+listener.Addr().String(), secret.Text(rand.Text())
+	s = sandbox.New(sandbox.Options{Token: string(o.Token), Rate: o.Rate, Window: o.Window})
 	server := sandboxServer(s)
 	go func() { _ = server.Serve(listener) }()
-	return s, "http://" + listener.Addr().String(), token, func() { server.Close() }, nil
+	return s, func() { server.Close() }, nil
 }
 
 // sandboxServer says nothing of connections that a fault broke.

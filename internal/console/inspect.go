@@ -170,24 +170,6 @@ func Sandbox(w io.Writer, s *sandbox.Sandbox) {
 	}
 }
 
-// Checks writes what a check found.
-func Checks(w io.Writer, checks []Check) {
-	for _, c := range checks {
-		mark := "ok    "
-		if !c.OK {
-			mark = "FAILED"
-		}
-		fmt.Fprintf(w, "%s  %-13s  %s\n", mark, c.Name, human.Printable(c.Detail))
-	}
-}
-
-// Check is one thing that was tried.
-type Check struct {
-	Name   string `json:"check"`
-	OK     bool   `json:"ok"`
-	Detail string `json:"detail"`
-}
-
 // Forgotten writes what became of contacts that were to be forgotten.
 func Forgotten(w io.Writer, f sync.Forgotten) {
 	fmt.Fprintf(w, "%s forgotten: %s deleted in Gleap, %s not there%s. No export brings them back.\n",
@@ -202,20 +184,6 @@ func stillInGleap(owed int) string {
 	return fmt.Sprintf(", %s may still be in Gleap: the next sync deletes them", human.Grouped(owed))
 }
 
-// Unparked writes how many contacts and events were unparked.
-func Unparked(w io.Writer, contacts, events int) {
-	what := human.Count(contacts, "contact")
-	if events > 0 {
-		what += " and " + human.Count(events, "event")
-	}
-	fmt.Fprintf(w, "%s unparked: the next run tries them again.\n", what)
-}
-
-// Discarded writes how many events were discarded.
-func Discarded(w io.Writer, n int) {
-	fmt.Fprintf(w, "%s discarded.\n", human.Count(n, "event"))
-}
-
 // Verified writes what a state file holds that was found to be sound.
 func Verified(w io.Writer, path string, v state.Verification) {
 	events := ""
@@ -224,9 +192,4 @@ func Verified(w io.Writer, path string, v state.Verification) {
 	}
 	fmt.Fprintf(w, "%s is sound: %s, %s, %s parked, %s%s.\n", human.Printable(path),
 		human.Count(v.Contacts, "contact"), human.Count(v.Attributes, "attribute"), human.Grouped(v.Parked), human.Count(v.Runs, "run"), events)
-}
-
-// Compacted writes what became of a state file's size.
-func Compacted(w io.Writer, path string, before, after int64) {
-	fmt.Fprintf(w, "%s had %s bytes and has %s now.\n", human.Printable(path), human.Grouped(int(before)), human.Grouped(int(after)))
 }

@@ -92,21 +92,10 @@ var (
 	withheld = describe("export_withheld", "Exits and cleared values that the last sync withheld, since not all of the export could be read.", "key", "kind")
 )
 
-// descs are all metrics of a collector.
-var descs = []*prometheus.Desc{
-	buildInfo, stateReadable, stateBytes, resyncing, parked, allRuns, calls, retries, rateLimited, lastSuccess,
-	lastRun, lastOutcome, lastPlan, lastPush, lastContacts, lastSent, lastRemaining, members, entered, exited, dataTime, held,
-	dueEvents, parkedEvents, events, tracked, withheld, converging,
-}
-
 var outcomes = []runs.Outcome{runs.Complete, runs.Partial, runs.Held, runs.Failed, runs.Interrupted}
 
-// Describe sends the descriptions of all metrics.
-func (c *Collector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range descs {
-		out <- d
-	}
-}
+// Describe sends nothing: which metrics there are depends on the state.
+func (c *Collector) Describe(chan<- *prometheus.Desc) {}
 
 // Collect sends the metrics of a new snapshot.
 func (c *Collector) Collect(out chan<- prometheus.Metric) {

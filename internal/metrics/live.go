@@ -16,17 +16,11 @@ var (
 	configLoaded = describe("config_last_reload_successful", "1 if the configuration as it stands is in force, 0 if it cannot be used.")
 )
 
-var liveDescs = []*prometheus.Desc{running, runDone, runPlanned, configLoaded}
-
 // LiveCollector makes metrics of what a process is doing: a [prometheus.Collector].
 type LiveCollector func() Live
 
-// Describe sends the descriptions of all metrics.
-func (c LiveCollector) Describe(out chan<- *prometheus.Desc) {
-	for _, d := range liveDescs {
-		out <- d
-	}
-}
+// Describe sends nothing, as that of the other collector does.
+func (c LiveCollector) Describe(chan<- *prometheus.Desc) {}
 
 // Collect sends the metrics of this moment.
 func (c LiveCollector) Collect(out chan<- prometheus.Metric) {

@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"regexp"
 	"runtime"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -146,9 +145,14 @@ func TestDocumented(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	name := regexp.MustCompile(`fqName: "(\w+)"`)
-	for _, d := range slices.Concat(descs, liveDescs) {
-		if n := name.FindStringSubmatch(d.String())[1]; !strings.Contains(string(page), "\n| `"+n) {
+	registry := prometheus.NewRegistry()
+	registry.MustRegister(collector(full()), LiveCollector(func() Live { return Live{} }))
+	families, err := registry.Gather()
+	if err != nil || len(families) != 32 {
+		t.Errorf("%d metrics, want 32: %v", len(families), err)
+	}
+	for _, f := range families {
+		if n := f.GetName(); !strings.Contains(string(page), "\n| `"+n) {
 			t.Errorf("docs/operating.md does not have %s", n)
 		}
 	}
