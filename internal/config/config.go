@@ -110,7 +110,9 @@ type loader struct {
 	keys  map[string]string // of attributes: what has the key
 	token string            // the variable that holds the API token, if one does
 
-	reserved map[string]error // see [Config.Reserved]
+	reserved   map[string]error // see [Config.Reserved]
+	tempDir    string
+	membership bool // of exports that do not say whether entering and leaving are events
 }
 
 func (l *loader) config(f *file) *Config {
@@ -145,50 +147,31 @@ func (l *loader) config(f *file) *Config {
 		c.Sync.TempDir = filepath.Dir(c.State.Path)
 	}
 	c.Metrics = l.metrics(f, project)
+	l.tempDir, l.membership = c.Sync.TempDir, f.Events.Membership
 	l.keys, l.reserved = map[string]string{}, map[string]error{}
-	for i := range f.Audiences {
-		e := l.audience(fmt.Sprintf("audience[%d]", i), &f.Audiences[i])
-		e.Membership = membership(f, f.Audiences[i].Membership)
-		c.Sync.Exports = append(c.Sync.Exports, e)
-	}
-	for i := range f.Traits {
-		c.Sync.Exports = append(c.Sync.Exports, l.trait(fmt.Sprintf("trait[%d]", i), &f.Traits[i]))
-	}
-	for i := range f.Tables {
-		e := l.table(fmt.Sprintf("table[%d]", i), &f.Tables[i])
-		e.Membership = membership(f, f.Tables[i].Membership)
-		c.Sync.Exports = append(c.Sync.Exports, e)
-	}
-	for i := range f.Profiles {
-		e := l.profiles(fmt.Sprintf("profiles[%d]", i), &f.Profiles[i])
-		e.Membership = membership(f, f.Profiles[i].Membership)
-		c.Sync.Exports = append(c.Sync.Exports, e)
-	}
-	snapshots := len(c.Sync.Exports)
-	for i := range f.Changes {
-		e := l.changes(fmt.Sprintf("changes[%d]", i), &f.Changes[i], c.Sync.Exports, snapshots > 0 && len(c.Sync.Fields) > 0)
-		e.Membership = membership(f, f.Changes[i].Membership)
-		c.Sync.Exports = append(c.Sync.Exports, e)
-	}
+	each(&c.Sync.Exports, "audience", f.Audiences, l.audience)
+	each(&c.Sync.Exports, "trait", f.Traits, l.trait)
+	each(&c.Sync.Exports, "table", f.Tables, l.table)
+	each(&c.Sync.Exports, "profiles", f.Profiles, l.profiles)
+	fieldsFed := len(c.Sync.Exports) > 0 && len(c.Sync.Fields) > 0
+	each(&c.Sync.Exports, "changes", f.Changes, func(key string, k *changesKeys) sync.Export {
+		return l.changes(key, k, c.Sync.Exports, fieldsFed)
+	})
 	c.Reserved = l.reserved
 	c.Sync.Events = l.events(f, c.Sync.Exports)
-	for i := range f.Tracks {
-		c.Sync.Tracks = append(c.Sync.Tracks, l.track(fmt.Sprintf("track[%d]", i), &f.Tracks[i], c.Sync.Tracks))
-	}
+	each(&c.Sync.Tracks, "track", f.Tracks, func(key string, k *trackKeys) sync.Track { return l.track(key, k, c.Sync.Tracks) })
 	l.onlyOneStdin(c.Sync.Exports)
-	for i := range c.Sync.Exports {
-		e := &c.Sync.Exports[i]
-		if e.TempDir = c.Sync.TempDir; e.ProfileIDs != nil {
-			e.ProfileIDs.TempDir = e.TempDir
-		}
-	}
-	for i := range c.Sync.Tracks {
-		c.Sync.Tracks[i].TempDir = c.Sync.TempDir
-	}
 	if len(c.Sync.Exports)+len(c.Sync.Tracks) == 0 {
 		l.errs = append(l.errs, fmt.Errorf("%s: there is no [[audience]], [[trait]], [[table]], [[profiles]], [[changes]] or [[track]]: nothing to sync", l.path))
 	}
 	return c
+}
+
+// each reads all tables of a name, and appends what is made of them.
+func each[K, T any](to *[]T, name string, tables []K, read func(key string, k *K) T) {
+	for i := range tables {
+		*to = append(*to, read(fmt.Sprintf("%s[%d]", name, i), &tables[i]))
+	}
 }
 
 func (l *loader) schedule(f *file) sync.Schedule {

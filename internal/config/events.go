@@ -54,15 +54,6 @@ func (l *loader) eventName(key, value string) string {
 	return name
 }
 
-// membership returns whether entering and leaving the audiences of an export are events: as
-// the export has it, or else as all have it.
-func membership(f *file, own *bool) bool {
-	if own != nil {
-		return *own
-	}
-	return f.Events.Membership
-}
-
 // track reads an export of events, which comes after others.
 func (l *loader) track(key string, k *trackKeys, before []sync.Track) sync.Track {
 	if source, _ := expand(k.Source); source == engage.Stdin || engage.IsDatabase(source) {

@@ -12,6 +12,7 @@ import (
 
 func (l *loader) audience(key string, a *audienceKeys) sync.Export {
 	e := l.export(key, &a.exportKeys)
+	e.Membership = or(a.Membership, l.membership)
 	e.Attributes = []engage.Attribute{l.attribute(key, engage.Audience, a.Name, a.Key)}
 	return e
 }
@@ -28,6 +29,7 @@ func (l *loader) trait(key string, t *traitKeys) sync.Export {
 
 func (l *loader) table(key string, t *tableKeys) sync.Export {
 	e := l.export(key, &t.exportKeys)
+	e.Membership = or(t.Membership, l.membership)
 	e.ClearMissing = l.clearMissing(key, t.OnMissing)
 	e.Exclude = l.patterns(key+".exclude", t.Exclude)
 	l.named(key, t.Audiences, t.Traits, t.Type, t.namedKeys, &e)
@@ -65,7 +67,8 @@ func (l *loader) changes(key string, k *changesKeys, before []sync.Export, field
 	} {
 		*column.to = l.text(key+".columns."+column.name, column.value)
 	}
-	e.NoFields = k.Contact != nil && !*k.Contact
+	e.Membership = or(k.Membership, l.membership)
+	e.NoFields = !or(k.Contact, true)
 	if fieldsFed && !e.NoFields {
 		l.fail(key, errors.New("the snapshots above have the fields under [contact], and what comes from both may be old or new: set contact = false here"))
 	}
@@ -89,10 +92,18 @@ func (l *loader) profiles(key string, p *profilesKeys) sync.Export {
 	p.Source = cmp.Or(p.TraitsSource, "none") // that it is missing is said already
 	p.Query, p.Table = p.TraitsQuery, p.TraitsTable
 	e := l.table(key, &p.tableKeys)
-	e.ProfileIDs = &engage.Export{Source: ids, Dir: e.Dir, Pick: e.Pick, Format: e.Format, Delimiter: e.Delimiter}
+	e.ProfileIDs = &engage.Export{Source: ids, Dir: e.Dir, Pick: e.Pick, Format: e.Format, Delimiter: e.Delimiter, TempDir: e.TempDir}
 	p.Query, p.Table = p.IdentifiersQuery, p.IdentifiersTable
 	l.database(key, &p.exportKeys, e.ProfileIDs)
 	return e
+}
+
+// or returns what is said, or else what holds where nothing is.
+func or[T any](said *T, otherwise T) T {
+	if said != nil {
+		return *said
+	}
+	return otherwise
 }
 
 func (l *loader) traitType(key, value string) engage.Type {
@@ -111,6 +122,7 @@ func (l *loader) export(key string, k *exportKeys) sync.Export {
 		Export: engage.Export{
 			Source:    l.text(key+".source", k.Source),
 			Dir:       l.dir,
+			TempDir:   l.tempDir,
 			Pick:      choice(l.reader, key+".pick", k.Pick, map[string]engage.Pick{"": engage.PickOne, "newest": engage.PickNewest, "all": engage.PickAll}),
 			Format:    choice(l.reader, key+".format", k.Format, map[string]engage.Format{"": engage.AnyFormat, "csv": engage.CSV, "ndjson": engage.NDJSON, "parquet": engage.Parquet}),
 			Delimiter: choice(l.reader, key+".delimiter", k.Delimiter, delimiters),

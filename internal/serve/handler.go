@@ -133,13 +133,8 @@ func (s *site) report(r *http.Request) (report runs.Report, err error) {
 
 // contact shows what the state says of a contact. It reads no export.
 func (s *site) contact(w http.ResponseWriter, r *http.Request) {
-	c, ok := s.asked(r.FormValue("id"))
-	status := http.StatusOK
-	switch {
-	case !ok:
-		status = http.StatusBadRequest
-	case c.Asked != "":
-		if err := s.inspect(r.Context(), func(v *inspect.View) error {
+	s.showContact(w, r.FormValue("id"), func(c *page.Contact) error {
+		return s.inspect(r.Context(), func(v *inspect.View) error {
 			detail, err := v.Stored(c.Asked)
 			if err != nil {
 				return err
@@ -147,34 +142,36 @@ func (s *site) contact(w http.ResponseWriter, r *http.Request) {
 			c.Detail = &detail
 			c.Last, err = v.LastSync()
 			return err
-		}); err != nil {
-			status, c.Error, c.Detail = http.StatusInternalServerError, err.Error(), nil
-		}
-	}
-	s.html(w, status, func(w io.Writer) error { return page.Lookup(w, c) })
+		})
+	})
 }
 
 // readContact shows what the exports say of a contact too.
 func (s *site) readContact(w http.ResponseWriter, r *http.Request) {
 	r.Body = http.MaxBytesReader(w, r.Body, 8<<10)
-	c, ok := s.asked(r.PostFormValue("id"))
-	status := http.StatusOK
-	switch {
-	case !ok:
-		status = http.StatusBadRequest
-	case c.Asked != "":
+	s.showContact(w, r.PostFormValue("id"), func(c *page.Contact) error {
 		setDeadline(w, time.Time{}) // it takes as long as the exports do
+		defer s.extend(w)
 		detail, err := s.readExports(r.Context(), c.Asked)
-		s.extend(w)
-		switch {
-		case errors.Is(err, errBusy):
-			w.Header().Set("Retry-After", "5")
-			status, c.Error = http.StatusServiceUnavailable, "Somebody else has the exports read now: try again when that is done."
-		case err != nil:
-			status, c.Error = http.StatusInternalServerError, err.Error()
-		default:
-			c.Detail, c.Read = &detail, true
-		}
+		c.Detail, c.Read = &detail, err == nil
+		return err
+	})
+}
+
+// showContact shows a contact, with what ask finds out about the one that is asked for.
+func (s *site) showContact(w http.ResponseWriter, id string, ask func(*page.Contact) error) {
+	c, status, err := page.Contact{Version: s.version}, http.StatusOK, error(nil)
+	if len(id) > engage.MaxUserID || !utf8.ValidString(id) {
+		status, c.Error = http.StatusBadRequest, "A user id has 1 to "+strconv.Itoa(engage.MaxUserID)+" bytes of UTF-8."
+	} else if c.Asked = id; id != "" {
+		err = ask(&c)
+	}
+	switch {
+	case errors.Is(err, errBusy):
+		w.Header().Set("Retry-After", "5")
+		status, c.Error, c.Detail = http.StatusServiceUnavailable, "Somebody else has the exports read now: try again when that is done.", nil
+	case err != nil:
+		status, c.Error, c.Detail = http.StatusInternalServerError, err.Error(), nil
 	}
 	s.html(w, status, func(w io.Writer) error { return page.Lookup(w, c) })
 }
@@ -195,14 +192,6 @@ func (s *site) readExports(ctx context.Context, userID string) (detail inspect.C
 		return err
 	})
 	return detail, err
-}
-
-// asked returns a look-up of a user id, and false if it can be none.
-func (s *site) asked(id string) (page.Contact, bool) {
-	if len(id) > engage.MaxUserID || !utf8.ValidString(id) {
-		return page.Contact{Version: s.version, Error: "A user id has 1 to " + strconv.Itoa(engage.MaxUserID) + " bytes of UTF-8."}, false
-	}
-	return page.Contact{Version: s.version, Asked: id}, true
 }
 
 func (s *site) notFound(w http.ResponseWriter, what string) {
