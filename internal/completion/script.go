@@ -1,29 +1,19 @@
 package completion
 
 import (
-	_ "embed"
+	"embed"
 	"fmt"
 )
 
-//go:embed script.bash
-var bash string
-
-//go:embed script.zsh
-var zsh string
-
-//go:embed script.fish
-var fish string
+//go:embed script.bash script.zsh script.fish
+var scripts embed.FS
 
 // Script returns what a shell has to read to complete the command line: bash, zsh or
 // fish.
 func Script(shell string) (string, error) {
-	switch shell {
-	case "bash":
-		return bash, nil
-	case "zsh":
-		return zsh, nil
-	case "fish":
-		return fish, nil
+	text, err := scripts.ReadFile("script." + shell)
+	if err != nil {
+		return "", fmt.Errorf("there is no completion for the shell %q: it is for bash, zsh and fish", shell)
 	}
-	return "", fmt.Errorf("there is no completion for the shell %q: it is for bash, zsh and fish", shell)
+	return string(text), nil
 }

@@ -57,15 +57,11 @@ func (l *loader) changes(key string, k *changesKeys, before []sync.Export, field
 		l.fail(key, errors.New("it takes nothing: set audiences, traits or discover = true"))
 	}
 	c := &k.Columns
-	for _, column := range []struct {
-		name, value string
-		to          *string
-	}{
-		{"audience_name", c.AudienceName, &e.Columns.AudienceName}, {"audience_id", c.AudienceID, &e.Columns.AudienceID},
-		{"audience_action", c.AudienceAction, &e.Columns.AudienceAction}, {"user_id", c.UserID, &e.Columns.UserID},
-		{"timestamp", c.Timestamp, &e.Columns.Timestamp}, {"message_id", c.MessageID, &e.Columns.MessageID},
-	} {
-		*column.to = l.text(key+".columns."+column.name, column.value)
+	column := func(name, value string) string { return l.text(key+".columns."+name, value) }
+	e.Columns = engage.ChangeColumns{
+		AudienceName: column("audience_name", c.AudienceName), AudienceID: column("audience_id", c.AudienceID),
+		AudienceAction: column("audience_action", c.AudienceAction), UserID: column("user_id", c.UserID),
+		Timestamp: column("timestamp", c.Timestamp), MessageID: column("message_id", c.MessageID),
 	}
 	e.Membership = or(k.Membership, l.membership)
 	e.NoFields = !or(k.Contact, true)

@@ -61,8 +61,15 @@ func (r *reader) seconds(key, value string) time.Duration {
 }
 
 func (r *reader) limit(key string, value any) sync.Limit {
-	limit, err := parseLimit(value)
-	if err != nil {
+	text, before := "", len(r.errs)
+	switch v := value.(type) {
+	case string:
+		text = r.text(key, v)
+	case int64:
+		text = strconv.FormatInt(v, 10)
+	}
+	limit, err := sync.ParseLimit(text)
+	if err != nil && len(r.errs) == before {
 		r.fail(key, err)
 	}
 	return limit

@@ -8,8 +8,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-
-	"gleapsync/sync"
 )
 
 var variable = regexp.MustCompile(`\$\{([^}]*)\}`)
@@ -55,20 +53,6 @@ func parseSize(text string) (int64, error) {
 		}
 	}
 	return 0, errors.New("it takes a size such as 256MiB")
-}
-
-func parseLimit(value any) (sync.Limit, error) {
-	switch v := value.(type) {
-	case string:
-		text, err := expand(v)
-		if err != nil {
-			return sync.Limit{}, err
-		}
-		return sync.ParseLimit(text)
-	case int64:
-		return sync.ParseLimit(strconv.FormatInt(v, 10))
-	}
-	return sync.ParseLimit("")
 }
 
 var delimiters = map[string]byte{

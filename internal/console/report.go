@@ -66,7 +66,11 @@ func Sync(w io.Writer, r runs.Report) {
 	}
 	for _, c := range r.Classes {
 		if c.Left > 0 {
-			fmt.Fprintf(w, "  %s: %s of %s left%s.\n", c.Class, human.Grouped(c.Left), human.Grouped(c.Planned), since(c))
+			since := ""
+			if c.Since != "" {
+				since = ", some in each run since " + c.Since
+			}
+			fmt.Fprintf(w, "  %s: %s of %s left%s.\n", c.Class, human.Grouped(c.Left), human.Grouped(c.Planned), since)
 		}
 	}
 	if n := r.Events.Remaining; n > 0 {
@@ -80,13 +84,6 @@ func Sync(w io.Writer, r runs.Report) {
 
 func classes(c runs.ContactCounts) string {
 	return fmt.Sprintf("%s with changes, %s with first deliveries only", human.Grouped(c.Delta), human.Grouped(c.Backfill))
-}
-
-func since(c runs.ClassReport) string {
-	if c.Since == "" {
-		return ""
-	}
-	return ", some in each run since " + c.Since
 }
 
 // exports writes a line for each attribute, and for each export of events.

@@ -240,21 +240,19 @@ func suggestContact(all []*found) []contact {
 // people.
 func publish(path, shown string, text []byte) error {
 	temporary, err := wholefile.Beside(path, text)
-	if errors.Is(err, fs.ErrNotExist) {
+	if err == nil {
+		defer os.Remove(temporary)
+		if _, err := config.Load(temporary); err != nil {
+			return fmt.Errorf("%s is not written, since it would not load: %s", shown, strings.ReplaceAll(err.Error(), temporary, shown))
+		}
+		err = wholefile.Create(temporary, path)
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("%s cannot be written: its folder does not exist", shown)
-	}
-	if err != nil {
-		return fmt.Errorf("%s cannot be written: %w", shown, err)
-	}
-	defer os.Remove(temporary)
-	if _, err := config.Load(temporary); err != nil {
-		return fmt.Errorf("%s is not written, since it would not load: %s", shown, strings.ReplaceAll(err.Error(), temporary, shown))
-	}
-	err = wholefile.Create(temporary, path)
-	if errors.Is(err, fs.ErrExist) {
+	case errors.Is(err, fs.ErrExist):
 		return errExists(shown)
-	}
-	if err != nil {
+	case err != nil:
 		return fmt.Errorf("%s cannot be written: %w", shown, err)
 	}
 	return nil
