@@ -27,17 +27,17 @@ func main() { os.Exit(run(os.Args[1:])) }
 
 // run runs one command and returns the exit code.
 func run(args []string) int {
-	command, err := app.Parse(args, currentVersion())
+	a, err := app.Parse(args, currentVersion())
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "gleapsync: %s\nRun gleapsync --help for the commands and flags.\n", human.Printable(err.Error()))
 		return exitUsage
 	}
 	ctx, stopped := context.Background(), (<-chan os.Signal)(nil)
-	if command.Finishes() {
-		ctx, stopped = withSignals(command.Close)
+	if a.Finishes() {
+		ctx, stopped = withSignals(a.Close)
 	}
-	err = command.Run(ctx)
-	command.Close()
+	err = a.Run(ctx)
+	a.Close()
 	code := exitCode(err, stopped)
 	if code != 0 && code != exitHeld && code != exitParked { // of those the report said enough
 		for line := range strings.Lines(err.Error()) {
@@ -107,10 +107,4 @@ func exitCode(err error, stopped <-chan os.Signal) int {
 }
 
 // signalCode is the shell's way to say that a signal ended a process.
-func signalCode(s os.Signal) int {
-	const base = 128
-	if s == syscall.SIGTERM {
-		return base + int(syscall.SIGTERM)
-	}
-	return base + int(syscall.SIGINT)
-}
+func signalCode(s os.Signal) int { return 128 + int(s.(syscall.Signal)) }

@@ -16,6 +16,7 @@ import (
 	"os"
 	"slices"
 
+	"github.com/alecthomas/kong"
 	"golang.org/x/term"
 
 	"gleapsync/gleap"
@@ -26,8 +27,9 @@ import (
 	"gleapsync/sync"
 )
 
-// App is what all commands share.
+// App runs a command. It has what all of them share.
 type App struct {
+	command *kong.Context
 	flags   flags
 	version string
 	out     io.Writer

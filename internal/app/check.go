@@ -19,11 +19,9 @@ import (
 type checkCmd struct{}
 
 // Run tries the configuration, the state, the token and the exports, one after the other,
-// and sends nothing but the question whether the token is good.
-func (c *checkCmd) Run(ctx context.Context, a *App) error { return judge(c.run(ctx, a)) }
-
-// run returns the report of a plan which looks at everything.
-func (c *checkCmd) run(ctx context.Context, a *App) (runs.Report, error) {
+// and sends nothing but the question whether the token is good. It is judged as a plan is
+// which looks at everything.
+func (c *checkCmd) Run(ctx context.Context, a *App) error {
 	var checks []check
 	var report runs.Report
 	failed := false
@@ -66,12 +64,12 @@ func (c *checkCmd) run(ctx context.Context, a *App) (runs.Report, error) {
 		}
 	}
 	if ctx.Err() != nil {
-		return report, context.Cause(ctx)
+		return context.Cause(ctx)
 	}
 	if failed || report.Unreadable() {
 		err = errors.New("the check failed")
 	}
-	return report, errors.Join(err, a.print(struct {
+	return judge(report, errors.Join(err, a.print(struct {
 		Checks []check `json:"checks"`
 	}{checks}, func(w io.Writer) {
 		for _, c := range checks {
@@ -81,7 +79,7 @@ func (c *checkCmd) run(ctx context.Context, a *App) (runs.Report, error) {
 			}
 			fmt.Fprintf(w, "%s  %-13s  %s\n", mark, c.Name, human.Printable(c.Detail))
 		}
-	}))
+	})))
 }
 
 // check is one thing that was tried.

@@ -48,15 +48,9 @@ type commandLine struct {
 	Completion completionCmd `cmd:"" help:"Print a script that makes a shell complete the command line."`
 }
 
-// Command is a command with its flags, ready to run. Close it afterwards.
-type Command struct {
-	*App
-	parsed *kong.Context
-}
-
-// Parse reads a command line. Those that ask for help or the version end the process. The
-// error is one of usage.
-func Parse(args []string, version string) (*Command, error) {
+// Parse reads a command line and returns an app to run it; close that afterwards. Who asks
+// for help or the version gets that, and the process ends. The error is one of usage.
+func Parse(args []string, version string) (*App, error) {
 	var c commandLine
 	parser := kong.Must(&c, kong.Name("gleapsync"), kong.Description(description),
 		kong.Vars{"version": "gleapsync " + version},
@@ -65,14 +59,16 @@ func Parse(args []string, version string) (*Command, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Command{newApp(c.flags, version, os.Stdout, os.Stderr), parsed}, nil
+	a := newApp(c.flags, version, os.Stdout, os.Stderr)
+	a.command = parsed
+	return a, nil
 }
 
 // Finishes reports whether the command has something to finish when it is interrupted.
-func (c *Command) Finishes() bool { return !strings.HasPrefix(c.parsed.Command(), "inspect") }
+func (a *App) Finishes() bool { return !strings.HasPrefix(a.command.Command(), "inspect") }
 
 // Run carries the command out.
-func (c *Command) Run(ctx context.Context) error {
-	c.parsed.BindTo(ctx, (*context.Context)(nil))
-	return c.parsed.Run(c.App)
+func (a *App) Run(ctx context.Context) error {
+	a.command.BindTo(ctx, (*context.Context)(nil))
+	return a.command.Run(a)
 }

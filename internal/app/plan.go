@@ -5,22 +5,19 @@ import (
 	"io"
 
 	"gleapsync/internal/console"
-	"gleapsync/internal/runs"
 )
 
 type planCmd struct{ runFlags }
 
 // Run shows what a sync would do.
-func (c *planCmd) Run(ctx context.Context, a *App) error { return judge(c.run(ctx, a)) }
-
-func (c *planCmd) run(ctx context.Context, a *App) (runs.Report, error) {
+func (c *planCmd) Run(ctx context.Context, a *App) error {
 	cfg, runner, request, err := a.silent(c.runFlags)
 	if err != nil {
-		return runs.Report{}, err
+		return err
 	}
 	report, err := runner.Plan(ctx, request)
 	if err != nil {
-		return report, err
+		return err
 	}
-	return report, a.print(report, func(w io.Writer) { console.Plan(w, report, cfg.Sync.Rate, cfg.Sync.Window) })
+	return judge(report, a.print(report, func(w io.Writer) { console.Plan(w, report, cfg.Sync.Rate, cfg.Sync.Window) }))
 }

@@ -1,6 +1,9 @@
 package app
 
 import (
+	"bytes"
+	"encoding/json"
+	"errors"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -8,7 +11,6 @@ import (
 	"testing"
 
 	"gleapsync/internal/config"
-	"gleapsync/internal/runs"
 	"gleapsync/state"
 	"gleapsync/sync"
 )
@@ -28,22 +30,18 @@ func TestReserved(t *testing.T) {
 	path := write("c.toml", "project = \"acme\"\n[gleap]\nbase_url = \"sandbox\"\n[[trait]]\nname = \"Tags\"\nsource = \"tags.csv\"\n[[table]]\nsource = \"t.csv\"\naudiences = [\"memor*\"]\n")
 	write("tags.csv", "user_id,value\nu1,a\n")
 	write("t.csv", "user_id,memory,memorable\nu1,1,1\n")
-	out, err := os.Create(filepath.Join(dir, "out"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer out.Close()
-	a := newApp(flags{Config: path, LogLevel: "error"}, "", out, out)
+	var out bytes.Buffer
+	a := newApp(flags{Config: path, LogLevel: "error", Output: "json"}, "", &out, os.Stderr)
 	defer a.Close()
-	all := map[string]func() (runs.Report, error){
-		"plan":     func() (runs.Report, error) { return new(planCmd).run(t.Context(), a) },
-		"sync":     func() (runs.Report, error) { return new(syncCmd).run(t.Context(), a) },
-		"baseline": func() (runs.Report, error) { return new(baselineCmd).run(t.Context(), a) },
-		"check":    func() (runs.Report, error) { return new(checkCmd).run(t.Context(), a) },
-		"serve":    func() (runs.Report, error) { _, err := newSyncer(a).loadToServe(); return runs.Report{}, err },
+	all := map[string]func() error{
+		"plan":     func() error { return new(planCmd).Run(t.Context(), a) },
+		"sync":     func() error { return new(syncCmd).Run(t.Context(), a) },
+		"baseline": func() error { return new(baselineCmd).Run(t.Context(), a) },
+		"check":    func() error { return new(checkCmd).Run(t.Context(), a) },
+		"serve":    func() error { _, err := newSyncer(a).loadToServe(); return err },
 	}
 	for command, run := range all {
-		if _, err := run(); err == nil || command != "check" && !strings.Contains(err.Error(), `c.toml:4: trait[0]: trait "Tags": "tags" is a field that Gleap contacts already have: choose another one`) {
+		if err := run(); err == nil || command != "check" && !strings.Contains(err.Error(), `c.toml:4: trait[0]: trait "Tags": "tags" is a field that Gleap contacts already have: choose another one`) {
 			t.Errorf("%s: %v", command, err)
 		}
 	}
@@ -64,20 +62,41 @@ func TestReserved(t *testing.T) {
 		t.Fatal(err)
 	}
 	for command, run := range all {
-		report, err := run()
+		out.Reset()
+		err := run()
 		if command == "serve" {
 			if err != nil {
 				t.Errorf("serve: %v", err)
 			}
 			continue
 		}
-		statuses := ""
-		for _, e := range report.Exports {
-			statuses += e.Key + " " + string(e.Status) + ", "
+		var said struct {
+			Exports []struct{ Key, Status string }
+			Notes   []string
+			Checks  []struct {
+				Check, Detail string
+				OK            bool
+			}
 		}
-		if err != nil || len(report.Notes) != 1 || !strings.HasPrefix(report.Notes[0], `"tags" is a field that Gleap contacts already have: it goes on since it was delivered before`) ||
+		if err := json.Unmarshal(out.Bytes(), &said); err != nil {
+			t.Fatalf("%s: %v", command, err)
+		}
+		statuses := ""
+		for _, e := range said.Exports {
+			statuses += e.Key + " " + e.Status + ", "
+		}
+		for _, c := range said.Checks {
+			key, _, _ := strings.Cut(c.Detail, ": ")
+			switch {
+			case c.Check == "note":
+				said.Notes = append(said.Notes, c.Detail)
+			case c.Check == "trait" || c.Check == "audience":
+				statuses += key + map[bool]string{true: " read, ", false: " held, "}[c.OK]
+			}
+		}
+		if !errors.Is(err, ErrHeld) || len(said.Notes) != 1 || !strings.HasPrefix(said.Notes[0], `"tags" is a field that Gleap contacts already have: it goes on since it was delivered before`) ||
 			!strings.HasPrefix(statuses, "tags ") || strings.HasPrefix(statuses, "tags held") || !strings.Contains(statuses, "memory held") {
-			t.Errorf("%s: %s, %v, %v", command, statuses, report.Notes, err)
+			t.Errorf("%s: %s, %v, %v", command, statuses, said.Notes, err)
 		}
 	}
 }

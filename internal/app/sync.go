@@ -24,20 +24,16 @@ func (c *syncCmd) Run(ctx context.Context, a *App) error {
 	if c.DryRun {
 		return (&planCmd{c.runFlags}).Run(ctx, a)
 	}
-	return judge(c.run(ctx, a))
-}
-
-func (c *syncCmd) run(ctx context.Context, a *App) (runs.Report, error) {
 	cfg, err := a.config()
 	if err != nil {
-		return runs.Report{}, err
+		return err
 	}
 	request, err := c.request(cfg)
 	if err != nil {
-		return runs.Report{}, err
+		return err
 	}
 	report, embedded, err := newSyncer(a).sync(ctx, cfg, request, a.watch())
-	return report, a.printRun(report, embedded, err)
+	return judge(report, a.printRun(report, embedded, err))
 }
 
 // syncer syncs, one time or again and again. It remembers what the state does not have.
@@ -79,11 +75,16 @@ func (s *syncer) sync(ctx context.Context, cfg *config.Config, r sync.Request, w
 	notifier.Started(ctx)
 	defer notifier.Wait()
 	before := s.lastSync(cfg)
-	report, embedded, err := s.trySync(ctx, cfg, r, watch)
-	if errors.As(err, new(*state.LockedError)) {
-		return report, embedded, err // the other run says how it ends
+	var told runs.Report
+	var embedded *sandbox.Sandbox
+	store, err := s.open(cfg)
+	if err == nil {
+		told, embedded, err = s.call(cfg, store, watch, func(runner *sync.Runner) (runs.Report, error) { return runner.Sync(ctx, r) })
+		s.remember(store)
 	}
-	told := report
+	if errors.As(err, new(*state.LockedError)) {
+		return told, embedded, err // the other run says how it ends
+	}
 	if told.Outcome == "" {
 		told = runs.Report{Command: "sync", Project: cfg.Sync.Project, Started: started, Finished: time.Now().UTC(), Outcome: runs.Failed}
 	}
@@ -109,15 +110,6 @@ func (s *syncer) lastSync(cfg *config.Config) *runs.Report {
 		return &last
 	}
 	return stored
-}
-
-func (s *syncer) trySync(ctx context.Context, cfg *config.Config, r sync.Request, watch func(sync.Progress)) (runs.Report, *sandbox.Sandbox, error) {
-	store, err := s.open(cfg)
-	if err != nil {
-		return runs.Report{}, nil, err
-	}
-	defer s.remember(store)
-	return s.call(cfg, store, watch, func(runner *sync.Runner) (runs.Report, error) { return runner.Sync(ctx, r) })
 }
 
 // publish leaves the metrics of a sync where the configuration says. It never fails a run.

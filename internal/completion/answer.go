@@ -104,6 +104,7 @@ func (l *line) flag(name string) *kong.Flag {
 func (l *line) answer() {
 	name, _, hasValue := strings.Cut(l.word, "=")
 	arguments := l.node.Positional
+	next := min(l.arguments, len(arguments)-1) // the last may be repeated
 	switch {
 	case l.open != nil:
 		l.offerValues(l.open.Value, l.open.PlaceHolder, "")
@@ -120,12 +121,8 @@ func (l *line) answer() {
 				l.offer(child.Name, child.Help)
 			}
 		}
-	case l.arguments < len(arguments):
-		argument := arguments[l.arguments]
-		l.offerValues(argument, strings.ToUpper(argument.Name), "")
-	case len(arguments) > 0 && arguments[len(arguments)-1].IsCumulative():
-		argument := arguments[len(arguments)-1]
-		l.offerValues(argument, strings.ToUpper(argument.Name), "")
+	case next >= 0 && (next == l.arguments || arguments[next].IsCumulative()):
+		l.offerValues(arguments[next], strings.ToUpper(arguments[next].Name), "")
 	case !l.noFlags: // nothing else can follow
 		l.offerFlags()
 	}

@@ -56,15 +56,13 @@ func (l *loader) hidden(asked []string) []string {
 
 // onlyOneStdin checks that not two exports are to read the standard input.
 func (l *loader) onlyOneStdin(exports []sync.Export) {
-	first := true
+	n := 0
 	for _, e := range exports {
-		if e.Source != engage.Stdin {
-			continue
+		if e.Source == engage.Stdin {
+			n++
 		}
-		if !first {
-			l.errs = append(l.errs, fmt.Errorf("%s: more than one export has source = %q: the standard input can be read once", l.path, engage.Stdin))
-			return
-		}
-		first = false
+	}
+	if n > 1 {
+		l.errs = append(l.errs, fmt.Errorf("%s: more than one export has source = %q: the standard input can be read once", l.path, engage.Stdin))
 	}
 }

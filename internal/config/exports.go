@@ -29,10 +29,8 @@ func (l *loader) trait(key string, t *traitKeys) sync.Export {
 
 func (l *loader) table(key string, t *tableKeys) sync.Export {
 	e := l.export(key, &t.exportKeys)
-	e.Membership = or(t.Membership, l.membership)
 	e.ClearMissing = l.clearMissing(key, t.OnMissing)
-	e.Exclude = l.patterns(key+".exclude", t.Exclude)
-	l.named(key, t.Audiences, t.Traits, t.Type, t.namedKeys, &e)
+	l.named(key, &t.namedKeys, &e)
 	if len(e.Attributes)+len(e.Wildcards) == 0 {
 		l.fail(key, errors.New("it names no column: set audiences or traits"))
 	}
@@ -51,8 +49,8 @@ func (l *loader) changes(key string, k *changesKeys, before []sync.Export, field
 			l.fail(key+".source", errors.New("another [[changes]] reads it too: name all that is to be taken from it in one"))
 		}
 	}
-	e.Changes, e.Discover, e.Exclude = true, k.Discover, l.patterns(key+".exclude", k.Exclude)
-	l.named(key, k.Audiences, k.Traits, k.Type, k.namedKeys, &e)
+	e.Changes, e.Discover = true, k.Discover
+	l.named(key, &k.namedKeys, &e)
 	if len(e.Attributes)+len(e.Wildcards) == 0 && !e.Discover {
 		l.fail(key, errors.New("it takes nothing: set audiences, traits or discover = true"))
 	}
@@ -63,7 +61,6 @@ func (l *loader) changes(key string, k *changesKeys, before []sync.Export, field
 		AudienceAction: column("audience_action", c.AudienceAction), UserID: column("user_id", c.UserID),
 		Timestamp: column("timestamp", c.Timestamp), MessageID: column("message_id", c.MessageID),
 	}
-	e.Membership = or(k.Membership, l.membership)
 	e.NoFields = !or(k.Contact, true)
 	if fieldsFed && !e.NoFields {
 		l.fail(key, errors.New("the snapshots above have the fields under [contact], and what comes from both may be old or new: set contact = false here"))

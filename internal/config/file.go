@@ -99,8 +99,13 @@ type exportKeys struct {
 
 // namedKeys are those of exports with several audiences and traits, by their names.
 type namedKeys struct {
-	Keys  map[string]string `toml:"keys"`
-	Types map[string]string `toml:"types"`
+	Membership *bool             `toml:"membership"`
+	Audiences  []string          `toml:"audiences"`
+	Traits     []string          `toml:"traits"`
+	Exclude    []string          `toml:"exclude"`
+	Type       string            `toml:"type"` // of traits whose type is not said by name
+	Keys       map[string]string `toml:"keys"`
+	Types      map[string]string `toml:"types"`
 	dampingKeys
 }
 
@@ -128,30 +133,20 @@ type traitKeys struct {
 }
 
 type tableKeys struct {
-	Membership *bool    `toml:"membership"`
-	Audiences  []string `toml:"audiences"`
-	Traits     []string `toml:"traits"`
-	Exclude    []string `toml:"exclude"`
-	Type       string   `toml:"type"`
-	OnMissing  string   `toml:"on_missing"`
+	OnMissing string `toml:"on_missing"`
 	namedKeys
 	exportKeys
 }
 
 // changesKeys are those of what happened. Not all that a snapshot has makes sense for it.
 type changesKeys struct {
-	Source     string   `toml:"source"`
-	Audiences  []string `toml:"audiences"`
-	Traits     []string `toml:"traits"`
-	Exclude    []string `toml:"exclude"`
-	Discover   bool     `toml:"discover"`
-	Membership *bool    `toml:"membership"`
-	Type       string   `toml:"type"`
-	Delimiter  string   `toml:"delimiter"`
-	Contact    *bool    `toml:"contact"`
-	MaxAge     string   `toml:"max_age"`
-	MaxExits   any      `toml:"max_exits"`
-	BrokenRows string   `toml:"broken_rows"`
+	Source     string `toml:"source"`
+	Discover   bool   `toml:"discover"`
+	Delimiter  string `toml:"delimiter"`
+	Contact    *bool  `toml:"contact"`
+	MaxAge     string `toml:"max_age"`
+	MaxExits   any    `toml:"max_exits"`
+	BrokenRows string `toml:"broken_rows"`
 	namedKeys
 	Columns struct {
 		AudienceName   string `toml:"audience_name"`

@@ -13,7 +13,8 @@ import (
 // named reads which audiences and traits an export with several has, and what is said of
 // them by name. What patterns and discover take has names too, of which nobody knows yet
 // whether they come.
-func (l *loader) named(key string, audiences, traits []string, typ string, k namedKeys, e *sync.Export) {
+func (l *loader) named(key string, k *namedKeys, e *sync.Export) {
+	e.Membership, e.Exclude = or(k.Membership, l.membership), l.patterns(key+".exclude", k.Exclude)
 	for _, name := range slices.Sorted(maps.Keys(k.Keys)) {
 		set(&e.Keys, name, l.text(key+".keys."+name, k.Keys[name]))
 		if k.Keys[name] == "" {
@@ -23,11 +24,11 @@ func (l *loader) named(key string, audiences, traits []string, typ string, k nam
 	for _, name := range slices.Sorted(maps.Keys(k.Types)) {
 		set(&e.Types, name, l.traitType(key+".types."+name, k.Types[name]))
 	}
-	others := l.traitType(key+".type", typ)
-	for i, name := range audiences {
+	others := l.traitType(key+".type", k.Type)
+	for i, name := range k.Audiences {
 		l.columns(key, fmt.Sprintf("%s.audiences[%d]", key, i), engage.Audience, name, "", e)
 	}
-	for i, name := range traits {
+	for i, name := range k.Traits {
 		l.columns(key, fmt.Sprintf("%s.traits[%d]", key, i), engage.Trait, name, others, e)
 	}
 	for _, name := range slices.Sorted(maps.Keys(e.Keys)) {
