@@ -61,9 +61,7 @@ func Sync(w io.Writer, r runs.Report) {
 	if n := r.Calls.Retried; n > 0 {
 		fmt.Fprintf(w, "%s repeated, %s by the rate limit.\n", human.Count(n, "attempt"), human.Count(r.Calls.RateLimited, "refusal"))
 	}
-	if n := r.Contacts.Remaining; n > 0 {
-		fmt.Fprintf(w, "%s left for the next run.\n", human.Count(n, "contact"))
-	}
+	some(w, r.Contacts.Remaining, "contact", "left for the next run.")
 	for _, c := range r.Classes {
 		if c.Left > 0 {
 			since := ""
@@ -73,9 +71,7 @@ func Sync(w io.Writer, r runs.Report) {
 			fmt.Fprintf(w, "  %s: %s of %s left%s.\n", c.Class, human.Grouped(c.Left), human.Grouped(c.Planned), since)
 		}
 	}
-	if n := r.Events.Remaining; n > 0 {
-		fmt.Fprintf(w, "%s left for the next run.\n", human.Count(n, "event"))
-	}
+	some(w, r.Events.Remaining, "event", "left for the next run.")
 	remarks(w, r)
 	if r.Error != "" {
 		fmt.Fprintf(w, "The run failed: %s\n", human.Printable(r.Error))
@@ -182,12 +178,8 @@ func remarks(w io.Writer, r runs.Report) {
 		if e.Unnamed > 0 && e.Events+e.Repeated+e.Early+e.Forgotten+e.WithoutUserID+e.Invalid == 0 {
 			fmt.Fprintf(w, "No call of %s has one of the names in events: are they right? %s passed over.\n", human.Printable(e.Name), human.Count(e.Unnamed, "call"))
 		}
-		if e.Early > 0 {
-			fmt.Fprintf(w, "%s of %s not sent: from before the time that since names.\n", human.Count(e.Early, "event"), human.Printable(e.Name))
-		}
-		if e.Forgotten > 0 {
-			fmt.Fprintf(w, "%s of %s passed over: their contacts are forgotten on request.\n", human.Count(e.Forgotten, "event"), human.Printable(e.Name))
-		}
+		some(w, e.Early, "event", "of "+human.Printable(e.Name)+" not sent: from before the time that since names.")
+		some(w, e.Forgotten, "event", "of "+human.Printable(e.Name)+" passed over: their contacts are forgotten on request.")
 	}
 	for _, o := range r.Orphans {
 		fmt.Fprintf(w, "No export feeds %s any more, and %s: put it back, or run gleapsync retire %s.\n",
@@ -196,14 +188,15 @@ func remarks(w io.Writer, r runs.Report) {
 	if d := r.Deletions; d != nil {
 		fmt.Fprintf(w, "Forgotten contacts: %s deleted in Gleap, %s not there%s.\n", human.Grouped(d.Deleted), human.Grouped(d.Absent), stillInGleap(d.Owed))
 	}
-	if n := r.Contacts.Forgotten; n > 0 {
-		fmt.Fprintf(w, "%s passed over: forgotten on request.\n", human.Count(n, "contact"))
-	}
-	if n := r.Contacts.Parked; n > 0 {
-		fmt.Fprintf(w, "%s parked: Gleap refused the call, see gleapsync inspect parked.\n", human.Count(n, "contact"))
-	}
-	if n := r.Events.Parked; n > 0 {
-		fmt.Fprintf(w, "%s parked: Gleap refused the request, see gleapsync inspect events.\n", human.Count(n, "event"))
+	some(w, r.Contacts.Forgotten, "contact", "passed over: forgotten on request.")
+	some(w, r.Contacts.Parked, "contact", "parked: Gleap refused the call, see gleapsync inspect parked.")
+	some(w, r.Events.Parked, "event", "parked: Gleap refused the request, see gleapsync inspect events.")
+}
+
+// some writes how many there are of what a noun names, if any, and what is said of them.
+func some(w io.Writer, n int, noun, said string) {
+	if n > 0 {
+		fmt.Fprintf(w, "%s %s\n", human.Count(n, noun), said)
 	}
 }
 

@@ -8,6 +8,8 @@ import (
 	"os"
 	"time"
 
+	"golang.org/x/time/rate"
+
 	"gleapsync/internal/config"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
@@ -41,8 +43,14 @@ type Server struct {
 
 // New returns a server.
 func New(o Options) *Server {
-	s := &Server{o: o, site: newSite(o.Config, o.Version, o.Log)}
+	limits := usualLimits()
+	s := &Server{o: o, site: site{
+		version: o.Version, log: o.Log, begun: time.Now(),
+		reader: reader{pace: rate.NewLimiter(rate.Every(pause), 1), turn: make(chan struct{}, 1)},
+		limits: limits, making: make(chan struct{}, limits.making), lookUp: make(chan struct{}, 1),
+	}}
 	s.text, _ = os.ReadFile(o.Config.Path)
+	s.config.Store(o.Config)
 	return s
 }
 
