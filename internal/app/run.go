@@ -16,8 +16,8 @@ import (
 	"gleapsync/sync"
 )
 
-// What a run that did its work ends with if there is something to look at. Its report has
-// said so. Of several, it is the first.
+// These end a command whose run did its work and left something to look at. Its report has
+// said what. If both hold, it is ErrHeld.
 var (
 	ErrHeld   = errors.New("exports are held, or exits withheld")
 	ErrParked = errors.New("contacts are parked, or events were parked just now")
