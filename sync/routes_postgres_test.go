@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"gleapsync/internal/postgrestest"
+	"gleapsync/internal/rounds"
 	"gleapsync/internal/secret"
 )
 
