@@ -24,10 +24,11 @@ var mayImport = map[string]string{
 
 	// For tests.
 	"internal/postgrestest": "",
+	"internal/rounds":       "",
 	"internal/ttytest":      "",
 
 	// Sorting and reading know nothing of Gleap.
-	"internal/extsort": "",
+	"internal/extsort": "internal/attr",
 	"internal/source":  "internal/exchange internal/secret internal/textfile",
 
 	// The three parts of a sync do not know each other, nor sync.
@@ -37,7 +38,7 @@ var mayImport = map[string]string{
 	// A wire struct that it shared with the client would hide a mistake on the wire.
 	"gleap/sandbox": "",
 
-	"internal/runs":     "engage",
+	"internal/runs":     "engage state",
 	"internal/planfile": "gleap internal/attr internal/extsort internal/runs state",
 	"internal/push":     "gleap internal/planfile internal/runs state",
 	"sync":              "engage gleap internal/attr internal/extsort internal/planfile internal/push internal/runs internal/source state",
