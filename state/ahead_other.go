@@ -3,4 +3,4 @@
 package state
 
 // ReadAhead does nothing on this system.
-func (s *Store) ReadAhead() {}
+func (f *file) ReadAhead() {}

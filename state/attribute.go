@@ -50,21 +50,6 @@ type Computation struct {
 // keeps it only so that its id is not given out again.
 func (a Attribute) Gone() bool { return a.Retired && a.Members == 0 && !a.Unanswered }
 
-// Present returns the attributes that are not gone.
-func (o Overview) Present() []Attribute {
-	return slices.DeleteFunc(slices.Clone(o.Attributes), Attribute.Gone)
-}
-
-// Attribute returns the attribute of a key that is not gone, or [ErrNotFound].
-func (o Overview) Attribute(key string) (Attribute, error) {
-	for _, a := range o.Attributes {
-		if a.Key == key && !a.Gone() {
-			return a, nil
-		}
-	}
-	return Attribute{}, fmt.Errorf("there is no audience or trait %q: %w, see gleapsync inspect audiences", key, ErrNotFound)
-}
-
 // Applied says which export Gleap acknowledged as a whole, for one attribute.
 type Applied struct {
 	Fingerprint string    `json:"fingerprint"`
@@ -128,8 +113,8 @@ func (t *tally) write(tx *bbolt.Tx) error {
 
 func attributeKey(id uint32) []byte { return binary.BigEndian.AppendUint32(nil, id) }
 
-// attributes decodes the attributes in the order of their ids.
-func (s *Store) attributes(tx *bbolt.Tx) ([]Attribute, error) {
+// readAttributes decodes the attributes in the order of their ids.
+func readAttributes(tx *bbolt.Tx) ([]Attribute, error) {
 	var all []Attribute
 	if err := each(tx.Bucket(bucketAttributes), func(key, text []byte) error {
 		var a Attribute
@@ -140,14 +125,14 @@ func (s *Store) attributes(tx *bbolt.Tx) ([]Attribute, error) {
 		all = append(all, a)
 		return nil
 	}); err != nil {
-		return nil, s.damaged(err)
+		return nil, damaged(err)
 	}
 	if !slices.ContainsFunc(all, Attribute.Gone) {
 		return all, nil
 	}
-	unanswered, err := decodeUnanswered(get(tx.Bucket(bucketMeta), keyUnanswered))
+	unanswered, err := readUnanswered(tx)
 	if err != nil {
-		return nil, s.damaged(err)
+		return nil, damaged(err)
 	}
 	for _, u := range unanswered {
 		for _, c := range u.Attributes {
@@ -159,15 +144,15 @@ func (s *Store) attributes(tx *bbolt.Tx) ([]Attribute, error) {
 	return all, nil
 }
 
-// attribute decodes one attribute. One that is not there has no key.
-func (s *Store) attribute(tx *bbolt.Tx, id uint32) (Attribute, error) {
+// readAttribute decodes one attribute. One that is not there has no key.
+func readAttribute(tx *bbolt.Tx, id uint32) (Attribute, error) {
 	a, key := Attribute{ID: id}, attributeKey(id)
 	sealed := tx.Bucket(bucketAttributes).Get(key)
 	if sealed == nil {
 		return a, nil
 	}
 	if err := getJSON(key, sealed, &a); err != nil {
-		return a, s.damaged(fmt.Errorf("attribute %d: %w", id, err))
+		return a, damaged(fmt.Errorf("attribute %d: %w", id, err))
 	}
 	return a, nil
 }

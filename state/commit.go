@@ -36,17 +36,6 @@ type Field struct {
 	Text  []byte
 }
 
-// Parked is a contact whose call Gleap refused for good.
-type Parked struct {
-	UserID   string    `json:"-"`
-	Status   int       `json:"status"` // of the answer, in HTTP
-	Reason   string    `json:"reason"` // without data
-	Attempts int       `json:"attempts"`
-	First    time.Time `json:"first"`
-	Last     time.Time `json:"last"`
-	Wanted   uint64    `json:"wanted,string"` // a hash of what was refused
-}
-
 // Delivery is what became of calls.
 type Delivery struct {
 	Acks          []Acknowledgement // of Identify Contact calls
@@ -71,7 +60,7 @@ func (s *Store) Commit(d Delivery) (due []Event, err error) {
 		records, parkedBucket := tx.Bucket(bucketRecords), tx.Bucket(bucketParked)
 		records.FillPercent = 0.9 // a first sync appends in order
 		epoch := getUint(tx.Bucket(bucketMeta), keyEpoch)
-		attributes, err := s.attributes(tx)
+		attributes, err := readAttributes(tx)
 		if err != nil {
 			return err
 		}
@@ -85,9 +74,9 @@ func (s *Store) Commit(d Delivery) (due []Event, err error) {
 				record.Epoch = epoch // there is nothing from before to send again
 				added++
 			} else if err := record.unseal(ack.UserID, old); err != nil {
-				return s.damaged(err)
+				return damaged(err)
 			}
-			s.apply(&record, ack, tally)
+			apply(&record, ack, tally, s.FieldHash)
 			from := len(values)
 			values = record.append(values)
 			values = binary.BigEndian.AppendUint32(values, checksum(ack.UserID, values[from:]))
@@ -111,7 +100,7 @@ func (s *Store) Commit(d Delivery) (due []Event, err error) {
 			p.First, p.Attempts = p.Last, 1
 			if old := parkedBucket.Get([]byte(p.UserID)); old != nil {
 				if err := getJSON([]byte(p.UserID), old, &before); err != nil {
-					return s.damaged(err)
+					return damaged(err)
 				}
 				p.First, p.Attempts = before.First, before.Attempts+1
 			}
@@ -119,7 +108,7 @@ func (s *Store) Commit(d Delivery) (due []Event, err error) {
 				return err
 			}
 		}
-		if err := errors.Join(s.answer(tx, d), settle(tx, d.Events, d.RefusedEvents), deleted(tx, d.Deleted), putMeta(tx, keyPace, d.Pace), putTurns(tx, d.Turns), tally.write(tx)); err != nil {
+		if err := errors.Join(answer(tx, d), settle(tx, d.Events, d.RefusedEvents), deleted(tx, d.Deleted), putMeta(tx, keyPace, d.Pace), putTurns(tx, d.Turns), tally.write(tx)); err != nil {
 			return err
 		}
 		var over [][]byte
@@ -132,7 +121,7 @@ func (s *Store) Commit(d Delivery) (due []Event, err error) {
 			over = append(over, []byte(p.UserID))
 		}
 		if due, err = dueOf(tx.Bucket(bucketEvents), nil, over...); err != nil {
-			return s.damaged(err)
+			return damaged(err)
 		}
 		return nil
 	})
@@ -142,7 +131,7 @@ func (s *Store) Commit(d Delivery) (due []Event, err error) {
 // apply changes a record as ack says, and counts its attributes as they turn to or
 // from true, or to or from a value. A value that was sent again keeps its time, except
 // one from the future: the clock was ahead then.
-func (s *Store) apply(record *Record, ack Acknowledgement, tally *tally) {
+func apply(record *Record, ack Acknowledgement, tally *tally, hash func(field byte, text []byte) FieldHash) {
 	at := ack.At.Unix()
 	record.Acknowledged = at
 	for i := range record.Attributes {
@@ -160,6 +149,6 @@ func (s *Store) apply(record *Record, ack Acknowledgement, tally *tally) {
 		record.set(Known{c.ID, at, c.Value})
 	}
 	for _, f := range ack.Fields {
-		record.setField(s.FieldHash(f.Field, f.Text))
+		record.setField(hash(f.Field, f.Text))
 	}
 }

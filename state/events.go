@@ -76,10 +76,7 @@ const (
 // is before the first. It returns none if there is none.
 func (s *Store) Due(behind *Event) ([]Event, error) {
 	var due []Event
-	if !s.Exists() {
-		return nil, nil
-	}
-	err := s.view(func(tx *bbolt.Tx) error {
+	err := s.read(func(tx *bbolt.Tx) error {
 		b := tx.Bucket(bucketEvents)
 		if b == nil {
 			return nil
@@ -89,13 +86,13 @@ func (s *Store) Due(behind *Event) ([]Event, error) {
 		if behind != nil {
 			from = append(behind.key(), 0)
 		} else if !isComplete(b) {
-			return s.damaged(errCount)
+			return errCount
 		}
 		size := 0
 		for k, v := c.Seek(from); k != nil && len(due) < mostDue && size < mostDueBytes; k, v = c.Next() {
 			e, err := decodeEvent(k, v)
 			if err != nil {
-				return s.damaged(err)
+				return err
 			}
 			due = append(due, e)
 			size += len(v)
@@ -180,30 +177,12 @@ func settle(tx *bbolt.Tx, sent []Event, refused []ParkedEvent) error {
 	return nil
 }
 
-// EventsOf returns the events of one contact: those that are due, not all of them if they
-// are many, and those that are parked.
-func (s *Store) EventsOf(userID string) (due []Event, parked []ParkedEvent, err error) {
-	if !s.Exists() {
-		return nil, nil, nil
-	}
-	err = s.view(func(tx *bbolt.Tx) (err error) {
-		if due, err = dueOf(tx.Bucket(bucketEvents), nil, []byte(userID)); err == nil {
-			parked, err = parkedOf(tx.Bucket(bucketParkedEvents), contactPrefix([]byte(userID)))
-		}
-		if err != nil {
-			return s.damaged(err)
-		}
-		return nil
-	})
-	return due, parked, err
-}
-
 // Discard removes the events of some contacts, or of all if none is given: those that are
 // due and those that are parked, or only the latter. It returns how many there were. Hold
 // [Store.Lock].
-func (s *Store) Discard(parkedOnly bool, userIDs ...string) (int, error) {
+func Discard(s *Store, parkedOnly bool, userIDs ...string) (int, error) {
 	if !s.Exists() {
-		return 0, s.errNoFile()
+		return 0, errNoFile(s)
 	}
 	buckets := [][]byte{bucketEvents, bucketParkedEvents}
 	if parkedOnly {
@@ -255,57 +234,24 @@ func removeEvents(tx *bbolt.Tx, bucket, userID []byte) error {
 
 // verifyEvents decodes all that the file holds of events.
 func verifyEvents(tx *bbolt.Tx, v *Verification) error {
-	check := func(name []byte, fn func(key, value []byte) error) error {
-		if b := tx.Bucket(name); b != nil {
-			return each(b, fn)
-		}
-		return nil
-	}
 	return errors.Join(
-		check(bucketEvents, func(key, text []byte) error {
+		each(tx.Bucket(bucketEvents), func(key, text []byte) error {
 			v.Events++
 			if !json.Valid(text) {
 				return errEvent
 			}
 			return new(Event).decodeKey(key)
 		}),
-		check(bucketParkedEvents, func(key, text []byte) error {
+		each(tx.Bucket(bucketParkedEvents), func(key, text []byte) error {
 			v.ParkedEvents++
 			_, err := decodeParkedEvent(key, text)
 			return err
 		}),
-		check(bucketMessages, func(key, value []byte) error {
+		each(tx.Bucket(bucketMessages), func(key, value []byte) error {
 			if len(key) != 8 || len(value)%8 != 0 {
 				return errEvent
 			}
 			return nil
 		}),
 	)
-}
-
-// contactsWithEvents returns the contacts that have events in the file, of those that are
-// wanted.
-func (s *Store) contactsWithEvents(wanted func(userID []byte) bool) ([]string, error) {
-	var ids []string
-	err := s.view(func(tx *bbolt.Tx) error {
-		for _, name := range [][]byte{bucketEvents, bucketParkedEvents} {
-			b := tx.Bucket(name)
-			if b == nil {
-				continue
-			}
-			var e Event
-			if err := b.ForEach(func(key, _ []byte) error {
-				err := e.decodeKey(key)
-				if err == nil && wanted(e.UserID) {
-					ids = append(ids, string(e.UserID))
-				}
-				return err
-			}); err != nil {
-				return s.damaged(err)
-			}
-		}
-		return nil
-	})
-	slices.Sort(ids)
-	return slices.Compact(ids), err
 }

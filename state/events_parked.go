@@ -27,22 +27,12 @@ type parkedEvent struct {
 // ParkedEvents returns the parked events in the order of their contacts' ids.
 func (s *Store) ParkedEvents() ([]ParkedEvent, error) {
 	var all []ParkedEvent
-	if !s.Exists() {
-		return nil, nil
-	}
-	err := s.view(func(tx *bbolt.Tx) error {
-		b := tx.Bucket(bucketParkedEvents)
-		if b == nil {
-			return nil
-		}
-		if err := each(b, func(key, text []byte) error {
+	err := s.read(func(tx *bbolt.Tx) error {
+		return each(tx.Bucket(bucketParkedEvents), func(key, text []byte) error {
 			e, err := decodeParkedEvent(key, text)
 			all = append(all, e)
 			return err
-		}); err != nil {
-			return s.damaged(err)
-		}
-		return nil
+		})
 	})
 	return all, err
 }

@@ -90,7 +90,7 @@ func TestEvents(t *testing.T) {
 	if got := commit(Delivery{Acks: []Acknowledgement{last}}); got != "u1/-5 u1/5 u1/5" {
 		t.Errorf("%s may be sent", got)
 	}
-	if err := s.Track(Tracked{Events: []Event{happened("u2", 1, 9), happened("u1", 5, 2)}}); err != nil {
+	if err := s.AbsorbEvents(NewEvents{Events: []Event{happened("u2", 1, 9), happened("u1", 5, 2)}}); err != nil {
 		t.Fatal(err)
 	}
 	const all = `u1/-5/1="u1-5" u1/5/1="u15" u1/5/2="u15" u2/1/9="u21"`
@@ -111,16 +111,16 @@ func TestEvents(t *testing.T) {
 	if o, err := s.Overview(); err != nil || o.DueEvents != 2 || o.ParkedEvents != 1 {
 		t.Errorf("%+v, %v", o, err)
 	}
-	if v, err := s.Verify(); err != nil || v.Events != 2 || v.ParkedEvents != 1 {
+	if v, err := Verify(s); err != nil || v.Events != 2 || v.ParkedEvents != 1 {
 		t.Errorf("%+v, %v", v, err)
 	}
-	if due, parked, err := s.EventsOf("u1"); err != nil || len(due) != 1 || len(parked) != 1 || due[0].ID != 1 || parked[0].ID != 2 {
-		t.Errorf("u1 has %v, %v, %v", due, parked, err)
+	if c, err := s.Contact("u1"); err != nil || len(c.Due) != 1 || len(c.ParkedEvents) != 1 || c.Due[0].ID != 1 || c.ParkedEvents[0].ID != 2 {
+		t.Errorf("u1 has %+v, %v", c, err)
 	}
-	if _, _, err := s.Unpark("u3"); err == nil {
+	if _, _, err := Unpark(s, "u3"); err == nil {
 		t.Error("a contact without anything parked is unparked")
 	}
-	if contacts, events, err := s.Unpark("u1"); contacts != 0 || events != 1 || err != nil {
+	if contacts, events, err := Unpark(s, "u1"); contacts != 0 || events != 1 || err != nil {
 		t.Errorf("%d contacts, %d events, %v", contacts, events, err)
 	}
 	if got := due(t, s); got != `u1/5/1="u15" u1/5/2="u15" u2/1/9="u21"` {
@@ -150,21 +150,21 @@ func TestDiscard(t *testing.T) {
 		{true, []string{"u2"}, 1, `u1/1/1="u11" u2/1/1="u21"`, 1},
 	} {
 		s := newStore(t)
-		if n, err := s.Discard(test.parkedOnly, test.ids...); n != 0 || err != nil {
+		if n, err := Discard(s, test.parkedOnly, test.ids...); n != 0 || err != nil {
 			t.Errorf("of nothing %d are discarded, %v", n, err)
 		}
-		if err := s.Track(Tracked{Events: []Event{happened("u1", 1, 1), happened("u2", 1, 1), happened("u1", 2, 2), happened("u2", 2, 2)}}); err != nil {
+		if err := s.AbsorbEvents(NewEvents{Events: []Event{happened("u1", 1, 1), happened("u2", 1, 1), happened("u1", 2, 2), happened("u2", 2, 2)}}); err != nil {
 			t.Fatal(err)
 		}
 		if _, err := s.Commit(Delivery{RefusedEvents: []ParkedEvent{{Event: happened("u1", 2, 2)}, {Event: happened("u2", 2, 2)}}}); err != nil {
 			t.Fatal(err)
 		}
-		n, err := s.Discard(test.parkedOnly, test.ids...)
+		n, err := Discard(s, test.parkedOnly, test.ids...)
 		parked, parkedErr := s.ParkedEvents()
 		if err != nil || parkedErr != nil || n != test.n || due(t, s) != test.due || len(parked) != test.parked {
 			t.Errorf("%+v: %d, %v, due %s, parked %v", test, n, err, due(t, s), parked)
 		}
-		if v, err := s.Verify(); err != nil || v.ParkedEvents != test.parked {
+		if v, err := Verify(s); err != nil || v.ParkedEvents != test.parked {
 			t.Errorf("%+v, %v", v, err)
 		}
 	}
@@ -197,14 +197,14 @@ func TestRemembered(t *testing.T) {
 		{nil, time.Time{}, "[1 5 7]"},
 		{[]uint64{9}, time.Now().Add(time.Hour), "[9]"},
 	} {
-		if err := s.Track(Tracked{Messages: test.messages, Forget: test.forget}); err != nil {
+		if err := s.AbsorbEvents(NewEvents{Messages: test.messages, Forget: test.forget}); err != nil {
 			t.Fatal(err)
 		}
 		if got := remembered(); got != test.want {
 			t.Errorf("after %v: %s, want %s", test, got, test.want)
 		}
 	}
-	if _, err := s.Verify(); err != nil {
+	if _, err := Verify(s); err != nil {
 		t.Error(err)
 	}
 }
@@ -224,13 +224,13 @@ func TestEventsFormat(t *testing.T) {
 	if err := commit(s, []Acknowledgement{ack("u1", 0, attr.OfBool(true))}, nil, nil); err != nil || version() != formatVersion {
 		t.Errorf("version %d, %v", version(), err)
 	}
-	if err := s.Track(Tracked{Events: []Event{happened("u1", 1, 1)}}); err != nil {
+	if err := s.AbsorbEvents(NewEvents{Events: []Event{happened("u1", 1, 1)}}); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Absorb([]Said{{[]byte("u1"), new(Changed).Append(nil)}}); err != nil {
+	if err := s.AbsorbChanges([]Absorbed{{[]byte("u1"), new(Said).Append(nil)}}); err != nil {
 		t.Fatal(err)
 	}
-	if _, _, err := s.Compact(); err != nil || version() != formatWithEvents {
+	if _, _, err := Compact(s); err != nil || version() != formatWithEvents {
 		t.Errorf("version %d, %v", version(), err)
 	}
 }
@@ -239,17 +239,17 @@ func TestEventsFormat(t *testing.T) {
 // forgotten since.
 func TestRestoredEvents(t *testing.T) {
 	s := newStore(t)
-	if err := s.Track(Tracked{Events: []Event{happened("u1", 1, 1), happened("u2", 1, 1)}}); err != nil {
+	if err := s.AbsorbEvents(NewEvents{Events: []Event{happened("u1", 1, 1), happened("u2", 1, 1)}}); err != nil {
 		t.Fatal(err)
 	}
 	backup := filepath.Join(t.TempDir(), "backup.db")
-	if err := s.Backup(backup); err != nil {
+	if err := Backup(s, backup); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Forget([]string{"u1"}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Restore(backup, false); err != nil {
+	if _, err := Restore(s, backup, false); err != nil {
 		t.Fatal(err)
 	}
 	if got := due(t, s); got != `u2/1/1="u21"` {

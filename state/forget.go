@@ -13,6 +13,7 @@ import (
 // Forgotten knows the contacts that are never to be created again. Each is known by a hash
 // with the salt of the file in which it was forgotten: a list outlives its file.
 type Forgotten struct {
+	Owed   []string // the user ids of those that Gleap may still have
 	salts  []string
 	hashes map[[sha256.Size]byte]string // with the salt of each
 }
@@ -63,27 +64,31 @@ func (f *Forgotten) addEntry(hash, value, salt []byte) error {
 // Forgotten reads which contacts are forgotten.
 func (s *Store) Forgotten() (*Forgotten, error) {
 	f := &Forgotten{}
-	if !s.Exists() {
-		return f, nil
-	}
-	err := s.view(func(tx *bbolt.Tx) error {
-		if err := each(tx.Bucket(bucketForgotten), func(hash, value []byte) error { return f.addEntry(hash, value, s.salt) }); err != nil {
-			return s.damaged(err)
-		}
-		return nil
+	err := s.read(func(tx *bbolt.Tx) (err error) {
+		f, err = readForgotten(tx)
+		return err
 	})
 	return f, err
 }
 
+func readForgotten(tx *bbolt.Tx) (*Forgotten, error) {
+	f, salt := &Forgotten{}, get(tx.Bucket(bucketMeta), keySalt)
+	err := each(tx.Bucket(bucketForgotten), func(hash, value []byte) error { return f.addEntry(hash, value, salt) })
+	if err == nil {
+		f.Owed, err = readDeletions(tx)
+	}
+	return f, err
+}
+
 // putForgotten adds a list to that of a file.
-func (s *Store) putForgotten(tx *bbolt.Tx, f *Forgotten) error {
-	b := tx.Bucket(bucketForgotten)
+func putForgotten(tx *bbolt.Tx, f *Forgotten) error {
+	b, own := tx.Bucket(bucketForgotten), string(get(tx.Bucket(bucketMeta), keySalt))
 	for hash, salt := range f.hashes {
 		if b.Get(hash[:]) != nil {
 			continue
 		}
 		var value []byte
-		if salt != string(s.salt) { // an earlier version would take it for a hash with the file's own
+		if salt != own { // an earlier version would take it for a hash with the file's own
 			value = []byte(salt)
 			if err := raise(tx, formatWithSalts); err != nil {
 				return err
@@ -98,19 +103,17 @@ func (s *Store) putForgotten(tx *bbolt.Tx, f *Forgotten) error {
 
 // Forget removes all that the file holds of some contacts, remembers their hashes, which
 // [Forgotten] knows, and that they are to be deleted in Gleap. Pages that are free now may
-// still hold what was removed, until [Store.Compact]. It creates the file if there is none.
+// still hold what was removed, until [Compact]. It creates the file if there is none.
 // Hold [Store.Lock].
 func (s *Store) Forget(userIDs []string) error {
-	if !s.Exists() {
-		if err := s.create(); err != nil {
-			return err
-		}
+	if err := s.ensure(); err != nil {
+		return err
 	}
 	f, err := s.Forgotten()
 	if err != nil {
 		return err
 	}
-	if err := s.expectForgotten(len(userIDs)); err != nil {
+	if err := s.keeper.expectForgotten(len(userIDs)); err != nil {
 		return err
 	}
 	return s.update(func(tx *bbolt.Tx) error {
@@ -120,7 +123,7 @@ func (s *Store) Forget(userIDs []string) error {
 				added.add(hash[:], string(s.salt))
 			}
 		}
-		return errors.Join(s.putForgotten(tx, &added), owe(tx, userIDs), s.removeForgotten(tx, userIDs))
+		return errors.Join(putForgotten(tx, &added), owe(tx, userIDs), removeForgotten(tx, userIDs))
 	})
 }
 
@@ -160,21 +163,7 @@ func deleted(tx *bbolt.Tx, userIDs []string) error {
 	return errors.Join(countDeletions(tx), put(tx.Bucket(bucketMeta), keyErased, nil))
 }
 
-// Deletions returns the forgotten contacts that Gleap may still have.
-func (s *Store) Deletions() (userIDs []string, err error) {
-	if !s.Exists() {
-		return nil, nil
-	}
-	err = s.view(func(tx *bbolt.Tx) error {
-		userIDs, err = readDeletions(tx)
-		if err != nil {
-			return s.damaged(err)
-		}
-		return nil
-	})
-	return userIDs, err
-}
-
+// readDeletions returns the forgotten contacts that Gleap may still have.
 func readDeletions(tx *bbolt.Tx) (userIDs []string, err error) {
 	b, n := tx.Bucket(bucketDeletions), getUint(tx.Bucket(bucketMeta), keyOwed)
 	switch {
@@ -192,14 +181,14 @@ func readDeletions(tx *bbolt.Tx) (userIDs []string, err error) {
 }
 
 // removeForgotten removes contacts.
-func (s *Store) removeForgotten(tx *bbolt.Tx, userIDs []string) error {
-	attributes, err := s.attributes(tx)
+func removeForgotten(tx *bbolt.Tx, userIDs []string) error {
+	attributes, err := readAttributes(tx)
 	if err != nil {
 		return err
 	}
-	unanswered, err := decodeUnanswered(get(tx.Bucket(bucketMeta), keyUnanswered))
+	unanswered, err := readUnanswered(tx)
 	if err != nil {
-		return s.damaged(err)
+		return damaged(err)
 	}
 	forgotten := make(map[string]bool, len(userIDs))
 	for _, id := range userIDs {
@@ -210,7 +199,7 @@ func (s *Store) removeForgotten(tx *bbolt.Tx, userIDs []string) error {
 		return err
 	}
 	if err := forgetTurns(tx, userIDs); err != nil {
-		return s.damaged(err)
+		return damaged(err)
 	}
 	tally := newTally(attributes)
 	records := tx.Bucket(bucketRecords)
@@ -233,7 +222,7 @@ func (s *Store) removeForgotten(tx *bbolt.Tx, userIDs []string) error {
 			continue
 		}
 		if err := record.unseal(key, sealed); err != nil {
-			return s.damaged(err)
+			return damaged(err)
 		}
 		for _, k := range record.Attributes {
 			tally.add(k.ID, k.Value, -1)
@@ -243,65 +232,4 @@ func (s *Store) removeForgotten(tx *bbolt.Tx, userIDs []string) error {
 		}
 	}
 	return errors.Join(tally.write(tx), put(tx.Bucket(bucketMeta), keyErased, nil))
-}
-
-// heldOf returns the contacts of which the file holds something, of those that are forgotten.
-func (s *Store) heldOf(f *Forgotten) ([]string, error) {
-	var found []string
-	add := func(userID []byte) {
-		if f.Has(userID) {
-			found = append(found, string(userID))
-		}
-	}
-	for _, records := range []*Records{s.Records(), s.ChangedRanges(nil)[0]} {
-		for records.Next() {
-			add(records.UserID())
-		}
-		if records.Err() != nil {
-			return nil, records.Err()
-		}
-	}
-	ofEvents, err := s.contactsWithEvents(f.Has)
-	if err != nil {
-		return nil, err
-	}
-	found = append(found, ofEvents...)
-	parked, err := s.Parked()
-	if err != nil {
-		return nil, err
-	}
-	for _, p := range parked {
-		add([]byte(p.UserID))
-	}
-	unanswered, err := s.Unanswered()
-	if err != nil {
-		return nil, err
-	}
-	for _, u := range unanswered {
-		add(u.UserID)
-	}
-	overview, err := s.Overview()
-	if err != nil {
-		return nil, err
-	}
-	for _, turn := range overview.Turns.Classes {
-		add([]byte(turn.Last))
-	}
-	slices.Sort(found)
-	return slices.Compact(found), nil
-}
-
-// forgetAs has the file forget whom others have forgotten, and owe the deletions that are
-// owed there.
-func (s *Store) forgetAs(f *Forgotten, owed []string) error {
-	if len(f.hashes) == 0 {
-		return nil
-	}
-	again, err := s.heldOf(f)
-	if err != nil {
-		return err
-	}
-	return s.update(func(tx *bbolt.Tx) error {
-		return errors.Join(s.putForgotten(tx, f), owe(tx, owed), s.removeForgotten(tx, again))
-	})
 }

@@ -35,7 +35,7 @@ func TestForgottenSurvives(t *testing.T) {
 	}
 	folder := t.TempDir()
 	backup, second := filepath.Join(folder, "backup.db"), filepath.Join(folder, "second.db")
-	if err := first.Backup(backup); err != nil {
+	if err := Backup(first, backup); err != nil {
 		t.Fatal(err)
 	}
 	os.Remove(first.path) // it is lost, and another one is begun
@@ -48,7 +48,7 @@ func TestForgottenSurvives(t *testing.T) {
 		t.Fatal(err)
 	}
 	release()
-	if err := s.Backup(second); err != nil {
+	if err := Backup(s, second); err != nil {
 		t.Fatal(err)
 	}
 	restore(t, s.path, backup)
@@ -60,11 +60,11 @@ func TestForgottenSurvives(t *testing.T) {
 	if want := []string{"u8 0=true", "u9 0=true"}; !slices.Equal(dump(t, got), want) {
 		t.Errorf("contacts %q", dump(t, got))
 	}
-	if r, err := got.Record("u9"); err != nil || r.Fields[0] != got.FieldHash(1, []byte("a@x.io")) {
-		t.Errorf("contact fields would be sent again: %+v, %v", r, err)
+	if c, err := got.Contact("u9"); err != nil || c.Record.Fields[0] != got.FieldHash(1, []byte("a@x.io")) {
+		t.Errorf("contact fields would be sent again: %+v, %v", c, err)
 	}
-	if owed, err := got.Deletions(); err != nil || !slices.Equal(owed, []string{"u7"}) {
-		t.Errorf("to be deleted in Gleap: %q, %v", owed, err)
+	if f, err := got.Forgotten(); err != nil || !slices.Equal(f.Owed, []string{"u7"}) {
+		t.Errorf("to be deleted in Gleap: %q, %v", f.Owed, err)
 	}
 	// And so on, in the other direction too, and by way of a file that knew nothing of it.
 	func() {
@@ -73,13 +73,13 @@ func TestForgottenSurvives(t *testing.T) {
 			t.Fatal(err)
 		}
 	}()
-	if v, err := got.Verify(); err != nil || v.Forgotten != 2 || v.Deletions != 2 {
+	if v, err := Verify(got); err != nil || v.Forgotten != 2 || v.Deletions != 2 {
 		t.Errorf("%+v, %v", v, err)
 	}
 	for _, from := range []string{second, backup, second} {
 		restore(t, s.path, from)
 		mustForget(t, open(t, s.path), "u7", "u8")
-		if err := open(t, s.path).ScrubFormer(); err != nil {
+		if err := ScrubFormer(open(t, s.path)); err != nil {
 			t.Error(err)
 		}
 		mustForget(t, open(t, s.path+FormerSuffix), "u7", "u8")
@@ -100,10 +100,16 @@ func mustForget(t *testing.T, s *Store, userIDs ...string) {
 	if f.Has([]byte("u9")) {
 		t.Error("u9 is forgotten")
 	}
-	if held, err := s.heldOf(f); err != nil || len(held) > 0 {
-		t.Errorf("%s holds %q, %v", s.path, held, err)
+	if err := s.read(func(tx *bbolt.Tx) error {
+		known, err := f.known(tx)
+		if len(known) > 0 {
+			t.Errorf("%s holds %q", s.path, known)
+		}
+		return err
+	}); err != nil {
+		t.Error(err)
 	}
-	if _, err := s.Verify(); err != nil {
+	if _, err := Verify(s); err != nil {
 		t.Error(err)
 	}
 }
@@ -158,19 +164,19 @@ func TestForgottenOfALostState(t *testing.T) {
 		}
 		forget(test.before)
 		backup := filepath.Join(t.TempDir(), "backup.db")
-		if err := s.Backup(backup); err != nil {
+		if err := Backup(s, backup); err != nil {
 			t.Fatal(err)
 		}
 		forget(test.after)
 		test.damage(t, s.path)
 		r := Replace(Options{Path: s.path, Project: "acme"})
 		release := r.mustLock(t)
-		_, err := r.Restore(backup, false)
+		_, err := Restore(r, backup, false)
 		if test.refused != (err != nil) || err != nil && !strings.Contains(err.Error(), "--without-forgotten") {
 			t.Errorf("%s: %v", name, err)
 		}
 		if err != nil {
-			if _, err := r.Restore(backup, true); err != nil {
+			if _, err := Restore(r, backup, true); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
@@ -193,7 +199,7 @@ func TestNothingIsLeft(t *testing.T) {
 		t.Fatal(err)
 	}
 	backup := filepath.Join(t.TempDir(), "backup.db")
-	if err := s.Backup(backup); err != nil {
+	if err := Backup(s, backup); err != nil {
 		t.Fatal(err)
 	}
 	restore(t, s.path, backup)
@@ -209,10 +215,10 @@ func TestNothingIsLeft(t *testing.T) {
 	if o, err := s.Overview(); err != nil || !o.Erased || o.Deletions != 0 {
 		t.Errorf("%+v, %v", o, err)
 	}
-	if _, _, err := s.Compact(); err != nil {
+	if _, _, err := Compact(s); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.ScrubFormer(); err != nil {
+	if err := ScrubFormer(s); err != nil {
 		t.Fatal(err)
 	}
 	if o, err := s.Overview(); err != nil || o.Erased {
@@ -229,7 +235,7 @@ func TestNothingIsLeft(t *testing.T) {
 	}
 	// What cannot be read is named.
 	os.WriteFile(s.path+FormerSuffix, []byte("somebody-known"), 0o600)
-	if err := s.ScrubFormer(); err == nil || !strings.Contains(err.Error(), "remove it") {
+	if err := ScrubFormer(s); err == nil || !strings.Contains(err.Error(), "remove it") {
 		t.Error(err)
 	}
 }

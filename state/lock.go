@@ -38,49 +38,81 @@ type lockFile struct {
 	State *Mark `json:"state,omitempty"` // nil: no run with a state is known
 }
 
-// held is a lock while it is held.
-type held struct {
-	lock *flock.Flock
-	file lockFile
+// keeper sees that the state is this run's alone, and that it is as the last run left it.
+type keeper struct {
+	path   string       // of the state file
+	known  *Mark        // see [Options]
+	flock  *flock.Flock // nil: the lock is not held
+	file   lockFile     // as this run writes it
+	seen   *Mark        // the file's, after the last commit or when it was read first
+	unsure bool         // one more commit may have been made
 }
 
 // Lock keeps other runs from the same state until release is called or the process
 // ends. It does not wait: while another run holds the lock it returns a
 // [*LockedError]. It is an error if the file is not as the last run left it.
 func (s *Store) Lock() (release func(), err error) {
-	lock, err := s.tryLock()
+	before, err := s.keeper.lock()
+	if err != nil {
+		return nil, err
+	}
+	if !s.replace {
+		err = takeOver(s, before)
+	}
+	if err == nil {
+		err = s.keeper.write()
+	}
+	if err != nil {
+		s.keeper.unlock()
+		return nil, err
+	}
+	return func() {
+		_ = s.keeper.write()
+		s.keeper.unlock()
+	}, nil
+}
+
+// takeOver checks that the state is as the last run left it.
+func takeOver(s *Store, before *Mark) error {
+	switch _, err := os.Stat(s.path); {
+	case err == nil: // another run made it meanwhile, or wrote to it
+		if err := s.load(); err != nil {
+			return err
+		}
+	case errors.Is(err, fs.ErrNotExist) && s.Exists():
+		return s.keeper.goneError(s.keeper.seen)
+	}
+	return s.keeper.accept(before)
+}
+
+// CheckLock returns an error, [ErrLost], if the lock is not this run's any more. Without a
+// lock there is nothing to lose.
+func (s *Store) CheckLock() error { return s.keeper.check() }
+
+// lock takes the lock, and returns what the state was like after the run that had it last.
+func (k *keeper) lock() (before *Mark, err error) {
+	lock, err := k.tryLock()
 	if err != nil {
 		return nil, err
 	}
 	host, _ := os.Hostname()
-	before := readLockFile(lock.Path()).State
-	s.held = &held{lock, lockFile{LockedError{"", os.Getpid(), host, time.Now().UTC().Truncate(time.Second)}, before}}
-	release = func() {
-		_ = s.writeMark()
-		_ = lock.Unlock()
-		s.held = nil
-	}
-	if !s.replace {
-		err = s.takeOver(before)
-	}
-	if err == nil {
-		err = s.writeMark()
-	}
-	if err != nil {
-		_ = lock.Unlock()
-		s.held = nil
-		return nil, err
-	}
-	return release, nil
+	before = readLockFile(lock.Path()).State
+	k.flock, k.file = lock, lockFile{LockedError{"", os.Getpid(), host, time.Now().UTC().Truncate(time.Second)}, before}
+	return before, nil
 }
 
-func (s *Store) tryLock() (*flock.Flock, error) {
-	path := s.path + ".lock"
+func (k *keeper) unlock() {
+	_ = k.flock.Unlock()
+	k.flock, k.file = nil, lockFile{}
+}
+
+func (k *keeper) tryLock() (*flock.Flock, error) {
+	path := k.path + ".lock"
 	for range 10 { // it may be removed between opening and locking
 		lock := flock.New(path, flock.SetPermissions(0o600))
 		locked, err := lock.TryLock()
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("the folder of the state file %s does not exist: create it, or set state.path", s.path)
+			return nil, fmt.Errorf("the folder of the state file %s does not exist: create it, or set state.path", k.path)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("lock the state: %w", err)
@@ -98,28 +130,10 @@ func (s *Store) tryLock() (*flock.Flock, error) {
 	return nil, fmt.Errorf("lock the state: %s does not stay where it is", path)
 }
 
-// takeOver checks that the state is as the last run left it.
-func (s *Store) takeOver(before *Mark) error {
-	switch _, err := os.Stat(s.path); {
-	case err == nil: // another run made it meanwhile, or wrote to it
-		if err := s.load(); err != nil {
-			return err
-		}
-	case errors.Is(err, fs.ErrNotExist) && s.Exists():
-		return s.goneError(s.seen)
-	}
-	if err := s.compare(newest(before, s.known), s.seen); err != nil {
-		return err
-	}
-	s.held.file.State = s.seen
-	return nil
-}
-
-// Held returns an error, [ErrLost], if the lock is not this run's any more. Without a lock
-// there is nothing to lose.
-func (s *Store) Held() error {
-	if s.held != nil && !isInPlace(s.held.lock) {
-		return fmt.Errorf("%w: its lock %s was removed or replaced while it was held, so that another run may have begun: nothing more is sent, and the next run goes on", ErrLost, s.held.lock.Path())
+// check returns an error, [ErrLost], if the lock was lost.
+func (k *keeper) check() error {
+	if k.flock != nil && !isInPlace(k.flock) {
+		return fmt.Errorf("%w: its lock %s was removed or replaced while it was held, so that another run may have begun: nothing more is sent, and the next run goes on", ErrLost, k.flock.Path())
 	}
 	return nil
 }
@@ -134,15 +148,15 @@ func isInPlace(lock *flock.Flock) bool {
 	return err == nil && os.SameFile(mine, there)
 }
 
-// writeMark writes who holds the lock, and what the state is like, so that the next run sees
+// write writes who holds the lock, and what the state is like, so that the next run sees
 // whether it is the same. The lock must be held.
-func (s *Store) writeMark() error {
-	if err := s.Held(); err != nil {
+func (k *keeper) write() error {
+	if err := k.check(); err != nil {
 		return err
 	}
-	text, err := json.Marshal(s.held.file)
+	text, err := json.Marshal(k.file)
 	if err == nil {
-		err = overwrite(holderPath(s.held.lock.Path()), text)
+		err = overwrite(holderPath(k.flock.Path()), text)
 	}
 	if err != nil {
 		return fmt.Errorf("lock the state: %w", err)

@@ -52,7 +52,7 @@ func TestTakenAway(t *testing.T) {
 		if err := commit(s, []Acknowledgement{ack("u1", 0, attr.OfBool(true))}, nil, nil); err != nil {
 			t.Fatal(name, err)
 		}
-		if s.Held() != nil {
+		if s.CheckLock() != nil {
 			t.Error(name, "not held")
 		}
 		take(t, s.path, older)
@@ -61,7 +61,7 @@ func TestTakenAway(t *testing.T) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
-		if strings.HasPrefix(name, "lock") && !errors.Is(s.Held(), ErrLost) {
+		if strings.HasPrefix(name, "lock") && !errors.Is(s.CheckLock(), ErrLost) {
 			t.Errorf("%s: it is still held", name)
 		}
 		release()
@@ -136,7 +136,7 @@ func restore(t *testing.T, path, backup string) {
 	t.Helper()
 	s := Replace(Options{Path: path, Project: "acme"})
 	defer s.mustLock(t)()
-	if _, err := s.Restore(backup, false); err != nil {
+	if _, err := Restore(s, backup, false); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -37,7 +37,7 @@ func TestRecordKeepsTimes(t *testing.T) {
 }
 
 func FuzzRecord(f *testing.F) {
-	s := &Store{salt: make([]byte, 32)}
+	s := &Store{file: file{salt: make([]byte, 32)}}
 	r := Record{Acknowledged: 1_800_000_000, Epoch: 2}
 	r.set(Known{1, 1_799_999_000, attr.OfNumber([]byte("12.5"))})
 	r.set(Known{300, 1_800_000_000, attr.OfBool(false)})

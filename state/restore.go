@@ -6,39 +6,40 @@ import (
 	"io"
 	"io/fs"
 	"os"
-
-	"go.etcd.io/bbolt"
+	"slices"
 
 	"gleapsync/internal/wholefile"
+
+	"go.etcd.io/bbolt"
 )
 
-// FormerSuffix is what [Store.Restore] adds to the name of the file that it replaces.
+// FormerSuffix is what [Restore] adds to the name of the file that it replaces.
 const FormerSuffix = ".before-restore"
 
 // Restore replaces the file by a backup, which is verified first; the former file is
 // kept with [FormerSuffix]. What the backup says of contacts that were forgotten since does
 // not come back. That the former file's list of them cannot be read is an error, unless
 // withoutForgotten. Hold [Store.Lock].
-func (s *Store) Restore(backup string, withoutForgotten bool) (Verification, error) {
+func Restore(s *Store, backup string, withoutForgotten bool) (Verification, error) {
 	from, err := Open(Options{Path: backup, Project: s.project, MustExist: true})
 	if err != nil {
 		return Verification{}, err
 	}
-	v, err := from.Verify()
+	v, err := Verify(from)
 	if err != nil {
 		return v, err
 	}
 	temporary := s.path + ".new"
 	os.Remove(temporary)
 	defer os.Remove(temporary)
-	if err := from.Backup(temporary); err != nil {
+	if err := Backup(from, temporary); err != nil {
 		return v, err
 	}
-	to := &Store{path: temporary, project: s.project}
+	to := storeOf(Options{Path: temporary, Project: s.project})
 	if err := to.load(); err != nil {
 		return v, err
 	}
-	commits, err := s.remember(to, withoutForgotten)
+	commits, err := remember(s, to, withoutForgotten)
 	if err != nil {
 		return v, err
 	}
@@ -46,42 +47,35 @@ func (s *Store) Restore(backup string, withoutForgotten bool) (Verification, err
 	if err := to.update(func(tx *bbolt.Tx) error { return putUint(tx.Bucket(bucketMeta), keyCommits, commits) }); err != nil {
 		return v, err
 	}
-	if err := s.keepFormer(); err != nil {
+	if err := keepFormer(s.path); err != nil {
 		return v, err
 	}
-	if err := s.swap(temporary); err != nil {
+	if err := swap(s, temporary); err != nil {
 		return v, err
 	}
-	return s.Verify()
+	return Verify(s)
 }
 
 // swap moves a file to the place of the state. In between the lock file names none, so that
 // neither of them is refused if the process is killed.
-func (s *Store) swap(temporary string) error {
-	if s.held != nil {
-		s.held.file.State = nil
-		if err := s.writeMark(); err != nil {
-			return err
-		}
+func swap(s *Store, temporary string) error {
+	if err := s.keeper.mark(nil); err != nil {
+		return err
 	}
 	if err := wholefile.Replace(temporary, s.path); err != nil {
 		return err
 	}
-	if err := s.load(); err != nil || s.held == nil {
+	if err := s.load(); err != nil {
 		return err
 	}
-	s.held.file.State = s.seen
-	return s.writeMark()
+	return s.keeper.mark(s.keeper.seen)
 }
 
 // remember has a copy of a backup forget whom the present file has forgotten. It returns how
 // many commits were made to either of them.
-func (s *Store) remember(to *Store, withoutForgotten bool) (commits uint64, err error) {
-	var before *Mark
-	if s.held != nil {
-		before = s.held.file.State
-	}
-	found, owed, present, unread := s.recall()
+func remember(s, to *Store, withoutForgotten bool) (commits uint64, err error) {
+	before := s.keeper.file.State
+	found, present, unread := recall(s)
 	if present != nil {
 		commits = present.Commits
 	}
@@ -91,14 +85,14 @@ func (s *Store) remember(to *Store, withoutForgotten bool) (commits uint64, err 
 	if before != nil {
 		commits = max(commits, before.Commits)
 	}
-	commits = max(commits, to.seen.Commits)
-	if err := to.forgetAs(found, owed); err != nil {
+	commits = max(commits, to.keeper.seen.Commits)
+	if err := forgetAs(to, found); err != nil {
 		return 0, err
 	}
 	switch {
 	case unread == nil || withoutForgotten:
 	case before != nil && before.Forgotten == 0:
-	case before != nil && before.ID == to.seen.ID && before.Forgotten <= to.seen.Forgotten: // a list only grows
+	case before != nil && before.ID == to.keeper.seen.ID && before.Forgotten <= to.keeper.seen.Forgotten: // a list only grows
 	case before == nil && errors.Is(unread, fs.ErrNotExist): // nobody knows of one
 	default:
 		return 0, fmt.Errorf("the list of forgotten contacts in the present state cannot be read (%w), so that contacts which were erased since the backup could be created again: put a readable state in its place, or restore with --without-forgotten and then run gleapsync forget with their ids", unread)
@@ -106,16 +100,16 @@ func (s *Store) remember(to *Store, withoutForgotten bool) (commits uint64, err 
 	return commits, nil
 }
 
-// recall reads whom the present file has forgotten, as far as that can be read, and whom of
-// them Gleap may still have. The error says why that may not be all.
-func (s *Store) recall() (f *Forgotten, owed []string, present *Mark, err error) {
+// recall reads whom the present file has forgotten, as far as that can be read. The error says
+// why that may not be all.
+func recall(s *Store) (f *Forgotten, present *Mark, err error) {
 	f = &Forgotten{}
-	file := &Store{path: s.path, project: s.project}
+	file := storeOf(Options{Path: s.path, Project: s.project})
 	if _, err := os.Stat(s.path); err != nil {
-		return f, nil, nil, err
+		return f, nil, err
 	}
 	if err := file.load(); err != nil {
-		return f, nil, nil, err
+		return f, nil, err
 	}
 	err = file.view(func(tx *bbolt.Tx) error {
 		b := tx.Bucket(bucketForgotten)
@@ -130,17 +124,73 @@ func (s *Store) recall() (f *Forgotten, owed []string, present *Mark, err error)
 			return err
 		}
 		var err error
-		if owed, err = readDeletions(tx); err == nil && n != b.Sequence() {
+		if f.Owed, err = readDeletions(tx); err == nil && n != b.Sequence() {
 			err = errCount
 		}
 		return err
 	})
-	return f, owed, file.seen, err
+	return f, file.keeper.seen, err
+}
+
+// forgetAs has the file forget whom another one has forgotten, and owe the deletions that are
+// owed there.
+func forgetAs(s *Store, f *Forgotten) error {
+	if len(f.hashes) == 0 {
+		return nil
+	}
+	return s.update(func(tx *bbolt.Tx) error {
+		again, err := f.known(tx)
+		if err != nil {
+			return damaged(err)
+		}
+		return errors.Join(putForgotten(tx, f), owe(tx, f.Owed), removeForgotten(tx, again))
+	})
+}
+
+// known returns the contacts of which the file holds something, of those that are forgotten.
+func (f *Forgotten) known(tx *bbolt.Tx) ([]string, error) {
+	var found []string
+	add := func(userID []byte) {
+		if f.Has(userID) {
+			found = append(found, string(userID))
+		}
+	}
+	for _, name := range [][]byte{bucketRecords, bucketChanges, bucketParked} {
+		if err := each(tx.Bucket(name), func(userID, _ []byte) error { add(userID); return nil }); err != nil {
+			return nil, err
+		}
+	}
+	for _, name := range [][]byte{bucketEvents, bucketParkedEvents} {
+		if err := each(tx.Bucket(name), func(key, _ []byte) error {
+			var e Event
+			err := e.decodeKey(key)
+			add(e.UserID)
+			return err
+		}); err != nil {
+			return nil, err
+		}
+	}
+	unanswered, err := readUnanswered(tx)
+	if err != nil {
+		return nil, err
+	}
+	for _, u := range unanswered {
+		add(u.UserID)
+	}
+	turns, err := readTurns(tx)
+	if err != nil {
+		return nil, err
+	}
+	for _, turn := range turns.Classes {
+		add([]byte(turn.Last))
+	}
+	slices.Sort(found)
+	return slices.Compact(found), nil
 }
 
 // ScrubFormer has the file that a restore kept forget whom this one has forgotten, so that
 // nothing of them is left in it. That it cannot be done is an error which names the file.
-func (s *Store) ScrubFormer() error {
+func ScrubFormer(s *Store) error {
 	path := s.path + FormerSuffix
 	if _, err := os.Lstat(path); errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -155,8 +205,8 @@ func (s *Store) ScrubFormer() error {
 		known, err = former.Forgotten()
 	}
 	if err == nil && !known.includes(f) {
-		if err = former.forgetAs(f, nil); err == nil {
-			_, _, err = former.Compact()
+		if err = forgetAs(former, &Forgotten{salts: f.salts, hashes: f.hashes}); err == nil {
+			_, _, err = Compact(former)
 		}
 	}
 	if err != nil {
@@ -177,16 +227,16 @@ func (f *Forgotten) includes(other *Forgotten) bool {
 
 // keepFormer gives the present file a second name. It is not renamed, so that at no
 // moment there is no state: that would look like a first run.
-func (s *Store) keepFormer() error {
-	former := s.path + FormerSuffix
+func keepFormer(path string) error {
+	former := path + FormerSuffix
 	if err := os.Remove(former); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	err := os.Link(s.path, former)
+	err := os.Link(path, former)
 	if err == nil || errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	present, err := os.Open(s.path) // a file system without links
+	present, err := os.Open(path) // a file system without links
 	if err != nil {
 		return err
 	}

@@ -58,8 +58,11 @@ func remove(b *bbolt.Bucket, key []byte) error {
 	return errors.Join(b.SetSequence(b.Sequence()-1), b.Delete(key))
 }
 
-// each calls fn with all entries of a bucket.
+// each calls fn with all entries of a bucket. One that is not there has none.
 func each(b *bbolt.Bucket, fn func(key, value []byte) error) error {
+	if b == nil {
+		return nil
+	}
 	n := uint64(0)
 	if err := b.ForEach(func(key, sealed []byte) error {
 		value, err := unseal(key, sealed)
@@ -97,6 +100,14 @@ func getUint(meta *bbolt.Bucket, key []byte) uint64 {
 
 func putUint(meta *bbolt.Bucket, key []byte, v uint64) error {
 	return put(meta, key, binary.BigEndian.AppendUint64(nil, v))
+}
+
+// putMeta stores a value; nil stands for the one that is there.
+func putMeta(tx *bbolt.Tx, key, value []byte) error {
+	if value == nil {
+		return nil
+	}
+	return put(tx.Bucket(bucketMeta), key, value)
 }
 
 func getJSON(key, sealed []byte, v any) error {

@@ -36,7 +36,7 @@ func newStore(t testing.TB) *Store {
 	t.Helper()
 	s := newDoomed(t)
 	t.Cleanup(func() {
-		if _, err := s.Verify(); err != nil {
+		if _, err := Verify(s); err != nil {
 			t.Errorf("at the end the file is not sound: %v", err)
 		}
 	})
@@ -118,7 +118,8 @@ func TestPartialAcknowledgement(t *testing.T) {
 	if err := commit(s, []Acknowledgement{part}, []Parked{{UserID: "u1", Status: 400, Last: time.Unix(1, 0)}}, nil); err != nil {
 		t.Fatal(err)
 	}
-	r, err := s.Record("u1")
+	c, err := s.Contact("u1")
+	r := c.Record
 	if err != nil || r.Epoch != 1 || len(r.Fields) != 1 || r.Fields[0] != s.FieldHash(1, []byte("a@x.io")) {
 		t.Errorf("record %+v, %v", r, err)
 	}
@@ -138,8 +139,8 @@ func TestPartialAcknowledgement(t *testing.T) {
 	if err := commit(s, []Acknowledgement{part}, nil, nil); err != nil {
 		t.Fatal(err)
 	}
-	if r, _ := s.Record("u1"); r.Epoch != 5 {
-		t.Errorf("the complete record's epoch is %d", r.Epoch)
+	if c, _ := s.Contact("u1"); c.Record.Epoch != 5 {
+		t.Errorf("the complete record's epoch is %d", c.Record.Epoch)
 	}
 	if parked, _ := s.Parked(); len(parked) != 0 {
 		t.Errorf("still parked: %+v", parked)
@@ -253,32 +254,29 @@ func TestRuns(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	runs, err := s.Runs(2)
-	if err != nil || len(runs) != 2 || string(runs[0]) != fmt.Sprintf(`{"run":%d}`, keepRuns+2) {
-		t.Errorf("runs %s, %v", runs, err)
-	}
-	if all, _ := s.Runs(keepRuns * 2); len(all) != keepRuns {
-		t.Errorf("%d runs are kept", len(all))
+	all, last, err := s.Reports("", 1<<20)
+	if err != nil || len(all) != keepRuns || last != "" || string(all[0]) != fmt.Sprintf(`{"run":%d}`, keepRuns+2) {
+		t.Errorf("%d runs are kept, %q is left, %v", len(all), last, err)
 	}
 	// Piece by piece they are the same, also when the run that a piece ended with is gone.
 	for size, want := range map[int]struct {
 		reports int
 		last    string
 	}{0: {1, "run-0009"}, 30: {2, "run-0008"}, 1 << 20: {7, ""}} {
-		reports, last, err := s.RunsBefore("run-0010", size)
+		reports, last, err := s.Reports("run-0010", size)
 		if err != nil || len(reports) != want.reports || last != want.last || string(reports[0]) != `{"run":9}` {
 			t.Errorf("%d bytes before run 10: %s, %q, %v", size, reports, last, err)
 		}
 	}
 	for id, want := range map[string]string{"": "run-0502", "run-0502": "run-0501", "run-9999": "run-0502", "run-0010-gone": "run-0010", "run-0003": "", "a": ""} {
-		if _, last, err := s.RunsBefore(id, 0); err != nil || last != want {
+		if _, last, err := s.Reports(id, 0); err != nil || last != want {
 			t.Errorf("before %q: %q, %v", id, last, err)
 		}
 	}
-	if run, err := s.Run("run-0007"); err != nil || string(run) != `{"run":7}` {
+	if run, err := s.Report("run-0007"); err != nil || string(run) != `{"run":7}` {
 		t.Errorf("run 7: %s, %v", run, err)
 	}
-	if run, err := s.Run("run-0000"); err != nil || run != nil {
+	if run, err := s.Report("run-0000"); err != nil || run != nil {
 		t.Errorf("run 0: %s, %v", run, err)
 	}
 	if o, _ := s.Overview(); o.Resynced != 1 || o.Attributes[0].Applied.Fingerprint != fmt.Sprint(keepRuns+2) {
@@ -292,8 +290,8 @@ func TestNoFile(t *testing.T) {
 	if s.Exists() || s.Records().Next() {
 		t.Error("there is something in no file")
 	}
-	if _, err := s.Record("u1"); !errors.Is(err, ErrNotFound) {
-		t.Errorf("record of no file: %v", err)
+	if c, err := s.Contact("u1"); err != nil || c.Record.Acknowledged != 0 {
+		t.Errorf("contact of no file: %+v, %v", c, err)
 	}
 	if o, err := s.Overview(); err != nil || o.Epoch != 1 {
 		t.Errorf("overview of no file: %+v, %v", o, err)

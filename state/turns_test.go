@@ -38,7 +38,7 @@ func TestTurns(t *testing.T) {
 		if got := turns(); !reflect.DeepEqual(got, step.want) {
 			t.Errorf("%+v, want %+v", got, step.want)
 		}
-		if _, err := s.Verify(); err != nil {
+		if _, err := Verify(s); err != nil {
 			t.Error(err)
 		}
 	}
@@ -64,12 +64,13 @@ func TestSentAgain(t *testing.T) {
 		if _, err := s.Commit(Delivery{Acks: []Acknowledgement{ack}}); err != nil {
 			t.Fatal(err)
 		}
-		r, err := s.Record("u1")
+		c, err := s.Contact("u1")
+		r := c.Record
 		if k := r.Find(0); err != nil || k.At != at.Add(step.since).Unix() || r.Acknowledged != at.Add(step.after).Unix() || !k.Value.Equal(step.value) {
 			t.Errorf("after %s: %+v, %v", step.after, r, err)
 		}
 	}
-	if v, err := s.Verify(); err != nil || v.Contacts != 1 {
+	if v, err := Verify(s); err != nil || v.Contacts != 1 {
 		t.Errorf("%+v, %v", v, err)
 	}
 }

@@ -31,28 +31,18 @@ func (u *Unanswered) remove(attributes []Change) {
 	})
 }
 
-// Unanswered returns all of it in the order of the user ids: of a run that goes on, and what
-// is left of those that were killed or cut off.
-func (s *Store) Unanswered() (all []Unanswered, err error) {
-	if !s.Exists() {
-		return nil, nil
-	}
-	err = s.view(func(tx *bbolt.Tx) error {
-		stored := bytes.Clone(get(tx.Bucket(bucketMeta), keyUnanswered))
-		if all, err = decodeUnanswered(stored); err != nil {
-			return s.damaged(err)
-		}
-		return nil
-	})
-	return all, err
+// readUnanswered returns all that is unanswered in the order of the user ids: of a run that
+// goes on, and what is left of those that were killed or cut off.
+func readUnanswered(tx *bbolt.Tx) ([]Unanswered, error) {
+	return decodeUnanswered(bytes.Clone(get(tx.Bucket(bucketMeta), keyUnanswered)))
 }
 
 // answer takes out what a delivery answers, and writes which calls may begin now. All is one
 // value, since it changes as a whole with each commit.
-func (s *Store) answer(tx *bbolt.Tx, d Delivery) error {
-	all, err := decodeUnanswered(bytes.Clone(get(tx.Bucket(bucketMeta), keyUnanswered)))
+func answer(tx *bbolt.Tx, d Delivery) error {
+	all, err := readUnanswered(tx)
 	if err != nil {
-		return err
+		return damaged(err)
 	}
 	find := func(userID []byte) *Unanswered {
 		i, ok := slices.BinarySearchFunc(all, userID, func(u Unanswered, id []byte) int { return bytes.Compare(u.UserID, id) })
@@ -70,7 +60,7 @@ func (s *Store) answer(tx *bbolt.Tx, d Delivery) error {
 		find(userID).Attributes = nil
 	}
 	for _, a := range d.Announced {
-		if err := s.announce(tx, a); err != nil {
+		if err := announce(tx, a); err != nil {
 			return err
 		}
 		all = append(all, a.Unanswered)
@@ -88,12 +78,12 @@ func (s *Store) answer(tx *bbolt.Tx, d Delivery) error {
 
 // announce takes out of the file what is not known any more once a contact's calls begin:
 // what Gleap has of the fields in them, and that it refuses the contact.
-func (s *Store) announce(tx *bbolt.Tx, a Announced) error {
+func announce(tx *bbolt.Tx, a Announced) error {
 	parked := tx.Bucket(bucketParked)
 	if sealed := parked.Get(a.UserID); sealed != nil {
 		var p Parked
 		if err := getJSON(a.UserID, sealed, &p); err != nil {
-			return s.damaged(err)
+			return damaged(err)
 		}
 		p.Wanted = 0
 		if err := putJSON(parked, a.UserID, p); err != nil {
@@ -110,7 +100,7 @@ func (s *Store) announce(tx *bbolt.Tx, a Announced) error {
 	}
 	var record Record
 	if err := record.unseal(a.UserID, sealed); err != nil {
-		return s.damaged(err)
+		return damaged(err)
 	}
 	before := len(record.Fields)
 	record.Fields = slices.DeleteFunc(record.Fields, func(f FieldHash) bool { return bytes.IndexByte(a.Fields, f.Field) >= 0 })

@@ -48,7 +48,7 @@ func TestUnanswered(t *testing.T) {
 		t.Fatal(err)
 	}
 	backup := filepath.Join(t.TempDir(), "backup.db")
-	if err := s.Backup(backup); err != nil {
+	if err := Backup(s, backup); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Forget([]string{"u1"}); err != nil {
@@ -57,7 +57,7 @@ func TestUnanswered(t *testing.T) {
 	if got := unanswered(t, s); got != "u2 0=true" {
 		t.Errorf("forgotten: got %s", got)
 	}
-	if _, err := s.Restore(backup, false); err != nil {
+	if _, err := Restore(s, backup, false); err != nil {
 		t.Fatal(err)
 	}
 	if got := unanswered(t, open(t, s.Path())); got != "u2 0=true" {
@@ -79,7 +79,8 @@ func TestAnnounced(t *testing.T) {
 	}
 	deliver(Delivery{Acks: []Acknowledgement{with}, Parked: []Parked{{UserID: "u1", Wanted: 7}, {UserID: "u2", Wanted: 7}}})
 	deliver(Delivery{Announced: []Announced{{Unanswered{UserID: []byte("u1")}, []byte{2, 3}}}})
-	record, err := s.Record("u1")
+	c, err := s.Contact("u1")
+	record := c.Record
 	if err != nil || len(record.Fields) != 1 || record.Fields[0] != s.FieldHash(1, []byte("Ada")) {
 		t.Errorf("%+v, %v", record, err)
 	}
@@ -92,11 +93,11 @@ func TestAnnounced(t *testing.T) {
 
 func unanswered(t *testing.T, s *Store) (text string) {
 	t.Helper()
-	all, err := s.Unanswered()
+	o, err := s.Overview()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, u := range all {
+	for i, u := range o.Unanswered {
 		if i > 0 {
 			text += ", "
 		}

@@ -135,10 +135,11 @@ func (q *question) read(ctx context.Context, e Export, yield func(userID []byte,
 
 // askChanges adds what a change export said, and what its new files say.
 func (q *question) askChanges(ctx context.Context, n int) error {
-	said, err := q.store.Changed(q.userID)
+	stored, err := q.store.Contact(q.userID)
 	if err != nil {
 		return err
 	}
+	said := stored.Said
 	p := &plan{runner: &Runner{o: Options{Exports: q.o.Exports, Fields: q.o.Fields}}, overview: q.overview}
 	p.settings = keepKeys(q.o.Exports, q.overview.Attributes)
 	if p.files, err = q.store.Files(); err != nil {

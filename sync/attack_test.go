@@ -240,11 +240,10 @@ func (w *attacked) unansweredBut(only []string) (all []has) {
 	}
 	store := w.runner(w.r).store
 	overview, err := store.Overview()
-	unanswered, err2 := store.Unanswered()
-	if err = errors.Join(err, err2); err != nil {
+	if err != nil {
 		w.r.Fatal(err)
 	}
-	for _, u := range unanswered {
+	for _, u := range overview.Unanswered {
 		for _, c := range u.Attributes {
 			if key := overview.Attributes[c.ID].Key; !slices.Contains(only, key) {
 				all = append(all, w.ask(string(u.UserID), key))
@@ -265,16 +264,12 @@ func (w *attacked) mustHave(all []has) {
 // mustKnow compares what the state is sure of with what Gleap has.
 func (w *attacked) mustKnow() {
 	store := w.runner(w.r).store
-	unanswered, err := store.Unanswered()
-	if err != nil {
-		w.r.Fatal(err)
-	}
 	overview, err := store.Overview()
 	if err != nil {
 		w.r.Fatal(err)
 	}
 	maybe := map[has]bool{}
-	for _, u := range unanswered {
+	for _, u := range overview.Unanswered {
 		for _, c := range u.Attributes {
 			maybe[has{string(u.UserID), overview.Attributes[c.ID].Key, ""}] = true
 		}
@@ -296,7 +291,7 @@ func (w *attacked) retry() {
 	}
 	defer release()
 	if store.Exists() {
-		if _, _, err := store.Unpark(); err != nil {
+		if _, _, err := state.Unpark(store); err != nil {
 			w.r.Fatal(err)
 		}
 	}

@@ -90,7 +90,7 @@ func appendChange(dst []byte, c *engage.Change) []byte {
 
 // changed is what change exports said of a contact.
 type changed struct {
-	state.Changed
+	state.Said
 	stored []byte        // as the state has it, nil: it has nothing
 	any    bool          // there are new changes
 	fields []fieldChange // by number of the field
@@ -222,12 +222,12 @@ func (p *pass) takeChanges() error {
 
 // absorb stores what change exports said, before anything of it is sent.
 func (p *plan) absorb(ctx context.Context) error {
-	var batch []state.Said
+	var batch []state.Absorbed
 	flush := func() error {
 		if len(batch) == 0 {
 			return nil
 		}
-		err := p.runner.ledger.Absorb(batch)
+		err := p.runner.ledger.AbsorbChanges(batch)
 		batch = batch[:0]
 		if err != nil {
 			return fmt.Errorf("commit to the state: %w", err)
@@ -237,7 +237,7 @@ func (p *plan) absorb(ctx context.Context) error {
 	for _, pass := range p.passes {
 		rows := pass.said.Rows(0, pass.said.Position())
 		for userID, changed, ok := rows.Next(); ok; userID, changed, ok = rows.Next() {
-			if batch = append(batch, state.Said{UserID: userID, Changed: changed}); len(batch) == commitAt {
+			if batch = append(batch, state.Absorbed{UserID: userID, Said: changed}); len(batch) == commitAt {
 				if err := flush(); err != nil {
 					return err
 				}

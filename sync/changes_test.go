@@ -17,6 +17,7 @@ import (
 	"gleapsync/gleap"
 	"gleapsync/internal/rounds"
 	"gleapsync/internal/runs"
+	"gleapsync/state"
 )
 
 // changeExport is a folder of files that grows.
@@ -167,7 +168,7 @@ func TestChangesModel(t *testing.T) {
 		if report := w.sync(r, Request{}); w.gleap.Counts().Identify != calls || strings.Contains(statuses(report), "applied") {
 			r.Fatalf("a run without changes reads or sends: %s", statuses(report))
 		}
-		if _, err := w.runner(r).store.Verify(); err != nil {
+		if _, err := state.Verify(w.runner(r).store); err != nil {
 			r.Fatal(err)
 		}
 	})
@@ -252,7 +253,7 @@ func TestChangesParked(t *testing.T) {
 	if report := w.sync(t, Request{}); report.Contacts.Planned != 0 || report.Contacts.Parked != 1 {
 		t.Errorf("%+v", report.Contacts)
 	}
-	if _, _, err := w.runner(t).store.Unpark(); err != nil {
+	if _, _, err := state.Unpark(w.runner(t).store); err != nil {
 		t.Fatal(err)
 	}
 	if report := w.sync(t, Request{}); report.Contacts.Sent != 1 || report.Contacts.Parked != 0 {

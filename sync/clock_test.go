@@ -105,7 +105,8 @@ func TestJumpingClock(t *testing.T) {
 		t.Errorf("after a clock that was ahead u1 is %s: %+v", asJSON(c.Attributes), report.Exports)
 	}
 	store := w.runner(t).store
-	record, err := store.Record("u1")
+	c, err := store.Contact("u1")
+	record := c.Record
 	if err != nil || record.Acknowledged > time.Now().Unix() || record.Find(1).At > time.Now().Unix() {
 		t.Errorf("%+v, %v", record, err)
 	}
@@ -150,8 +151,8 @@ func TestChangeFromTheFuture(t *testing.T) {
 	w.writeEvents(t, "1", in("u1", "vip", 1))
 	w.sync(t, Request{})
 	store := w.runner(t).store
-	said := state.Changed{Attributes: []state.Newest{{ID: 0, At: time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC).UnixNano(), Value: attr.OfBool(true)}}}
-	if err := store.Absorb([]state.Said{{UserID: []byte("u1"), Changed: said.Append(nil)}}); err != nil {
+	said := state.Said{Attributes: []state.Newest{{ID: 0, At: time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC).UnixNano(), Value: attr.OfBool(true)}}}
+	if err := store.AbsorbChanges([]state.Absorbed{{UserID: []byte("u1"), Said: said.Append(nil)}}); err != nil {
 		t.Fatal(err)
 	}
 	w.writeEvents(t, "2", out("u1", "vip", 2))

@@ -294,7 +294,7 @@ func (c *committer) flush() {
 	entries, announced := c.next()
 	defer func() { c.hand(entries) }()
 	if len(c.acks)+len(c.parked)+len(c.tracked)+len(c.refused)+len(announced)+len(c.notTaken) == 0 && c.calls == c.course.calls && bytes.Equal(pace, c.pace) {
-		c.failed = c.runner.ledger.Held() // else a run that waits would go on behind another one
+		c.failed = c.runner.ledger.CheckLock() // else a run that waits would go on behind another one
 		return
 	}
 	c.course.commit(c.done)

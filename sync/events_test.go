@@ -22,6 +22,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/internal/rounds"
 	"gleapsync/internal/runs"
+	"gleapsync/state"
 )
 
 // newEventsWorld is a world in which all changes are told as events.
@@ -193,7 +194,7 @@ func TestNewsComeAfterTheCall(t *testing.T) {
 		t.Errorf("%d events, %+v, %+v", len(w.gleap.Events()), report.Contacts, report.Events)
 	}
 	refuse = false
-	if _, _, err := w.runner(t).store.Unpark(); err != nil {
+	if _, _, err := state.Unpark(w.runner(t).store); err != nil {
 		t.Fatal(err)
 	}
 	if report := w.sync(t, Request{}); len(w.gleap.Events()) != 162 || report.Events.Sent != 10 {
@@ -408,7 +409,7 @@ func TestPoisonedEvent(t *testing.T) {
 		t.Errorf("%+v", report.Events)
 	}
 	w.server.Config.Handler = w.gleap
-	if _, events, err := w.runner(t).store.Unpark(); events != 1 || err != nil {
+	if _, events, err := state.Unpark(w.runner(t).store); events != 1 || err != nil {
 		t.Fatal(events, err)
 	}
 	if report := w.sync(t, Request{}); report.Events.Sent != 1 || len(w.gleap.Events()) != 100 {
@@ -454,7 +455,7 @@ func TestEventsModel(t *testing.T) {
 		w.options.Memory = 1
 		defer w.server.Close()
 		user := rapid.SampledFrom([]string{"a", "b", "c", "d", "aa", "a!"})
-		state := map[string]string{} // what each contact was told of each attribute
+		told := map[string]string{} // what each contact was told of each attribute
 		want, bound := map[string]int{}, 0
 		messages := 0
 		var lines []string
@@ -487,13 +488,13 @@ func TestEventsModel(t *testing.T) {
 			}
 			w.writeCalls(r, fmt.Sprint(day), text)
 			tell := func(id, key, value string) {
-				if was := state[id+" "+key]; was == value || was == "" && value == "false" {
+				if was := told[id+" "+key]; was == value || was == "" && value == "false" {
 					return
 				}
 				if !first {
 					want[fmt.Sprintf("%s %s=%s", id, key, value)]++
 				}
-				state[id+" "+key] = value
+				told[id+" "+key] = value
 			}
 			for _, id := range []string{"a", "b", "c", "d", "aa", "a!"} {
 				tell(id, "vip", fmt.Sprint(slices.Contains(members, id)))
@@ -538,7 +539,7 @@ func TestEventsModel(t *testing.T) {
 		if !maps.Equal(got, want) || repeated > bound {
 			r.Fatalf("%d repeated, %d allowed, got\n%v\nwant\n%v", repeated, bound, got, want)
 		}
-		if _, err := w.runner(r).store.Verify(); err != nil {
+		if _, err := state.Verify(w.runner(r).store); err != nil {
 			r.Fatal(err)
 		}
 	})
@@ -583,7 +584,7 @@ func TestEventsFaults(t *testing.T) {
 					if len(got) != 1+10+4 || repeated > w.options.Events.Batch || repeated > 0 && !(hit == "track" && after || hit == "commit") {
 						t.Errorf("%d events, want %d; %d repeated: %v", len(got), 1+10+4, repeated, got)
 					}
-					if _, err := w.runner(t).store.Verify(); err != nil {
+					if _, err := state.Verify(w.runner(t).store); err != nil {
 						t.Error(err)
 					}
 				})

@@ -96,12 +96,12 @@ func (l faultyLedger) Commit(d state.Delivery) (due []state.Event, err error) {
 	return due, err
 }
 
-func (l faultyLedger) Absorb(said []state.Said) error {
-	return l.f.do("absorb", func() error { return l.ledger.Absorb(said) })
+func (l faultyLedger) AbsorbChanges(said []state.Absorbed) error {
+	return l.f.do("absorb", func() error { return l.ledger.AbsorbChanges(said) })
 }
 
-func (l faultyLedger) Track(t state.Tracked) error {
-	return l.f.do("store", func() error { return l.ledger.Track(t) })
+func (l faultyLedger) AbsorbEvents(t state.NewEvents) error {
+	return l.f.do("store", func() error { return l.ledger.AbsorbEvents(t) })
 }
 
 func (l faultyLedger) Finish(r state.Result) error {
@@ -289,7 +289,7 @@ func (w *world) checkState(t *testing.T, want map[string]string) {
 	if _, err := os.Stat(store.Path()); err != nil {
 		return // nothing was written
 	}
-	if _, err := store.Verify(); err != nil {
+	if _, err := state.Verify(store); err != nil {
 		t.Error(err)
 	}
 	o, err := store.Overview()

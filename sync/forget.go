@@ -49,7 +49,7 @@ func (r *Runner) Forget(ctx context.Context, userIDs []string) (f Forgotten, err
 	if errors.Is(err, state.ErrLost) {
 		return f, err
 	}
-	return f, errors.Join(err, r.erase(), r.store.ScrubFormer())
+	return f, errors.Join(err, r.erase(), state.ScrubFormer(r.store))
 }
 
 // deleteOwed deletes the forgotten contacts that Gleap may still have. That it refuses one of
@@ -73,10 +73,11 @@ func (r *Runner) deleteOwed(ctx context.Context, o state.Overview, report *runs.
 // delete deletes in Gleap whom the state says that it may have. What Gleap refuses does not
 // keep the others from being deleted; the last refusal is returned.
 func (r *Runner) delete(ctx context.Context) (d runs.Deletions, err error) {
-	owed, err := r.store.Deletions()
+	forgotten, err := r.store.Forgotten()
 	if err != nil {
 		return d, err
 	}
+	owed := forgotten.Owed
 	d.Owed = len(owed)
 	var gone []string
 	commit := func(running bool) error {
@@ -125,7 +126,7 @@ func (r *Runner) erase() error {
 	if err != nil || !o.Erased {
 		return err
 	}
-	if _, _, err := r.store.Compact(); err != nil {
+	if _, _, err := state.Compact(r.store); err != nil {
 		return fmt.Errorf("free pages of the state may still hold what is forgotten: run gleapsync compact: %w", err)
 	}
 	return nil

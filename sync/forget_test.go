@@ -75,7 +75,7 @@ func TestDeletionsAreOwed(t *testing.T) {
 			if killed { // what was deleted is deleted again
 				want = 8
 			}
-			if v, err := w.runner(t).store.Verify(); err != nil || v.Deletions != want || v.Forgotten != 8 || v.Contacts != 2 {
+			if v, err := state.Verify(w.runner(t).store); err != nil || v.Deletions != want || v.Forgotten != 8 || v.Contacts != 2 {
 				t.Errorf("%s: %+v, %v", name, v, err)
 			}
 			planned, err := w.runner(t).Plan(t.Context(), Request{})

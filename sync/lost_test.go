@@ -91,7 +91,7 @@ func TestStateReplacedInARun(t *testing.T) {
 		w.write(t, "a.csv", list("u000"))
 		w.sync(t, Request{})
 		older := filepath.Join(w.dir, "older.db")
-		if err := w.runner(t).store.Backup(older); err != nil {
+		if err := state.Backup(w.runner(t).store, older); err != nil {
 			t.Fatal(err)
 		}
 		w.write(t, "a.csv", list(ids[:100]...))
@@ -126,7 +126,7 @@ func TestStateReplacedInARun(t *testing.T) {
 		restored := state.Replace(state.Options{Path: path, Project: "acme"})
 		release, err := restored.Lock()
 		if err == nil {
-			_, err = restored.Restore(path, false)
+			_, err = state.Restore(restored, path, false)
 			release()
 		}
 		if err != nil {

@@ -62,7 +62,7 @@ func (p *plan) merge(ctx context.Context) error {
 	bounds := extsort.Bounds(rows, min(most, runtime.GOMAXPROCS(0)))
 	buffer := p.readersBuffer(len(bounds) + 1)
 	group, ctx := errgroup.WithContext(ctx)
-	changes := p.runner.store.ChangedRanges(bounds)
+	changes := p.runner.store.SaidRanges(bounds)
 	var from []byte
 	for i, records := range p.runner.store.RecordRanges(bounds) {
 		span := extsort.Span{From: from}

@@ -85,9 +85,7 @@ func (r *Runner) newPlan(ctx context.Context, request Request) (*plan, error) {
 			return p, err
 		}
 	}
-	if p.unanswered, err = r.store.Unanswered(); err != nil {
-		return p, err
-	}
+	p.unanswered = p.overview.Unanswered
 	if p.forgotten, err = r.store.Forgotten(); err != nil {
 		return p, err
 	}

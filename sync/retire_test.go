@@ -8,6 +8,7 @@ import (
 
 	"gleapsync/gleap"
 	"gleapsync/internal/runs"
+	"gleapsync/state"
 )
 
 // TestRetireGoesOn: what a retirement leaves over is sent by the next sync, and a full
@@ -49,7 +50,7 @@ func TestRetireGoesOn(t *testing.T) {
 	if err != nil || report.Mode != runs.Full || len(report.Orphans) != 0 || !slices.Equal(f.calls, []string{"u3", "u4"}) || report.Contacts.Parked != 1 {
 		t.Errorf("%v, %s %+v, %v", err, report.Mode, report, f.calls)
 	}
-	if _, _, err := r.store.Unpark("u2"); err != nil {
+	if _, _, err := state.Unpark(r.store, "u2"); err != nil {
 		t.Fatal(err)
 	}
 	f = &fakeGleap{keep: true}
@@ -71,7 +72,7 @@ func TestRetireGoesOn(t *testing.T) {
 	w.options.Exports = []Export{all[1], trait}
 	w.write(t, "a.csv", "user_id,value\nu1,7\n")
 	w.sync(t, Request{})
-	if v, err := r.store.Verify(); err != nil || v.Attributes != 2 {
+	if v, err := state.Verify(r.store); err != nil || v.Attributes != 2 {
 		t.Errorf("%+v, %v", v, err)
 	}
 }

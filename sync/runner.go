@@ -34,9 +34,9 @@ type ledger interface {
 	Begin(attributes []state.Attribute, epoch uint64, pace []byte) error
 	SetBooleans(text []byte) error
 	Commit(state.Delivery) (due []state.Event, err error)
-	Held() error
-	Absorb([]state.Said) error
-	Track(state.Tracked) error
+	CheckLock() error
+	AbsorbChanges([]state.Absorbed) error
+	AbsorbEvents(state.NewEvents) error
 	Finish(state.Result) error
 }
 

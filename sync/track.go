@@ -293,13 +293,13 @@ func (p *plan) storeTracks(ctx context.Context) error {
 	if !p.hasNewTracks() {
 		return nil
 	}
-	var t state.Tracked
+	var t state.NewEvents
 	size := 0
 	flush := func() error {
-		if err := p.runner.ledger.Track(t); err != nil {
+		if err := p.runner.ledger.AbsorbEvents(t); err != nil {
 			return fmt.Errorf("commit to the state: %w", err)
 		}
-		t, size = state.Tracked{Events: t.Events[:0], Messages: t.Messages[:0]}, 0
+		t, size = state.NewEvents{Events: t.Events[:0], Messages: t.Messages[:0]}, 0
 		return ctx.Err()
 	}
 	rows, left := p.queued.Rows(0, p.queued.Position()), p.newEvents()

@@ -81,7 +81,7 @@ func TestStopCommitsEvents(t *testing.T) {
 	r := w.runner(t)
 	r.log = slog.New(slog.DiscardHandler)
 	event := state.Event{UserID: []byte("z"), At: 1, ID: 1, JSON: []byte(`{}`)}
-	if err := r.store.Track(state.Tracked{Events: []state.Event{event}}); err != nil {
+	if err := r.store.AbsorbEvents(state.NewEvents{Events: []state.Event{event}}); err != nil {
 		t.Fatal(err)
 	}
 	outcomes, committed, ended := make(chan outcome), make(chan error, 1), make(chan error)

@@ -110,7 +110,7 @@ func TestUnanswered(t *testing.T) {
 	if got := w.contacts(); !maps.Equal(got, want) {
 		t.Errorf("got %v", got)
 	}
-	if _, err := w.runner(t).store.Verify(); err != nil {
+	if _, err := state.Verify(w.runner(t).store); err != nil {
 		t.Error(err)
 	}
 	if report := w.sync(t, Request{}); report.Calls.All() != 0 {
@@ -369,12 +369,12 @@ func (w *world) known(r *rapid.T) map[string]map[string]any {
 // mustMatch compares what the state says with what Gleap has.
 func (w *world) mustMatch(r *rapid.T) {
 	store, known := w.runner(r).store, w.known(r)
-	unanswered, err := store.Unanswered()
+	overview, err := store.Overview()
 	if err != nil {
 		r.Fatal(err)
 	}
-	if len(unanswered) > 0 {
-		r.Fatalf("unanswered after all: %+v", unanswered)
+	if len(overview.Unanswered) > 0 {
+		r.Fatalf("unanswered after all: %+v", overview.Unanswered)
 	}
 	for c := range w.gleap.Contacts() {
 		for key, v := range known[c.UserID] {
@@ -387,12 +387,12 @@ func (w *world) mustMatch(r *rapid.T) {
 				r.Fatalf("%s: the state does not know of %s %v", c.UserID, key, v)
 			}
 		}
-		record, err := store.Record(c.UserID)
-		if err != nil {
-			r.Fatal(err)
+		stored, err := store.Contact(c.UserID)
+		if err != nil || stored.Record.Acknowledged == 0 {
+			r.Fatalf("%s: %+v, %v", c.UserID, stored, err)
 		}
 		// The hash of an e-mail that may be another one is gone, until an export says what it is.
-		for _, f := range record.Fields {
+		for _, f := range stored.Record.Fields {
 			if email, _ := c.Fields["email"].(string); f != store.FieldHash(byte(gleap.Email), []byte(email)) {
 				r.Fatalf("%s: the state knows of another e-mail than %s", c.UserID, email)
 			}
@@ -417,8 +417,8 @@ func TestNotBegun(t *testing.T) {
 	if report, err := r.Sync(t.Context(), Request{}); err == nil || report.Contacts.Sent != 2 || report.Contacts.Parked != 1 {
 		t.Fatalf("%+v, %v", report.Contacts, err)
 	}
-	if all, err := r.store.Unanswered(); err != nil || len(all) != 1 || string(all[0].UserID) != "u4" {
-		t.Errorf("%+v, %v", all, err)
+	if o, err := r.store.Overview(); err != nil || len(o.Unanswered) != 1 || string(o.Unanswered[0].UserID) != "u4" {
+		t.Errorf("%+v, %v", o.Unanswered, err)
 	}
 	// What is begun by then and refused may be there from the run before.
 	r = w.with(t, &fakeGleap{after: func(n int) error {
@@ -430,8 +430,8 @@ func TestNotBegun(t *testing.T) {
 	if report, err := r.Sync(t.Context(), Request{}); err != nil || report.Contacts.Sent != 2 || report.Contacts.Parked != 2 {
 		t.Fatalf("%+v, %v", report.Contacts, err)
 	}
-	if all, err := r.store.Unanswered(); err != nil || len(all) != 1 || string(all[0].UserID) != "u4" {
-		t.Errorf("%+v, %v", all, err)
+	if o, err := r.store.Overview(); err != nil || len(o.Unanswered) != 1 || string(o.Unanswered[0].UserID) != "u4" {
+		t.Errorf("%+v, %v", o.Unanswered, err)
 	}
 }
 
@@ -448,9 +448,9 @@ func TestRefusedThenCut(t *testing.T) {
 		if report, err := r.Sync(t.Context(), Request{}); err == nil || report.Contacts.Sent != 0 {
 			t.Fatalf("%s: %+v, %v", name, report.Contacts, err)
 		}
-		all, err := r.store.Unanswered()
-		if err != nil || slices.ContainsFunc(all, func(u state.Unanswered) bool { return string(u.UserID) == "u1" }) {
-			t.Errorf("%s: %+v, %v", name, all, err)
+		o, err := r.store.Overview()
+		if err != nil || slices.ContainsFunc(o.Unanswered, func(u state.Unanswered) bool { return string(u.UserID) == "u1" }) {
+			t.Errorf("%s: %+v, %v", name, o.Unanswered, err)
 		}
 	}
 }
@@ -474,8 +474,8 @@ func TestNoMoreIsBegun(t *testing.T) {
 		if report, err := r.Sync(t.Context(), Request{}); err == nil || report.Contacts.Sent != cut-1 {
 			t.Fatalf("%+v, %v", report.Contacts, err)
 		}
-		if all, err := r.store.Unanswered(); err != nil || len(all) != 1 || string(all[0].UserID) != ids[cut-1] {
-			t.Errorf("cut at %d: %d contacts, %v", cut, len(all), err)
+		if o, err := r.store.Overview(); err != nil || len(o.Unanswered) != 1 || string(o.Unanswered[0].UserID) != ids[cut-1] {
+			t.Errorf("cut at %d: %d contacts, %v", cut, len(o.Unanswered), err)
 		}
 	}
 }
@@ -504,8 +504,8 @@ func TestStopLeavesNothingUnanswered(t *testing.T) {
 	if report, err := r.Sync(ctx, Request{}); !errors.Is(err, ErrInterrupted) || report.Contacts.Sent != 1 {
 		t.Fatalf("%+v, %v", report.Contacts, err)
 	}
-	if all, err := r.store.Unanswered(); err != nil || len(all) != 0 {
-		t.Errorf("%+v, %v", all, err)
+	if o, err := r.store.Overview(); err != nil || len(o.Unanswered) != 0 {
+		t.Errorf("%+v, %v", o.Unanswered, err)
 	}
 }
 

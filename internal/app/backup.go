@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"gleapsync/internal/human"
+	"gleapsync/state"
 )
 
 type backupCmd struct {
@@ -17,7 +18,7 @@ func (c *backupCmd) Run(a *App) error {
 	if err != nil {
 		return err
 	}
-	if err := store.Backup(c.Path); err != nil {
+	if err := state.Backup(store, c.Path); err != nil {
 		return fmt.Errorf("back up the state: %w", err)
 	}
 	return a.print(map[string]string{"backup": c.Path}, func(w io.Writer) {

@@ -13,7 +13,7 @@ type compactCmd struct{}
 // Run writes the state file anew without its free pages.
 func (c *compactCmd) Run(a *App) error {
 	return a.locked(func(s *state.Store) error {
-		before, after, err := s.Compact()
+		before, after, err := state.Compact(s)
 		if err != nil {
 			return fmt.Errorf("compact the state: %w", err)
 		}

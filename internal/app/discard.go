@@ -16,7 +16,7 @@ type discardCmd struct {
 // Run removes events that are due or parked, so that they are never sent.
 func (c *discardCmd) Run(a *App) error {
 	return a.locked(func(s *state.Store) error {
-		n, err := s.Discard(c.Parked, c.IDs...)
+		n, err := state.Discard(s, c.Parked, c.IDs...)
 		if err != nil {
 			return err
 		}

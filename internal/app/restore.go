@@ -26,11 +26,11 @@ func (c *restoreCmd) Run(a *App) error {
 		return err
 	}
 	defer release()
-	v, err := store.Restore(c.Path, c.WithoutForgotten)
+	v, err := state.Restore(store, c.Path, c.WithoutForgotten)
 	if err != nil {
 		return fmt.Errorf("restore the state: %w", err)
 	}
-	if err := store.ScrubFormer(); err != nil {
+	if err := state.ScrubFormer(store); err != nil {
 		a.log.Warn("the former file has to go once it is not needed", "reason", err.Error())
 	}
 	return a.print(v, func(w io.Writer) {

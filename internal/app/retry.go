@@ -16,7 +16,7 @@ type retryCmd struct {
 // again.
 func (c *retryCmd) Run(a *App) error {
 	return a.locked(func(s *state.Store) error {
-		contacts, events, err := s.Unpark(c.IDs...)
+		contacts, events, err := state.Unpark(s, c.IDs...)
 		if err != nil {
 			return err
 		}

@@ -12,7 +12,7 @@ type verifyCmd struct{}
 // Run reads the whole state file.
 func (c *verifyCmd) Run(a *App) error {
 	return a.locked(func(s *state.Store) error {
-		v, err := s.Verify()
+		v, err := state.Verify(s)
 		if err != nil {
 			return err
 		}

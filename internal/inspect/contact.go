@@ -2,7 +2,6 @@ package inspect
 
 import (
 	"context"
-	"errors"
 	"maps"
 	"slices"
 	"time"
@@ -35,11 +34,7 @@ func (c Contact) Keys() []string {
 // Contact returns what Gleap acknowledged of a contact and what the exports say. It
 // reads all exports.
 func (v *View) Contact(ctx context.Context, userID string) (Contact, error) {
-	o, err := v.store.Overview()
-	if err != nil {
-		return Contact{}, err
-	}
-	c, err := v.stored(userID, o)
+	c, err := v.Stored(userID)
 	if err != nil {
 		return c, err
 	}
@@ -54,50 +49,29 @@ func (v *View) Stored(userID string) (Contact, error) {
 	if err != nil {
 		return Contact{}, err
 	}
-	c, err := v.stored(userID, o)
+	stored, err := v.store.Contact(userID)
 	if err != nil {
-		return c, err
+		return Contact{}, err
 	}
-	said, err := v.store.Changed(userID)
-	for _, n := range said.Attributes {
-		for _, a := range o.Attributes {
-			if a.ID == n.ID && !a.Gone() {
-				c.Exports[a.Key] = sync.Said{Value: n.Value}
-			}
-		}
-	}
-	return c, err
-}
-
-// stored returns what the state says of a contact, without what changes said.
-func (v *View) stored(userID string, o state.Overview) (Contact, error) {
 	c := Contact{
 		UserID: userID, Attributes: map[string]attr.Value{}, Acknowledged: map[string]time.Time{}, Exports: map[string]sync.Said{},
+		Parked: stored.Parked, Forgotten: stored.Forgotten,
 	}
-	record, err := v.store.Record(userID)
-	if err != nil && !errors.Is(err, state.ErrNotFound) {
-		return c, err
+	keys := map[uint32]string{}
+	for _, a := range o.Present() {
+		keys[a.ID] = a.Key
 	}
-	for _, a := range o.Attributes {
-		if k := record.Find(a.ID); !a.Gone() && k.Value.Kind() != attr.None {
-			c.Attributes[a.Key] = k.Value
-			c.Acknowledged[a.Key] = time.Unix(k.At, 0).UTC()
+	for _, k := range stored.Record.Attributes {
+		if key, ok := keys[k.ID]; ok {
+			c.Attributes[key] = k.Value
+			c.Acknowledged[key] = time.Unix(k.At, 0).UTC()
 		}
 	}
-	forgotten, err := v.store.Forgotten()
-	if err != nil {
-		return c, err
-	}
-	c.Forgotten = forgotten.Has([]byte(userID))
-	parked, err := v.store.Parked()
-	if err != nil {
-		return c, err
-	}
-	for n := range parked {
-		if parked[n].UserID == userID {
-			c.Parked = &parked[n]
+	for _, n := range stored.Said.Attributes {
+		if key, ok := keys[n.ID]; ok {
+			c.Exports[key] = sync.Said{Value: n.Value}
 		}
 	}
-	c.Events, err = v.eventsOf(userID)
+	c.Events, err = eventsOf(stored)
 	return c, err
 }

@@ -96,16 +96,13 @@ type ContactEvent struct {
 	Reason string          `json:"reason,omitempty"` // if it is parked: why Gleap refused it
 }
 
-func (v *View) eventsOf(userID string) ([]ContactEvent, error) {
-	due, parked, err := v.store.EventsOf(userID)
-	if err != nil {
-		return nil, err
-	}
-	for _, e := range due {
-		parked = append(parked, state.ParkedEvent{Event: e})
-	}
+func eventsOf(c state.Contact) ([]ContactEvent, error) {
 	all := []ContactEvent{}
-	for _, e := range parked {
+	events := c.ParkedEvents
+	for _, e := range c.Due {
+		events = append(events, state.ParkedEvent{Event: e})
+	}
+	for _, e := range events {
 		body, err := bodyOf(&e.Event)
 		if err != nil {
 			return nil, err

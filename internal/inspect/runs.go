@@ -14,7 +14,19 @@ func (v *View) Runs(n int) ([]runs.Summary, error) { return runs.Summaries(v.sto
 
 // Reports returns the reports of the last n runs as they were printed, the latest
 // first.
-func (v *View) Reports(n int) ([]json.RawMessage, error) { return v.store.Runs(n) }
+func (v *View) Reports(n int) ([]json.RawMessage, error) {
+	var reports []json.RawMessage
+	for text, err := range runs.Texts(v.store) {
+		if err != nil {
+			return nil, err
+		}
+		if len(reports) == n {
+			break
+		}
+		reports = append(reports, text)
+	}
+	return reports, nil
+}
 
 // EachReport calls yield with what [View.Reports] returns, one by one: the reports of
 // many exports are large. The state is read for about size bytes at a time, each time after
@@ -26,7 +38,7 @@ func (v *View) EachReport(n, size int, turn func() error, yield func(json.RawMes
 		}
 		var reports []json.RawMessage
 		var err error
-		if reports, last, err = v.store.RunsBefore(last, size); err != nil {
+		if reports, last, err = v.store.Reports(last, size); err != nil {
 			return err
 		}
 		for _, report := range reports {
@@ -87,7 +99,7 @@ func (v *View) lastSync(counts func(*runs.Report) bool) (last *runs.Report, err 
 
 // Run returns one run's report, or [state.ErrNotFound].
 func (v *View) Run(id string) (runs.Report, error) {
-	text, err := v.store.Run(id)
+	text, err := v.store.Report(id)
 	if err != nil {
 		return runs.Report{}, err
 	}
@@ -104,9 +116,10 @@ func (v *View) LastReports(n int) ([]runs.Report, error) {
 		if err != nil {
 			return nil, err
 		}
-		if reports = append(reports, r); len(reports) == n {
+		if len(reports) == n {
 			break
 		}
+		reports = append(reports, r)
 	}
 	return reports, nil
 }

@@ -23,20 +23,20 @@ func decode(text json.RawMessage, r any) error {
 	return nil
 }
 
-// Stored goes through the reports that a state has, the latest first. They are read some at a
+// Texts goes through the reports that a state has, the latest first. They are read some at a
 // time: those of many exports are large, and mostly the first one is enough.
-func Stored(store *state.Store) iter.Seq2[Report, error] {
+func Texts(store *state.Store) iter.Seq2[json.RawMessage, error] {
 	const size = 256 << 10
-	return func(yield func(Report, error) bool) {
+	return func(yield func(json.RawMessage, error) bool) {
 		for last := ""; ; {
 			var texts []json.RawMessage
 			var err error
-			if texts, last, err = store.RunsBefore(last, size); err != nil {
-				yield(Report{}, err)
+			if texts, last, err = store.Reports(last, size); err != nil {
+				yield(nil, err)
 				return
 			}
 			for _, text := range texts {
-				if r, err := Decode(text); !yield(r, err) || err != nil {
+				if !yield(text, nil) {
 					return
 				}
 			}
@@ -47,16 +47,38 @@ func Stored(store *state.Store) iter.Seq2[Report, error] {
 	}
 }
 
-// Summaries returns the last n runs of a state, the latest first.
-func Summaries(store *state.Store, n int) ([]Summary, error) {
-	texts, err := store.Runs(n)
-	all := make([]Summary, len(texts))
-	for i := range texts {
-		if err := decode(texts[i], &all[i]); err != nil {
-			return nil, err
+// Stored is [Texts], decoded.
+func Stored(store *state.Store) iter.Seq2[Report, error] {
+	return func(yield func(Report, error) bool) {
+		for text, err := range Texts(store) {
+			var r Report
+			if err == nil {
+				r, err = Decode(text)
+			}
+			if !yield(r, err) || err != nil {
+				return
+			}
 		}
 	}
-	return all, err
+}
+
+// Summaries returns the last n runs of a state, the latest first.
+func Summaries(store *state.Store, n int) ([]Summary, error) {
+	all := []Summary{}
+	for text, err := range Texts(store) {
+		if err != nil {
+			return nil, err
+		}
+		if len(all) == n {
+			break
+		}
+		var s Summary
+		if err := decode(text, &s); err != nil {
+			return nil, err
+		}
+		all = append(all, s)
+	}
+	return all, nil
 }
 
 // LastWhole returns the report of the last sync that was to look at all exports, nil if there

@@ -12,7 +12,7 @@ import (
 // TestChangedAdd: the newest change counts wherever it stands, and a message once.
 func TestChangedAdd(t *testing.T) {
 	in, out := attr.OfBool(true), attr.OfBool(false)
-	var c Changed
+	var c Said
 	c.Add(7, 50, 1, in)
 	c.Add(3, 10, 1, attr.OfNumber([]byte("1")))
 	for i, test := range []struct {
@@ -30,7 +30,7 @@ func TestChangedAdd(t *testing.T) {
 		{-60, 5, out, "false"}, // before 1970
 	} {
 		c.Add(7, test.at, test.message, test.value)
-		var back Changed
+		var back Said
 		if err := back.Decode(c.Append(nil)); err != nil || fmt.Sprint(back) != fmt.Sprint(c) {
 			t.Errorf("%d: %v comes back as %v, %v", i, c, back, err)
 		}
@@ -50,13 +50,13 @@ func TestChangedAdd(t *testing.T) {
 }
 
 func FuzzChangedDecode(f *testing.F) {
-	var c Changed
+	var c Said
 	c.Add(7, 50, 1, attr.OfString([]byte("gold")))
 	c.Attributes[0].Tried = true
 	c.AddField(2, 5)
 	f.Add(c.Append(nil))
 	f.Fuzz(func(t *testing.T, b []byte) {
-		var c Changed
+		var c Said
 		if c.Decode(b) == nil && len(c.Append(nil)) > len(b) {
 			t.Errorf("%x decodes to more than it is", b)
 		}
@@ -74,10 +74,10 @@ func TestAbsorb(t *testing.T) {
 	if err := s.Begin(nil, 1, nil); err != nil {
 		t.Fatal(err)
 	}
-	var c Changed
+	var c Said
 	c.Add(7, 50, 1, attr.OfBool(true))
-	said := []Said{{[]byte("u1"), c.Append(nil)}, {[]byte("u2"), c.Append(nil)}}
-	if err := s.Absorb(said); err != nil {
+	said := []Absorbed{{[]byte("u1"), c.Append(nil)}, {[]byte("u2"), c.Append(nil)}}
+	if err := s.AbsorbChanges(said); err != nil {
 		t.Fatal(err)
 	}
 	for _, files := range [][]File{{{Source: "a", Name: "1"}, {Source: "a", Name: "2"}}, {{Source: "a", Name: "2"}, {Source: "b", Name: "1"}}, nil} {
@@ -94,15 +94,15 @@ func TestAbsorb(t *testing.T) {
 	if s, err = Open(o); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := s.Verify(); err != nil {
+	if _, err := Verify(s); err != nil {
 		t.Error(err)
 	}
 	for id, want := range map[string]int{"u1": 0, "u2": 1, "u3": 0} {
-		if c, err := s.Changed(id); err != nil || len(c.Attributes) != want {
+		if c, err := s.Contact(id); err != nil || len(c.Said.Attributes) != want {
 			t.Errorf("%s: %v, %v", id, c, err)
 		}
 	}
-	r := s.ChangedRanges(nil)[0]
+	r := s.SaidRanges(nil)[0]
 	for r.Next() {
 		if string(r.UserID()) != "u2" || !bytes.Equal(r.Record(), c.Append(nil)) {
 			t.Errorf("%s: %x", r.UserID(), r.Record())

@@ -10,11 +10,11 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// Tracked is what event exports said.
-type Tracked struct {
+// NewEvents is what event exports said.
+type NewEvents struct {
 	Events   []Event  // that are due from now on, best in the order of their contacts' ids
 	Messages []uint64 // hashes of the messages that were read, for [Store.Remembered]
-	// Files is the whole ledger, nil as long as more of these files is to come.
+	// Files are all that need not be read again, nil as long as more of them is to come.
 	Files []File
 	// Properties is what is known of the events' properties, in a form of the caller's; nil: as
 	// before.
@@ -23,8 +23,8 @@ type Tracked struct {
 	Forget time.Time
 }
 
-// Track stores what event exports said, in one transaction. The file must exist.
-func (s *Store) Track(t Tracked) error {
+// AbsorbEvents stores what event exports said, in one transaction. The file must exist.
+func (s *Store) AbsorbEvents(t NewEvents) error {
 	return s.update(func(tx *bbolt.Tx) error {
 		if _, err := lateBucket(tx, bucketEvents, formatWithEvents); err != nil {
 			return err
@@ -78,17 +78,13 @@ func timeKey(t time.Time) []byte { return binary.BigEndian.AppendUint64(nil, uin
 // Remembered returns which of the messages were read before, and not forgotten since.
 func (s *Store) Remembered(messages []uint64) (map[uint64]bool, error) {
 	found := map[uint64]bool{}
-	if !s.Exists() || len(messages) == 0 {
+	if len(messages) == 0 {
 		return found, nil
 	}
 	messages = slices.Clone(messages)
 	slices.Sort(messages)
-	err := s.view(func(tx *bbolt.Tx) error {
-		b := tx.Bucket(bucketMessages)
-		if b == nil {
-			return nil
-		}
-		if err := each(b, func(_, value []byte) error {
+	err := s.read(func(tx *bbolt.Tx) error {
+		return each(tx.Bucket(bucketMessages), func(_, value []byte) error {
 			if len(value)%8 != 0 {
 				return errEvent
 			}
@@ -104,10 +100,7 @@ func (s *Store) Remembered(messages []uint64) (map[uint64]bool, error) {
 				}
 			}
 			return nil
-		}); err != nil {
-			return s.damaged(err)
-		}
-		return nil
+		})
 	})
 	return found, err
 }

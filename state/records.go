@@ -3,7 +3,6 @@ package state
 import (
 	"bytes"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"math"
 	"sync"
@@ -48,9 +47,15 @@ func (s *Store) Records() *Records { return s.RecordRanges(nil)[0] }
 // RecordRanges returns readers that share all records: up to the first of the bounds,
 // which come in order, from there up to the next, and so on. Each may be used by a
 // goroutine of its own. That records are missing is found by the last one to end.
-func (s *Store) RecordRanges(bounds [][]byte) []*Records { return s.ranges(bucketRecords, bounds) }
+func (s *Store) RecordRanges(bounds [][]byte) []*Records { return newRecords(s, bucketRecords, bounds) }
 
-func (s *Store) ranges(bucket []byte, bounds [][]byte) []*Records {
+// SaidRanges is [Store.RecordRanges] for what change exports said: the readers return
+// the binary forms of [Said].
+func (s *Store) SaidRanges(bounds [][]byte) []*Records {
+	return newRecords(s, bucketChanges, bounds)
+}
+
+func newRecords(s *Store, bucket []byte, bounds [][]byte) []*Records {
 	count := &recordCount{open: len(bounds) + 1, fewest: math.MaxUint64}
 	all := make([]*Records, count.open)
 	var from []byte
@@ -69,7 +74,7 @@ func (r *Records) Next() bool {
 		if r.ended || r.err != nil {
 			return false
 		}
-		if r.err = r.s.view(r.fill); r.err != nil || len(r.rest) == 0 {
+		if r.err = r.s.read(r.fill); r.err != nil || len(r.rest) == 0 {
 			return false
 		}
 	}
@@ -112,11 +117,11 @@ func (r *Records) fill(tx *bbolt.Tx) error {
 			return nil
 		}
 		if r.begun && bytes.Compare(k, before) <= 0 {
-			return r.s.damaged(errors.New("the records are not in order"))
+			return errors.New("the records are not in order")
 		}
 		v, err := unseal(k, v)
 		if err != nil {
-			return r.s.damaged(err)
+			return err
 		}
 		b = binary.AppendUvarint(b, uint64(len(k)))
 		b = append(b, k...)
@@ -127,7 +132,7 @@ func (r *Records) fill(tx *bbolt.Tx) error {
 	}
 	r.buf, r.rest, r.ended = b, b, true
 	if !r.count.end(r.read) {
-		return r.s.damaged(errCount)
+		return errCount
 	}
 	return nil
 }
@@ -152,51 +157,4 @@ func (c *recordCount) end(read uint64) bool {
 func cutBytes(b []byte) (item, rest []byte) {
 	size, n := binary.Uvarint(b)
 	return b[n : n+int(size)], b[n+int(size):]
-}
-
-// ErrNotFound is returned, wrapped, for a contact, a key or a run that the state does not have.
-var ErrNotFound = errors.New("not in the state")
-
-// Record returns the record of one contact, or [ErrNotFound].
-func (s *Store) Record(userID string) (Record, error) {
-	var sealed []byte
-	if s.Exists() && userID != "" {
-		if err := s.view(func(tx *bbolt.Tx) error {
-			sealed = bytes.Clone(tx.Bucket(bucketRecords).Get([]byte(userID)))
-			return nil
-		}); err != nil {
-			return Record{}, err
-		}
-	}
-	if sealed == nil {
-		return Record{}, ErrNotFound
-	}
-	var record Record
-	if err := record.unseal([]byte(userID), sealed); err != nil {
-		return Record{}, s.damaged(err)
-	}
-	return record, nil
-}
-
-// Parked returns the parked contacts in the order of their ids.
-func (s *Store) Parked() ([]Parked, error) {
-	var parked []Parked
-	if !s.Exists() {
-		return nil, nil
-	}
-	err := s.view(func(tx *bbolt.Tx) error {
-		if err := each(tx.Bucket(bucketParked), func(id, text []byte) error {
-			var p Parked
-			if err := json.Unmarshal(text, &p); err != nil {
-				return err
-			}
-			p.UserID = string(id)
-			parked = append(parked, p)
-			return nil
-		}); err != nil {
-			return s.damaged(err)
-		}
-		return nil
-	})
-	return parked, err
 }

@@ -1,0 +1,91 @@
+package state
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"go.etcd.io/bbolt"
+)
+
+// Parked is a contact whose call Gleap refused for good.
+type Parked struct {
+	UserID   string    `json:"-"`
+	Status   int       `json:"status"` // of the answer, in HTTP
+	Reason   string    `json:"reason"` // without data
+	Attempts int       `json:"attempts"`
+	First    time.Time `json:"first"`
+	Last     time.Time `json:"last"`
+	Wanted   uint64    `json:"wanted,string"` // a hash of what was refused
+}
+
+// Parked returns the parked contacts in the order of their ids.
+func (s *Store) Parked() ([]Parked, error) {
+	var parked []Parked
+	err := s.read(func(tx *bbolt.Tx) error {
+		return each(tx.Bucket(bucketParked), func(id, text []byte) error {
+			var p Parked
+			if err := json.Unmarshal(text, &p); err != nil {
+				return err
+			}
+			p.UserID = string(id)
+			parked = append(parked, p)
+			return nil
+		})
+	})
+	return parked, err
+}
+
+// Unpark ends the parking of the given contacts and of their events, or of all if none is
+// given, and has every export read again by the next run. It returns how many there were.
+// A contact that is not parked and has no parked events is an error, and then none is
+// unparked. Hold [Store.Lock].
+func Unpark(s *Store, userIDs ...string) (contacts, events int, err error) {
+	if !s.Exists() {
+		return 0, 0, errNoFile(s)
+	}
+	err = s.update(func(tx *bbolt.Tx) error {
+		parked := tx.Bucket(bucketParked)
+		if len(userIDs) == 0 {
+			if err := parked.ForEach(func(id, _ []byte) error { userIDs = append(userIDs, string(id)); return nil }); err != nil {
+				return err
+			}
+			if events, err = unparkEvents(tx, nil); err != nil {
+				return damaged(err)
+			}
+		}
+		for _, id := range userIDs {
+			ofEvents, err := unparkEvents(tx, []byte(id))
+			if err != nil {
+				return damaged(err)
+			}
+			events += ofEvents
+			switch {
+			case id != "" && parked.Get([]byte(id)) != nil:
+				contacts++
+			case ofEvents == 0:
+				return fmt.Errorf("the contact %q is not parked: see gleapsync inspect parked, and gleapsync inspect events for parked events", id)
+			default:
+				continue
+			}
+			if err := remove(parked, []byte(id)); err != nil {
+				return err
+			}
+		}
+		if contacts == 0 {
+			return nil
+		}
+		attributes, err := readAttributes(tx)
+		if err != nil {
+			return err
+		}
+		for _, a := range attributes {
+			a.Applied.Fingerprint = ""
+			if err := putAttribute(tx, a); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return contacts, events, err
+}
