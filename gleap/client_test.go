@@ -50,71 +50,6 @@ func answer(status int, header map[string]string, body string) *http.Response {
 
 var vip = &Contact{UserID: []byte("u1"), Attributes: []Attribute{{"vip", attr.OfBool(true)}}}
 
-func TestBody(t *testing.T) {
-	c := Contact{
-		UserID: []byte("u\"1"),
-		Fields: []FieldText{{Name, []byte("Ada Lovelace")}, {Email, []byte("a@x.io")}, {CompanyID, []byte("7")}, {Value, []byte("12.5")}, {LastPageView, []byte("https://x.io/p")}},
-		Attributes: []Attribute{
-			{"vip", attr.OfBool(true)}, {"left", attr.OfBool(false)}, {"orders", attr.OfNumber([]byte("3"))},
-			{"code", attr.OfString([]byte("007"))}, {"gone", attr.OfNull()},
-		},
-	}
-	const want = `{"userId":"u\"1","name":"Ada Lovelace","email":"a@x.io","companyId":"7","value":12.5,"lastPageView":{"page":"https://x.io/p"},"vip":true,"left":false,"orders":3,"code":"007","gone":null}`
-	if got := string(c.AppendJSON(nil)); got != want {
-		t.Errorf("got  %s\nwant %s", got, want)
-	}
-	c = Contact{UserID: []byte("u1"), Fields: []FieldText{{LastActivity, []byte("2026-03-01T00:00:00Z")}, {LastPageView, []byte("p")}}}
-	const dated = `{"userId":"u1","lastActivity":"2026-03-01T00:00:00Z","lastPageView":{"page":"p","date":"2026-03-01T00:00:00Z"}}`
-	if got := string(c.AppendJSON(nil)); got != dated {
-		t.Errorf("got  %s\nwant %s", got, dated)
-	}
-}
-
-// TestBooleanAs has the bodies of contacts and events in each form, byte by byte. What only
-// looks like a boolean, in a text or a key, stays.
-func TestBooleanAs(t *testing.T) {
-	contact := Contact{
-		UserID: []byte(`true"false\`), Fields: []FieldText{{Name, []byte(`true \"t`)}, {Value, []byte("1e3")}},
-		Attributes: []Attribute{
-			{"vip", attr.OfBool(true)}, {"true", attr.OfBool(false)}, {"code", attr.OfString([]byte("true"))}, {"f", attr.OfString([]byte(`f"f\`))},
-			{"n", attr.OfNumber([]byte("7"))}, {"gone", attr.OfNull()}, {"last", attr.OfBool(true)},
-		},
-	}
-	event := Event{Name: []byte("true"), Date: time.Unix(0, 0), UserID: []byte("f"), Data: []Attribute{{"audience_key", attr.OfString([]byte("vip"))}, {"vip", attr.OfBool(false)}}}
-	for form, want := range map[BooleanAs][3]string{
-		AsBoolean: {"true", "false", "boolean"}, AsText: {`"true"`, `"false"`, "text"}, AsNumber: {"1", "0", "number"},
-	} {
-		yes, no := want[0], want[1]
-		var body string
-		o := options(EU)
-		o.BooleanAs = form
-		c := newClient(t, o)
-		c.transport = roundTrip(func(r *http.Request) (*http.Response, error) {
-			text, err := io.ReadAll(r.Body)
-			if body = string(text); int64(len(body)) != r.ContentLength {
-				t.Errorf("%d bytes for %d", len(body), r.ContentLength)
-			}
-			return answer(200, nil, "{}"), err
-		})
-		if err := c.Identify(t.Context(), &contact); err != nil {
-			t.Fatal(err)
-		}
-		if want := `{"userId":"true\"false\\","name":"true \\\"t","value":1e3,"vip":` + yes + `,"true":` + no + `,"code":"true","f":"f\"f\\","n":7,"gone":null,"last":` + yes + `}`; body != want {
-			t.Errorf("%s: got\n%s\nwant\n%s", form, body, want)
-		}
-		if err := c.Track(t.Context(), [][]byte{event.AppendJSON(nil), event.AppendJSON(nil)}); err != nil {
-			t.Fatal(err)
-		}
-		one := `{"name":"true","date":"1970-01-01T00:00:00Z","userId":"f","data":{"audience_key":"vip","vip":` + no + `}}`
-		if want := `{"events":[` + one + "," + one + `]}`; body != want {
-			t.Errorf("%s: got\n%s\nwant\n%s", form, body, want)
-		}
-		if form.String() != want[2] {
-			t.Errorf("%q is %s", want[2], form)
-		}
-	}
-}
-
 // TestRegion: the host that was asked is named where its token is refused.
 func TestRegion(t *testing.T) {
 	for base, host := range map[string]string{EU: "api.gleap.io", US: "api.us.gleap.ai"} {
@@ -128,25 +63,6 @@ func TestRegion(t *testing.T) {
 		err := c.Authenticate(t.Context())
 		if want := "(401 Unauthorized): check that it is the secret API token of this project, in Gleap under Project settings, and that gleap.region is the project's: " + host + " was asked"; err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v", err)
-		}
-	}
-}
-
-func TestClean(t *testing.T) {
-	for _, test := range []struct {
-		field      Field
-		text, want string // "" is refused
-	}{
-		{Email, "a@x.io", "a@x.io"}, {Email, " a@x.io\n", "a@x.io"}, {Email, "a.b+c@mail.x.io", "a.b+c@mail.x.io"},
-		{Email, "a@x", ""}, {Email, "a", ""}, {Email, "a@", ""}, {Email, "@x.io", ""}, {Email, "a b@x.io", ""},
-		{Email, "Ada <a@x.io>", ""}, {Email, "<a@x.io>", ""}, {Email, "a@x.io, b@x.io", ""}, {Email, "a@@x.io", ""}, {Email, "a@x.", ""},
-		{Value, "12.50", "12.5"}, {Value, "twelve", ""}, {Value, "", ""},
-		{CreatedAt, "2026-03-01 12:00:00", "2026-03-01T12:00:00Z"}, {CreatedAt, "1772366400", "2026-03-01T12:00:00Z"}, {LastActivity, "soon", ""},
-		{Phone, " 0049 30 ", "0049 30"}, {Plan, "  ", ""},
-	} {
-		got, ok := test.field.Clean([]byte(test.text))
-		if ok != (test.want != "") || ok && string(got) != test.want {
-			t.Errorf("%s %q: %q, %v", test.field, test.text, got, ok)
 		}
 	}
 }
@@ -242,66 +158,6 @@ func TestRedirectIsNotFollowed(t *testing.T) {
 	}
 }
 
-func TestJudge(t *testing.T) {
-	now := time.Date(2026, 3, 1, 0, 0, 0, 0, time.UTC)
-	for _, test := range []struct {
-		status int
-		header map[string]string
-		body   string
-		want   string
-	}{
-		{100, nil, "", "again: 100 Continue, which is no answer"}, {101, nil, "", "again: 101 Switching Protocols, which is no answer"},
-		{200, nil, "", "acknowledged"},
-		{200, nil, `{"id":"1"}`, "acknowledged"},
-		{204, nil, "", "acknowledged"},
-		{200, nil, "OK", "acknowledged"},
-		{200, nil, `{"id":`, "again: 200 OK with broken JSON"},
-		{200, map[string]string{"Content-Type": "application/json"}, "OK", "again: 200 OK with broken JSON"},
-		{200, nil, "<html>Sign in to the network", "again: 200 OK with HTML instead of JSON"},
-		{200, map[string]string{"Content-Type": "text/html; charset=utf-8"}, "hello", "again: 200 OK with HTML instead of JSON"},
-		{301, nil, "", "stop"}, {302, nil, "", "stop"}, {308, nil, "", "stop"},
-		{401, nil, "", "stop"}, {403, nil, "", "stop"},
-		{400, nil, "", "refused"}, {404, nil, "", "refused"}, {409, nil, "", "refused"}, {413, nil, "", "refused"}, {422, nil, "", "refused"},
-		{408, nil, "", "again: 408 Request Timeout"}, {425, nil, "", "again: 425 Too Early"},
-		{429, nil, "", "again: 429 Too Many Requests, limited"},
-		{429, map[string]string{"Retry-After": "7"}, "", "again: 429 Too Many Requests, limited, 7s"},
-		{429, map[string]string{"Retry-After": "Sun, 01 Mar 2026 00:00:30 GMT"}, "", "again: 429 Too Many Requests, limited, 30s"},
-		{429, map[string]string{"Retry-After": "Sat, 01 Mar 2025 00:00:30 GMT"}, "", "again: 429 Too Many Requests, limited"},
-		{429, map[string]string{"Retry-After": "99999999999999999999"}, "", "again: 429 Too Many Requests, limited, 5m0s"},
-		{429, map[string]string{"Retry-After": "Fri, 01 Mar 2999 00:00:30 GMT"}, "", "again: 429 Too Many Requests, limited, 5m0s"},
-		{429, map[string]string{"Retry-After": "-5"}, "", "again: 429 Too Many Requests, limited"},
-		{429, map[string]string{"Retry-After": "NaN"}, "", "again: 429 Too Many Requests, limited"},
-		{429, map[string]string{"Retry-After": "later"}, "", "again: 429 Too Many Requests, limited"},
-		{503, map[string]string{"Retry-After": "2"}, "", "again: 503 Service Unavailable, 2s"},
-		{500, nil, "", "again: 500 Internal Server Error"}, {599, nil, "", "again: 599"},
-	} {
-		header := http.Header{}
-		for k, v := range test.header {
-			header.Set(k, v)
-		}
-		v := judge("api.gleap.io", test.status, header, []byte(test.body), nil, "", now)
-		got := "again: " + v.cause
-		var refused *RefusedError
-		switch {
-		case v.acknowledged:
-			got = "acknowledged"
-		case errors.As(v.err, &refused):
-			got = "refused"
-		case v.err != nil:
-			got = "stop"
-		}
-		if v.limited {
-			got += ", limited"
-		}
-		if v.wait > 0 {
-			got += ", " + v.wait.String()
-		}
-		if got != test.want {
-			t.Errorf("%d %v %q: got %s, want %s", test.status, test.header, test.body, got, test.want)
-		}
-	}
-}
-
 // TestEndlessAnswer: of an answer that does not end nobody knows what it says.
 func TestEndlessAnswer(t *testing.T) {
 	o := options(EU)
@@ -313,35 +169,6 @@ func TestEndlessAnswer(t *testing.T) {
 		})
 		if err := c.Identify(t.Context(), vip); !errors.As(err, want) {
 			t.Errorf("%d: %v", status, err)
-		}
-	}
-}
-
-// TestDenial: an answer of success that takes itself back is no acknowledgement, unless it
-// may be the call's own words that it repeats.
-func TestDenial(t *testing.T) {
-	const call = `{"userId":"u1","vip":true}`
-	for _, test := range []struct{ answer, call, want string }{
-		{`{"success":true}`, call, ""},
-		{`{"success":false}`, call, "success: false"},
-		{` {"id":1,"success" : false}`, call, "success: false"},
-		{`{"success":false}`, `{"userId":"u1","success":false}`, ""},
-		{`{"success":false,"error":"x"}`, `{"userId":"u1","success":false}`, "an error in it"},
-		{`{"error":"no such project"}`, call, "an error in it"},
-		{`{"error":{"code":7}}`, call, "an error in it"},
-		{`{"error":"x"}`, `{"userId":"u1","error":"x"}`, ""},
-		{`{"error":"x"}`, "", "an error in it"},
-		{`{"error":null}`, call, ""}, {`{"error":false}`, call, ""}, {`{"error":""}`, call, ""}, {`{"error":[]}`, call, ""},
-		{`{"contact":{"error":"x","success":false}}`, call, ""},
-		{`[{"error":"x"}]`, call, ""}, {`"error"`, call, ""}, {"", call, ""},
-	} {
-		v := judge("api.gleap.io", 200, nil, []byte(test.answer), []byte(test.call), "", time.Time{})
-		want := verdict{acknowledged: true}
-		if test.want != "" {
-			want = verdict{cause: "200 OK with " + test.want}
-		}
-		if v != want {
-			t.Errorf("%s to %s: %+v, want %q", test.answer, test.call, v, test.want)
 		}
 	}
 }
@@ -508,17 +335,5 @@ func TestParseToken(t *testing.T) {
 		if _, err := ParseToken(text); err == nil {
 			t.Errorf("%q is taken", text)
 		}
-	}
-}
-
-func BenchmarkAppendJSON(b *testing.B) {
-	c := Contact{UserID: []byte("user-000000001")}
-	for i := range 10 {
-		c.Attributes = append(c.Attributes, Attribute{fmt.Sprintf("audience_number_%d", i), attr.OfBool(i%2 == 0)})
-	}
-	var buf []byte
-	b.ReportAllocs()
-	for b.Loop() {
-		buf = c.AppendJSON(buf[:0])
 	}
 }

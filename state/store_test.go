@@ -2,7 +2,6 @@ package state
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -10,8 +9,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
@@ -84,69 +81,6 @@ func dump(t testing.TB, s *Store) []string {
 	return lines
 }
 
-func TestCommit(t *testing.T) {
-	s := newStore(t)
-	if err := commit(s, []Acknowledgement{
-		ack("u2", 0, attr.OfBool(true)), ack("u1", 0, attr.OfBool(true)), ack("u1", 1, attr.OfNumber([]byte("3"))),
-	}, nil, nil); err != nil {
-		t.Fatal(err)
-	}
-	if err := commit(s, []Acknowledgement{ack("u2", 0, attr.OfBool(false)), ack("u1", 1, attr.OfNumber([]byte("4")))}, nil, nil); err != nil {
-		t.Fatal(err)
-	}
-	if got, want := dump(t, s), []string{"u1 0=true 1=4", "u2 0=false"}; !slices.Equal(got, want) {
-		t.Errorf("got %q, want %q", got, want)
-	}
-	o, err := open(t, s.path).Overview()
-	if err != nil || o.Attributes[0].Members != 1 || o.Attributes[1].Members != 1 || o.Attributes[1].Key != "orders" {
-		t.Errorf("overview %+v, %v", o, err)
-	}
-	info, _ := os.Stat(s.path)
-	if info.Mode().Perm() != 0o600 {
-		t.Errorf("the file's mode is %v", info.Mode())
-	}
-}
-
-func TestPartialAcknowledgement(t *testing.T) {
-	s := newStore(t)
-	if err := commit(s, []Acknowledgement{ack("u1", 0, attr.OfBool(false))}, nil, nil); err != nil {
-		t.Fatal(err)
-	}
-	part := ack("u1", 0, attr.OfBool(true))
-	part.Unpark, part.Epoch = false, 0
-	part.Fields = []Field{{1, []byte("a@x.io")}}
-	if err := commit(s, []Acknowledgement{part}, []Parked{{UserID: "u1", Status: 400, Last: time.Unix(1, 0)}}, nil); err != nil {
-		t.Fatal(err)
-	}
-	c, err := s.Contact("u1")
-	r := c.Record
-	if err != nil || r.Epoch != 1 || len(r.Fields) != 1 || r.Fields[0] != s.FieldHash(1, []byte("a@x.io")) {
-		t.Errorf("record %+v, %v", r, err)
-	}
-	if parked, _ := s.Parked(); len(parked) != 1 || parked[0].Attempts != 1 {
-		t.Errorf("parked %+v", parked)
-	}
-	if err := commit(s, nil, []Parked{{UserID: "u1", Status: 422, Last: time.Unix(2, 0)}}, nil); err != nil {
-		t.Fatal(err)
-	}
-	if parked, _ := s.Parked(); parked[0].Attempts != 2 || !parked[0].First.Equal(time.Unix(1, 0)) || parked[0].Status != 422 {
-		t.Errorf("parked %+v", parked)
-	}
-	if err := s.Begin(nil, 5, nil); err != nil {
-		t.Fatal(err)
-	}
-	part.Unpark, part.Epoch = true, 5
-	if err := commit(s, []Acknowledgement{part}, nil, nil); err != nil {
-		t.Fatal(err)
-	}
-	if c, _ := s.Contact("u1"); c.Record.Epoch != 5 {
-		t.Errorf("the complete record's epoch is %d", c.Record.Epoch)
-	}
-	if parked, _ := s.Parked(); len(parked) != 0 {
-		t.Errorf("still parked: %+v", parked)
-	}
-}
-
 // TestModel does random work on a store and on a map, opening the file anew at
 // random, and checks with bbolt after each step that the file is sound.
 func TestModel(t *testing.T) {
@@ -217,70 +151,6 @@ func checkFile(t interface{ Fatal(...any) }, path string) {
 		return nil
 	}); err != nil {
 		t.Fatal(err)
-	}
-}
-
-func TestRecordsInSlices(t *testing.T) {
-	s := newStore(t)
-	var acks []Acknowledgement
-	long := attr.OfString(bytes.Repeat([]byte("x"), 10_000))
-	for i := range 1000 {
-		acks = append(acks, ack(fmt.Sprintf("u%04d", i), 1, long)) // more than two slices
-	}
-	if err := commit(s, acks, nil, nil); err != nil {
-		t.Fatal(err)
-	}
-	records, n := s.Records(), 0
-	for records.Next() {
-		if want := fmt.Sprintf("u%04d", n); string(records.UserID()) != want {
-			t.Fatalf("record %d is %s", n, records.UserID())
-		}
-		if n++; n == 100 { // a commit in between is not shut out
-			if err := commit(s, []Acknowledgement{ack("u0999", 0, attr.OfBool(true))}, nil, nil); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	if n != 1000 || records.Err() != nil {
-		t.Errorf("%d records, %v", n, records.Err())
-	}
-}
-
-func TestRuns(t *testing.T) {
-	s := newStore(t)
-	for i := range keepRuns + 3 {
-		applied := map[uint32]Applied{0: {Fingerprint: fmt.Sprint(i)}}
-		if err := s.Finish(Result{Run: fmt.Sprintf("run-%04d", i), Report: fmt.Appendf(nil, `{"run":%d}`, i), Applied: applied, Resynced: 1}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	all, last, err := s.Reports("", 1<<20)
-	if err != nil || len(all) != keepRuns || last != "" || string(all[0]) != fmt.Sprintf(`{"run":%d}`, keepRuns+2) {
-		t.Errorf("%d runs are kept, %q is left, %v", len(all), last, err)
-	}
-	// Piece by piece they are the same, also when the run that a piece ended with is gone.
-	for size, want := range map[int]struct {
-		reports int
-		last    string
-	}{0: {1, "run-0009"}, 30: {2, "run-0008"}, 1 << 20: {7, ""}} {
-		reports, last, err := s.Reports("run-0010", size)
-		if err != nil || len(reports) != want.reports || last != want.last || string(reports[0]) != `{"run":9}` {
-			t.Errorf("%d bytes before run 10: %s, %q, %v", size, reports, last, err)
-		}
-	}
-	for id, want := range map[string]string{"": "run-0502", "run-0502": "run-0501", "run-9999": "run-0502", "run-0010-gone": "run-0010", "run-0003": "", "a": ""} {
-		if _, last, err := s.Reports(id, 0); err != nil || last != want {
-			t.Errorf("before %q: %q, %v", id, last, err)
-		}
-	}
-	if run, err := s.Report("run-0007"); err != nil || string(run) != `{"run":7}` {
-		t.Errorf("run 7: %s, %v", run, err)
-	}
-	if run, err := s.Report("run-0000"); err != nil || run != nil {
-		t.Errorf("run 0: %s, %v", run, err)
-	}
-	if o, _ := s.Overview(); o.Resynced != 1 || o.Attributes[0].Applied.Fingerprint != fmt.Sprint(keepRuns+2) {
-		t.Errorf("overview %+v", o)
 	}
 }
 
@@ -395,107 +265,4 @@ func TestLock(t *testing.T) {
 		t.Fatal(err)
 	}
 	release()
-}
-
-func BenchmarkCommit(b *testing.B) {
-	s := newStore(b)
-	const batch = 10_000
-	n := 0
-	b.ReportAllocs()
-	for b.Loop() {
-		acks := make([]Acknowledgement, batch)
-		for i := range acks {
-			acks[i] = ack(fmt.Sprintf("user-%09d", n), 0, attr.OfBool(true))
-			n++
-		}
-		if err := commit(s, acks, nil, nil); err != nil {
-			b.Fatal(err)
-		}
-	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(n), "ns/record")
-}
-
-func BenchmarkRecords(b *testing.B) {
-	s := newStore(b)
-	acks := make([]Acknowledgement, 200_000)
-	for i := range acks {
-		acks[i] = ack(fmt.Sprintf("user-%09d", i), 0, attr.OfBool(true))
-	}
-	if err := commit(s, acks, nil, nil); err != nil {
-		b.Fatal(err)
-	}
-	b.ReportAllocs()
-	for b.Loop() {
-		for r := s.Records(); r.Next(); {
-		}
-	}
-	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N*len(acks)), "ns/record")
-}
-
-// TestReadersDoNotHoldUpCommits: however much is read, a commit does not wait for a
-// second. The readers open the file like other processes.
-func TestReadersDoNotHoldUpCommits(t *testing.T) {
-	s := filled(t, rounds.Of(20_000, 100_000))
-	ctx, stop := context.WithCancel(t.Context())
-	var readers sync.WaitGroup
-	var read atomic.Int64
-	for range 3 {
-		readers.Go(func() {
-			for ctx.Err() == nil {
-				if _, err := everything(open(t, s.path)); err != nil {
-					t.Error(err)
-				}
-				read.Add(1)
-			}
-		})
-	}
-	var took []time.Duration
-	for read.Load() < 20 && !t.Failed() {
-		time.Sleep(5 * time.Millisecond) // a run has other work between its commits too, in which readers get in
-		begin := time.Now()
-		if err := commit(s, []Acknowledgement{ack(fmt.Sprintf("new-%d", len(took)), 0, attr.OfBool(true))}, nil, nil); err != nil {
-			t.Fatal(err)
-		}
-		took = append(took, time.Since(begin))
-	}
-	stop()
-	readers.Wait()
-	slices.Sort(took)
-	slices.Reverse(took)
-	t.Logf("the longest of %d commits took %s", len(took), took[:min(len(took), 10)])
-	// A busy disk may stall a commit now and then, readers would again and again.
-	if len(took) > 4 && took[4] > time.Second {
-		t.Errorf("commits took %s", took[:5])
-	}
-}
-
-// TestRecordRanges: several readers find together what one finds, each record once; and
-// that one is missing is found by the last of them.
-func TestRecordRanges(t *testing.T) {
-	s := fill(t, newDoomed(t), 1000)
-	var all []string
-	for r := s.Records(); r.Next(); {
-		all = append(all, string(r.UserID()))
-	}
-	bounds := [][]byte{{}, []byte(all[0]), []byte(all[250]), append([]byte(all[500]), 0), []byte("~")}
-	read := func() (ids []string, errs []error) {
-		for _, r := range s.RecordRanges(bounds) {
-			for r.Next() {
-				ids = append(ids, string(r.UserID()))
-			}
-			errs = append(errs, r.Err())
-		}
-		return ids, errs
-	}
-	if ids, errs := read(); !slices.Equal(ids, all) || errors.Join(errs...) != nil {
-		t.Fatalf("%d of %d records, %v", len(ids), len(all), errs)
-	}
-	if err := s.update(func(tx *bbolt.Tx) error { return tx.Bucket(bucketRecords).Delete([]byte(all[300])) }); err != nil {
-		t.Fatal(err)
-	}
-	_, errs := read()
-	last := len(errs) - 1
-	if errors.Join(errs[:last]...) != nil || !errors.Is(errs[last], ErrDamaged) {
-		t.Errorf("with a record missing: %v", errs)
-	}
 }
