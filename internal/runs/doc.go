@@ -3,5 +3,6 @@
 //
 // Reports are what the commands print as JSON, what the state keeps, and what the status
 // page, the metrics and the notifications are made of. Keys of the JSON may be added; none
-// is renamed. A report holds counts, keys and sources, and nothing of a contact.
+// is renamed. A report holds counts, keys and sources, and nothing of a contact. [Stored] reads
+// those that a state has.
 package runs
