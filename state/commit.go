@@ -38,6 +38,7 @@ type Field struct {
 
 // Delivery is what became of calls.
 type Delivery struct {
+	Run           string            // id; "": what it delivers need not be counted
 	Acks          []Acknowledgement // of Identify Contact calls
 	Parked        []Parked          // contacts that Gleap refused
 	Events        []Event           // that Gleap acknowledged: they are due no more
@@ -108,7 +109,7 @@ func (s *Store) Commit(d Delivery) (due []Event, err error) {
 				return err
 			}
 		}
-		if err := errors.Join(answer(tx, d), settle(tx, d.Events, d.RefusedEvents), deleted(tx, d.Deleted), putMeta(tx, keyPace, d.Pace), putTurns(tx, d.Turns), tally.write(tx)); err != nil {
+		if err := errors.Join(countDelivered(tx, d), answer(tx, d), settle(tx, d.Events, d.RefusedEvents), deleted(tx, d.Deleted), putMeta(tx, keyPace, d.Pace), putTurns(tx, d.Turns), tally.write(tx)); err != nil {
 			return err
 		}
 		var over [][]byte

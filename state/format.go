@@ -49,9 +49,11 @@ var (
 	keyTurns      = []byte("turns")
 	keyFields     = []byte("fields")
 
-	keyCommits = []byte("commits")
-	keyErased  = []byte("erased")
-	keyOwed    = []byte("deletions")
+	keyCommits   = []byte("commits")
+	keyDelivered = []byte("delivered")
+
+	keyErased = []byte("erased")
+	keyOwed   = []byte("deletions")
 )
 
 // lateBucket returns a bucket that not all files have. A file that gets one has the format

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"runtime"
+	"sync"
 	"time"
 
 	"github.com/gofrs/flock"
@@ -35,7 +36,8 @@ var ErrLost = errors.New("the state was taken away from this run")
 // lockFile is what a lock file holds: who locked it last, and what the state was like then.
 type lockFile struct {
 	LockedError
-	State *Mark `json:"state,omitempty"` // nil: no run with a state is known
+	State   *Mark    `json:"state,omitempty"`   // nil: no run with a state is known
+	Running *Running `json:"running,omitempty"` // nil: it ended, or is not that far
 }
 
 // keeper sees that the state is this run's alone, and that it is as the last run left it.
@@ -43,7 +45,9 @@ type keeper struct {
 	path   string       // of the state file
 	known  *Mark        // see [Options]
 	flock  *flock.Flock // nil: the lock is not held
+	mu     sync.Mutex   // for the file's content
 	file   lockFile     // as this run writes it
+	lost   *Running     // the run before if it did not end, and its report is not stored
 	seen   *Mark        // the file's, after the last commit or when it was read first
 	unsure bool         // one more commit may have been made
 }
@@ -67,7 +71,7 @@ func (s *Store) Lock() (release func(), err error) {
 		return nil, err
 	}
 	return func() {
-		_ = s.keeper.write()
+		s.keeper.end()
 		s.keeper.unlock()
 	}, nil
 }
@@ -96,14 +100,27 @@ func (k *keeper) lock() (before *Mark, err error) {
 		return nil, err
 	}
 	host, _ := os.Hostname()
-	before = readLockFile(lock.Path()).State
-	k.flock, k.file = lock, lockFile{LockedError{"", os.Getpid(), host, time.Now().UTC().Truncate(time.Second)}, before}
-	return before, nil
+	file := readLockFile(lock.Path())
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.flock, k.lost = lock, file.Running
+	k.file = lockFile{LockedError: LockedError{PID: os.Getpid(), Host: host, Since: time.Now().UTC().Truncate(time.Second)}, State: file.State, Running: file.Running}
+	return file.State, nil
+}
+
+// end says that the run is over. One that was lost before stays so until its report is stored.
+func (k *keeper) end() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	k.file.Running = k.lost
+	_ = k.write()
 }
 
 func (k *keeper) unlock() {
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	_ = k.flock.Unlock()
-	k.flock, k.file = nil, lockFile{}
+	k.flock, k.file, k.lost = nil, lockFile{}, nil
 }
 
 func (k *keeper) tryLock() (*flock.Flock, error) {

@@ -70,6 +70,8 @@ func (k *keeper) accept(before *Mark) error {
 	if err := k.compare(newest(before, k.known), k.seen); err != nil {
 		return err
 	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	k.file.State = k.seen
 	return nil
 }
@@ -136,6 +138,8 @@ func (k *keeper) mark(state *Mark) error {
 	if k.flock == nil {
 		return nil
 	}
+	k.mu.Lock()
+	defer k.mu.Unlock()
 	k.file.State = state
 	return k.write()
 }

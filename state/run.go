@@ -102,6 +102,9 @@ func (s *Store) Finish(r Result) error {
 		if err := errors.Join(putFiles(tx, r.Files), putMeta(tx, keyPace, r.Pace), putMeta(tx, keyHistory, r.History), putTurns(tx, r.Turns), putMeta(tx, keyFields, r.Fields)); err != nil {
 			return err
 		}
+		if err := remove(tx.Bucket(bucketMeta), keyDelivered); err != nil {
+			return err
+		}
 		return putRun(tx, r.Run, r.Report)
 	})
 }
