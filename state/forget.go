@@ -1,8 +1,10 @@
 package state
 
 import (
+	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"slices"
 	"time"
@@ -16,16 +18,42 @@ type Forgotten struct {
 	Owed   []string // the user ids of those that Gleap may still have
 	salts  []string
 	hashes map[[sha256.Size]byte]string // with the salt of each
+	at     map[[sha256.Size]byte]time.Time
+}
+
+// ForgottenContact is a contact that was forgotten. Who it is nobody can tell from that.
+type ForgottenContact struct {
+	Hash string    `json:"hash"`        // HMAC-SHA-256 of its user id, in hexadecimal
+	At   time.Time `json:"at,omitzero"` // zero: an earlier version forgot it, and did not say when
+}
+
+// All returns all of them, the latest first.
+func (f *Forgotten) All() []ForgottenContact {
+	all := []ForgottenContact{}
+	for hash := range f.hashes {
+		all = append(all, ForgottenContact{hex.EncodeToString(hash[:]), f.at[hash]})
+	}
+	slices.SortFunc(all, func(a, b ForgottenContact) int {
+		return cmp.Or(b.At.Compare(a.At), cmp.Compare(a.Hash, b.Hash))
+	})
+	return all
+}
+
+// Find returns what is kept of a contact, false if it was not forgotten.
+func (f *Forgotten) Find(userID []byte) (ForgottenContact, bool) {
+	for _, salt := range f.salts {
+		hash := hashOf(salt, userID)
+		if found, ok := f.hashes[hash]; ok && found == salt {
+			return ForgottenContact{hex.EncodeToString(hash[:]), f.at[hash]}, true
+		}
+	}
+	return ForgottenContact{}, false
 }
 
 // Has reports whether a contact is forgotten.
 func (f *Forgotten) Has(userID []byte) bool {
-	for _, salt := range f.salts {
-		if found, ok := f.hashes[hashOf(salt, userID)]; ok && found == salt {
-			return true
-		}
-	}
-	return false
+	_, ok := f.Find(userID)
+	return ok
 }
 
 func (f *Forgotten) add(hash []byte, salt string) {
@@ -75,9 +103,25 @@ func readForgotten(tx *bbolt.Tx) (*Forgotten, error) {
 	f, salt := &Forgotten{}, get(tx.Bucket(bucketMeta), keySalt)
 	err := each(tx.Bucket(bucketForgotten), func(hash, value []byte) error { return f.addEntry(hash, value, salt) })
 	if err == nil {
+		err = f.addTimes(tx)
+	}
+	if err == nil {
 		f.Owed, err = readDeletions(tx)
 	}
 	return f, err
+}
+
+// addTimes adds when the contacts were forgotten.
+func (f *Forgotten) addTimes(tx *bbolt.Tx) error {
+	f.at = map[[sha256.Size]byte]time.Time{}
+	return each(tx.Bucket(bucketForgottenAt), func(hash, text []byte) error {
+		at, err := time.Parse(time.RFC3339, string(text))
+		if err != nil || len(hash) != sha256.Size {
+			return errForgotten
+		}
+		f.at[[sha256.Size]byte(hash)] = at
+		return nil
+	})
 }
 
 // putForgotten adds a list to that of a file.
@@ -96,6 +140,15 @@ func putForgotten(tx *bbolt.Tx, f *Forgotten) error {
 		}
 		if err := put(b, hash[:], value); err != nil {
 			return err
+		}
+		if at := f.at[hash]; !at.IsZero() {
+			times, err := tx.CreateBucketIfNotExists(bucketForgottenAt)
+			if err != nil {
+				return err
+			}
+			if err := put(times, hash[:], []byte(at.UTC().Format(time.RFC3339))); err != nil {
+				return err
+			}
 		}
 	}
 	return nil
@@ -117,10 +170,11 @@ func (s *Store) Forget(userIDs []string) error {
 		return err
 	}
 	return s.update(func(tx *bbolt.Tx) error {
-		var added Forgotten
+		added := Forgotten{at: map[[sha256.Size]byte]time.Time{}}
 		for _, id := range userIDs {
 			if hash := hashOf(string(s.salt), []byte(id)); !f.Has([]byte(id)) {
 				added.add(hash[:], string(s.salt))
+				added.at[hash] = time.Now()
 			}
 		}
 		return errors.Join(putForgotten(tx, &added), owe(tx, userIDs), removeForgotten(tx, userIDs))

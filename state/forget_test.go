@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"go.etcd.io/bbolt"
 
@@ -236,6 +237,52 @@ func TestNothingIsLeft(t *testing.T) {
 	// What cannot be read is named.
 	os.WriteFile(s.path+FormerSuffix, []byte("somebody-known"), 0o600)
 	if err := ScrubFormer(s); err == nil || !strings.Contains(err.Error(), "remove it") {
+		t.Error(err)
+	}
+}
+
+// TestWhenForgotten: the proof that somebody was forgotten, and when, goes along with a backup
+// that is restored.
+func TestWhenForgotten(t *testing.T) {
+	s := newStore(t)
+	backup := filepath.Join(t.TempDir(), "backup.db")
+	if err := Backup(s, backup); err != nil {
+		t.Fatal(err)
+	}
+	before := time.Now().Add(-time.Second)
+	release := s.mustLock(t)
+	if err := s.Forget([]string{"u1"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Forget([]string{"u1", "u2"}); err != nil { // again is no news
+		t.Fatal(err)
+	}
+	release()
+	first, err := s.Forgotten()
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := Replace(Options{Path: s.path, Project: "acme"})
+	release = r.mustLock(t)
+	if _, err := Restore(r, backup, false); err != nil {
+		t.Fatal(err)
+	}
+	release()
+	restored := open(t, s.path)
+	f, err := restored.Forgotten()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{"u1", "u2"} {
+		want, _ := first.Find([]byte(id))
+		if got, ok := f.Find([]byte(id)); !ok || got != want || got.At.Before(before) || got.At.After(time.Now()) || len(got.Hash) != 64 {
+			t.Errorf("%s: got %+v, %t, want %+v", id, got, ok, want)
+		}
+	}
+	if _, ok := f.Find([]byte("u3")); ok || len(f.All()) != 2 {
+		t.Errorf("u3 is among %v", f.All())
+	}
+	if _, err := Verify(restored); err != nil {
 		t.Error(err)
 	}
 }

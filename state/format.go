@@ -28,6 +28,8 @@ var (
 	bucketMessages     = []byte("messages")
 
 	bucketDeletions = []byte("deletions") // only in a file that ever had to delete contacts
+	// When contacts were forgotten; only in a file that forgot some since it is kept.
+	bucketForgottenAt = []byte("forgotten_at")
 
 	lateBuckets = [][]byte{bucketChanges, bucketFiles, bucketEvents, bucketParkedEvents, bucketMessages}
 

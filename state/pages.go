@@ -58,7 +58,7 @@ func checkPages(tx *bbolt.Tx, deep bool) error {
 	if err := w.walkTree(uint64(tx.Cursor().Bucket().Root()), isBucket); err != nil {
 		return err
 	}
-	for _, name := range slices.Concat(allBuckets, lateBuckets, [][]byte{bucketDeletions}) {
+	for _, name := range slices.Concat(allBuckets, lateBuckets, [][]byte{bucketDeletions, bucketForgottenAt}) {
 		bucket := tx.Bucket(name)
 		if bucket == nil || bucket.Root() == 0 { // 0: it is part of a leaf page of the root
 			continue

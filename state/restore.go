@@ -123,6 +123,7 @@ func recall(s *Store) (f *Forgotten, present *Mark, err error) {
 		}); err != nil {
 			return err
 		}
+		_ = f.addTimes(tx) // that somebody was forgotten counts, not when
 		var err error
 		if f.Owed, err = readDeletions(tx); err == nil && n != b.Sequence() {
 			err = errCount
@@ -205,7 +206,7 @@ func ScrubFormer(s *Store) error {
 		known, err = former.Forgotten()
 	}
 	if err == nil && !known.includes(f) {
-		if err = forgetAs(former, &Forgotten{salts: f.salts, hashes: f.hashes}); err == nil {
+		if err = forgetAs(former, &Forgotten{salts: f.salts, hashes: f.hashes, at: f.at}); err == nil {
 			_, _, err = Compact(former)
 		}
 	}
