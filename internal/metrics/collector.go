@@ -3,8 +3,6 @@ package metrics
 import (
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"gleapsync/engage"
 	"gleapsync/internal/inspect"
 	"gleapsync/internal/runs"
@@ -42,7 +40,7 @@ func NewSnapshot(o *inspect.Overview, stored, last *runs.Report) Snapshot {
 	return Snapshot{o, last}
 }
 
-// Collector makes metrics of snapshots: a [prometheus.Collector].
+// Collector makes metrics of snapshots, for [Write] and [Publish].
 type Collector struct {
 	version string
 	read    func() Snapshot
@@ -51,10 +49,6 @@ type Collector struct {
 // NewCollector returns a collector that calls read for each scrape.
 func NewCollector(version string, read func() Snapshot) *Collector {
 	return &Collector{version, read}
-}
-
-func describe(name, help string, labels ...string) *prometheus.Desc {
-	return prometheus.NewDesc("gleapsync_"+name, help, labels, nil)
 }
 
 var (
@@ -94,84 +88,69 @@ var (
 
 var outcomes = []runs.Outcome{runs.Complete, runs.Partial, runs.Held, runs.Failed, runs.Interrupted}
 
-// Describe sends nothing: which metrics there are depends on the state.
-func (c *Collector) Describe(chan<- *prometheus.Desc) {}
-
-// Collect sends the metrics of a new snapshot.
-func (c *Collector) Collect(out chan<- prometheus.Metric) {
-	s := c.read()
-	e := emitter(out)
-	e.gauge(buildInfo, 1, c.version)
-	e.gauge(stateReadable, truth(s.Overview != nil))
-	if s.Overview != nil {
-		e.overview(s.Overview)
+func (c *Collector) collect(s samples) {
+	from := c.read()
+	s.set(buildInfo, 1, c.version)
+	s.set(stateReadable, truth(from.Overview != nil))
+	if from.Overview != nil {
+		s.overview(from.Overview)
 	}
-	if s.Last != nil {
-		e.last(s.Last)
+	if from.Last != nil {
+		s.last(from.Last)
 	}
 }
 
-type emitter chan<- prometheus.Metric
-
-func (e emitter) gauge(d *prometheus.Desc, value float64, labels ...string) {
-	e <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, value, labels...)
-}
-
-func (e emitter) counter(d *prometheus.Desc, value int, labels ...string) {
-	e <- prometheus.MustNewConstMetric(d, prometheus.CounterValue, float64(value), labels...)
-}
-
-func (e emitter) overview(o *inspect.Overview) {
-	e.gauge(stateBytes, float64(o.Bytes))
-	e.gauge(resyncing, truth(o.Resyncing))
-	e.gauge(parked, float64(o.Parked))
-	e.gauge(dueEvents, float64(o.DueEvents))
-	e.gauge(parkedEvents, float64(o.ParkedEvents))
-	e.counter(events, o.History.Events.Sent, "acknowledged")
-	e.counter(events, o.History.Events.Refused, "refused")
+func (s samples) overview(o *inspect.Overview) {
+	s.set(stateBytes, float64(o.Bytes))
+	s.set(resyncing, truth(o.Resyncing))
+	s.set(parked, float64(o.Parked))
+	s.set(dueEvents, float64(o.DueEvents))
+	s.set(parkedEvents, float64(o.ParkedEvents))
+	s.set(events, float64(o.History.Events.Sent), "acknowledged")
+	s.set(events, float64(o.History.Events.Refused), "refused")
 	for _, outcome := range outcomes {
-		e.counter(allRuns, o.History.Runs[outcome], string(outcome))
+		s.set(allRuns, float64(o.History.Runs[outcome]), string(outcome))
 	}
-	e.counter(calls, o.History.Calls.Identify+o.History.Calls.Track, "acknowledged")
-	e.counter(calls, o.History.Calls.Refused, "refused")
-	e.counter(retries, o.History.Calls.Retried)
-	e.counter(rateLimited, o.History.Calls.RateLimited)
+	s.set(calls, float64(o.History.Calls.Identify+o.History.Calls.Track), "acknowledged")
+	s.set(calls, float64(o.History.Calls.Refused), "refused")
+	s.set(retries, float64(o.History.Calls.Retried))
+	s.set(rateLimited, float64(o.History.Calls.RateLimited))
 	if success := o.History.LastSuccess; success != nil {
-		e.gauge(lastSuccess, unix(success.Finished))
+		s.set(lastSuccess, unix(success.Finished))
 	}
 	for _, a := range o.Attributes {
-		e.gauge(members, float64(a.Members), a.Key, string(a.Kind))
+		s.set(members, float64(a.Members), a.Key, string(a.Kind))
 		if !a.AsOf.IsZero() {
-			e.gauge(dataTime, unix(a.AsOf), a.Key, string(a.Kind))
+			s.set(dataTime, unix(a.AsOf), a.Key, string(a.Kind))
 		}
 	}
 }
 
-func (e emitter) last(r *runs.Report) {
-	e.gauge(lastRun, unix(r.Finished))
+func (s samples) last(r *runs.Report) {
+	s.set(lastRun, unix(r.Finished))
 	for _, outcome := range outcomes {
-		e.gauge(lastOutcome, truth(outcome == r.Outcome), string(outcome))
+		s.set(lastOutcome, truth(outcome == r.Outcome), string(outcome))
 	}
-	e.gauge(lastPlan, r.PlanSeconds)
-	e.gauge(lastPush, r.PushSeconds)
-	e.gauge(lastContacts, float64(r.Contacts.Delta), "delta")
-	e.gauge(lastContacts, float64(r.Contacts.Backfill), "backfill")
-	e.gauge(lastSent, float64(r.Contacts.Sent))
-	e.gauge(lastRemaining, float64(r.Contacts.Remaining))
-	e.gauge(converging, truth(r.Convergence == ""))
+	s.set(lastPlan, r.PlanSeconds)
+	s.set(lastPush, r.PushSeconds)
+	s.set(lastContacts, float64(r.Contacts.Delta), "delta")
+	s.set(lastContacts, float64(r.Contacts.Backfill), "backfill")
+	s.set(lastSent, float64(r.Contacts.Sent))
+	s.set(lastRemaining, float64(r.Contacts.Remaining))
+	s.set(converging, truth(r.Convergence == ""))
 	for _, x := range r.Exports {
-		e.gauge(held, truth(x.Status == runs.StatusHeld), x.Key, string(x.Kind))
+		s.set(held, truth(x.Status == runs.StatusHeld), x.Key, string(x.Kind))
 		if x.Kind == runs.KindTrack {
-			e.gauge(tracked, float64(x.Events), x.Key)
+			s.set(tracked, float64(x.Events), x.Key)
 			continue
 		}
-		e.gauge(withheld, float64(x.Withheld), x.Key, string(x.Kind))
+		s.set(withheld, float64(x.Withheld), x.Key, string(x.Kind))
 		in := x.Entered
 		if x.Kind == engage.Trait {
 			in = x.Changed
 		}
-		e.gauge(entered, float64(in), x.Key, string(x.Kind))
-		e.gauge(exited, float64(x.Exited), x.Key, string(x.Kind))
+		s.set(entered, float64(in), x.Key, string(x.Kind))
+		s.set(exited, float64(x.Exited), x.Key, string(x.Kind))
 	}
 }
 

@@ -1,7 +1,5 @@
 package metrics
 
-import "github.com/prometheus/client_golang/prometheus"
-
 // Live is what a process that serves is doing.
 type Live struct {
 	Running       bool
@@ -16,17 +14,13 @@ var (
 	configLoaded = describe("config_last_reload_successful", "1 if the configuration as it stands is in force, 0 if it cannot be used.")
 )
 
-// LiveCollector makes metrics of what a process is doing: a [prometheus.Collector].
+// LiveCollector makes metrics of what a process is doing, for [Write].
 type LiveCollector func() Live
 
-// Describe sends nothing, as that of the other collector does.
-func (c LiveCollector) Describe(chan<- *prometheus.Desc) {}
-
-// Collect sends the metrics of this moment.
-func (c LiveCollector) Collect(out chan<- prometheus.Metric) {
-	l, e := c(), emitter(out)
-	e.gauge(running, truth(l.Running))
-	e.gauge(runDone, float64(l.Done))
-	e.gauge(runPlanned, float64(l.Planned))
-	e.gauge(configLoaded, truth(l.ConfigLoaded))
+func (c LiveCollector) collect(s samples) {
+	l := c()
+	s.set(running, truth(l.Running))
+	s.set(runDone, float64(l.Done))
+	s.set(runPlanned, float64(l.Planned))
+	s.set(configLoaded, truth(l.ConfigLoaded))
 }

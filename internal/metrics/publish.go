@@ -1,19 +1,18 @@
 package metrics
 
 import (
+	"bytes"
 	"context"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"os"
-	"slices"
+	"path/filepath"
+	"strconv"
+	"strings"
 	"time"
-
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/push"
-	dto "github.com/prometheus/client_model/go"
-	"github.com/prometheus/common/expfmt"
-	"github.com/prometheus/common/model"
 
 	"gleapsync/internal/config"
 	"gleapsync/internal/exchange"
@@ -35,8 +34,7 @@ func Publish(ctx context.Context, o config.Metrics, c *Collector) error {
 	if o.Pushgateway != "" {
 		ctx, cancel := context.WithTimeout(ctx, pushTimeout)
 		defer cancel()
-		// What is added, unlike what is pushed, leaves other names as they are there.
-		err := push.New(o.Pushgateway, "gleapsync").Grouping("project", o.Project).Collector(c).Client(pushClient{}).AddContext(ctx)
+		err := push(ctx, o, c)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("push to metrics.pushgateway: %w", err))
 		}
@@ -44,11 +42,19 @@ func Publish(ctx context.Context, o config.Metrics, c *Collector) error {
 	return errors.Join(errs...)
 }
 
-// pushClient makes the requests. Its errors do not show the address, which may hold a
-// password, nor anything of an answer.
-type pushClient struct{}
-
-func (pushClient) Do(r *http.Request) (*http.Response, error) {
+// push adds the metrics to those of the project at a Pushgateway. Its errors do not show the
+// address, which may hold a password, nor anything of an answer.
+func push(ctx context.Context, o config.Metrics, c *Collector) error {
+	var body bytes.Buffer
+	if err := Write(&body, c); err != nil {
+		return err
+	}
+	// A POST, unlike a PUT, leaves other names as they are there.
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, pushURL(o), &body)
+	if err != nil {
+		return errors.New("its address is no URL")
+	}
+	r.Header.Set("Content-Type", ContentType)
 	client := http.Client{
 		Transport: exchange.Answers(http.DefaultTransport),
 		// A redirect would turn the POST into a GET, and nothing would arrive.
@@ -56,52 +62,56 @@ func (pushClient) Do(r *http.Request) (*http.Response, error) {
 	}
 	answer, err := client.Do(r)
 	if err != nil {
-		return nil, errors.New(exchange.Why(err))
+		return errors.New(exchange.Why(err))
 	}
 	answer.Body.Close() // what it says does not matter
 	if answer.StatusCode >= http.StatusMultipleChoices {
-		return nil, fmt.Errorf("the answer has the status %d", answer.StatusCode)
+		return fmt.Errorf("the answer has the status %d", answer.StatusCode)
 	}
-	answer.StatusCode = http.StatusOK // of another one the caller shows the address
-	return answer, nil
+	return nil
+}
+
+// pushURL is where a Pushgateway takes the metrics of a project.
+func pushURL(o config.Metrics) string {
+	base := strings.TrimSuffix(o.Pushgateway, "/")
+	if !strings.Contains(base, "://") {
+		base = "http://" + base
+	}
+	project := "/" + url.QueryEscape(o.Project)
+	if strings.Contains(o.Project, "/") { // which would end it
+		project = "@base64/" + base64.RawURLEncoding.EncodeToString([]byte(o.Project))
+	}
+	return base + "/metrics/job/gleapsync/project" + project
 }
 
 func writeTextfile(path string, c *Collector) error {
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(c)
-	return prometheus.WriteToTextfile(path, prometheus.GathererFunc(func() ([]*dto.MetricFamily, error) {
-		families, err := registry.Gather()
-		if err != nil {
-			return nil, err
-		}
-		return keepLastSuccess(families, path), nil
-	}))
-}
-
-const lastSuccessName = "gleapsync_last_success_timestamp_seconds"
-
-// isAhead reports whether a time is one of a clock that was wrong: an alert on its age would
-// be quiet until then.
-func isAhead(f *dto.MetricFamily) bool {
-	return slices.ContainsFunc(f.GetMetric(), func(m *dto.Metric) bool { return m.GetGauge().GetValue() > unix(time.Now().Add(time.Hour)) })
-}
-
-// keepLastSuccess adds the last success of the file at path to metrics that have none.
-func keepLastSuccess(families []*dto.MetricFamily, path string) []*dto.MetricFamily {
-	for _, f := range families {
-		if f.GetName() == lastSuccessName {
-			return families
-		}
+	s := samples{}
+	c.collect(s)
+	if at := lastSuccessAt(path); s[lastSuccess] == nil && at > 0 {
+		s.set(lastSuccess, at)
 	}
-	file, err := os.Open(path)
+	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)) // node_exporter does not read what goes on behind .prom
 	if err != nil {
-		return families
+		return err
 	}
-	defer file.Close()
-	parser := expfmt.NewTextParser(model.UTF8Validation)
-	before, err := parser.TextToMetricFamilies(file)
-	if f := before[lastSuccessName]; err == nil && f != nil && !isAhead(f) {
-		return append(families, f)
+	defer os.Remove(file.Name())
+	if err := errors.Join(s.write(file), os.Chmod(file.Name(), 0o644), file.Close()); err != nil {
+		return err
 	}
-	return families
+	return os.Rename(file.Name(), path)
+}
+
+// lastSuccessAt returns the last success that the file at path tells of, 0 if it tells of none.
+// One that is ahead is of a clock that was wrong: an alert on its age would be quiet until then.
+func lastSuccessAt(path string) float64 {
+	text, _ := os.ReadFile(path)
+	for line := range strings.Lines(string(text)) {
+		if value, ok := strings.CutPrefix(line, lastSuccess.name+" "); ok {
+			at, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
+			if err == nil && at <= unix(time.Now().Add(time.Hour)) {
+				return at
+			}
+		}
+	}
+	return 0
 }

@@ -14,9 +14,6 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/prometheus/client_golang/prometheus"
-	"github.com/prometheus/client_golang/prometheus/promhttp"
-
 	"gleapsync/engage"
 	"gleapsync/internal/exchange"
 	"gleapsync/internal/inspect"
@@ -37,7 +34,7 @@ func (s *site) Handler(a *Auth) http.Handler {
 	pages.HandleFunc("GET /api/status", s.made(s.apiStatus))
 	pages.HandleFunc("GET /api/runs", s.apiRuns)
 	pages.HandleFunc("GET /api/runs/{id}", s.made(s.apiRun))
-	pages.HandleFunc("GET /metrics", s.made(s.metrics().ServeHTTP))
+	pages.HandleFunc("GET /metrics", s.made(s.metrics))
 	pages.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {
 		s.notFound(w, "There is no such page.")
 	})
@@ -210,10 +207,9 @@ func (s *site) html(w http.ResponseWriter, status int, write func(io.Writer) err
 	_, _ = text.WriteTo(w) // a reader that went away is nothing to us
 }
 
-func (s *site) metrics() http.Handler {
-	registry := prometheus.NewRegistry()
-	registry.MustRegister(metrics.NewCollector(s.version, s.metricsSnapshot), metrics.LiveCollector(s.metricsLive))
-	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{ErrorHandling: promhttp.ContinueOnError})
+func (s *site) metrics(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", metrics.ContentType)
+	_ = metrics.Write(w, metrics.NewCollector(s.version, s.metricsSnapshot), metrics.LiveCollector(s.metricsLive))
 }
 
 func (s *site) metricsSnapshot() metrics.Snapshot {
