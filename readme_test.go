@@ -14,50 +14,126 @@ import (
 	"gleapsync/internal/config"
 )
 
-var update = flag.Bool("update", false, "write the README's outputs anew")
+var update = flag.Bool("update", false, "write the outputs in README.md and docs/commands.md anew")
 
 // consoleBlock is a block of commands with their output.
 var consoleBlock = regexp.MustCompile("(?s)```console\n(.*?)```")
 
-// TestReadme runs the README's commands one after the other and compares what they
-// print with what it says. Times and sizes may differ.
+// TestReadme runs the commands of the README and of docs/commands.md one after the other and
+// compares what they print with what is said there. Times and sizes may differ.
 func TestReadme(t *testing.T) {
+	for _, page := range []string{"README.md", "docs/commands.md"} {
+		dir := t.TempDir()
+		if err := copyExamples(dir); err != nil {
+			t.Fatal(err)
+		}
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if page == "README.md" {
+			shell(t, dir, "gleapsync sync --config config.example.toml") // which it shows without what it prints
+		}
+		updated := consoleBlock.ReplaceAllFunc(text, func(block []byte) []byte {
+			var all bytes.Buffer
+			all.WriteString("```console\n")
+			for line := range strings.Lines(string(block)) {
+				command, ok := strings.CutPrefix(strings.TrimSpace(line), "$ ")
+				if !ok {
+					continue
+				}
+				output := shell(t, dir, command)
+				all.WriteString("$ " + command + "\n" + output)
+			}
+			all.WriteString("```")
+			if got, want := variable.ReplaceAllString(all.String(), "~"), variable.ReplaceAllString(string(block), "~"); got != want && !*update {
+				t.Errorf("%s says\n%s\nthe program\n%s\n(go test -run TestReadme -update . writes it anew)", page, block, all.Bytes())
+			}
+			return all.Bytes()
+		})
+		if *update {
+			if err := os.WriteFile(page, updated, 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+}
+
+// TestReadmeCommands: what is not in a console block is at least a command that exists.
+func TestReadmeCommands(t *testing.T) {
+	for command, page := range map[string]string{
+		"go run . sync --config config.example.toml": "README.md", "go test ./...": "README.md",
+		"gleapsync sandbox --listen 127.0.0.1:8089 --token rehearsal": "docs/commands.md",
+	} {
+		if text, err := os.ReadFile(page); err != nil || !bytes.Contains(text, []byte("\n"+command+"\n")) {
+			t.Errorf("%s does not have the command %s any more, %v", page, command, err)
+		}
+	}
+}
+
+// TestReadmeIsShort: who looks whether this is of use reads a page, not a manual.
+func TestReadmeIsShort(t *testing.T) {
 	text, err := os.ReadFile("README.md")
+	if words := len(strings.Fields(string(text))); err != nil || words > 1200 {
+		t.Errorf("got %d words, want 1,200 at most; %v", words, err)
+	}
+}
+
+var (
+	linkTarget = regexp.MustCompile(`\]\(([^)\s]+)\)|(?:src|srcset)="([^"]+)"`)
+	heading    = regexp.MustCompile(`(?m)^#+ (.*)$`)
+	noAnchor   = regexp.MustCompile(`[^\p{L}\p{N}_ -]`)
+	codeBlock  = regexp.MustCompile("(?ms)^```.*?^```")
+)
+
+// TestLinks: what pages refer to in this tree is there, the section too if one is named.
+func TestLinks(t *testing.T) {
+	pages, err := filepath.Glob("docs/*.md")
+	pages = append(pages, "README.md", "deploy/README.md")
+	if err != nil || len(pages) < 10 {
+		t.Fatalf("%q, %v", pages, err)
+	}
+	links := 0
+	for _, page := range pages {
+		text, err := os.ReadFile(page)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, match := range linkTarget.FindAllStringSubmatch(codeBlock.ReplaceAllString(string(text), ""), -1) {
+			path, section, _ := strings.Cut(match[1]+match[2], "#")
+			if strings.Contains(path, "://") {
+				continue
+			}
+			links++
+			to := filepath.Join(filepath.Dir(page), path)
+			if path == "" {
+				to = page
+			}
+			if _, err := os.Stat(to); err != nil {
+				t.Errorf("%s refers to %s, which is not there", page, path)
+			} else if section != "" && !hasSection(t, to, section) {
+				t.Errorf("%s refers to %s, which has no section %s", page, to, section)
+			}
+		}
+	}
+	if links < 50 {
+		t.Errorf("only %d links", links)
+	}
+}
+
+// hasSection reports whether a page has a heading with that anchor.
+func hasSection(t *testing.T, page, anchor string) bool {
+	t.Helper()
+	text, err := os.ReadFile(page)
 	if err != nil {
 		t.Fatal(err)
 	}
-	dir := t.TempDir()
-	if err := copyExamples(dir); err != nil {
-		t.Fatal(err)
-	}
-	updated := consoleBlock.ReplaceAllFunc(text, func(block []byte) []byte {
-		var all bytes.Buffer
-		all.WriteString("```console\n")
-		for line := range strings.Lines(string(block)) {
-			command, ok := strings.CutPrefix(strings.TrimSpace(line), "$ ")
-			if !ok {
-				continue
-			}
-			output := shell(t, dir, command)
-			all.WriteString("$ " + command + "\n" + output)
-		}
-		all.WriteString("```")
-		if got, want := variable.ReplaceAllString(all.String(), "~"), variable.ReplaceAllString(string(block), "~"); got != want && !*update {
-			t.Errorf("the README says\n%s\nthe program\n%s\n(go test -run TestReadme -update . writes it anew)", block, all.Bytes())
-		}
-		return all.Bytes()
-	})
-	if *update {
-		if err := os.WriteFile("README.md", updated, 0o600); err != nil {
-			t.Fatal(err)
+	for _, title := range heading.FindAllStringSubmatch(codeBlock.ReplaceAllString(string(text), ""), -1) {
+		if strings.ReplaceAll(noAnchor.ReplaceAllString(strings.ToLower(title[1]), ""), " ", "-") == anchor {
+			return true
 		}
 	}
-	// What is not in a console block is at least a command that exists.
-	for _, command := range []string{"go run . sync --config config.example.toml", "go test ./...", "gleapsync sandbox --listen 127.0.0.1:8089 --token rehearsal"} {
-		if !bytes.Contains(text, []byte("\n"+command+"\n")) {
-			t.Errorf("the README does not have the command %s any more", command)
-		}
-	}
+	return false
 }
 
 // variable is what differs from run to run: ids and times of runs, durations, paths
