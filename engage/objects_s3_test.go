@@ -9,6 +9,8 @@ import (
 	"fmt"
 	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,17 +18,13 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/config"
-	"github.com/aws/aws-sdk-go-v2/service/s3"
 )
 
 // s3Server is a real S3 server, versitygw, that keeps its objects as files.
 type s3Server struct {
 	folder  string // its buckets
 	address string
-	client  *s3.Client
+	bucket  *s3Bucket
 }
 
 // newS3Server starts one with the bucket "exports" and sets the environment for it.
@@ -61,11 +59,15 @@ func newS3Server(t *testing.T) *s3Server {
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
-	settings, err := config.LoadDefaultConfig(context.Background())
+	l, err := parseLocation(s3Export("x", s.address).Source)
+	if err == nil {
+		var b bucket
+		b, err = openS3(t.Context(), l)
+		s.bucket, _ = b.(*s3Bucket)
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.client = s3.NewFromConfig(settings, func(o *s3.Options) { o.BaseEndpoint, o.UsePathStyle = aws.String("http://"+s.address), true })
 	return s
 }
 
@@ -93,8 +95,20 @@ func freeAddress(t *testing.T) string {
 
 func (s *s3Server) put(t *testing.T, key, text string) {
 	t.Helper()
-	if _, err := s.client.PutObject(context.Background(), &s3.PutObjectInput{Bucket: aws.String("exports"), Key: &key, Body: strings.NewReader(text)}); err != nil {
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, s.bucket.object(key).String(), strings.NewReader(text))
+	if err != nil {
 		t.Fatal(err)
+	}
+	if err := s.bucket.sign(request, text); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		t.Fatalf("put %s: %s", key, answer.Status)
 	}
 }
 
@@ -130,12 +144,14 @@ func TestS3(t *testing.T) {
 	s.put(t, "day/deep/.hidden", "user_id\nu3\n")
 	s.put(t, "day/deep/c.csv", "user_id\nu4\n")
 	s.put(t, "day/empty.csv", "")
+	s.put(t, "night=1/a b+c&d~e!(1)'é%20.csv", "user_id\nu5\n")
 
 	for pattern, want := range map[string][]string{
 		"day/a.csv":    {"u1: true"},
 		"day/*.gz":     {"u2: true"},
 		"*/[a-b].csv*": {"u1: true", "u2: true"},
 		"day/deep/":    {"u4: true"},
+		"night=1/*":    {"u5: true"},
 	} {
 		e := s3Export(pattern, s.address)
 		e.Pick = PickAll
@@ -320,4 +336,69 @@ func TestS3Refuses(t *testing.T) {
 	check(good, "s3://exports cannot be read: it answers 40")
 	setAWS(t, "", "")
 	check(good, "s3://exports cannot be read: no credentials were found: set AWS_ACCESS_KEY_ID")
+}
+
+// TestS3Address: a bucket has a host of its own where that has a certificate.
+func TestS3Address(t *testing.T) {
+	for name, test := range map[string]struct {
+		bucket, settings string
+		environment      map[string]string
+		want             string // of the key "a b/c=+.csv"
+	}{
+		"AWS":             {"exports", "", nil, "https://exports.s3.us-east-1.amazonaws.com/a%20b/c%3D%2B.csv"},
+		"region":          {"exports", "?region=eu-central-1", nil, "https://exports.s3.eu-central-1.amazonaws.com/a%20b/c%3D%2B.csv"},
+		"China":           {"exports", "?region=cn-north-1", nil, "https://exports.s3.cn-north-1.amazonaws.com.cn/a%20b/c%3D%2B.csv"},
+		"FIPS":            {"exports", "", map[string]string{"AWS_USE_FIPS_ENDPOINT": "true", "AWS_USE_DUALSTACK_ENDPOINT": "true"}, "https://exports.s3-fips.dualstack.us-east-1.amazonaws.com/a%20b/c%3D%2B.csv"},
+		"dots":            {"exports.acme", "", nil, "https://s3.us-east-1.amazonaws.com/exports.acme/a%20b/c%3D%2B.csv"},
+		"path style":      {"exports", "?use_path_style=true&endpoint=https://minio:9000", nil, "https://minio:9000/exports/a%20b/c%3D%2B.csv"},
+		"end point":       {"exports", "?endpoint=https://minio:9000", nil, "https://exports.minio:9000/a%20b/c%3D%2B.csv"},
+		"IP address":      {"exports", "?endpoint=http://127.0.0.1:9000", nil, "http://127.0.0.1:9000/exports/a%20b/c%3D%2B.csv"},
+		"variable":        {"exports", "", map[string]string{"AWS_ENDPOINT_URL": "https://all", "AWS_ENDPOINT_URL_S3": "https://s3.acme"}, "https://exports.s3.acme/a%20b/c%3D%2B.csv"},
+		"ignored":         {"exports", "", map[string]string{"AWS_ENDPOINT_URL_S3": "https://s3.acme", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"}, "https://exports.s3.us-east-1.amazonaws.com/a%20b/c%3D%2B.csv"},
+		"before variable": {"exports", "?endpoint=https://minio", map[string]string{"AWS_ENDPOINT_URL_S3": "https://s3.acme"}, "https://exports.minio/a%20b/c%3D%2B.csv"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			setAWS(t, "access", "secret")
+			for name, value := range test.environment {
+				t.Setenv(name, value)
+			}
+			l, err := parseLocation("s3://" + test.bucket + "/x" + test.settings)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, err := openS3(t.Context(), l)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := b.(*s3Bucket).object("a b/c=+.csv").String(); got != test.want {
+				t.Errorf("got %s, want %s", got, test.want)
+			}
+		})
+	}
+}
+
+// TestS3Pages: a list goes on where its page says, and what is no list is no answer.
+func TestS3Pages(t *testing.T) {
+	pages := map[string]string{
+		"":     `<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><IsTruncated>true</IsTruncated><NextContinuationToken>a+/=</NextContinuationToken><Contents><Key>day/1.csv</Key><LastModified>2026-03-01T12:00:00.000Z</LastModified><ETag>&quot;1&quot;</ETag><Size>11</Size></Contents></ListBucketResult>`,
+		"a+/=": `<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>day/2.csv</Key><LastModified>2026-03-01T12:00:00.000Z</LastModified><Size>11</Size></Contents></ListBucketResult>`,
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/exports" || r.FormValue("list-type") != "2" || r.FormValue("prefix") != "day/" || !strings.HasPrefix(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 Credential=access/") {
+			t.Errorf("asked for %s, signed %q", r.RequestURI, r.Header.Get("Authorization"))
+		}
+		io.WriteString(w, pages[r.FormValue("continuation-token")])
+	}))
+	defer server.Close()
+	setAWS(t, "access", "secret")
+	e := s3Export("day/*.csv", strings.TrimPrefix(server.URL, "http://"))
+	e.Pick = PickAll
+	source, err := e.Open(t.Context())
+	if err != nil || len(source.inputs) != 2 || source.inputs[0].version != fmt.Sprintf("%q 11 %d", `"1"`, storedAt.UnixNano()) {
+		t.Errorf("%v, %+v", err, source)
+	}
+	pages[""] = "<html>hello</html>"
+	if _, err := e.Open(t.Context()); err == nil || !strings.Contains(err.Error(), "its answer was malformed") {
+		t.Error(err)
+	}
 }
