@@ -33,8 +33,8 @@ func drain(t interface{ Fatal(...any) }, s Stream) []row {
 	return rows
 }
 
-// TestSorter holds the sorter against a stable sort, with runs on disk and without.
-func TestSorter(t *testing.T) {
+// TestSortsAsAStableSortDoes holds the sorter against a stable sort, with runs on disk and without.
+func TestSortsAsAStableSortDoes(t *testing.T) {
 	dir, memory := t.TempDir(), new(Memory)
 	rounds.Check(t, func(t *rapid.T) {
 		memory.Room = rapid.SampledFrom([]int64{0, 1 << 18, 1 << 30}).Draw(t, "room")
@@ -74,9 +74,9 @@ func TestSorter(t *testing.T) {
 	}
 }
 
-// TestSorterOfManyPrefixes: ids that begin alike for longer than a ref can tell, some of
+// TestSortsIdsOfManyPrefixes: ids that begin alike for longer than a ref can tell, some of
 // them the same, some of them ending there.
-func TestSorterOfManyPrefixes(t *testing.T) {
+func TestSortsIdsOfManyPrefixes(t *testing.T) {
 	s := New(64<<20, &Memory{Room: 64 << 20}, TempIn(t.TempDir()))
 	defer s.Close()
 	prefixes := []string{"auth0|65f0a1", "google-oauth2|1077", "auth0|65f0a1\x00\x00\x00\x00\x00\x00\x00\x00\x00", ""}
