@@ -57,7 +57,7 @@ func BenchmarkRead(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				n := 0
-				result, err := source.Read(context.Background(), func([]byte, []attr.Value) error { n++; return nil })
+				result, err := source.Read(context.Background(), form.attributes, func([]byte, []attr.Value) error { n++; return nil })
 				if err != nil || n != rows || result.Invalid > 0 {
 					b.Fatal(n, result, err)
 				}

@@ -1,7 +1,6 @@
 package engage
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -10,6 +9,8 @@ import (
 	"unicode/utf8"
 
 	"gleapsync/internal/attr"
+	"gleapsync/internal/jsonscan"
+	"gleapsync/internal/source"
 )
 
 // CallType is a type of Segment's calls that say what a user did.
@@ -53,7 +54,7 @@ type Property struct {
 func (s *Source) ReadCalls(ctx context.Context, take func(CallType, []byte) bool, yield func(*Call) error) (Result, error) {
 	r := &callReader{take: take, yield: yield}
 	r.counts = &r.result
-	err := r.readFiles(ctx, s.inputs, func(ctx context.Context, text *bufio.Reader, first byte) error {
+	err := r.readFiles(ctx, s, func(ctx context.Context, text *source.Text, first byte) error {
 		if first != '{' {
 			return fmt.Errorf("%s: %w", r.file, errors.New("it takes JSON with one call per line"))
 		}
@@ -115,7 +116,7 @@ const maxProperties = 1000
 // are valid as long as the call.
 func (c *Call) Properties() (properties []Property, unusable int) {
 	properties = c.parsed[:0]
-	scanObject(c.properties, func(name []byte, raw json.RawMessage) {
+	jsonscan.Object(c.properties, func(name []byte, raw json.RawMessage) {
 		value := saidByJSON(raw)
 		if !utf8.Valid(value.Text()) || !utf8.Valid(name) {
 			unusable++

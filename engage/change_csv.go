@@ -11,6 +11,8 @@ import (
 	"strings"
 
 	"gleapsync/internal/attr"
+	"gleapsync/internal/jsonscan"
+	"gleapsync/internal/source"
 )
 
 // changeColumns says where in a row the parts of a change stand, -1: nowhere.
@@ -57,12 +59,12 @@ func newChangeColumns(names []string, e Export) (c changeColumns, err error) {
 }
 
 // readCSV reads a file of changes.
-func (r *changeReader) readCSV(ctx context.Context, text io.Reader) error {
-	t, err := newCSVTable(text, r.export.Delimiter, func() error { return nil })
+func (r *changeReader) readCSV(ctx context.Context, text *source.Text) error {
+	t, err := newCSVTable(text, r.export.Delimiter)
 	if err != nil {
 		return fmt.Errorf("%s: %w", r.file, err)
 	}
-	columns, err := newChangeColumns(t.columns(), r.export)
+	columns, err := newChangeColumns(t.Columns(), r.export)
 	if err != nil {
 		return fmt.Errorf("%s: %w", r.file, err)
 	}
@@ -74,11 +76,11 @@ func (r *changeReader) readCSV(ctx context.Context, text io.Reader) error {
 	r.seen = idCheck{named: cmp.Or(r.export.Columns.UserID, r.export.UserID) != ""}
 	const instead = `have the destination send them as they are (if they really are your user ids, name their column with columns = { user_id = "…" })`
 	for {
-		fields, err := t.next()
+		fields, err := t.Next()
 		if err == io.EOF {
 			return r.seen.end(r.file, instead)
 		}
-		r.line = t.line()
+		r.line = t.Line()
 		if err := r.next(ctx); err != nil {
 			return err
 		}
@@ -90,9 +92,9 @@ func (r *changeReader) readCSV(ctx context.Context, text io.Reader) error {
 		case err != nil:
 			return fmt.Errorf("%s: %w", r.file, err)
 		default:
-			if reason := t.suspect(); reason != "" {
-				r.counts.remember(Problem{File: r.file, Line: r.line, Reason: reason})
-				r.miss(reason)
+			if t.isSuspect {
+				r.counts.remember(Problem{File: r.file, Line: r.line, Reason: suspect})
+				r.miss(suspect)
 			}
 			if err := r.row(fields, &columns); err != nil {
 				return err
@@ -123,9 +125,9 @@ func (r *changeReader) row(fields [][]byte, c *changeColumns) error {
 	r.traits = r.traits[:0]
 	sound := true
 	if text := cell(c.traits); !isNull(text) {
-		r.traits, sound = appendObject(r.traits, text)
+		r.traits, sound = jsonscan.Append(r.traits, text)
 	}
-	said := r.traits.get(string(name))
+	said := r.traits.Get(string(name))
 	kind := r.kind(name, cell(c.id), action, said)
 	member, ok := parseBool(action)
 	switch {

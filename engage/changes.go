@@ -1,7 +1,6 @@
 package engage
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"math"
@@ -10,6 +9,9 @@ import (
 	"unicode/utf8"
 
 	"gleapsync/internal/attr"
+	"gleapsync/internal/cell"
+	"gleapsync/internal/jsonscan"
+	"gleapsync/internal/source"
 )
 
 // Change is what one event, or one row, says of one attribute of a user.
@@ -60,7 +62,7 @@ func (s *Source) ReadChanges(ctx context.Context, yield func(*Change) error) (Ch
 	r := &changeReader{export: s.export, yield: yield, index: map[computationKey]int{}, none: make([]attr.Value, len(s.export.Fields))}
 	r.counts = &r.result.Result
 	r.result.Fields = make([]bool, len(s.export.Fields))
-	err := r.readFiles(ctx, s.inputs, r.readText)
+	err := r.readFiles(ctx, s, r.readText)
 	return r.result, err
 }
 
@@ -75,7 +77,7 @@ type changeReader struct {
 	change Change
 	fields []attr.Value
 	none   []attr.Value // no contact fields
-	traits object
+	traits jsonscan.Members
 	seen   idCheck // of a CSV
 }
 
@@ -87,7 +89,7 @@ type computationKey struct {
 }
 
 // readText reads a file's text, whose first byte tells what it is.
-func (r *changeReader) readText(ctx context.Context, text *bufio.Reader, first byte) error {
+func (r *changeReader) readText(ctx context.Context, text *source.Text, first byte) error {
 	if first == '{' {
 		return r.readEvents(ctx, text, r.event)
 	}
@@ -220,7 +222,9 @@ func (r *changeReader) event(e *event) error {
 		return nil
 	}
 	r.traits = r.traits[:0]
-	ok := scanObject(e.traits, func(name []byte, value json.RawMessage) { r.traits = append(r.traits, member{name, value}) })
+	ok := jsonscan.Object(e.traits, func(name []byte, value json.RawMessage) {
+		r.traits = append(r.traits, jsonscan.Member{Name: name, Value: value})
+	})
 	traits := r.traits
 	if !ok {
 		if len(e.traits) > 0 && string(e.traits) != "null" {
@@ -236,11 +240,11 @@ func (r *changeReader) event(e *event) error {
 	}
 	// An event of no computation: its traits are what the configuration names.
 	for _, m := range traits {
-		name := string(m.name)
+		name := string(m.Name)
 		if !r.named(name) {
 			continue
 		}
-		if err := r.sayRaw(r.computation(m.name, nil, ""), m.value); err != nil {
+		if err := r.sayRaw(r.computation(m.Name, nil, ""), m.Value); err != nil {
 			return err
 		}
 	}
@@ -251,7 +255,7 @@ func (r *changeReader) event(e *event) error {
 func (r *changeReader) computed(e *event, kind Kind) error {
 	name := e.text(e.key)
 	if n := r.computation(name, e.text(e.id), kind); n >= 0 {
-		if err := r.sayRaw(n, r.traits.get(string(name))); err != nil {
+		if err := r.sayRaw(n, r.traits.Get(string(name))); err != nil {
 			return err
 		}
 	}
@@ -298,7 +302,7 @@ func (r *changeReader) sayText(n int, text []byte) error {
 	if c.isMisfit() {
 		return r.say(n, attr.Value{})
 	}
-	value, reason := c.Attribute.Value(textForm.said(text), &c.Fits)
+	value, reason := c.Attribute.Value(said(cell.Text, text), &c.Fits)
 	if reason != "" {
 		r.invalid(c.Attribute.Key, reason)
 	}
@@ -308,12 +312,12 @@ func (r *changeReader) sayText(n int, text []byte) error {
 	return r.say(n, value)
 }
 
-// scalarOrNothing is scalarText for what may be missing.
+// scalarOrNothing is [jsonscan.Text] for what may be missing.
 func scalarOrNothing(raw json.RawMessage) []byte {
 	if len(raw) == 0 {
 		return nil
 	}
-	return scalarText(raw)
+	return jsonscan.Text(raw)
 }
 
 // readFields reads the contact fields of a row.
@@ -337,13 +341,13 @@ func (r *changeReader) readFields(get func(name string) []byte) {
 
 // traitText returns the text of a trait, which may stand there under its name or its key, or
 // within another as company.name does.
-func traitText(traits object, name string) []byte {
-	raw := traits.get(name)
+func traitText(traits jsonscan.Members, name string) []byte {
+	raw := traits.Get(name)
 	if raw == nil {
-		raw = traits.get(keyOf(name))
+		raw = traits.Get(keyOf(name))
 	}
 	if outer, inner, ok := strings.Cut(name, "."); ok && raw == nil {
-		if nested, ok := appendObject(nil, traits.get(outer)); ok {
+		if nested, ok := jsonscan.Append(nil, traits.Get(outer)); ok {
 			return traitText(nested, inner)
 		}
 	}

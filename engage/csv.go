@@ -8,14 +8,11 @@ import (
 	"fmt"
 	"io"
 	"math/bits"
+
+	"gleapsync/internal/cell"
 )
 
-// maxRow is the longest row that is read, in bytes. A longer one ends the reading of its
-// file: where a row that has no end really ends nobody can tell, and what stands in it
-// must not become rows.
-const maxRow = 16 << 20
-
-var tooLong = fmt.Sprintf("a row is longer than %d MiB: look for a quote that is not closed, or leave the long column out", maxRow>>20)
+var tooLong = fmt.Sprintf("a row is longer than %d MiB: look for a quote that is not closed, or leave the long column out", cell.MaxRow>>20)
 
 // errTooLong says where a row begins that is too long. It ends the reading.
 func errTooLong(line int) error { return fmt.Errorf("line %d: %s", line, tooLong) }
@@ -58,7 +55,7 @@ type csvReader struct {
 }
 
 func newCSVReader(r io.Reader, comma byte) *csvReader {
-	return &csvReader{r: r, comma: comma, max: maxRow, buf: make([]byte, 256<<10), quote: -1, nextLine: 1}
+	return &csvReader{r: r, comma: comma, max: cell.MaxRow, buf: make([]byte, 256<<10), quote: -1, nextLine: 1}
 }
 
 // next returns the fields of the next row that is not empty, io.EOF after the

@@ -7,34 +7,41 @@ import (
 	"io"
 	"regexp"
 	"strings"
+
+	"gleapsync/internal/cell"
+	"gleapsync/internal/jsonscan"
+	"gleapsync/internal/source"
 )
 
 // csvTable is a CSV file as a table: the first row names the columns.
 type csvTable struct {
 	*csvReader
 	names     []string
-	closeAll  func() error
+	text      *source.Text
 	isSuspect bool // the row that was returned last has lines in a cell that look like rows
 }
 
-func newCSVTable(text io.Reader, delimiter byte, closeAll func() error) (*csvTable, error) {
+func newCSVTable(text *source.Text, delimiter byte) (*csvTable, error) {
 	rows, header, err := readHeader(text, delimiter)
 	if err != nil {
 		return nil, err
 	}
-	return &csvTable{csvReader: rows, names: columnNames(header), closeAll: closeAll}, nil
+	return &csvTable{csvReader: rows, names: columnNames(header), text: text}, nil
 }
 
-func (t *csvTable) columns() []string { return t.names }
+// suspect says what may be wrong with a row that is read all the same.
+const suspect = "a quoted cell holds whole lines with as many delimiters as the header: a quote may be missing, and rows with it"
 
-func (t *csvTable) line() int { return t.csvReader.line }
+func (t *csvTable) Columns() []string { return t.names }
 
-func (t *csvTable) close() error { return t.closeAll() }
+func (t *csvTable) Line() int { return t.line }
 
-func (t *csvTable) next() ([][]byte, error) {
+func (t *csvTable) Close() error { return t.text.Close() }
+
+func (t *csvTable) Next() ([][]byte, error) {
 	fields, err := t.csvReader.next()
 	if err == nil && len(fields) == 1 && isFooter(fields[0]) {
-		return nil, fmt.Errorf("line %d is a count of the rows, as psql writes it, and no row: use psql --csv, or switch it off with -P footer=off", t.csvReader.line)
+		return nil, fmt.Errorf("line %d is a count of the rows, as psql writes it, and no row: use psql --csv, or switch it off with -P footer=off", t.line)
 	}
 	t.isSuspect = err == nil && t.spans && t.holdsRows(fields)
 	if err != nil || len(fields) == len(t.names) {
@@ -43,21 +50,13 @@ func (t *csvTable) next() ([][]byte, error) {
 	if len(fields) < len(t.names) && !t.terminated {
 		return nil, errTruncated
 	}
-	return nil, &rowError{t.csvReader.line, fmt.Sprintf("the row has %d fields, the header %d", len(fields), len(t.names))}
+	return nil, &rowError{t.line, fmt.Sprintf("the row has %d fields, the header %d", len(fields), len(t.names))}
 }
 
-// mayBreakOff reports whether the input may end within the row that next returned last: it
+// mayBreakOff reports whether the input may end within the row that Next returned last: it
 // does so behind a delimiter.
 func (t *csvTable) mayBreakOff(fields [][]byte) bool {
 	return !t.terminated && len(fields) > 1 && len(fields[len(fields)-1]) == 0
-}
-
-// suspect says what may be wrong with the row that next returned last, "" if nothing seems so.
-func (t *csvTable) suspect() string {
-	if !t.isSuspect {
-		return ""
-	}
-	return "a quoted cell holds whole lines with as many delimiters as the header: a quote may be missing, and rows with it"
 }
 
 // holdsRows reports whether lines of the row may be rows of their own: a quote that closes
@@ -103,7 +102,7 @@ const delimiters = ",\t|;:"
 func detectDelimiter(start []byte) byte {
 	best, most := byte(','), 0
 	for _, comma := range []byte(delimiters) {
-		probe := &csvReader{comma: comma, max: maxRow, buf: bytes.Clone(start), end: len(start), quote: -1, eof: true, nextLine: 1}
+		probe := &csvReader{comma: comma, max: cell.MaxRow, buf: bytes.Clone(start), end: len(start), quote: -1, eof: true, nextLine: 1}
 		header, err := probe.next()
 		if err != nil {
 			continue
@@ -159,7 +158,7 @@ func readHeader(r io.Reader, delimiter byte) (*csvReader, [][]byte, error) {
 // before are even in number. A quote that is never closed is not looked for to the end.
 func holdsRow(start []byte) bool {
 	const far = 1 << 20
-	start = skipBlanks(start)
+	start = jsonscan.SkipBlanks(start)
 	quotes, first := 0, -1
 	for at := 0; ; {
 		size := bytes.IndexByte(start[at:], '\n')

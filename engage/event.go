@@ -3,17 +3,18 @@ package engage
 import (
 	"bufio"
 	"bytes"
-	"cmp"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"io"
-	"slices"
 	"time"
 
 	"gleapsync/internal/attr"
+	"gleapsync/internal/cell"
+	"gleapsync/internal/jsonscan"
+	"gleapsync/internal/source"
 )
 
 // eventReader reads files of what happened, and counts.
@@ -30,27 +31,24 @@ const ahead = 24 * time.Hour
 
 // readFiles calls read with the text of each file and its first byte that is no blank, in
 // the order of the files' times.
-func (r *eventReader) readFiles(ctx context.Context, inputs []input, read func(ctx context.Context, text *bufio.Reader, first byte) error) error {
-	inputs = slices.SortedStableFunc(slices.Values(inputs), func(a, b input) int {
-		return cmp.Or(a.time.Compare(b.time), cmp.Compare(a.name, b.name))
-	})
+func (r *eventReader) readFiles(ctx context.Context, s *Source, read func(ctx context.Context, text *source.Text, first byte) error) error {
 	r.latest = time.Now().Add(ahead)
-	for _, in := range inputs {
+	for _, in := range s.inputs.InOrder() {
 		if err := r.readFile(ctx, in, read); err != nil {
-			return ended(ctx, err)
+			return source.Ended(ctx, err)
 		}
 	}
 	return nil
 }
 
-func (r *eventReader) readFile(ctx context.Context, in input, read func(context.Context, *bufio.Reader, byte) error) (err error) {
-	r.file, r.line = in.name, 0
+func (r *eventReader) readFile(ctx context.Context, in source.Input, read func(context.Context, *source.Text, byte) error) (err error) {
+	r.file, r.line = in.Name, 0
 	text, err := openText(ctx, in)
 	if err != nil {
 		return err
 	}
 	defer func() {
-		if closeErr := text.close(); err == nil {
+		if closeErr := text.Close(); err == nil {
 			err = closeErr
 		}
 	}()
@@ -58,7 +56,7 @@ func (r *eventReader) readFile(ctx context.Context, in input, read func(context.
 	if err != nil {
 		return fmt.Errorf("%s: %w", r.file, err)
 	}
-	return read(ctx, text.Reader, first)
+	return read(ctx, text, first)
 }
 
 // firstByte returns the first byte that is no blank, and leaves it there.
@@ -121,8 +119,8 @@ func (r *eventReader) check(userID, at, message []byte) (nanoseconds int64, hash
 }
 
 // readEvents reads events as Segment and Engage write them, one a line.
-func (r *eventReader) readEvents(ctx context.Context, text *bufio.Reader, yield func(*event) error) error {
-	lines := lineReader{r: text}
+func (r *eventReader) readEvents(ctx context.Context, text *source.Text, yield func(*event) error) error {
+	lines := lineReader{r: text.Reader}
 	for {
 		line, complete, err := lines.next()
 		if err == io.EOF {
@@ -170,7 +168,7 @@ type event struct {
 func (e *event) parse(line []byte) bool {
 	*e = event{}
 	var context json.RawMessage
-	if !scanLine(line, func(name []byte, value json.RawMessage) {
+	if !jsonscan.Line(line, func(name []byte, value json.RawMessage) {
 		switch string(name) {
 		case "type":
 			e.typ = value
@@ -195,12 +193,12 @@ func (e *event) parse(line []byte) bool {
 		return false
 	}
 	var personas json.RawMessage
-	scanObject(context, func(name []byte, value json.RawMessage) {
+	jsonscan.Object(context, func(name []byte, value json.RawMessage) {
 		if string(name) == "personas" {
 			personas = value
 		}
 	})
-	scanObject(personas, func(name []byte, value json.RawMessage) {
+	jsonscan.Object(personas, func(name []byte, value json.RawMessage) {
 		switch string(name) {
 		case "computation_class":
 			e.class = value
@@ -221,7 +219,7 @@ func (e *event) user() []byte {
 	if len(e.text(e.userID)) == 0 {
 		return nil
 	}
-	return jsonForm.id(e.userID)
+	return idOf(cell.JSON, e.userID)
 }
 
 // text returns the text of a string or a number, nothing for all else.
@@ -229,48 +227,5 @@ func (e *event) text(raw json.RawMessage) []byte {
 	if len(raw) == 0 || raw[0] != '"' && raw[0] != '-' && (raw[0] < '0' || raw[0] > '9') {
 		return nil
 	}
-	return scalarText(raw)
-}
-
-// lineReader reads lines of limited length.
-type lineReader struct {
-	r    *bufio.Reader
-	line int    // that was returned last
-	buf  []byte // a line that is longer than the buffer of r
-}
-
-// next returns the next line and whether a line break follows it. It is valid until next is
-// called again. A line that is too long ends the reading.
-func (l *lineReader) next() (line []byte, complete bool, err error) {
-	line, err = l.r.ReadSlice('\n')
-	if err == bufio.ErrBufferFull {
-		return l.long(line)
-	}
-	if len(line) > maxRow {
-		return nil, false, errTooLong(l.line + 1)
-	}
-	if err == io.EOF && len(line) > 0 {
-		err = nil
-	} else if err == nil {
-		complete = true
-	}
-	l.line++
-	return line, complete, err
-}
-
-// long reads a line that begins with what the buffer holds.
-func (l *lineReader) long(begin []byte) (line []byte, complete bool, err error) {
-	l.line++
-	l.buf = append(l.buf[:0], begin...)
-	for err = bufio.ErrBufferFull; err == bufio.ErrBufferFull; {
-		var part []byte
-		part, err = l.r.ReadSlice('\n')
-		if l.buf = append(l.buf, part...); len(l.buf) > maxRow {
-			return nil, false, errTooLong(l.line)
-		}
-	}
-	if err != nil && err != io.EOF {
-		return nil, false, err
-	}
-	return l.buf, err == nil, nil
+	return jsonscan.Text(raw)
 }

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"gleapsync/internal/secret"
+	"gleapsync/internal/source"
 )
 
 // Kind says what an attribute is made from.
@@ -26,14 +27,17 @@ const (
 )
 
 // Pick says what is read if a glob matches several files.
-type Pick string
+type Pick = source.Pick
 
 // The choices for [Export.Pick].
 const (
-	PickOne    Pick = ""       // several files are an error
-	PickNewest Pick = "newest" // the one that was changed last
-	PickAll    Pick = "all"    // all of them, as parts of one snapshot
+	PickOne    = source.PickOne
+	PickNewest = source.PickNewest
+	PickAll    = source.PickAll
 )
+
+// Stdin is the [Export.Source] that stands for the standard input. It can be read once.
+const Stdin = source.Stdin
 
 // Format is the form of an export's text.
 type Format string
@@ -72,7 +76,7 @@ type Export struct {
 
 	AnyParts bool // fewer parts of a snapshot than before are normal
 
-	// For databases, see [IsDatabase].
+	// For databases, see internal/postgres.
 	Query        string      // whose rows are read, or
 	Table        string      // with its schema before a dot, as the catalogue has the names
 	Password     secret.Text // "": that of libpq's environment, if any

@@ -3,6 +3,8 @@ package engage
 import (
 	"bytes"
 	"errors"
+
+	"gleapsync/internal/jsonscan"
 )
 
 // What to do about a file that is no export.
@@ -83,7 +85,7 @@ func foreignText(start []byte) error {
 	if len(bytes.TrimSpace(line)) == 1 && len(start) > 1 {
 		return errors.New("the file has JSON objects that go over several lines: write each on one line, for example with jq -c . FILE")
 	}
-	if size := nestedSize(line); size > 0 {
+	if size := jsonscan.Size(line); size > 0 {
 		if rest := bytes.TrimLeft(line[size:], ", \t\r"); len(rest) > 0 && rest[0] == '{' {
 			return errors.New("the file has several JSON objects on one line, as an array has: write each on a line of its own, for example with jq -c . FILE")
 		}
@@ -117,6 +119,6 @@ func isJSONList(start []byte) bool {
 	if start[0] != '[' {
 		return false
 	}
-	rest := skipBlanks(start[1:])
+	rest := jsonscan.SkipBlanks(start[1:])
 	return len(rest) == 0 || bytes.IndexByte([]byte(`{["]-0123456789`), rest[0]) >= 0
 }

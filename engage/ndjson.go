@@ -9,6 +9,10 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"gleapsync/internal/cell"
+	"gleapsync/internal/jsonscan"
+	"gleapsync/internal/source"
 )
 
 // ndjsonTable is JSON with one object per line as a table. Its cells are raw JSON, nil
@@ -17,26 +21,26 @@ import (
 // Members that have no value are often left out, so the first lines may not have all. A
 // column is what they have, and what the export names.
 type ndjsonTable struct {
-	lines    lineReader
-	names    []string
-	paths    map[int][]string // of the columns that are within another, such as company.name
-	places   map[string]int   // of the members' names among the columns; -1: nobody wants them
-	ids      []int            // the columns that may hold a user id
-	idNames  []string         // and what they are called
-	members  []string         // keys, in snake case, of audiences of which the first lines say no more than who is there
-	cells    [][]byte
-	closeAll func() error
+	lines   lineReader
+	names   []string
+	paths   map[int][]string // of the columns that are within another, such as company.name
+	places  map[string]int   // of the members' names among the columns; -1: nobody wants them
+	ids     []int            // the columns that may hold a user id
+	idNames []string         // and what they are called
+	members []string         // keys, in snake case, of audiences of which the first lines say no more than who is there
+	cells   [][]byte
+	text    *source.Text
 }
 
 // maxPlaces bounds the memory for names in a file that has others in each line.
 const maxPlaces = 10_000
 
-func newNDJSONTable(text *bufio.Reader, e Export, closeAll func() error) *ndjsonTable {
-	text, first := firstLines(text)
-	t := &ndjsonTable{lines: lineReader{r: text}, paths: map[int][]string{}, places: map[string]int{}, closeAll: closeAll}
+func newNDJSONTable(text *source.Text, e Export) *ndjsonTable {
+	r, first := firstLines(text.Reader)
+	t := &ndjsonTable{text: text, lines: lineReader{r: r}, paths: map[int][]string{}, places: map[string]int{}}
 	seen := map[string]bool{}
 	for line := range bytes.Lines(first) {
-		scanObject(line, func(name []byte, _ json.RawMessage) {
+		jsonscan.Object(line, func(name []byte, _ json.RawMessage) {
 			if !seen[string(name)] && len(seen) < maxPlaces {
 				seen[string(name)] = true
 				t.names = append(t.names, string(name))
@@ -73,7 +77,7 @@ func newNDJSONTable(text *bufio.Reader, e Export, closeAll func() error) *ndjson
 func firstLines(text *bufio.Reader) (*bufio.Reader, []byte) {
 	for {
 		first, err := text.Peek(text.Size())
-		if err != nil || bytes.IndexByte(first, '\n') >= 0 || text.Size() > maxRow {
+		if err != nil || bytes.IndexByte(first, '\n') >= 0 || text.Size() > cell.MaxRow {
 			return text, first
 		}
 		text = bufio.NewReaderSize(text, 2*text.Size())
@@ -94,19 +98,19 @@ func (t *ndjsonTable) want(name string, within bool, others []string) {
 	t.names = append(t.names, name)
 }
 
-func (t *ndjsonTable) columns() []string { return t.names }
+func (t *ndjsonTable) Columns() []string { return t.names }
 
-func (t *ndjsonTable) forms(all []form) {
+func (t *ndjsonTable) Forms(all []cell.Form) {
 	for i := range all {
-		all[i] = jsonForm
+		all[i] = cell.JSON
 	}
 }
 
-func (t *ndjsonTable) line() int { return t.lines.line }
+func (t *ndjsonTable) Line() int { return t.lines.line }
 
-func (t *ndjsonTable) close() error { return t.closeAll() }
+func (t *ndjsonTable) Close() error { return t.text.Close() }
 
-func (t *ndjsonTable) next() ([][]byte, error) {
+func (t *ndjsonTable) Next() ([][]byte, error) {
 	for {
 		line, complete, err := t.lines.next()
 		if err != nil {
@@ -117,7 +121,7 @@ func (t *ndjsonTable) next() ([][]byte, error) {
 		}
 		clear(t.cells)
 		late := ""
-		if !scanLine(line, func(name []byte, value json.RawMessage) {
+		if !jsonscan.Line(line, func(name []byte, value json.RawMessage) {
 			i, ok := t.places[string(name)]
 			if !ok {
 				i = t.place(string(name))
@@ -153,7 +157,7 @@ func (t *ndjsonTable) misspells(line []byte) (found bool) {
 	if slices.ContainsFunc(t.ids, func(i int) bool { return t.cells[i] != nil }) {
 		return false
 	}
-	scanObject(line, func(name []byte, value json.RawMessage) {
+	jsonscan.Object(line, func(name []byte, value json.RawMessage) {
 		found = found || string(value) != "null" && slices.ContainsFunc(t.idNames, func(want string) bool { return isAlmost(string(name), want) })
 	})
 	return found
@@ -190,7 +194,7 @@ func (t *ndjsonTable) inside(path []string) []byte {
 	value := t.cells[i]
 	for _, want := range path[1:] {
 		var found []byte
-		scanObject(value, func(name []byte, value json.RawMessage) {
+		jsonscan.Object(value, func(name []byte, value json.RawMessage) {
 			if string(name) == want && string(value) != "null" {
 				found = value
 			}
@@ -212,7 +216,7 @@ func (s *Source) memberNames(ctx context.Context) ([]string, error) {
 	var names []string
 	var add func(line []byte, nested bool)
 	add = func(line []byte, nested bool) {
-		scanObject(line, func(name []byte, value json.RawMessage) {
+		jsonscan.Object(line, func(name []byte, value json.RawMessage) {
 			if !seen[string(name)] && len(seen) < maxPlaces {
 				seen[string(name)] = true
 				names = append(names, string(name))
@@ -222,11 +226,11 @@ func (s *Source) memberNames(ctx context.Context) ([]string, error) {
 			}
 		})
 	}
-	for _, in := range s.inputs {
-		if in.once {
-			return nil, errNoNames(in.name)
+	for _, in := range s.inputs.All {
+		if in.Once {
+			return nil, errNoNames(in.Name)
 		}
-		opened, err := s.openTable(ctx, in)
+		opened, err := s.openTable(ctx, in, nil)
 		if err != nil {
 			return nil, err
 		}
@@ -238,11 +242,11 @@ func (s *Source) memberNames(ctx context.Context) ([]string, error) {
 			}
 			add(line, false)
 		}
-		if closeErr := opened.close(); err == nil || err == io.EOF {
+		if closeErr := opened.Close(); err == nil || err == io.EOF {
 			err = closeErr
 		}
 		if err != nil {
-			return nil, fmt.Errorf("%s: %w", in.name, err)
+			return nil, fmt.Errorf("%s: %w", in.Name, err)
 		}
 	}
 	return names, nil

@@ -8,7 +8,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"runtime/metrics"
 	"slices"
 	"strings"
 	"testing"
@@ -17,7 +16,6 @@ import (
 	"github.com/parquet-go/parquet-go/compress"
 
 	"gleapsync/internal/attr"
-	"gleapsync/internal/rounds"
 )
 
 // warehouses are the files in testdata, and the same as CSV.
@@ -53,8 +51,7 @@ func columnTexts(t *testing.T, e Export) [][]string {
 	for _, name := range names {
 		e.Attributes = append(e.Attributes, Attribute{Kind: Trait, Key: snake(name), Column: name})
 	}
-	source.Want(e)
-	table, err := source.openTable(t.Context(), source.inputs[0])
+	table, err := source.openTable(t.Context(), source.inputs.All[0], e.Attributes)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -63,13 +60,13 @@ func columnTexts(t *testing.T, e Export) [][]string {
 		t.Fatal(err)
 	}
 	if asked, ok := table.(askedTable); ok {
-		asked.ask(l.columns())
+		asked.Ask(l.columns())
 	}
 	texts := [][]string{names}
 	for {
-		cells, err := table.next()
+		cells, err := table.Next()
 		if err == io.EOF {
-			if err := table.close(); err != nil {
+			if err := table.Close(); err != nil {
 				t.Fatal(err)
 			}
 			return texts
@@ -246,116 +243,12 @@ func TestParquetChangedWhileRead(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = source.Read(context.Background(), func([]byte, []attr.Value) error {
+	_, err = source.Read(context.Background(), e.Attributes, func([]byte, []attr.Value) error {
 		return os.WriteFile(filepath.Join(e.Dir, "a"), append(data, data...), 0o600)
 	})
 	if err == nil || err.Error() != "a changed while it was read" {
 		t.Error(err)
 	}
-}
-
-// readParquet reads all cells of a file, and returns how much memory it asked for.
-func readParquet(t *testing.T, data []byte) (rows int, asked uint64, err error) {
-	t.Helper()
-	before := allocated()
-	table, err := newParquetTable(bytes.NewReader(data), int64(len(data)), func() error { return nil })
-	if err == nil {
-		for i := range table.names {
-			table.ask([]int{i})
-		}
-		for err == nil {
-			if rows++; rows > 1<<20 {
-				t.Fatal("does not end")
-			}
-			_, err = table.next()
-		}
-		if err := table.close(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return rows - 1, allocated() - before, err
-}
-
-// allocated is how much memory the program has asked for up to now.
-func allocated() uint64 {
-	sample := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
-	metrics.Read(sample)
-	return sample[0].Value.Uint64()
-}
-
-// parquetMemory is more than any small file may ask for, however damaged it is.
-const parquetMemory = 256 << 20
-
-// TestParquetDamaged flips bits of files with each compression and kind of page: some of
-// them are of sizes.
-func TestParquetDamaged(t *testing.T) {
-	step := rounds.Of(7, 1)
-	codecs := []compress.Codec{&parquet.Uncompressed, &parquet.Snappy, &parquet.Gzip, &parquet.Zstd, &parquet.Lz4Raw, &parquet.Brotli}
-	for _, codec := range codecs {
-		for version := 1; version <= 2; version++ {
-			t.Run(fmt.Sprint(codec, version), func(t *testing.T) {
-				valid := parquetUsers(t, 50, 1, 1, codec, parquet.DataPageVersion(version))
-				if rows, _, err := readParquet(t, valid); rows != 50 || err != io.EOF {
-					t.Fatal(rows, err)
-				}
-				data := bytes.Clone(valid)
-				for i := range data {
-					for bit := 1; bit < 0x100; bit <<= step {
-						data[i] ^= byte(bit)
-						if _, asked, _ := readParquet(t, data); asked > parquetMemory {
-							t.Errorf("byte %d, bit %#x: %d MiB", i, bit, asked>>20)
-						}
-						data[i] = valid[i]
-					}
-				}
-			})
-		}
-	}
-}
-
-// TestParquetLongStatistics: headers of pages that hold long values cost no more to read than
-// the pages.
-func TestParquetLongStatistics(t *testing.T) {
-	var out bytes.Buffer
-	schema := parquet.NewSchema("users", parquet.Group{"user_id": parquet.String(), "v": parquet.String()})
-	w := parquet.NewGenericWriter[any](&out, schema, parquet.DataPageStatistics(true), parquet.PageBufferSize(64<<10))
-	for i := range 10_000 {
-		row := parquet.Row{parquet.ValueOf(fmt.Sprint("u", i)).Level(0, 0, 0), parquet.ValueOf(fmt.Sprintf("%0600d", i)).Level(0, 0, 1)}
-		if _, err := w.WriteRows([]parquet.Row{row}); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if rows, asked, err := readParquet(t, out.Bytes()); rows != 10_000 || err != io.EOF || asked > 4*uint64(out.Len()) {
-		t.Errorf("%d rows of %d bytes: %d bytes asked for, %v", rows, out.Len(), asked, err)
-	}
-}
-
-// FuzzParquet changes bytes of a valid file.
-func FuzzParquet(f *testing.F) {
-	var files [][]byte
-	for name := range warehouses {
-		data, err := os.ReadFile(filepath.Join("testdata", name))
-		if err != nil {
-			f.Fatal(err)
-		}
-		files = append(files, data)
-	}
-	slices.SortFunc(files, bytes.Compare)
-	f.Add(uint8(0), uint16(10), uint8(0xff), uint16(2000), uint8(1))
-	f.Add(uint8(1), uint16(0), uint8(0), uint16(0), uint8(0))
-	f.Add(uint8(2), uint16(500), uint8(7), uint16(40), uint8(0x80))
-	f.Add(uint8(0), uint16(40), uint8(0x10), uint16(116), uint8(0xa4)) // 2 GiB of text, it says
-	f.Fuzz(func(t *testing.T, file uint8, at uint16, flip uint8, also uint16, flop uint8) {
-		data := bytes.Clone(files[int(file)%len(files)])
-		data[int(at)%len(data)] ^= flip
-		data[int(also)%len(data)] ^= flop
-		if _, asked, _ := readParquet(t, data); asked > parquetMemory {
-			t.Errorf("%d MiB", asked>>20)
-		}
-	})
 }
 
 // BenchmarkParquet reads a table of users as Parquet and as CSV. MB are those of the CSV
@@ -410,7 +303,7 @@ func BenchmarkParquet(b *testing.B) {
 						b.Fatal(err)
 					}
 					n := 0
-					result, err := source.Read(context.Background(), func([]byte, []attr.Value) error { n++; return nil })
+					result, err := source.Read(context.Background(), columns.attributes, func([]byte, []attr.Value) error { n++; return nil })
 					if err != nil || n != users || result.Invalid > 0 {
 						b.Fatal(n, result, err)
 					}

@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"gleapsync/internal/attr"
+	"gleapsync/internal/cell"
+	"gleapsync/internal/jsonscan"
 )
 
 // yieldIDs hands the row on for those of its ids that count.
@@ -58,7 +60,7 @@ func (r *rowReader) endProfile() error {
 func (r *rowReader) readIDs(fields [][]byte) (reason string) {
 	r.ids = r.ids[:0]
 	for _, i := range r.userIDs {
-		if id := r.forms[i].id(fields[i]); !isNoID(id) {
+		if id := idOf(r.forms[i], fields[i]); !isNoID(id) {
 			r.ids = append(r.ids, id)
 		}
 	}
@@ -71,8 +73,8 @@ func (r *rowReader) readIDs(fields [][]byte) (reason string) {
 		reason = "external_ids is no JSON object, and no other column holds a user id"
 	}
 	if needed {
-		r.ids = r.appendIDs(r.ids, r.jsonIDs.get("user_id"))
-		if len(r.ids) == 0 && slices.ContainsFunc(r.jsonIDs, func(m member) bool { return IsAlmostUserID(string(m.name)) }) {
+		r.ids = r.appendIDs(r.ids, r.jsonIDs.Get("user_id"))
+		if len(r.ids) == 0 && slices.ContainsFunc(r.jsonIDs, func(m jsonscan.Member) bool { return IsAlmostUserID(string(m.Name)) }) {
 			reason = "external_ids has no user_id, and a member whose name is almost that"
 		}
 	}
@@ -88,12 +90,12 @@ func (r *rowReader) appendIDs(ids [][]byte, raw json.RawMessage) [][]byte {
 	if len(raw) == 0 {
 		return ids
 	}
-	r.items = listItems(r.items[:0], raw)
+	r.items = jsonscan.Items(r.items[:0], raw)
 	for _, item := range r.items {
 		if c := item[0]; c != '"' && c != '-' && (c < '0' || c > '9') {
 			continue
 		}
-		if id := jsonForm.id(item); !isNoID(id) {
+		if id := idOf(cell.JSON, item); !isNoID(id) {
 			ids = append(ids, id)
 		}
 	}

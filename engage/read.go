@@ -10,6 +10,9 @@ import (
 	"io"
 
 	"gleapsync/internal/attr"
+	"gleapsync/internal/cell"
+	"gleapsync/internal/jsonscan"
+	"gleapsync/internal/source"
 )
 
 // Header returns the names of the columns of the first input, without blanks around them,
@@ -17,16 +20,16 @@ import (
 // The error is that of [Source.Read].
 func (s *Source) Header(ctx context.Context) ([]string, error) {
 	names, err := s.header(ctx)
-	return names, ended(ctx, err)
+	return names, source.Ended(ctx, err)
 }
 
 func (s *Source) header(ctx context.Context) ([]string, error) {
-	t, err := s.openTable(ctx, s.inputs[0])
+	t, err := s.openTable(ctx, s.inputs.All[0], s.export.Attributes)
 	if err != nil {
 		return nil, err
 	}
-	names := t.columns()
-	err = t.close()
+	names := t.Columns()
+	err = t.Close()
 	if _, ok := t.(*ndjsonTable); ok && len(s.export.Wildcards) > 0 && err == nil {
 		return s.memberNames(ctx) // what it looks for is known only now
 	}
@@ -35,92 +38,77 @@ func (s *Source) header(ctx context.Context) ([]string, error) {
 
 // Once reports whether the source can be read only once, so that its header cannot be looked
 // at before: see [Source.ReadChosen].
-func (s *Source) Once() bool { return s.inputs[0].once }
+func (s *Source) Once() bool { return s.inputs.All[0].Once }
 
-// Read streams the rows of s. For each user id of each row it calls yield with
-// the values of the attributes followed by those of the contact fields, in the
-// order of the export's settings. A value of kind None says nothing. Both
-// arguments are valid until yield returns; an error from yield ends the reading.
+// Read streams the rows of s. For each user id of each row it calls yield with the values
+// of the attributes followed by those of the contact fields, in the order of the arguments
+// and of the export's settings. A value of kind None says nothing. Both arguments are valid
+// until yield returns; an error from yield ends the reading.
 //
 // The user id stands in the column that the settings name, else in user_id (and
 // user_id_1, user_id_2 …) or userId, else in the JSON of external_ids. Rows that
 // follow each other with the same profile id are one profile.
 //
 // An error means that the export cannot be used, whatever was yielded before.
-func (s *Source) Read(ctx context.Context, yield func(userID []byte, cells []attr.Value) error) (Result, error) {
-	return s.ReadChosen(ctx, nil, yield)
+func (s *Source) Read(ctx context.Context, attributes []Attribute, yield func(userID []byte, cells []attr.Value) error) (Result, error) {
+	return s.read(ctx, attributes, nil, yield)
 }
 
-// ReadChosen is Read for who knows what is wanted only once the columns are known: choose
-// gets those of the first input, and returns the export with its attributes.
-func (s *Source) ReadChosen(ctx context.Context, choose func(columns []string) Export, yield func(userID []byte, cells []attr.Value) error) (Result, error) {
-	result := Result{Attributes: make([]AttributeResult, len(s.export.Attributes)), Fields: make([]bool, len(s.export.Fields))}
-	for i := range s.inputs {
-		if err := s.readInput(ctx, &s.inputs[i], choose, &result, yield); err != nil {
-			return result, ended(ctx, err)
+// ReadChosen is Read for who knows which attributes are wanted only once the columns are
+// known: choose gets those of the first input.
+func (s *Source) ReadChosen(ctx context.Context, choose func(columns []string) []Attribute, yield func(userID []byte, cells []attr.Value) error) (Result, error) {
+	return s.read(ctx, nil, choose, yield)
+}
+
+func (s *Source) read(ctx context.Context, attributes []Attribute, choose func([]string) []Attribute, yield func([]byte, []attr.Value) error) (Result, error) {
+	r := &rowReader{export: s.export, yield: yield}
+	r.want(attributes)
+	r.result.Fields = make([]bool, len(s.export.Fields))
+	for _, in := range s.inputs.All {
+		if err := s.readInput(ctx, in, r, choose); err != nil {
+			return r.result, source.Ended(ctx, err)
 		}
 		choose = nil
 	}
-	return result, nil
+	return r.result, nil
 }
 
-func (s *Source) readInput(ctx context.Context, in *input, choose func([]string) Export, result *Result, yield func([]byte, []attr.Value) error) (err error) {
-	rows, err := s.openTable(ctx, *in)
+func (s *Source) readInput(ctx context.Context, in source.Input, r *rowReader, choose func([]string) []Attribute) (err error) {
+	rows, err := s.openTable(ctx, in, r.export.Attributes)
 	if err != nil {
 		return err
 	}
 	defer func() {
-		if closeErr := rows.close(); err == nil {
+		if closeErr := rows.Close(); err == nil {
 			err = closeErr
 		}
 	}()
 	if choose != nil {
 		if _, ok := rows.(*ndjsonTable); ok {
-			return errNoNames(in.name)
+			return errNoNames(in.Name)
 		}
-		s.export = choose(rows.columns())
-		result.Attributes = make([]AttributeResult, len(s.export.Attributes))
+		r.want(choose(rows.Columns()))
 	}
-	l, err := newLayout(rows.columns(), s.export)
-	if err != nil {
-		return fmt.Errorf("%s: %w", in.name, err)
-	}
-	if t, ok := rows.(askedTable); ok {
-		t.ask(l.columns())
-	}
-	for i, missing := range l.missing {
-		if missing != nil {
-			result.Attributes[i].Err = fmt.Errorf("%s: %w", in.name, missing)
-		}
-	}
-	for i, source := range l.cells[len(s.export.Attributes):] {
-		result.HasFields = result.HasFields || source.column >= 0 || source.inJSON
-		if _, isJSON := rows.(*ndjsonTable); source.column >= 0 && !isJSON { // JSON has what a line has
-			result.Fields[i] = true
-		}
-	}
-	r := &rowReader{
-		layout: l, export: s.export, file: in.name, result: result, yield: yield,
-		rows: rows, cells: make([]attr.Value, len(l.cells)), seen: idCheck{named: l.named},
-	}
-	r.forms = make([]form, len(rows.columns()))
-	if t, ok := rows.(typedTable); ok {
-		t.forms(r.forms)
+	if err := r.begin(in.Name, rows); err != nil {
+		return fmt.Errorf("%s: %w", in.Name, err)
 	}
 	return r.all(ctx)
 }
 
-// rowReader reads the rows of one file.
+// rowReader reads the rows of an export, file by file.
 type rowReader struct {
-	*layout
-	export Export
-	file   string
-	result *Result
+	export Export // with the attributes that are wanted
 	yield  func([]byte, []attr.Value) error
-	rows   table
-	forms  []form // of the columns
-	cells  []attr.Value
-	ids    [][]byte
+	result Result
+
+	// Of the file that is being read:
+	*layout
+	file  string
+	rows  table
+	csv   *csvTable   // the same, if it is one
+	forms []cell.Form // of the columns
+	cells []attr.Value
+	ids   [][]byte
 
 	// The profile that is being read: several rows may belong to it.
 	profileID     []byte
@@ -130,7 +118,7 @@ type rowReader struct {
 	unreadableIDs []Problem // rows whose external ids cannot be read
 
 	// What the row's JSON columns hold, as far as that is needed.
-	jsonIDs, jsonTraits object
+	jsonIDs, jsonTraits jsonscan.Members
 	items               []json.RawMessage
 
 	lastID    []byte       // with [LastID]: the id that counts so far,
@@ -141,15 +129,47 @@ type rowReader struct {
 	seen idCheck
 }
 
-// typedTable is a table that knows more of its columns than that they are text.
-type typedTable interface {
-	// forms sets the forms of the columns, in their order, where they are not text.
-	forms([]form)
+// want sets the attributes that are wanted.
+func (r *rowReader) want(attributes []Attribute) {
+	r.export.Attributes, r.result.Attributes = attributes, make([]AttributeResult, len(attributes))
+}
+
+// begin starts a file: it finds what is wanted in its header, and asks for these columns.
+func (r *rowReader) begin(file string, rows table) error {
+	names := rows.Columns()
+	l, err := newLayout(names, r.export)
+	if err != nil {
+		return err
+	}
+	*r = rowReader{
+		export: r.export, yield: r.yield, result: r.result, layout: l, file: file, rows: rows,
+		forms: make([]cell.Form, len(names)), cells: make([]attr.Value, len(l.cells)), seen: idCheck{named: l.named},
+	}
+	r.csv, _ = rows.(*csvTable)
+	_, isJSON := rows.(*ndjsonTable)
+	for i, missing := range l.missing {
+		if missing != nil {
+			r.result.Attributes[i].Err = fmt.Errorf("%s: %w", file, missing)
+		}
+	}
+	for i, c := range l.cells[len(r.export.Attributes):] {
+		r.result.HasFields = r.result.HasFields || c.column >= 0 || c.inJSON
+		if c.column >= 0 && !isJSON { // JSON has what a line has
+			r.result.Fields[i] = true
+		}
+	}
+	if t, ok := rows.(typedTable); ok {
+		t.Forms(r.forms)
+	}
+	if t, ok := rows.(askedTable); ok {
+		t.Ask(l.columns())
+	}
+	return nil
 }
 
 func (r *rowReader) all(ctx context.Context) error {
 	for {
-		fields, err := r.rows.next()
+		fields, err := r.rows.Next()
 		if err == io.EOF {
 			break
 		}
@@ -161,14 +181,12 @@ func (r *rowReader) all(ctx context.Context) error {
 			if !errors.As(err, &broken) {
 				return fmt.Errorf("%s: %w", r.file, err)
 			}
-			r.unknownRow(r.rows.line(), broken.reason)
+			r.unknownRow(r.rows.Line(), broken.reason)
 			continue
 		}
-		if t, ok := r.rows.(*csvTable); ok {
-			if reason := t.suspect(); reason != "" {
-				r.problem(t.line(), "", reason)
-				r.result.miss(Problem{File: r.file, Line: t.line(), Reason: reason})
-			}
+		if r.csv != nil && r.csv.isSuspect {
+			r.problem(r.csv.Line(), "", suspect)
+			r.result.miss(Problem{File: r.file, Line: r.csv.Line(), Reason: suspect})
 		}
 		if err := r.row(fields); err != nil {
 			return err
@@ -193,13 +211,13 @@ func (r *rowReader) row(fields [][]byte) error {
 		}
 	}
 	if reason := r.readIDs(fields); len(r.ids) == 0 {
-		if t, ok := r.rows.(*csvTable); ok && t.mayBreakOff(fields) {
+		if r.csv != nil && r.csv.mayBreakOff(fields) {
 			return fmt.Errorf("%s: %w", r.file, errTruncated)
 		}
 		if reason == "" {
 			r.withoutID++
 		} else {
-			r.unreadableIDs = append(r.unreadableIDs, Problem{Line: r.rows.line(), Reason: reason})
+			r.unreadableIDs = append(r.unreadableIDs, Problem{Line: r.rows.Line(), Reason: reason})
 		}
 		return nil
 	}
@@ -233,29 +251,29 @@ func (r *rowReader) dropBadIDs() {
 	case known:
 		r.invalidRow(bad)
 	default:
-		r.unknownRow(r.rows.line(), bad)
+		r.unknownRow(r.rows.Line(), bad)
 	}
 }
 
 // text returns the text of a column's cell: of JSON that of a string without its quotes.
-func (r *rowReader) text(column int, cell []byte) []byte {
-	if r.forms[column] != jsonForm {
-		return cell
+func (r *rowReader) text(column int, text []byte) []byte {
+	if r.forms[column] != cell.JSON {
+		return text
 	}
-	return scalarOrNothing(cell)
+	return scalarOrNothing(text)
 }
 
 // readObject reads the JSON object in a column, which may be none. It reports false if
 // there is something else.
-func (r *rowReader) readObject(o object, fields [][]byte, column int) (object, bool) {
+func (r *rowReader) readObject(m jsonscan.Members, fields [][]byte, column int) (jsonscan.Members, bool) {
 	if column < 0 || isNull(fields[column]) {
-		return o[:0], true
+		return m[:0], true
 	}
-	cell := fields[column]
-	if cell[0] == '"' { // JSON as text within JSON
-		cell = scalarText(cell)
+	text := fields[column]
+	if text[0] == '"' { // JSON as text within JSON
+		text = jsonscan.Text(text)
 	}
-	return appendObject(o[:0], cell)
+	return jsonscan.Append(m[:0], text)
 }
 
 func (r *rowReader) readCells(fields [][]byte) {
@@ -278,18 +296,18 @@ func (r *rowReader) readCells(fields [][]byte) {
 			reason = "traits is no JSON object"
 		case source.inJSON:
 			r.cells[i], reason = a.Value(saidByJSON(r.jsonTrait(source)), fits)
-		case source.column >= 0 && a.Kind == Audience && r.forms[source.column] == textForm: // the same, but shorter
+		case source.column >= 0 && a.Kind == Audience && r.forms[source.column] == cell.Text: // the same, but shorter
 			if v, ok := parseBool(fields[source.column]); ok {
 				r.cells[i] = v
 			} else {
 				reason = notBoolean
 			}
 		case source.column >= 0:
-			r.cells[i], reason = a.Value(r.forms[source.column].said(fields[source.column]), fits)
+			r.cells[i], reason = a.Value(said(r.forms[source.column], fields[source.column]), fits)
 		}
 		if reason != "" {
 			r.result.Attributes[i].Invalid++
-			r.problem(r.rows.line(), cmp.Or(a.Column, a.Key), reason)
+			r.problem(r.rows.Line(), cmp.Or(a.Column, a.Key), reason)
 		}
 	}
 }
@@ -301,8 +319,8 @@ func (r *rowReader) readField(source *cellSource, fields [][]byte) attr.Value {
 	if source.column >= 0 {
 		text = r.text(source.column, fields[source.column])
 	} else if raw := r.jsonTrait(source); len(raw) > 0 {
-		text = scalarText(raw)
-	} else if texts := r.appendIDs(nil, r.jsonIDs.get(source.name)); len(texts) > 0 {
+		text = jsonscan.Text(raw)
+	} else if texts := r.appendIDs(nil, r.jsonIDs.Get(source.name)); len(texts) > 0 {
 		text = texts[0]
 	}
 	if isNull(text) || string(text) == "null" {
@@ -313,15 +331,15 @@ func (r *rowReader) readField(source *cellSource, fields [][]byte) attr.Value {
 
 // jsonTrait finds a trait, which may stand there under its name or its key.
 func (r *rowReader) jsonTrait(source *cellSource) json.RawMessage {
-	if raw := r.jsonTraits.get(source.name); raw != nil {
+	if raw := r.jsonTraits.Get(source.name); raw != nil {
 		return raw
 	}
-	return r.jsonTraits.get(source.key)
+	return r.jsonTraits.Get(source.key)
 }
 
 func (r *rowReader) invalidRow(reason string) {
 	r.result.Invalid++
-	r.problem(r.rows.line(), "", reason)
+	r.problem(r.rows.Line(), "", reason)
 }
 
 // unknownRow counts a row that cannot be read, and of which nobody knows whom it is about.

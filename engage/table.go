@@ -2,36 +2,53 @@ package engage
 
 import (
 	"bufio"
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
+	"io"
+
+	"gleapsync/internal/cell"
+	"gleapsync/internal/jsonscan"
+	"gleapsync/internal/parquet"
+	"gleapsync/internal/source"
 )
 
 // table is the rows of one input, whatever its form.
 type table interface {
-	// columns returns the names of the columns, without blanks around them.
-	columns() []string
-	// next returns the cells of the next row, one for each column and valid until it is
+	// Columns returns the names of the columns, without blanks around them.
+	Columns() []string
+	// Next returns the cells of the next row, one for each column and valid until it is
 	// called again, or io.EOF, or a [*rowError] after which reading can go on. Every
 	// other error ends the input.
-	next() ([][]byte, error)
-	// line returns where the row that next returned last begins: in a file its line.
-	line() int
-	// close ends the reading. The error says why what was read cannot be trusted.
-	close() error
+	Next() ([][]byte, error)
+	// Line returns where the row that Next returned last begins: in a file its line.
+	Line() int
+	// Close ends the reading. The error says why what was read cannot be trusted.
+	Close() error
+}
+
+// typedTable is a table that knows more of its columns than that they are text.
+type typedTable interface {
+	// Forms sets the forms of the columns, in their order, where they are not text.
+	Forms([]cell.Form)
 }
 
 // askedTable is a table that gives the cells of those columns only that it was asked for,
 // before the first row.
-type askedTable interface{ ask(columns []int) }
+type askedTable interface{ Ask(columns []int) }
 
-// openTable opens an input. Errors name it.
-func (s *Source) openTable(ctx context.Context, in input) (table, error) {
-	if s.incomplete != nil {
-		return nil, s.incomplete
-	}
-	if in.table != nil {
-		return in.table(ctx)
+// openTable opens an input, so that attributes can be read of it. Errors name it.
+func (s *Source) openTable(ctx context.Context, in source.Input, attributes []Attribute) (table, error) {
+	switch {
+	case s.inputs.Incomplete != nil:
+		return nil, s.inputs.Incomplete
+	case s.query != nil:
+		t, err := s.query.Open(ctx)
+		if err != nil { // not a nil *Rows in an interface
+			return nil, err
+		}
+		return t, nil
 	}
 	text, err := openText(ctx, in)
 	switch {
@@ -43,25 +60,84 @@ func (s *Source) openTable(ctx context.Context, in input) (table, error) {
 	var t table
 	switch format := s.export.Format; {
 	case format == Parquet || format == AnyFormat && isParquet(text.Reader):
-		t, err = s.openParquet(ctx, text.raw, text.Reader, text.close)
+		t, err = openParquet(text, s.export.TempDir)
 	case format == NDJSON || format == AnyFormat && beginsObject(text.Reader):
-		return newNDJSONTable(text.Reader, s.export, text.close), nil
+		e := s.export
+		e.Attributes = attributes
+		return newNDJSONTable(text, e), nil
 	default:
-		if t, err = newCSVTable(text, s.export.Delimiter, text.close); err == nil {
-			err = s.export.checkComment(t.columns())
+		if t, err = newCSVTable(text, s.export.Delimiter); err == nil {
+			err = s.export.checkComment(t.Columns())
 		}
 	}
 	if err != nil {
-		text.close()
-		return nil, fmt.Errorf("%s: %w", in.name, err)
+		text.Close()
+		return nil, fmt.Errorf("%s: %w", in.Name, err)
 	}
 	return t, nil
+}
+
+// openText opens an input that has text, or what can be read as such. What is no export
+// is an error that says what it is instead. Errors name the input.
+func openText(ctx context.Context, in source.Input) (*source.Text, error) {
+	text, err := in.Open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	start, err := text.Peek(4 << 10)
+	switch {
+	case len(bytes.TrimSpace(start)) > 0:
+		err = foreign(start)
+	case err == io.EOF:
+		err = errEmpty
+	case len(start) > 0:
+		err = nil
+	}
+	if err != nil {
+		text.Close()
+		return nil, fmt.Errorf("%s: %w", in.Name, err)
+	}
+	return text, nil
+}
+
+var errEmpty = errors.New("the file is empty")
+
+// parquetTable is a Parquet file as a table.
+type parquetTable struct {
+	*parquet.File
+	text *source.Text
+}
+
+// openParquet opens text. The format needs random access.
+func openParquet(text *source.Text, tempDir string) (table, error) {
+	if !isParquet(text.Reader) {
+		if _, err := text.Peek(1); err != nil && err != io.EOF {
+			return nil, err
+		}
+		return nil, errors.New("the file is no Parquet")
+	}
+	r, size, err := text.At(tempDir)
+	if err != nil {
+		return nil, err
+	}
+	file, err := parquet.Open(r, size)
+	return &parquetTable{file, text}, err
+}
+
+func (t *parquetTable) Close() error {
+	t.File.Close()
+	return t.text.Close()
+}
+
+func isParquet(r *bufio.Reader) bool {
+	start, _ := r.Peek(len(parquet.Magic))
+	return string(start) == parquet.Magic
 }
 
 // beginsObject reports whether the first byte that is no blank begins a JSON object. It
 // takes nothing.
 func beginsObject(r *bufio.Reader) bool {
 	start, _ := r.Peek(512)
-	start = skipBlanks(start)
+	start = jsonscan.SkipBlanks(start)
 	return len(start) > 0 && start[0] == '{'
 }

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"unicode/utf16"
+
+	"gleapsync/internal/cell"
 )
 
 // packings are the ways in which a text may be stored.
@@ -185,18 +187,18 @@ func TestLongLine(t *testing.T) {
 // TestTooLong: a row past the limit ends the reading of its file. What stands in it never
 // becomes a row.
 func TestTooLong(t *testing.T) {
-	lines := strings.Repeat("u2,1\n", maxRow/4)
+	lines := strings.Repeat("u2,1\n", cell.MaxRow/4)
 	for name, test := range map[string]struct{ reader, before, long, after string }{
-		"CSV":                       {"snapshot", "user_id,x\nu1,1\n", "u2," + strings.Repeat("x", maxRow) + "\n", "u3,1\n"},
+		"CSV":                       {"snapshot", "user_id,x\nu1,1\n", "u2," + strings.Repeat("x", cell.MaxRow) + "\n", "u3,1\n"},
 		"an open quote":             {"snapshot", "user_id,x\nu1,1\n", "u2,\"1\n" + lines, "u3,1\n"},
 		"an open quote that closes": {"snapshot", "user_id,x\nu1,1\n", "u2,\"1\n" + lines, "u3,1\"\nu4,1\n"},
 		"the header":                {"snapshot", "", "user_id,\"x\n" + lines, "u3,1\n"},
-		"JSON lines":                {"snapshot", `{"user_id":"u1"}` + "\n", `{"user_id":"u2","x":"` + strings.Repeat("x", maxRow) + "\"}\n", `{"user_id":"u3"}` + "\n"},
-		"the first line of JSON":    {"snapshot", "", `{"user_id":"u2","x":"` + strings.Repeat("x", maxRow) + "\"}\n", `{"user_id":"u3"}` + "\n"},
-		"events":                    {"changes", identify("u1", "audience", "vip", "", "true", 1), `{"x":"` + strings.Repeat("x", maxRow) + "\"}\n", identify("u2", "audience", "vip", "", "true", 2)},
+		"JSON lines":                {"snapshot", `{"user_id":"u1"}` + "\n", `{"user_id":"u2","x":"` + strings.Repeat("x", cell.MaxRow) + "\"}\n", `{"user_id":"u3"}` + "\n"},
+		"the first line of JSON":    {"snapshot", "", `{"user_id":"u2","x":"` + strings.Repeat("x", cell.MaxRow) + "\"}\n", `{"user_id":"u3"}` + "\n"},
+		"events":                    {"changes", identify("u1", "audience", "vip", "", "true", 1), `{"x":"` + strings.Repeat("x", cell.MaxRow) + "\"}\n", identify("u2", "audience", "vip", "", "true", 2)},
 		"CSV of changes": {"changes", "audience_name,audience_action,user_id,timestamp\nvip,true,u1,2026-03-01T00:00:01Z\n",
-			"vip,true,\"" + strings.Repeat("vip,true,u2,2026-03-01T00:00:01Z\n", maxRow/30), "vip,true,u3,2026-03-01T00:00:01Z\n"},
-		"calls": {"calls", `{"type":"track","userId":"u1","event":"a","timestamp":"2026-03-01"}` + "\n", `{"x":"` + strings.Repeat("x", maxRow) + "\"}\n",
+			"vip,true,\"" + strings.Repeat("vip,true,u2,2026-03-01T00:00:01Z\n", cell.MaxRow/30), "vip,true,u3,2026-03-01T00:00:01Z\n"},
+		"calls": {"calls", `{"type":"track","userId":"u1","event":"a","timestamp":"2026-03-01"}` + "\n", `{"x":"` + strings.Repeat("x", cell.MaxRow) + "\"}\n",
 			`{"type":"track","userId":"u2","event":"a","timestamp":"2026-03-01"}` + "\n"},
 	} {
 		n, err := everyReader[test.reader](t, write(t, "a", test.before+test.long+test.after), AnyFormat)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 
 	"gleapsync/internal/attr"
+	"gleapsync/internal/cell"
 )
 
 // Type says how a trait's values are read.
@@ -55,7 +56,7 @@ func (f *Fits) add(said attr.Value) {
 			}
 			return
 		}
-		if isNotFinite(text) { // of a number it says nothing
+		if cell.IsNotFinite(text) { // of a number it says nothing
 			f.notBoolean = true
 			return
 		}
@@ -127,7 +128,7 @@ func Convert(t Type, said attr.Value) (v attr.Value, ok bool) {
 			v, ok = attr.PlainNumber(plainDecimal(said.Text()))
 		case attr.String:
 			if v, ok = attr.PlainNumber(said.Text()); !ok {
-				ok = isNotFinite(said.Text())
+				ok = cell.IsNotFinite(said.Text())
 			}
 		}
 	default:

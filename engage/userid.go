@@ -9,30 +9,34 @@ import (
 	"unicode/utf8"
 
 	"gleapsync/internal/attr"
+	"gleapsync/internal/cell"
+	"gleapsync/internal/jsonscan"
 )
 
 // MaxUserID is the longest user id, in bytes. A row with a longer one is broken.
 const MaxUserID = 1024
 
-// id returns the user id that a cell holds, if it holds one: see [isNoID]. A column of
+// idOf returns the user id that a cell holds, if it holds one: see [isNoID]. A column of
 // numbers has 1001 also where it is written 1001.0. True and false of JSON name nobody.
-func (f form) id(cell []byte) []byte {
+func idOf(f cell.Form, text []byte) []byte {
 	switch {
-	case f == booleanForm, f == jsonForm && isBareWord(cell):
+	case f == cell.Text:
+		return text
+	case f == cell.Boolean, f == cell.JSON && jsonscan.IsWord(text):
 		return nil
-	case f == jsonForm && len(cell) > 0 && cell[0] == '"':
-		return scalarText(cell)
-	case f == numberForm, f == jsonForm && len(cell) > 0 && (cell[0] == '-' || '0' <= cell[0] && cell[0] <= '9'):
-		number := cell
-		if f == numberForm {
-			number = plainDecimal(cell)
+	case f == cell.JSON && len(text) > 0 && text[0] == '"':
+		return jsonscan.Text(text)
+	case f == cell.Number, f == cell.JSON && len(text) > 0 && (text[0] == '-' || '0' <= text[0] && text[0] <= '9'):
+		number := text
+		if f == cell.Number {
+			number = plainDecimal(text)
 		}
 		if whole, fraction, ok := bytes.Cut(number, []byte{'.'}); ok && len(bytes.Trim(fraction, "0")) == 0 {
 			return whole
 		}
 		return number
 	}
-	return cell
+	return text
 }
 
 // isNoID reports whether a cell of user ids holds none: it is blank, or says so in one of
@@ -66,7 +70,7 @@ func isNoID(cell []byte) bool {
 func UserID(said attr.Value) (id []byte, reason string, known bool) {
 	id = said.Text()
 	if said.Kind() == attr.Number {
-		id = numberForm.id(id)
+		id = idOf(cell.Number, id)
 	}
 	if isNoID(id) {
 		return nil, "", true

@@ -8,41 +8,32 @@ import (
 	"unicode/utf8"
 
 	"gleapsync/internal/attr"
-)
-
-// form is what the cells of a column are. A reader says no more of a cell than that; what
-// is made of it is decided here, in the same way for all of them.
-type form byte
-
-const (
-	textForm    form = iota
-	jsonForm         // a JSON value as it stands
-	numberForm       // a number of a column that holds nothing else
-	booleanForm      // true or false, of such a column
+	"gleapsync/internal/cell"
+	"gleapsync/internal/jsonscan"
 )
 
 // said returns what a cell says, before anybody asks for a type: a text, a number or a
 // boolean, or nothing. JSON lists and objects are texts. It keeps the cell's bytes.
-func (f form) said(cell []byte) attr.Value {
+func said(f cell.Form, text []byte) attr.Value {
 	switch f {
-	case numberForm:
-		if isNull(cell) || isNotFinite(cell) {
+	case cell.Number:
+		if isNull(text) || cell.IsNotFinite(text) {
 			return attr.Value{}
 		}
-		return attr.OfNumber(cell)
-	case booleanForm:
-		v, _ := parseBool(cell)
+		return attr.OfNumber(text)
+	case cell.Boolean:
+		v, _ := parseBool(text)
 		return v
-	case jsonForm:
-		return saidByJSON(cell)
+	case cell.JSON:
+		return saidByJSON(text)
 	}
-	if isNull(cell) {
+	if isNull(text) {
 		return attr.Value{}
 	}
-	return attr.OfString(cell)
+	return attr.OfString(text)
 }
 
-// saidByJSON is [form.said] for a JSON value, which may be missing.
+// saidByJSON is [said] for a JSON value, which may be missing.
 func saidByJSON(raw json.RawMessage) attr.Value {
 	if len(raw) == 0 {
 		return attr.Value{}
@@ -58,7 +49,7 @@ func saidByJSON(raw json.RawMessage) attr.Value {
 	if c := raw[0]; c == '-' || '0' <= c && c <= '9' {
 		return attr.OfNumber(raw)
 	}
-	return textForm.said(scalarText(raw))
+	return said(cell.Text, jsonscan.Text(raw))
 }
 
 // Value makes a value of the attribute's type of what a row says. None says nothing; reason
@@ -84,7 +75,7 @@ func (a *Attribute) Value(said attr.Value, fits *Fits) (v attr.Value, reason str
 	}
 	switch typ := a.Type; {
 	case typ == Number:
-		if v, ok = attr.NearestNumber(bytes.TrimSpace(textOf(said))); !ok && !isNotFinite(textOf(said)) {
+		if v, ok = attr.NearestNumber(bytes.TrimSpace(textOf(said))); !ok && !cell.IsNotFinite(textOf(said)) {
 			reason = "the value is not a number that JSON can hold exactly"
 		}
 	case typ == Datetime:
@@ -177,18 +168,6 @@ func isPlain(cell []byte) bool {
 	return c > ' ' && c < utf8.RuneSelf && c != '\\' && c != 'N' && c != 'n'
 }
 
-// isNotFinite reports whether a text is NaN or an infinity, as programs write them.
-func isNotFinite(text []byte) bool {
-	if len(text) < len("nan") || len(text) > len("-infinity") {
-		return false
-	}
-	switch strings.ToLower(string(bytes.TrimLeft(text, "+-"))) {
-	case "nan", "inf", "infinity":
-		return true
-	}
-	return false
-}
-
 // textOf returns the text that stands for what is said: a list's items joined by ", ".
 func textOf(said attr.Value) []byte { return toText(said).Text() }
 
@@ -233,12 +212,12 @@ func isList(text []byte) bool { return len(text) > 0 && (text[0] == '[' || text[
 // flatten returns the text that stands for a JSON list or object; it reports false if
 // raw is no JSON. Members of a list that are null or empty lists say nothing.
 func flatten(raw []byte) (string, bool) {
-	raw = numberless(raw)
+	raw = jsonscan.Numberless(raw)
 	var items []json.RawMessage
 	if raw[0] == '[' && json.Unmarshal(raw, &items) == nil {
 		var texts []string
 		for _, item := range items {
-			if text := string(scalarText(item)); text != "null" && text != "[]" {
+			if text := string(jsonscan.Text(item)); text != "null" && text != "[]" {
 				texts = append(texts, text)
 			}
 		}
@@ -247,25 +226,4 @@ func flatten(raw []byte) (string, bool) {
 	var compact bytes.Buffer
 	err := json.Compact(&compact, raw)
 	return compact.String(), err == nil
-}
-
-// scalarText returns a JSON string without its quotes, everything else, numbers
-// with all their digits, as compact JSON.
-func scalarText(raw json.RawMessage) []byte {
-	if text, rest, ok := cutSimpleText(raw); ok && len(rest) == 0 {
-		return text
-	}
-	if c := raw[0]; c != '"' && c != '[' && c != '{' {
-		return raw
-	}
-	var text string
-	// What is not UTF-8 stays so: encoding/json would make another text of it.
-	if raw[0] == '"' && utf8.Valid(raw) && json.Unmarshal(raw, &text) == nil {
-		return []byte(text)
-	}
-	var compact bytes.Buffer
-	if json.Compact(&compact, raw) != nil {
-		return raw
-	}
-	return compact.Bytes()
 }

@@ -130,7 +130,7 @@ func (q *question) read(ctx context.Context, e Export, yield func(userID []byte,
 	if err != nil {
 		return engage.Result{}, err
 	}
-	return source.Read(ctx, yield)
+	return source.Read(ctx, e.Attributes, yield)
 }
 
 // askChanges adds what a change export said, and what its new files say.

@@ -37,10 +37,9 @@ func (p *plan) readHeaders(ctx context.Context) error {
 				return ctx.Err()
 			}
 			e.rows = extsort.New(budget, &p.memory, p.runner.temp)
-			e.openErr, failed = p.sortRows(ctx, e, func(columns []string) engage.Export {
-				wanted := p.wanted(e, columns)
-				e.columns, e.read = columns, wanted.Attributes
-				return wanted
+			e.openErr, failed = p.sortRows(ctx, e, func(columns []string) []engage.Attribute {
+				e.columns, e.read = columns, p.wanted(e, columns)
+				return e.read
 			})
 			if e.openErr != nil {
 				e.read = nil
@@ -51,11 +50,9 @@ func (p *plan) readHeaders(ctx context.Context) error {
 	return group.Wait()
 }
 
-// wanted returns the export with all attributes that it may have, given its columns.
-func (p *plan) wanted(e *export, columns []string) engage.Export {
-	wanted := e.Export.Export
-	wanted.Attributes = slices.Concat(e.Attributes, p.taken(e, columns))
-	return wanted
+// wanted returns all attributes that an export may have, given its columns.
+func (p *plan) wanted(e *export, columns []string) []engage.Attribute {
+	return slices.Concat(e.Attributes, p.taken(e, columns))
 }
 
 // taken returns the attributes for which an export's wildcards may stand: the columns that
@@ -86,8 +83,7 @@ func (p *plan) isElsewhere(e *export, a engage.Attribute) bool {
 // attributes were applied that its wildcards took. Then its header has no others.
 func (p *plan) isAsBefore(e *export) bool {
 	before := *e
-	before.Export.Export = p.wanted(e, nil)
-	e.source.Want(before.Export.Export)
+	before.Attributes = p.wanted(e, nil)
 	fingerprint, _ := p.fingerprint(&before)
 	return fingerprint != "" && len(before.Attributes) > 0 && !slices.ContainsFunc(before.Attributes, func(a engage.Attribute) bool {
 		return p.known[a.Key].Applied.Fingerprint != fingerprint
@@ -98,9 +94,6 @@ func (p *plan) isAsBefore(e *export) bool {
 func (p *plan) resolve(e *export, request Request) {
 	taken := slices.DeleteFunc(p.taken(e, e.columns), func(a engage.Attribute) bool { return p.isElsewhere(e, a) })
 	p.addTaken(e, taken, request)
-	if e.source != nil {
-		e.source.Want(e.Export.Export)
-	}
 	if e.read == nil {
 		return
 	}

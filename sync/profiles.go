@@ -43,13 +43,14 @@ const (
 // longTable is one of the tables. A row is about a profile: what it says, the value, and
 // seq, which is greater in a newer row.
 type longTable struct {
-	source *engage.Source
-	name   string
-	what   string          // the column that says what a row is about
-	whats  int             // how many numbers there are for what a row is about
-	rows   *extsort.Sorter // by profile
-	result engage.Result
-	err    error // why the table cannot be used
+	source  *engage.Source
+	columns []engage.Attribute
+	name    string
+	what    string          // the column that says what a row is about
+	whats   int             // how many numbers there are for what a row is about
+	rows    *extsort.Sorter // by profile
+	result  engage.Result
+	err     error // why the table cannot be used
 }
 
 // openProfiles finds the inputs of both tables.
@@ -73,14 +74,14 @@ func openLong(ctx context.Context, e engage.Export, what string) (*longTable, er
 		long.Attributes = append(long.Attributes, engage.Attribute{Kind: engage.Trait, Key: column, Name: column, Column: column, Type: engage.Raw})
 	}
 	source, err := long.Open(ctx)
-	return &longTable{source: source, name: e.Source, what: what}, err
+	return &longTable{source: source, columns: long.Attributes, name: e.Source, what: what}, err
 }
 
 // fingerprint is that of the tables and the settings, as [engage.Source.Fingerprint] has it.
 // What wildcards take is no part of it: before reading that is not known.
 func (t *profiles) fingerprint() (fingerprint, former string) {
-	traits, formerTraits := t.traits.source.Fingerprint()
-	ids, formerIDs := t.ids.source.Fingerprint()
+	traits, formerTraits := t.traits.source.Fingerprint(t.traits.columns)
+	ids, formerIDs := t.ids.source.Fingerprint(t.ids.columns)
 	if traits == "" || ids == "" {
 		return "", ""
 	}
@@ -124,7 +125,7 @@ func (t *longTable) sort(ctx context.Context, progress *runs.Meter, number func(
 		return problem
 	}
 	read := 0
-	t.result, t.err = t.source.Read(ctx, func(profile []byte, cells []attr.Value) error {
+	t.result, t.err = t.source.Read(ctx, t.columns, func(profile []byte, cells []attr.Value) error {
 		if read++; read%(1<<14) == 0 && progress != nil {
 			progress.Add(1 << 14)
 		}
@@ -314,7 +315,7 @@ func (e *export) sourceFingerprint() (fingerprint, former string) {
 	if e.profiles != nil {
 		return e.profiles.fingerprint()
 	}
-	return e.source.Fingerprint()
+	return e.source.Fingerprint(e.Attributes)
 }
 
 // readProfiles reads the exports of two long tables that are needed, one after the other:

@@ -165,19 +165,24 @@ func (p *plan) readExport(ctx context.Context, e *export) error {
 }
 
 // sortRows sorts one export's rows into e.rows. err is what is wrong with the export, which
-// then has no rows; failed is an error of the run. For choose see
-// [engage.Source.ReadChosen].
-func (p *plan) sortRows(ctx context.Context, e *export, choose func(columns []string) engage.Export) (err, failed error) {
+// then has no rows; failed is an error of the run. choose, if there is one, tells what is
+// read, see [engage.Source.ReadChosen].
+func (p *plan) sortRows(ctx context.Context, e *export, choose func(columns []string) []engage.Attribute) (err, failed error) {
 	var payload []byte
 	read := 0
-	e.result, err = e.source.ReadChosen(ctx, choose, func(userID []byte, cells []attr.Value) error {
+	add := func(userID []byte, cells []attr.Value) error {
 		payload = appendCells(payload[:0], cells)
 		if read++; read%(1<<14) == 0 {
 			p.runner.meter.Add(1 << 14)
 		}
 		failed = e.rows.Add(userID, payload)
 		return failed
-	})
+	}
+	if choose != nil {
+		e.result, err = e.source.ReadChosen(ctx, choose, add)
+	} else {
+		e.result, err = e.source.Read(ctx, e.Attributes, add)
+	}
 	if failed != nil || ctx.Err() != nil {
 		return nil, cmp.Or(failed, ctx.Err())
 	}

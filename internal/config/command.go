@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"gleapsync/engage"
+	"gleapsync/internal/source"
 	"gleapsync/sync"
 )
 
@@ -37,7 +38,7 @@ func (l *loader) command(key string, k *exportKeys, e *engage.Export) {
 			e.Secrets = append(e.Secrets, os.Getenv(name))
 		}
 	}
-	e.Source = engage.CommandName(k.Command)
+	e.Source = source.CommandName(k.Command)
 }
 
 // hidden returns the environment variables that are ours alone, except for those that a

@@ -4,6 +4,7 @@ import (
 	"errors"
 
 	"gleapsync/engage"
+	"gleapsync/internal/postgres"
 )
 
 // databaseKeys are the keys of exports that are read from a database.
@@ -16,7 +17,7 @@ type databaseKeys struct {
 // database reads the keys of a database, and takes the password out of the source: it is
 // shown in reports. In all other exports the keys are wrong.
 func (l *loader) database(key string, k *exportKeys, e *engage.Export) {
-	if !engage.IsDatabase(e.Source) {
+	if !postgres.IsAddress(e.Source) {
 		for _, set := range [][2]string{{"query", k.Query}, {"table", k.Table}, {"password_file", k.PasswordFile}} {
 			if set[1] != "" && e.Source != "" {
 				l.fail(key+"."+set[0], errors.New("it is for databases only, whose source begins with postgres://, postgresql:// or redshift://"))
@@ -35,7 +36,7 @@ func (l *loader) database(key string, k *exportKeys, e *engage.Export) {
 		l.fail(key, errors.New("a database takes exactly one of query and table"))
 	}
 	var err error
-	if e.Source, e.Password, err = engage.CutPassword(e.Source); err != nil {
+	if e.Source, e.Password, err = postgres.CutPassword(e.Source); err != nil {
 		e.Source = "postgres://" // what is wrong with the source was said
 		l.fail(key+".source", err)
 	}

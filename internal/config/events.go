@@ -8,6 +8,7 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/gleap"
+	"gleapsync/internal/postgres"
 	"gleapsync/sync"
 )
 
@@ -56,7 +57,7 @@ func (l *loader) eventName(key, value string) string {
 
 // track reads an export of events, which comes after others.
 func (l *loader) track(key string, k *trackKeys, before []sync.Track) sync.Track {
-	if source, _ := expand(k.Source); source == engage.Stdin || engage.IsDatabase(source) {
+	if source, _ := expand(k.Source); source == engage.Stdin || postgres.IsAddress(source) {
 		l.fail(key+".source", errNotFiles)
 		return sync.Track{}
 	}

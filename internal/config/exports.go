@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"gleapsync/engage"
+	"gleapsync/internal/postgres"
 	"gleapsync/sync"
 )
 
@@ -41,7 +42,7 @@ func (l *loader) table(key string, t *tableKeys) sync.Export {
 // snapshots have contact fields.
 func (l *loader) changes(key string, k *changesKeys, before []sync.Export, fieldsFed bool) sync.Export {
 	e := l.export(key, &exportKeys{Source: k.Source, Delimiter: k.Delimiter, MaxAge: k.MaxAge, MaxExits: k.MaxExits, BrokenRows: k.BrokenRows, Pick: "all", Absent: "keep", AllowEmpty: true})
-	if e.Source == engage.Stdin || engage.IsDatabase(e.Source) {
+	if e.Source == engage.Stdin || postgres.IsAddress(e.Source) {
 		l.fail(key+".source", errNotFiles)
 	}
 	for _, other := range before {
@@ -135,7 +136,7 @@ func (l *loader) export(key string, k *exportKeys) sync.Export {
 		limit := l.limit(key+".max_exits", k.MaxExits)
 		e.MaxExits = &limit
 	}
-	if e.Timeout = l.duration(key+".timeout", k.Timeout); e.Timeout > 0 && len(k.Command) == 0 && !engage.IsDatabase(e.Source) {
+	if e.Timeout = l.duration(key+".timeout", k.Timeout); e.Timeout > 0 && len(k.Command) == 0 && !postgres.IsAddress(e.Source) {
 		l.fail(key+".timeout", errors.New("it is for databases and commands only"))
 	}
 	l.command(key, k, &e.Export)

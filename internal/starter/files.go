@@ -13,6 +13,7 @@ import (
 	"unicode/utf8"
 
 	"gleapsync/engage"
+	inputs "gleapsync/internal/source"
 )
 
 // source is a file that may be an export, or several that are one.
@@ -173,13 +174,13 @@ func (g *group) source(names []string, folder string) source {
 	}
 	exact := digit().ReplaceAllString(g.number, "[0-9]")
 	for _, number := range []string{"[0-9]*", exact} {
-		glob := engage.EscapePattern(g.before) + number + engage.EscapePattern(g.behind)
+		glob := inputs.EscapePattern(g.before) + number + inputs.EscapePattern(g.behind)
 		matches := slices.DeleteFunc(slices.Clone(names), func(name string) bool {
 			ok, err := filepath.Match(glob, name)
 			return !ok || err != nil
 		})
 		if slices.Equal(matches, g.files) {
-			folder = engage.EscapePattern(folder)
+			folder = inputs.EscapePattern(folder)
 			s.Path = path(glob)
 			return s
 		}

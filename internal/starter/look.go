@@ -105,7 +105,7 @@ func look(ctx context.Context, s source, base string) (*found, error) {
 	anyone := false
 	looks := make([]shapes, len(read))
 	withContact := make([]bool, len(e.Fields))
-	result, err := files.Read(ctx, func(_ []byte, cells []attr.Value) error {
+	result, err := files.Read(ctx, e.Attributes, func(_ []byte, cells []attr.Value) error {
 		for i := range looks {
 			looks[i].add(cells[2*i+1])
 		}

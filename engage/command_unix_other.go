@@ -1,8 +1,0 @@
-//go:build unix && !linux
-
-package engage
-
-import "syscall"
-
-// endWithUs does nothing: these systems do not end a process with the one that started it.
-func endWithUs(*syscall.SysProcAttr) {}

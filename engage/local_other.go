@@ -1,9 +1,0 @@
-//go:build !unix
-
-package engage
-
-const nonBlocking = 0
-
-// identity is what tells files of the same size and time apart, of which this system has
-// nothing.
-func identity(string) string { return "" }

@@ -1,0 +1,159 @@
+package parquet
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"runtime/debug"
+
+	"github.com/parquet-go/parquet-go"
+
+	"gleapsync/internal/cell"
+)
+
+// Magic begins and ends every Parquet file.
+const Magic = "PAR1"
+
+// File is a Parquet file that is being read. It has all columns of the file that can be
+// cells, but reads those only that it is asked for, and of each a page at a time.
+type File struct {
+	names []string
+	found []*column // one for each name
+	asked []*column // those that are read
+	file  *parquet.File
+	group int   // how many row groups were begun
+	left  int64 // rows of the present group that are not read yet
+	row   int
+	cells [][]byte
+}
+
+// Open finds the columns of a file of that size.
+func Open(r io.ReaderAt, size int64) (t *File, err error) {
+	defer recoverDamage(&err, debug.SetPanicOnFault(true))
+	const tailSize = 8 // the size of what describes the file, and the magic
+	tail := make([]byte, tailSize)
+	least := int64(len(Magic) + tailSize)
+	if size < least {
+		return nil, errBreaksOff
+	}
+	if _, err := r.ReadAt(tail, size-tailSize); err != nil {
+		return nil, readError(err)
+	}
+	switch {
+	case string(tail[4:]) != Magic:
+		return nil, errBreaksOff
+	case int64(binary.LittleEndian.Uint32(tail)) > size-least:
+		return nil, errDamaged
+	}
+	file, err := parquet.OpenFile(r, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true), parquet.ReadBufferSize(64<<10))
+	if err != nil {
+		return nil, readError(err)
+	}
+	t = &File{file: file}
+	var rows int64
+	for _, group := range file.RowGroups() {
+		rows += group.NumRows()
+	}
+	if rows != file.NumRows() {
+		return nil, errDamaged
+	}
+	for _, top := range file.Root().Columns() {
+		if c := newColumn(top); c != nil {
+			t.names = append(t.names, top.Name())
+			t.found = append(t.found, c)
+		}
+	}
+	t.cells = make([][]byte, len(t.names))
+	return t, nil
+}
+
+// Columns returns the names of the columns.
+func (t *File) Columns() []string { return t.names }
+
+// Forms sets the forms of the columns, in their order.
+func (t *File) Forms(all []cell.Form) {
+	for i, c := range t.found {
+		all[i] = c.form()
+	}
+}
+
+// Line counts rows: there are no lines.
+func (t *File) Line() int { return t.row }
+
+// Next returns the cells of the next row, one for each column and valid until it is called
+// again, or io.EOF. Only the columns that were asked for have a cell.
+func (t *File) Next() (cells [][]byte, err error) {
+	defer recoverDamage(&err, debug.SetPanicOnFault(true))
+	for t.left == 0 {
+		groups := t.file.RowGroups()
+		if t.group == len(groups) {
+			return nil, io.EOF
+		}
+		chunks := groups[t.group].ColumnChunks()
+		described := t.file.Metadata().RowGroups[t.group].Columns
+		t.left = groups[t.group].NumRows()
+		t.group++
+		for _, c := range t.asked {
+			if err := checkPages(t.file, &described[c.leaf.Index()].MetaData); err != nil {
+				return nil, readError(err)
+			}
+			c.begin(chunks[c.leaf.Index()])
+		}
+	}
+	for _, c := range t.asked {
+		if t.cells[c.at], err = c.next(); err != nil {
+			return nil, readError(err)
+		}
+		if t.left == 1 && !c.ended() {
+			return nil, errDamaged
+		}
+	}
+	t.left--
+	t.row++
+	return t.cells, nil
+}
+
+// Ask says which columns are to be read, before the first row.
+func (t *File) Ask(columns []int) {
+	for _, i := range columns {
+		t.found[i].at = i
+		t.asked = append(t.asked, t.found[i])
+	}
+}
+
+// Close gives back what the reading needed.
+func (t *File) Close() {
+	for _, c := range t.asked {
+		c.end()
+	}
+}
+
+var (
+	errBreaksOff = errors.New("its Parquet data breaks off: the export is not complete")
+	errDamaged   = errors.New("its Parquet data is damaged: export it again")
+)
+
+// readError tells a disk that cannot be read from data that is damaged. What the
+// library says of them is for programmers.
+func readError(err error) error {
+	var path *fs.PathError
+	switch {
+	case errors.As(err, &path):
+		return err
+	case errors.Is(err, errors.ErrUnsupported):
+		return fmt.Errorf("its Parquet data is of a kind that cannot be read: %w", err)
+	}
+	return errDamaged
+}
+
+// recoverDamage is to be deferred around the library, which takes data for granted and
+// panics, or reads past its end, where they are damaged. The latter panics too as long as
+// [debug.SetPanicOnFault] says so; before is what it said.
+func recoverDamage(err *error, before bool) {
+	debug.SetPanicOnFault(before)
+	if recover() != nil {
+		*err = errDamaged
+	}
+}

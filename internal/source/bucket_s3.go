@@ -1,0 +1,216 @@
+//go:build !nocloud
+
+package source
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/xml"
+	"fmt"
+	"io"
+	"iter"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	"github.com/aws/aws-sdk-go-v2/config"
+	"github.com/aws/smithy-go/logging"
+)
+
+// s3Bucket is a bucket of S3, and of what speaks its protocol. Of AWS's client there is what
+// finds credentials and signs: the rest of it is the largest package of all, for the two calls
+// that are needed.
+type s3Bucket struct {
+	client      *http.Client
+	address     *url.URL // of the bucket
+	region      string
+	credentials aws.CredentialsProvider
+}
+
+func openS3(ctx context.Context, l location) (bucket, error) {
+	settings, err := config.LoadDefaultConfig(ctx,
+		config.WithLogger(logging.Nop{}), // else it writes to standard error itself
+		config.WithRegion(l.settings.Get("region")), config.WithSharedConfigProfile(l.settings.Get("profile")))
+	if err != nil {
+		return nil, &credentialsError{fmt.Sprintf("the AWS configuration cannot be used: %v", err)}
+	}
+	if _, err := settings.Credentials.Retrieve(ctx); err != nil {
+		return nil, &credentialsError{"set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile, or give this machine a role"}
+	}
+	region := cmp.Or(settings.Region, "us-east-1") // what S3-compatible storages take, and S3 for its oldest region
+	address, err := s3Address(cmp.Or(l.settings.Get("endpoint"), s3Endpoint(ctx, settings, region)), l.bucket, l.bool("use_path_style"))
+	if err != nil {
+		return nil, err
+	}
+	client := &http.Client{Transport: retryingTransport(), CheckRedirect: stay}
+	return &s3Bucket{client, address, region, settings.Credentials}, nil
+}
+
+// s3Endpoint is the end point that AWS's variables and files name, or else the region's.
+func s3Endpoint(ctx context.Context, settings aws.Config, region string) string {
+	var fips, dual string
+	ignored, _, _ := config.GetIgnoreConfiguredEndpoints(ctx, settings.ConfigSources)
+	_, general := os.LookupEnv("AWS_ENDPOINT_URL")
+	_, ours := os.LookupEnv("AWS_ENDPOINT_URL_S3")
+	for _, source := range settings.ConfigSources {
+		if s, ok := source.(interface {
+			GetServiceBaseEndpoint(context.Context, string) (string, bool, error)
+		}); ok && !ignored && (ours || !general) {
+			if endpoint, found, err := s.GetServiceBaseEndpoint(ctx, "S3"); found && err == nil && endpoint != "" {
+				return endpoint
+			}
+		}
+		if s, ok := source.(interface {
+			GetUseFIPSEndpoint(context.Context) (aws.FIPSEndpointState, bool, error)
+		}); ok {
+			if state, _, _ := s.GetUseFIPSEndpoint(ctx); state == aws.FIPSEndpointStateEnabled {
+				fips = "-fips"
+			}
+		}
+		if s, ok := source.(interface {
+			GetUseDualStackEndpoint(context.Context) (aws.DualStackEndpointState, bool, error)
+		}); ok {
+			if state, _, _ := s.GetUseDualStackEndpoint(ctx); state == aws.DualStackEndpointStateEnabled {
+				dual = ".dualstack"
+			}
+		}
+	}
+	domain := "amazonaws.com"
+	if strings.HasPrefix(region, "cn-") {
+		domain += ".cn"
+	}
+	return cmp.Or(aws.ToString(settings.BaseEndpoint), "https://s3"+fips+dual+"."+region+"."+domain)
+}
+
+// hostName is what a bucket is called that can be part of a host's name: no certificate is for
+// one with more dots.
+var hostName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$`)
+
+// s3Address is where a bucket is: a host of its own, or a folder of the end point's.
+func s3Address(endpoint, bucket string, pathStyle bool) (*url.URL, error) {
+	address, err := url.Parse(endpoint)
+	if err != nil || address.Host == "" {
+		return nil, &credentialsError{"the end point is no address: it begins with https://"}
+	}
+	if pathStyle || !hostName.MatchString(bucket) || net.ParseIP(address.Hostname()) != nil {
+		return address.JoinPath(bucket), nil
+	}
+	address.Host = bucket + "." + address.Host
+	return address, nil
+}
+
+// s3Page is a page of a list.
+type s3Page struct {
+	XMLName  xml.Name `xml:"ListBucketResult"`
+	Contents []struct {
+		Key, ETag    string
+		Size         int64
+		LastModified time.Time
+	}
+	IsTruncated           bool
+	NextContinuationToken string
+}
+
+func (b *s3Bucket) list(ctx context.Context, prefix string) iter.Seq2[blob, error] {
+	return func(yield func(blob, error) bool) {
+		query := url.Values{"list-type": {"2"}, "prefix": {prefix}}
+		for {
+			var page s3Page
+			response, err := b.call(ctx, "", query, http.Header{})
+			if err == nil {
+				if err = xml.NewDecoder(response.Body).Decode(&page); err != nil {
+					err = fmt.Errorf("%w: %w", errAnswer, err)
+				}
+				response.Body.Close()
+			}
+			if err != nil {
+				yield(blob{}, err)
+				return
+			}
+			for _, o := range page.Contents {
+				if !yield(blob{o.Key, o.ETag, o.Size, o.LastModified}, nil) {
+					return
+				}
+			}
+			if !page.IsTruncated || page.NextContinuationToken == "" {
+				return
+			}
+			query.Set("continuation-token", page.NextContinuationToken)
+		}
+	}
+}
+
+func (b *s3Bucket) get(ctx context.Context, o blob, offset int64) (io.ReadCloser, blob, error) {
+	header := http.Header{}
+	if o.version != "" {
+		header.Set("If-Match", o.version)
+	}
+	if offset > 0 {
+		header.Set("Range", fmt.Sprintf("bytes=%d-", offset))
+	}
+	response, err := b.call(ctx, o.key, nil, header)
+	if err != nil {
+		return nil, blob{}, err
+	}
+	return response.Body, blob{key: o.key, version: response.Header.Get("ETag"), size: response.ContentLength}, nil
+}
+
+// s3Escape writes all but a few bytes of a key as %XX, as signatures want it.
+var s3Escape = strings.NewReplacer("+", "%20", "%2F", "/")
+
+// object is the address of an object, or with an empty key that of the bucket.
+func (b *s3Bucket) object(key string) *url.URL {
+	address := *b.address
+	if key != "" {
+		address.Path, address.RawPath = b.address.Path+"/"+key, b.address.EscapedPath()+"/"+s3Escape.Replace(url.QueryEscape(key))
+	}
+	return &address
+}
+
+// call asks for an object, or with an empty key for something of the bucket.
+func (b *s3Bucket) call(ctx context.Context, key string, query url.Values, header http.Header) (*http.Response, error) {
+	address := b.object(key)
+	address.RawQuery = query.Encode()
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address.String(), nil)
+	if err != nil {
+		return nil, err
+	}
+	request.Header = header
+	if err := b.sign(request, ""); err != nil {
+		return nil, err
+	}
+	response, err := b.client.Do(request)
+	if err != nil {
+		return nil, err
+	}
+	if response.StatusCode != http.StatusOK && response.StatusCode != http.StatusPartialContent {
+		defer response.Body.Close()
+		var reason struct {
+			XMLName xml.Name `xml:"Error"`
+			Code    string
+		}
+		_ = xml.NewDecoder(io.LimitReader(response.Body, 64<<10)).Decode(&reason)
+		return nil, &storageError{response.StatusCode, reason.Code}
+	}
+	return response, nil
+}
+
+// sign signs a request with that body.
+func (b *s3Bucket) sign(r *http.Request, body string) error {
+	credentials, err := b.credentials.Retrieve(r.Context())
+	if err != nil {
+		return &credentialsError{"those that were used until now cannot be renewed"}
+	}
+	hash := fmt.Sprintf("%x", sha256.Sum256([]byte(body)))
+	r.Header.Set("X-Amz-Content-Sha256", hash)
+	return v4.NewSigner().SignHTTP(r.Context(), credentials, r, hash, "s3", b.region, time.Now(), func(o *v4.SignerOptions) {
+		o.DisableURIPathEscaping = true // it is escaped
+	})
+}

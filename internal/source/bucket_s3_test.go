@@ -1,0 +1,403 @@
+//go:build !nocloud
+
+package source
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// s3Server is a real S3 server, versitygw, that keeps its objects as files.
+type s3Server struct {
+	folder  string // its buckets
+	address string
+	bucket  *s3Bucket
+}
+
+// newS3Server starts one with the bucket "exports" and sets the environment for it.
+func newS3Server(t *testing.T) *s3Server {
+	t.Helper()
+	program, err := exec.LookPath("versitygw")
+	if err != nil {
+		t.Skip("there is no versitygw: go install github.com/versity/versitygw/cmd/versitygw@latest")
+	}
+	s := &s3Server{folder: t.TempDir(), address: freeAddress(t)}
+	if err := os.Mkdir(filepath.Join(s.folder, "exports"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	setAWS(t, "test-access", "test-secret")
+	server := exec.Command(program, "--quiet", "--port", s.address, "--access", "test-access", "--secret", "test-secret", "posix", "--sidecar", t.TempDir(), s.folder)
+	var output bytes.Buffer
+	server.Stdout, server.Stderr = &output, &output
+	if err := server.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() { server.Wait(); close(ended) }()
+	t.Cleanup(func() { server.Process.Kill(); <-ended })
+	for {
+		if conn, err := net.Dial("tcp", s.address); err == nil {
+			conn.Close()
+			break
+		}
+		select {
+		case <-ended:
+			t.Fatalf("versitygw ended: %s", output.String())
+		case <-time.After(10 * time.Millisecond):
+		}
+	}
+	l, err := parseLocation(s3Place("x", s.address).Source)
+	if err == nil {
+		var b bucket
+		b, err = openS3(t.Context(), l)
+		s.bucket, _ = b.(*s3Bucket)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// setAWS makes these the only credentials that can be found.
+func setAWS(t *testing.T, access, secret string) {
+	for name, value := range map[string]string{
+		"AWS_ACCESS_KEY_ID": access, "AWS_SECRET_ACCESS_KEY": secret, "AWS_SESSION_TOKEN": "", "AWS_REGION": "us-east-1", "AWS_PROFILE": "",
+		"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull, "AWS_EC2_METADATA_DISABLED": "true",
+		"AWS_ENDPOINT_URL": "", "AWS_ENDPOINT_URL_S3": "",
+	} {
+		t.Setenv(name, value)
+	}
+}
+
+// freeAddress returns an address of loopback where nobody listens.
+func freeAddress(t *testing.T) string {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listener.Close()
+	return listener.Addr().String()
+}
+
+func (s *s3Server) put(t *testing.T, key, text string) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, s.bucket.object(key).String(), strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.bucket.sign(request, text); err != nil {
+		t.Fatal(err)
+	}
+	answer, err := http.DefaultClient.Do(request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer.Body.Close()
+	if answer.StatusCode != http.StatusOK {
+		t.Fatalf("put %s: %s", key, answer.Status)
+	}
+}
+
+func s3Place(pattern, address string) Place {
+	return Place{Source: "s3://exports/" + pattern + "?use_path_style=true&endpoint=http://" + address}
+}
+
+// manyRows returns a CSV of n users, and what reading it gives.
+func manyRows(n int) (text string, want []string) {
+	var b strings.Builder
+	b.WriteString("user_id\n")
+	for i := range n {
+		fmt.Fprintf(&b, "user-%08d\n", i)
+		want = append(want, fmt.Sprintf("user-%08d", i))
+	}
+	return b.String(), want
+}
+
+func equalRows(t *testing.T, got, want []string, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Join(got, "\n") != strings.Join(want, "\n") {
+		t.Fatalf("got %d rows, want %d: %.200q", len(got), len(want), got)
+	}
+}
+
+func TestS3(t *testing.T) {
+	s := newS3Server(t)
+	s.put(t, "day/a.csv", "user_id\nu1\n")
+	s.put(t, "day/b.csv.gz", gzipped("user_id\nu2\n"))
+	s.put(t, "day/deep/.hidden", "user_id\nu3\n")
+	s.put(t, "day/deep/c.csv", "user_id\nu4\n")
+	s.put(t, "day/empty.csv", "")
+	s.put(t, "night=1/a b+c&d~e!(1)'é%20.csv", "user_id\nu5\n")
+
+	for pattern, want := range map[string][]string{
+		"day/a.csv":    {"u1"},
+		"day/*.gz":     {"u2"},
+		"*/[a-b].csv*": {"u1", "u2"},
+		"day/deep/":    {"u4"},
+		"night=1/*":    {"u5"},
+	} {
+		e := s3Place(pattern, s.address)
+		e.Pick = PickAll
+		got, err := rows(e)
+		equalRows(t, got, want, err)
+	}
+	for pattern, want := range map[string]string{
+		"day/*.csv":     "day/*.csv?use_path_style=true&endpoint=http://" + s.address + ` matches 2 files: set pick to "newest", or to "all" if they are parts of one snapshot`,
+		"day/x*.csv":    "no object matches s3://exports/day/x*.csv",
+		"day/a":         "no object matches s3://exports/day/a",
+		"night/":        "there is no object in the folder s3://exports/night/",
+		"day/empty.csv": "s3://exports/day/empty.csv: the file is empty",
+	} {
+		if _, err := rows(s3Place(pattern, s.address)); err == nil || !strings.HasSuffix(err.Error(), want) {
+			t.Errorf("%s: %v, want %s", pattern, err, want)
+		}
+	}
+}
+
+func TestS3Version(t *testing.T) {
+	s := newS3Server(t)
+	fingerprint := func() string {
+		inputs, err := s3Place("a.csv", s.address).Find(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if age := time.Since(inputs.AsOf()); age < -time.Minute || age > time.Minute {
+			t.Errorf("the object is %s old", age)
+		}
+		return identified(t, s3Place("a.csv", s.address))
+	}
+	s.put(t, "a.csv", "user_id\nu1\n")
+	first := fingerprint()
+	if again := fingerprint(); again != first || first == "" {
+		t.Errorf("%q became %q", first, again)
+	}
+	s.put(t, "a.csv", "user_id\nu2\n")
+	if changed := fingerprint(); changed == first {
+		t.Error("another object of the same size has the same fingerprint")
+	}
+}
+
+func TestS3ManyObjects(t *testing.T) {
+	s := newS3Server(t)
+	for i := range 10000 {
+		if err := os.WriteFile(filepath.Join(s.folder, "exports", fmt.Sprintf("part-%05d.csv", i)), []byte("user_id\nu1\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	e := s3Place("part-*.csv", s.address)
+	e.Pick = PickAll
+	began := time.Now()
+	inputs, err := e.Find(context.Background())
+	if err != nil || len(inputs.All) != 10000 {
+		t.Fatal(err)
+	}
+	t.Logf("10,000 objects listed in %s", time.Since(began))
+	// Files that came into the folder by another way have no tag.
+	e.Source = strings.Replace(e.Source, "part-*", "part-00007", 1)
+	got, err := rows(e)
+	equalRows(t, got, []string{"u1"}, err)
+}
+
+func TestS3ConnectionBreaks(t *testing.T) {
+	s := newS3Server(t)
+	text, want := manyRows(200_000)
+	s.put(t, "plain.csv", text)
+	s.put(t, "zipped.csv.gz", gzipped(text))
+	for key, size := range map[string]int64{"plain.csv": 1 << 20, "zipped.csv.gz": 100 << 10} {
+		address, cuts := cuttingProxy(t, s.address, size, 2)
+		got, err := rows(s3Place(key, address))
+		equalRows(t, got, want, err)
+		if cuts.Load() != 0 {
+			t.Errorf("%s: the connection was not cut", key)
+		}
+	}
+}
+
+// cuttingProxy breaks so many connections when they have answered so many bytes.
+func cuttingProxy(t *testing.T, to string, size int64, cuts int32) (address string, left *atomic.Int32) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	left = new(atomic.Int32)
+	left.Store(cuts)
+	go func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer client.Close()
+				server, err := net.Dial("tcp", to)
+				if err != nil {
+					return
+				}
+				defer server.Close()
+				go io.Copy(server, client)
+				if n, _ := io.CopyN(client, server, size); n < size {
+					return
+				}
+				if left.Add(-1) >= 0 {
+					return
+				}
+				left.Add(1)
+				io.Copy(client, server)
+			}()
+		}
+	}()
+	return listener.Addr().String(), left
+}
+
+func TestS3ChangedWhileRead(t *testing.T) {
+	s := newS3Server(t)
+	text, _ := manyRows(200_000)
+	read := func(t *testing.T, address string, replace func()) error {
+		s.put(t, "a.csv", text)
+		inputs, err := s3Place("a.csv", address).Find(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		in := inputs.All[0]
+		r, err := in.Raw(context.Background())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := io.ReadFull(r, make([]byte, 100)); err != nil {
+			t.Fatal(err)
+		}
+		replace()
+		_, err = io.Copy(io.Discard, r)
+		if closeErr := r.Close(); err == nil {
+			err = closeErr
+		}
+		return err
+	}
+	another := func() { s.put(t, "a.csv", strings.Replace(text, "user-00000001", "user-99999999", 1)) }
+	if err := read(t, s.address, func() {}); err != nil {
+		t.Errorf("not replaced: %v", err)
+	}
+	if err := read(t, s.address, another); err == nil || err.Error() != "s3://exports/a.csv changed while it was read" {
+		t.Errorf("replaced: %v", err)
+	}
+	address, _ := cuttingProxy(t, s.address, 1<<20, 1)
+	if err := read(t, address, another); err != errChanged {
+		t.Errorf("replaced, and the connection broke: %v", err)
+	}
+	if err := read(t, s.address, func() { os.Remove(filepath.Join(s.folder, "exports", "a.csv")) }); err == nil || err.Error() != "s3://exports/a.csv changed while it was read" {
+		t.Errorf("deleted: %v", err)
+	}
+}
+
+func TestS3Refuses(t *testing.T) {
+	s := newS3Server(t)
+	s.put(t, "a.csv", "user_id\nu1\n")
+	good := s3Place("a.csv", s.address)
+	nobody := s3Place("a.csv", freeAddress(t))
+	noBucket := good
+	noBucket.Source = strings.Replace(good.Source, "exports", "imports", 1)
+	check := func(e Place, want string) {
+		t.Helper()
+		_, err := rows(e)
+		var unreadable *UnreadableError
+		if err == nil || !strings.HasPrefix(err.Error(), want) {
+			t.Errorf("%v, want %s", err, want)
+		} else if !errors.As(err, &unreadable) {
+			t.Errorf("%v is a %T", err, err)
+		} else if strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "Signature=") || strings.Contains(err.Error(), "\n") {
+			t.Errorf("it says too much: %v", err)
+		}
+	}
+	check(noBucket, "s3://imports cannot be read: it answers 404 NoSuchBucket: there is no such bucket")
+	check(nobody, "s3://exports cannot be read: connection refused: check the address and the network")
+	setAWS(t, "test-access", "wrong-secret")
+	check(good, "s3://exports cannot be read: it answers 403 SignatureDoesNotMatch: the credentials are wrong")
+	setAWS(t, "nobody", "wrong-secret")
+	check(good, "s3://exports cannot be read: it answers 40")
+	setAWS(t, "", "")
+	check(good, "s3://exports cannot be read: no credentials were found: set AWS_ACCESS_KEY_ID")
+}
+
+// TestS3Address: a bucket has a host of its own where that has a certificate.
+func TestS3Address(t *testing.T) {
+	for name, test := range map[string]struct {
+		bucket, settings string
+		environment      map[string]string
+		want             string // of the key "a b/c=+.csv"
+	}{
+		"AWS":             {"exports", "", nil, "https://exports.s3.us-east-1.amazonaws.com/a%20b/c%3D%2B.csv"},
+		"region":          {"exports", "?region=eu-central-1", nil, "https://exports.s3.eu-central-1.amazonaws.com/a%20b/c%3D%2B.csv"},
+		"China":           {"exports", "?region=cn-north-1", nil, "https://exports.s3.cn-north-1.amazonaws.com.cn/a%20b/c%3D%2B.csv"},
+		"FIPS":            {"exports", "", map[string]string{"AWS_USE_FIPS_ENDPOINT": "true", "AWS_USE_DUALSTACK_ENDPOINT": "true"}, "https://exports.s3-fips.dualstack.us-east-1.amazonaws.com/a%20b/c%3D%2B.csv"},
+		"dots":            {"exports.acme", "", nil, "https://s3.us-east-1.amazonaws.com/exports.acme/a%20b/c%3D%2B.csv"},
+		"path style":      {"exports", "?use_path_style=true&endpoint=https://minio:9000", nil, "https://minio:9000/exports/a%20b/c%3D%2B.csv"},
+		"end point":       {"exports", "?endpoint=https://minio:9000", nil, "https://exports.minio:9000/a%20b/c%3D%2B.csv"},
+		"IP address":      {"exports", "?endpoint=http://127.0.0.1:9000", nil, "http://127.0.0.1:9000/exports/a%20b/c%3D%2B.csv"},
+		"variable":        {"exports", "", map[string]string{"AWS_ENDPOINT_URL": "https://all", "AWS_ENDPOINT_URL_S3": "https://s3.acme"}, "https://exports.s3.acme/a%20b/c%3D%2B.csv"},
+		"ignored":         {"exports", "", map[string]string{"AWS_ENDPOINT_URL_S3": "https://s3.acme", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"}, "https://exports.s3.us-east-1.amazonaws.com/a%20b/c%3D%2B.csv"},
+		"before variable": {"exports", "?endpoint=https://minio", map[string]string{"AWS_ENDPOINT_URL_S3": "https://s3.acme"}, "https://exports.minio/a%20b/c%3D%2B.csv"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			setAWS(t, "access", "secret")
+			for name, value := range test.environment {
+				t.Setenv(name, value)
+			}
+			l, err := parseLocation("s3://" + test.bucket + "/x" + test.settings)
+			if err != nil {
+				t.Fatal(err)
+			}
+			b, err := openS3(t.Context(), l)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if got := b.(*s3Bucket).object("a b/c=+.csv").String(); got != test.want {
+				t.Errorf("got %s, want %s", got, test.want)
+			}
+		})
+	}
+}
+
+// TestS3Pages: a list goes on where its page says, and what is no list is no answer.
+func TestS3Pages(t *testing.T) {
+	pages := map[string]string{
+		"":     `<ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><IsTruncated>true</IsTruncated><NextContinuationToken>a+/=</NextContinuationToken><Contents><Key>day/1.csv</Key><LastModified>2026-03-01T12:00:00.000Z</LastModified><ETag>&quot;1&quot;</ETag><Size>11</Size></Contents></ListBucketResult>`,
+		"a+/=": `<ListBucketResult><IsTruncated>false</IsTruncated><Contents><Key>day/2.csv</Key><LastModified>2026-03-01T12:00:00.000Z</LastModified><Size>11</Size></Contents></ListBucketResult>`,
+	}
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/exports" || r.FormValue("list-type") != "2" || r.FormValue("prefix") != "day/" || !strings.HasPrefix(r.Header.Get("Authorization"), "AWS4-HMAC-SHA256 Credential=access/") {
+			t.Errorf("asked for %s, signed %q", r.RequestURI, r.Header.Get("Authorization"))
+		}
+		io.WriteString(w, pages[r.FormValue("continuation-token")])
+	}))
+	defer server.Close()
+	setAWS(t, "access", "secret")
+	e := s3Place("day/*.csv", strings.TrimPrefix(server.URL, "http://"))
+	e.Pick = PickAll
+	inputs, err := e.Find(t.Context())
+	if err != nil || len(inputs.All) != 2 || inputs.All[0].Version != fmt.Sprintf("%q 11 %d", `"1"`, storedAt.UnixNano()) {
+		t.Errorf("%v, %+v", err, inputs)
+	}
+	pages[""] = "<html>hello</html>"
+	if _, err := e.Find(t.Context()); err == nil || !strings.Contains(err.Error(), "its answer was malformed") {
+		t.Error(err)
+	}
+}
