@@ -152,7 +152,7 @@ func (r *eventReader) readEvents(ctx context.Context, text *source.Text, yield f
 
 // miss notes that nobody knows whom the present row is about.
 func (r *eventReader) miss(reason string) {
-	r.counts.miss(Problem{File: r.file, Line: r.line, Reason: reason})
+	r.counts.miss(1, Problem{File: r.file, Line: r.line, Reason: reason})
 }
 
 // event is what is needed of an event, each a raw JSON value or nothing. Source: Segment's

@@ -74,7 +74,16 @@ type Export struct {
 	// today. Those in Attributes have theirs already. The rows do not depend on it.
 	Kept map[Named]string
 
-	AnyParts bool // fewer parts of a snapshot than before are normal
+	AnyParts   bool // fewer parts of a snapshot than before are normal
+	AllowEmpty bool // no members where there were some is right
+
+	// ProfileIDs is where the user ids are if the export is a long table, with a row for each
+	// name and profile, as Segment's Profiles Sync has it; else nil. Names come with its rows,
+	// and both tables are sorted before anything is said.
+	ProfileIDs *Export
+	Sorting    Sorting
+
+	Progress func(rows int) // is told of rows that [Source.Read] has read; may be nil
 
 	// For databases, see internal/postgres.
 	Query        string      // whose rows are read, or
@@ -105,6 +114,10 @@ type ChangeColumns struct {
 	Timestamp      string // "timestamp"
 	MessageID      string // "message_id"
 }
+
+// NamesInRows reports whether names come with the rows, so that only reading can tell which
+// the export has.
+func (e *Export) NamesInRows() bool { return e.Changes || e.ProfileIDs != nil }
 
 // Attribute is one attribute that an export feeds.
 type Attribute struct {

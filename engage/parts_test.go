@@ -27,7 +27,7 @@ func TestAnyParts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if missing := source.MissingParts(2); (missing == "") != e.AnyParts {
+		if missing := source.MissingParts(2, 0); (missing == "") != e.AnyParts {
 			t.Errorf("any number: %t, missing: %q", e.AnyParts, missing)
 		}
 	}

@@ -21,6 +21,27 @@ type Result struct {
 	HasFields    bool   // some of the contact fields may be there
 	Fields       []bool // which of the contact fields were found, by their place in [Export.Fields]
 	Problems     []Problem
+	// Sparse says that a user of whom nothing is said of an attribute, not even null, is absent
+	// from it, and not only who is in no row.
+	Sparse bool
+
+	longTraits, longIDs *Result // of long tables: what each of them came to
+}
+
+// Share is how many of a whole were broken.
+type Share struct{ Invalid, Of int }
+
+// Shares returns what was broken of the rows that matter for an attribute, each of the whole
+// that it is a part of.
+func (r *Result) Shares(a AttributeResult) []Share {
+	if r.longTraits == nil {
+		return []Share{{r.Invalid + a.Invalid, r.Rows}}
+	}
+	return []Share{
+		{r.longTraits.Invalid, r.longTraits.Rows},
+		{r.Invalid - r.longTraits.Invalid, r.longIDs.Rows},
+		{a.Invalid, a.values}, // the rows are of many attributes
+	}
 }
 
 // AttributeResult says how one attribute fared; its place is that in
@@ -29,6 +50,7 @@ type AttributeResult struct {
 	Invalid int   // rows whose value could not be read
 	Fits    Fits  // of the values whose type is not known yet
 	Err     error // why the export does not have the attribute at all
+	values  int   // of long tables: how many were read
 }
 
 // Problem is a broken row, without its data.
@@ -49,12 +71,8 @@ func (p Problem) String() string {
 	return fmt.Sprintf("%s:%d: %s", p.File, p.Line, p.Reason)
 }
 
-// miss notes that something was not read and that nobody knows whom it was about.
-func (r *Result) miss(what Problem) { r.Miss(1, what) }
-
-// Miss is for who reads an export's rows together with those of another one: it notes that n
-// of them say nothing of anybody who is known.
-func (r *Result) Miss(n int, what Problem) {
+// miss notes that n rows, what is one of them, say nothing of anybody who is known.
+func (r *Result) miss(n int, what Problem) {
 	if r.Unknown == 0 {
 		r.FirstUnknown = what
 	}

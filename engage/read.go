@@ -36,9 +36,9 @@ func (s *Source) header(ctx context.Context) ([]string, error) {
 	return names, err
 }
 
-// Once reports whether the source can be read only once, so that its header cannot be looked
-// at before: see [Source.ReadChosen].
-func (s *Source) Once() bool { return s.inputs.All[0].Once }
+// Once reports whether there is no header to be looked at before: the source can be read only
+// once, or its names come with its rows. See [Source.ReadChosen].
+func (s *Source) Once() bool { return s.inputs.All[0].Once || s.traits != nil }
 
 // Read streams the rows of s. For each user id of each row it calls yield with the values
 // of the attributes followed by those of the contact fields, in the order of the arguments
@@ -55,12 +55,16 @@ func (s *Source) Read(ctx context.Context, attributes []Attribute, yield func(us
 }
 
 // ReadChosen is Read for who knows which attributes are wanted only once the columns are
-// known: choose gets those of the first input.
+// known: choose gets those of the first input. Where names come with the rows it is asked
+// twice, at first with none.
 func (s *Source) ReadChosen(ctx context.Context, choose func(columns []string) []Attribute, yield func(userID []byte, cells []attr.Value) error) (Result, error) {
 	return s.read(ctx, nil, choose, yield)
 }
 
 func (s *Source) read(ctx context.Context, attributes []Attribute, choose func([]string) []Attribute, yield func([]byte, []attr.Value) error) (Result, error) {
+	if s.traits != nil {
+		return s.readProfiles(ctx, attributes, choose, yield)
+	}
 	r := &rowReader{export: s.export, yield: yield}
 	r.want(attributes)
 	r.result.Fields = make([]bool, len(s.export.Fields))
@@ -167,14 +171,22 @@ func (r *rowReader) begin(file string, rows table) error {
 	return nil
 }
 
+// tick is after how many rows the reader looks up.
+const tick = 1 << 10
+
 func (r *rowReader) all(ctx context.Context) error {
 	for {
 		fields, err := r.rows.Next()
 		if err == io.EOF {
 			break
 		}
-		if r.result.Rows++; r.result.Rows&1023 == 0 && ctx.Err() != nil { // what is decoded already has no buffers
-			return ctx.Err()
+		if r.result.Rows++; r.result.Rows%tick == 0 {
+			if ctx.Err() != nil { // what is decoded already has no buffers
+				return ctx.Err()
+			}
+			if r.export.Progress != nil {
+				r.export.Progress(tick)
+			}
 		}
 		if err != nil {
 			var broken *rowError
@@ -186,7 +198,7 @@ func (r *rowReader) all(ctx context.Context) error {
 		}
 		if r.csv != nil && r.csv.isSuspect {
 			r.problem(r.csv.Line(), "", suspect)
-			r.result.miss(Problem{File: r.file, Line: r.csv.Line(), Reason: suspect})
+			r.result.miss(1, Problem{File: r.file, Line: r.csv.Line(), Reason: suspect})
 		}
 		if err := r.row(fields); err != nil {
 			return err
@@ -346,7 +358,7 @@ func (r *rowReader) invalidRow(reason string) {
 func (r *rowReader) unknownRow(line int, reason string) {
 	r.result.Invalid++
 	r.problem(line, "", reason)
-	r.result.miss(Problem{File: r.file, Line: line, Reason: reason})
+	r.result.miss(1, Problem{File: r.file, Line: line, Reason: reason})
 }
 
 func (r *rowReader) problem(line int, column, reason string) {

@@ -20,6 +20,8 @@ type Source struct {
 	export Export
 	inputs *source.Inputs
 	query  *postgres.Query // is read instead of the input's text; nil: there is none
+
+	traits, ids *Source // of profiles: both long tables; else nil
 }
 
 // UnreadableError says that an export's files are not there or cannot be read, as
@@ -29,6 +31,9 @@ type UnreadableError = source.UnreadableError
 // Open finds the inputs of e. The error is an [*UnreadableError]: it says why they are
 // not there, or why it cannot tell which of them is meant.
 func (e Export) Open(ctx context.Context) (*Source, error) {
+	if e.ProfileIDs != nil {
+		return e.openProfiles(ctx)
+	}
 	if len(e.Command) == 0 && postgres.IsAddress(e.Source) {
 		q := &postgres.Query{Address: e.Source, Password: e.Password, PasswordFile: e.PasswordFile, Table: e.Table, SQL: e.Query, Timeout: e.Timeout}
 		// Nobody knows without asking it whether its rows changed.
@@ -101,11 +106,20 @@ func (e Export) Settings() string {
 // and the settings that reading depends on. It is equal only as long as reading again would
 // give the same rows. It is "" if nobody can know that without reading, and if reading would
 // fail since parts are missing. former is what it was as long as files had no more than
-// their size and time. Of changes, whose names come with the rows, only the settings count.
+// their size and time. Where names come with the rows only the export's own attributes
+// count.
 func (s *Source) Fingerprint(attributes []Attribute) (fingerprint, former string) {
 	e := s.export
-	if e.Changes {
+	if e.NamesInRows() {
 		attributes = e.Attributes
+	}
+	if s.traits != nil {
+		traits, formerTraits := s.traits.Fingerprint(s.traits.export.Attributes)
+		ids, formerIDs := s.ids.Fingerprint(s.ids.export.Attributes)
+		if traits == "" || ids == "" {
+			return "", ""
+		}
+		return traits + ids + e.Settings(), formerTraits + formerIDs + e.Settings()
 	}
 	e.Attributes = attributes
 	now, then := sha256.New(), sha256.New()
@@ -119,19 +133,34 @@ func (s *Source) Fingerprint(attributes []Attribute) (fingerprint, former string
 	return hex.EncodeToString(now.Sum(nil)[:16]), hex.EncodeToString(then.Sum(nil)[:16])
 }
 
-// AsOf returns the time of the data: that of the newest input.
-func (s *Source) AsOf() time.Time { return s.inputs.AsOf() }
+// AsOf returns the time of the data: that of the newest input. Of two tables together
+// nothing newer is known than of the older one.
+func (s *Source) AsOf() time.Time {
+	asOf := s.inputs.AsOf()
+	if s.ids != nil && s.ids.AsOf().Before(asOf) {
+		return s.ids.AsOf()
+	}
+	return asOf
+}
 
-// Parts returns how many inputs count. It is to be handed to [Source.MissingParts] once a
-// newer snapshot is there.
-func (s *Source) Parts() int { return len(s.inputs.All) }
+// Parts returns how many inputs count, and those of a second table. They are to be handed to
+// [Source.MissingParts] once a newer snapshot is there.
+func (s *Source) Parts() (parts, ids int) {
+	if s.ids != nil {
+		ids = len(s.ids.inputs.All)
+	}
+	return len(s.inputs.All), ids
+}
 
 // MissingParts says that parts may be missing, where there are fewer than in the snapshot
 // before and nothing shows that they are all: neither a manifest nor a _SUCCESS that is not
 // older than any of them. It is "" if all is well.
-func (s *Source) MissingParts(before int) string {
+func (s *Source) MissingParts(parts, ids int) string {
+	if s.traits != nil {
+		return cmp.Or(s.traits.MissingParts(parts, 0), s.ids.MissingParts(ids, 0))
+	}
 	if s.export.AnyParts || s.query != nil {
 		return ""
 	}
-	return s.inputs.Missing(before)
+	return s.inputs.Missing(parts)
 }

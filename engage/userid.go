@@ -64,10 +64,9 @@ func isNoID(cell []byte) bool {
 	return false
 }
 
-// UserID returns the user id that a cell says, nil if it names nobody. The reason says why no
-// contact can have it; known reports whether nobody else can be meant, so that no other user
-// is missing.
-func UserID(said attr.Value) (id []byte, reason string, known bool) {
+// userID returns the user id that a value says, nil if it names nobody. For reason and known
+// see [checkID].
+func userID(said attr.Value) (id []byte, reason string, known bool) {
 	id = said.Text()
 	if said.Kind() == attr.Number {
 		id = idOf(cell.Number, id)
@@ -117,9 +116,6 @@ func isSpreadsheetNumber(id []byte) bool {
 
 // Where the comma is the decimal point it is that of spreadsheets too.
 var spreadsheetNumber = regexp.MustCompile(`^[0-9]([.,][0-9]+)?[Ee]\+[0-9]{1,3}$`)
-
-// IsAlmostUserID reports whether a name that stands in a row is almost user_id: see [isAlmost].
-func IsAlmostUserID(name string) bool { return isAlmost(name, "user_id") }
 
 // isAlmost reports whether a name differs from the one that is wanted in its spelling, or in
 // one byte, which as a backslash may have taken the next one with it. Of short names that

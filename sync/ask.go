@@ -104,7 +104,7 @@ func (q *question) ask(ctx context.Context, e Export) error {
 		if err == nil {
 			values[n] = typed(a, result.Attributes[n].Fits, values[n])
 		}
-		said := Said{Value: values[n], Absent: !found || e.ProfileIDs != nil && values[n].Kind() == attr.None}
+		said := Said{Value: values[n], Absent: !found || result.Sparse && values[n].Kind() == attr.None}
 		if err != nil {
 			said = Said{Error: err.Error()}
 		} else if missing := result.Attributes[n].Err; missing != nil {
@@ -123,9 +123,7 @@ func typed(settings engage.Attribute, fits engage.Fits, v attr.Value) attr.Value
 }
 
 func (q *question) read(ctx context.Context, e Export, yield func(userID []byte, cells []attr.Value) error) (engage.Result, error) {
-	if e.ProfileIDs != nil {
-		return readProfiles(ctx, e, q.o.Memory, extsort.TempIn(q.o.TempDir), yield)
-	}
+	e.Sorting = sorting(q.o.Memory/4, &extsort.Memory{Room: roomFor(q.o.Memory)}, extsort.TempIn(q.o.TempDir))
 	source, err := e.Open(ctx)
 	if err != nil {
 		return engage.Result{}, err

@@ -23,8 +23,8 @@ import (
 // changeExport is a folder of files that grows.
 func changeExport(named ...engage.Attribute) Export {
 	return Export{
-		Export:     engage.Export{Source: "events", Pick: engage.PickAll, Changes: true, Discover: len(named) == 0, Attributes: named},
-		KeepAbsent: true, AllowEmpty: true,
+		Export:     engage.Export{Source: "events", Pick: engage.PickAll, Changes: true, Discover: len(named) == 0, Attributes: named, AllowEmpty: true},
+		KeepAbsent: true,
 	}
 }
 

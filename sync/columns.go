@@ -20,7 +20,7 @@ import (
 func (p *plan) readHeaders(ctx context.Context) error {
 	var tables []*export
 	for _, e := range p.exports {
-		if e.source != nil && len(e.Wildcards) > 0 && !e.Changes && !p.isAsBefore(e) {
+		if e.source != nil && len(e.Wildcards) > 0 && !e.Changes && !p.isAsBefore(e) && !(e.source.Once() && p.isTooOld(e)) {
 			tables = append(tables, e)
 		}
 	}
@@ -87,6 +87,15 @@ func (p *plan) isAsBefore(e *export) bool {
 	fingerprint, _ := p.fingerprint(&before)
 	return fingerprint != "" && len(before.Attributes) > 0 && !slices.ContainsFunc(before.Attributes, func(a engage.Attribute) bool {
 		return p.known[a.Key].Applied.Fingerprint != fingerprint
+	})
+}
+
+// isTooOld reports whether nothing of the export can be applied because of its age, so that
+// it need not be read as a whole.
+func (p *plan) isTooOld(e *export) bool {
+	all := p.wanted(e, nil)
+	return len(all) > 0 && !slices.ContainsFunc(all, func(a engage.Attribute) bool {
+		return checkAge(e.asOf, p.known[a.Key].Applied, e.MaxAge, p.runner.now()) == ""
 	})
 }
 

@@ -21,7 +21,7 @@ type contact struct {
 	old     []uint32           // by attribute id: the mark, if Gleap knows a value
 	tried   []uint32           // by attribute id: the mark, if Gleap may have a value that no record shows
 	present []said[bool]       // by export: whether the contact is in it
-	silent  []uint32           // by attribute id: the mark, if [profiles] have it and no value
+	silent  []uint32           // by attribute id: the mark, if an export has it and no value
 	fields  []said[fieldText]  // by column of the contact fields
 	differ  []uint32           // by column of the contact fields: the mark, if exports say different things
 	changed changed            // what change exports said, now and before
@@ -251,7 +251,7 @@ func (c *contact) want(a *attribute, known attr.Value) attr.Value {
 	if c.wanted[a.id].mark == c.now {
 		return c.wanted[a.id].value
 	}
-	absent := c.present[a.export.index].mark != c.now || a.export.profiles != nil && c.silent[a.id] != c.now
+	absent := c.present[a.export.index].mark != c.now || a.export.result.Sparse && c.silent[a.id] != c.now
 	switch {
 	case !absent:
 	case a.Kind == engage.Audience && known.Kind() == attr.True && !a.export.KeepAbsent:

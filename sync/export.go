@@ -17,7 +17,6 @@ type export struct {
 	index       int
 	attributes  []*attribute // in the order of its settings
 	source      *engage.Source
-	profiles    *profiles // nil: it is no export of that kind
 	fingerprint string
 	former      string // the fingerprint as earlier versions made it
 	dated
@@ -116,6 +115,13 @@ func (e *export) mayHoldFieldsBack() bool {
 // isUnknown reports whether nobody can tell which attributes the export has.
 func (e *export) isUnknown() bool {
 	return (len(e.Wildcards) > 0 || e.Discover) && (e.source == nil || e.refused != nil)
+}
+
+// hasUnknown reports whether the run may be about attributes that only reading can find.
+func (e *export) hasUnknown(request Request) bool {
+	return e.Changes && (len(e.attributes) == 0 || slices.ContainsFunc(request.Only, func(key string) bool {
+		return e.mayTake(key) && !slices.ContainsFunc(e.attributes, func(a *attribute) bool { return a.Key == key })
+	}))
 }
 
 // usable reports whether some of the export's attributes are not held.

@@ -32,14 +32,10 @@ type Options struct {
 // Export is a source of rows, what it feeds and what guards it.
 type Export struct {
 	engage.Export
-	// ProfileIDs is where the user ids are if the export is a table of profiles and not of
-	// users, see [profiles]; else nil.
-	ProfileIDs   *engage.Export
 	KeepAbsent   bool          // a user who is not in it stays in its audiences
 	ClearMissing bool          // a user who is not in it loses its traits
 	MaxExits     *Limit        // nil: Guard.MaxExits
 	MaxAge       time.Duration // 0: any
-	AllowEmpty   bool          // no members where there were some is right
 	NoFields     bool          // contact fields are not taken from it
 	Membership   bool          // that contacts enter and leave its audiences are events
 	IgnoreBroken bool          // exits and clears go although rows could not be read

@@ -115,9 +115,6 @@ func (r *Runner) newPlan(ctx context.Context, request Request) (*plan, error) {
 		return p, err
 	}
 	p.skipUnchanged(p.at, request)
-	if err := p.readProfiles(ctx, request); err != nil {
-		return p, err
-	}
 	p.addRetired(request)
 	if err := p.read(ctx, request); err != nil {
 		return p, err
@@ -240,7 +237,7 @@ func (p *plan) holdPatterns(e *export) {
 			reason = e.refused.Error()
 		case e.Changes: // what it is to match may come some day
 			reason = e.mismatched(w.Kind, w.Matches)
-		case e.ProfileIDs != nil:
+		case e.NamesInRows():
 			reason = "no name matches " + w.Pattern
 		}
 		if reason != "" {
@@ -263,7 +260,7 @@ func (p *plan) addRetired(request Request) {
 		}
 		all := Limit{share: 1, isPct: true}
 		retired.export = &export{
-			Export: Export{ClearMissing: true, AllowEmpty: true, MaxExits: &all},
+			Export: Export{Export: engage.Export{AllowEmpty: true}, ClearMissing: true, MaxExits: &all},
 			index:  len(p.exports), attributes: []*attribute{retired}, rows: extsort.New(0, &p.memory, p.runner.temp),
 		}
 		p.byID[a.ID].attribute = retired

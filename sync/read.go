@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"errors"
 	"fmt"
 	"runtime"
 	"time"
@@ -19,11 +20,13 @@ import (
 
 // open finds the exports' inputs, and what their wildcards stand for.
 func (p *plan) open(ctx context.Context, request Request) error {
+	_, budget := p.readers(max(1, len(p.exports)))
 	for _, e := range p.exports {
-		if !e.isChosen(request) || e.ProfileIDs != nil {
+		if !e.isChosen(request) {
 			continue
 		}
 		e.Log = func(line string) { p.runner.log.Info("a command says", "command", e.Source, "line", line) }
+		e.Progress, e.Sorting = p.runner.meter.Add, sorting(budget, &p.memory, p.runner.temp)
 		if e.source, e.openErr = e.Open(ctx); e.openErr == nil {
 			e.dated = dateOf(e.source.AsOf(), p.runner.now())
 		}
@@ -33,10 +36,6 @@ func (p *plan) open(ctx context.Context, request Request) error {
 	}
 	for _, e := range p.exports {
 		if !e.isChosen(request) {
-			continue
-		}
-		if e.ProfileIDs != nil {
-			p.openProfiles(ctx, e, request)
 			continue
 		}
 		err := e.openErr
@@ -99,8 +98,8 @@ func (p *plan) skipUnchanged(now time.Time, request Request) {
 // fingerprint identifies an export's content and all settings that matter for what
 // is made of it, "" if only reading it can tell.
 func (p *plan) fingerprint(e *export) (fingerprint, former string) {
-	source, formerSource := e.sourceFingerprint()
-	if source == "" {
+	source, formerSource := e.source.Fingerprint(e.Attributes)
+	if source == "" || e.source.Once() && len(e.unfit) > 0 { // only reading finds again what cannot be an attribute
 		return "", ""
 	}
 	of := func(source string, unfit []string) string {
@@ -121,7 +120,7 @@ func (p *plan) fingerprint(e *export) (fingerprint, former string) {
 func (p *plan) read(ctx context.Context, request Request) error {
 	var needed []*export
 	for _, e := range p.exports {
-		if e.source != nil && e.profiles == nil && e.rows == nil && (e.usable() || e.Changes && e.refused == nil && e.hasUnknown(request)) {
+		if e.source != nil && e.rows == nil && (e.usable() || e.Changes && e.refused == nil && e.hasUnknown(request)) {
 			needed = append(needed, e)
 		}
 	}
@@ -169,12 +168,8 @@ func (p *plan) readExport(ctx context.Context, e *export) error {
 // read, see [engage.Source.ReadChosen].
 func (p *plan) sortRows(ctx context.Context, e *export, choose func(columns []string) []engage.Attribute) (err, failed error) {
 	var payload []byte
-	read := 0
 	add := func(userID []byte, cells []attr.Value) error {
 		payload = appendCells(payload[:0], cells)
-		if read++; read%(1<<14) == 0 {
-			p.runner.meter.Add(1 << 14)
-		}
 		failed = e.rows.Add(userID, payload)
 		return failed
 	}
@@ -182,6 +177,9 @@ func (p *plan) sortRows(ctx context.Context, e *export, choose func(columns []st
 		e.result, err = e.source.ReadChosen(ctx, choose, add)
 	} else {
 		e.result, err = e.source.Read(ctx, e.Attributes, add)
+	}
+	if sort := (*engage.SortError)(nil); errors.As(err, &sort) {
+		failed = cmp.Or(failed, sort.Err)
 	}
 	if failed != nil || ctx.Err() != nil {
 		return nil, cmp.Or(failed, ctx.Err())
@@ -200,8 +198,11 @@ func (p *plan) judge(e *export) {
 		r := e.result.Attributes[i]
 		if r.Err != nil {
 			a.hold(r.Err.Error())
-		} else if reason := checkInvalid(e.result.Invalid+r.Invalid, e.result.Rows, p.runner.o.Guard.MaxInvalid); reason != "" {
-			a.hold(reason + a.misfit(r.Invalid))
+		}
+		for _, share := range e.result.Shares(r) {
+			if reason := checkInvalid(share.Invalid, share.Of, p.runner.o.Guard.MaxInvalid); reason != "" {
+				a.hold(reason + a.misfit(r.Invalid))
+			}
 		}
 		a.decideType(r.Fits)
 	}
@@ -222,6 +223,12 @@ func (p *plan) readersBuffer(passes int) int {
 		}
 	}
 	return int(min(64<<10, max(32<<10, p.runner.o.Memory/4/int64(runs*passes))))
+}
+
+// sorting returns what an export is sorted with that has to be before it can be read, for who
+// has that much memory for one export.
+func sorting(budget int64, memory *extsort.Memory, temp extsort.CreateTemp) engage.Sorting {
+	return engage.Sorting{Budget: budget / 2, Memory: memory, Temp: temp} // there are two tables
 }
 
 // roomFor returns how much of so many bytes may be reserved: a quarter is for exports while

@@ -151,7 +151,7 @@ func drawSheet(r *rapid.T) *sheet {
 
 // export is one of all columns of a file.
 func (s *sheet) export(source string) Export {
-	e := Export{Export: engage.Export{Source: source}, AllowEmpty: true}
+	e := Export{Export: engage.Export{Source: source, AllowEmpty: true}}
 	for _, c := range s.columns {
 		a := engage.Attribute{Kind: engage.Trait, Key: c.name, Name: c.name, Column: c.name, Type: engage.Auto}
 		switch {

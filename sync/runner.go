@@ -158,7 +158,7 @@ func mayTake(ctx context.Context, e Export, key, name string, kind engage.Kind) 
 	if !ok || a.Key != key {
 		return nil
 	}
-	if e.ProfileIDs != nil { // which names it has only reading can tell
+	if e.NamesInRows() { // which names it has only reading can tell
 		return fmt.Errorf("a pattern of %s takes %s, so the next sync may bring it back: name it in exclude first", e.Source, name)
 	}
 	if source, err := e.Open(ctx); err == nil {

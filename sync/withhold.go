@@ -35,22 +35,16 @@ func (e *export) missingParts() string {
 	for _, a := range e.attributes {
 		before, idsBefore = max(before, a.applied.Parts), max(idsBefore, a.applied.IDParts)
 	}
-	if e.profiles != nil {
-		return cmp.Or(e.profiles.traits.source.MissingParts(before), e.profiles.ids.source.MissingParts(idsBefore))
-	}
-	return e.source.MissingParts(before)
+	return e.source.MissingParts(before, idsBefore)
 }
 
 // parts returns how many parts the export has, 0 if it has none, and its table of
 // identifiers.
 func (e *export) parts() (parts, ids int) {
-	switch {
-	case e.Pick != engage.PickAll || e.source == nil:
+	if e.Pick != engage.PickAll || e.source == nil {
 		return 0, 0
-	case e.profiles != nil:
-		return e.profiles.traits.source.Parts(), e.profiles.ids.source.Parts()
 	}
-	return e.source.Parts(), 0
+	return e.source.Parts()
 }
 
 // withholds decides whether the attribute's exits and clears are withheld in this run.

@@ -64,8 +64,10 @@ func exportForms() map[string]exportForm {
 	traits := csv("canonical_segment_id,name,value,seq", "p-%[1]s,vip,true,1")
 	ids := csv("canonical_segment_id,type,value,seq", "p-%[1]s,user_id,%[1]s,1")
 	profiles := Export{
-		Export:     engage.Export{Source: "t.csv", Attributes: []engage.Attribute{{Kind: engage.Audience, Key: "vip", Name: "vip", Column: "vip"}}},
-		ProfileIDs: &engage.Export{Source: "i.csv"},
+		Export: engage.Export{
+			Source: "t.csv", Attributes: []engage.Attribute{{Kind: engage.Audience, Key: "vip", Name: "vip", Column: "vip"}},
+			ProfileIDs: &engage.Export{Source: "i.csv"},
+		},
 	}
 	long := func(name string) func(*world, *testing.T, []string, string) {
 		return func(w *world, t *testing.T, members []string, damage string) {

@@ -198,8 +198,8 @@ exclude = ["vip_test"]
 			Attributes: []engage.Attribute{{Kind: engage.Audience, Key: "churn_risk", Name: "Churn Risk", Column: "Churn Risk"}},
 			Wildcards:  []engage.Wildcard{{Kind: engage.Audience, Pattern: "vip_*"}, {Kind: engage.Trait, Pattern: "*_days", Type: engage.Number}},
 			Exclude:    []string{"vip_test"},
+			ProfileIDs: &engage.Export{Source: "i.csv", Dir: dir, Pick: engage.PickAll, Delimiter: '\t', TempDir: c.Sync.TempDir},
 		},
-		ProfileIDs: &engage.Export{Source: "i.csv", Dir: dir, Pick: engage.PickAll, Delimiter: '\t', TempDir: c.Sync.TempDir},
 		KeepAbsent: true, ClearMissing: true,
 	}
 	if got := c.Sync.Exports[1]; !reflect.DeepEqual(got, want) {

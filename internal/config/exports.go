@@ -127,10 +127,10 @@ func (l *loader) export(key string, k *exportKeys) sync.Export {
 		},
 		KeepAbsent: choice(l.reader, key+".absent", k.Absent, map[string]bool{"": false, "exit": false, "keep": true}),
 		MaxAge:     l.duration(key+".max_age", k.MaxAge),
-		AllowEmpty: k.AllowEmpty,
 
 		IgnoreBroken: choice(l.reader, key+".broken_rows", k.BrokenRows, map[string]bool{"": false, "withhold": false, "ignore": true}),
 	}
+	e.AllowEmpty = k.AllowEmpty
 	e.AnyParts = choice(l.reader, key+".parts", k.Parts, map[string]bool{"": false, "all": false, "any": true})
 	if k.MaxExits != nil {
 		limit := l.limit(key+".max_exits", k.MaxExits)

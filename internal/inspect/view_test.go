@@ -113,7 +113,7 @@ func (*refusing) Resume(gleap.History)                         {}
 
 // TestChanges: a view knows what change exports said, and what new files say.
 func TestChanges(t *testing.T) {
-	w := newWorld(t, sync.Export{Export: engage.Export{Source: "events", Pick: engage.PickAll, Changes: true, Discover: true}, KeepAbsent: true, AllowEmpty: true})
+	w := newWorld(t, sync.Export{Export: engage.Export{Source: "events", Pick: engage.PickAll, Changes: true, Discover: true, AllowEmpty: true}, KeepAbsent: true})
 	change := func(user, audience string, enters bool, at int) string {
 		return fmt.Sprintf(`{"type":"identify","userId":%q,"traits":{%q:"%t"},"context":{"personas":{"computation_class":"audience","computation_key":%[2]q,"computation_id":%[2]q}},"timestamp":%[4]q,"messageId":"m%[1]s%[5]d"}`,
 			user, audience, enters, time.Unix(1_700_000_000+int64(at), 0).UTC().Format(time.RFC3339), at) + "\n"

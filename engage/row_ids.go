@@ -74,7 +74,7 @@ func (r *rowReader) readIDs(fields [][]byte) (reason string) {
 	}
 	if needed {
 		r.ids = r.appendIDs(r.ids, r.jsonIDs.Get("user_id"))
-		if len(r.ids) == 0 && slices.ContainsFunc(r.jsonIDs, func(m jsonscan.Member) bool { return IsAlmostUserID(string(m.Name)) }) {
+		if len(r.ids) == 0 && slices.ContainsFunc(r.jsonIDs, func(m jsonscan.Member) bool { return isAlmost(string(m.Name), "user_id") }) {
 			reason = "external_ids has no user_id, and a member whose name is almost that"
 		}
 	}

@@ -1,4 +1,4 @@
-package sync
+package engage
 
 import (
 	"bytes"
@@ -8,7 +8,6 @@ import (
 	"fmt"
 	"slices"
 
-	"gleapsync/engage"
 	"gleapsync/internal/attr"
 	"gleapsync/internal/extsort"
 )
@@ -47,36 +46,37 @@ type user struct {
 }
 
 // join reads the sorted tables in step and calls yield with each user id and the values of
-// the attributes and of the contact fields. An error is one of the run.
-func (t *profiles) join(ctx context.Context, attributes []engage.Attribute, buffer int, yield func(userID []byte, cells []attr.Value) error) (engage.Result, error) {
-	t.values = make([]int, len(attributes))
-	result := engage.Result{
+// the attributes and of the contact fields.
+func (t *profiles) join(ctx context.Context, yield func(userID []byte, cells []attr.Value) error) (Result, error) {
+	attributes := t.export.Attributes
+	result := Result{
 		Rows: t.traits.result.Rows + t.ids.result.Rows, Invalid: t.traits.result.Invalid + t.ids.result.Invalid,
-		Attributes: make([]engage.AttributeResult, len(attributes)), Fields: make([]bool, len(t.settings.Fields)),
+		Attributes: make([]AttributeResult, len(attributes)), Fields: make([]bool, len(t.export.Fields)),
 		Problems: slices.Concat(t.traits.result.Problems, t.ids.result.Problems),
+		Sparse:   true, longTraits: &t.traits.result, longIDs: &t.ids.result,
 	}
 	for _, table := range []*longTable{t.traits, t.ids} {
 		if n := table.result.Unknown; n > 0 {
-			result.Miss(n, table.result.FirstUnknown)
+			result.miss(n, table.result.FirstUnknown)
 		}
 	}
 	ambiguous := map[int][]int{}
-	places := t.places(t.names, attributes, ambiguous) // by the numbers of the names
+	places := t.places(t.names, ambiguous) // by the numbers of the names
 	for i, a := range attributes {
 		if found := ambiguous[i]; found != nil {
 			result.Attributes[i].Err = fmt.Errorf("%s has the names %q and %q, and either may be %q: write the one that is meant as the rows have it", t.traits.name, t.names[found[0]], t.names[found[1]], a.Name)
 			continue
 		}
-		if !t.settings.AllowEmpty && !slices.ContainsFunc(places, func(p []int) bool { return slices.Contains(p, i) }) {
+		if !t.export.AllowEmpty && !slices.ContainsFunc(places, func(p []int) bool { return slices.Contains(p, i) }) {
 			result.Attributes[i].Err = fmt.Errorf("%s: no row has the name %s: if nobody has it and that is right, set allow_empty = true", t.traits.name, a.Name)
 		}
 	}
 	p := profile{
-		said:      make([]newest, len(attributes)+len(t.settings.Fields)),
+		said:      make([]newest, len(attributes)+len(t.export.Fields)),
 		addresses: make([]newest, len(addressTypes)),
 	}
 	cells := make([]attr.Value, len(p.said))
-	traits, ids := t.traits.open(buffer), t.ids.open(buffer)
+	traits, ids := t.traits.open(t.buffer()), t.ids.open(t.buffer())
 	var id []byte
 	for n := 0; traits.more; n++ {
 		if n&0xfff == 0 && ctx.Err() != nil {
@@ -94,33 +94,33 @@ func (t *profiles) join(ctx context.Context, attributes []engage.Attribute, buff
 		}
 		for ; ids.more && bytes.Equal(ids.profile, id); ids.next() {
 			if reason, known := p.addID(ids); reason != "" {
-				problem := engage.Problem{File: t.ids.name, Column: "value", Reason: reason}
+				problem := Problem{File: t.ids.name, Column: "value", Reason: reason}
 				result.Invalid++
-				addProblem(&result, problem)
+				result.addProblem(problem)
 				if !known {
-					result.Miss(1, problem)
+					result.miss(1, problem)
 				}
 			}
 		}
 		if len(p.users) == 0 && p.misspelt {
-			problem := engage.Problem{File: t.ids.name, Column: "type", Reason: "the profile has no user_id, and an id of a type that is almost that"}
+			problem := Problem{File: t.ids.name, Column: "type", Reason: "the profile has no user_id, and an id of a type that is almost that"}
 			result.Invalid++
-			addProblem(&result, problem)
-			result.Miss(1, problem)
+			result.addProblem(problem)
+			result.miss(1, problem)
 			continue
 		}
 		if len(p.users) == 0 {
 			result.WithoutUserID++
 			continue
 		}
-		t.cells(&p, attributes, cells, &result)
-		for _, user := range p.chosen(t.settings.Identifiers) {
+		t.cells(&p, cells, &result)
+		for _, user := range p.chosen(t.export.Identifiers) {
 			if err := yield(user.id, cells); err != nil {
 				return result, err
 			}
 		}
 	}
-	return result, cmp.Or(traits.failed, ids.failed)
+	return result, sortError(cmp.Or(traits.failed, ids.failed))
 }
 
 func (p *profile) reset() {
@@ -134,7 +134,7 @@ func (p *profile) reset() {
 }
 
 // addID takes a row of user_identifiers. The reason says why it names nobody, see
-// [engage.UserID].
+// [userID].
 func (p *profile) addID(row *longRows) (reason string, known bool) {
 	if row.what == misspelt {
 		p.misspelt = true
@@ -144,7 +144,7 @@ func (p *profile) addID(row *longRows) (reason string, known bool) {
 		p.addresses[row.what-1].add(row.seq, row.value)
 		return "", true
 	}
-	id, reason, known := engage.UserID(row.value)
+	id, reason, known := userID(row.value)
 	if reason == "" && id != nil {
 		p.users = append(p.users, user{bytes.Clone(id), row.seq})
 	}
@@ -152,12 +152,12 @@ func (p *profile) addID(row *longRows) (reason string, known bool) {
 }
 
 // chosen returns those of the profile's user ids that count. The first one is the oldest.
-func (p *profile) chosen(which engage.Identifiers) []user {
+func (p *profile) chosen(which Identifiers) []user {
 	slices.SortStableFunc(p.users, func(a, b user) int { return cmp.Compare(a.seq, b.seq) })
 	switch which {
-	case engage.FirstID:
+	case FirstID:
 		return p.users[:1]
-	case engage.LastID:
+	case LastID:
 		return p.users[len(p.users)-1:]
 	}
 	slices.SortFunc(p.users, func(a, b user) int { return bytes.Compare(a.id, b.id) })
@@ -165,24 +165,25 @@ func (p *profile) chosen(which engage.Identifiers) []user {
 }
 
 // cells makes values of what the rows of a profile say.
-func (t *profiles) cells(p *profile, attributes []engage.Attribute, cells []attr.Value, result *engage.Result) {
+func (t *profiles) cells(p *profile, cells []attr.Value, result *Result) {
 	clear(cells)
+	attributes := t.export.Attributes
 	for i, a := range attributes {
 		if !p.said[i].found {
 			continue
 		}
-		t.values[i]++
+		result.Attributes[i].values++
 		v, reason := a.Value(p.said[i].value, &result.Attributes[i].Fits)
 		if reason != "" {
 			result.Attributes[i].Invalid++
-			addProblem(result, engage.Problem{File: t.traits.name, Column: a.Name, Reason: reason})
+			result.addProblem(Problem{File: t.traits.name, Column: a.Name, Reason: reason})
 		}
 		if v.Kind() == attr.None {
 			v = attr.OfNull() // there is a row, and it says nothing
 		}
 		cells[i] = v
 	}
-	for i, field := range t.settings.Fields {
+	for i, field := range t.export.Fields {
 		place := len(attributes) + i
 		said := &p.said[place]
 		if n := slices.Index(addressTypes, field); n >= 0 && !said.hasText() {
@@ -204,15 +205,6 @@ type longRows struct {
 	seq     int64
 	value   attr.Value
 	failed  error
-}
-
-// closeRows gives the memory and the temporary files of the sorted tables back.
-func (t *profiles) closeRows() {
-	for _, table := range []*longTable{t.traits, t.ids} {
-		if table.rows != nil {
-			table.rows.Close()
-		}
-	}
 }
 
 func (t *longTable) open(buffer int) *longRows {
@@ -242,60 +234,4 @@ func (r *longRows) next() {
 	if r.value, _, err = attr.Cut(row[n+m:]); err != nil {
 		r.more, r.failed = false, extsort.ErrTemp
 	}
-}
-
-// joinProfiles sorts the rows of one export. What is wrong with it holds it; an error is
-// one of the run.
-func (p *plan) joinProfiles(ctx context.Context, e *export, request Request) error {
-	t, budget := e.profiles, p.runner.o.Memory/8
-	t.settings.Attributes = e.Attributes
-	defer t.closeRows()
-	if err := t.sort(ctx, budget, &p.memory, p.runner.temp); err != nil {
-		return err
-	}
-	if err := t.err(); err != nil {
-		e.refuse(err)
-		return nil
-	}
-	taken := t.taken()
-	e.rename(t.names, taken)
-	t.settings.Attributes = e.Attributes
-	taken = t.taken()
-	before := len(e.attributes)
-	p.addTaken(e, taken, request)
-	if len(e.attributes) < before+len(taken) {
-		e.fingerprint, e.former = "", "" // the next run has to find again what cannot be an attribute
-	}
-	for _, a := range e.attributes[before:] {
-		if reason := checkAge(e.asOf, a.applied, e.MaxAge, p.runner.now()); reason != "" {
-			a.hold(reason)
-		}
-	}
-	e.rows = extsort.New(budget, &p.memory, p.runner.temp)
-	var row []byte
-	var err error
-	e.result, err = t.join(ctx, e.Attributes, t.buffer(budget), func(userID []byte, cells []attr.Value) error {
-		row = appendCells(row[:0], cells)
-		return e.rows.Add(userID, row)
-	})
-	if err != nil {
-		return err
-	}
-	limit := p.runner.o.Guard.MaxInvalid
-	for i, a := range e.attributes {
-		r := e.result.Attributes[i]
-		reason := cmp.Or(
-			checkInvalid(t.traits.result.Invalid, t.traits.result.Rows, limit),
-			checkInvalid(e.result.Invalid-t.traits.result.Invalid, t.ids.result.Rows, limit),
-			checkInvalid(r.Invalid, t.values[i], limit), // the rows are of many attributes
-		)
-		if r.Err != nil {
-			reason = r.Err.Error()
-		}
-		if reason != "" {
-			a.hold(reason + a.misfit(r.Invalid))
-		}
-		a.decideType(r.Fits)
-	}
-	return e.rows.Finish()
 }
