@@ -2,6 +2,7 @@ package engage
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"regexp"
@@ -81,12 +82,13 @@ func userID(said attr.Value) (id []byte, reason string, known bool) {
 // checkID returns why no contact can have a user id. If it is known whom the row is about all
 // the same, that user is missing nowhere.
 func checkID(id []byte) (reason string, known bool) {
+	ascii := isPrintable(id) // as nearly all are
 	switch {
 	case len(id) > MaxUserID:
 		return fmt.Sprintf("the user id is longer than %d bytes", MaxUserID), true
-	case !utf8.Valid(id):
+	case !ascii && !utf8.Valid(id):
 		return "the user id is not UTF-8", false
-	case hasControl(id):
+	case !ascii && hasControl(id):
 		return "the user id holds a control character, such as a line break or NUL", false
 	case isList(id) && json.Valid(id):
 		return "the user id is a list or an object", false
@@ -106,6 +108,23 @@ func hasControl(id []byte) bool {
 		}
 	}
 	return false
+}
+
+// isPrintable reports whether all is ASCII that can be printed. It looks at eight bytes at a
+// time.
+func isPrintable(id []byte) bool {
+	const each, high = 0x0101010101010101, 0x8080808080808080
+	for ; len(id) >= 8; id = id[8:] {
+		if eight := binary.LittleEndian.Uint64(id); ((eight-each*' ')|(eight+each)|eight)&high != 0 {
+			return false
+		}
+	}
+	for _, c := range id {
+		if c < ' ' || c > '~' {
+			return false
+		}
+	}
+	return true
 }
 
 // isSpreadsheetNumber reports whether an id is a number in the form 1.23457E+11, in which
