@@ -1,16 +1,33 @@
-// Package engage turns what Segment Engage exports into rows: what one line says
-// of one user.
+// Package engage says what a line says of a user: it turns what Segment Engage exports into
+// rows. Forms become rows, and names of audiences and traits become keys.
 //
-// An [Export] names a source and what is wanted of it. [Export.Open] finds the
-// files behind it and reads nothing; [Source.Read] then streams their rows. The
-// package knows formats and sources, and nothing of what Gleap has or of what a
-// row leads to.
+// An [Export] names where its inputs are and what is wanted of them. [Export.Open] finds
+// the inputs and reads nothing. A [Source] then streams their rows: [Source.Read] those of
+// a snapshot, which has all present users; [Source.ReadChanges] what happened to audiences
+// and traits; [Source.ReadCalls] what users did. Profiles, two long tables that are sorted
+// and joined, are a snapshot like any other.
 //
-// Words: an attribute is what Gleap gets, made from an audience (boolean) or a
-// computed trait (value), and its key is its name there. A contact field is one
-// of Gleap's own fields, such as the e-mail address. A broken row is counted and
-// passed over; an export that cannot be complete is an error, and then nothing
-// that it said may be used.
+// The package knows forms, and nothing of what Gleap has or of what a row leads to. Where
+// bytes come from is the business of internal/source; what the cells of a Parquet file or
+// of a database are, that of internal/parquet and internal/postgres.
+//
+// # Words
+//
+// An attribute is what Gleap gets, made from an audience (boolean) or a computed trait
+// (value), and its key is its name there: see [Key]. A contact field is one of Gleap's own
+// fields, such as the e-mail address. The cells of a column have a form (text, JSON,
+// number, boolean); what is made of them, in the same way for all forms, [Attribute.Value]
+// decides. The type of an attribute without one is found once all its values are read, by
+// [Fits], and [Convert] makes it of each.
+//
+// # Invariants
+//
+// A source does not change: who reads says which attributes are wanted, and a table is
+// asked for its columns once.
+//
+// A broken row is counted and passed over. If nobody knows whom it is about,
+// [Result.Unknown] counts it, and then absence proves nothing. An export that cannot be
+// complete is an error, and nothing that it said may be used.
 //
 // Errors and problems name files, lines and columns, never the content of a cell.
 package engage
