@@ -59,15 +59,6 @@ func (p *plan) applied(now time.Time, everything bool) map[uint32]state.Applied 
 	return all
 }
 
-// told notes that contacts were told values, or will not be since Gleap refused.
-func (p *plan) told(changes []state.Change) {
-	for _, c := range changes {
-		if a := p.attribute(c.ID); a != nil {
-			a.left--
-		}
-	}
-}
-
 // mostParts returns how many parts the export has or had when it was applied last, whatever
 // is more: where not all that stands in them counted, fewer of them later must not.
 func (a *attribute) mostParts() (parts, ids int) {

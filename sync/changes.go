@@ -220,6 +220,9 @@ func (p *pass) takeChanges() error {
 	return p.said.WriteRow(c.userID, p.encoded)
 }
 
+// absorbAt bounds the memory for what is not stored yet.
+const absorbAt = 20_000
+
 // absorb stores what change exports said, before anything of it is sent.
 func (p *plan) absorb(ctx context.Context) error {
 	var batch []state.Absorbed
@@ -237,7 +240,7 @@ func (p *plan) absorb(ctx context.Context) error {
 	for _, pass := range p.passes {
 		rows := pass.said.Rows(0, pass.said.Position())
 		for userID, changed, ok := rows.Next(); ok; userID, changed, ok = rows.Next() {
-			if batch = append(batch, state.Absorbed{UserID: userID, Said: changed}); len(batch) == commitAt {
+			if batch = append(batch, state.Absorbed{UserID: userID, Said: changed}); len(batch) == absorbAt {
 				if err := flush(); err != nil {
 					return err
 				}

@@ -4,9 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"time"
 
 	"gleapsync/gleap"
+	"gleapsync/internal/push"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
@@ -70,54 +70,13 @@ func (r *Runner) deleteOwed(ctx context.Context, o state.Overview, report *runs.
 	return err
 }
 
-// delete deletes in Gleap whom the state says that it may have. What Gleap refuses does not
-// keep the others from being deleted; the last refusal is returned.
-func (r *Runner) delete(ctx context.Context) (d runs.Deletions, err error) {
+// delete deletes in Gleap whom the state says that it may have.
+func (r *Runner) delete(ctx context.Context) (runs.Deletions, error) {
 	forgotten, err := r.store.Forgotten()
 	if err != nil {
-		return d, err
+		return runs.Deletions{}, err
 	}
-	owed := forgotten.Owed
-	d.Owed = len(owed)
-	var gone []string
-	commit := func(running bool) error {
-		if _, err := r.ledger.Commit(state.Delivery{Deleted: gone, Pace: r.pace(running)}); err != nil {
-			return fmt.Errorf("commit to the state: %w", err)
-		}
-		d.Owed -= len(gone)
-		gone = gone[:0]
-		return nil
-	}
-	if err := commit(true); err != nil {
-		return d, err
-	}
-	var refused error
-	last := time.Now()
-	for _, id := range owed {
-		deleted, err := r.client.Delete(ctx, id)
-		switch {
-		case errors.As(err, new(*gleap.RefusedError)):
-			refused = err
-			continue
-		case err != nil:
-			return d, errors.Join(err, commit(false))
-		case deleted:
-			d.Deleted++
-		default:
-			d.Absent++
-		}
-		gone = append(gone, id)
-		if time.Since(last) >= commitEvery {
-			if err := commit(true); err != nil {
-				return d, err
-			}
-			last = time.Now()
-		}
-	}
-	if err := commit(false); err != nil {
-		return d, err
-	}
-	return d, refused
+	return push.Delete(ctx, r.client, r.ledger, forgotten.Owed)
 }
 
 // erase rewrites the state if its free pages may still hold something of forgotten contacts.

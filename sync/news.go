@@ -1,15 +1,9 @@
 package sync
 
 import (
-	"encoding/binary"
-	"hash/fnv"
 	"time"
 
 	"gleapsync/engage"
-	"gleapsync/gleap"
-	"gleapsync/internal/attr"
-	"gleapsync/internal/planfile"
-	"gleapsync/state"
 )
 
 // That a contact enters or leaves an audience, or gets a value, is an event as well as a
@@ -41,32 +35,4 @@ func (c *contact) timeOf(a *attribute) int64 {
 		return now().UnixNano()
 	}
 	return a.export.asOf.Truncate(time.Millisecond).UnixNano()
-}
-
-// newsOf returns the events of an entry.
-func (p *plan) newsOf(e *planfile.Entry) []state.Event {
-	var events []state.Event
-	for _, n := range e.News {
-		events = append(events, p.event(e.UserID, e.Attributes[n.Index], n.At))
-	}
-	return events
-}
-
-// event returns the event that a change is. Source: Segment's track calls of Engage.
-func (p *plan) event(userID []byte, c state.Change, at int64) state.Event {
-	a := p.attribute(c.ID)
-	name, keyName := p.runner.o.Events.Computed, "trait_key"
-	if a.Kind == engage.Audience {
-		name, keyName = p.runner.o.Events.Entered, "audience_key"
-		if c.Value.Kind() != attr.True {
-			name = p.runner.o.Events.Exited
-		}
-	}
-	e := gleap.Event{
-		Name: []byte(name), Date: time.Unix(0, at), UserID: userID,
-		Data: []gleap.Attribute{{Key: keyName, Value: attr.OfString([]byte(a.Key))}, {Key: a.Key, Value: c.Value}},
-	}
-	h := fnv.New64a() // the same change is the same event
-	h.Write(c.Value.Append(binary.BigEndian.AppendUint32(nil, c.ID)))
-	return state.Event{UserID: userID, At: at, ID: h.Sum64(), JSON: e.AppendJSON(nil)}
 }

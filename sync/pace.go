@@ -2,57 +2,25 @@ package sync
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"time"
 
-	"gleapsync/gleap"
+	"gleapsync/internal/push"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
-
-// pace is what one run leaves for the next one, so that the rate limit holds across
-// runs and across crashes.
-type pace struct {
-	Running bool `json:"running"` // the run goes on, or was killed
-	gleap.History
-}
 
 // sends reports whether a run makes calls.
 func (r *Runner) sends(report *runs.Report) bool {
 	return r.client != nil && report.Contacts.Planned+report.Events.Planned > 0
 }
 
-func (r *Runner) pace(running bool) []byte {
-	text, err := json.Marshal(pace{running, r.client.Seen()})
-	if err != nil { // times and numbers always marshal
-		panic(err)
-	}
-	return text
-}
-
-// lostPace is how long a run that was killed may have gone on sending after it wrote its
-// pace: commits are half a second apart, but one may take long.
-const lostPace = 10 * time.Second
-
-// resume tells the client what Gleap has seen of earlier runs. Of a run that was killed
-// nobody knows what it sent in the end: as much as it can have been counts as seen just
-// now.
-func (r *Runner) resume(text []byte) error {
-	if r.resumed || len(text) == 0 {
+// resume tells the client, once in a run, what Gleap has seen of earlier ones.
+func (r *Runner) resume(pace []byte) error {
+	if r.resumed || len(pace) == 0 {
 		return nil
 	}
 	r.resumed = true
-	var before pace
-	if err := json.Unmarshal(text, &before); err != nil {
-		return fmt.Errorf("the pace of the last run cannot be decoded: %w", err)
-	}
-	if before.Running && r.o.Window > 0 {
-		before.Unknown = int(int64(r.o.Rate)*int64(min(lostPace, r.o.Window))/int64(r.o.Window)) + r.o.Concurrency
-	}
-	r.client.Resume(before.History)
-	return nil
+	return push.Resume(r.client, pace, push.Lost(r.o.Rate, r.o.Window, r.o.Concurrency))
 }
 
 // Ask makes one request of the client's that belongs to no run, such as the check of the
@@ -80,6 +48,6 @@ func (r *Runner) Ask(ctx context.Context, request func(context.Context) error) e
 		return err
 	}
 	err = request(ctx)
-	_, commitErr := r.store.Commit(state.Delivery{Pace: r.pace(false)})
+	_, commitErr := r.store.Commit(state.Delivery{Pace: push.Pace(r.client, false)})
 	return errors.Join(err, commitErr)
 }

@@ -15,6 +15,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/gleap"
 	"gleapsync/internal/extsort"
+	"gleapsync/internal/push"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
@@ -272,7 +273,7 @@ func (r *Runner) deliver(ctx context.Context, p *plan, report *runs.Report, deli
 			if err := r.resume(p.overview.Pace); err != nil {
 				return err
 			}
-			pace = r.pace(true)
+			pace = push.Pace(r.client, true)
 		}
 		if err := r.ledger.Begin(p.stateAttributes(), p.epoch, pace); err != nil {
 			return err
@@ -350,7 +351,7 @@ func (r *Runner) finish(ctx context.Context, p *plan, report runs.Report, err er
 	if storeErr == nil {
 		var pace []byte
 		if r.sends(&report) {
-			pace = r.pace(false)
+			pace = push.Pace(r.client, false)
 		}
 		storeErr = r.ledger.Finish(state.Result{
 			Run: report.Run, Report: text, Applied: applied, Resynced: resynced, Unpark: p.unpark, Pace: pace, Files: files,

@@ -383,6 +383,9 @@ func TestFieldsOfUnchangedExports(t *testing.T) {
 	}
 }
 
+// sameRefusals is how many equal refusals at the start of a run end it.
+const sameRefusals = 20
+
 // TestSameRefusals: what Gleap refuses for all is not the contacts' fault.
 func TestSameRefusals(t *testing.T) {
 	w := newWorld(t, audience("a.csv", "a"))

@@ -220,7 +220,7 @@ func message(c *engage.Call) uint64 {
 
 const (
 	// trackAt bounds the memory for events that are not committed yet.
-	trackAt      = commitAt
+	trackAt      = 20_000
 	trackAtBytes = 8 << 20
 )
 

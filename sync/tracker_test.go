@@ -2,9 +2,7 @@ package sync
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -12,9 +10,7 @@ import (
 	"testing"
 
 	"gleapsync/gleap"
-	"gleapsync/internal/planfile"
 	"gleapsync/internal/runs"
-	"gleapsync/state"
 )
 
 // TestEventsLeftOver: when all calls of a first sync or a resync are over and only events
@@ -69,41 +65,6 @@ func TestNewsBesideAHeldExport(t *testing.T) {
 		if report := w.sync(t, Request{}); report.Outcome != runs.Held || report.Events.Sent != min(day, 1) {
 			t.Errorf("day %d: %s, %+v", day, report.Outcome, report.Events)
 		}
-	}
-}
-
-// TestStopCommitsEvents: a run that stops since Gleap refuses one contact after the other
-// still commits the events that Gleap took.
-func TestStopCommitsEvents(t *testing.T) {
-	w := newEventsWorld(t, audience("vip.csv", "vip"))
-	w.write(t, "vip.csv", list("u1"))
-	w.sync(t, Request{})
-	r := w.runner(t)
-	r.log = slog.New(slog.DiscardHandler)
-	event := state.Event{UserID: []byte("z"), At: 1, ID: 1, JSON: []byte(`{}`)}
-	if err := r.store.AbsorbEvents(state.NewEvents{Events: []state.Event{event}}); err != nil {
-		t.Fatal(err)
-	}
-	outcomes, committed, ended := make(chan outcome), make(chan error, 1), make(chan error)
-	c := &committer{runner: r, plan: &plan{}, report: &runs.Report{Classes: make([]runs.ClassReport, runs.Classes)}, begun: make(chan *planfile.Entry), course: newCourse(state.Turns{}, "", planfile.Counts{}), cutShort: true}
-	stopped, stop := context.WithCancelCause(t.Context())
-	go func() { ended <- c.run(outcomes, stop) }()
-	for i := range sameRefusals {
-		outcomes <- outcome{parked: &state.Parked{UserID: fmt.Sprint("u", i), Status: 422}}
-	}
-	<-stopped.Done()
-	outcomes <- outcome{sent: []state.Event{event}, committed: committed}
-	if err := <-committed; err != nil {
-		t.Error(err)
-	}
-	close(outcomes)
-	var stopError *gleap.StopError
-	if err := <-ended; !errors.As(err, &stopError) {
-		t.Error(err)
-	}
-	o, err := r.store.Overview()
-	if err != nil || o.DueEvents != 0 || o.Parked != sameRefusals || c.report.Events.Sent != 1 {
-		t.Errorf("%+v, %+v, %v", o, c.report.Events, err)
 	}
 }
 

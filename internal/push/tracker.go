@@ -1,16 +1,21 @@
-package sync
+package push
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"time"
 
 	"gleapsync/gleap"
-	"gleapsync/internal/extsort"
 	"gleapsync/state"
 )
+
+// tracked is what became of a request with events.
+type tracked struct {
+	sent    []state.Event      // that Gleap acknowledged
+	refused bool               // it refused the request,
+	parked  *state.ParkedEvent // which had this event alone; nil: it had several
+}
 
 // tracker sends the events that are due, in batches. One batch goes after another, each
 // once the one before is committed, so that a crash repeats one batch at most.
@@ -18,9 +23,9 @@ import (
 // While the calls of the plan go on, it sends the events of contacts that have none, and of
 // those whose calls are over. After them it sends all that is left.
 type tracker struct {
-	runner     *Runner
-	plan       *plan
-	outcomes   chan<- outcome
+	o          *Options
+	plan       *Plan
+	answers    chan<- answer
 	ready      <-chan []state.Event // of contacts whose calls are over; not of all of them
 	identified <-chan struct{}      // closed once the calls of the plan are over
 
@@ -28,10 +33,8 @@ type tracker struct {
 	size  int       // of the batch in bytes
 	since time.Time // when the first event came into the batch
 
-	rest     bool // the calls of the plan are over, only events are left
-	accepted bool // Gleap took some events
-	refused  int  // by Gleap, one by one
-	status   int  // with which it refused the first one
+	rest  bool      // the calls of the plan are over, only events are left
+	begin beginning // what Gleap said of the first events, one by one
 }
 
 const (
@@ -46,14 +49,14 @@ func (t *tracker) run(ctx context.Context) error {
 	if err := t.sendMeanwhile(ctx); err != nil {
 		return err
 	}
-	o, err := t.runner.store.Overview()
+	o, err := t.o.Store.Overview()
 	if err != nil || o.DueEvents == 0 {
 		return err
 	}
-	t.runner.meter.Phase("events", o.DueEvents)
+	t.o.Meter.Phase("events", o.DueEvents)
 	t.rest = true
 	t.batch, t.size = t.batch[:0], 0 // they are still due
-	for due := (&dueEvents{store: t.runner.store}); ; {
+	for due := (&dueEvents{store: t.o.Store}); ; {
 		e, ok, err := due.next()
 		if err != nil {
 			return err
@@ -69,7 +72,7 @@ func (t *tracker) run(ctx context.Context) error {
 
 // sendMeanwhile sends events until the calls of the plan are over.
 func (t *tracker) sendMeanwhile(ctx context.Context) error {
-	others := t.plan.eventsOfOthers()
+	others := newEventsOfOthers(t.o.Store, t.plan.File.Contacts())
 	for more := true; ; {
 		if !more {
 			if err := t.wait(ctx); err != nil {
@@ -132,7 +135,7 @@ func (t *tracker) add(ctx context.Context, events ...state.Event) error {
 			t.since = time.Now()
 		}
 		t.batch, t.size = append(t.batch, e), t.size+len(e.JSON)
-		if len(t.batch) >= t.runner.o.Events.Batch {
+		if len(t.batch) >= t.o.Events.Batch {
 			if err := t.send(ctx); err != nil {
 				return err
 			}
@@ -158,102 +161,44 @@ func (t *tracker) track(ctx context.Context, events []state.Event) error {
 	for i, e := range events {
 		bodies[i] = e.JSON
 	}
-	err := t.runner.client.Track(ctx, bodies)
+	err := t.o.Client.Track(ctx, bodies)
 	var refused *gleap.RefusedError
 	switch {
 	case err == nil:
-		t.accepted = true
-		return t.settle(outcome{sent: events})
+		t.begin.proven = true
+		return t.settle(&tracked{sent: events})
 	case !errors.As(err, &refused):
 		return err
 	}
-	t.outcomes <- outcome{refusals: 1}
 	if len(events) > 1 {
+		t.answers <- answer{events: &tracked{refused: true}}
 		half := len(events) / 2
 		if err := t.track(ctx, events[:half]); err != nil {
 			return err
 		}
 		return t.track(ctx, events[half:])
 	}
-	parked := state.ParkedEvent{Event: events[0], Status: refused.Status, Reason: refused.Error(), Last: now()}
-	if err := t.settle(outcome{refused: []state.ParkedEvent{parked}}); err != nil {
+	parked := state.ParkedEvent{Event: events[0], Status: refused.Status, Reason: refused.Error(), Last: t.o.Now()}
+	if err := t.settle(&tracked{refused: true, parked: &parked}); err != nil {
 		return err
 	}
-	return t.judge(refused)
-}
-
-// judge returns an error after nothing but equal refusals at the start of a run: then it is
-// not the events that are wrong, or not they alone.
-func (t *tracker) judge(r *gleap.RefusedError) error {
-	if t.refused == 0 {
-		t.status = r.Status
-	}
-	t.refused++
-	t.accepted = t.accepted || r.Status != t.status // it depends on the event
-	if t.accepted || t.refused < sameRefusals {
+	if !t.begin.refuse(refused.Status) {
 		return nil
 	}
-	return &gleap.StopError{Reason: fmt.Sprintf("%s: so it was for each of the first %d events, so the others were not tried: look at gleap.base_url and at what the events hold, then run gleapsync retry", r, sameRefusals)}
+	return &gleap.StopError{Reason: fmt.Sprintf("%s: so it was for each of the first %d events, so the others were not tried: look at gleap.base_url and at what the events hold, then run gleapsync retry", refused, sameRefusals)}
 }
 
-// settle hands on what became of events, and waits until it is committed.
-func (t *tracker) settle(o outcome) error {
+// settle hands on what became of a request with events, and waits until that and all before it
+// is committed.
+func (t *tracker) settle(events *tracked) error {
 	committed := make(chan error, 1)
-	o.committed = committed
-	t.outcomes <- o
+	t.answers <- answer{events: events, committed: committed}
 	if t.rest {
-		t.runner.meter.Add(len(o.sent) + len(o.refused))
+		n := len(events.sent)
+		if events.parked != nil {
+			n++
+		}
+		t.o.Meter.Add(n)
 	}
 	return <-committed
-}
-
-// dueEvents reads the events that are due, slice by slice.
-type dueEvents struct {
-	store *state.Store
-	slice []state.Event
-	last  *state.Event
-}
-
-// next returns the next event, false if there is none.
-func (d *dueEvents) next() (e state.Event, ok bool, err error) {
-	if len(d.slice) == 0 {
-		if d.slice, err = d.store.Due(d.last); err != nil || len(d.slice) == 0 {
-			return e, false, err
-		}
-	}
-	e, d.slice = d.slice[0], d.slice[1:]
-	d.last = &e
-	return e, true, nil
-}
-
-// eventsOfOthers reads the events that are due of contacts of which the plan has no entry.
-type eventsOfOthers struct {
-	dueEvents
-	planned extsort.Stream
-	userID  []byte // of the next entry
-	more    bool   // there is one
-}
-
-func (p *plan) eventsOfOthers() *eventsOfOthers {
-	o := &eventsOfOthers{dueEvents: dueEvents{store: p.runner.store}, planned: p.file.Contacts()}
-	o.userID, _, o.more = o.planned.Next()
-	return o
-}
-
-// next returns the next event, false if there is none.
-func (o *eventsOfOthers) next() (e state.Event, ok bool, err error) {
-	for {
-		if e, ok, err = o.dueEvents.next(); !ok {
-			return e, false, err
-		}
-		for o.more && bytes.Compare(o.userID, e.UserID) < 0 {
-			o.userID, _, o.more = o.planned.Next()
-		}
-		if err := o.planned.Err(); err != nil {
-			return e, false, err
-		}
-		if !o.more || !bytes.Equal(o.userID, e.UserID) {
-			return e, true, nil
-		}
-	}
 }
