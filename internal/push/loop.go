@@ -75,15 +75,16 @@ func (l *loop) take(a *answer) {
 	switch {
 	case l.failed != nil: // what is not written is planned again
 		return
-	case a.events != nil:
-		l.track(a.events)
-		return
 	case a.ack != nil:
 		l.acknowledge(a)
 	case a.refused != nil:
 		l.refuse(a.refused)
 	case a.entry != nil:
 		l.noteNotTaken(a.entry.UserID)
+		return
+	default:
+		l.track(a.events)
+		return
 	}
 	if l.feeder.grow() || l.batch.isFull() {
 		l.flush()
@@ -130,6 +131,9 @@ func (l *loop) park(refused []*refusal) {
 }
 
 func (l *loop) track(t *tracked) {
+	if t == nil { // somebody waits for the answers before
+		return
+	}
 	l.batch.track(t)
 	if t.refused {
 		l.report.Calls.Refused++
