@@ -3,6 +3,7 @@
 //
 // A [Sorter] takes rows in any order, sorts them in pieces, and keeps these in memory as
 // long as [Memory] has room and in a temporary file ([Spool]) after that. What it gives back
-// is a [Stream]. A [Merger] makes one stream of several. Every row that is read back from a
+// is a [Stream]. A [Merger] makes one stream of several. What comes in order already is kept
+// in a spool without a sorter ([Rows]). Every row that is read back from a
 // file is checked: a row that is missing there would look like a member who left.
 package extsort

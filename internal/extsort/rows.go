@@ -6,8 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
-
-	"gleapsync/internal/attr"
+	"slices"
 )
 
 // WriteRow appends a row for [Spool.Rows]: the length of all that follows, the user id behind
@@ -57,10 +56,11 @@ func (r *Rows) Next() (userID, payload []byte, ok bool) {
 	if _, err := io.ReadFull(r.reader, row); err != nil {
 		return r.fail(err)
 	}
-	if userID, payload, ok = attr.CutText(row); !ok {
+	userID, payload, n := cutUpTo(row, maxRow)
+	if n <= 0 {
 		return r.fail(nil)
 	}
-	return userID, payload, true
+	return slices.Clip(userID), payload, true
 }
 
 // fail ends the rows. An end that comes too early is no error of reading.
