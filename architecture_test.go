@@ -40,7 +40,7 @@ var mayImport = map[string]string{
 
 	"internal/runs":     "engage state",
 	"internal/planfile": "gleap internal/attr internal/extsort internal/runs state",
-	"internal/push":     "gleap internal/planfile internal/runs state",
+	"internal/push":     "gleap internal/attr internal/extsort internal/planfile internal/runs state",
 	"sync":              "engage gleap internal/attr internal/extsort internal/planfile internal/push internal/runs internal/source state",
 	"internal/inspect":  "engage internal/attr internal/runs state sync",
 

@@ -3,6 +3,7 @@ package sync
 import (
 	"context"
 
+	"gleapsync/engage"
 	"gleapsync/internal/push"
 	"gleapsync/internal/runs"
 )
@@ -39,10 +40,7 @@ func (r *Runner) pushOptions() push.Options {
 func (p *plan) toPush(run string) push.Plan {
 	attributes := make([]push.Attribute, len(p.byID))
 	for id, ref := range p.byID {
-		attributes[id].Key = ref.key
-		if ref.attribute != nil {
-			attributes[id].Kind = ref.attribute.Kind
-		}
+		attributes[id] = push.Attribute{Key: ref.key, IsAudience: ref.attribute != nil && ref.attribute.Kind == engage.Audience}
 	}
 	return push.Plan{
 		Run: run, File: &p.file, Attributes: attributes, Epoch: p.epoch, Whole: p.whole(), Events: p.events(),

@@ -6,7 +6,6 @@ import (
 	"runtime/debug"
 	"time"
 
-	"gleapsync/engage"
 	"gleapsync/gleap"
 	"gleapsync/internal/planfile"
 	"gleapsync/internal/runs"
@@ -68,8 +67,8 @@ type Plan struct {
 
 // Attribute is what the push has to know of one.
 type Attribute struct {
-	Key  string
-	Kind engage.Kind
+	Key        string
+	IsAudience bool
 }
 
 // Result is what became of a plan, as far as the state has it. The rest is in the report.

@@ -11,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"gleapsync/engage"
 	"gleapsync/gleap"
 	"gleapsync/internal/attr"
 	"gleapsync/internal/planfile"
@@ -58,7 +57,7 @@ func newPush(t testing.TB, contacts int, f *fakeGleap) (Options, Plan, *runs.Rep
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := store.Begin([]state.Attribute{{Key: "vip", Kind: string(engage.Audience), Name: "VIP"}}, 1, nil); err != nil {
+	if err := store.Begin([]state.Attribute{{Key: "vip", Kind: "audience", Name: "VIP"}}, 1, nil); err != nil {
 		t.Fatal(err)
 	}
 	f.store = store
@@ -67,7 +66,7 @@ func newPush(t testing.TB, contacts int, f *fakeGleap) (Options, Plan, *runs.Rep
 		Log: slog.New(slog.DiscardHandler), Meter: runs.NewMeter(nil), Now: time.Now,
 	}
 	plan := Plan{
-		Run: "run", File: planOf(t, contacts, attr.OfBool(true)), Attributes: []Attribute{{"vip", engage.Audience}}, Epoch: 1, Whole: true, TakesTurns: true,
+		Run: "run", File: planOf(t, contacts, attr.OfBool(true)), Attributes: []Attribute{{"vip", true}}, Epoch: 1, Whole: true, TakesTurns: true,
 		WasParked: func(string) bool { return false }, WasUnanswered: func([]byte) bool { return false },
 	}
 	report := &runs.Report{Contacts: runs.ContactCounts{Planned: contacts, Remaining: contacts}}

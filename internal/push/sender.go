@@ -9,7 +9,6 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"gleapsync/engage"
 	"gleapsync/gleap"
 	"gleapsync/internal/attr"
 	"gleapsync/internal/planfile"
@@ -121,7 +120,7 @@ func (s *sender) eventsOf(e *planfile.Entry) []state.Event {
 func (s *sender) event(userID []byte, c state.Change, at int64) state.Event {
 	a := s.plan.Attributes[c.ID]
 	name, keyName := s.o.Events.Computed, "trait_key"
-	if a.Kind == engage.Audience {
+	if a.IsAudience {
 		name, keyName = s.o.Events.Entered, "audience_key"
 		if c.Value.Kind() != attr.True {
 			name = s.o.Events.Exited
