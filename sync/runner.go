@@ -57,7 +57,7 @@ type Runner struct {
 
 // New returns a runner. watch is told how a run goes on, a few times a second at most;
 // it may be nil. The client may be nil as long as nothing is to be sent.
-func New(o Options, store *state.Store, client client, log *slog.Logger, watch func(Progress)) *Runner {
+func New(o Options, store *state.Store, client client, log *slog.Logger, watch func(runs.Progress)) *Runner {
 	columns := columns(o.Fields)
 	o.Exports = slices.Clone(o.Exports)
 	for i := range o.Exports {

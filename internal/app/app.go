@@ -23,8 +23,8 @@ import (
 	"gleapsync/gleap/sandbox"
 	"gleapsync/internal/config"
 	"gleapsync/internal/console"
+	"gleapsync/internal/runs"
 	"gleapsync/state"
-	"gleapsync/sync"
 )
 
 // App runs a command. It has what all of them share.
@@ -166,7 +166,7 @@ func (a *App) client(cfg *config.Config) (c *gleap.Client, embedded *sandbox.San
 }
 
 // watch draws a run's progress where there is a terminal.
-func (a *App) watch() func(sync.Progress) {
+func (a *App) watch() func(runs.Progress) {
 	if a.bar == nil {
 		return nil
 	}

@@ -9,8 +9,8 @@ import (
 	"strings"
 	"testing"
 
+	"gleapsync/internal/runs"
 	"gleapsync/internal/ttytest"
-	"gleapsync/sync"
 )
 
 // TestLibraryLog: what a library writes with package log stands above the bar, as a log
@@ -25,7 +25,7 @@ func TestLibraryLog(t *testing.T) {
 	const columns = 120
 	recording := ttytest.Record(t, columns, func(tty *os.File) {
 		a := newApp(flags{}, "", nil, tty)
-		a.watch()(sync.Progress{Phase: "reading", Done: 1})
+		a.watch()(runs.Progress{Phase: "reading", Done: 1})
 		log.Print("what a library says")
 		slog.Info("and another one")
 	})

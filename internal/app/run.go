@@ -85,7 +85,7 @@ func (a *App) silent(f runFlags) (*config.Config, *sync.Runner, sync.Request, er
 }
 
 // call carries out a run that makes calls.
-func (a *App) call(cfg *config.Config, store *state.Store, watch func(sync.Progress), run func(*sync.Runner) (runs.Report, error)) (runs.Report, *sandbox.Sandbox, error) {
+func (a *App) call(cfg *config.Config, store *state.Store, watch func(runs.Progress), run func(*sync.Runner) (runs.Report, error)) (runs.Report, *sandbox.Sandbox, error) {
 	client, embedded, stop, err := a.client(cfg)
 	if err != nil {
 		return runs.Report{}, nil, err

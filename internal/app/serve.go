@@ -50,7 +50,7 @@ func (c *serveCmd) Run(ctx context.Context, a *App) error {
 	defer signal.Stop(reload)
 	server := serve.New(serve.Options{
 		Config: cfg, Now: c.Now, Version: a.version, Log: a.log, Load: s.loadToServe, Reload: reload,
-		Run: func(ctx context.Context, cfg *config.Config, watch func(sync.Progress)) (runs.Report, error) {
+		Run: func(ctx context.Context, cfg *config.Config, watch func(runs.Progress)) (runs.Report, error) {
 			report, _, err := s.sync(ctx, cfg, sync.Request{}, watch)
 			return report, err
 		},

@@ -65,7 +65,7 @@ func (s *syncer) remember(store *state.Store) {
 
 // sync carries out one sync, tells those who want to know, and leaves its metrics. Of a
 // sync that could not begin the report has the outcome and the error only, and no run id.
-func (s *syncer) sync(ctx context.Context, cfg *config.Config, r sync.Request, watch func(sync.Progress)) (runs.Report, *sandbox.Sandbox, error) {
+func (s *syncer) sync(ctx context.Context, cfg *config.Config, r sync.Request, watch func(runs.Progress)) (runs.Report, *sandbox.Sandbox, error) {
 	started := time.Now().UTC()
 	var o config.Notify
 	if len(r.Only) == 0 { // else the exports that were not looked at would seem to be well

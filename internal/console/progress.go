@@ -13,7 +13,7 @@ import (
 	"golang.org/x/term"
 
 	"gleapsync/internal/human"
-	"gleapsync/sync"
+	"gleapsync/internal/runs"
 )
 
 // Bar is the last line of a terminal, which says how far a run is. Log lines go through it
@@ -21,7 +21,7 @@ import (
 type Bar struct {
 	terminal *os.File
 	mu       stdsync.Mutex
-	last     sync.Progress // without a phase: nothing to show
+	last     runs.Progress // without a phase: nothing to show
 	began    time.Time     // the phase
 	closed   bool
 }
@@ -33,7 +33,7 @@ func NewBar(terminal *os.File) *Bar { return &Bar{terminal: terminal} }
 const toEnd = "\x1b[K"
 
 // Show draws how far a run is over what was drawn last.
-func (b *Bar) Show(p sync.Progress) {
+func (b *Bar) Show(p runs.Progress) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if b.closed {
@@ -75,7 +75,7 @@ func (b *Bar) line() string {
 
 // progressLine says how far a run is, with what there is room for in so many columns: no
 // number loses digits.
-func progressLine(p sync.Progress, elapsed time.Duration, columns int) string {
+func progressLine(p runs.Progress, elapsed time.Duration, columns int) string {
 	parts := []string{p.Phase, " " + human.Grouped(p.Done)}
 	if p.Total > 0 {
 		parts = append(parts, " of "+human.Grouped(p.Total))

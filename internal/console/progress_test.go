@@ -12,8 +12,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"gleapsync/internal/runs"
 	"gleapsync/internal/ttytest"
-	"gleapsync/sync"
 )
 
 // minute shows a minute of a run, five times a second, with a log line every six seconds
@@ -22,12 +22,12 @@ func minute(t *testing.T, b *Bar) (logged []string) {
 	synctest.Test(t, func(t *testing.T) {
 		logger := slog.New(slog.NewTextHandler(b, nil))
 		for i := range 300 {
-			p := sync.Progress{Phase: "reading", Done: i << 14}
+			p := runs.Progress{Phase: "reading", Done: i << 14}
 			if i >= 100 {
-				p = sync.Progress{Phase: "sending", Done: (i - 100) * 50, Total: 12_345}
+				p = runs.Progress{Phase: "sending", Done: (i - 100) * 50, Total: 12_345}
 			}
 			if i >= 250 {
-				p = sync.Progress{Phase: "events", Done: i - 250, Total: 60}
+				p = runs.Progress{Phase: "events", Done: i - 250, Total: 60}
 			}
 			b.Show(p)
 			if i%30 == 0 {
@@ -60,7 +60,7 @@ func TestMinute(t *testing.T) {
 					}
 					if closed {
 						b.Close()
-						b.Show(sync.Progress{Phase: "late"})
+						b.Show(runs.Progress{Phase: "late"})
 						fmt.Fprintln(b, "results")
 					}
 				})
@@ -89,25 +89,25 @@ func TestMinute(t *testing.T) {
 // TestProgressLine: the line has what there is room for, and no part of a number.
 func TestProgressLine(t *testing.T) {
 	for _, test := range []struct {
-		p       sync.Progress
+		p       runs.Progress
 		elapsed time.Duration
 		columns int
 		want    string
 	}{
-		{sync.Progress{Phase: "reading"}, 0, 80, "reading 0"},
-		{sync.Progress{Phase: "reading", Done: 1 << 20}, 4 * time.Second, 80, "reading 1,048,576, 262,144/s"},
-		{sync.Progress{Phase: "sending", Total: 60_000}, 0, 80, "[....................] sending 0 of 60,000"},
-		{sync.Progress{Phase: "sending", Total: 60_000}, time.Hour, 80, "[....................] sending 0 of 60,000"},
-		{sync.Progress{Phase: "sending", Done: 12_345, Total: 60_000}, 741 * time.Second, 80, "[####................] sending 12,345 of 60,000, 17/s, 47m40s left"},
-		{sync.Progress{Phase: "sending", Done: 600, Total: 60_000}, 36 * time.Second, 80, "[....................] sending 600 of 60,000, 17/s, 59m24s left"},
-		{sync.Progress{Phase: "sending", Done: 3, Total: 60_000}, 9 * time.Second, 80, "[....................] sending 3 of 60,000, 0.3/s, 50h0m left"},
-		{sync.Progress{Phase: "sending", Done: 1, Total: 1e9}, time.Hour, 80, "[....................] sending 1 of 1,000,000,000, 0.0/s"},
-		{sync.Progress{Phase: "events", Done: 60, Total: 60}, 12 * time.Second, 80, "[####################] events 60 of 60, 5.0/s, 0s left"},
-		{sync.Progress{Phase: "events", Done: 70, Total: 60}, 12 * time.Second, 80, "[####################] events 70 of 60, 5.8/s, 0s left"},
-		{sync.Progress{Phase: "sending", Done: 12_345, Total: 60_000}, 741 * time.Second, 40, "sending 12,345 of 60,000, 17/s"},
-		{sync.Progress{Phase: "sending", Done: 12_345, Total: 60_000}, 741 * time.Second, 20, "sending 12,345"},
-		{sync.Progress{Phase: "sending", Done: 12_345, Total: 60_000}, 741 * time.Second, 12, "sending"},
-		{sync.Progress{Phase: "sending", Done: 12_345, Total: 60_000}, 741 * time.Second, 1, ""},
+		{runs.Progress{Phase: "reading"}, 0, 80, "reading 0"},
+		{runs.Progress{Phase: "reading", Done: 1 << 20}, 4 * time.Second, 80, "reading 1,048,576, 262,144/s"},
+		{runs.Progress{Phase: "sending", Total: 60_000}, 0, 80, "[....................] sending 0 of 60,000"},
+		{runs.Progress{Phase: "sending", Total: 60_000}, time.Hour, 80, "[....................] sending 0 of 60,000"},
+		{runs.Progress{Phase: "sending", Done: 12_345, Total: 60_000}, 741 * time.Second, 80, "[####................] sending 12,345 of 60,000, 17/s, 47m40s left"},
+		{runs.Progress{Phase: "sending", Done: 600, Total: 60_000}, 36 * time.Second, 80, "[....................] sending 600 of 60,000, 17/s, 59m24s left"},
+		{runs.Progress{Phase: "sending", Done: 3, Total: 60_000}, 9 * time.Second, 80, "[....................] sending 3 of 60,000, 0.3/s, 50h0m left"},
+		{runs.Progress{Phase: "sending", Done: 1, Total: 1e9}, time.Hour, 80, "[....................] sending 1 of 1,000,000,000, 0.0/s"},
+		{runs.Progress{Phase: "events", Done: 60, Total: 60}, 12 * time.Second, 80, "[####################] events 60 of 60, 5.0/s, 0s left"},
+		{runs.Progress{Phase: "events", Done: 70, Total: 60}, 12 * time.Second, 80, "[####################] events 70 of 60, 5.8/s, 0s left"},
+		{runs.Progress{Phase: "sending", Done: 12_345, Total: 60_000}, 741 * time.Second, 40, "sending 12,345 of 60,000, 17/s"},
+		{runs.Progress{Phase: "sending", Done: 12_345, Total: 60_000}, 741 * time.Second, 20, "sending 12,345"},
+		{runs.Progress{Phase: "sending", Done: 12_345, Total: 60_000}, 741 * time.Second, 12, "sending"},
+		{runs.Progress{Phase: "sending", Done: 12_345, Total: 60_000}, 741 * time.Second, 1, ""},
 	} {
 		if got := progressLine(test.p, test.elapsed, test.columns-3); got != test.want {
 			t.Errorf("%+v after %s in %d columns: %q, want %q", test.p, test.elapsed, test.columns, got, test.want)
@@ -121,7 +121,7 @@ func TestInterruptKey(t *testing.T) {
 		recording := ttytest.Record(t, columns, func(tty *os.File) {
 			b := NewBar(tty)
 			for done := range 10 {
-				b.Show(sync.Progress{Phase: "sending", Done: done, Total: 10})
+				b.Show(runs.Progress{Phase: "sending", Done: done, Total: 10})
 				if columns > 2 {
 					fmt.Fprint(tty, "^C")
 				}

@@ -8,7 +8,6 @@ import (
 
 	"gleapsync/internal/inspect"
 	"gleapsync/internal/runs"
-	"gleapsync/sync"
 )
 
 // Data is what the front page shows.
@@ -31,7 +30,7 @@ type Data struct {
 type Now struct {
 	Running  bool
 	Started  time.Time // of the run
-	Progress sync.Progress
+	Progress runs.Progress
 	Rate     float64       // rows or contacts a second in this phase
 	Left     time.Duration // of this phase, 0: not known
 	Next     time.Time     // when the next run begins, zero while one runs

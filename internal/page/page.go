@@ -15,7 +15,6 @@ import (
 	"gleapsync/internal/human"
 	"gleapsync/internal/inspect"
 	"gleapsync/internal/runs"
-	"gleapsync/sync"
 )
 
 //go:embed templates
@@ -40,7 +39,7 @@ var functions = template.FuncMap{
 	"left":    human.About,
 	"ago":     ago,
 	"rate":    func(perSecond float64) string { return human.Grouped(int(perSecond + 0.5)) },
-	"percent": func(p sync.Progress) int { return 100 * p.Done / max(1, p.Total) },
+	"percent": func(p runs.Progress) int { return 100 * p.Done / max(1, p.Total) },
 	"json":    knownValue,
 	"plot":    plot,
 	"plural":  human.Count,

@@ -19,7 +19,6 @@ import (
 	"gleapsync/internal/config"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
-	"gleapsync/sync"
 )
 
 // get asks a handler.
@@ -345,7 +344,7 @@ func TestUnrecorded(t *testing.T) {
 	w := newWorld(t, false)
 	w.once()
 	run := w.server.o.Run
-	w.server.o.Run = func(ctx context.Context, cfg *config.Config, watch func(sync.Progress)) (runs.Report, error) {
+	w.server.o.Run = func(ctx context.Context, cfg *config.Config, watch func(runs.Progress)) (runs.Report, error) {
 		r, _ := run(ctx, cfg, watch)
 		r.Recorded, r.Outcome = false, runs.Failed
 		return r, errors.New("no space left on device")

@@ -6,7 +6,6 @@ import (
 
 	"gleapsync/internal/page"
 	"gleapsync/internal/runs"
-	"gleapsync/sync"
 )
 
 // live is what the process is doing, for those who ask.
@@ -29,12 +28,12 @@ func (l *live) waits(next time.Time) { l.do(func() { l.now.Next = next }) }
 func (l *live) begins() {
 	l.do(func() {
 		l.now.Running, l.now.Started, l.now.Next = true, time.Now(), time.Time{}
-		l.now.Progress, l.phase = sync.Progress{Phase: "starting"}, time.Now()
+		l.now.Progress, l.phase = runs.Progress{Phase: "starting"}, time.Now()
 	})
 }
 
 // watch takes a run's progress.
-func (l *live) watch(p sync.Progress) {
+func (l *live) watch(p runs.Progress) {
 	l.do(func() {
 		if p.Phase != l.now.Progress.Phase {
 			l.phase = time.Now()

@@ -26,7 +26,7 @@ type Options struct {
 	Load func() (*config.Config, error)
 	// Run carries out one sync. The error is a [*state.LockedError] if another process
 	// is at it.
-	Run func(ctx context.Context, cfg *config.Config, watch func(sync.Progress)) (runs.Report, error)
+	Run func(ctx context.Context, cfg *config.Config, watch func(runs.Progress)) (runs.Report, error)
 	// Reload wakes the server to read the configuration anew.
 	Reload <-chan os.Signal
 }

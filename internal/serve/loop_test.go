@@ -130,7 +130,7 @@ func (w *world) put(name, text string) {
 	}
 }
 
-func (w *world) run(ctx context.Context, cfg *config.Config, watch func(sync.Progress)) (runs.Report, error) {
+func (w *world) run(ctx context.Context, cfg *config.Config, watch func(runs.Progress)) (runs.Report, error) {
 	w.do(func() {
 		if len(w.begun) != len(w.ended) {
 			w.t.Error("two runs at a time")
