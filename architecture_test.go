@@ -18,6 +18,7 @@ var mayImport = map[string]string{
 	"internal/completion": "",
 	"internal/exchange":   "",
 	"internal/human":      "",
+	"internal/schedule":   "",
 	"internal/secret":     "",
 	"internal/textfile":   "",
 	"internal/wholefile":  "",
@@ -45,13 +46,13 @@ var mayImport = map[string]string{
 	"internal/inspect":  "engage internal/attr internal/runs state sync",
 
 	// Around a sync.
-	"internal/config":  "engage gleap internal/attr internal/exchange internal/secret internal/textfile state sync",
+	"internal/config":  "engage gleap internal/attr internal/exchange internal/schedule internal/secret internal/textfile state sync",
 	"internal/starter": "engage internal/attr internal/config internal/wholefile",
 	"internal/console": "engage gleap gleap/sandbox internal/human internal/inspect internal/runs internal/starter state sync",
 	"internal/metrics": "engage internal/config internal/exchange internal/inspect internal/runs sync",
 	"internal/notify":  "engage internal/config internal/exchange internal/runs internal/secret",
 	"internal/page":    "internal/human internal/inspect internal/runs sync",
-	"internal/serve":   "engage internal/config internal/exchange internal/inspect internal/metrics internal/page internal/runs internal/textfile state sync",
+	"internal/serve":   "engage internal/config internal/exchange internal/inspect internal/metrics internal/page internal/runs internal/schedule internal/textfile state sync",
 
 	// Commands put it together, for the main package alone.
 	"internal/app": "engage gleap gleap/sandbox internal/completion internal/config internal/console internal/human internal/inspect internal/metrics " +

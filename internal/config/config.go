@@ -14,6 +14,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"gleapsync/gleap"
+	"gleapsync/internal/schedule"
 	"gleapsync/internal/secret"
 	"gleapsync/internal/textfile"
 	"gleapsync/state"
@@ -25,9 +26,9 @@ type Config struct {
 	Path     string
 	Sync     sync.Options
 	State    state.Options
-	Gleap    gleap.Options // without Token, Version and Log
-	Sandbox  bool          // use an embedded sandbox instead of Gleap.BaseURL
-	Schedule sync.Schedule // of runs that gleapsync begins by itself
+	Gleap    gleap.Options     // without Token, Version and Log
+	Sandbox  bool              // use an embedded sandbox instead of Gleap.BaseURL
+	Schedule schedule.Schedule // of runs that gleapsync begins by itself
 	Notify   Notify
 	Metrics  Metrics
 	// Reserved has, by key, what is wrong with attributes that only earlier versions took:
@@ -174,9 +175,9 @@ func each[K, T any](to *[]T, name string, tables []K, read func(key string, k *K
 	}
 }
 
-func (l *loader) schedule(f *file) sync.Schedule {
+func (l *loader) schedule(f *file) schedule.Schedule {
 	spec, zone := l.text("sync.schedule", f.Sync.Schedule), l.text("sync.time_zone", f.Sync.TimeZone)
-	s, err := sync.ParseSchedule(spec, zone, l.duration("sync.jitter", f.Sync.Jitter))
+	s, err := schedule.Parse(spec, zone, l.duration("sync.jitter", f.Sync.Jitter))
 	if err != nil {
 		l.fail("sync.schedule", err)
 	}

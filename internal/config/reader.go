@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"gleapsync/internal/attr"
+	"gleapsync/internal/schedule"
 	"gleapsync/sync"
 )
 
@@ -43,7 +44,7 @@ func (r *reader) duration(key, value string) time.Duration {
 	if text == "" {
 		return 0
 	}
-	d, err := sync.ParseDuration(text)
+	d, err := schedule.ParseDuration(text)
 	if err != nil {
 		r.fail(key, err)
 	}

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"gleapsync/internal/config"
-	"gleapsync/sync"
+	"gleapsync/internal/schedule"
 )
 
 // site is what others see of a server: what it does, and what its state says.
@@ -22,4 +22,4 @@ type site struct {
 	lookUp  chan struct{} // taken while exports are read for somebody
 }
 
-func (s *site) schedule() sync.Schedule { return s.config.Load().Schedule }
+func (s *site) schedule() schedule.Schedule { return s.config.Load().Schedule }

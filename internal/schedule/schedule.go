@@ -1,4 +1,6 @@
-package sync
+// Package schedule says when runs begin that gleapsync begins by itself, and reads the durations
+// of the configuration.
+package schedule
 
 import (
 	"errors"
@@ -20,10 +22,10 @@ type Schedule struct {
 	jitter time.Duration
 }
 
-// ParseSchedule reads five fields as cron has them, or "@every 2h". They are times of
+// Parse reads five fields as cron has them, or "@every 2h". They are times of
 // the zone, such as Europe/Vienna; of the machine's if it is "". A run begins up to
 // jitter after its slot.
-func ParseSchedule(spec, zone string, jitter time.Duration) (Schedule, error) {
+func Parse(spec, zone string, jitter time.Duration) (Schedule, error) {
 	fields := strings.Fields(spec)
 	spec = strings.Join(fields, " ")
 	if zone != "" {

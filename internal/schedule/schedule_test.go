@@ -1,4 +1,4 @@
-package sync
+package schedule
 
 import (
 	"fmt"
@@ -26,7 +26,7 @@ func TestParseSchedule(t *testing.T) {
 		{" 0  2\t*  * \t* ", "UTC", []string{"2026-10-25T02:00:00Z", "2026-10-26T02:00:00Z"}},
 		{"CRON_TZ=UTC\t0 2  * * 7", "", []string{"2026-10-25T02:00:00Z", "2026-11-01T02:00:00Z"}},
 	} {
-		s, err := ParseSchedule(test.spec, test.zone, 0)
+		s, err := Parse(test.spec, test.zone, 0)
 		if err != nil {
 			t.Errorf("%s: %v", test.spec, err)
 			continue
@@ -57,7 +57,7 @@ func TestParseSchedule(t *testing.T) {
 		{"0 * * * *", "Mars/Olympus", `no time zone "Mars/Olympus"`},
 		{"TZ=UTC 0 * * * *", "UTC", "choose one"},
 	} {
-		if _, err := ParseSchedule(test.spec, test.zone, 0); err == nil || !strings.Contains(err.Error(), test.want) {
+		if _, err := Parse(test.spec, test.zone, 0); err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%q in %q: %v, want %s", test.spec, test.zone, err, test.want)
 		}
 	}
@@ -89,7 +89,7 @@ func TestSunday(t *testing.T) {
 		}
 	}
 	for field, want := range fields {
-		s, err := ParseSchedule("30 2 * * "+field, "UTC", 0)
+		s, err := Parse("30 2 * * "+field, "UTC", 0)
 		if err != nil {
 			t.Errorf("%s: %v", field, err)
 			continue
@@ -121,7 +121,7 @@ func TestParseDuration(t *testing.T) {
 }
 
 func TestMissed(t *testing.T) {
-	s, err := ParseSchedule("0 */2 * * *", "UTC", 0)
+	s, err := Parse("0 */2 * * *", "UTC", 0)
 	if err != nil {
 		t.Fatal(err)
 	}
