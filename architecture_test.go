@@ -29,7 +29,7 @@ var mayImport = map[string]string{
 	"internal/ttytest":      "",
 
 	// Sorting and reading know nothing of Gleap.
-	"internal/extsort": "internal/attr",
+	"internal/extsort": "",
 	"internal/source":  "internal/exchange internal/secret internal/textfile",
 
 	// The three parts of a sync do not know each other, nor sync.
