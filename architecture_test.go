@@ -15,10 +15,12 @@ import (
 var mayImport = map[string]string{
 	// Words and small things, each for itself.
 	"internal/attr":       "",
+	"internal/cell":       "",
 	"internal/completion": "",
 	"internal/exchange":   "",
 	"internal/human":      "",
 	"internal/schedule":   "",
+	"internal/jsonscan":   "",
 	"internal/secret":     "",
 	"internal/textfile":   "",
 	"internal/wholefile":  "",
@@ -29,11 +31,13 @@ var mayImport = map[string]string{
 	"internal/ttytest":      "",
 
 	// Sorting and reading know nothing of Gleap.
-	"internal/extsort": "",
-	"internal/source":  "internal/exchange internal/secret internal/textfile",
+	"internal/extsort":  "",
+	"internal/source":   "internal/exchange internal/secret internal/textfile",
+	"internal/parquet":  "internal/cell",
+	"internal/postgres": "internal/cell internal/secret internal/source internal/textfile",
 
 	// The three parts of a sync do not know each other, nor sync.
-	"engage": "internal/attr internal/exchange internal/secret internal/source internal/textfile",
+	"engage": "internal/attr internal/cell internal/extsort internal/jsonscan internal/parquet internal/postgres internal/secret internal/source",
 	"gleap":  "internal/attr internal/exchange internal/secret",
 	"state":  "internal/attr internal/wholefile",
 	// A wire struct that it shared with the client would hide a mistake on the wire.
@@ -46,8 +50,8 @@ var mayImport = map[string]string{
 	"internal/inspect":  "engage internal/attr internal/runs state sync",
 
 	// Around a sync.
-	"internal/config":  "engage gleap internal/attr internal/exchange internal/schedule internal/secret internal/textfile state sync",
-	"internal/starter": "engage internal/attr internal/config internal/wholefile",
+	"internal/config":  "engage gleap internal/attr internal/exchange internal/postgres internal/schedule internal/secret internal/source internal/textfile state sync",
+	"internal/starter": "engage internal/attr internal/config internal/source internal/wholefile",
 	"internal/console": "engage gleap gleap/sandbox internal/human internal/inspect internal/runs internal/starter state sync",
 	"internal/metrics": "engage internal/config internal/exchange internal/inspect internal/runs sync",
 	"internal/notify":  "engage internal/config internal/exchange internal/runs internal/secret",
