@@ -56,7 +56,7 @@ func newLayout(names []string, e Export) (*layout, error) {
 		switch {
 		case a.Column != "":
 			source.name = a.Column
-			switch places := Places(names, a.Column, e.columns()); len(places) {
+			switch places := placesOf(names, a.Column, e.columns()); len(places) {
 			case 0:
 			case 1:
 				source.column = places[0]

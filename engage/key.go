@@ -111,10 +111,10 @@ func loose(name string) string {
 	return keyOf(name)
 }
 
-// Places returns which of the names are that of an attribute: the one of exactly that name,
+// placesOf returns which of the names are that of an attribute: the one of exactly that name,
 // else those that are the same otherwise and exactly the name of none of the others. More
 // than one place says that nobody can tell.
-func Places(names []string, name string, others []string) []int {
+func placesOf(names []string, name string, others []string) []int {
 	if i := slices.Index(names, name); i >= 0 {
 		return []int{i}
 	}

@@ -80,7 +80,7 @@ func TestPlaces(t *testing.T) {
 		{[]string{"a_b"}, "A-B", []string{"a_b"}, "[]"},
 		{[]string{"", "🔥"}, "💧", nil, "[]"},
 	} {
-		if got := fmt.Sprint(Places(test.names, test.name, test.others)); got != test.want {
+		if got := fmt.Sprint(placesOf(test.names, test.name, test.others)); got != test.want {
 			t.Errorf("%q in %q: %s, want %s", test.name, test.names, got, test.want)
 		}
 	}

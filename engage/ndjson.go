@@ -87,7 +87,7 @@ func firstLines(text *bufio.Reader) (*bufio.Reader, []byte) {
 // want adds a column that the first lines do not have, but for one that may be within
 // another, where it is looked for. What is exactly one of others is not it.
 func (t *ndjsonTable) want(name string, within bool, others []string) {
-	if name == "" || len(Places(t.names, name, others)) > 0 {
+	if name == "" || len(placesOf(t.names, name, others)) > 0 {
 		return
 	}
 	if path := strings.Split(name, "."); len(path) > 1 {

@@ -248,7 +248,7 @@ func (p *profiles) places(names []string, ambiguous map[int][]int) [][]int {
 		others = append(others, a.Name)
 	}
 	for i, a := range attributes {
-		found := Places(names, a.Name, others)
+		found := placesOf(names, a.Name, others)
 		if len(found) > 1 {
 			ambiguous[i] = found
 			continue
@@ -258,7 +258,7 @@ func (p *profiles) places(names []string, ambiguous map[int][]int) [][]int {
 		}
 	}
 	for i, field := range p.export.Fields {
-		for _, n := range Places(names, field, nil) {
+		for _, n := range placesOf(names, field, nil) {
 			places[n] = append(places[n], len(attributes)+i)
 		}
 	}

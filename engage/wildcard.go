@@ -62,7 +62,7 @@ func (e *Export) found(kind Kind, name string, typ Type) Attribute {
 func (e *Export) TakeColumns(columns []string) []Attribute {
 	used := map[int]bool{}
 	for _, a := range e.Attributes {
-		for _, i := range Places(columns, a.Column, e.columns()) {
+		for _, i := range placesOf(columns, a.Column, e.columns()) {
 			used[i] = true
 		}
 	}

@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// CommandTimeout is how long a command may run if its place says nothing else.
-const CommandTimeout = 10 * time.Minute
+// commandTimeout is how long a command may run if its place says nothing else.
+const commandTimeout = 10 * time.Minute
 
 // maxSaidLines is how much of a command's standard error is handed on: a command may say as
 // much as it likes.
@@ -41,7 +41,7 @@ const goneAfter = 2 * time.Second
 // runCommand starts the place's command and returns its standard output. Reading that
 // ends with [io.EOF] only if the command succeeded.
 func (p Place) runCommand(ctx context.Context) (io.ReadCloser, error) {
-	limit := cmp.Or(p.Timeout, CommandTimeout)
+	limit := cmp.Or(p.Timeout, commandTimeout)
 	timeUp := Unreadable("the command took longer than timeout = %s allows", limit)
 	timed, cancel := context.WithTimeoutCause(ctx, limit, timeUp)
 	cmd := exec.CommandContext(timed, p.Command[0], p.Command[1:]...)

@@ -21,7 +21,7 @@ type Place struct {
 	Secrets []string          // what Command may say, and neither Log nor an error may show
 	Hidden  []string          // environment variables that Command does not get
 	Log     func(line string) // is told what Command writes to its standard error; may be nil
-	Timeout time.Duration     // of Command, 0: [CommandTimeout]
+	Timeout time.Duration     // of Command, 0: 10 minutes
 }
 
 // Pick says what is read if a glob matches several files.
