@@ -29,11 +29,15 @@ import (
 	"gleapsync/gleap"
 	"gleapsync/gleap/sandbox"
 	"gleapsync/internal/app"
+	"gleapsync/internal/rounds"
 	"gleapsync/state"
 	"gleapsync/sync"
 )
 
-func TestMain(m *testing.M) { testscript.Main(m, map[string]func(){"gleapsync": main}) }
+func TestMain(m *testing.M) {
+	rounds.Beside()
+	testscript.Main(m, map[string]func(){"gleapsync": main})
+}
 
 // TestScript runs testdata/script against the real program.
 func TestScript(t *testing.T) {

@@ -24,6 +24,10 @@ func Of(few, all int) int {
 	return few
 }
 
+// Beside has a package's tests run beside each other, if they may, more of them than there are
+// processors: they wait most of the time. It is to be called by TestMain; -parallel goes before.
+func Beside() { _ = flag.Set("test.parallel", "8") }
+
 // Check checks a property with random input: 100 times if the tests have all their rounds.
 func Check(t *testing.T, property func(*rapid.T)) {
 	t.Helper()
