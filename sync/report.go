@@ -71,6 +71,9 @@ func (p *plan) report() runs.Report {
 			if e.Status == runs.StatusApplied && e.Retyped == 0 && a.export.isApplied(a) && !p.resyncing() && !p.resend && a.applied.Due.IsZero() {
 				makeUnchanged(&e, a.applied.Members)
 			}
+			if known, err := p.overview.Attribute(e.Key); err == nil && e.Status == runs.StatusHeld {
+				e.Acknowledged = known.Members
+			}
 			r.Exports = append(r.Exports, e)
 		}
 	}

@@ -193,11 +193,13 @@ func (r *Runner) prepare(ctx context.Context, command string, request Request) (
 		for _, problem := range e.Problems {
 			r.log.Debug("a row was passed over", "key", e.Key, "file", problem.File, "line", problem.Line, "reason", problem.Reason)
 		}
-		if e.Status == runs.StatusHeld {
-			r.log.Warn("an export is held", "key", e.Key, "source", e.Source, "reason", e.Reason)
-		} else if e.Withheld > 0 {
-			r.log.Warn("exits are withheld", "key", e.Key, "source", e.Source, "reason", e.Reason)
+	}
+	for _, c := range runs.Causes(report.Exports) {
+		what := "an export is held"
+		if c.Withheld {
+			what = "exits are withheld"
 		}
+		r.log.Warn(what, "key", c.Keys(), "source", c.Source, "reason", c.Reason)
 	}
 	for _, note := range report.Notes {
 		r.log.Warn("something to know", "note", note)

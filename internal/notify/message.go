@@ -23,6 +23,8 @@ type message struct {
 	SizeChanges []sizeChange `json:"size_changes"`
 	Convergence string       `json:"convergence,omitempty"`
 	Text        string       `json:"text"`
+
+	causes []runs.Cause // of what is held
 }
 
 type heldExport struct {
@@ -57,10 +59,12 @@ func newMessage(before, after *runs.Report, o config.Notify) *message {
 			known[e.Key] = e
 		}
 	}
+	var news []runs.ExportReport
 	for _, e := range after.Exports {
 		last := known[e.Key]
 		switch held, wasHeld := e.IsHeld(), last.IsHeld(); {
 		case held && !wasHeld:
+			news = append(news, e)
 			m.Held = append(m.Held, heldExport{e.Key, e.Name, e.Kind, e.Reason, e.Resolve(), e.Withheld})
 		case wasHeld && !held:
 			m.Released = append(m.Released, e.Key)
@@ -69,6 +73,7 @@ func newMessage(before, after *runs.Report, o config.Notify) *message {
 			m.SizeChanges = append(m.SizeChanges, c)
 		}
 	}
+	m.causes = runs.Causes(news)
 	if before == nil || before.Convergence == "" {
 		m.Convergence = after.Convergence
 	}
@@ -137,14 +142,10 @@ func (m *message) text(verdict runs.Outcome) string {
 	if m.Error != "" {
 		fmt.Fprintf(&b, ": %s", m.Error)
 	}
-	writeLines(&b, m.Held, func(e heldExport) string {
-		word := "Held"
-		if e.Withheld > 0 {
-			word = "Withheld"
-		}
-		return fmt.Sprintf("%s: %s: %s\n`%s`", word, e.Key, e.Reason, e.Command)
-	})
-	writeLines(&b, m.Released, func(key string) string { return fmt.Sprintf("No longer held: %s", key) })
+	writeLines(&b, m.causes, func(c runs.Cause) string { return fmt.Sprintf("%s\n`%s`", c, c.Resolve()) })
+	if len(m.Released) > 0 {
+		fmt.Fprintf(&b, "\nNo longer held: %s", runs.FirstOf(m.Released))
+	}
 	writeLines(&b, m.SizeChanges, func(c sizeChange) string {
 		return fmt.Sprintf("Size: %s had %d members and has %d", c.Key, c.Before, c.After)
 	})

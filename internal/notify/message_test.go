@@ -22,7 +22,7 @@ func report(outcome runs.Outcome, exports ...runs.ExportReport) *runs.Report {
 }
 
 func audience(key string, status runs.Status, members int) runs.ExportReport {
-	e := runs.ExportReport{Key: key, Name: strings.ToUpper(key), Kind: engage.Audience, Status: status, Members: members}
+	e := runs.ExportReport{Key: key, Name: strings.ToUpper(key), Kind: engage.Audience, Source: key + ".csv", Status: status, Members: members}
 	if status == runs.StatusHeld {
 		e.Reason = key + ".csv does not exist"
 	}
@@ -156,6 +156,26 @@ func TestLongMessage(t *testing.T) {
 	m := newMessage(nil, after, config.Notify{})
 	if n := strings.Count(m.Text, "\nHeld: "); n != shown || !strings.HasSuffix(m.Text, "\nand 90 more") || len(m.Held) != 100 {
 		t.Errorf("%d of %d: %s", n, len(m.Held), m.Text)
+	}
+}
+
+// TestOneCause: a table that is cut off is one line, however many columns it has.
+func TestOneCause(t *testing.T) {
+	before, after := report(runs.Complete), report(runs.Held)
+	for i := range 99 {
+		e := audience(fmt.Sprint("a", i), runs.StatusHeld, 0)
+		e.Source, e.Reason = "t.csv", "t.csv is cut off"
+		after.Exports = append(after.Exports, e)
+	}
+	m := newMessage(before, after, config.Notify{})
+	if want := "acme: exports are held\nHeld: 99 of t.csv (a0, a1, a2, a3, a4 and 94 more): t.csv is cut off\n`gleapsync check`"; m.Text != want || len(m.Held) != 99 {
+		t.Errorf("%s", m.Text)
+	}
+	for i := range after.Exports {
+		before.Exports = append(before.Exports, audience(fmt.Sprint("a", i), runs.StatusApplied, 0))
+	}
+	if m, want := newMessage(after, before, config.Notify{}), "acme: all is well again\nNo longer held: a0, a1, a2, a3, a4 and 94 more"; m.Text != want {
+		t.Errorf("%s", m.Text)
 	}
 }
 

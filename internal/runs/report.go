@@ -109,14 +109,15 @@ type ExportReport struct {
 	Rows          int              `json:"rows"`    // that were read, 0 if unchanged
 	Invalid       int              `json:"invalid"` // of these
 	WithoutUserID int              `json:"without_user_id"`
-	Members       int              `json:"members"`           // users with true or with a value
-	Withheld      int              `json:"withheld"`          // exits and clears that do not count, since not all was read: see Reason
-	Retyped       int              `json:"retyped,omitempty"` // contacts that are told again, since Gleap has a value of another type
-	Entered       int              `json:"entered"`           // of an audience's members
-	Exited        int              `json:"exited"`            // members who left, or values that are cleared
-	Changed       int              `json:"changed"`           // values of a trait that are new or different
-	Damped        int              `json:"damped,omitempty"`  // values whose change is not worth a call of its own
-	CallsAlone    int              `json:"calls_alone"`       // contacts that are called for this attribute alone
+	Members       int              `json:"members"`                // users with true or with a value
+	Acknowledged  int              `json:"acknowledged,omitempty"` // of a held export: the members that Gleap has
+	Withheld      int              `json:"withheld"`               // exits and clears that do not count, since not all was read: see Reason
+	Retyped       int              `json:"retyped,omitempty"`      // contacts that are told again, since Gleap has a value of another type
+	Entered       int              `json:"entered"`                // of an audience's members
+	Exited        int              `json:"exited"`                 // members who left, or values that are cleared
+	Changed       int              `json:"changed"`                // values of a trait that are new or different
+	Damped        int              `json:"damped,omitempty"`       // values whose change is not worth a call of its own
+	CallsAlone    int              `json:"calls_alone"`            // contacts that are called for this attribute alone
 	Problems      []engage.Problem `json:"problems,omitempty"`
 	// PassedOver counts, by their class, rows of changes that are neither of audiences nor of
 	// traits. It is that of all attributes of the export.

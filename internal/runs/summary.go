@@ -11,6 +11,7 @@ type Summary struct {
 	Started     time.Time     `json:"started"`
 	Finished    time.Time     `json:"finished"`
 	Outcome     Outcome       `json:"outcome"`
+	Error       string        `json:"error,omitempty"` // why it failed
 	Contacts    ContactCounts `json:"contacts"`
 	Events      EventCounts   `json:"events"`
 	Calls       CallCounts    `json:"calls"`
@@ -20,7 +21,7 @@ type Summary struct {
 
 // Summary returns a report in a line.
 func (r *Report) Summary() Summary {
-	return Summary{r.Run, r.Command, r.Mode, r.Only, r.Started, r.Finished, r.Outcome, r.Contacts, r.Events, r.Calls, r.Classes, r.Convergence}
+	return Summary{r.Run, r.Command, r.Mode, r.Only, r.Started, r.Finished, r.Outcome, r.Error, r.Contacts, r.Events, r.Calls, r.Classes, r.Convergence}
 }
 
 // IsWhole is [Report.IsWhole].

@@ -1,0 +1,108 @@
+package runs
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+)
+
+// Cause is why exports are held, or exits of them withheld. A table of a hundred columns that
+// is cut off is one cause, not a hundred.
+type Cause struct {
+	Source   string // of the exports, "" if they have several
+	Reason   string // that of the first
+	Withheld bool   // only exits are: the rest is applied
+	Exports  []ExportReport
+}
+
+var number = regexp.MustCompile(`\d+`)
+
+// Causes returns the causes, in the order of the exports: those with the same reason are one,
+// and so are those of one source whose reasons differ in keys and numbers only.
+func Causes(exports []ExportReport) []Cause {
+	type like struct {
+		withheld       bool
+		source, reason string
+	}
+	var all []Cause
+	at := map[like]int{}
+	for _, e := range exports {
+		if !e.IsHeld() {
+			continue
+		}
+		withheld := e.Status != StatusHeld
+		own := regexp.MustCompile(`\b` + regexp.QuoteMeta(e.Key) + `\b`)
+		same, alike := like{withheld: withheld, reason: e.Reason}, like{withheld, e.Source, number.ReplaceAllString(own.ReplaceAllString(e.Reason, "KEY"), "N")}
+		n, ok := at[same]
+		if !ok {
+			n, ok = at[alike]
+		}
+		if !ok {
+			n = len(all)
+			all = append(all, Cause{Source: e.Source, Reason: e.Reason, Withheld: withheld})
+		}
+		at[same], at[alike] = n, n
+		c := &all[n]
+		c.Exports = append(c.Exports, e)
+		if c.Source != e.Source {
+			c.Source = ""
+		}
+	}
+	return all
+}
+
+// Number says how many exports there are, and of which source.
+func (c Cause) Number() string {
+	if c.Source == "" {
+		return fmt.Sprintf("%d exports", len(c.Exports))
+	}
+	return fmt.Sprintf("%d of %s", len(c.Exports), c.Source)
+}
+
+// Keys names the exports: the first ones, if they are many.
+func (c Cause) Keys() string {
+	keys := make([]string, len(c.Exports))
+	for i, e := range c.Exports {
+		keys[i] = e.Key
+	}
+	return FirstOf(keys)
+}
+
+// String says in a line what is held, and why.
+func (c Cause) String() string {
+	word, about := "Held", c.Keys()
+	if c.Withheld {
+		word = "Withheld"
+	}
+	if len(c.Exports) > 1 {
+		about = fmt.Sprintf("%s (%s)", c.Number(), about)
+	}
+	reason := c.Reason
+	for _, e := range c.Exports {
+		if e.Reason != reason {
+			return fmt.Sprintf("%s: %s: of %s: %s; of the others alike", word, about, c.Exports[0].Key, reason)
+		}
+	}
+	return word + ": " + about + ": " + reason
+}
+
+// Resolve returns the command to run about the cause: that of its exports, and if each has
+// another one, the command that shows them.
+func (c Cause) Resolve() string {
+	command := c.Exports[0].Resolve()
+	for _, e := range c.Exports {
+		if e.Resolve() != command {
+			return "gleapsync inspect runs last --held"
+		}
+	}
+	return command
+}
+
+// FirstOf lists the first of many names.
+func FirstOf(names []string) string {
+	const most = 5
+	if more := len(names) - most; more > 1 {
+		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), more)
+	}
+	return strings.Join(names, ", ")
+}
