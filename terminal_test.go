@@ -98,3 +98,46 @@ func TestSecondSignal(t *testing.T) {
 		t.Errorf("%q", recording)
 	}
 }
+
+// TestTable: on a terminal a table has what changed, and both ends of names that there is no room
+// for.
+func TestTable(t *testing.T) {
+	gleap := newGleap(0, 0)
+	defer gleap.Close()
+	p := newProject(t, gleap.URL, "", "u1")
+	name := "an_audience_" + strings.Repeat("with_a_long_name_", 5) + "eu"
+	config, err := os.ReadFile(p.path("c.toml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.write(t, "c.toml", string(config)+"[[audience]]\nname = \""+name+"\"\nsource = \"long.csv\"\n")
+	p.write(t, "long.csv", "user_id,x\nu1,\nu2,\n")
+	sync := func(args ...string) string {
+		return strings.Join(ttytest.Last(t, ttytest.Record(t, 80, func(tty *os.File) {
+			cmd := p.command(append([]string{"sync", "--log-level", "warn"}, args...)...)
+			cmd.Stdout = tty
+			if err := cmd.Run(); err != nil {
+				t.Error(err)
+			}
+		}), 80), "\n")
+	}
+	first := sync()
+	for line := range strings.Lines(first) {
+		if n := len([]rune(strings.TrimSpace(line))); n > 80 {
+			t.Errorf("%d characters: %s", n, line)
+		}
+	}
+	if !regexp.MustCompile(`\nan_audi\S+…\S+name_eu +audience +2 +2 `).MatchString(first) || strings.Contains(first, name) {
+		t.Errorf("the terminal shows\n%s", first)
+	}
+	if second := sync(); !regexp.MustCompile(`^Nothing to send: Gleap is up to date \(.*\)\.$`).MatchString(second) {
+		t.Errorf("the terminal shows\n%s", second)
+	}
+	p.write(t, "long.csv", "user_id,x\nu1,\nu2,\nu3,\n")
+	if third := sync(); strings.Contains(third, "\nvip ") || !strings.Contains(strings.ReplaceAll(third, "\n", ""), "2 attributes: 1 changed (1 entered, 0 exited, 0 values), 0 held; --all shows every one.") {
+		t.Errorf("the terminal shows\n%s", third)
+	}
+	if _, all := p.run(t, "inspect", "runs", "last", "--all"); !strings.Contains(all, name) {
+		t.Errorf("in a pipe no name is cut:\n%s", all)
+	}
+}

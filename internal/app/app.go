@@ -7,6 +7,7 @@ package app
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"errors"
 	"io"
@@ -15,6 +16,7 @@ import (
 	"maps"
 	"os"
 	"slices"
+	"time"
 
 	"github.com/alecthomas/kong"
 	"golang.org/x/term"
@@ -34,11 +36,12 @@ type App struct {
 	version string
 	out     io.Writer
 	log     *slog.Logger
-	bar     *console.Bar // nil: no terminal
+	bar     *console.Bar   // nil: no terminal
+	zone    *time.Location // of times that a person reads
 }
 
 func newApp(f flags, version string, out io.Writer, errs *os.File) *App {
-	a := &App{flags: f, version: version, out: out}
+	a := &App{flags: f, version: version, out: out, zone: time.Local}
 	var w io.Writer = errs
 	if term.IsTerminal(int(errs.Fd())) && os.Getenv("TERM") != "dumb" {
 		a.bar = console.NewBar(errs)
@@ -86,6 +89,7 @@ func (a *App) config() (*config.Config, error) {
 	if err != nil {
 		return nil, err
 	}
+	a.zone = cfg.Zone
 	return cfg, checkSpace(cfg, spaceLimit())
 }
 
@@ -174,6 +178,16 @@ func (a *App) watch() func(runs.Progress) {
 }
 
 func (a *App) asJSON() bool { return a.flags.Output == "json" }
+
+// screen returns where results go as text, with w in front.
+func (a *App) screen(w io.Writer) console.Out {
+	o := console.Out{Writer: w, Zone: a.zone}
+	if f, ok := a.out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		columns, _, _ := term.GetSize(int(f.Fd()))
+		o.Width = cmp.Or(columns, 80) // 0: not known
+	}
+	return o
+}
 
 // print writes a result in the form that was asked for.
 func (a *App) print(result any, asText func(io.Writer)) error {

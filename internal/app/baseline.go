@@ -1,6 +1,10 @@
 package app
 
-import "context"
+import (
+	"context"
+
+	"gleapsync/internal/console"
+)
 
 type baselineCmd struct {
 	Only []string `help:"Look at this audience or trait only, or at those whose keys match; may be repeated." placeholder:"KEY|PATTERN"`
@@ -13,5 +17,5 @@ func (c *baselineCmd) Run(ctx context.Context, a *App) error {
 		return err
 	}
 	report, err := runner.Baseline(ctx, request)
-	return judge(report, a.printRun(report, nil, err))
+	return judge(report, a.printRun(report, console.Shown{}, nil, err))
 }

@@ -1,9 +1,12 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"io"
+	"slices"
+	"strings"
 
 	"gleapsync/internal/config"
 	"gleapsync/internal/console"
@@ -40,7 +43,7 @@ func viewOf(cfg *config.Config) (*inspect.View, error) {
 }
 
 // answer shows what a question to the state is answered with.
-func answer[T any](a *App, ask func(*inspect.View) (T, error), show func(io.Writer, T)) error {
+func answer[T any](a *App, ask func(*inspect.View) (T, error), show func(console.Out, T)) error {
 	v, err := a.view()
 	if err != nil {
 		return err
@@ -49,7 +52,7 @@ func answer[T any](a *App, ask func(*inspect.View) (T, error), show func(io.Writ
 	if err != nil {
 		return err
 	}
-	return a.print(told, func(w io.Writer) { show(w, told) })
+	return a.print(told, func(w io.Writer) { show(a.screen(w), told) })
 }
 
 type inspectSummaryCmd struct{}
@@ -59,11 +62,21 @@ func (c *inspectSummaryCmd) Run(a *App) error {
 	return answer(a, (*inspect.View).Summary, console.Summary)
 }
 
-type inspectAudiencesCmd struct{}
+type inspectAudiencesCmd struct {
+	Sort string `help:"Order of the table: key, or members (the most first); that of their first runs if left out." enum:",key,members" default:"" placeholder:"ORDER"`
+}
 
 // Run lists the audiences and traits.
 func (c *inspectAudiencesCmd) Run(a *App) error {
-	return answer(a, (*inspect.View).Attributes, console.Attributes)
+	return answer(a, (*inspect.View).Attributes, func(w console.Out, all []inspect.Attribute) {
+		switch c.Sort {
+		case console.SortKey:
+			slices.SortFunc(all, func(a, b inspect.Attribute) int { return strings.Compare(a.Key, b.Key) })
+		case console.SortMembers:
+			slices.SortStableFunc(all, func(a, b inspect.Attribute) int { return cmp.Compare(b.Members, a.Members) })
+		}
+		console.Attributes(w, all)
+	})
 }
 
 type inspectContactCmd struct {
@@ -76,7 +89,8 @@ func (c *inspectContactCmd) Run(ctx context.Context, a *App) error {
 }
 
 type inspectRunsCmd struct {
-	ID    string `arg:"" optional:"" help:"Run id; without one the last runs."`
+	shownFlags
+	ID    string `arg:"" optional:"" help:"Run id, or its beginning, or last; without one the last runs."`
 	Limit int    `help:"How many runs." default:"20"`
 }
 
@@ -84,7 +98,7 @@ type inspectRunsCmd struct {
 func (c *inspectRunsCmd) Run(a *App) error {
 	switch {
 	case c.ID != "":
-		return answer(a, func(v *inspect.View) (runs.Report, error) { return v.Run(c.ID) }, console.Sync)
+		return answer(a, func(v *inspect.View) (runs.Report, error) { return v.Find(c.ID) }, func(w console.Out, r runs.Report) { console.Sync(w, r, c.shown()) })
 	case a.asJSON():
 		return answer(a, func(v *inspect.View) ([]json.RawMessage, error) {
 			reports, err := v.Reports(c.Limit)

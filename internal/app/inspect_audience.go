@@ -19,7 +19,7 @@ type inspectAudienceCmd struct {
 func (c *inspectAudienceCmd) Run(a *App) error {
 	ask := func(v *inspect.View) (inspect.Attribute, error) { return v.Attribute(c.Key) }
 	if !c.Members {
-		return answer(a, ask, func(w io.Writer, s inspect.Attribute) { console.Attributes(w, []inspect.Attribute{s}) })
+		return answer(a, ask, func(w console.Out, s inspect.Attribute) { console.Attributes(w, []inspect.Attribute{s}) })
 	}
 	v, err := a.view()
 	if err != nil {

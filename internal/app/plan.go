@@ -7,7 +7,10 @@ import (
 	"gleapsync/internal/console"
 )
 
-type planCmd struct{ runFlags }
+type planCmd struct {
+	runFlags
+	shownFlags
+}
 
 // Run shows what a sync would do.
 func (c *planCmd) Run(ctx context.Context, a *App) error {
@@ -19,5 +22,5 @@ func (c *planCmd) Run(ctx context.Context, a *App) error {
 	if err != nil {
 		return err
 	}
-	return judge(report, a.print(report, func(w io.Writer) { console.Plan(w, report, cfg.Sync.Rate, cfg.Sync.Window) }))
+	return judge(report, a.print(report, func(w io.Writer) { console.Plan(a.screen(w), report, c.shown(), cfg.Sync.Rate, cfg.Sync.Window) }))
 }

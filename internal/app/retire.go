@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 
+	"gleapsync/internal/console"
 	"gleapsync/internal/runs"
 	"gleapsync/sync"
 )
@@ -18,5 +19,5 @@ func (c *retireCmd) Run(ctx context.Context, a *App) error {
 		return err
 	}
 	report, embedded, err := a.call(cfg, store, a.watch(), func(runner *sync.Runner) (runs.Report, error) { return runner.Retire(ctx, c.Key) })
-	return judge(report, a.printRun(report, embedded, err))
+	return judge(report, a.printRun(report, console.Shown{}, embedded, err))
 }

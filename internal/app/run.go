@@ -70,6 +70,15 @@ func (f runFlags) request(cfg *config.Config) (sync.Request, error) {
 	return request, nil
 }
 
+// shownFlags are those of the commands that show a run's report.
+type shownFlags struct {
+	All  bool   `help:"Show every audience and trait, also those of which nothing changed." xor:"shown"`
+	Held bool   `help:"Show those only that are held, or of which exits are withheld." xor:"shown"`
+	Sort string `help:"Order of the table: key, changed or members (the most first); that of the configuration if left out." enum:",key,changed,members" default:"" placeholder:"ORDER"`
+}
+
+func (f shownFlags) shown() console.Shown { return console.Shown(f) }
+
 // silent returns a runner that makes no call, and what is asked of it.
 func (a *App) silent(f runFlags) (*config.Config, *sync.Runner, sync.Request, error) {
 	cfg, err := a.config()
@@ -96,7 +105,7 @@ func (a *App) call(cfg *config.Config, store *state.Store, watch func(runs.Progr
 }
 
 // printRun shows a run's report, if the run began, and returns its error.
-func (a *App) printRun(report runs.Report, embedded *sandbox.Sandbox, err error) error {
+func (a *App) printRun(report runs.Report, shown console.Shown, embedded *sandbox.Sandbox, err error) error {
 	if report.Run == "" {
 		return err
 	}
@@ -109,7 +118,7 @@ func (a *App) printRun(report runs.Report, embedded *sandbox.Sandbox, err error)
 		result.Sandbox = &counts
 	}
 	return errors.Join(err, a.print(result, func(w io.Writer) {
-		console.Sync(w, report)
+		console.Sync(a.screen(w), report, shown)
 		if embedded != nil {
 			console.Sandbox(w, embedded)
 		}

@@ -16,13 +16,14 @@ import (
 
 type syncCmd struct {
 	runFlags
+	shownFlags
 	DryRun bool `help:"Do what plan does."`
 }
 
 // Run sends what changed, and shows the report whatever the error.
 func (c *syncCmd) Run(ctx context.Context, a *App) error {
 	if c.DryRun {
-		return (&planCmd{c.runFlags}).Run(ctx, a)
+		return (&planCmd{c.runFlags, c.shownFlags}).Run(ctx, a)
 	}
 	cfg, err := a.config()
 	if err != nil {
@@ -33,7 +34,7 @@ func (c *syncCmd) Run(ctx context.Context, a *App) error {
 		return err
 	}
 	report, embedded, err := newSyncer(a).sync(ctx, cfg, request, a.watch())
-	return judge(report, a.printRun(report, embedded, err))
+	return judge(report, a.printRun(report, c.shown(), embedded, err))
 }
 
 // syncer syncs, one time or again and again. It remembers what the state does not have.

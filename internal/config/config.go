@@ -29,6 +29,7 @@ type Config struct {
 	Gleap    gleap.Options     // without Token, Version and Log
 	Sandbox  bool              // use an embedded sandbox instead of Gleap.BaseURL
 	Schedule schedule.Schedule // of runs that gleapsync begins by itself
+	Zone     *time.Location    // of the times that people read
 	Notify   Notify
 	Metrics  Metrics
 	// Reserved has, by key, what is wrong with attributes that only earlier versions took:
@@ -117,7 +118,8 @@ type loader struct {
 }
 
 func (l *loader) config(f *file) *Config {
-	c := &Config{Path: l.path, Schedule: l.schedule(f)}
+	c := &Config{Path: l.path}
+	c.Schedule, c.Zone = l.schedule(f)
 	project := l.text("project", f.Project)
 	if project == "" {
 		l.fail("project", errors.New("it is missing: name the Gleap project that this state belongs to"))
@@ -175,13 +177,17 @@ func each[K, T any](to *[]T, name string, tables []K, read func(key string, k *K
 	}
 }
 
-func (l *loader) schedule(f *file) schedule.Schedule {
+// schedule returns the schedule, and the zone of its times: the machine's if none is named.
+func (l *loader) schedule(f *file) (schedule.Schedule, *time.Location) {
 	spec, zone := l.text("sync.schedule", f.Sync.Schedule), l.text("sync.time_zone", f.Sync.TimeZone)
 	s, err := schedule.Parse(spec, zone, l.duration("sync.jitter", f.Sync.Jitter))
 	if err != nil {
 		l.fail("sync.schedule", err)
 	}
-	return s
+	if in, err := time.LoadLocation(zone); err == nil && zone != "" {
+		return s, in
+	}
+	return s, time.Local
 }
 
 func (l *loader) gleap(f *file, c *Config) {

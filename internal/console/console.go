@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"strings"
+	"time"
+	"unicode/utf8"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -12,14 +14,31 @@ import (
 	"gleapsync/internal/human"
 )
 
-// rows is a table that is written when it is complete.
-type rows struct {
-	writer table.Writer
-	n      int
+// Out is where results go, and how they look there.
+type Out struct {
+	io.Writer
+	Zone  *time.Location // of times
+	Width int            // of a terminal, in characters; 0: a file or a pipe, where nothing is left out
 }
 
-// newRows returns a table with that header. Columns whose name ends in ">" are
-// numbers.
+func (w Out) time(t time.Time) string { return human.Time(t, w.Zone) }
+
+// rows is a table that is written when it is complete.
+type rows struct {
+	writer  table.Writer
+	n       int
+	columns []column
+}
+
+type column struct {
+	number, cut, spare bool
+	empty              bool // there are only zeros and dashes in it
+	width              int
+}
+
+// newRows returns a table with that header. Columns whose name ends in ">" are numbers. On a
+// terminal that is too narrow numbers that are all 0 go first, then columns that end in "?";
+// after that both ends are left of what stands in columns that end in "~".
 func newRows(header ...string) *rows {
 	r := &rows{writer: table.NewWriter()}
 	style := table.StyleDefault
@@ -29,15 +48,13 @@ func newRows(header ...string) *rows {
 	r.writer.SetStyle(style)
 	r.writer.SuppressTrailingSpaces()
 	var cells table.Row
-	var columns []table.ColumnConfig
-	for i, name := range header {
+	for _, name := range header {
 		name, number := strings.CutSuffix(name, ">")
-		if number {
-			columns = append(columns, table.ColumnConfig{Number: i + 1, Align: text.AlignRight, AlignHeader: text.AlignRight})
-		}
+		name, cut := strings.CutSuffix(name, "~")
+		name, spare := strings.CutSuffix(name, "?")
+		r.columns = append(r.columns, column{number, cut, spare, true, len(name)})
 		cells = append(cells, name)
 	}
-	r.writer.SetColumnConfigs(columns)
 	r.writer.AppendHeader(cells)
 	return r
 }
@@ -45,14 +62,59 @@ func newRows(header ...string) *rows {
 func (r *rows) add(cells ...any) {
 	row := make(table.Row, len(cells))
 	for i, cell := range cells {
-		row[i] = human.Printable(fmt.Sprint(cell))
+		text := human.Printable(fmt.Sprint(cell))
+		row[i] = text
+		c := &r.columns[i]
+		c.empty = c.empty && (text == "0" || text == human.Dash)
+		c.width = max(c.width, utf8.RuneCountInString(text))
 	}
 	r.writer.AppendRow(row)
 	r.n++
 }
 
-func (r *rows) write(w io.Writer) {
-	if r.n > 0 {
-		fmt.Fprintln(w, r.writer.Render())
+func (r *rows) write(w Out) {
+	if r.n == 0 {
+		return
 	}
+	configs := make([]table.ColumnConfig, len(r.columns))
+	over := r.over(w.Width)
+	for i, c := range r.columns {
+		configs[i].Number = i + 1
+		if c.number {
+			configs[i].Align, configs[i].AlignHeader = text.AlignRight, text.AlignRight
+		}
+		if configs[i].Hidden = c.number && c.empty && over > 0; configs[i].Hidden {
+			over -= c.width + gap
+		}
+	}
+	for i, c := range r.columns {
+		if c.spare && over > 0 {
+			configs[i].Hidden = true
+			over -= c.width + gap
+		}
+	}
+	for i, c := range r.columns {
+		const least = 12
+		if most := max(least, c.width-over); c.cut && over > 0 && most < c.width {
+			configs[i].Transformer = func(cell any) string { return human.Cut(cell.(string), most) }
+			over -= c.width - most
+		}
+	}
+	r.writer.SetColumnConfigs(configs)
+	fmt.Fprintln(w, r.writer.Render())
+}
+
+// gap is how many characters are between two columns.
+const gap = 2
+
+// over returns how many characters of the table a terminal has no room for.
+func (r *rows) over(columns int) int {
+	if columns == 0 {
+		return 0
+	}
+	n := -gap - columns
+	for _, c := range r.columns {
+		n += c.width + gap
+	}
+	return n
 }

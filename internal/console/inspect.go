@@ -16,13 +16,13 @@ import (
 )
 
 // Summary writes what the state holds.
-func Summary(w io.Writer, s inspect.Summary) {
+func Summary(w Out, s inspect.Summary) {
 	fmt.Fprintf(w, "Project   %s\n", human.Printable(s.Project))
 	if s.Created.IsZero() {
 		fmt.Fprintf(w, "State     %s does not exist yet: the first sync creates it\n", human.Printable(s.State))
 		return
 	}
-	fmt.Fprintf(w, "State     %s, %s bytes, since %s\n", human.Printable(s.State), human.Grouped(int(s.Bytes)), human.Time(s.Created))
+	fmt.Fprintf(w, "State     %s, %s bytes, since %s\n", human.Printable(s.State), human.Grouped(int(s.Bytes)), w.time(s.Created))
 	fmt.Fprintf(w, "Holds     %s, %s, %s parked\n", human.Count(s.Contacts, "contact"), human.Count(s.Attributes, "attribute"), human.Grouped(s.Parked))
 	if s.DueEvents+s.ParkedEvents > 0 {
 		fmt.Fprintf(w, "          %s due, %s parked\n", human.Count(s.DueEvents, "event"), human.Grouped(s.ParkedEvents))
@@ -34,13 +34,16 @@ func Summary(w io.Writer, s inspect.Summary) {
 		fmt.Fprintln(w, "          a full sync is not complete yet: the next run goes on with it")
 	}
 	if s.LastRun != nil {
-		fmt.Fprintf(w, "Last run  %s, %s, %s sent of %s", human.Time(s.LastRun.Started), s.LastRun.Outcome, human.Grouped(s.LastRun.Contacts.Sent), human.Grouped(s.LastRun.Contacts.Planned))
+		fmt.Fprintf(w, "Last run  %s, %s, %s sent of %s", w.time(s.LastRun.Started), s.LastRun.Outcome, human.Grouped(s.LastRun.Contacts.Sent), human.Grouped(s.LastRun.Contacts.Planned))
 		if e := s.LastRun.Events; e.Planned > 0 {
 			fmt.Fprintf(w, ", and %s of %s", human.Grouped(e.Sent), human.Count(e.Planned, "event"))
 		}
 		fmt.Fprintln(w)
+		if s.LastRun.Error != "" {
+			fmt.Fprintf(w, "          it failed: %s\n", human.Printable(s.LastRun.Error))
+		}
 		if s.LastRun.Outcome != runs.Complete && s.LastSuccess != nil {
-			fmt.Fprintf(w, "          the last one that delivered everything was on %s\n", human.Time(s.LastSuccess.Started))
+			fmt.Fprintf(w, "          the last one that delivered everything was on %s\n", w.time(s.LastSuccess.Started))
 		}
 	}
 	for _, note := range s.Notes {
@@ -49,26 +52,26 @@ func Summary(w io.Writer, s inspect.Summary) {
 }
 
 // Attributes writes a line for each attribute.
-func Attributes(w io.Writer, all []inspect.Attribute) {
+func Attributes(w Out, all []inspect.Attribute) {
 	if len(all) == 0 {
 		fmt.Fprintln(w, "The state holds no audiences and no traits yet.")
 		return
 	}
-	t := newRows("KEY", "NAME", "KIND", "TYPE", "MEMBERS>", "DATA OF", "APPLIED")
+	t := newRows("KEY~", "NAME~", "KIND", "TYPE", "MEMBERS>", "DATA OF", "APPLIED")
 	for _, a := range all {
-		t.add(a.Key, a.Name, a.Kind, cmp.Or(string(a.Type), human.Dash), human.Grouped(a.Members), human.Time(a.AsOf), human.Time(a.Applied))
+		t.add(a.Key, a.Name, a.Kind, cmp.Or(string(a.Type), human.Dash), human.Grouped(a.Members), w.time(a.AsOf), w.time(a.Applied))
 	}
 	t.write(w)
 }
 
 // Contact writes all that is known of a contact.
-func Contact(w io.Writer, d inspect.Contact) {
+func Contact(w Out, d inspect.Contact) {
 	fmt.Fprintf(w, "Contact %s\n\n", human.Printable(d.UserID))
-	t := newRows("KEY", "ACKNOWLEDGED", "AT", "PRESENT EXPORT")
+	t := newRows("KEY~", "ACKNOWLEDGED", "AT", "PRESENT EXPORT")
 	for _, key := range d.Keys() {
 		known, at := human.Dash, human.Dash
 		if v, ok := d.Attributes[key]; ok {
-			known, at = string(v.AppendJSON(nil)), human.Time(d.Acknowledged[key])
+			known, at = string(v.AppendJSON(nil)), w.time(d.Acknowledged[key])
 		}
 		t.add(key, known, at, d.Said(key))
 	}
@@ -78,7 +81,7 @@ func Contact(w io.Writer, d inspect.Contact) {
 		if e.Reason != "" {
 			what = "parked: " + e.Reason
 		}
-		fmt.Fprintf(w, "\nEvent %s of %s, %s, %s", human.Printable(e.Name), human.Time(e.Date), human.Printable(string(e.Data)), human.Printable(what))
+		fmt.Fprintf(w, "\nEvent %s of %s, %s, %s", human.Printable(e.Name), w.time(e.Date), human.Printable(string(e.Data)), human.Printable(what))
 	}
 	if len(d.Events) > 0 {
 		fmt.Fprintln(w)
@@ -87,31 +90,41 @@ func Contact(w io.Writer, d inspect.Contact) {
 		fmt.Fprintln(w, "\nForgotten: the contact is not created again.")
 	}
 	if p := d.Parked; p != nil {
-		fmt.Fprintf(w, "\nParked: %s, %s since %s, last %s\n", human.Printable(p.Reason), human.Count(p.Attempts, "attempt"), human.Time(p.First), human.Time(p.Last))
+		fmt.Fprintf(w, "\nParked: %s, %s since %s, last %s\n", human.Printable(p.Reason), human.Count(p.Attempts, "attempt"), w.time(p.First), w.time(p.Last))
 	}
 }
 
 // Runs writes a line for each run.
-func Runs(w io.Writer, runs []runs.Summary) {
-	if len(runs) == 0 {
+func Runs(w Out, all []runs.Summary) {
+	if len(all) == 0 {
 		fmt.Fprintln(w, "There was no run yet.")
 		return
 	}
-	t := newRows("RUN", "COMMAND", "MODE", "OUTCOME", "PLANNED>", "SENT>", "REMAINING>", "EVENTS>", "TOOK>")
-	for _, r := range runs {
-		t.add(r.Run, r.Command, r.Mode, r.Outcome, human.Grouped(r.Contacts.Planned), human.Grouped(r.Contacts.Sent), human.Grouped(r.Contacts.Remaining), human.Grouped(r.Events.Sent), human.About(r.Finished.Sub(r.Started)))
+	t := newRows("RUN", "STARTED", "COMMAND", "MODE", "OUTCOME", "PLANNED>", "SENT>", "REMAINING>", "EVENTS>", "TOOK>")
+	for _, r := range all {
+		t.add(r.Run, w.time(r.Started), r.Command, r.Mode, r.Outcome, human.Grouped(r.Contacts.Planned), human.Grouped(r.Contacts.Sent), human.Grouped(r.Contacts.Remaining), human.Grouped(r.Events.Sent), human.About(r.Finished.Sub(r.Started)))
 	}
 	t.write(w)
+	failed, reasons := map[string][]string{}, []string{}
+	for _, r := range all {
+		if r.Error != "" && failed[r.Error] == nil {
+			reasons = append(reasons, r.Error)
+		}
+		failed[r.Error] = append(failed[r.Error], r.Run)
+	}
+	for _, reason := range reasons {
+		fmt.Fprintf(w, "Failed: %s: %s\n", runs.FirstOf(failed[reason]), human.Printable(reason))
+	}
 }
 
 // Events writes which events are due, by name, and a line for each that is parked.
-func Events(w io.Writer, d inspect.Events) {
+func Events(w Out, d inspect.Events) {
 	if d.Due == 0 {
 		fmt.Fprintln(w, "No event is due.")
 	} else {
-		t := newRows("EVENT", "DUE>", "OLDEST", "NEWEST")
+		t := newRows("EVENT~", "DUE>", "OLDEST", "NEWEST")
 		for _, n := range d.Names {
-			t.add(n.Name, human.Grouped(n.Due), human.Time(n.Oldest), human.Time(n.Newest))
+			t.add(n.Name, human.Grouped(n.Due), w.time(n.Oldest), w.time(n.Newest))
 		}
 		t.write(w)
 	}
@@ -119,22 +132,22 @@ func Events(w io.Writer, d inspect.Events) {
 		return
 	}
 	fmt.Fprintln(w)
-	t := newRows("PARKED EVENT", "USER ID", "DATE", "STATUS>", "LAST", "REASON")
+	t := newRows("PARKED EVENT~", "USER ID", "DATE", "STATUS>", "LAST", "REASON")
 	for _, p := range d.Parked {
-		t.add(p.Name, p.UserID, human.Time(p.Date), p.Status, human.Time(p.Last), p.Reason)
+		t.add(p.Name, p.UserID, w.time(p.Date), p.Status, w.time(p.Last), p.Reason)
 	}
 	t.write(w)
 }
 
 // Parked writes a line for each parked contact.
-func Parked(w io.Writer, parked []inspect.ParkedContact) {
+func Parked(w Out, parked []inspect.ParkedContact) {
 	if len(parked) == 0 {
 		fmt.Fprintln(w, "No contact is parked.")
 		return
 	}
 	t := newRows("USER ID", "STATUS>", "ATTEMPTS>", "FIRST", "LAST", "REASON")
 	for _, p := range parked {
-		t.add(p.UserID, p.Status, p.Attempts, human.Time(p.First), human.Time(p.Last), p.Reason)
+		t.add(p.UserID, p.Status, p.Attempts, w.time(p.First), w.time(p.Last), p.Reason)
 	}
 	t.write(w)
 }

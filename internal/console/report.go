@@ -1,7 +1,6 @@
 package console
 
 import (
-	"cmp"
 	"fmt"
 	"io"
 	"maps"
@@ -15,8 +14,8 @@ import (
 )
 
 // Plan writes what a sync would do, at a rate of so many calls per window.
-func Plan(w io.Writer, r runs.Report, rate int, window time.Duration) {
-	exports(w, r)
+func Plan(w Out, r runs.Report, shown Shown, rate int, window time.Duration) {
+	exports(w, r, shown)
 	if r.Contacts.Planned > 0 {
 		fmt.Fprintf(w, "%s to send: %s.\n", human.Count(r.Contacts.Planned, "contact"), classes(r.Contacts))
 	}
@@ -36,8 +35,8 @@ func Plan(w io.Writer, r runs.Report, rate int, window time.Duration) {
 }
 
 // Sync writes what a run did.
-func Sync(w io.Writer, r runs.Report) {
-	exports(w, r)
+func Sync(w Out, r runs.Report, shown Shown) {
+	exports(w, r, shown)
 	took := human.About(r.Finished.Sub(r.Started))
 	nothing := r.Contacts.Planned == 0 && r.Events.Planned == 0
 	switch {
@@ -82,41 +81,10 @@ func classes(c runs.ContactCounts) string {
 	return fmt.Sprintf("%s with changes, %s with first deliveries only", human.Grouped(c.Delta), human.Grouped(c.Backfill))
 }
 
-// exports writes a line for each attribute, and for each export of events.
-func exports(w io.Writer, r runs.Report) {
-	tracks := newRows("EVENTS FROM", "NEW>", "REPEATED>", "OTHER NAMES>", "INVALID>", "NO ID>", "STATUS")
-	t := newRows("KEY", "KIND", "TYPE", "MEMBERS>", "ENTERED>", "EXITED>", "CHANGED>", "INVALID>", "NO ID>", "STATUS")
-	for _, e := range r.Exports {
-		if e.Kind == runs.KindTrack {
-			tracks.add(e.Name, human.Grouped(e.Events), human.Grouped(e.Repeated), human.Grouped(e.Unnamed), human.Grouped(e.Invalid), human.Grouped(e.WithoutUserID), e.Status)
-			continue
-		}
-		entered, changed := human.Grouped(e.Entered), human.Dash
-		if e.Kind == engage.Trait {
-			entered, changed = human.Dash, human.Grouped(e.Changed)
-		}
-		status := string(e.Status)
-		if e.Withheld > 0 {
-			status = fmt.Sprintf("%s, %s withheld", status, human.Grouped(e.Withheld))
-		}
-		t.add(e.Key, e.Kind, cmp.Or(string(e.Type), human.Dash), human.Grouped(e.Members), entered, human.Grouped(e.Exited), changed, human.Grouped(e.Invalid), human.Grouped(e.WithoutUserID), status)
-	}
-	t.write(w)
-	if t.n > 0 && tracks.n > 0 {
-		fmt.Fprintln(w)
-	}
-	tracks.write(w)
-	fmt.Fprintln(w)
-}
-
 // remarks writes what somebody should look at.
 func remarks(w io.Writer, r runs.Report) {
-	for _, e := range r.Exports {
-		if e.Status == runs.StatusHeld {
-			fmt.Fprintf(w, "Held: %s: %s\n", human.Printable(e.Key), human.Printable(e.Reason))
-		} else if e.Withheld > 0 {
-			fmt.Fprintf(w, "Withheld: %s: %s\n", human.Printable(e.Key), human.Printable(e.Reason))
-		}
+	for _, cause := range runs.Causes(r.Exports) {
+		fmt.Fprintln(w, human.Printable(cause.String()))
 	}
 	if r.Convergence != "" {
 		fmt.Fprintf(w, "The sync %s. Raise sync.deadline, or set min_interval or tolerance for a trait that costs much.\n", human.Printable(r.Convergence))

@@ -3,6 +3,7 @@ package console
 import (
 	"strings"
 	"testing"
+	"time"
 
 	"gleapsync/engage"
 	"gleapsync/internal/runs"
@@ -21,8 +22,8 @@ func TestLeftOver(t *testing.T) {
 		Convergence: "does not converge: score alone costs 81 % of the calls",
 	}
 	var text, plan strings.Builder
-	Sync(&text, r)
-	Plan(&plan, r, 0, 0)
+	Sync(Out{Writer: &text, Zone: time.UTC}, r, Shown{})
+	Plan(Out{Writer: &plan, Zone: time.UTC}, r, Shown{}, 0, 0)
 	const sentence = "The sync does not converge: score alone costs 81 % of the calls."
 	const damped = "Damped: 7 changes of score make no call of their own"
 	for _, want := range []string{

@@ -15,7 +15,7 @@ func Started(w io.Writer, r starter.Result) {
 	for _, e := range r.Exports {
 		t.add(e.Kind, strings.Join(e.Keys, ", "), e.Source)
 	}
-	t.write(w)
+	t.write(Out{Writer: w})
 	fmt.Fprintln(w)
 	for _, l := range r.LeftOut {
 		where := l.Source

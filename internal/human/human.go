@@ -5,6 +5,7 @@
 package human
 
 import (
+	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -41,12 +42,42 @@ func Grouped(n int) string {
 // Dash stands for what says nothing.
 const Dash = "-"
 
-// Time writes a time in UTC, to the second; a dash stands for none.
-func Time(t time.Time) string {
+// Time writes a time with its zone, to the second; a dash stands for none.
+func Time(t time.Time, zone *time.Location) string {
 	if t.IsZero() {
 		return Dash
 	}
-	return t.UTC().Format("2006-01-02 15:04:05")
+	return t.In(zone).Format("2006-01-02 15:04:05 MST")
+}
+
+// Until writes how long it is until a time that is to come.
+func Until(t, now time.Time) string {
+	switch d := t.Sub(now); {
+	case d < time.Second:
+		return "now"
+	case d < time.Minute:
+		return fmt.Sprintf("in %d s", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("in %d min", int(d.Round(time.Minute).Minutes()))
+	default:
+		return "in " + Hours(d)
+	}
+}
+
+// Hours writes a duration in hours and minutes.
+func Hours(d time.Duration) string {
+	d = d.Round(time.Minute)
+	return strings.TrimSuffix(fmt.Sprintf("%d h %d min", int(d.Hours()), int(d.Minutes())%60), " 0 min")
+}
+
+// Cut takes so much out of the middle of a text that it has so many characters.
+func Cut(s string, most int) string {
+	all := []rune(s)
+	if len(all) <= most || most < 1 {
+		return s
+	}
+	end := (most - 1) / 2
+	return string(all[:most-1-end]) + "…" + string(all[len(all)-end:])
 }
 
 // About writes a duration as far as a person cares.

@@ -2,7 +2,9 @@ package inspect
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
+	"strings"
 
 	"gleapsync/internal/runs"
 	"gleapsync/state"
@@ -107,6 +109,52 @@ func (v *View) Run(id string) (runs.Report, error) {
 		return runs.Report{}, fmt.Errorf("there is no run %q: %w, see gleapsync inspect runs", id, state.ErrNotFound)
 	}
 	return runs.Decode(text)
+}
+
+// Find returns the report of the run whose id begins so, of the last one for "last", or
+// [state.ErrNotFound].
+func (v *View) Find(id string) (runs.Report, error) {
+	if id == "last" {
+		all, err := v.Runs(1)
+		if err != nil {
+			return runs.Report{}, err
+		}
+		if len(all) == 0 {
+			return runs.Report{}, fmt.Errorf("there was no run yet: %w", state.ErrNotFound)
+		}
+		return v.Run(all[0].Run)
+	}
+	report, err := v.Run(id)
+	if id == "" || !errors.Is(err, state.ErrNotFound) {
+		return report, err
+	}
+	var found []string
+	const afterAll = "\xff"
+	for last, more := id+afterAll, true; more; {
+		texts, next, err := v.store.Reports(last, 1<<20)
+		if err != nil {
+			return runs.Report{}, err
+		}
+		more, last = next != "", next
+		for _, text := range texts {
+			r, err := runs.Decode(text)
+			if err != nil {
+				return runs.Report{}, err
+			}
+			if !strings.HasPrefix(r.Run, id) {
+				more = false
+				break
+			}
+			report, found = r, append(found, r.Run)
+		}
+	}
+	switch len(found) {
+	case 0:
+		return runs.Report{}, err
+	case 1:
+		return report, nil
+	}
+	return runs.Report{}, fmt.Errorf("%d runs begin with %q: %s", len(found), id, runs.FirstOf(found))
 }
 
 // LastReports returns the reports of the last n runs, the latest first.

@@ -13,6 +13,7 @@ import (
 // Data is what the front page shows.
 type Data struct {
 	Version string
+	Zone    *time.Location      // of times
 	At      time.Time           // when it was read
 	Now     *Now                // what the process does, nil: it is a report in a file
 	State   inspect.Overview    // of the state
@@ -82,8 +83,8 @@ const (
 )
 
 // Read reads what a page shows from a state.
-func Read(v *inspect.View, version string, now *Now) Data {
-	d := Data{Version: version, At: time.Now(), Now: now}
+func Read(v *inspect.View, version string, zone *time.Location, now *Now) Data {
+	d := Data{Version: version, Zone: zone, At: time.Now(), Now: now}
 	var errs [4]error
 	d.State, errs[0] = v.Overview()
 	d.Last, errs[1] = v.LastSync()
@@ -91,7 +92,7 @@ func Read(v *inspect.View, version string, now *Now) Data {
 	parked, err := v.Parked()
 	errs[3] = err
 	if err := errors.Join(errs[:]...); err != nil {
-		return Data{Version: version, At: d.At, Now: now, Error: err.Error()}
+		return Data{Version: version, Zone: zone, At: d.At, Now: now, Error: err.Error()}
 	}
 	if d.Last != nil {
 		for _, e := range d.Last.Exports {

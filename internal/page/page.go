@@ -33,11 +33,11 @@ var functions = template.FuncMap{
 	"style":   func() template.CSS { return template.CSS(style) },
 	"n":       human.Grouped,
 	"bytes":   func(n int64) string { return human.Grouped(int(n)) },
-	"time":    human.Time,
 	"took":    func(from, to time.Time) string { return human.About(to.Sub(from)) },
 	"seconds": func(s float64) string { return human.About(time.Duration(s * float64(time.Second))) },
 	"left":    human.About,
 	"ago":     ago,
+	"until":   human.Until,
 	"rate":    func(perSecond float64) string { return human.Grouped(int(perSecond + 0.5)) },
 	"percent": func(p runs.Progress) int { return 100 * p.Done / max(1, p.Total) },
 	"json":    knownValue,
@@ -45,9 +45,22 @@ var functions = template.FuncMap{
 	"plural":  human.Count,
 }
 
+// inZone are the functions that write times.
+func inZone(zone *time.Location) template.FuncMap {
+	return template.FuncMap{
+		"time": func(t time.Time) string { return human.Time(t, zone) },
+		"zone": func() string {
+			if zone == time.Local {
+				return "this machine's time zone"
+			}
+			return zone.String()
+		},
+	}
+}
+
 // render parses the templates when they are needed: no other command has to wait for it.
-func render(w io.Writer, name string, data any) error {
-	all, err := template.New("").Funcs(functions).ParseFS(files, "templates/*.html")
+func render(w io.Writer, zone *time.Location, name string, data any) error {
+	all, err := template.New("").Funcs(functions).Funcs(inZone(zone)).ParseFS(files, "templates/*.html")
 	if err != nil {
 		return fmt.Errorf("the page's templates: %w", err)
 	}
@@ -60,15 +73,15 @@ func render(w io.Writer, name string, data any) error {
 }
 
 // Front writes the front page.
-func Front(w io.Writer, d Data) error { return render(w, "front.html", &d) }
+func Front(w io.Writer, d Data) error { return render(w, d.Zone, "front.html", &d) }
 
 // Report writes the front page as a file that is complete in itself, with the details of
 // the last runs.
-func Report(w io.Writer, d Data) error { return render(w, "report.html", &d) }
+func Report(w io.Writer, d Data) error { return render(w, d.Zone, "report.html", &d) }
 
 // Run writes the page of one run.
-func Run(w io.Writer, version string, r runs.Report) error {
-	return render(w, "run.html", struct {
+func Run(w io.Writer, version string, zone *time.Location, r runs.Report) error {
+	return render(w, zone, "run.html", struct {
 		Version string
 		Report  runs.Report
 	}{version, r})
@@ -77,6 +90,7 @@ func Run(w io.Writer, version string, r runs.Report) error {
 // Contact is the look-up of one contact.
 type Contact struct {
 	Version string
+	Zone    *time.Location   // of times
 	Asked   string           // the user id, "": none yet
 	Error   string           // why there is no answer
 	Detail  *inspect.Contact // nil: nothing was asked, or there is no answer
@@ -139,18 +153,18 @@ func (c *Contact) Known() bool {
 }
 
 // Lookup writes the page on which a contact can be looked up.
-func Lookup(w io.Writer, c Contact) error { return render(w, "contact.html", &c) }
+func Lookup(w io.Writer, c Contact) error { return render(w, c.Zone, "contact.html", &c) }
 
 // NotFound writes a page that says what is not there.
-func NotFound(w io.Writer, version, what string) error {
-	return render(w, "notfound.html", struct{ Version, What string }{version, what})
+func NotFound(w io.Writer, version string, zone *time.Location, what string) error {
+	return render(w, zone, "notfound.html", struct{ Version, What string }{version, what})
 }
 
 func knownValue(d *inspect.Contact, key string) string {
 	if v, ok := d.Attributes[key]; ok {
 		return string(v.AppendJSON(nil))
 	}
-	return human.Time(time.Time{})
+	return human.Dash
 }
 
 // ago writes how long before a time another one was.
@@ -167,7 +181,7 @@ func ago(t, now time.Time) string {
 	case d < time.Hour:
 		return fmt.Sprintf("%d min ago", int(d.Minutes()))
 	case d < 2*day:
-		return strings.TrimSuffix(fmt.Sprintf("%d h %d min", int(d.Hours()), int(d.Minutes())%60), " 0 min") + " ago"
+		return human.Hours(d.Truncate(time.Minute)) + " ago"
 	default:
 		return fmt.Sprintf("%d days ago", int(d/day))
 	}

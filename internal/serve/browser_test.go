@@ -416,7 +416,7 @@ func TestBrowser(t *testing.T) {
 		b.t = t
 		var html bytes.Buffer
 		b.must(w.server.inspect(t.Context(), func(v *inspect.View) error {
-			return page.Report(&html, page.Read(v, "v1", nil))
+			return page.Report(&html, page.Read(v, "v1", time.UTC, nil))
 		}))
 		path := filepath.Join(w.dir, "report.html")
 		b.must(os.WriteFile(path, html.Bytes(), 0o600))

@@ -23,3 +23,5 @@ type site struct {
 }
 
 func (s *site) schedule() schedule.Schedule { return s.config.Load().Schedule }
+
+func (s *site) zone() *time.Location { return s.config.Load().Zone }

@@ -1,0 +1,154 @@
+package console
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+	"strings"
+
+	"gleapsync/engage"
+	"gleapsync/internal/human"
+	"gleapsync/internal/runs"
+)
+
+// Shown says which exports of a report are shown. Its zero value is what a person wants to see:
+// on a terminal those of which something changed or is held, in a file or a pipe all, and none
+// if there is nothing to say.
+type Shown struct {
+	All  bool
+	Held bool   // only those that are held, or of which exits are withheld
+	Sort string // one of the orders, or "": as the configuration has them
+}
+
+// The orders of tables.
+const (
+	SortKey     = "key"
+	SortChanged = "changed" // the most first
+	SortMembers = "members" // the most first
+)
+
+// compare orders two attributes.
+func (s Shown) compare(a, b runs.ExportReport) int {
+	switch s.Sort {
+	case SortKey:
+		return strings.Compare(a.Key, b.Key)
+	case SortChanged:
+		return cmp.Compare(changes(b), changes(a))
+	case SortMembers:
+		return cmp.Compare(members(b), members(a))
+	}
+	return 0
+}
+
+// choose returns the exports to show, and those of one cause that a single row stands for: by
+// the key of the first.
+func (s Shown) choose(w Out, all []runs.ExportReport) (chosen []runs.ExportReport, as map[string]runs.Cause) {
+	as = map[string]runs.Cause{}
+	chosen = slices.Clone(all)
+	switch {
+	case s.Held:
+		chosen = slices.DeleteFunc(chosen, func(e runs.ExportReport) bool { return !e.IsHeld() })
+	case s.All:
+	case !slices.ContainsFunc(all, saysSomething):
+		return nil, as
+	case w.Width > 0:
+		hidden := map[string]bool{}
+		for _, c := range runs.Causes(all) {
+			if len(c.Exports) > 1 && !c.Withheld {
+				as[c.Exports[0].Key] = c
+				for _, e := range c.Exports[1:] {
+					hidden[e.Key] = true
+				}
+			}
+		}
+		chosen = slices.DeleteFunc(chosen, func(e runs.ExportReport) bool { return hidden[e.Key] || !saysSomething(e) })
+	}
+	slices.SortStableFunc(chosen, s.compare)
+	return chosen, as
+}
+
+// saysSomething reports whether there is something to see in an export's row.
+func saysSomething(e runs.ExportReport) bool {
+	return e.IsHeld() || e.New || changes(e)+e.Invalid+e.WithoutUserID+e.Retyped+e.Events > 0
+}
+
+func changes(e runs.ExportReport) int { return e.Entered + e.Exited + e.Changed }
+
+// members returns how many there are: of a held export those that Gleap has, since what it
+// says itself is not believed.
+func members(e runs.ExportReport) int {
+	if e.Status == runs.StatusHeld {
+		return e.Acknowledged
+	}
+	return e.Members
+}
+
+// exports writes a line for each attribute that is to be shown, and for each export of events,
+// and how many there are in all.
+func exports(w Out, r runs.Report, shown Shown) {
+	chosen, as := shown.choose(w, r.Exports)
+	tracks := newRows("EVENTS FROM~", "NEW>", "REPEATED>", "OTHER NAMES>", "INVALID>", "NO ID>", "STATUS")
+	t := newRows("KEY~", "KIND", "TYPE?", "MEMBERS>", "ENTERED>", "EXITED>", "CHANGED>", "INVALID>", "NO ID>", "STATUS")
+	for _, e := range chosen {
+		if e.Kind == runs.KindTrack {
+			tracks.add(e.Name, human.Grouped(e.Events), human.Grouped(e.Repeated), human.Grouped(e.Unnamed), human.Grouped(e.Invalid), human.Grouped(e.WithoutUserID), e.Status)
+			continue
+		}
+		if c, ok := as[e.Key]; ok {
+			t.add(c.Number(), human.Dash, human.Dash, human.Dash, human.Dash, human.Dash, human.Dash, human.Dash, human.Dash, e.Status)
+			continue
+		}
+		entered, changed := human.Grouped(e.Entered), human.Dash
+		if e.Kind == engage.Trait {
+			entered, changed = human.Dash, human.Grouped(e.Changed)
+		}
+		status := string(e.Status)
+		if e.Withheld > 0 {
+			status = fmt.Sprintf("%s, %s withheld", status, human.Grouped(e.Withheld))
+		}
+		t.add(e.Key, e.Kind, cmp.Or(string(e.Type), human.Dash), human.Grouped(members(e)), entered, human.Grouped(e.Exited), changed, human.Grouped(e.Invalid), human.Grouped(e.WithoutUserID), status)
+	}
+	t.write(w)
+	if t.n > 0 && tracks.n > 0 {
+		fmt.Fprintln(w)
+	}
+	tracks.write(w)
+	if t.n+tracks.n > 0 {
+		fmt.Fprintln(w)
+	}
+	if t.n > 0 || shown.Held {
+		fmt.Fprintln(w, totals(r.Exports, shown, t.n))
+	}
+}
+
+// totals says how many attributes there are, what changed of them, and how many have no row.
+func totals(all []runs.ExportReport, shown Shown, rows int) string {
+	var sum runs.ExportReport
+	n, changed, held, withheld := 0, 0, 0, 0
+	for _, e := range all {
+		switch {
+		case e.Kind == runs.KindTrack:
+			continue
+		case e.Status == runs.StatusHeld:
+			held++
+		case changes(e) > 0:
+			changed++
+			sum.Entered, sum.Exited, sum.Changed = sum.Entered+e.Entered, sum.Exited+e.Exited, sum.Changed+e.Changed
+		}
+		if n++; e.Withheld > 0 {
+			withheld++
+		}
+	}
+	line := fmt.Sprintf("%s: %s changed", human.Count(n, "attribute"), human.Grouped(changed))
+	if changed > 0 {
+		line += fmt.Sprintf(" (%s entered, %s exited, %s)", human.Grouped(sum.Entered), human.Grouped(sum.Exited), human.Count(sum.Changed, "value"))
+	}
+	line += fmt.Sprintf(", %s held", human.Grouped(held))
+	if withheld > 0 {
+		line += fmt.Sprintf(", %s with exits withheld", human.Grouped(withheld))
+	}
+	if rows < n && !shown.All && !shown.Held {
+		line += "; --all shows every one"
+	}
+	return line + "."
+}
