@@ -60,7 +60,7 @@ var mayImport = map[string]string{
 
 	// Commands put it together, for the main package alone.
 	"internal/app": "engage gleap gleap/sandbox internal/completion internal/config internal/console internal/human internal/inspect internal/metrics " +
-		"internal/notify internal/page internal/runs internal/secret internal/serve internal/starter internal/wholefile state sync",
+		"internal/notify internal/page internal/runs internal/schedule internal/secret internal/serve internal/starter internal/textfile internal/wholefile state sync",
 	"": "gleap internal/app internal/human state sync",
 }
 

@@ -8,10 +8,14 @@ import (
 
 type baselineCmd struct {
 	Only []string `help:"Look at this audience or trait only, or at those whose keys match; may be repeated." placeholder:"KEY|PATTERN"`
+	confirmFlags
 }
 
 // Run takes the exports as delivered.
 func (c *baselineCmd) Run(ctx context.Context, a *App) error {
+	if err := c.confirm(a, "Take what the exports say as delivered, without telling Gleap?"); err != nil {
+		return err
+	}
 	_, runner, request, err := a.silent(runFlags{Only: c.Only})
 	if err != nil {
 		return err

@@ -5,26 +5,65 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"unicode/utf8"
 
 	"gleapsync/engage"
 	"gleapsync/internal/console"
+	"gleapsync/internal/human"
+	"gleapsync/internal/textfile"
 	"gleapsync/sync"
 )
 
 type forgetCmd struct {
-	IDs []string `arg:"" name:"id" help:"User ids."`
+	idFlags
+	confirmFlags
+}
+
+// idFlags say which contacts a command is about.
+type idFlags struct {
+	IDs  []string `arg:"" optional:"" name:"id" help:"User ids."`
+	File string   `help:"File with a user id on each line, beside those that are named." placeholder:"PATH" type:"existingfile"`
+}
+
+// ids returns the user ids, each once.
+func (f idFlags) ids() ([]string, error) {
+	all := f.IDs
+	if f.File != "" {
+		text, err := textfile.Read(f.File)
+		if err != nil {
+			return nil, err
+		}
+		for line := range strings.Lines(string(text)) {
+			if line = strings.TrimRight(line, "\r\n"); line != "" {
+				all = append(all, line)
+			}
+		}
+	}
+	if len(all) == 0 {
+		return nil, &UsageError{errors.New("no user id is named: write them behind the command, or name a file of them with --file")}
+	}
+	for _, id := range all {
+		if id == "" || len(id) > engage.MaxUserID || !utf8.ValidString(id) {
+			return nil, &UsageError{fmt.Errorf("a user id has 1 to %d bytes of UTF-8", engage.MaxUserID)}
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all), nil
 }
 
 // Run deletes contacts here and in Gleap.
 func (c *forgetCmd) Run(ctx context.Context, a *App) error {
-	for _, id := range c.IDs {
-		if id == "" || len(id) > engage.MaxUserID || !utf8.ValidString(id) {
-			return &UsageError{fmt.Errorf("a user id has 1 to %d bytes of UTF-8", engage.MaxUserID)}
-		}
+	ids, err := c.ids()
+	if err != nil {
+		return err
 	}
 	cfg, store, err := a.load()
 	if err != nil {
+		return err
+	}
+	if err := c.confirm(a, fmt.Sprintf("Delete %s in Gleap and here, and never create them again?", human.Count(len(ids), "contact"))); err != nil {
 		return err
 	}
 	client, _, stop, err := a.client(cfg)
@@ -32,7 +71,7 @@ func (c *forgetCmd) Run(ctx context.Context, a *App) error {
 		return err
 	}
 	defer stop()
-	f, err := sync.New(cfg.Sync, store, client, a.log, nil).Forget(ctx, c.IDs)
+	f, err := sync.New(cfg.Sync, store, client, a.log, nil).Forget(ctx, ids)
 	if f.Forgotten == 0 {
 		return err
 	}

@@ -12,12 +12,16 @@ import (
 type restoreCmd struct {
 	Path             string `arg:"" help:"The backup."`
 	WithoutForgotten bool   `help:"Restore although the list of forgotten contacts in the present state cannot be read."`
+	confirmFlags
 }
 
 // Run replaces the state file by a backup.
 func (c *restoreCmd) Run(a *App) error {
 	cfg, err := a.config()
 	if err != nil {
+		return err
+	}
+	if err := c.confirm(a, fmt.Sprintf("Replace the state %s by %s?", human.Printable(cfg.State.Path), human.Printable(c.Path))); err != nil {
 		return err
 	}
 	store := state.Replace(cfg.State)

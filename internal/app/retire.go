@@ -2,14 +2,18 @@ package app
 
 import (
 	"context"
+	"fmt"
 
+	"gleapsync/engage"
 	"gleapsync/internal/console"
+	"gleapsync/internal/human"
 	"gleapsync/internal/runs"
 	"gleapsync/sync"
 )
 
 type retireCmd struct {
 	Key string `arg:"" name:"former-key" help:"Key of an audience or trait that the configuration does not have any more."`
+	confirmFlags
 }
 
 // Run tells an attribute's members that they are none any more, and forgets it.
@@ -17,6 +21,19 @@ func (c *retireCmd) Run(ctx context.Context, a *App) error {
 	cfg, store, err := a.load()
 	if err != nil {
 		return err
+	}
+	o, err := store.Overview()
+	if err != nil {
+		return err
+	}
+	if known, err := o.Attribute(c.Key); err == nil {
+		question := fmt.Sprintf("Tell %s that they left %s, and forget it?", human.Count(known.Members, "contact"), known.Key)
+		if known.Kind == string(engage.Trait) {
+			question = fmt.Sprintf("Take %s from %s, and forget it?", known.Key, human.Count(known.Members, "contact"))
+		}
+		if err := c.confirm(a, question); err != nil {
+			return err
+		}
 	}
 	report, embedded, err := a.call(cfg, store, a.watch(), func(runner *sync.Runner) (runs.Report, error) { return runner.Retire(ctx, c.Key) })
 	return judge(report, a.printRun(report, console.Shown{}, embedded, err))

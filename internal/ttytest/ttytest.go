@@ -15,9 +15,9 @@ import (
 	"github.com/creack/pty"
 )
 
-// Record gives fn a terminal that is so many columns wide, and returns what was written
-// to it until fn returned.
-func Record(t testing.TB, columns int, fn func(tty *os.File)) string {
+// Record gives fn a terminal that is so many columns wide, on which somebody types some keys,
+// and returns what was written to it until fn returned.
+func Record(t testing.TB, columns int, fn func(tty *os.File), keys ...string) string {
 	t.Helper()
 	master, tty, err := pty.Open()
 	if err != nil {
@@ -26,6 +26,9 @@ func Record(t testing.TB, columns int, fn func(tty *os.File)) string {
 	defer master.Close()
 	defer tty.Close()
 	if err := pty.Setsize(tty, &pty.Winsize{Rows: 24, Cols: uint16(columns)}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := master.WriteString(strings.Join(keys, "")); err != nil {
 		t.Fatal(err)
 	}
 	const end = '\x00' // what is read after the terminal was closed may not be all
