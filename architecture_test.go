@@ -44,13 +44,18 @@ var mayImport = map[string]string{
 	"gleap/sandbox": "",
 
 	"internal/runs":     "engage state",
+	"internal/guard":    "internal/runs state",
+	"internal/damping":  "internal/attr internal/runs state",
+	"internal/forms":    "gleap state",
+	"internal/done":     "engage state",
+	"internal/events":   "engage gleap internal/attr internal/done internal/extsort internal/guard internal/runs state",
 	"internal/planfile": "gleap internal/attr internal/extsort internal/runs state",
 	"internal/push":     "gleap internal/attr internal/extsort internal/planfile internal/runs state",
-	"sync":              "engage gleap internal/attr internal/extsort internal/planfile internal/push internal/runs internal/source state",
-	"internal/inspect":  "engage internal/attr internal/runs state sync",
+	"sync":              "engage gleap internal/attr internal/damping internal/done internal/events internal/extsort internal/forms internal/guard internal/planfile internal/push internal/runs internal/source state",
+	"internal/inspect":  "engage internal/attr internal/forms internal/runs state sync",
 
 	// Around a sync.
-	"internal/config":  "engage gleap internal/attr internal/exchange internal/postgres internal/schedule internal/secret internal/source internal/textfile state sync",
+	"internal/config":  "engage gleap internal/attr internal/damping internal/events internal/exchange internal/guard internal/postgres internal/schedule internal/secret internal/source internal/textfile state sync",
 	"internal/starter": "engage internal/attr internal/config internal/source internal/wholefile",
 	"internal/console": "engage gleap gleap/sandbox internal/human internal/inspect internal/runs internal/starter state sync",
 	"internal/metrics": "engage internal/config internal/exchange internal/inspect internal/runs sync",
@@ -59,9 +64,8 @@ var mayImport = map[string]string{
 	"internal/serve":   "engage internal/config internal/exchange internal/inspect internal/metrics internal/page internal/runs internal/schedule internal/textfile state sync",
 
 	// Commands put it together, for the main package alone.
-	"internal/app": "engage gleap gleap/sandbox internal/completion internal/config internal/console internal/human internal/inspect internal/metrics " +
-		"internal/notify internal/page internal/runs internal/schedule internal/secret internal/serve internal/starter internal/textfile internal/wholefile state sync",
-	"": "gleap internal/app internal/human state sync",
+	"internal/app": "engage gleap gleap/sandbox internal/completion internal/config internal/console internal/guard internal/human internal/inspect internal/metrics internal/notify internal/page internal/runs internal/schedule internal/secret internal/serve internal/starter internal/textfile internal/wholefile state sync",
+	"":             "gleap internal/app internal/human state sync",
 }
 
 // mustNotLink says what must not come into a program along with a package.

@@ -13,84 +13,83 @@ import (
 	"gleapsync/state"
 )
 
-// identify finds the attributes of an export's computations, and adds those that are new.
-func (p *plan) identify(e *export, request Request) {
-	if e.refused != nil {
-		if len(e.attributes) == 0 {
-			p.holdUnusable(e, e.Source, e.Source, engage.Audience, e.refused.Error())
-			held := &p.unusable[len(p.unusable)-1]
-			held.Rows, held.Invalid, held.WithoutUserID, held.Problems = e.result.Rows, e.result.Invalid, e.result.WithoutUserID, e.result.Problems
+// judge implements [input]. It finds the attributes of an export's computations, and adds those that are new.
+func (x *changes) judge() {
+	if x.refused != nil {
+		if len(x.attributes) == 0 {
+			x.holdUnusable(x.export, x.Source, x.Source, engage.Audience, x.refused.Error())
+			held := &x.unusable[len(x.unusable)-1]
+			held.Rows, held.Invalid, held.WithoutUserID, held.Problems = x.result.Rows, x.result.Invalid, x.result.WithoutUserID, x.result.Problems
 		}
 		return
 	}
 	keys := map[string][]int{}
-	for i, c := range e.computations {
+	for i, c := range x.computations {
 		keys[c.Attribute.Key] = append(keys[c.Attribute.Key], i)
 	}
-	e.changes = make([]*attribute, len(e.computations))
+	x.of = make([]*attribute, len(x.computations))
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
-		p.identifyKey(e, key, keys[key], request)
+		x.identifyKey(key, keys[key])
 	}
-	for _, a := range e.attributes { // also of those that did not change
-		if known := p.known[a.Key].Computation; a.computation == nil && known != nil {
+	for _, a := range x.attributes { // also of those that did not change
+		if known := x.known[a.Key].Computation; a.computation == nil && known != nil {
 			a.computation = known
 		} else if a.computation == nil {
 			a.computation = &state.Computation{}
-			if reason := e.mismatched(a.Kind, func(name string) bool { return name == a.Name }); reason != "" && p.known[a.Key].Applied.At.IsZero() {
+			if reason := x.mismatched(a.Kind, func(name string) bool { return name == a.Name }); reason != "" && x.known[a.Key].Applied.At.IsZero() {
 				a.hold(reason)
 			}
 		}
-		a.decideType(a.fits)
+		a.decideType(x.fits[a])
 	}
-	if len(request.Only) == 0 {
-		p.holdPatterns(e)
-	}
-	if len(e.attributes) == 0 && len(e.passedOver) > 0 {
-		p.unusable = append(p.unusable, runs.ExportReport{
-			Key: e.Source, Name: e.Source, Kind: engage.Audience, Source: e.Source, Status: runs.StatusApplied, Rows: e.result.Rows, PassedOver: e.passedOver,
+	x.holdPatterns(x.export, func(w engage.Wildcard, a *attribute) bool { return w.Matches(a.Name) && a.Kind == w.Kind },
+		func(w engage.Wildcard) string { return x.mismatched(w.Kind, w.Matches) }) // what it is to match may come some day
+	if len(x.attributes) == 0 && len(x.passedOver) > 0 {
+		x.unusable = append(x.unusable, runs.ExportReport{
+			Key: x.Source, Name: x.Source, Kind: engage.Audience, Source: x.Source, Status: runs.StatusApplied, Rows: x.result.Rows, PassedOver: x.passedOver,
 		})
 	}
 }
 
 // identifyKey finds the attribute of the computations of one key. Where they have several
 // names, the one that the configuration names goes on, and the others are held.
-func (p *plan) identifyKey(e *export, key string, computations []int, request Request) {
-	a, name := p.fed(key), ""
-	named := a != nil && a.export == e && !a.found
+func (x *changes) identifyKey(key string, computations []int) {
+	a, name := x.fed(key), ""
+	named := a != nil && a.export == x.export && !a.found
 	switch {
 	case named:
-		names := e.namesOf(a, computations)
-		if name = nameOf(a.Name, p.known[key].Computation, names); name == "" {
+		names := x.namesOf(a, computations)
+		if name = nameOf(a.Name, x.known[key].Computation, names); name == "" {
 			a.hold(fmt.Sprintf("the changes have %s, and each may be %q: name the one that is meant as they have it", quoted(names), a.Name))
 			return
 		}
-	case a != nil && a.export == e:
+	case a != nil && a.export == x.export:
 		name = a.Name
 	}
 	var others []engage.Attribute
 	for _, i := range computations {
-		c := &e.computations[i]
+		c := &x.computations[i]
 		found, ok := c.Attribute, c.Name != name
 		if named {
-			found, ok = e.Found(c.Name, c.Kind)
+			found, ok = x.Found(c.Name, c.Kind)
 			ok = ok && (c.Name != name || c.Kind != a.Kind)
 		}
 		if ok {
 			others = append(others, found)
 		}
 	}
-	p.addTaken(e, others, request)
-	added := p.fed(key)
-	if added == nil || added.export != e {
+	x.addTaken(x.export, others)
+	added := x.fed(key)
+	if added == nil || added.export != x.export {
 		return
 	}
 	if added != a {
-		_, known := p.known[key]
+		_, known := x.known[key]
 		added.isNew, name = !known, added.Name
 	}
 	var mine, ofKind []int
 	for _, i := range computations {
-		if c := &e.computations[i]; c.Name == name {
+		if c := &x.computations[i]; c.Name == name {
 			mine = append(mine, i)
 			if c.Kind == "" || c.Kind == added.Kind {
 				ofKind = append(ofKind, i)
@@ -101,15 +100,15 @@ func (p *plan) identifyKey(e *export, key string, computations []int, request Re
 		mine = ofKind
 	}
 	if len(mine) > 0 {
-		p.identifyID(e, added, mine)
+		x.identifyID(added, mine)
 	}
 }
 
 // namesOf returns the names that computations have which are to be those of an attribute.
-func (e *export) namesOf(a *attribute, computations []int) []string {
+func (x *changes) namesOf(a *attribute, computations []int) []string {
 	var names []string
 	for _, i := range computations {
-		if c := &e.computations[i]; c.Attribute.Name == a.Name && !slices.Contains(names, c.Name) {
+		if c := &x.computations[i]; c.Attribute.Name == a.Name && !slices.Contains(names, c.Name) {
 			names = append(names, c.Name)
 		}
 	}
@@ -134,36 +133,38 @@ func nameOf(name string, known *state.Computation, names []string) string {
 
 // identifyID decides which of the computations of one name are those of the attribute. There
 // are several if its audience was deleted and created again in Engage.
-func (p *plan) identifyID(e *export, a *attribute, computations []int) {
+func (x *changes) identifyID(a *attribute, computations []int) {
 	newest := slices.MaxFunc(computations, func(i, j int) int {
-		return cmp.Compare(e.computations[i].Newest, e.computations[j].Newest)
+		return cmp.Compare(x.computations[i].Newest, x.computations[j].Newest)
 	})
-	n := &e.computations[newest]
+	n := &x.computations[newest]
 	present := state.Computation{ID: n.ID}
-	if known := p.known[a.Key].Computation; known != nil {
-		present.Newest = p.believed(known.Newest)
+	if known := x.known[a.Key].Computation; known != nil {
+		present.Newest = x.believed(known.Newest)
 		if known.ID != "" {
 			present.ID = known.ID
 		}
 	}
 	present.Name = n.Name
-	other := slices.IndexFunc(computations, func(i int) bool { return e.computations[i].Kind != "" && e.computations[i].Kind != a.Kind })
+	other := slices.IndexFunc(computations, func(i int) bool { return x.computations[i].Kind != "" && x.computations[i].Kind != a.Kind })
 	switch {
 	case other >= 0:
-		a.hold(fmt.Sprintf("the changes say that %s is of the kind %s, not %s", a.Key, e.computations[computations[other]].Kind, a.Kind))
+		a.hold(fmt.Sprintf("the changes say that %s is of the kind %s, not %s", a.Key, x.computations[computations[other]].Kind, a.Kind))
 		return
 	case n.ID != "" && n.ID != present.ID && n.Newest > present.Newest:
 		a.hold(fmt.Sprintf("%s has another id in Engage than before (%s, not %s): it was deleted and created again. To go on with the new one name it in exclude, run gleapsync retire %s, and take it out of exclude",
 			a.Key, n.ID, present.ID, a.Key))
 		return
 	}
+	var fits engage.Fits
 	for _, i := range computations {
-		if c := &e.computations[i]; c.ID == present.ID || c.ID == "" {
-			e.changes[i] = a
-			a.fits.Add(c.Fits)
+		if c := &x.computations[i]; c.ID == present.ID || c.ID == "" {
+			x.of[i] = a
+			fits.Add(c.Fits)
 			present.Newest = max(present.Newest, c.Newest)
 		}
 	}
+	x.fits[a] = fits
 	a.computation = &present
 }
 
@@ -173,4 +174,20 @@ func quoted(names []string) string {
 		all = append(all, strconv.Quote(name))
 	}
 	return strings.Join(all, " and ")
+}
+
+// mismatched returns what the changes have instead of what an export asks for, "" if they
+// have nothing of that name.
+func (x *changes) mismatched(kind engage.Kind, matches func(name string) bool) string {
+	for _, name := range slices.Sorted(maps.Keys(x.mismatches)) {
+		if !matches(name) {
+			continue
+		}
+		class := x.mismatches[name]
+		if engage.Kind(class) == engage.Audience || engage.Kind(class) == engage.Trait {
+			return fmt.Sprintf("%q is no %s in the changes: they have it as %s", name, kind, class)
+		}
+		return fmt.Sprintf("%q was passed over: it is of the class %q, and only audiences, journey steps and traits are taken", name, class)
+	}
+	return ""
 }

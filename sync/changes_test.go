@@ -15,6 +15,7 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/gleap"
+	"gleapsync/internal/guard"
 	"gleapsync/internal/rounds"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
@@ -293,7 +294,7 @@ func TestChangesFields(t *testing.T) {
 // TestChangesGuard: an exodus is held, stays wanted, and goes when it is allowed.
 func TestChangesGuard(t *testing.T) {
 	w := newWorld(t, changeExport(engage.Attribute{Kind: engage.Audience, Key: "vip", Name: "vip"}))
-	half, _ := ParseLimit("50%")
+	half, _ := guard.ParseLimit("50%")
 	w.options.Guard.MaxExits = half
 	entered, left := "", ""
 	for i := range 10 {
@@ -310,7 +311,7 @@ func TestChangesGuard(t *testing.T) {
 			t.Errorf("%s, %+v", statuses(report), report.Calls)
 		}
 	}
-	if report := w.sync(t, Request{MaxExits: map[string]Limit{"vip": {count: 6}}}); report.Outcome != runs.Complete || report.Exports[0].Exited != 6 {
+	if report := w.sync(t, Request{MaxExits: map[string]guard.Limit{"vip": limit("6")}}); report.Outcome != runs.Complete || report.Exports[0].Exited != 6 {
 		t.Errorf("%s, %+v", statuses(report), report.Exports[0])
 	}
 }

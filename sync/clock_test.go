@@ -9,34 +9,10 @@ import (
 	"time"
 
 	"gleapsync/internal/attr"
+	"gleapsync/internal/damping"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
-
-// TestCheckAge: what a wrong clock or a wrong file left holds nothing for longer than it is
-// wrong, and what was applied in good order holds what is older.
-func TestCheckAge(t *testing.T) {
-	now := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
-	future := now.AddDate(10, 0, 0)
-	for name, test := range map[string]struct {
-		asOf, applied, at time.Time
-		held              bool
-	}{
-		"newer":                            {now.Add(-time.Hour), now.Add(-2 * time.Hour), now.Add(-2 * time.Hour), false},
-		"the same":                         {now.Add(-time.Hour), now.Add(-time.Hour), now, false},
-		"older":                            {now.Add(-3 * time.Hour), now.Add(-2 * time.Hour), now.Add(-time.Hour), true},
-		"a file from the future before":    {now.Add(-time.Minute), future, now.Add(-time.Hour), false},
-		"the same, and older than its run": {now.Add(-2 * time.Hour), future, now.Add(-time.Hour), true},
-		"a clock from the future before":   {now.Add(-time.Minute), future, future, false},
-		"a file from the future, of a cut off run": {now.Add(-time.Minute), future, time.Time{}, false},
-		"never applied": {now.Add(-time.Minute), time.Time{}, time.Time{}, false},
-	} {
-		reason := checkAge(test.asOf, state.Applied{AsOf: test.applied, At: test.at}, 0, now)
-		if test.held != strings.Contains(reason, "export it anew, or") {
-			t.Errorf("%s: %q", name, reason)
-		}
-	}
-}
 
 // TestFileFromTheFuture: it is reported and counts as now, so that the next one is newer.
 func TestFileFromTheFuture(t *testing.T) {
@@ -75,7 +51,7 @@ func TestFileFromTheFuture(t *testing.T) {
 // one does what it always does, values that are held back for a time included.
 func TestJumpingClock(t *testing.T) {
 	value := trait("t.csv", "t")
-	value.Damping = map[string]Damping{"": {MinInterval: 24 * time.Hour}}
+	value.Damping = map[string]damping.Rule{"": {MinInterval: 24 * time.Hour}}
 	w := newWorld(t, audience("a.csv", "a"), value)
 	days := 0
 	run := func(clock time.Duration) runs.Report {
@@ -136,7 +112,7 @@ func TestJumpingClock(t *testing.T) {
 func TestDueFromTheFuture(t *testing.T) {
 	now := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
 	e := &export{Export: trait("t.csv", "t")}
-	e.Damping = map[string]Damping{"": {MinInterval: 24 * time.Hour}}
+	e.Damping = map[string]damping.Rule{"": {MinInterval: 24 * time.Hour}}
 	for ahead, want := range map[time.Duration]bool{-time.Second: true, time.Hour: false, 24 * time.Hour: false, 48 * time.Hour: true} {
 		a := &attribute{Attribute: e.Attributes[0], export: e, applied: state.Applied{Due: now.Add(ahead)}}
 		if a.isDue(now) != want {

@@ -15,6 +15,7 @@ import (
 	"testing"
 
 	"gleapsync/engage"
+	"gleapsync/internal/guard"
 )
 
 // patterns is a table of which all columns of audiences are taken that match.
@@ -79,7 +80,7 @@ func TestCommandsLikeFiles(t *testing.T) {
 			e.Wildcards = []engage.Wildcard{{Kind: engage.Audience, Pattern: "vip*"}, {Kind: engage.Trait, Pattern: "plan", Type: engage.Auto}}
 			w.options.Exports = append(w.options.Exports, e)
 		}
-		w.options.Guard.MaxInvalid = Limit{}
+		w.options.Guard.MaxInvalid = guard.Limit{}
 		var said []string
 		for _, day := range days {
 			for i, text := range day {

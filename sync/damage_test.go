@@ -15,6 +15,8 @@ import (
 	"strings"
 	"testing"
 
+	"gleapsync/internal/guard"
+
 	"github.com/parquet-go/parquet-go"
 	"pgregory.net/rapid"
 
@@ -54,7 +56,7 @@ func newAttacked(t *testing.T, form exportForm, members []string) *attackedForm 
 		ids.Dir = w.dir
 		w.options.Exports[0].ProfileIDs = &ids
 	}
-	w.options.Guard.MaxInvalid, _ = ParseLimit("90%") // as few as can be are held
+	w.options.Guard.MaxInvalid, _ = guard.ParseLimit("90%") // as few as can be are held
 	w.options.Exports[0].AllowEmpty = true
 	form.write(w, t, members, "")
 	a := &attackedForm{w, members, w.files(t)}

@@ -7,8 +7,8 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/internal/attr"
+	"gleapsync/internal/damping"
 	"gleapsync/internal/runs"
-	"gleapsync/state"
 )
 
 type value = attr.Value
@@ -22,38 +22,6 @@ func nothing(null bool) value {
 	return value{}
 }
 
-func TestDamps(t *testing.T) {
-	text := func(s string) value { return attr.OfString([]byte(s)) }
-	at := time.Unix(1_800_000_000, 0)
-	day := Damping{MinInterval: 24 * time.Hour}
-	percent, amount := Damping{Tolerance: Tolerance{Share: 0.01}}, Damping{Tolerance: Tolerance{Amount: 5}}
-	for _, test := range []struct {
-		name      string
-		d         Damping
-		has, want value
-		after     time.Duration
-		damps     bool
-		due       time.Duration
-	}{
-		{"nothing set", Damping{}, number("1"), number("2"), 0, false, 0},
-		{"too soon", day, text("a"), text("b"), time.Hour, true, 24 * time.Hour},
-		{"in time", day, text("a"), text("b"), 24 * time.Hour, false, 0},
-		{"a clear", day, text("a"), attr.OfNull(), time.Hour, false, 0},
-		{"a new value", day, attr.OfNull(), text("a"), time.Hour, false, 0},
-		{"less than a share", percent, number("-1000"), number("-1009.5"), time.Hour, true, 0},
-		{"a share", percent, number("1000"), number("1010"), time.Hour, false, 0},
-		{"of nothing", percent, number("0"), number("0.001"), time.Hour, false, 0},
-		{"less than an amount", amount, number("1"), number("-3.9"), time.Hour, true, 0},
-		{"an amount", amount, number("1"), number("6"), time.Hour, false, 0},
-		{"of no numbers", amount, text("1"), number("2"), time.Hour, false, 0},
-	} {
-		damps, due := test.d.damps(state.Known{At: at.Unix(), Value: test.has}, test.want, at.Add(test.after))
-		if damps != test.damps || due.IsZero() != (test.due == 0) || test.due != 0 && !due.Equal(at.Add(test.due)) {
-			t.Errorf("%s: %t, %s", test.name, damps, due)
-		}
-	}
-}
-
 // TestDamping: a change that is not worth a call goes along with others, and delays no
 // membership. What is held back for its time is read again once that is over.
 func TestDamping(t *testing.T) {
@@ -63,7 +31,7 @@ func TestDamping(t *testing.T) {
 			{Kind: engage.Trait, Key: "revenue", Name: "revenue", Column: "revenue", Type: engage.Auto},
 			{Kind: engage.Trait, Key: "level", Name: "level", Column: "level", Type: engage.Auto},
 		}},
-		Damping: map[string]Damping{"login": {MinInterval: 24 * time.Hour}, "revenue": {Tolerance: Tolerance{Share: 0.1}}},
+		Damping: map[string]damping.Rule{"login": {MinInterval: 24 * time.Hour}, "revenue": {Tolerance: damping.Tolerance{Share: 0.1}}},
 	}
 	w := newWorld(t, table, audience("a.csv", "a"))
 	w.write(t, "t.csv", "user_id,login,revenue,level\nu1,mon,100,1\nu2,mon,100,1\nu3,mon,100,1\nu4,mon,100,1\nu6,,50,\n")
@@ -127,7 +95,7 @@ func (w *world) syncAfter(t fataler, d time.Duration) runs.Report {
 // its file is not read again.
 func TestDampingOfChanges(t *testing.T) {
 	e := changeExport()
-	e.Damping = map[string]Damping{"": {MinInterval: time.Hour}}
+	e.Damping = map[string]damping.Rule{"": {MinInterval: time.Hour}}
 	w := newWorld(t, e)
 	w.writeEvents(t, "1.json", event("u1", "trait", "level", "tra_1", "1", 1, "m1"))
 	w.sync(t, Request{})

@@ -1,121 +1,12 @@
 package sync
 
 import (
-	"bytes"
-	"slices"
-	"time"
-
 	"gleapsync/engage"
 	"gleapsync/internal/attr"
-	"gleapsync/internal/extsort"
 	"gleapsync/internal/planfile"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
-
-// contact is all that is wanted and known of one contact, while the merge passes it.
-type contact struct {
-	userID  []byte
-	wanted  []said[attr.Value] // by attribute id: what the exports say
-	ids     []uint32           // the attributes of which they say something
-	old     []uint32           // by attribute id: the mark, if Gleap knows a value
-	tried   []uint32           // by attribute id: the mark, if Gleap may have a value that no record shows
-	present []said[bool]       // by export: whether the contact is in it
-	silent  []uint32           // by attribute id: the mark, if an export has it and no value
-	fields  []said[fieldText]  // by column of the contact fields
-	differ  []uint32           // by column of the contact fields: the mark, if exports say different things
-	changed changed            // what change exports said, now and before
-	known   bool               // there is a record
-	record  state.Record
-
-	unanswered *state.Unanswered // what Gleap may have besides, nil: nothing
-
-	now   uint32 // marks what was said of this contact, not of one before
-	arena []byte // holds what the streams return only until their next row
-}
-
-// fieldText is what an export says of a contact field.
-type fieldText struct {
-	text []byte
-	from int // the export's index
-}
-
-// said is a thing and the mark of the contact of which it was said.
-type said[T any] struct {
-	value T
-	mark  uint32
-}
-
-// start forgets the contact before.
-func (c *contact) start(userID []byte) {
-	c.now++
-	c.userID = append(c.userID[:0], userID...)
-	c.ids, c.arena = c.ids[:0], c.arena[:0]
-	c.known, c.unanswered = false, nil
-	c.changed.Attributes, c.changed.Fields, c.changed.stored, c.changed.any = c.changed.Attributes[:0], c.changed.Fields[:0], nil, false
-	c.record = state.Record{Attributes: c.record.Attributes[:0], Fields: c.record.Fields[:0]}
-}
-
-// add takes one export's row. Of several values of one attribute the last one counts,
-// of a contact field's the first: exports and their further rows come in order.
-func (c *contact) add(p *plan, e *export, payload []byte) error {
-	if e.Changes {
-		return c.addChange(p, e, payload)
-	}
-	c.present[e.index] = said[bool]{true, c.now}
-	from := len(c.arena)
-	c.arena = append(c.arena, payload...)
-	attributes := e.attributes
-	if e.cells != nil {
-		attributes = e.cells
-	}
-	kinds, texts, ok := cutCells(c.arena[from:], len(attributes)+len(c.fields))
-	if !ok {
-		return extsort.ErrTemp
-	}
-	for cell, kind := range kinds {
-		var text []byte
-		switch kind := attr.Kind(kind); {
-		case kind == attr.None:
-			continue
-		case kind > attr.String || kind == attr.Null && cell >= len(attributes):
-			return extsort.ErrTemp
-		case kind == attr.Null:
-			if a := attributes[cell]; a != nil {
-				c.silent[a.id] = c.now
-			}
-			continue
-		case kind.HasText():
-			if text, texts, ok = attr.CutText(texts); !ok {
-				return extsort.ErrTemp
-			}
-		}
-		if cell < len(attributes) {
-			a := attributes[cell]
-			if a == nil {
-				continue
-			}
-			id, v := a.id, a.value(attr.Of(attr.Kind(kind), text))
-			if v.Kind() == attr.None { // of its type it says nothing
-				c.silent[id] = c.now
-				continue
-			}
-			if c.wanted[id].mark != c.now {
-				c.ids = append(c.ids, id)
-			}
-			c.wanted[id] = said[attr.Value]{v, c.now}
-			continue
-		}
-		column := cell - len(attributes)
-		switch f := &c.fields[column]; {
-		case f.mark != c.now:
-			*f = said[fieldText]{fieldText{text, e.index}, c.now}
-		case f.value.from != e.index && !bytes.Equal(f.value.text, text):
-			c.differ[column] = c.now
-		}
-	}
-	return nil
-}
 
 // diff works out what is to be told to Gleap about the contact, and counts it. The entry
 // is empty if nothing is.
@@ -185,11 +76,6 @@ func (p *pass) diff() {
 	p.takeDamped()
 }
 
-// isUnanswered reports whether Gleap may have another value than the record.
-func (c *contact) isUnanswered(id uint32) bool {
-	return c.unanswered != nil && slices.ContainsFunc(c.unanswered.Attributes, func(u state.Change) bool { return u.ID == id })
-}
-
 // diffUnanswered has Gleap told of attributes of which it may have another value than the
 // record: what the exports say, or what was sent if they say nothing. For the guard Gleap
 // has what it may have. all says that the record is sent again as a whole.
@@ -225,6 +111,23 @@ func (p *pass) diffUnanswered(all bool) {
 	}
 }
 
+// want returns what the exports say about an attribute of which Gleap knows a value,
+// None if they say nothing.
+func (c *contact) want(a *attribute, known attr.Value) attr.Value {
+	if c.wanted[a.id].mark == c.now {
+		return c.wanted[a.id].value
+	}
+	absent := c.present[a.export.index].mark != c.now || a.export.result.Sparse && c.silent[a.id] != c.now
+	switch {
+	case !absent:
+	case a.Kind == engage.Audience && known.Kind() == attr.True && !a.export.KeepAbsent:
+		return attr.OfBool(false)
+	case a.Kind == engage.Trait && known.Kind() != attr.Null && a.export.ClearMissing:
+		return attr.OfNull()
+	}
+	return attr.Value{}
+}
+
 // withhold returns what is wanted, None for an exit or a clear that is withheld.
 func (p *pass) withhold(a *attribute, want, known attr.Value) attr.Value {
 	if a.absence == "" || !a.leaves(want) || want.Equal(known) {
@@ -245,37 +148,10 @@ func (p *pass) tell(a *attribute, c state.Change, class runs.Class, isNews bool)
 	e.Attributes = append(e.Attributes, c)
 }
 
-// want returns what the exports say about an attribute of which Gleap knows a value,
-// None if they say nothing.
-func (c *contact) want(a *attribute, known attr.Value) attr.Value {
-	if c.wanted[a.id].mark == c.now {
-		return c.wanted[a.id].value
-	}
-	absent := c.present[a.export.index].mark != c.now || a.export.result.Sparse && c.silent[a.id] != c.now
-	switch {
-	case !absent:
-	case a.Kind == engage.Audience && known.Kind() == attr.True && !a.export.KeepAbsent:
-		return attr.OfBool(false)
-	case a.Kind == engage.Trait && known.Kind() != attr.Null && a.export.ClearMissing:
-		return attr.OfNull()
-	}
-	return attr.Value{}
-}
-
-// dampedChange is a change that is not worth a call of its own.
-type dampedChange struct {
-	attribute *attribute
-	change    state.Change
-	due       time.Time // when it will be, zero: as it stands it never will
-}
-
-// waits reports whether the change is held back for its time.
-func (d dampedChange) waits() bool { return !d.due.IsZero() }
-
 // damp puts a change of an attribute aside if it is not worth a call of its own, and reports
 // whether it did.
 func (p *pass) damp(a *attribute, has state.Known, want attr.Value) bool {
-	damps, due := a.damping.damps(has, want, p.at)
+	damps, due := a.damping.Damps(has, want, p.at)
 	if damps {
 		p.damped = append(p.damped, dampedChange{a, state.Change{ID: a.id, Value: want}, due})
 	}

@@ -1,16 +1,21 @@
 // Package sync works out what changed and sends it.
 //
-// A [Runner] makes a plan and carries it out. To make it, every export is read and
-// sorted by user id within a memory budget (package extsort), and all of them are merged
-// with the sorted records of the state: in one pass on each processor over a span of the
-// user ids, which sees each contact once with all that is wanted and all that is known. The
-// differences go to a plan file (package planfile), by their class: those who leave an
-// audience, those who enter one, other changes, first deliveries. Counts for each attribute
-// come out of the same passes. An export that a guard refuses is held, and the merge is done
-// again without it. Only then is the first call sent (package push); what Gleap acknowledges
-// is committed to the state in batches.
+// A [Runner] has a plan made and carries it out. A plan starts from a basis: what is wanted,
+// and what the state says. The exports are read and sorted by user id within a memory budget
+// (package extsort); what an export is, a snapshot or changes, its input alone knows. All of
+// them are merged with the sorted records of the state, and with what else is known of
+// contacts: in one pass on each processor over a span of the user ids, which sees each contact
+// once with all that is wanted and all that is known. The differences go to a plan file (package
+// planfile), sorted by their class: those who leave an audience, those who enter one, other
+// changes, first deliveries. Counts for each attribute come out of the same passes. An export
+// that a guard refuses (package guard) is held, and the merge is done again without it. Only
+// then is the first call sent (package push); what Gleap acknowledges is committed to the state
+// in batches.
+//
+// So the way is basis, inputs, merge, guard, plan; a file uses names of those before it and not
+// of those behind it.
 //
 // Invariants: a call carries wanted minus known and nothing else; a contact that
 // nobody says anything about gets no call; the record of a contact changes only after
-// Gleap acknowledged.
+// Gleap acknowledged; whatever is merged comes in the order of the user ids, or the merge fails.
 package sync

@@ -20,6 +20,7 @@ import (
 	"pgregory.net/rapid"
 
 	"gleapsync/engage"
+	"gleapsync/internal/events"
 	"gleapsync/internal/rounds"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
@@ -187,7 +188,7 @@ func TestNewsComeAfterTheCall(t *testing.T) {
 		gleapHandler.ServeHTTP(rw, r)
 	})
 	write("u0", "u1", "u2")
-	w.options.Tracks = []Track{trackExport(w)}
+	w.options.Tracks = []events.Export{trackExport(w)}
 	w.writeCalls(t, "1", call("u2", "x", "m1", "")+call("u9", "x", "m2", ""))
 	report := w.sync(t, Request{})
 	if len(w.gleap.Events()) != 152 || report.Contacts.Parked != 1 || report.Events != (runs.EventCounts{Planned: 162, Sent: 152}) {
@@ -203,8 +204,8 @@ func TestNewsComeAfterTheCall(t *testing.T) {
 }
 
 // track is an event export in the folder calls.
-func trackExport(w *world) Track {
-	return Track{Export: engage.Export{Source: "calls", Dir: w.dir, Pick: engage.PickAll}}
+func trackExport(w *world) events.Export {
+	return events.Export{Export: engage.Export{Source: "calls", Dir: w.dir, Pick: engage.PickAll}}
 }
 
 func call(user, name, message string, properties string) string {
@@ -222,7 +223,7 @@ func (w *world) writeCalls(t fataler, name, text string) {
 // that comes again is none.
 func TestTrack(t *testing.T) {
 	w := newEventsWorld(t, audience("vip.csv", "vip"))
-	w.options.Tracks = []Track{trackExport(w)}
+	w.options.Tracks = []events.Export{trackExport(w)}
 	w.options.Tracks[0].Names = []string{"order COMPLETED", "shop.cart$", "pageview"}
 	w.write(t, "vip.csv", list("u1"))
 	sent := 0
@@ -318,7 +319,7 @@ u1 pageView {"page":"https://x.io"} 2026-03-01T12:00:00Z`, runs.TrackCounts{Even
 // TestTrackHeld: a file that cannot be trusted holds the events back, and nothing else.
 func TestTrackHeld(t *testing.T) {
 	w := newEventsWorld(t, audience("vip.csv", "vip"))
-	w.options.Tracks = []Track{trackExport(w)}
+	w.options.Tracks = []events.Export{trackExport(w)}
 	w.write(t, "vip.csv", list("u1"))
 	held := func(want string) {
 		t.Helper()
@@ -383,7 +384,7 @@ func (w *world) poison(texts ...string) (requests *int) {
 // and the others go.
 func TestPoisonedEvent(t *testing.T) {
 	w := newEventsWorld(t)
-	w.options.Tracks = []Track{trackExport(w)}
+	w.options.Tracks = []events.Export{trackExport(w)}
 	requests := w.poison("Poison")
 	text := ""
 	for i := range 100 {
@@ -421,7 +422,7 @@ func TestPoisonedEvent(t *testing.T) {
 // about all; the calls of contacts go on, and so do other events in the next run.
 func TestEventsRefusedOneAndAll(t *testing.T) {
 	w := newEventsWorld(t, audience("vip.csv", "vip"))
-	w.options.Tracks = []Track{trackExport(w)}
+	w.options.Tracks = []events.Export{trackExport(w)}
 	w.poison("Poison")
 	w.write(t, "vip.csv", list("u1"))
 	text := ""
@@ -450,7 +451,7 @@ func TestEventsModel(t *testing.T) {
 	rounds.Check(t, func(r *rapid.T) {
 		w := newEventsWorld(t, audience("vip.csv", "vip"), trait("total.csv", "total"))
 		w.options.Exports[0].AllowEmpty, w.options.Exports[1].AllowEmpty = true, true
-		w.options.Tracks = []Track{trackExport(w)}
+		w.options.Tracks = []events.Export{trackExport(w)}
 		w.options.Events.Batch = rapid.IntRange(1, 4).Draw(r, "batch")
 		w.options.Memory = 1
 		defer w.server.Close()
@@ -554,7 +555,7 @@ func TestEventsFaults(t *testing.T) {
 			for n, hit := 0, kind; hit != "" && !t.Failed(); n += 1 + rand.IntN(rounds.Of(8, 1)) {
 				t.Run(fmt.Sprintf("%s %d, after %t", kind, n, after), func(t *testing.T) {
 					w := newEventsWorld(t, audience("vip.csv", "vip"))
-					w.options.Tracks = []Track{trackExport(w)}
+					w.options.Tracks = []events.Export{trackExport(w)}
 					w.options.Events.Batch = 3
 					w.options.Memory = 1
 					w.write(t, "vip.csv", list("u1", "u2"))
@@ -601,7 +602,7 @@ func TestEventsFaults(t *testing.T) {
 // leaves the rest for the next one.
 func TestEventsStop(t *testing.T) {
 	w := newEventsWorld(t)
-	w.options.Tracks = []Track{trackExport(w)}
+	w.options.Tracks = []events.Export{trackExport(w)}
 	w.options.Events.Batch = 2
 	text := ""
 	for i := range 10 {

@@ -1,45 +1,47 @@
 package sync
 
 import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
+	"fmt"
 	"slices"
+	"time"
 
 	"gleapsync/engage"
 	"gleapsync/internal/attr"
+	"gleapsync/internal/damping"
 	"gleapsync/internal/extsort"
+	"gleapsync/internal/guard"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
 
-// export is an export in a run.
+// export is an export in a run. What it is an export of its input knows.
 type export struct {
 	Export
+	input
 	index       int
 	attributes  []*attribute // in the order of its settings
 	source      *engage.Source
 	fingerprint string
-	former      string // the fingerprint as earlier versions made it
-	dated
-	openErr    error  // why its inputs cannot be found, or its columns not be told
-	refused    error  // why all of it is held
-	unreadable bool   // the files are not there, or cannot be read
-	missing    string // why the parts are not all, "": they are
-	result     engage.Result
-	rows       *extsort.Sorter // nil: not read
-	cells      []*attribute    // that the cells of rows are of, nil: of none; if this is nil they are the attributes
+	former      string   // the fingerprint as earlier versions made it
+	columns     []string // its header, if it has patterns and was read
+	guard.Dated
+	openErr        error  // why its inputs cannot be found, or its columns not be told
+	refused        error  // why all of it is held
+	unreadable     bool   // the files are not there, or cannot be read
+	missing        string // why the parts are not all, "": they are
+	parts, idParts int    // how many there are, 0 if it has none, and of its table of identifiers
+	result         engage.Result
+	rows           *extsort.Sorter // nil: not read
+	unfit          []string        // what its patterns take and cannot be an attribute
+	passedOver     map[string]int  // rows, by their class
 
-	// Of a table with patterns:
-	columns []string           // its header
-	read    []engage.Attribute // what was read of it before all headers were known, nil: nothing
-	unfit   []string           // what the patterns take and cannot be an attribute
-
-	// Of a change export:
-	files        []state.File         // all that are there
-	pending      bool                 // some of them are not done
-	computations []engage.Computation // that were read
-	changes      []*attribute         // for each of them; nil: it does not count
-	passedOver   map[string]int       // rows, by their class
-	mismatches   map[string]string    // see [engage.ChangesResult]
+	late    bool // which attributes it has is known only once it is read
+	ageless bool // it may be older than the one last applied
+	pending bool // some of its files are not done
 }
 
 // attribute is an attribute in a run.
@@ -54,18 +56,46 @@ type attribute struct {
 	applied     state.Applied
 	found       bool               // by a wildcard or the discovery: the configuration does not name it
 	isNew       bool               // found, and no run knew it before
-	computation *state.Computation // of a change export's
+	computation *state.Computation // that it comes from, nil: it does not matter
 
 	typ     engage.Type // of its values, "" if there are none
 	convert bool        // what the rows say is to be made values of it
 	fitting byte        // the kinds that values of it have, as bits; 0: any
-	fits    engage.Fits // of a change export's values
 	absence string      // why its exits and clears are withheld, "": they go
 
-	damping Damping
+	damping damping.Rule
 	counts  bool // active, while a merge goes on
 	events  bool // and its changes are told as events
 	tally
+}
+
+// attributeList has the attributes of a run.
+type attributeList struct {
+	attributes []*attribute   // in the order of the configuration
+	byID       []attributeRef // all that the state knows or will know
+}
+
+// attributeRef is an attribute by its id. Those that are in no export any more have
+// a key only, and those that are gone nothing.
+type attributeRef struct {
+	key       string
+	attribute *attribute
+}
+
+func (l *attributeList) attribute(id uint32) *attribute {
+	if int(id) >= len(l.byID) {
+		return nil
+	}
+	return l.byID[id].attribute
+}
+
+// fed returns the attribute of a key, nil if no export has it so far.
+func (l *attributeList) fed(key string) *attribute {
+	i := slices.IndexFunc(l.attributes, func(a *attribute) bool { return a.Key == key })
+	if i < 0 {
+		return nil
+	}
+	return l.attributes[i]
 }
 
 // active reports whether the export's rows of the attribute count.
@@ -101,6 +131,18 @@ func (e *export) isChosen(request Request) bool {
 		e.Discover || slices.ContainsFunc(request.Only, e.mayTake)
 }
 
+// isNeeded reports whether the export has to be read: for an attribute that is not held, or
+// since the run may be about attributes that only reading can find.
+func (e *export) isNeeded(request Request) bool {
+	return e.usable() || e.hasUnknown(request)
+}
+
+func (e *export) hasUnknown(request Request) bool {
+	return e.late && e.source != nil && (len(e.attributes) == 0 || slices.ContainsFunc(request.Only, func(key string) bool {
+		return e.mayTake(key) && !slices.ContainsFunc(e.attributes, func(a *attribute) bool { return a.Key == key })
+	}))
+}
+
 // mayHoldFieldsBack reports whether the export may have contact fields that this run
 // does not see. Of one that was never read nobody knows.
 func (e *export) mayHoldFieldsBack() bool {
@@ -117,11 +159,13 @@ func (e *export) isUnknown() bool {
 	return (len(e.Wildcards) > 0 || e.Discover) && (e.source == nil || e.refused != nil)
 }
 
-// hasUnknown reports whether the run may be about attributes that only reading can find.
-func (e *export) hasUnknown(request Request) bool {
-	return e.Changes && (len(e.attributes) == 0 || slices.ContainsFunc(request.Only, func(key string) bool {
-		return e.mayTake(key) && !slices.ContainsFunc(e.attributes, func(a *attribute) bool { return a.Key == key })
-	}))
+// tooOld returns why the export cannot be used for an attribute, "" if it can.
+func (e *export) tooOld(a *attribute, now time.Time) string {
+	applied := a.applied
+	if e.ageless {
+		applied.AsOf = time.Time{}
+	}
+	return guard.CheckAge(e.AsOf, applied, e.MaxAge, now)
 }
 
 // usable reports whether some of the export's attributes are not held.
@@ -129,8 +173,65 @@ func (e *export) usable() bool {
 	return slices.ContainsFunc(e.attributes, func(a *attribute) bool { return a.chosen && a.status == runs.StatusApplied })
 }
 
+// patternTakes returns an error if the export's wildcards take a name, or may do so, and make
+// the key of it.
+func (e *export) patternTakes(ctx context.Context, key, name string) error {
+	a, ok := e.Take(name)
+	if !ok || a.Key != key {
+		return nil
+	}
+	if e.NamesInRows() { // which names it has only reading can tell
+		return fmt.Errorf("a pattern of %s takes %s, so the next sync may bring it back: name it in exclude first", e.Source, name)
+	}
+	if source, err := e.Open(ctx); err == nil {
+		if columns, err := source.Header(ctx); err == nil && !slices.ContainsFunc(e.TakeColumns(columns), func(b engage.Attribute) bool { return a.Key == b.Key }) {
+			return nil // its column is gone
+		}
+	}
+	return fmt.Errorf("a pattern of %s takes %s, so the next sync would bring it back: name it in exclude first", e.Source, name)
+}
+
 // isApplied reports whether the export's content is that which was applied last.
 func (e *export) isApplied(a *attribute) bool {
 	last := a.applied.Fingerprint
 	return last != "" && (last == e.fingerprint || last == e.former)
+}
+
+// drop gives up what was read of the export.
+func (e *export) drop() {
+	e.rows.Close()
+	e.rows = nil
+}
+
+// print identifies the export's content and all settings that matter for what is made of it,
+// "" if only reading it can tell.
+func (e *export) print(attributes []engage.Attribute, fields []Field) (fingerprint, former string) {
+	source, formerSource := e.source.Fingerprint(attributes)
+	if source == "" || e.source.Once() && len(e.unfit) > 0 { // only reading finds again what cannot be an attribute
+		return "", ""
+	}
+	of := func(source string, unfit []string) string {
+		settings := fmt.Appendf(nil, "%s %v %v %v", source, e.KeepAbsent, e.ClearMissing, fields)
+		if len(e.Damping) > 0 {
+			settings = fmt.Appendf(settings, " %v", e.Damping)
+		}
+		if len(unfit) > 0 {
+			settings = fmt.Appendf(settings, " %q", unfit)
+		}
+		h := sha256.Sum256(settings)
+		return hex.EncodeToString(h[:16])
+	}
+	return of(source, e.unfit), of(formerSource, nil)
+}
+
+// countParts takes what can be told of the export's parts before it is read.
+func (e *export) countParts() {
+	before, idsBefore := 0, 0
+	for _, a := range e.attributes {
+		before, idsBefore = max(before, a.applied.Parts), max(idsBefore, a.applied.IDParts)
+	}
+	e.missing = e.source.MissingParts(before, idsBefore)
+	if e.Pick == engage.PickAll {
+		e.parts, e.idParts = e.source.Parts()
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"gleapsync/gleap"
+	"gleapsync/internal/push"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
@@ -15,7 +16,7 @@ func (p *plan) missingFields() []string {
 	if p.alone {
 		return nil
 	}
-	columns := columns(p.runner.o.Fields)
+	columns := columns(p.o.Fields)
 	found := make([]bool, len(columns))
 	all := true
 	for _, e := range p.exports {
@@ -31,7 +32,7 @@ func (p *plan) missingFields() []string {
 	}
 	var before []string
 	if !all {
-		if last, err := runs.LastWhole(p.runner.store); err == nil && last != nil {
+		if last, err := runs.LastWhole(p.store); err == nil && last != nil {
 			before = last.FieldsMissing
 		}
 	}
@@ -44,47 +45,12 @@ func (p *plan) missingFields() []string {
 	return missing
 }
 
-// differingFields returns how many contacts got different values for a field from several
-// exports, by Gleap's name of the field. The first export of the configuration wins.
-func (p *plan) differingFields() map[string]int {
-	all := map[string]int{}
-	for i, n := range p.differ {
-		if n > 0 {
-			all[p.runner.o.Fields[i].Field.String()] = n
-		}
-	}
-	return all
-}
-
-// A contact field counts as delivered once an export of it was delivered as a whole, as an
-// attribute does. The state has a list of those that were.
-
-// hasFieldsLeft reports whether contact fields are left over.
-func (p *plan) hasFieldsLeft() bool {
-	return slices.ContainsFunc(p.fields[:], func(contacts int) bool { return contacts > 0 })
-}
-
-// recallFields finds out which contact fields were delivered before.
-func (p *plan) recallFields() {
-	for _, f := range p.overview.Fields {
-		if int(f) < len(p.fieldsBefore) {
-			p.fieldsBefore[f] = true
-		}
-	}
-	if p.overview.Fields != nil || !slices.ContainsFunc(p.overview.Attributes, func(a state.Attribute) bool { return a.Applied.HasFields && !a.Applied.At.IsZero() }) {
-		return
-	}
-	for _, f := range p.runner.o.Fields {
-		p.fieldsBefore[f.Field] = true
-	}
-}
-
 // fieldsAfter returns the contact fields that were delivered by now, nil if the state says
 // the same.
-func (p *plan) fieldsAfter(everything bool) []byte {
+func (p *plan) fieldsAfter(sent *push.Result) []byte {
 	fields := []byte{}
 	for f := range p.fieldsBefore {
-		now := p.hasField[f] && p.fieldsComplete && !p.fieldsPostponed && (everything || p.fields[f] == 0)
+		now := p.hasField[f] && p.fieldsComplete && !p.fieldsPostponed && (sent == nil || p.fields[f] == sent.Fields[f])
 		if p.fieldsBefore[f] || now {
 			fields = append(fields, byte(f))
 		}
@@ -104,7 +70,7 @@ func (p *pass) diffFields(all bool) {
 	var lastActivity []byte
 	hasPage, hasActivity := false, false
 	column := 0
-	for i, f := range p.runner.o.Fields {
+	for i, f := range p.o.Fields {
 		text := c.field(column, len(f.Columns))
 		if slices.Contains(c.differ[column:column+len(f.Columns)], c.now) {
 			p.found.differ[i]++
@@ -120,7 +86,7 @@ func (p *pass) diffFields(all bool) {
 		}
 		p.found.hasField[f.Field] = true
 		class := runs.ClassFirst
-		changed := c.fieldChanged(p.runner.store, f.Field, clean)
+		changed := c.fieldChanged(p.store, f.Field, clean)
 		if changed && p.fieldsBefore[f.Field] {
 			class = runs.ClassChange
 		}
@@ -143,7 +109,7 @@ func (p *pass) diffFields(all bool) {
 	if hasPage && !hasActivity && lastActivity != nil { // it dates the page view
 		e.Fields = append(e.Fields, gleap.FieldText{Field: gleap.LastActivity, Text: lastActivity})
 	}
-	if !c.known && !p.fieldsComplete && len(p.runner.o.Fields) > 0 {
+	if !c.known && !p.fieldsComplete && len(p.o.Fields) > 0 {
 		p.found.fieldsPostponed = true
 	}
 	if !e.Empty() {
@@ -153,32 +119,7 @@ func (p *pass) diffFields(all bool) {
 	}
 }
 
-// field returns a contact field's text: its columns, as far as they say something,
-// joined by blanks.
-func (c *contact) field(first, n int) []byte {
-	var text []byte
-	for _, said := range c.fields[first : first+n] {
-		if said.mark != c.now {
-			continue
-		}
-		part := bytes.TrimSpace(said.value.text)
-		switch {
-		case len(part) == 0:
-		case len(text) == 0:
-			text = part
-		default:
-			text = bytes.Join([][]byte{text, part}, []byte(" "))
-		}
-	}
-	return text
-}
-
 // fieldChanged reports whether Gleap acknowledged another text, or none yet.
 func (c *contact) fieldChanged(store *state.Store, field gleap.Field, text []byte) bool {
 	return !c.hasField(field) || !slices.Contains(c.record.Fields, store.FieldHash(byte(field), text))
-}
-
-// hasField reports whether Gleap acknowledged any text of a field.
-func (c *contact) hasField(field gleap.Field) bool {
-	return slices.ContainsFunc(c.record.Fields, func(f state.FieldHash) bool { return f.Field == byte(field) })
 }

@@ -60,7 +60,7 @@ func TestRewrittenFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	e := &export{Export: w.options.Exports[0], source: source}
-	_, former := (&plan{runner: r}).fingerprint(e)
+	_, former := e.print(e.Attributes, r.o.Fields)
 	o, err := r.store.Overview()
 	if err != nil {
 		t.Fatal(err)

@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"gleapsync/gleap"
+	"gleapsync/internal/forms"
 )
 
 // TestForms: every run says which forms contacts may still have that are not the present
@@ -34,7 +35,7 @@ func TestForms(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		told, err := FormNotes(o, form)
+		told, err := forms.Notes(o, o.Epoch, form)
 		got := strings.Join(report.Notes, "") + "|" + strings.Join(told, "")
 		short := ""
 		for _, part := range strings.Split(got, "|") {

@@ -7,47 +7,18 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"gleapsync/internal/attr"
+	"gleapsync/internal/damping"
 	"gleapsync/internal/extsort"
+	"gleapsync/internal/planfile"
+	"gleapsync/state"
 )
-
-// decide merges until no guard speaks up any more.
-func (p *plan) decide(ctx context.Context, request Request) error {
-	for _, a := range p.attributes {
-		if a.active() {
-			a.absence = a.withholds(request)
-		}
-	}
-	for {
-		if err := p.merge(ctx); err != nil {
-			return err
-		}
-		held := false
-		for _, a := range p.attributes {
-			if !a.active() {
-				continue
-			}
-			limit := p.runner.o.Guard.MaxExits
-			if a.export.MaxExits != nil {
-				limit = *a.export.MaxExits
-			}
-			if l, ok := request.maxExits(a.Key, a.before); ok {
-				limit = l
-			}
-			if reason := checkMembers(a, p.runner.o.Guard, limit); reason != "" {
-				a.hold(reason)
-				held = true
-			}
-		}
-		if !held {
-			return nil
-		}
-	}
-}
 
 // merge passes over all exports and all records and writes the plan: on each processor
 // over a span of the user ids.
 func (p *plan) merge(ctx context.Context) error {
-	p.reset()
+	p.beginTallies()
+	p.fieldsComplete = !slices.ContainsFunc(p.exports, (*export).mayHoldFieldsBack)
 	var sources []*export
 	var rows []*extsort.Sorter
 	for _, e := range p.exports {
@@ -58,31 +29,35 @@ func (p *plan) merge(ctx context.Context) error {
 	if len(sources) == 0 && !p.resyncing() {
 		return nil
 	}
-	most := 2 + int(p.runner.o.Memory>>25) // each pass takes some 5 MiB besides
+	most := 2 + int(p.o.Memory>>25) // each pass takes some 5 MiB besides
 	bounds := extsort.Bounds(rows, min(most, runtime.GOMAXPROCS(0)))
-	buffer := p.readersBuffer(len(bounds) + 1)
+	buffer := extsort.Buffer(p.o.Memory/4, rows, len(bounds)+1)
 	group, ctx := errgroup.WithContext(ctx)
-	changes := p.runner.store.SaidRanges(bounds)
+	records, changes := p.store.RecordRanges(bounds), p.store.SaidRanges(bounds)
+	passes := make([]*pass, len(records))
 	var from []byte
-	for i, records := range p.runner.store.RecordRanges(bounds) {
+	for i := range records {
 		span := extsort.Span{From: from}
 		if i < len(bounds) {
 			span.To, from = bounds[i], bounds[i]
 		}
-		pass := newPass(p, span)
-		p.passes = append(p.passes, pass)
+		part, said := p.file.Add(p.turns, p.temp), &extsort.Spool{Create: p.temp}
+		p.said = append(p.said, said)
 		var streams []extsort.Stream
 		for _, r := range rows {
 			streams = append(streams, r.Stream(span, buffer))
 		}
 		group.Go(func() error {
-			return pass.run(ctx, extsort.NewMerger(streams, extsort.Shared(rows)), sources, records, changes[i])
+			// Here, so that no two passes write to the same line of a cache.
+			pass := newPass(p, span, part, said)
+			passes[i] = pass
+			return pass.run(ctx, extsort.NewMerger(streams, extsort.Shared(rows)), sources, records[i], changes[i])
 		})
 	}
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	for _, pass := range p.passes {
+	for _, pass := range passes {
 		p.findings.add(&pass.found)
 		for _, a := range p.attributes {
 			a.tally.add(pass.tallies[a.id])
@@ -91,14 +66,16 @@ func (p *plan) merge(ctx context.Context) error {
 	return nil
 }
 
-// reset forgets what an earlier merge found, but for the attributes that it led to
+// beginTallies forgets what an earlier merge found, except for the attributes that it led to
 // be held.
-func (p *plan) reset() {
-	p.closePasses()
+func (p *plan) beginTallies() {
 	for _, a := range p.attributes {
 		a.counts = a.active()
+		if a.counts {
+			a.absence = a.withholds(p.request)
+		}
 		a.events = a.counts && p.announces(a)
-		a.damping = Damping{}
+		a.damping = damping.Rule{}
 		if !p.assume && !p.alone {
 			a.damping = a.export.damping(a.Attribute)
 		}
@@ -108,6 +85,144 @@ func (p *plan) reset() {
 			a.alone, a.aloneDelta, a.damped = 0, 0, 0
 		}
 	}
-	p.findings = findings{}
-	p.fieldsComplete = !slices.ContainsFunc(p.exports, (*export).mayHoldFieldsBack)
+}
+
+func newPass(p *plan, span extsort.Span, part *planfile.Part, toStore *extsort.Spool) *pass {
+	pass := &pass{
+		plan:    p,
+		part:    part,
+		said:    toStore,
+		tallies: make([]tally, len(p.byID)),
+		contact: contact{
+			wanted:  make([]said[attr.Value], len(p.byID)),
+			old:     make([]uint32, len(p.byID)),
+			tried:   make([]uint32, len(p.byID)),
+			silent:  make([]uint32, len(p.byID)),
+			present: make([]said[bool], len(p.exports)),
+			fields:  make([]said[fieldText], len(columns(p.o.Fields))),
+			differ:  make([]uint32, len(columns(p.o.Fields))),
+			changed: changed{feeds: fedByChanges(p.attributeList), fields: make([]fieldChange, len(p.o.Fields))},
+		},
+	}
+	from, _ := p.findUnanswered(span.From)
+	to := len(p.unanswered)
+	if span.To != nil {
+		to, _ = p.findUnanswered(span.To)
+	}
+	pass.unanswered = p.unanswered[from:to]
+	if !p.assume && !p.alone { // else they are tried too
+		from, _ := p.findParked(string(span.From))
+		to := len(p.parked)
+		if span.To != nil {
+			to, _ = p.findParked(string(span.To))
+		}
+		pass.parked = p.parked[from:to]
+	}
+	return pass
+}
+
+// run merges all that is known of the contacts.
+func (p *pass) run(ctx context.Context, rows *extsort.Merger, sources []*export, records, changes records) error {
+	p.cursors = cursors{
+		atRows: {repeats: true, disorder: extsort.ErrTemp, fail: rows.Err, advance: func() (id []byte) {
+			if id, p.row, _ = rows.Next(); id != nil {
+				p.from = sources[rows.Source()]
+			}
+			return id
+		}},
+		atRecords:    over(records),
+		atChanges:    over(changes),
+		atUnanswered: {disorder: state.ErrDamaged, advance: firstOf(&p.unanswered, func(u *state.Unanswered) []byte { return u.UserID })},
+		atParked:     {disorder: state.ErrDamaged, advance: firstOf(&p.parked, func(c *state.Parked) []byte { return []byte(c.UserID) })},
+	}
+	for i := range p.cursors {
+		if _, err := p.cursors[i].next(nil); err != nil {
+			return err
+		}
+	}
+	c := &p.contact
+	for n := 0; ; n++ {
+		if n&0xfff == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		least, has := p.cursors.least()
+		if least == nil {
+			return nil
+		}
+		c.start(least)
+		if has[atUnanswered] {
+			c.unanswered = &p.unanswered[0]
+		}
+		if has[atChanges] {
+			if err := p.decodeChanges(changes.Record()); err != nil {
+				return err
+			}
+		}
+		for again := has[atRows]; again; {
+			if err := p.from.add(c, p.row); err != nil {
+				return err
+			}
+			var err error
+			if again, err = p.cursors[atRows].next(c.userID); err != nil {
+				return err // what is missing must not look absent
+			}
+		}
+		if has[atRecords] {
+			c.known = true
+			if err := c.record.Decode(records.Record()); err != nil {
+				return err
+			}
+		}
+		var parked *state.Parked
+		if has[atParked] {
+			parked = &p.parked[0]
+		}
+		if c.known || !p.forgotten.Has(c.userID) {
+			if err := p.takeChanges(); err != nil {
+				return err
+			}
+			p.diff()
+			if err := p.keep(parked); err != nil {
+				return err
+			}
+		} else {
+			p.found.contacts.Forgotten++
+			p.settle(parked)
+		}
+		// Not before: what c knows lies in the readers' memory.
+		for i := atRecords; i < merged; i++ {
+			if !has[i] {
+				continue
+			}
+			if _, err := p.cursors[i].next(c.userID); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// keep writes a contact's entry to the plan, if it says something and the contact is not to
+// stay parked.
+func (p *pass) keep(parked *state.Parked) error {
+	e := &p.entry
+	switch {
+	case parked == nil && e.Empty():
+		return nil
+	case parked == nil:
+	case e.Empty() && slices.ContainsFunc(p.damped, dampedChange.waits):
+		return nil
+	case e.Empty():
+		p.settle(parked)
+		return nil
+	case parked.Wanted == e.WantedHash():
+		return nil
+	case !p.whole():
+		p.found.postponed = true
+		return nil
+	default:
+		p.found.retried++
+	}
+	p.found.count(e)
+	p.countAlone()
+	return p.part.Write(e)
 }

@@ -20,6 +20,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/gleap"
 	"gleapsync/gleap/sandbox"
+	"gleapsync/internal/guard"
 	"gleapsync/internal/rounds"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
@@ -42,19 +43,12 @@ func newWorld(t testing.TB, exports ...Export) *world {
 		w.server.Close()
 		w.checkLedger(t)
 	})
-	percent := func(text string) Limit {
-		l, err := ParseLimit(text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return l
-	}
 	for i := range exports {
 		exports[i].Dir = w.dir
 	}
 	w.options = Options{
 		Project: "acme", Exports: exports, TempDir: w.dir, Memory: 16 << 20, Window: time.Minute, Concurrency: 4,
-		Guard: Guard{MaxExits: percent("100%"), MinExits: 0, MaxInvalid: percent("1%")},
+		Guard: guard.Limits{MaxExits: limit("100%"), MinExits: 0, MaxInvalid: limit("1%")},
 	}
 	return w
 }
@@ -177,7 +171,7 @@ func TestModel(t *testing.T) {
 		vip := audience("vip", "vip")
 		vip.Pick = engage.PickAll
 		w := newWorld(t, vip, kept, trait("orders.csv", "orders"), cleared, table)
-		w.options.Guard.MaxInvalid, _ = ParseLimit("100%")
+		w.options.Guard.MaxInvalid, _ = guard.ParseLimit("100%")
 		for i := range w.options.Exports {
 			w.options.Exports[i].AllowEmpty = true
 		}
@@ -409,4 +403,13 @@ func TestModel(t *testing.T) {
 			r.Fatalf("a full resync of %d contacts makes %d calls", len(model), calls)
 		}
 	})
+}
+
+// limit returns a limit, of one written as it should be.
+func limit(text string) guard.Limit {
+	l, err := guard.ParseLimit(text)
+	if err != nil {
+		panic(err)
+	}
+	return l
 }

@@ -9,22 +9,14 @@ import (
 )
 
 // push sends the plan.
-func (r *Runner) push(ctx context.Context, p *plan, report *runs.Report) error {
-	p.pushed = true
+func (r *Runner) push(ctx context.Context, p *plan, report *runs.Report) (*push.Result, error) {
 	result, err := push.Run(ctx, r.pushOptions(), p.toPush(report.Run), report)
-	p.delivered, p.turnsAfter = result.Delivered, result.Turns
-	for _, a := range p.attributes {
-		a.left -= result.Told[a.id]
-	}
-	for field, n := range result.Fields {
-		p.fields[field] -= n
-	}
-	return err
+	return &result, err
 }
 
-// assume takes the plan as delivered.
-func (r *Runner) assume(ctx context.Context, p *plan, report *runs.Report) error {
-	return push.Assume(ctx, r.pushOptions(), p.toPush(report.Run), report)
+// assume takes the plan as delivered. Nothing is sent.
+func (r *Runner) assume(ctx context.Context, p *plan, report *runs.Report) (*push.Result, error) {
+	return nil, push.Assume(ctx, r.pushOptions(), p.toPush(report.Run), report)
 }
 
 func (r *Runner) pushOptions() push.Options {

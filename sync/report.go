@@ -1,11 +1,14 @@
 package sync
 
 import (
+	"errors"
+	"fmt"
 	"slices"
 	"time"
 
 	"gleapsync/engage"
 	"gleapsync/gleap"
+	"gleapsync/internal/forms"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
@@ -30,7 +33,7 @@ func leftSince(r *runs.Report, t state.Turns) {
 // report returns the plan as a report.
 func (p *plan) report() runs.Report {
 	r := runs.Report{
-		Project:  p.runner.o.Project,
+		Project:  p.o.Project,
 		Mode:     runs.Incremental,
 		Outcome:  runs.Planned,
 		Contacts: p.contacts,
@@ -59,8 +62,8 @@ func (p *plan) report() runs.Report {
 			r.LeftOut[gleap.Field(f).String()] = n
 		}
 	}
-	r.FieldsMissing, r.FieldsDiffer = p.missingFields(), p.differingFields()
-	for _, a := range p.orphans() {
+	r.FieldsMissing, r.FieldsDiffer = p.missingFields(), p.differing(p.o.Fields)
+	for _, a := range p.orphans {
 		if !a.Retired && !p.alone {
 			r.Orphans = append(r.Orphans, runs.Orphan{Key: a.Key, Name: a.Name, Kind: engage.Kind(a.Kind), Members: a.Members})
 		}
@@ -78,31 +81,38 @@ func (p *plan) report() runs.Report {
 		}
 	}
 	r.Exports = append(r.Exports, p.unusable...)
-	r.Notes = slices.Concat(p.reservedNotes(), p.formNotes(), p.aheadNotes())
+	r.Notes = slices.Concat(reservedNotes(p.attributes), p.formNotes(), aheadNotes(p.exports, p.tracks.Notes()))
 	if n := p.overview.Deletions; n > 0 {
 		r.Deletions = &runs.Deletions{Owed: n}
 	}
-	for _, t := range p.tracks {
-		r.Exports = append(r.Exports, t.report())
-	}
-	if o := p.runner.o; o.Rate > 0 {
+	r.Exports = append(r.Exports, p.tracks.Reports()...)
+	if o := p.o; o.Rate > 0 {
 		r.Estimate = int((int64(p.calls+p.trackCalls())*int64(o.Window) + int64(o.Rate)*int64(time.Second) - 1) / (int64(o.Rate) * int64(time.Second)))
 	}
 	return r
 }
 
-// aheadNotes names the exports whose times lie ahead.
-func (p *plan) aheadNotes() (notes []string) {
+// formNotes says whether contacts keep booleans in another form than the present one.
+func (b *basis) formNotes() []string {
+	if b.alone {
+		return nil
+	}
+	notes, _ := forms.Notes(b.overview, b.epoch, b.o.BooleanAs) // the run itself reads them again
+	return notes
+}
+
+// aheadNotes names the exports whose times lie ahead, and adds what is said of others.
+func aheadNotes(exports []*export, others []string) (notes []string) {
 	add := func(note string) {
 		if note != "" && !slices.Contains(notes, note) {
 			notes = append(notes, note)
 		}
 	}
-	for _, e := range p.exports {
-		add(e.note(e.Source))
+	for _, e := range exports {
+		add(e.Note(e.Source))
 	}
-	for _, t := range p.tracks {
-		add(t.note(t.Source))
+	for _, note := range others {
+		add(note)
 	}
 	return notes
 }
@@ -111,7 +121,7 @@ func (a *attribute) report() runs.ExportReport {
 	result := a.export.result
 	r := runs.ExportReport{
 		Key: a.Key, Name: a.Name, Kind: a.Kind, Source: a.export.Source,
-		Status: a.status, Reason: a.reason, AsOf: a.export.asOf,
+		Status: a.status, Reason: a.reason, AsOf: a.export.AsOf,
 		Rows: result.Rows, WithoutUserID: result.WithoutUserID, Invalid: result.Invalid,
 		Unreadable: a.export.unreadable,
 		New:        a.isNew,
@@ -138,3 +148,15 @@ func (a *attribute) report() runs.ExportReport {
 }
 
 func (a *attribute) index() int { return slices.Index(a.export.attributes, a) }
+
+// reservedNotes names the attributes that go on only since they were delivered before.
+func reservedNotes(attributes []*attribute) []string {
+	var notes []string
+	for _, a := range attributes {
+		var reserved *engage.ReservedError
+		if a.chosen && !a.retired && errors.As(engage.CheckKey(a.Key), &reserved) {
+			notes = append(notes, fmt.Sprintf("%s: it goes on since it was delivered before, and may overwrite the field, so choose another key for the %s %q", reserved, a.Kind, a.Name))
+		}
+	}
+	return notes
+}

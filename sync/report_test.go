@@ -5,6 +5,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"gleapsync/internal/guard"
 	"gleapsync/internal/runs"
 )
 
@@ -12,7 +13,7 @@ import (
 // often as the report is read.
 func TestResolve(t *testing.T) {
 	w := newWorld(t, audience("a.csv", "shrunk"), audience("b.csv", "gone"), audience("c.csv", "sound"))
-	w.options.Guard.MaxExits, _ = ParseLimit("50%")
+	w.options.Guard.MaxExits, _ = guard.ParseLimit("50%")
 	for _, file := range []string{"a.csv", "b.csv", "c.csv"} {
 		w.write(t, file, list("u1", "u2", "u3"))
 	}
@@ -28,8 +29,8 @@ func TestResolve(t *testing.T) {
 			}
 		}
 	}
-	allowed, _ := ParseLimit("2")
-	report := w.sync(t, Request{MaxExits: map[string]Limit{"shrunk": allowed}})
+	allowed, _ := guard.ParseLimit("2")
+	report := w.sync(t, Request{MaxExits: map[string]guard.Limit{"shrunk": allowed}})
 	if e := report.Exports[0]; e.Status != runs.StatusApplied || e.Exited != 2 {
 		t.Errorf("%+v", e)
 	}

@@ -8,6 +8,7 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/gleap"
+	"gleapsync/internal/guard"
 )
 
 // TestChooses: a key stands for itself alone, however alike another is; a pattern for the
@@ -38,14 +39,14 @@ func TestChooses(t *testing.T) {
 // TestMaxExitsOf: a key's own limit comes before those of patterns, and of these the one
 // that lets the most go.
 func TestMaxExitsOf(t *testing.T) {
-	limit := func(text string) Limit {
-		l, err := ParseLimit(text)
+	limit := func(text string) guard.Limit {
+		l, err := guard.ParseLimit(text)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return l
 	}
-	r := Request{MaxExits: map[string]Limit{"vip": limit("1"), "v*": limit("50%"), "*": limit("20")}}
+	r := Request{MaxExits: map[string]guard.Limit{"vip": limit("1"), "v*": limit("50%"), "*": limit("20")}}
 	for key, want := range map[string]string{"vip": "1", "vip_eu": "50%", "other": "20"} {
 		if got, ok := r.maxExits(key, 100); !ok || got.String() != want {
 			t.Errorf("%s: %s, want %s", key, got, want)
@@ -105,9 +106,9 @@ func TestPatterns(t *testing.T) {
 	run("*", "named unchanged,vip_a unchanged,vip_b unchanged,")
 	w.write(t, "t.csv", "user_id,vip_a,vip_b,vip_c\nu1,1,1,1\n")
 	run("vip_?", "vip_a applied,vip_b applied,vip_c applied,")
-	half, _ := ParseLimit("50%")
+	half, _ := guard.ParseLimit("50%")
 	for name, request := range map[string]Request{
-		"max exits": {MaxExits: map[string]Limit{"x*": half}}, "absence": {AcceptAbsence: []string{"x*"}}, "absence of a key": {AcceptAbsence: []string{"vip_x"}},
+		"max exits": {MaxExits: map[string]guard.Limit{"x*": half}}, "absence": {AcceptAbsence: []string{"x*"}}, "absence of a key": {AcceptAbsence: []string{"vip_x"}},
 	} {
 		if _, err := w.runner(t).Plan(t.Context(), request); err == nil || !strings.Contains(err.Error(), "there is no audience or trait") {
 			t.Errorf("%s of nothing: %v", name, err)

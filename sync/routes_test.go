@@ -19,6 +19,7 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/gleap/sandbox"
+	"gleapsync/internal/events"
 	"gleapsync/internal/rounds"
 	"gleapsync/internal/runs"
 )
@@ -485,7 +486,7 @@ func TestRoutesOfProperties(t *testing.T) {
 		allTexts := rapid.Bool().Draw(r, "texts")
 		w := newEventsWorld(t, audience("vip.csv", "vip"))
 		defer w.server.Close()
-		w.options.Tracks = []Track{trackExport(w)}
+		w.options.Tracks = []events.Export{trackExport(w)}
 		w.write(r, "vip.csv", list("somebody"))
 		text := ""
 		for n := range s.ids {

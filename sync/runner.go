@@ -15,6 +15,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/gleap"
 	"gleapsync/internal/extsort"
+	"gleapsync/internal/forms"
 	"gleapsync/internal/push"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
@@ -68,19 +69,6 @@ func New(o Options, store *state.Store, client client, log *slog.Logger, watch f
 	return &Runner{o: o, store: store, ledger: store, client: client, temp: extsort.TempIn(o.TempDir), log: log, meter: runs.NewMeter(watch), now: now}
 }
 
-// Request says what is wanted of one run.
-type Request struct {
-	Full     bool             // send all values of all contacts again
-	Only     []string         // keys or patterns of the attributes to look at, nil: all
-	MaxExits map[string]Limit // by key or pattern: limits for this run
-	// Keys or patterns of attributes whose exits and clears go in this run although rows
-	// could not be read.
-	AcceptAbsence []string
-
-	assume bool   // by [Runner.Baseline]
-	retire string // by [Runner.Retire]: a key
-}
-
 // ErrInterrupted is the cause to cancel a run's context with when a signal came.
 var ErrInterrupted = errors.New("interrupted")
 
@@ -119,29 +107,28 @@ func (r *Runner) Baseline(ctx context.Context, request Request) (runs.Report, er
 // left it, or sets a trait to null, and then forgets the attribute. What is left over is
 // for the next run, of Sync too.
 func (r *Runner) Retire(ctx context.Context, key string) (runs.Report, error) {
-	o, err := r.store.Overview()
+	b, err := recall(r.o, r.store, r.now(), Request{})
 	if err != nil {
 		return runs.Report{}, err
 	}
-	exports := keepKeys(r.o.Exports, o.Attributes)
-	for _, e := range exports {
-		for _, a := range e.Attributes {
-			if a.Key == key {
-				return runs.Report{}, fmt.Errorf("the configuration still feeds %s, so the next sync would bring it back: take the %s %q out first", key, a.Kind, a.Name)
-			}
-		}
+	in := r.planner().reading(b)
+	if err := in.addExports(); err != nil {
+		return runs.Report{}, err
 	}
-	known, err := o.Attribute(key)
+	if a := in.fed(key); a != nil {
+		return runs.Report{}, fmt.Errorf("the configuration still feeds %s, so the next sync would bring it back: take the %s %q out first", key, a.Kind, a.Name)
+	}
+	known, err := b.overview.Attribute(key)
 	if err != nil {
 		return runs.Report{}, err
 	}
-	for _, e := range exports {
+	for _, e := range in.exports {
 		names := []string{key, known.Name}
 		if today, _ := engage.Key(known.Name); today != key && engage.FormerKey(known.Name) == key {
 			names = names[1:] // the key is another one's now
 		}
 		for _, name := range slices.Compact(names) {
-			if err := mayTake(ctx, e, key, name, engage.Kind(known.Kind)); err != nil {
+			if err := e.bringsBack(ctx, key, name, engage.Kind(known.Kind)); err != nil {
 				return runs.Report{}, err
 			}
 		}
@@ -149,32 +136,13 @@ func (r *Runner) Retire(ctx context.Context, key string) (runs.Report, error) {
 	return r.run(ctx, "retire", Request{retire: key}, r.push)
 }
 
-// mayTake returns an error if an export's wildcards take a name, or may do so, and make the
-// key of it.
-func mayTake(ctx context.Context, e Export, key, name string, kind engage.Kind) error {
-	if a, ok := e.TakeComputation(name, kind); ok && a.Key == key && e.Changes {
-		return fmt.Errorf("the changes of %s bring %s back with the next sync: name it in exclude first", e.Source, name)
-	}
-	a, ok := e.Take(name)
-	if !ok || a.Key != key {
-		return nil
-	}
-	if e.NamesInRows() { // which names it has only reading can tell
-		return fmt.Errorf("a pattern of %s takes %s, so the next sync may bring it back: name it in exclude first", e.Source, name)
-	}
-	if source, err := e.Open(ctx); err == nil {
-		if columns, err := source.Header(ctx); err == nil && !slices.ContainsFunc(e.TakeColumns(columns), func(b engage.Attribute) bool { return a.Key == b.Key }) {
-			return nil // its column is gone
-		}
-	}
-	return fmt.Errorf("a pattern of %s takes %s, so the next sync would bring it back: name it in exclude first", e.Source, name)
-}
+func (r *Runner) planner() planner { return planner{r.o, r.store, r.temp, r.log, r.meter} }
 
 // prepare makes a plan and the report that goes with it.
 func (r *Runner) prepare(ctx context.Context, command string, request Request) (runs.Report, *plan, error) {
 	started, begun := r.now(), time.Now()
 	r.meter.Phase("reading", 0)
-	p, err := r.newPlan(ctx, request)
+	p, err := r.planner().plan(ctx, r.now(), request)
 	report := p.report()
 	report.Run, report.Command, report.Started, report.Only = newRunID(""), command, started, request.Only
 	report.PlanSeconds = secondsSince(begun)
@@ -214,8 +182,11 @@ func (r *Runner) prepare(ctx context.Context, command string, request Request) (
 	return report, p, nil
 }
 
+// deliver carries a plan out. It returns what was sent, nil if nothing was to be.
+type deliver func(context.Context, *plan, *runs.Report) (*push.Result, error)
+
 // run makes a plan, has it delivered, and keeps the books.
-func (r *Runner) run(ctx context.Context, command string, request Request, deliver func(context.Context, *plan, *runs.Report) error) (runs.Report, error) {
+func (r *Runner) run(ctx context.Context, command string, request Request, deliver deliver) (runs.Report, error) {
 	release, err := r.store.Lock()
 	if err != nil {
 		return runs.Report{}, err
@@ -234,6 +205,7 @@ func (r *Runner) run(ctx context.Context, command string, request Request, deliv
 	}
 	report, p, err := r.prepare(ctx, command, request)
 	defer p.close()
+	var sent *push.Result
 	if last, err := runs.Summaries(r.store, 1); err == nil && len(last) > 0 {
 		report.Run = newRunID(last[0].Run)
 	}
@@ -245,7 +217,7 @@ func (r *Runner) run(ctx context.Context, command string, request Request, deliv
 		}
 		planned := time.Now()
 		if err = r.deleteOwed(ctx, p.overview, &report); err == nil {
-			err = r.deliver(ctx, p, &report, deliver)
+			sent, err = r.deliver(ctx, p, &report, deliver)
 		}
 		report.PushSeconds = secondsSince(planned)
 	}
@@ -254,7 +226,7 @@ func (r *Runner) run(ctx context.Context, command string, request Request, deliv
 		report.Calls.Retried = counts.Retried - before.Retried
 		report.Calls.RateLimited = counts.RateLimited - before.RateLimited
 	}
-	report, err = r.finish(ctx, p, report, err)
+	report, err = r.finish(ctx, p, sent, report, err)
 	if errors.Is(err, state.ErrLost) || errors.Is(err, state.ErrDamaged) {
 		return report, err
 	}
@@ -265,55 +237,60 @@ func (r *Runner) run(ctx context.Context, command string, request Request, deliv
 }
 
 // deliver prepares the state for a plan's acknowledgements and has it delivered.
-func (r *Runner) deliver(ctx context.Context, p *plan, report *runs.Report, deliver func(context.Context, *plan, *runs.Report) error) error {
+func (r *Runner) deliver(ctx context.Context, p *plan, report *runs.Report, deliver deliver) (*push.Result, error) {
 	if report.Command == "baseline" && p.epoch > 1 && p.resyncing() {
-		return errors.New("a full resync is not complete: a baseline would end it with contacts that were not sent again, so run sync first")
+		return nil, errors.New("a full resync is not complete: a baseline would end it with contacts that were not sent again, so run sync first")
 	}
-	if p.contacts.Planned > 0 || len(p.applied(r.now(), true)) > 0 || p.epoch > p.overview.Epoch || p.alone || p.absorbs() || p.hasNewTracks() || p.events() > 0 {
+	if p.contacts.Planned > 0 || len(p.applied(r.now(), nil)) > 0 || p.epoch > p.overview.Epoch || p.alone || p.absorbs() || p.tracks.HasNew() || p.events() > 0 {
 		var pace []byte
 		if r.sends(report) {
 			if err := r.resume(p.overview.Pace); err != nil {
-				return err
+				return nil, err
 			}
 			pace = push.Pace(r.client, true)
 		}
 		if err := r.ledger.Begin(p.stateAttributes(), p.epoch, pace); err != nil {
-			return err
+			return nil, err
 		}
-		if err := p.storeForm(); err != nil {
-			return err
+		if p.contacts.Planned > 0 && !p.assume {
+			if err := forms.Told(p.overview, p.epoch, r.o.BooleanAs, r.ledger.SetBooleans); err != nil {
+				return nil, err
+			}
 		}
 	}
-	if err := p.absorb(ctx); err != nil {
-		return err
+	if err := absorb(ctx, p.said, r.ledger.AbsorbChanges); err != nil {
+		return nil, err
 	}
-	if err := p.storeTracks(ctx); err != nil {
-		return err
+	if err := p.tracks.Store(ctx, r.ledger, p.assume); err != nil {
+		return nil, err
 	}
 	if p.contacts.Planned == 0 && p.events() == 0 {
-		return nil
+		return nil, nil
 	}
 	r.meter.Phase("sending", p.contacts.Planned)
 	return deliver(ctx, p, report)
 }
 
 // finish judges the run and stores its report.
-func (r *Runner) finish(ctx context.Context, p *plan, report runs.Report, err error) (runs.Report, error) {
+func (r *Runner) finish(ctx context.Context, p *plan, sent *push.Result, report runs.Report, err error) (runs.Report, error) {
 	report.Finished = r.now()
 	var applied map[uint32]state.Applied
 	var resynced uint64
 	var files []state.File
-	turns := p.turnsAfter
+	var turns *state.Turns
+	if sent != nil {
+		turns = sent.Turns
+	}
 	var fields []byte
 	switch {
-	case err == nil || p.delivered: // what may be left are events
-		applied, resynced, files = p.applied(report.Finished, true), p.epoch, p.ledgerAfter()
-		fields = p.fieldsAfter(true)
+	case err == nil || sent != nil && sent.Delivered: // what may be left are events
+		applied, resynced, files = p.applied(report.Finished, nil), p.epoch, p.filesAfter()
+		fields = p.fieldsAfter(nil)
 		if p.takesTurns {
 			turns = &state.Turns{}
 		}
-	case p.pushed:
-		applied, fields = p.applied(report.Finished, false), p.fieldsAfter(false)
+	case sent != nil:
+		applied, fields = p.applied(report.Finished, sent), p.fieldsAfter(sent)
 	}
 	cause := context.Cause(ctx)
 	switch {

@@ -19,6 +19,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/gleap"
 	"gleapsync/gleap/sandbox"
+	"gleapsync/internal/guard"
 	"gleapsync/internal/rounds"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
@@ -294,7 +295,7 @@ func TestColumnsAreGuardedOneByOne(t *testing.T) {
 		{Kind: engage.Audience, Key: "shrunk", Column: "shrunk"},
 	}}}
 	w := newWorld(t, table)
-	w.options.Guard.MaxExits, _ = ParseLimit("50%")
+	w.options.Guard.MaxExits, _ = guard.ParseLimit("50%")
 	w.write(t, "t.csv", "user_id,whole,broken,gone,shrunk\nu1,t,t,t,t\nu2,t,t,t,t\nu3,t,t,t,t\n")
 	w.sync(t, Request{})
 	w.write(t, "t.csv", "user_id,whole,broken,shrunk\nu1,f,f,f\nu2,t,?,f\nu3,,f,t\n")

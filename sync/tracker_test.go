@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"gleapsync/gleap"
+	"gleapsync/internal/events"
 	"gleapsync/internal/runs"
 )
 
@@ -23,7 +24,7 @@ func TestEventsLeftOver(t *testing.T) {
 		if full {
 			w.sync(t, Request{})
 		}
-		w.options.Tracks = []Track{trackExport(w)}
+		w.options.Tracks = []events.Export{trackExport(w)}
 		text := ""
 		for i := range 10 {
 			text += call("z", "x", fmt.Sprint("m", i), "")
@@ -73,7 +74,7 @@ func TestNewsBesideAHeldExport(t *testing.T) {
 // as an absolute path.
 func TestTrackFilesOutOfSight(t *testing.T) {
 	w := newEventsWorld(t)
-	w.options.Tracks = []Track{trackExport(w)}
+	w.options.Tracks = []events.Export{trackExport(w)}
 	w.options.Tracks[0].Source = "calls/*/*"
 	w.options.Events.Remember = 0
 	for _, folder := range []string{"a", "b"} {

@@ -405,11 +405,11 @@ func TestFieldsOfAnEarlierState(t *testing.T) {
 		"from before":       {nil, true, []byte{byte(gleap.Email)}},
 		"without an export": {nil, false, []byte{}},
 	} {
-		p := &plan{runner: &Runner{o: Options{Fields: email}}, overview: state.Overview{
+		p := &plan{basis: &basis{o: Options{Fields: email}, overview: state.Overview{
 			Fields: test.known, Attributes: []state.Attribute{{Applied: state.Applied{At: now(), HasFields: test.hasFields}}},
-		}}
+		}}}
 		p.recallFields()
-		got := p.fieldsAfter(true)
+		got := p.fieldsAfter(nil)
 		if test.known != nil {
 			if got != nil {
 				t.Errorf("%s: %v is written again", name, got)

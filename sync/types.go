@@ -2,6 +2,7 @@ package sync
 
 import (
 	"cmp"
+	"fmt"
 	"slices"
 
 	"gleapsync/engage"
@@ -82,4 +83,13 @@ func (a *attribute) asType(known attr.Value) attr.Value {
 	}
 	v, _ := engage.Convert(a.typ, known)
 	return v
+}
+
+// misfit says what ends that values do not fit the type which the attribute had when it was
+// delivered first, "" if that is not why so many are invalid.
+func (a *attribute) misfit(invalid int) string {
+	if invalid == 0 || a.Known == "" || a.Kind != engage.Trait || a.Type != engage.Auto && a.Type != "" {
+		return ""
+	}
+	return fmt.Sprintf(": %s came as %s before, so set its type to \"string\" (under types in a table) if other values are right", a.Key, a.Known)
 }

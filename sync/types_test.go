@@ -12,6 +12,8 @@ import (
 	"go.etcd.io/bbolt"
 
 	"gleapsync/engage"
+	"gleapsync/internal/events"
+	"gleapsync/internal/guard"
 	"gleapsync/internal/runs"
 )
 
@@ -19,7 +21,7 @@ import (
 // later says nothing.
 func TestTypes(t *testing.T) {
 	w := newWorld(t, trait("total.csv", "total"))
-	w.options.Guard.MaxInvalid, _ = ParseLimit("40%")
+	w.options.Guard.MaxInvalid, _ = guard.ParseLimit("40%")
 	w.write(t, "total.csv", "user_id,value\nu1,829.10\nu2,450.00\nu3,7\n")
 	if e := w.sync(t, Request{}).Exports[0]; e.Type != engage.Number || w.contacts()["u1"] != `{"total":829.1}` || w.contacts()["u2"] != `{"total":450}` {
 		t.Fatalf("%+v %s", e, w.contacts())
@@ -111,7 +113,7 @@ func TestTypesOfFormerStates(t *testing.T) {
 // come later.
 func TestPropertyTypes(t *testing.T) {
 	w := newEventsWorld(t, audience("vip.csv", "vip"))
-	w.options.Tracks = []Track{trackExport(w)}
+	w.options.Tracks = []events.Export{trackExport(w)}
 	w.write(t, "vip.csv", list("u1"))
 	w.writeCalls(t, "1", call("u1", "Order", "m1", `"total":5,"code":"007","on":"t"`)+call("u2", "order", "m2", `"total":"7.50","code":12,"on":false`)+
 		call("u3", "Order", "m3", `"total":"NaN","code":"[]"`)+call("u4", "Cart", "m4", `"total":"gold"`))
@@ -134,7 +136,7 @@ u4 Cart {"total":"gold"} 2026-03-01T12:00:00Z`; got != want {
 // TestPropertyTypesOfHeld: an export of events that is held decides no type.
 func TestPropertyTypesOfHeld(t *testing.T) {
 	w := newEventsWorld(t, audience("vip.csv", "vip"))
-	w.options.Tracks = []Track{trackExport(w), trackExport(w)}
+	w.options.Tracks = []events.Export{trackExport(w), trackExport(w)}
 	w.options.Tracks[1].Source = "more"
 	w.write(t, "vip.csv", list("u1"))
 	if err := os.Mkdir(filepath.Join(w.dir, "more"), 0o700); err != nil {

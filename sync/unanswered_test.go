@@ -16,6 +16,7 @@ import (
 	"pgregory.net/rapid"
 
 	"gleapsync/gleap"
+	"gleapsync/internal/guard"
 	"gleapsync/internal/rounds"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
@@ -131,7 +132,7 @@ func (w *world) syncKilled(t *testing.T) {
 // TestUnansweredGuard: those that Gleap may have as members are members for the guard.
 func TestUnansweredGuard(t *testing.T) {
 	w := newWorld(t, audience("a.csv", "a"))
-	w.options.Guard.MaxExits, _ = ParseLimit("50%")
+	w.options.Guard.MaxExits, _ = guard.ParseLimit("50%")
 	w.write(t, "a.csv", list("u1", "u2", "u3", "u4"))
 	w.syncKilled(t)
 	w.write(t, "a.csv", list("u1"))
@@ -513,7 +514,7 @@ func TestStopLeavesNothingUnanswered(t *testing.T) {
 // other while a row cannot be read. Gleap may have it all the same, so who is in is told.
 func TestUnansweredWithheld(t *testing.T) {
 	w := newWorld(t, audience("a.csv", "a"))
-	w.options.Guard.MaxInvalid, _ = ParseLimit("90%")
+	w.options.Guard.MaxInvalid, _ = guard.ParseLimit("90%")
 	members := func(userIDs ...string) { w.write(t, "a.csv", "user_id,x\n"+strings.Join(userIDs, ",1\n")+",1\n") }
 	members("u1", "u2", "u3")
 	w.sync(t, Request{})

@@ -29,24 +29,6 @@ func (e *export) unproven() string {
 	return e.missing
 }
 
-// missingParts returns what parts of the export seem to be missing, "" if none do.
-func (e *export) missingParts() string {
-	before, idsBefore := 0, 0
-	for _, a := range e.attributes {
-		before, idsBefore = max(before, a.applied.Parts), max(idsBefore, a.applied.IDParts)
-	}
-	return e.source.MissingParts(before, idsBefore)
-}
-
-// parts returns how many parts the export has, 0 if it has none, and its table of
-// identifiers.
-func (e *export) parts() (parts, ids int) {
-	if e.Pick != engage.PickAll || e.source == nil {
-		return 0, 0
-	}
-	return e.source.Parts()
-}
-
 // withholds decides whether the attribute's exits and clears are withheld in this run.
 func (a *attribute) withholds(request Request) string {
 	if a.retired || request.accepts(a.Key) {

@@ -12,6 +12,7 @@ import (
 	"github.com/parquet-go/parquet-go"
 
 	"gleapsync/engage"
+	"gleapsync/internal/guard"
 	"gleapsync/internal/runs"
 )
 
@@ -141,7 +142,7 @@ func TestDamageRemovesNobody(t *testing.T) {
 					ids.Dir = w.dir
 					w.options.Exports[0].ProfileIDs = &ids
 				}
-				w.options.Guard.MaxInvalid, _ = ParseLimit("90%")
+				w.options.Guard.MaxInvalid, _ = guard.ParseLimit("90%")
 				form.write(w, t, []string{"u1", "u2", "u7", "u8"}, "")
 				w.sync(t, Request{})
 				form.write(w, t, []string{"u1", "u2", "u9"}, damage) // u7 is damaged, u8 left
@@ -185,7 +186,7 @@ func TestDamageRemovesNobody(t *testing.T) {
 func TestAcceptAbsence(t *testing.T) {
 	start := func() *world {
 		w := newWorld(t, audience("vip.csv", "vip"), audience("beta.csv", "beta"))
-		w.options.Guard.MaxInvalid, _ = ParseLimit("90%")
+		w.options.Guard.MaxInvalid, _ = guard.ParseLimit("90%")
 		for _, name := range []string{"vip.csv", "beta.csv"} {
 			w.write(t, name, "user_id,x\nu1,\nu2,\n")
 		}
@@ -211,7 +212,7 @@ func TestAcceptAbsence(t *testing.T) {
 		t.Errorf("%+v\n%+v", vip, beta)
 	}
 	w = start()
-	w.options.Guard.MaxExits, _ = ParseLimit("10%")
+	w.options.Guard.MaxExits, _ = guard.ParseLimit("10%")
 	if e := w.sync(t, Request{}).Exports[0]; e.Status != runs.StatusHeld || !strings.Contains(e.Reason, "--max-exits vip=1") {
 		t.Errorf("the guard does not count what is withheld: %+v", e)
 	}
@@ -221,7 +222,7 @@ func TestAcceptAbsence(t *testing.T) {
 // its files with it.
 func TestWithheldExitsOfChanges(t *testing.T) {
 	w := newWorld(t, changeExport())
-	w.options.Guard.MaxInvalid, _ = ParseLimit("90%")
+	w.options.Guard.MaxInvalid, _ = guard.ParseLimit("90%")
 	w.writeEvents(t, "1.json", in("u1", "vip", 1)+in("u2", "vip", 2))
 	w.sync(t, Request{})
 	w.writeEvents(t, "2.json", out("u1", "vip", 3)+"{broken}\n"+in("u3", "vip", 4))
@@ -300,7 +301,7 @@ func TestWithheldPartsDoNotCount(t *testing.T) {
 	e := audience("parts", "vip")
 	e.Pick = engage.PickAll
 	w := newWorld(t, e)
-	w.options.Guard.MaxInvalid, _ = ParseLimit("90%")
+	w.options.Guard.MaxInvalid, _ = guard.ParseLimit("90%")
 	if err := os.MkdirAll(filepath.Join(w.dir, "parts"), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -330,7 +331,7 @@ func TestMorePartsWhileWithheld(t *testing.T) {
 	e := audience("parts", "vip")
 	e.Pick = engage.PickAll
 	w := newWorld(t, e)
-	w.options.Guard.MaxInvalid, _ = ParseLimit("90%")
+	w.options.Guard.MaxInvalid, _ = guard.ParseLimit("90%")
 	if err := os.MkdirAll(filepath.Join(w.dir, "parts"), 0o700); err != nil {
 		t.Fatal(err)
 	}
@@ -357,8 +358,8 @@ func TestMorePartsWhileWithheld(t *testing.T) {
 func TestHeldCallsNobody(t *testing.T) {
 	for name, damage := range map[string]string{"whole": "", "broken": "x\"\n"} {
 		w := newWorld(t, audience("vip.csv", "vip"), audience("beta.csv", "beta"))
-		w.options.Guard.MaxInvalid, _ = ParseLimit("90%")
-		w.options.Guard.MaxExits, _ = ParseLimit("10%")
+		w.options.Guard.MaxInvalid, _ = guard.ParseLimit("90%")
+		w.options.Guard.MaxExits, _ = guard.ParseLimit("10%")
 		w.write(t, "vip.csv", "user_id,x\nu1,\nu2,\nu3,\n")
 		w.write(t, "beta.csv", list("u1"))
 		w.sync(t, Request{})
@@ -381,7 +382,7 @@ func TestWithheldBesideChurn(t *testing.T) {
 	e := trait("t.csv", "score")
 	e.ClearMissing = true
 	w := newWorld(t, e)
-	w.options.Guard.MaxInvalid, _ = ParseLimit("90%")
+	w.options.Guard.MaxInvalid, _ = guard.ParseLimit("90%")
 	w.write(t, "t.csv", scores(20, 0))
 	w.sync(t, Request{})
 	for run := 1; run <= 4; run++ {

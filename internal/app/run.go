@@ -11,6 +11,7 @@ import (
 	"gleapsync/gleap/sandbox"
 	"gleapsync/internal/config"
 	"gleapsync/internal/console"
+	"gleapsync/internal/guard"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
 	"gleapsync/sync"
@@ -50,9 +51,9 @@ type runFlags struct {
 
 // request checks the flags and turns them into a request for a runner.
 func (f runFlags) request(cfg *config.Config) (sync.Request, error) {
-	request := sync.Request{Full: f.Full, Only: f.Only, MaxExits: map[string]sync.Limit{}, AcceptAbsence: f.AcceptAbsence}
+	request := sync.Request{Full: f.Full, Only: f.Only, MaxExits: map[string]guard.Limit{}, AcceptAbsence: f.AcceptAbsence}
 	for key, text := range f.MaxExits {
-		limit, err := sync.ParseLimit(text)
+		limit, err := guard.ParseLimit(text)
 		if err != nil {
 			return request, &UsageError{fmt.Errorf("--max-exits %s: %w", key, err)}
 		}

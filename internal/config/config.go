@@ -14,6 +14,8 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"gleapsync/gleap"
+	"gleapsync/internal/events"
+	"gleapsync/internal/guard"
 	"gleapsync/internal/schedule"
 	"gleapsync/internal/secret"
 	"gleapsync/internal/textfile"
@@ -138,7 +140,7 @@ func (l *loader) config(f *file) *Config {
 		Window:      c.Gleap.Window,
 		Concurrency: c.Gleap.Concurrency,
 		BooleanAs:   c.Gleap.BooleanAs,
-		Guard: sync.Guard{
+		Guard: guard.Limits{
 			MaxExits:   l.limit("guard.max_exits", f.Guard.MaxExits),
 			MinExits:   l.atLeast("guard.min_exits", f.Guard.MinExits, 0),
 			MaxInvalid: l.limit("guard.max_invalid", f.Guard.MaxInvalid),
@@ -162,7 +164,7 @@ func (l *loader) config(f *file) *Config {
 	})
 	c.Reserved = l.reserved
 	c.Sync.Events = l.events(f, c.Sync.Exports)
-	each(&c.Sync.Tracks, "track", f.Tracks, func(key string, k *trackKeys) sync.Track { return l.track(key, k, c.Sync.Tracks) })
+	each(&c.Sync.Tracks, "track", f.Tracks, func(key string, k *trackKeys) events.Export { return l.track(key, k, c.Sync.Tracks) })
 	l.onlyOneStdin(c.Sync.Exports)
 	if len(c.Sync.Exports)+len(c.Sync.Tracks) == 0 {
 		l.errs = append(l.errs, fmt.Errorf("%s: there is no [[audience]], [[trait]], [[table]], [[profiles]], [[changes]] or [[track]]: nothing to sync", l.path))

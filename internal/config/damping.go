@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"gleapsync/engage"
+	"gleapsync/internal/damping"
 	"gleapsync/sync"
 )
 
@@ -27,7 +28,7 @@ func (l *loader) damping(key string, k dampingKeys, e *sync.Export, typ engage.T
 		}
 	}
 	for _, name := range slices.Concat(slices.Collect(maps.Keys(intervals)), slices.Collect(maps.Keys(tolerances))) {
-		set(&e.Damping, name, sync.Damping{MinInterval: of(intervals, name), Tolerance: of(tolerances, name)})
+		set(&e.Damping, name, damping.Rule{MinInterval: of(intervals, name), Tolerance: of(tolerances, name)})
 	}
 }
 

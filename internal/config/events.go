@@ -8,6 +8,7 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/gleap"
+	"gleapsync/internal/events"
 	"gleapsync/internal/postgres"
 	"gleapsync/sync"
 )
@@ -56,17 +57,17 @@ func (l *loader) eventName(key, value string) string {
 }
 
 // track reads an export of events, which comes after others.
-func (l *loader) track(key string, k *trackKeys, before []sync.Track) sync.Track {
+func (l *loader) track(key string, k *trackKeys, before []events.Export) events.Export {
 	if source, _ := expand(k.Source); source == engage.Stdin || postgres.IsAddress(source) {
 		l.fail(key+".source", errNotFiles)
-		return sync.Track{}
+		return events.Export{}
 	}
 	e := l.export(key, &exportKeys{Source: k.Source, Pick: "all"})
-	t := sync.Track{Export: e.Export, Keys: l.patterns(key+".keys", k.Keys), MaxAge: l.duration(key+".max_age", k.MaxAge)}
+	t := events.Export{Export: e.Export, Keys: l.patterns(key+".keys", k.Keys), MaxAge: l.duration(key+".max_age", k.MaxAge)}
 	for i, name := range k.Events {
 		t.Names = append(t.Names, l.eventName(fmt.Sprintf("%s.events[%d]", key, i), name))
 	}
-	if slices.ContainsFunc(before, func(b sync.Track) bool { return t.Source != "" && path.Clean(b.Source) == path.Clean(t.Source) }) {
+	if slices.ContainsFunc(before, func(b events.Export) bool { return t.Source != "" && path.Clean(b.Source) == path.Clean(t.Source) }) {
 		l.fail(key+".source", errors.New("another [[track]] reads it too: name all events that are to be taken from it in one"))
 	}
 	if len(t.Keys) > gleap.MaxData {

@@ -13,7 +13,7 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/gleap"
-	"gleapsync/sync"
+	"gleapsync/internal/damping"
 )
 
 const tableOf = "[[table]]\nsource = \"a\"\n" // from line 7 of what follows minimal on
@@ -54,9 +54,9 @@ tolerance = { total_orders = "1%", last_login = 5 }
 			t.Errorf("%s: types %v", kind, e.Types)
 		}
 		const day = 24 * time.Hour
-		wantDamping := map[string]sync.Damping{
-			"": {MinInterval: day}, "Total Orders": {MinInterval: day, Tolerance: sync.Tolerance{Share: 0.01}},
-			"last_login": {MinInterval: day, Tolerance: sync.Tolerance{Amount: 5}},
+		wantDamping := map[string]damping.Rule{
+			"": {MinInterval: day}, "Total Orders": {MinInterval: day, Tolerance: damping.Tolerance{Share: 0.01}},
+			"last_login": {MinInterval: day, Tolerance: damping.Tolerance{Amount: 5}},
 		}
 		if !maps.Equal(e.Damping, wantDamping) {
 			t.Errorf("%s: damping %v", kind, e.Damping)
@@ -79,16 +79,16 @@ func TestDiscoveredNames(t *testing.T) {
 }
 
 func TestDamping(t *testing.T) {
-	for text, want := range map[string]sync.Damping{
+	for text, want := range map[string]damping.Rule{
 		"":                       {},
 		`min_interval = "1d12h"`: {MinInterval: 36 * time.Hour},
-		`tolerance = "1%"`:       {Tolerance: sync.Tolerance{Share: 0.01}},
-		`tolerance = " 0.5 % "`:  {Tolerance: sync.Tolerance{Share: 0.005}},
-		"tolerance = 5":          {Tolerance: sync.Tolerance{Amount: 5}},
-		"tolerance = 0.25":       {Tolerance: sync.Tolerance{Amount: 0.25}},
-		"tolerance = \"5\"":      {Tolerance: sync.Tolerance{Amount: 5}},
+		`tolerance = "1%"`:       {Tolerance: damping.Tolerance{Share: 0.01}},
+		`tolerance = " 0.5 % "`:  {Tolerance: damping.Tolerance{Share: 0.005}},
+		"tolerance = 5":          {Tolerance: damping.Tolerance{Amount: 5}},
+		"tolerance = 0.25":       {Tolerance: damping.Tolerance{Amount: 0.25}},
+		"tolerance = \"5\"":      {Tolerance: damping.Tolerance{Amount: 5}},
 		"tolerance = 0":          {},
-		"type = \"number\"\ntolerance = 1\nmin_interval = \"90s\"": {MinInterval: 90 * time.Second, Tolerance: sync.Tolerance{Amount: 1}},
+		"type = \"number\"\ntolerance = 1\nmin_interval = \"90s\"": {MinInterval: 90 * time.Second, Tolerance: damping.Tolerance{Amount: 1}},
 	} {
 		c, err := load(t, minimal+"[[trait]]\nname = \"Score\"\nsource = \"a\"\n"+text+"\n")
 		if err != nil {

@@ -7,17 +7,17 @@ import (
 	"strings"
 
 	"gleapsync/internal/exchange"
+	"gleapsync/internal/guard"
 	"gleapsync/internal/secret"
-	"gleapsync/sync"
 )
 
 // Notify says who is told about syncs. The zero value tells nobody anything.
 type Notify struct {
-	Webhook    secret.Text // the address that takes messages; "": none
-	Slack      bool        // messages in Slack's form
-	SizeChange *sync.Limit // of an audience's members that is no news yet; nil: none is news
-	MinChange  int         // a change of fewer members is never news
-	Ping       secret.Text // the address of a dead-man's switch; "": none
+	Webhook    secret.Text  // the address that takes messages; "": none
+	Slack      bool         // messages in Slack's form
+	SizeChange *guard.Limit // of an audience's members that is no news yet; nil: none is news
+	MinChange  int          // a change of fewer members is never news
+	Ping       secret.Text  // the address of a dead-man's switch; "": none
 }
 
 func (l *loader) notify(f *file, minChange int) Notify {

@@ -12,8 +12,9 @@ import (
 	"time"
 
 	"gleapsync/internal/attr"
+	"gleapsync/internal/damping"
+	"gleapsync/internal/guard"
 	"gleapsync/internal/schedule"
-	"gleapsync/sync"
 )
 
 // reader reads the values of keys and collects what is wrong with them.
@@ -61,7 +62,7 @@ func (r *reader) seconds(key, value string) time.Duration {
 	return d
 }
 
-func (r *reader) limit(key string, value any) sync.Limit {
+func (r *reader) limit(key string, value any) guard.Limit {
 	text, before := "", len(r.errs)
 	switch v := value.(type) {
 	case string:
@@ -69,7 +70,7 @@ func (r *reader) limit(key string, value any) sync.Limit {
 	case int64:
 		text = strconv.FormatInt(v, 10)
 	}
-	limit, err := sync.ParseLimit(text)
+	limit, err := guard.ParseLimit(text)
 	if err != nil && len(r.errs) == before {
 		r.fail(key, err)
 	}
@@ -130,7 +131,7 @@ func (r *reader) interval(key string, value any) time.Duration {
 	return 0
 }
 
-func (r *reader) tolerance(key string, value any) sync.Tolerance {
+func (r *reader) tolerance(key string, value any) damping.Tolerance {
 	amount, share, err := 0.0, false, error(nil)
 	switch v := value.(type) {
 	case int64:
@@ -146,12 +147,12 @@ func (r *reader) tolerance(key string, value any) sync.Tolerance {
 	}
 	if err != nil || !(amount >= 0) || math.IsInf(amount, 1) {
 		r.fail(key, errors.New(`it takes a share such as "1%" or a number such as 5, in tables also by column: { score = "1%" }`))
-		return sync.Tolerance{}
+		return damping.Tolerance{}
 	}
 	if share {
-		return sync.Tolerance{Share: amount / 100}
+		return damping.Tolerance{Share: amount / 100}
 	}
-	return sync.Tolerance{Amount: amount}
+	return damping.Tolerance{Amount: amount}
 }
 
 // since returns a time that may be left out. TOML has dates of its own.

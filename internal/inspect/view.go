@@ -3,6 +3,7 @@ package inspect
 import (
 	"time"
 
+	"gleapsync/internal/forms"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
 	"gleapsync/sync"
@@ -47,7 +48,7 @@ func (v *View) Overview() (Overview, error) {
 	if s.History, err = runs.HistoryOf(v.store, o); err != nil {
 		return Overview{}, err
 	}
-	if s.Notes, err = sync.FormNotes(o, v.o.BooleanAs); err != nil {
+	if s.Notes, err = forms.Notes(o, o.Epoch, v.o.BooleanAs); err != nil {
 		return Overview{}, err
 	}
 	all, err := v.Runs(1)

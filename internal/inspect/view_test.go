@@ -14,6 +14,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/gleap"
 	"gleapsync/internal/attr"
+	"gleapsync/internal/guard"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
 	"gleapsync/sync"
@@ -35,12 +36,12 @@ func newWorld(t *testing.T, exports ...sync.Export) *world {
 	}
 	return &world{t: t, options: sync.Options{
 		Project: "acme", Exports: exports, TempDir: dir, Memory: 16 << 20, Window: time.Minute, Concurrency: 1,
-		Guard: sync.Guard{MaxExits: limit(t, "50%"), MaxInvalid: limit(t, "1%")},
+		Guard: guard.Limits{MaxExits: limit(t, "50%"), MaxInvalid: limit(t, "1%")},
 	}}
 }
 
-func limit(t *testing.T, text string) sync.Limit {
-	l, err := sync.ParseLimit(text)
+func limit(t *testing.T, text string) guard.Limit {
+	l, err := guard.ParseLimit(text)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,8 +10,8 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/internal/config"
+	"gleapsync/internal/guard"
 	"gleapsync/internal/runs"
-	"gleapsync/sync"
 )
 
 // report returns a report of an outcome, with exports that [export] describes.
@@ -126,7 +126,7 @@ func TestNews(t *testing.T) {
 			"all is well again\nSize: a had 100 members and has 300", true,
 		},
 	} {
-		limit, err := sync.ParseLimit("50%")
+		limit, err := guard.ParseLimit("50%")
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -193,7 +193,7 @@ func TestSlack(t *testing.T) {
 
 // TestGuide: the message in docs/operating.md is what is sent.
 func TestGuide(t *testing.T) {
-	limit, _ := sync.ParseLimit("50%")
+	limit, _ := guard.ParseLimit("50%")
 	vip := audience("vip_eu", runs.StatusHeld, 40)
 	vip.Name, vip.Exited = "VIPCustomers (EU)", 60
 	vip.Reason = "60 of 100 members would leave, more than max_exits = 30% allows: if that is right, run sync --max-exits vip_eu=60 once"

@@ -1,4 +1,4 @@
-package sync
+package events
 
 import (
 	"encoding/binary"

@@ -1,4 +1,10 @@
-package sync
+// Package forms remembers in which forms contacts were told booleans.
+//
+// The state has booleans as booleans, whatever form they go out in. After a change of the
+// form a contact that does not change keeps the old one, and filters in Gleap miss it. So
+// the state remembers which forms contacts were told, each with the number of the last full
+// resync in which it was: a later one that is complete told all contacts again.
+package forms
 
 import (
 	"encoding/json"
@@ -10,11 +16,6 @@ import (
 	"gleapsync/gleap"
 	"gleapsync/state"
 )
-
-// The state has booleans as booleans, whatever form they go out in. After a change of the
-// form a contact that does not change keeps the old one, and filters in Gleap miss it. So
-// the state remembers which forms contacts were told, each with the number of the last full
-// resync in which it was: a later one that is complete told all contacts again.
 
 // forms are the forms in which contacts were told booleans, each with the last epoch.
 type forms map[string]uint64
@@ -34,9 +35,9 @@ func formsOf(o state.Overview) (forms, error) {
 	return f, nil
 }
 
-// formNotes says whether contacts keep booleans in a form that is not the present one,
-// although the resync of that epoch is complete.
-func formNotes(o state.Overview, epoch uint64, present gleap.BooleanAs) ([]string, error) {
+// Notes says whether contacts keep booleans in a form that is not the present one, although
+// the resync of that epoch is complete.
+func Notes(o state.Overview, epoch uint64, present gleap.BooleanAs) ([]string, error) {
 	all, err := formsOf(o)
 	if err != nil {
 		return nil, err
@@ -54,26 +55,18 @@ func formNotes(o state.Overview, epoch uint64, present gleap.BooleanAs) ([]strin
 		present, strings.Join(old, " and "))}, nil
 }
 
-// formNotes is [formNotes] for a plan.
-func (p *plan) formNotes() []string {
-	if p.alone {
-		return nil
-	}
-	notes, _ := formNotes(p.overview, p.epoch, p.runner.o.BooleanAs) // the run itself reads them again
-	return notes
-}
-
-// storeForm remembers the form before contacts are told. Booleans alone need not be.
-func (p *plan) storeForm() error {
-	all, err := formsOf(p.overview)
-	form, epoch := p.runner.o.BooleanAs, max(p.epoch, p.overview.Epoch)
-	if err != nil || p.assume || p.contacts.Planned == 0 || all[form.String()] >= epoch || p.overview.Booleans == nil && form == gleap.AsBoolean {
+// Told stores that contacts are told booleans in the present form, if the state does not say
+// so yet. Booleans alone need not be said.
+func Told(o state.Overview, epoch uint64, present gleap.BooleanAs, store func([]byte) error) error {
+	all, err := formsOf(o)
+	epoch = max(epoch, o.Epoch)
+	if err != nil || all[present.String()] >= epoch || o.Booleans == nil && present == gleap.AsBoolean {
 		return err
 	}
-	all[form.String()] = epoch
+	all[present.String()] = epoch
 	text, err := json.Marshal(all)
 	if err != nil {
 		return err
 	}
-	return p.runner.ledger.SetBooleans(text)
+	return store(text)
 }

@@ -1,0 +1,34 @@
+package guard
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"gleapsync/state"
+)
+
+// TestCheckAge: what a wrong clock or a wrong file left holds nothing for longer than it is
+// wrong, and what was applied in good order holds what is older.
+func TestCheckAge(t *testing.T) {
+	now := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+	future := now.AddDate(10, 0, 0)
+	for name, test := range map[string]struct {
+		asOf, applied, at time.Time
+		held              bool
+	}{
+		"newer":                            {now.Add(-time.Hour), now.Add(-2 * time.Hour), now.Add(-2 * time.Hour), false},
+		"the same":                         {now.Add(-time.Hour), now.Add(-time.Hour), now, false},
+		"older":                            {now.Add(-3 * time.Hour), now.Add(-2 * time.Hour), now.Add(-time.Hour), true},
+		"a file from the future before":    {now.Add(-time.Minute), future, now.Add(-time.Hour), false},
+		"the same, and older than its run": {now.Add(-2 * time.Hour), future, now.Add(-time.Hour), true},
+		"a clock from the future before":   {now.Add(-time.Minute), future, future, false},
+		"a file from the future, of a cut off run": {now.Add(-time.Minute), future, time.Time{}, false},
+		"never applied": {now.Add(-time.Minute), time.Time{}, time.Time{}, false},
+	} {
+		reason := CheckAge(test.asOf, state.Applied{AsOf: test.applied, At: test.at}, 0, now)
+		if test.held != strings.Contains(reason, "export it anew, or") {
+			t.Errorf("%s: %q", name, reason)
+		}
+	}
+}

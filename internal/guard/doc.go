@@ -1,0 +1,6 @@
+// Package guard says which exports are not to be believed, and why. An export that it refuses is
+// held: nothing of it is sent, and its attributes stay as they are.
+//
+// Its rules are pure: about the age of an export, its rows that cannot be read, and the members
+// that would leave. Each reason that it gives says what to do if the export is right.
+package guard

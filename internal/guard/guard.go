@@ -1,0 +1,36 @@
+package guard
+
+import (
+	"fmt"
+
+	"gleapsync/internal/runs"
+)
+
+// Limits are the limits past which an export is not believed.
+type Limits struct {
+	MaxExits   Limit // of the members that an attribute has
+	MinExits   int   // fewer exits than this never trip MaxExits
+	MaxInvalid Limit // of an export's rows
+}
+
+// CheckInvalid returns why an export with that many broken rows cannot be used.
+func CheckInvalid(invalid, rows int, limit Limit) string {
+	if invalid <= limit.Of(rows) {
+		return ""
+	}
+	return fmt.Sprintf("%d of %d rows are invalid, more than max_invalid = %s allows", invalid, rows, limit)
+}
+
+// CheckMembers returns why an attribute of a key whose members change that much cannot be used:
+// so many would leave of those before. emptied says that none are left and that this is not
+// normal.
+func CheckMembers(key string, before, exits int, emptied bool, minExits int, limit Limit) string {
+	if emptied && before > 0 {
+		return fmt.Sprintf("the export has no members, and there were %d: if that is right, set allow_empty = true", before)
+	}
+	if exits >= minExits && exits > limit.Of(before) {
+		return fmt.Sprintf("%d of %d members would leave, more than max_exits = %s allows: if that is right, run %s once",
+			exits, before, limit, runs.AllowExits(key, exits))
+	}
+	return ""
+}

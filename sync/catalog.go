@@ -1,0 +1,234 @@
+package sync
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"gleapsync/engage"
+	"gleapsync/internal/runs"
+	"gleapsync/state"
+)
+
+// catalog has the exports of a run and their attributes. These are those that the configuration
+// names, and those that are found while the exports are opened and read.
+type catalog struct {
+	*basis
+	attributeList
+	exports  []*export
+	unusable []runs.ExportReport // of what a wildcard takes and what cannot be an attribute
+}
+
+// newCatalog returns the catalog of a run that has no exports yet.
+func newCatalog(b *basis) catalog {
+	c := catalog{basis: b}
+	for _, a := range b.overview.Attributes {
+		for int(a.ID) >= len(c.byID) {
+			c.byID = append(c.byID, attributeRef{})
+		}
+		if !a.Gone() {
+			c.byID[a.ID].key = a.Key
+		}
+	}
+	return c
+}
+
+// add adds an export with the attributes that the configuration names.
+func (c *catalog) add(e *export) error {
+	c.exports = append(c.exports, e)
+	for _, settings := range e.Attributes {
+		if other := c.fed(settings.Key); other != nil { // the state kept the key for one of them
+			return fmt.Errorf(`%s: choose another one with key = "…"`, shareKey(settings, []engage.Attribute{settings, other.Attribute}))
+		}
+		if _, err := c.addAttribute(e, settings); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addAttribute gives an attribute its id: the one that the state has for its key, or the
+// next.
+func (c *catalog) addAttribute(e *export, settings engage.Attribute) (*attribute, error) {
+	a := &attribute{
+		Attribute: settings, export: e, status: runs.StatusApplied,
+		chosen: c.request.chooses(settings.Key),
+	}
+	if k, ok := c.known[a.Key]; ok {
+		if k.Kind != string(a.Kind) {
+			return nil, fmt.Errorf("the key %s belonged to another %s before, and contacts in Gleap have its values: choose another key for the %s %q", a.Key, k.Kind, a.Kind, a.Name)
+		}
+		a.id, a.applied = k.ID, k.Applied
+	} else {
+		a.id = uint32(len(c.byID))
+		c.byID = append(c.byID, attributeRef{})
+	}
+	c.byID[a.id] = attributeRef{a.Key, a}
+	e.attributes = append(e.attributes, a)
+	c.attributes = append(c.attributes, a)
+	return a, nil
+}
+
+// holdUnusable reports what is held and is no attribute.
+func (c *catalog) holdUnusable(e *export, key, name string, kind engage.Kind, reason string) {
+	c.unusable = append(c.unusable, runs.ExportReport{
+		Key: key, Name: name, Kind: kind, Source: e.Source, Status: runs.StatusHeld, Reason: reason, Unreadable: e.unreadable,
+	})
+}
+
+// holdPatterns reports the export's wildcards that take nothing: somebody expects something of
+// them. reason says why one takes nothing, "" if nothing is to be said of that.
+func (c *catalog) holdPatterns(e *export, takes func(engage.Wildcard, *attribute) bool, reason func(engage.Wildcard) string) {
+	if len(c.request.Only) > 0 {
+		return
+	}
+	for _, w := range e.Wildcards {
+		if slices.ContainsFunc(e.attributes, func(a *attribute) bool { return takes(w, a) }) ||
+			slices.ContainsFunc(c.unusable, func(r runs.ExportReport) bool { return r.Source == e.Source && w.Matches(r.Name) }) {
+			continue
+		}
+		text := reason(w)
+		if e.refused != nil {
+			text = e.refused.Error()
+		}
+		if text != "" {
+			c.holdUnusable(e, w.Pattern, w.Pattern, w.Kind, text)
+		}
+	}
+}
+
+// orphans returns the attributes of the state that no export feeds.
+func (c *catalog) orphans() []state.Attribute {
+	var all []state.Attribute
+	for _, a := range c.overview.Attributes {
+		fed := slices.ContainsFunc(c.exports, func(e *export) bool {
+			_, taken := e.Take(a.Name)
+			return taken && e.isUnknown() && !a.Retired ||
+				slices.ContainsFunc(e.Attributes, func(f engage.Attribute) bool { return f.Key == a.Key })
+		})
+		if !fed && !a.Gone() {
+			all = append(all, a)
+		}
+	}
+	return all
+}
+
+// addTaken adds what an export's wildcards or its discovery take. What cannot be an
+// attribute is held. So are all that share a key: nobody can tell which of them Gleap's
+// contacts are to have.
+func (c *catalog) addTaken(e *export, taken []engage.Attribute) {
+	groups := map[string][]engage.Attribute{}
+	var keys []string
+	for _, a := range taken {
+		same := groups[a.Key]
+		if same == nil {
+			keys = append(keys, a.Key)
+		}
+		if !slices.ContainsFunc(same, func(b engage.Attribute) bool { return a.Name == b.Name && a.Kind == b.Kind }) {
+			groups[a.Key] = append(same, a)
+		}
+	}
+	for _, key := range keys {
+		c.addFound(e, groups[key])
+	}
+}
+
+// addFound adds what was found of one key.
+func (c *catalog) addFound(e *export, found []engage.Attribute) {
+	key := found[0].Key
+	hold := func(reason func(a engage.Attribute) string) {
+		for _, a := range found {
+			e.unfit = append(e.unfit, a.Name)
+		}
+		if !c.request.chooses(key) {
+			return
+		}
+		for _, a := range found {
+			c.holdUnusable(e, key, a.Name, a.Kind, reason(a))
+		}
+	}
+	all := found
+	other := c.fed(key)
+	if other != nil {
+		all = append([]engage.Attribute{other.Attribute}, found...)
+	}
+	shared := func(a engage.Attribute) string { return shareKey(a, all) + ": " + tellApart(key, found) }
+	err := c.checkKey(key)
+	switch k, known := c.known[key]; {
+	case err != nil:
+		hold(func(engage.Attribute) string {
+			return err.Error() + ": give it another key under keys, or name it in exclude"
+		})
+	case other != nil:
+		// Two exports may have the same name: then the first one feeds it.
+		if other.found && slices.ContainsFunc(found, func(a engage.Attribute) bool { return a.Name != other.Name || a.Kind != other.Kind }) {
+			other.hold(shared(other.Attribute))
+		}
+		hold(shared)
+	case len(found) > 1:
+		if known { // its attribute is there, and stays as it is
+			i := max(0, slices.IndexFunc(found, func(a engage.Attribute) bool { return a.Name == k.Name && string(a.Kind) == k.Kind }))
+			if a, err := c.addAttribute(e, found[i]); err == nil {
+				a.found = true
+				e.Attributes = append(e.Attributes, found[i])
+				a.hold(shared(found[i]))
+				found = slices.Delete(slices.Clone(found), i, i+1)
+			}
+		}
+		hold(shared)
+	default:
+		a, err := c.addAttribute(e, found[0])
+		if err != nil {
+			hold(func(engage.Attribute) string { return err.Error() + " under keys, or name it in exclude" })
+			return
+		}
+		a.found = true
+		e.Attributes = append(e.Attributes, found[0])
+	}
+}
+
+// shareKey says that an attribute has the key of others.
+func shareKey(a engage.Attribute, all []engage.Attribute) string {
+	var others []string
+	for _, b := range all {
+		if a.Name != b.Name || a.Kind != b.Kind {
+			others = append(others, fmt.Sprintf("%s %q", b.Kind, b.Name))
+		}
+	}
+	if len(others) == 0 {
+		return fmt.Sprintf("another export has the %s %q too, with the key %s", a.Kind, a.Name, a.Key)
+	}
+	return fmt.Sprintf("%s %q has the key %s, and so has %s", a.Kind, a.Name, a.Key, strings.Join(others, " and "))
+}
+
+// tellApart says how those that share a key can be told apart. The key in exclude would take all
+// of them out.
+func tellApart(key string, found []engage.Attribute) string {
+	i := slices.IndexFunc(found, func(a engage.Attribute) bool { return a.Name != key })
+	if i < 0 {
+		return "give it another key under keys, or name it in exclude"
+	}
+	return fmt.Sprintf("give one of them another key under keys, or name %q in exclude", found[i].Name)
+}
+
+// checkAsked makes sure that the attributes which the run was asked about are there: whether
+// wildcards take them is not known before. As long as an export cannot be read, nobody can
+// tell what it has.
+func (c *catalog) checkAsked() error {
+	asked := c.request.Only
+	if len(asked) == 0 && !slices.ContainsFunc(c.exports, (*export).isUnknown) {
+		asked = slices.Concat(slices.Sorted(maps.Keys(c.request.MaxExits)), c.request.AcceptAbsence)
+	}
+	for _, key := range asked {
+		if slices.ContainsFunc(c.attributes, func(a *attribute) bool { return matchesKey(key, a.Key) }) ||
+			slices.ContainsFunc(c.unusable, func(r runs.ExportReport) bool { return matchesKey(key, r.Key) }) {
+			continue
+		}
+		if engage.IsPattern(key) {
+			return fmt.Errorf("there is no audience or trait in the exports whose key matches %q", key)
+		}
+		return fmt.Errorf("there is no audience or trait with the key %q in the exports", key)
+	}
+	return nil
+}

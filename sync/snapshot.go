@@ -1,0 +1,301 @@
+package sync
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+
+	"gleapsync/engage"
+	"gleapsync/internal/attr"
+	"gleapsync/internal/extsort"
+	"gleapsync/internal/guard"
+	"gleapsync/state"
+)
+
+// snapshot is an export of what is. Which attributes a table with patterns has only its header
+// tells. What can be read only once is read as a whole then, and what cannot be an attribute
+// is left out of its rows once all headers are known: two tables may have the same name.
+type snapshot struct {
+	*reading
+	*export
+	early []engage.Attribute // what was read before all headers were known, nil: nothing
+	cells []*attribute       // that the cells of rows are of, nil: of none; if this is nil they are the attributes
+}
+
+// find implements [input].
+func (s *snapshot) find(ctx context.Context) error {
+	if !s.open(ctx, s.export) || len(s.Wildcards) == 0 || s.isAsBefore() || s.source.Once() && s.isTooOld() {
+		return nil
+	}
+	if !s.source.Once() {
+		s.columns, s.openErr = s.source.Header(ctx)
+		return ctx.Err()
+	}
+	var failed error
+	s.openErr, failed = s.sortRows(ctx, func(columns []string) []engage.Attribute {
+		s.columns, s.early = columns, s.wanted(columns)
+		return s.early
+	})
+	if s.openErr != nil {
+		s.early = nil
+	}
+	return failed
+}
+
+// wanted returns all attributes that the export may have, given its columns.
+func (s *snapshot) wanted(columns []string) []engage.Attribute {
+	return slices.Concat(s.Attributes, s.taken(columns))
+}
+
+// taken returns the attributes for which the wildcards may stand: the columns that match, and
+// those that matched before. Of these none may vanish without a word.
+func (s *snapshot) taken(columns []string) []engage.Attribute {
+	taken := s.TakeColumns(columns)
+	for _, a := range s.remembered(&s.Export) {
+		if !hasKey(taken, a.Key) {
+			taken = append(taken, a)
+		}
+	}
+	return taken
+}
+
+func hasKey(attributes []engage.Attribute, key string) bool {
+	return slices.ContainsFunc(attributes, func(a engage.Attribute) bool { return a.Key == key })
+}
+
+// isAsBefore reports whether the export has the inputs and the settings with which all
+// attributes were applied that its wildcards took. Then its header has no others.
+func (s *snapshot) isAsBefore() bool {
+	before := s.wanted(nil)
+	fingerprint, _ := s.print(before, s.o.Fields)
+	return fingerprint != "" && len(before) > 0 && !slices.ContainsFunc(before, func(a engage.Attribute) bool {
+		return s.known[a.Key].Applied.Fingerprint != fingerprint
+	})
+}
+
+// isTooOld reports whether nothing of the export can be applied because of its age, so that
+// it need not be read as a whole.
+func (s *snapshot) isTooOld() bool {
+	all := s.wanted(nil)
+	return len(all) > 0 && !slices.ContainsFunc(all, func(a engage.Attribute) bool {
+		return guard.CheckAge(s.AsOf, s.known[a.Key].Applied, s.MaxAge, s.at) == ""
+	})
+}
+
+// name implements [input]. It adds the attributes for which the wildcards stand.
+func (s *snapshot) name() {
+	if len(s.Wildcards) > 0 {
+		s.addTaken(s.export, slices.DeleteFunc(s.taken(s.columns), s.isElsewhere))
+	}
+	if s.source != nil {
+		s.fingerprint, s.former = s.print(s.Attributes, s.o.Fields)
+		s.countParts()
+	}
+	if s.openErr != nil {
+		s.refuse(s.openErr)
+	}
+	if s.early != nil {
+		s.chooseCells()
+		s.judgeRows()
+	}
+	what := "column"
+	if s.NamesInRows() {
+		what = "name"
+	}
+	s.holdPatterns(s.export, func(w engage.Wildcard, a *attribute) bool { return w.Matches(a.Name) },
+		func(w engage.Wildcard) string { return "no " + what + " matches " + w.Pattern })
+}
+
+// isElsewhere reports whether an attribute that the wildcards took before, or may have taken,
+// is not one of the columns, and another export feeds it.
+func (s *snapshot) isElsewhere(a engage.Attribute) bool {
+	return !hasKey(s.TakeColumns(s.columns), a.Key) && (s.fed(a.Key) != nil || slices.ContainsFunc(s.exports, func(other *export) bool {
+		return other != s.export && hasKey(other.TakeColumns(other.columns), a.Key)
+	}))
+}
+
+// chooseCells finds the attributes of which there are cells in rows that were read early.
+func (s *snapshot) chooseCells() {
+	results := make([]engage.AttributeResult, len(s.attributes))
+	s.cells = make([]*attribute, len(s.early))
+	for cell, read := range s.early {
+		same := func(a *attribute) bool {
+			return a.Key == read.Key && a.Kind == read.Kind && a.Name == read.Name && a.Column == read.Column
+		}
+		if i := slices.IndexFunc(s.attributes, same); i >= 0 {
+			s.cells[cell], results[i] = s.attributes[i], s.result.Attributes[cell]
+		}
+	}
+	s.result.Attributes = results
+}
+
+// read implements [input].
+func (s *snapshot) read(ctx context.Context) error {
+	err, failed := s.sortRows(ctx, nil)
+	if err != nil {
+		s.refuse(err)
+	}
+	return failed
+}
+
+// sortRows sorts the rows. err is what is wrong with the export, which then has none; failed is
+// an error of the run. choose, if there is one, tells what is read, see
+// [engage.Source.ReadChosen].
+func (s *snapshot) sortRows(ctx context.Context, choose func(columns []string) []engage.Attribute) (err, failed error) {
+	s.rows = s.newRows()
+	var row []byte
+	add := func(userID []byte, cells []attr.Value) error {
+		row = appendCells(row[:0], cells)
+		failed = s.rows.Add(userID, row)
+		return failed
+	}
+	if choose != nil {
+		s.result, err = s.source.ReadChosen(ctx, choose, add)
+	} else {
+		s.result, err = s.source.Read(ctx, s.Attributes, add)
+	}
+	if sort := (*engage.SortError)(nil); errors.As(err, &sort) {
+		failed = cmp.Or(failed, sort.Err)
+	}
+	if failed != nil || ctx.Err() != nil {
+		return nil, cmp.Or(failed, ctx.Err())
+	}
+	if err != nil {
+		s.drop()
+		return err, nil
+	}
+	return nil, s.rows.Finish()
+}
+
+// judge implements [input].
+func (s *snapshot) judge() {
+	if s.early == nil && s.rows != nil {
+		s.judgeRows()
+	}
+}
+
+func (s *snapshot) judgeRows() {
+	for i, a := range s.attributes {
+		r := s.result.Attributes[i]
+		if r.Err != nil {
+			a.hold(r.Err.Error())
+		}
+		for _, share := range s.result.Shares(r) {
+			if reason := guard.CheckInvalid(share.Invalid, share.Of, s.o.Guard.MaxInvalid); reason != "" {
+				a.hold(reason + a.misfit(r.Invalid))
+			}
+		}
+		a.decideType(r.Fits)
+	}
+}
+
+// add implements [input]. Of several values of one attribute the last one counts, of a contact
+// field's the first: exports and their further rows come in order.
+func (s *snapshot) add(c *contact, row []byte) error {
+	c.present[s.index] = said[bool]{true, c.now}
+	from := len(c.arena)
+	c.arena = append(c.arena, row...)
+	attributes := s.attributes
+	if s.cells != nil {
+		attributes = s.cells
+	}
+	kinds, texts, ok := cutCells(c.arena[from:], len(attributes)+len(c.fields))
+	if !ok {
+		return extsort.ErrTemp
+	}
+	for cell, kind := range kinds {
+		var text []byte
+		switch kind := attr.Kind(kind); {
+		case kind == attr.None:
+			continue
+		case kind > attr.String || kind == attr.Null && cell >= len(attributes):
+			return extsort.ErrTemp
+		case kind == attr.Null:
+			if a := attributes[cell]; a != nil {
+				c.silent[a.id] = c.now
+			}
+			continue
+		case kind.HasText():
+			if text, texts, ok = attr.CutText(texts); !ok {
+				return extsort.ErrTemp
+			}
+		}
+		if cell < len(attributes) {
+			a := attributes[cell]
+			if a == nil {
+				continue
+			}
+			id, v := a.id, a.value(attr.Of(attr.Kind(kind), text))
+			if v.Kind() == attr.None { // of its type it says nothing
+				c.silent[id] = c.now
+				continue
+			}
+			if c.wanted[id].mark != c.now {
+				c.ids = append(c.ids, id)
+			}
+			c.wanted[id] = said[attr.Value]{v, c.now}
+			continue
+		}
+		column := cell - len(attributes)
+		switch f := &c.fields[column]; {
+		case f.mark != c.now:
+			*f = said[fieldText]{fieldText{text, s.index}, c.now}
+		case f.value.from != s.index && !bytes.Equal(f.value.text, text):
+			c.differ[column] = c.now
+		}
+	}
+	return nil
+}
+
+// ask implements [input].
+func (s *snapshot) ask(ctx context.Context, userID string, _ state.Said) (map[string]Said, error) {
+	attributes := s.wanted(nil)
+	if s.Source == engage.Stdin { // what is there is for a sync, and can be read once
+		return failed(attributes, errors.New("the standard input is read by a sync only")), nil
+	}
+	found := false
+	values := make([]attr.Value, len(attributes))
+	var result engage.Result
+	if s.open(ctx, s.export) {
+		result, s.openErr = s.source.Read(ctx, attributes, func(id []byte, cells []attr.Value) error {
+			if string(id) != userID {
+				return nil
+			}
+			found = true
+			for n, cell := range cells[:len(values)] {
+				if cell.Kind() > attr.Null || values[n].Kind() == attr.None { // null says nothing
+					values[n] = cell.Clone()
+				}
+			}
+			return nil
+		})
+	}
+	if ctx.Err() != nil {
+		return nil, context.Cause(ctx)
+	}
+	if s.openErr != nil {
+		return failed(attributes, s.openErr), nil
+	}
+	all := map[string]Said{}
+	for n, settings := range attributes {
+		a := attribute{Attribute: settings}
+		a.decideType(result.Attributes[n].Fits)
+		v := a.value(values[n])
+		said := Said{Value: v, Absent: !found || result.Sparse && v.Kind() == attr.None}
+		if missing := result.Attributes[n].Err; missing != nil {
+			said = Said{Error: missing.Error()}
+		}
+		all[a.Key] = said
+	}
+	return all, nil
+}
+
+// filesAfter implements [input]. Snapshots are known by their fingerprints.
+func (s *snapshot) filesAfter(bool) []state.File { return nil }
+
+// mayTake implements [input].
+func (s *snapshot) bringsBack(ctx context.Context, key, name string, _ engage.Kind) error {
+	return s.patternTakes(ctx, key, name)
+}
