@@ -48,10 +48,11 @@ var mayImport = map[string]string{
 	"internal/damping":  "internal/attr internal/runs state",
 	"internal/forms":    "gleap state",
 	"internal/done":     "engage state",
+	"internal/kept":     "engage state",
 	"internal/events":   "engage gleap internal/attr internal/done internal/extsort internal/guard internal/runs state",
 	"internal/planfile": "gleap internal/attr internal/extsort internal/runs state",
 	"internal/push":     "gleap internal/attr internal/extsort internal/planfile internal/runs state",
-	"sync":              "engage gleap internal/attr internal/damping internal/done internal/events internal/extsort internal/forms internal/guard internal/planfile internal/push internal/runs internal/source state",
+	"sync":              "engage gleap internal/attr internal/damping internal/done internal/events internal/extsort internal/forms internal/guard internal/kept internal/planfile internal/push internal/runs internal/source state",
 	"internal/inspect":  "engage internal/attr internal/forms internal/runs state sync",
 
 	// Around a sync.

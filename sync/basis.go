@@ -9,6 +9,7 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/gleap"
+	"gleapsync/internal/kept"
 	"gleapsync/state"
 )
 
@@ -117,16 +118,11 @@ func (b *basis) remembered(e *Export) []engage.Attribute {
 }
 
 func remembered(e *Export, exports []Export, known []state.Attribute) []engage.Attribute {
-	var all []engage.Attribute
-	for _, k := range known {
-		named := slices.ContainsFunc(exports, func(e Export) bool {
-			return slices.ContainsFunc(e.Attributes, func(a engage.Attribute) bool { return a.Key == k.Key })
+	return kept.Taken(&e.Export, known, func(key string) bool {
+		return slices.ContainsFunc(exports, func(e Export) bool {
+			return slices.ContainsFunc(e.Attributes, func(a engage.Attribute) bool { return a.Key == key })
 		})
-		if a, ok := e.Take(k.Name); ok && !named && !k.Gone() && !k.Retired && a.Key == k.Key && string(a.Kind) == k.Kind {
-			all = append(all, a)
-		}
-	}
-	return all
+	})
 }
 
 // checkKey returns an error if a key cannot be an attribute's. What was delivered before the

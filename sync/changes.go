@@ -12,6 +12,7 @@ import (
 	"slices"
 
 	"gleapsync/engage"
+	"gleapsync/internal/attr"
 	"gleapsync/internal/done"
 	"gleapsync/internal/guard"
 	"gleapsync/state"
@@ -106,7 +107,7 @@ func appendChange(dst []byte, c *engage.Change) []byte {
 	dst = binary.BigEndian.AppendUint64(dst, uint64(c.At))
 	dst = binary.BigEndian.AppendUint64(dst, c.Message)
 	dst = c.Value.Append(dst)
-	return appendCells(dst, c.Fields)
+	return attr.AppendCells(dst, c.Fields)
 }
 
 // filesAfter implements [input]. Files are done if all that they say is acknowledged, or parked.

@@ -33,7 +33,7 @@ func (x *changes) add(c *contact, row []byte) error {
 	if x.NoFields {
 		return nil
 	}
-	kinds, texts, ok := cutCells(b, len(c.fields))
+	kinds, texts, ok := attr.CutCells(b, len(c.fields))
 	if !ok {
 		return extsort.ErrTemp
 	}

@@ -24,31 +24,10 @@ func (r *Runner) convergence(p *plan, report *runs.Report) (string, error) {
 	case len(all) > 0:
 		return all[0].Convergence, nil
 	}
-	if converges(all) {
+	if runs.Converges(all) {
 		return "", nil
 	}
 	return p.costliest(), nil
-}
-
-// converges reports whether the changes that the last three of some runs left over got less,
-// the latest first. What a run left that was stopped or that Gleap did not answer says
-// nothing of that.
-func converges(all []runs.Summary) bool {
-	if len(all) < 3 {
-		return true
-	}
-	var left [3]int
-	for i, run := range all[:3] {
-		for _, c := range run.Classes {
-			if c.Class.IsDelta() {
-				left[i] += c.Left
-			}
-		}
-		if left[i] == 0 || run.Outcome != runs.Partial {
-			return true
-		}
-	}
-	return left[0] < left[2]
 }
 
 // costliest names the attribute that costs most of the calls.

@@ -12,7 +12,8 @@
 // then is the first call sent (package push); what Gleap acknowledges is committed to the state
 // in batches.
 //
-// So the way is basis, inputs, merge, guard, plan; a file uses names of those before it and not
+// So the way is basis, inputs, merge, guard, plan. A new kind of export is another input, and
+// nobody else asks of which kind one is. A file uses names of those before it on that way, and not
 // of those behind it.
 //
 // Invariants: a call carries wanted minus known and nothing else; a contact that

@@ -131,12 +131,7 @@ func (e *export) isChosen(request Request) bool {
 		e.Discover || slices.ContainsFunc(request.Only, e.mayTake)
 }
 
-// isNeeded reports whether the export has to be read: for an attribute that is not held, or
-// since the run may be about attributes that only reading can find.
-func (e *export) isNeeded(request Request) bool {
-	return e.usable() || e.hasUnknown(request)
-}
-
+// hasUnknown reports whether the run may be about attributes that only reading can find.
 func (e *export) hasUnknown(request Request) bool {
 	return e.late && e.source != nil && (len(e.attributes) == 0 || slices.ContainsFunc(request.Only, func(key string) bool {
 		return e.mayTake(key) && !slices.ContainsFunc(e.attributes, func(a *attribute) bool { return a.Key == key })

@@ -71,7 +71,7 @@ func TestRewrittenFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	err = r.store.Finish(state.Result{Run: newRunID(""), Report: []byte("{}"), Applied: map[uint32]state.Applied{o.Attributes[0].ID: applied}})
+	err = r.store.Finish(state.Result{Run: runs.NewID(""), Report: []byte("{}"), Applied: map[uint32]state.Applied{o.Attributes[0].ID: applied}})
 	release()
 	if err != nil {
 		t.Fatal(err)

@@ -6,6 +6,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/internal/extsort"
 	"gleapsync/internal/guard"
+	"gleapsync/internal/kept"
 	"gleapsync/internal/runs"
 )
 
@@ -24,7 +25,7 @@ func (r *reading) addExports() error {
 	}
 	for i, settings := range r.settings {
 		e := &export{Export: settings, index: i}
-		know(&e.Export.Export, r.overview.Attributes)
+		kept.Types(&e.Export.Export, r.overview.Attributes)
 		e.input = r.inputOf(e)
 		if err := r.add(e); err != nil {
 			return err
@@ -64,7 +65,7 @@ func (r *reading) skipUnchanged() {
 				a.status = runs.StatusUnchanged
 			}
 		}
-		anyChanged = anyChanged || e.isNeeded(r.request)
+		anyChanged = anyChanged || e.usable() || e.hasUnknown(r.request)
 	}
 	if !anyChanged {
 		return

@@ -1,11 +1,11 @@
 package sync
 
 import (
-	"fmt"
 	"slices"
 
 	"gleapsync/engage"
 	"gleapsync/internal/guard"
+	"gleapsync/internal/kept"
 	"gleapsync/state"
 )
 
@@ -13,38 +13,15 @@ import (
 // where [engage.Key] would give them others than it did when they were sent first: contacts
 // in Gleap have the former ones. Keys that were chosen stay chosen.
 func keepKeys(exports []Export, known []state.Attribute) []Export {
-	kept := map[engage.Named]string{}
-	for _, k := range known {
-		today, err := engage.Key(k.Name)
-		taken := slices.ContainsFunc(known, func(other state.Attribute) bool { return other.Key == today && !other.Gone() })
-		if err == nil && today != k.Key && k.Key == engage.FormerKey(k.Name) && !taken && !k.Gone() && !k.Retired {
-			kept[engage.Named{Kind: engage.Kind(k.Kind), Name: k.Name}] = k.Key
-		}
-	}
-	if len(kept) == 0 {
+	keys := kept.Keys(known)
+	if len(keys) == 0 {
 		return exports
 	}
 	exports = slices.Clone(exports)
 	for i := range exports {
-		e := &exports[i]
-		e.Kept, e.Attributes = kept, slices.Clone(e.Attributes)
-		for j := range e.Attributes {
-			a := &e.Attributes[j]
-			if key, ok := kept[engage.Named{Kind: a.Kind, Name: a.Name}]; ok && !a.Chosen {
-				a.Key = key
-			}
-		}
+		kept.Tell(&exports[i].Export, keys)
 	}
 	return exports
-}
-
-// keptKey returns what to say of an attribute whose key the state kept, "" if it did not.
-func keptKey(e *engage.Export, a engage.Attribute) string {
-	if key, ok := e.Kept[engage.Named{Kind: a.Kind, Name: a.Name}]; !ok || a.Chosen || key != a.Key {
-		return ""
-	}
-	today, _ := engage.Key(a.Name)
-	return fmt.Sprintf("%s keeps the key %s that Gleap's contacts have: set key = %q, or keys, to change it", a.Name, a.Key, today)
 }
 
 // named returns the run's request with the keys that the exports' attributes have: whoever

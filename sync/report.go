@@ -9,6 +9,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/gleap"
 	"gleapsync/internal/forms"
+	"gleapsync/internal/kept"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
@@ -130,7 +131,7 @@ func (a *attribute) report() runs.ExportReport {
 		Damped: a.damped, CallsAlone: a.alone,
 		Problems:   result.Problems,
 		PassedOver: a.export.passedOver,
-		Note:       keptKey(&a.export.Export.Export, a.Attribute),
+		Note:       kept.Note(&a.export.Export.Export, a.Attribute),
 	}
 	if r.Status == runs.StatusApplied {
 		r.Reason = a.withheldReason()

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"math/rand/v2"
 	"slices"
 	"strings"
 	"time"
@@ -45,13 +44,9 @@ type ledger interface {
 // Runner makes plans and carries them out. It may be used again, but not by several
 // goroutines at a time.
 type Runner struct {
-	o       Options
-	store   *state.Store
+	planner
 	ledger  ledger // the store
 	client  client
-	temp    extsort.CreateTemp
-	log     *slog.Logger
-	meter   *runs.Meter
 	now     func() time.Time
 	resumed bool // the client knows what Gleap has seen of earlier runs
 }
@@ -66,7 +61,7 @@ func New(o Options, store *state.Store, client client, log *slog.Logger, watch f
 			o.Exports[i].Fields = columns
 		}
 	}
-	return &Runner{o: o, store: store, ledger: store, client: client, temp: extsort.TempIn(o.TempDir), log: log, meter: runs.NewMeter(watch), now: now}
+	return &Runner{planner: planner{o, store, extsort.TempIn(o.TempDir), log, runs.NewMeter(watch)}, ledger: store, client: client, now: now}
 }
 
 // ErrInterrupted is the cause to cancel a run's context with when a signal came.
@@ -111,7 +106,7 @@ func (r *Runner) Retire(ctx context.Context, key string) (runs.Report, error) {
 	if err != nil {
 		return runs.Report{}, err
 	}
-	in := r.planner().reading(b)
+	in := r.reading(b)
 	if err := in.addExports(); err != nil {
 		return runs.Report{}, err
 	}
@@ -136,15 +131,13 @@ func (r *Runner) Retire(ctx context.Context, key string) (runs.Report, error) {
 	return r.run(ctx, "retire", Request{retire: key}, r.push)
 }
 
-func (r *Runner) planner() planner { return planner{r.o, r.store, r.temp, r.log, r.meter} }
-
 // prepare makes a plan and the report that goes with it.
 func (r *Runner) prepare(ctx context.Context, command string, request Request) (runs.Report, *plan, error) {
 	started, begun := r.now(), time.Now()
 	r.meter.Phase("reading", 0)
-	p, err := r.planner().plan(ctx, r.now(), request)
+	p, err := r.plan(ctx, r.now(), request)
 	report := p.report()
-	report.Run, report.Command, report.Started, report.Only = newRunID(""), command, started, request.Only
+	report.Run, report.Command, report.Started, report.Only = runs.NewID(""), command, started, request.Only
 	report.PlanSeconds = secondsSince(begun)
 	if err != nil {
 		if ctx.Err() != nil { // a stop is not a fault of the exports
@@ -207,7 +200,7 @@ func (r *Runner) run(ctx context.Context, command string, request Request, deliv
 	defer p.close()
 	var sent *push.Result
 	if last, err := runs.Summaries(r.store, 1); err == nil && len(last) > 0 {
-		report.Run = newRunID(last[0].Run)
+		report.Run = runs.NewID(last[0].Run)
 	}
 	if err == nil {
 		report.Calls.Identify, report.Calls.Track = 0, 0
@@ -358,18 +351,3 @@ func (r *Runner) history(o state.Overview, report runs.Report) ([]byte, error) {
 func secondsSince(t time.Time) float64 { return time.Since(t).Round(time.Millisecond).Seconds() }
 
 func now() time.Time { return time.Now().UTC().Truncate(time.Millisecond) }
-
-const runIDTime = "20060102T150405.000000Z"
-
-// newRunID returns an id that sorts by time, and behind a former one even if the clock was
-// set back since.
-func newRunID(former string) string {
-	at := time.Now().UTC()
-	if len(former) > len(runIDTime) {
-		before, err := time.Parse(runIDTime, former[:len(runIDTime)])
-		if next := before.Add(time.Microsecond); err == nil && at.Before(next) {
-			at = next
-		}
-	}
-	return fmt.Sprintf("%s-%04x", at.Format(runIDTime), rand.N(1<<16))
-}

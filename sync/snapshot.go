@@ -147,7 +147,7 @@ func (s *snapshot) sortRows(ctx context.Context, choose func(columns []string) [
 	s.rows = s.newRows()
 	var row []byte
 	add := func(userID []byte, cells []attr.Value) error {
-		row = appendCells(row[:0], cells)
+		row = attr.AppendCells(row[:0], cells)
 		failed = s.rows.Add(userID, row)
 		return failed
 	}
@@ -201,7 +201,7 @@ func (s *snapshot) add(c *contact, row []byte) error {
 	if s.cells != nil {
 		attributes = s.cells
 	}
-	kinds, texts, ok := cutCells(c.arena[from:], len(attributes)+len(c.fields))
+	kinds, texts, ok := attr.CutCells(c.arena[from:], len(attributes)+len(c.fields))
 	if !ok {
 		return extsort.ErrTemp
 	}

@@ -3,29 +3,13 @@ package sync
 import (
 	"cmp"
 	"fmt"
-	"slices"
 
 	"gleapsync/engage"
 	"gleapsync/internal/attr"
-	"gleapsync/state"
 )
 
 // All values of an attribute have one type. It is given in the configuration, or decided
 // for all of them when the attribute is delivered first, and kept in the state.
-
-// know tells an export the types of the attributes that the state knows.
-func know(e *engage.Export, known []state.Attribute) {
-	e.Known = map[string]engage.Type{}
-	for _, k := range known {
-		if !k.Gone() && k.Type != "" {
-			e.Known[k.Key] = engage.Type(k.Type)
-		}
-	}
-	e.Attributes = slices.Clone(e.Attributes)
-	for i := range e.Attributes {
-		e.Attributes[i].Known = e.Known[e.Attributes[i].Key]
-	}
-}
 
 // decideType decides the type of the attribute's values, now that all are read.
 func (a *attribute) decideType(fits engage.Fits) {

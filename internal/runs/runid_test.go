@@ -1,25 +1,25 @@
-package sync
+package runs
 
 import (
 	"strings"
 	"testing"
 )
 
-// TestNewRunID: ids sort in the order of the runs, also when the clock was set back.
-func TestNewRunID(t *testing.T) {
-	former := newRunID("")
+// TestNewID: ids sort in the order of the runs, also when the clock was set back.
+func TestNewID(t *testing.T) {
+	former := NewID("")
 	for range 1000 {
-		id := newRunID(former)
+		id := NewID(former)
 		if id <= former {
 			t.Fatalf("%s after %s", id, former)
 		}
 		former = id
 	}
-	if got := newRunID("20990101T000000.000009Z-ffff"); got[:len(runIDTime)] != "20990101T000000.000010Z" {
+	if got := NewID("20990101T000000.000009Z-ffff"); got[:len(idTime)] != "20990101T000000.000010Z" {
 		t.Errorf("after a clock that was ahead: %s", got)
 	}
 	for _, rubbish := range []string{"x", "no id at all, but long enough for one", "99999999T999999.999999Z-ffff"} {
-		if got := newRunID(rubbish); !strings.HasPrefix(got, "20") {
+		if got := NewID(rubbish); !strings.HasPrefix(got, "20") {
 			t.Errorf("after %q: %s", rubbish, got)
 		}
 	}

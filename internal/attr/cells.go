@@ -1,14 +1,10 @@
-package sync
+package attr
 
-import (
-	"encoding/binary"
+import "encoding/binary"
 
-	"gleapsync/internal/attr"
-)
-
-// appendCells appends what a row says, as sorters keep it: the kind of each cell in a
+// AppendCells appends what a row says, as sorters keep it: the kind of each cell in a
 // byte, then for each cell that has one its text behind its length (uvarint).
-func appendCells(dst []byte, cells []attr.Value) []byte {
+func AppendCells(dst []byte, cells []Value) []byte {
 	for _, cell := range cells {
 		dst = append(dst, byte(cell.Kind()))
 	}
@@ -21,8 +17,8 @@ func appendCells(dst []byte, cells []attr.Value) []byte {
 	return dst
 }
 
-// cutCells cuts a row of n cells into their kinds and the texts.
-func cutCells(payload []byte, n int) (kinds, texts []byte, ok bool) {
+// CutCells cuts a row of n cells into their kinds and the texts.
+func CutCells(payload []byte, n int) (kinds, texts []byte, ok bool) {
 	if len(payload) < n {
 		return nil, nil, false
 	}

@@ -1,0 +1,71 @@
+// Package kept tells exports what a state keeps of their attributes: keys that would be made
+// otherwise today, types, and what patterns took before.
+package kept
+
+import (
+	"fmt"
+	"slices"
+
+	"gleapsync/engage"
+	"gleapsync/state"
+)
+
+// Keys returns the keys by which a state knows attributes, where [engage.Key] would give them
+// others than it did when they were sent first: contacts in Gleap have the former ones.
+func Keys(known []state.Attribute) map[engage.Named]string {
+	keys := map[engage.Named]string{}
+	for _, k := range known {
+		today, err := engage.Key(k.Name)
+		taken := slices.ContainsFunc(known, func(other state.Attribute) bool { return other.Key == today && !other.Gone() })
+		if err == nil && today != k.Key && k.Key == engage.FormerKey(k.Name) && !taken && !k.Gone() && !k.Retired {
+			keys[engage.Named{Kind: engage.Kind(k.Kind), Name: k.Name}] = k.Key
+		}
+	}
+	return keys
+}
+
+// Tell tells an export the keys. Keys that were chosen stay chosen.
+func Tell(e *engage.Export, keys map[engage.Named]string) {
+	e.Kept, e.Attributes = keys, slices.Clone(e.Attributes)
+	for i := range e.Attributes {
+		a := &e.Attributes[i]
+		if key, ok := keys[engage.Named{Kind: a.Kind, Name: a.Name}]; ok && !a.Chosen {
+			a.Key = key
+		}
+	}
+}
+
+// Note returns what to say of an attribute whose key the state kept, "" if it did not.
+func Note(e *engage.Export, a engage.Attribute) string {
+	if key, ok := e.Kept[engage.Named{Kind: a.Kind, Name: a.Name}]; !ok || a.Chosen || key != a.Key {
+		return ""
+	}
+	today, _ := engage.Key(a.Name)
+	return fmt.Sprintf("%s keeps the key %s that Gleap's contacts have: set key = %q, or keys, to change it", a.Name, a.Key, today)
+}
+
+// Types tells an export the types of the attributes that the state knows.
+func Types(e *engage.Export, known []state.Attribute) {
+	e.Known = map[string]engage.Type{}
+	for _, k := range known {
+		if !k.Gone() && k.Type != "" {
+			e.Known[k.Key] = engage.Type(k.Type)
+		}
+	}
+	e.Attributes = slices.Clone(e.Attributes)
+	for i := range e.Attributes {
+		e.Attributes[i].Known = e.Known[e.Attributes[i].Key]
+	}
+}
+
+// Taken returns the attributes of the state that the export's wildcards take and that nobody
+// names.
+func Taken(e *engage.Export, known []state.Attribute, isNamed func(key string) bool) []engage.Attribute {
+	var all []engage.Attribute
+	for _, k := range known {
+		if a, ok := e.Take(k.Name); ok && !k.Gone() && !k.Retired && a.Key == k.Key && string(a.Kind) == k.Kind && !isNamed(k.Key) {
+			all = append(all, a)
+		}
+	}
+	return all
+}
