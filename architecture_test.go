@@ -32,7 +32,7 @@ var mayImport = map[string]string{
 
 	// Sorting and reading know nothing of Gleap.
 	"internal/extsort":  "",
-	"internal/source":   "internal/exchange internal/secret internal/textfile",
+	"internal/source":   "internal/exchange",
 	"internal/parquet":  "internal/cell",
 	"internal/postgres": "internal/cell internal/secret internal/source internal/textfile",
 
