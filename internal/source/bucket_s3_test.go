@@ -15,7 +15,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 )
@@ -228,44 +227,6 @@ func TestS3ConnectionBreaks(t *testing.T) {
 			t.Errorf("%s: the connection was not cut", key)
 		}
 	}
-}
-
-// cuttingProxy breaks so many connections when they have answered so many bytes.
-func cuttingProxy(t *testing.T, to string, size int64, cuts int32) (address string, left *atomic.Int32) {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { listener.Close() })
-	left = new(atomic.Int32)
-	left.Store(cuts)
-	go func() {
-		for {
-			client, err := listener.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer client.Close()
-				server, err := net.Dial("tcp", to)
-				if err != nil {
-					return
-				}
-				defer server.Close()
-				go io.Copy(server, client)
-				if n, _ := io.CopyN(client, server, size); n < size {
-					return
-				}
-				if left.Add(-1) >= 0 {
-					return
-				}
-				left.Add(1)
-				io.Copy(client, server)
-			}()
-		}
-	}()
-	return listener.Addr().String(), left
 }
 
 func TestS3ChangedWhileRead(t *testing.T) {

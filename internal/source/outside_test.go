@@ -8,6 +8,7 @@ import (
 	"encoding/base64"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -15,6 +16,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -146,4 +148,42 @@ func listen(t *testing.T, serve func(net.Conn)) (address string) {
 		}
 	}()
 	return listener.Addr().String()
+}
+
+// cuttingProxy breaks so many connections when they have answered so many bytes.
+func cuttingProxy(t *testing.T, to string, size int64, cuts int32) (address string, left *atomic.Int32) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	left = new(atomic.Int32)
+	left.Store(cuts)
+	go func() {
+		for {
+			client, err := listener.Accept()
+			if err != nil {
+				return
+			}
+			go func() {
+				defer client.Close()
+				server, err := net.Dial("tcp", to)
+				if err != nil {
+					return
+				}
+				defer server.Close()
+				go io.Copy(server, client)
+				if n, _ := io.CopyN(client, server, size); n < size {
+					return
+				}
+				if left.Add(-1) >= 0 {
+					return
+				}
+				left.Add(1)
+				io.Copy(client, server)
+			}()
+		}
+	}()
+	return listener.Addr().String(), left
 }
