@@ -19,6 +19,7 @@ var mayImport = map[string]string{
 	"internal/completion": "",
 	"internal/exchange":   "",
 	"internal/human":      "",
+	"internal/nearest":    "",
 	"internal/schedule":   "",
 	"internal/jsonscan":   "",
 	"internal/secret":     "",
@@ -56,7 +57,7 @@ var mayImport = map[string]string{
 	"internal/inspect":  "engage internal/attr internal/forms internal/runs state sync",
 
 	// Around a sync.
-	"internal/config":  "engage gleap internal/attr internal/damping internal/events internal/exchange internal/guard internal/postgres internal/schedule internal/secret internal/source internal/textfile state sync",
+	"internal/config":  "engage gleap internal/attr internal/damping internal/events internal/exchange internal/guard internal/nearest internal/postgres internal/schedule internal/secret internal/source internal/textfile state sync",
 	"internal/starter": "engage internal/attr internal/config internal/source internal/wholefile",
 	"internal/console": "engage gleap gleap/sandbox internal/human internal/inspect internal/runs internal/starter state sync",
 	"internal/metrics": "engage internal/config internal/exchange internal/inspect internal/runs sync",
@@ -65,7 +66,7 @@ var mayImport = map[string]string{
 	"internal/serve":   "engage internal/config internal/exchange internal/inspect internal/metrics internal/page internal/runs internal/schedule internal/textfile state sync",
 
 	// Commands put it together, for the main package alone.
-	"internal/app": "engage gleap gleap/sandbox internal/completion internal/config internal/console internal/guard internal/human internal/inspect internal/metrics internal/notify internal/page internal/runs internal/schedule internal/secret internal/serve internal/starter internal/textfile internal/wholefile state sync",
+	"internal/app": "engage gleap gleap/sandbox internal/completion internal/config internal/console internal/guard internal/human internal/inspect internal/metrics internal/nearest internal/notify internal/page internal/runs internal/schedule internal/secret internal/serve internal/starter internal/textfile internal/wholefile state sync",
 	"":             "gleap internal/app internal/human state sync",
 }
 

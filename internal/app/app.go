@@ -162,6 +162,9 @@ func (a *App) client(cfg *config.Config) (c *gleap.Client, embedded *sandbox.San
 	if path := cfg.TokenIsOpen(); path != "" {
 		a.log.Warn("everybody on this machine may read the file with the API token: take that right away with chmod o-r", "file", path)
 	}
+	if cfg.AboveLimit() {
+		a.log.Warn("gleap.rate is more than Gleap allows, which is 1000 requests in 60 s for a project: what is above it gets refused and is sent again", "rate", o.Rate, "window", o.Window)
+	}
 	if c, err = gleap.New(o); err != nil {
 		end()
 		return nil, nil, nil, err

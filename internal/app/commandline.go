@@ -3,11 +3,14 @@ package app
 import (
 	"context"
 	"os"
+	"reflect"
 	"strings"
+	"time"
 
 	"github.com/alecthomas/kong"
 
 	"gleapsync/internal/completion"
+	"gleapsync/internal/schedule"
 )
 
 const description = `Syncs Segment Engage's audiences and computed traits to Gleap: one Identify Contact call for each changed contact, and what happened as events if asked to, within Gleap's rate limit.
@@ -53,7 +56,7 @@ type commandLine struct {
 func Parse(args []string, version string) (*App, error) {
 	var c commandLine
 	parser := kong.Must(&c, kong.Name("gleapsync"), kong.Description(description),
-		kong.Vars{"version": "gleapsync " + version},
+		kong.Vars{"version": "gleapsync " + version}, kong.TypeMapper(reflect.TypeFor[time.Duration](), kong.MapperFunc(readDuration)),
 		kong.DynamicCommand(completion.Question, "", "", new(completeCmd), `cmd:"" hidden:"" passthrough:""`))
 	parsed, err := parser.Parse(args)
 	if err != nil {
@@ -62,6 +65,21 @@ func Parse(args []string, version string) (*App, error) {
 	a := newApp(c.flags, version, os.Stdout, os.Stderr)
 	a.command = parsed
 	return a, nil
+}
+
+// readDuration reads a flag's duration, which has days as those of the configuration do.
+func readDuration(context *kong.DecodeContext, target reflect.Value) error {
+	var text string
+	if err := context.Scan.PopValueInto("duration", &text); err != nil {
+		return err
+	}
+	if text == "0" || text == "0s" {
+		target.SetInt(0)
+		return nil
+	}
+	d, err := schedule.ParseDuration(text)
+	target.SetInt(int64(d))
+	return err
 }
 
 // Finishes reports whether the command has something to finish when it is interrupted.

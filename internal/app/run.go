@@ -12,6 +12,7 @@ import (
 	"gleapsync/internal/config"
 	"gleapsync/internal/console"
 	"gleapsync/internal/guard"
+	"gleapsync/internal/nearest"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
 	"gleapsync/sync"
@@ -65,7 +66,7 @@ func (f runFlags) request(cfg *config.Config) (sync.Request, error) {
 		case engage.IsPattern(key):
 			return request, &UsageError{fmt.Errorf("the configuration has no audience or trait whose key matches %q", key)}
 		default:
-			return request, &UsageError{fmt.Errorf("the configuration has no audience or trait with the key %q", key)}
+			return request, &UsageError{fmt.Errorf("the configuration has no audience or trait with the key %q%s", key, nearest.Hint(key, cfg.AttributeKeys()))}
 		}
 	}
 	return request, nil

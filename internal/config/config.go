@@ -70,7 +70,14 @@ func Load(path string) (*Config, error) {
 func (c *Config) Token() (secret.Text, error) {
 	switch {
 	case c.tokenEnv != "":
-		token, err := gleap.ParseToken(os.Getenv(c.tokenEnv))
+		text, isSet := os.LookupEnv(c.tokenEnv)
+		switch {
+		case !isSet:
+			return "", fmt.Errorf("the environment variable %s, which gleap.api_token_env names, is not set: export it where gleapsync runs", c.tokenEnv)
+		case text == "":
+			return "", fmt.Errorf("the environment variable %s, which gleap.api_token_env names, is empty", c.tokenEnv)
+		}
+		token, err := gleap.ParseToken(text)
 		if err != nil {
 			return "", fmt.Errorf("the environment variable %s (gleap.api_token_env): %w", c.tokenEnv, err)
 		}
@@ -100,6 +107,12 @@ func (c *Config) TokenIsOpen() string {
 		return ""
 	}
 	return c.tokenFile
+}
+
+// AboveLimit reports whether more is asked of Gleap than it allows. A sandbox on loopback
+// has limits of its own.
+func (c *Config) AboveLimit() bool {
+	return !c.Sandbox && !gleap.IsLoopback(c.Gleap.BaseURL) && float64(c.Gleap.Rate)/c.Gleap.Window.Seconds() > float64(gleapRate)/60
 }
 
 // MayFeed reports whether an export feeds an attribute of a key, or one whose key a pattern
@@ -184,7 +197,11 @@ func (l *loader) schedule(f *file) (schedule.Schedule, *time.Location) {
 	spec, zone := l.text("sync.schedule", f.Sync.Schedule), l.text("sync.time_zone", f.Sync.TimeZone)
 	s, err := schedule.Parse(spec, zone, l.duration("sync.jitter", f.Sync.Jitter))
 	if err != nil {
-		l.fail("sync.schedule", err)
+		key := "sync.schedule"
+		if _, withoutZone := schedule.Parse(spec, "", 0); withoutZone == nil {
+			key = "sync.time_zone"
+		}
+		l.fail(key, err)
 	}
 	if in, err := time.LoadLocation(zone); err == nil && zone != "" {
 		return s, in

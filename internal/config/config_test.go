@@ -209,12 +209,29 @@ exclude = ["vip_test"]
 
 func TestErrors(t *testing.T) {
 	for name, test := range map[string]struct{ text, want string }{
-		"unknown key":            {minimal + "pik = \"newest\"\n", "c.toml:7: audience.pik: there is no such key"},
-		"unknown table":          {minimal + "[gaurd]\nmin_exits = 1\n", "c.toml:7: gaurd: there is no such key"},
+		"unknown key":            {minimal + "pik = \"newest\"\n", "c.toml:7: audience.pik: there is no such key: did you mean pick?"},
+		"unknown table":          {minimal + "[gaurd]\nmin_exits = 1\n", "c.toml:7: gaurd: there is no such table: did you mean [guard]?"},
+		"unknown tables":         {minimal + "[[audiences]]\nname = \"B\"\n", "c.toml:7: audiences: there is no such table: did you mean [[audience]]?"},
+		"another table's key":    {minimal + "min_exits = 3\n", "c.toml:7: audience.min_exits: there is no such key here, only in [guard]"},
+		"other tables' key":      {minimal + "audiences = [\"a\"]\n", "c.toml:7: audience.audiences: there is no such key here, only in [[changes]], [[profiles]], [[table]]"},
+		"project too late":       {minimal + "project = \"b\"\n", "c.toml:7: audience.project: there is no such key: it belongs above the first table"},
+		"unknown and like none":  {minimal + "xyz = 3\n", "c.toml:7: audience.xyz: there is no such key"},
+		"one table":              {"project = \"a\"\n[[gleap]]\nrate = 1\n", "c.toml:2: gleap: it is a table, which begins with a line [gleap]"},
+		"one of many":            {minimal + "[audience]\nname = \"B\"\n", "c.toml:7: audience: all of its tables begin with a line [[audience]]"},
+		"no quotes":              {minimal + "max_age = 2d\n", "c.toml:7: strings must be quoted: text stands in quotes, such as name = \"VIP\""},
+		"a bare number":          {minimal + "max_age = 2\n", "c.toml:7: audience.max_age: it takes text in quotes, such as \"26h\""},
+		"any text":               {minimal + "key = 2\n", "c.toml:7: audience.key: it takes text in quotes"},
+		"quoted truth":           {minimal + "allow_empty = \"yes\"\n", "c.toml:7: audience.allow_empty: it takes true or false, without quotes"},
+		"no list":                {minimal + "[events]\ntraits = \"a\"\n", "c.toml:8: events.traits: it takes a list of texts, such as [\"first\", \"second\"]"},
+		"numbers by name":        {minimal + "[[table]]\nsource = \"a\"\naudiences = [\"a\"]\ntypes = { a = 1 }\n", "c.toml:10: table.types: it takes texts by name, such as { name = \"…\" }"},
+		"unknown name":           {minimal + "[[table]]\nsource = \"a\"\ntraits = [\"total_orders\"]\ntypes = { total_order = \"number\" }\n", "c.toml:10: table[0].types.total_order: there is no audience or trait of that name here, and no pattern takes it: did you mean \"total_orders\"?"},
+		"unknown trait":          {minimal + "[[trait]]\nname = \"T R\"\nsource = \"a\"\n[events]\ntraits = [\"rt\", \"t_e\"]\n", "c.toml:11: events.traits[1]: there is no trait \"t_e\" in the configuration: did you mean \"t_r\"?"},
+		"time zone":              {minimal + "[sync]\nschedule = \"@hourly\"\ntime_zone = \"Europe/Wien\"\n", "c.toml:9: sync.time_zone: there is no time zone"},
+		"wrong schedule in zone": {minimal + "[sync]\nschedule = \"hourly\"\ntime_zone = \"Europe/Vienna\"\n", "c.toml:8: sync.schedule: it takes five fields"},
 		"token":                  {"project = \"a\"\n[gleap]\napi_token = \"secret\"\n", "c.toml:3: gleap.api_token: the token does not belong into this file"},
 		"no TOML":                {"project = \"a\"\nrate = = 3\n", "c.toml:2: "},
-		"wrong kind":             {"project = \"a\"\n[gleap]\nrate = \"many\"\n", "c.toml:3: gleap.rate: the value is not of the kind that this key takes"},
-		"no project":             {strings.Replace(minimal, "project = \"acme\"", "", 1), ": project: it is missing"},
+		"wrong kind":             {"project = \"a\"\n[gleap]\nrate = \"many\"\n", "c.toml:3: gleap.rate: it takes a whole number without quotes, such as 1000"},
+		"no project":             {strings.Replace(minimal, "project = \"acme\"\n", "", 1), "c.toml:1: project: it is missing"},
 		"no export":              {"project = \"a\"\n", "c.toml: there is no [[audience]], [[trait]], [[table]], [[profiles]], [[changes]] or [[track]]"},
 		"a wrong source":         {strings.Replace(minimal, "vip.csv", "s4://bucket/vip.csv", 1), "c.toml:6: audience[0].source: it takes a path, or an address that begins with s3://"},
 		"command and source":     {minimal + "command = [\"cat\", \"x\"]\n", "c.toml:7: audience[0].command: source is set too: choose one"},
@@ -326,6 +343,7 @@ func TestNoSizeChange(t *testing.T) {
 }
 
 func TestToken(t *testing.T) {
+	t.Setenv("EMPTY", "")
 	dir := t.TempDir()
 	file := filepath.Join(dir, "token")
 	os.WriteFile(file, []byte("from-file\n"), 0o600)
@@ -337,7 +355,8 @@ func TestToken(t *testing.T) {
 		{"api_token_file = \"" + filepath.ToSlash(marked) + "\"", "from-editor"},
 		{"api_token_file = \"" + filepath.ToSlash(wide) + "\"", "wide: the text is UTF-16: save it as UTF-8"},
 		{"api_token_file = \"no-such-file\"", "error"},
-		{"api_token_env = \"NO_SUCH_VARIABLE\"", "error"},
+		{"api_token_env = \"NO_SUCH_VARIABLE\"", "the environment variable NO_SUCH_VARIABLE, which gleap.api_token_env names, is not set"},
+		{"api_token_env = \"EMPTY\"", "EMPTY, which gleap.api_token_env names, is empty"},
 		{"", "error"},
 	} {
 		c, err := load(t, strings.Replace(minimal, `api_token_env = "TOKEN"`, test.line, 1))
@@ -366,6 +385,19 @@ func TestTokenIsOpen(t *testing.T) {
 		os.Chmod(file, mode)
 		if got := c.TokenIsOpen(); got != want {
 			t.Errorf("%v: %q", mode, got)
+		}
+	}
+}
+
+// TestAboveLimit: more than Gleap allows is taken; a sandbox has limits of its own.
+func TestAboveLimit(t *testing.T) {
+	for keys, want := range map[string]bool{
+		"": false, "rate = 1001": true, "rate = 100\nwindow = \"6s\"": false, "rate = 100\nwindow = \"5s\"": true,
+		"rate = 5000\nbase_url = \"sandbox\"": false, "rate = 5000\nbase_url = \"http://127.0.0.1:8089\"": false,
+	} {
+		c, err := load(t, strings.Replace(minimal, "[gleap]", "[gleap]\n"+keys, 1))
+		if err != nil || c.AboveLimit() != want {
+			t.Errorf("%q: want %t: %v", keys, want, err)
 		}
 	}
 }

@@ -56,7 +56,8 @@ func keyOf(p *unstable.Parser, e *unstable.Node) (key string, line int) {
 	return strings.Join(parts, "."), line
 }
 
-// at returns the line of a key, or that of the table in which it would stand.
+// at returns the line of a key, or that of the table in which it would stand: a key without
+// one stands above all tables.
 func (l lines) at(key string) int {
 	for {
 		if line, ok := l[key]; ok {
@@ -64,7 +65,7 @@ func (l lines) at(key string) int {
 		}
 		i := strings.LastIndexAny(key, ".[") // audiences[1] stands in the line of audiences
 		if i < 0 {
-			return 0
+			return 1
 		}
 		key = key[:i]
 	}
@@ -83,7 +84,7 @@ func describe(path string, err error) error {
 				all = append(all, fmt.Errorf("%s:%d: %s: the token does not belong into this file: name where it is with api_token_env or api_token_file", path, line, key))
 				continue
 			}
-			all = append(all, fmt.Errorf("%s:%d: %s: there is no such key", path, line, key))
+			all = append(all, fmt.Errorf("%s:%d: %s: %s", path, line, key, unknown(key)))
 		}
 		return errors.Join(all...)
 	}
@@ -92,8 +93,13 @@ func describe(path string, err error) error {
 		line, _ := decode.Position()
 		key := strings.Join(decode.Key(), ".")
 		message := strings.TrimPrefix(decode.Error(), "toml: ")
-		if strings.Contains(message, "into") && strings.Contains(message, "type") { // it names Go's types
-			message = "the value is not of the kind that this key takes"
+		switch {
+		case key != "" && (strings.Contains(message, "into") || strings.Contains(message, " in a struct")): // it names Go's types
+			message = expected(key)
+		case strings.Contains(message, "already exists as an array"):
+			message = fmt.Sprintf("all of its tables begin with a line [[%s]]", key)
+		case strings.HasPrefix(message, "strings must be quoted"), strings.HasPrefix(message, "unexpected character"):
+			message += `: text stands in quotes, such as name = "VIP"`
 		}
 		if key != "" {
 			message = key + ": " + message

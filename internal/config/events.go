@@ -9,6 +9,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/gleap"
 	"gleapsync/internal/events"
+	"gleapsync/internal/nearest"
 	"gleapsync/internal/postgres"
 	"gleapsync/sync"
 )
@@ -31,10 +32,22 @@ func (l *loader) events(f *file, exports []sync.Export) sync.Events {
 	}
 	for i, name := range e.Traits {
 		if !mayHaveTrait(exports, name) {
-			l.fail(fmt.Sprintf("events.traits[%d]", i), fmt.Errorf("there is no trait %q in the configuration", name))
+			l.fail(fmt.Sprintf("events.traits[%d]", i), fmt.Errorf("there is no trait %q in the configuration%s", name, nearest.Hint(name, traitKeysOf(exports))))
 		}
 	}
 	return e
+}
+
+func traitKeysOf(exports []sync.Export) []string {
+	var keys []string
+	for _, e := range exports {
+		for _, a := range e.Attributes {
+			if a.Kind == engage.Trait {
+				keys = append(keys, a.Key)
+			}
+		}
+	}
+	return keys
 }
 
 // mayHaveTrait reports whether one of the exports has a trait that a name or pattern

@@ -178,11 +178,14 @@ type trackKeys struct {
 	MaxAge string   `toml:"max_age"`
 }
 
+// gleapRate is how many requests Gleap allows in 60 s for a project.
+const gleapRate = 1000
+
 // defaults are the settings of an empty file, those of Gleap's documentation among
 // them.
 func defaults() file {
 	var f file
-	f.Gleap.Rate = 1000 // Gleap allows 1000 requests in 60 s for a project
+	f.Gleap.Rate = gleapRate
 	f.Gleap.Window = "60s"
 	f.Gleap.Timeout = "30s"
 	f.Gleap.GiveUp = "15m"

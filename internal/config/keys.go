@@ -1,6 +1,10 @@
 package config
 
-import "gleapsync/engage"
+import (
+	"slices"
+
+	"gleapsync/engage"
+)
 
 // Keys returns the keys of the audiences and traits that the file at path has, as far as
 // they can be made out, however much is wrong with it.
@@ -9,12 +13,18 @@ func Keys(path string) []string {
 	if c == nil {
 		return nil
 	}
+	return slices.DeleteFunc(c.AttributeKeys(), func(key string) bool {
+		_, reserved := c.Reserved[key]
+		return !reserved && engage.CheckKey(key) != nil
+	})
+}
+
+// AttributeKeys returns the keys of the audiences and traits that the configuration names.
+func (c *Config) AttributeKeys() []string {
 	var keys []string
 	for _, e := range c.Sync.Exports {
 		for _, a := range e.Attributes {
-			if _, reserved := c.Reserved[a.Key]; reserved || engage.CheckKey(a.Key) == nil {
-				keys = append(keys, a.Key)
-			}
+			keys = append(keys, a.Key)
 		}
 	}
 	return keys

@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"gleapsync/engage"
+	"gleapsync/internal/nearest"
 	"gleapsync/sync"
 )
 
@@ -95,7 +96,11 @@ func (l *loader) knows(at, name string, e *sync.Export) bool {
 	if attributeOf(e, name) != nil || taken || discovered {
 		return true
 	}
-	l.fail(at, errors.New("there is no audience or trait of that name here, and no pattern takes it"))
+	var names []string
+	for _, a := range e.Attributes {
+		names = append(names, a.Name)
+	}
+	l.fail(at, errors.New("there is no audience or trait of that name here, and no pattern takes it"+nearest.Hint(name, names)))
 	return false
 }
 
