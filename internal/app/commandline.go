@@ -2,8 +2,11 @@ package app
 
 import (
 	"context"
+	"errors"
 	"os"
 	"reflect"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -20,9 +23,10 @@ Exit codes: 0 done, 1 could not run, 2 usage, 3 done with parked contacts or new
 // flags are those of all commands.
 type flags struct {
 	Config    string           `help:"Configuration file; ${default} if left out." default:"gleapsync.toml" env:"GLEAPSYNC_CONFIG" placeholder:"PATH"`
-	Output    string           `help:"Form of results: ${enum}." enum:"text,json" default:"text"`
+	Output    string           `short:"o" help:"Form of results: ${enum}." enum:"text,json" default:"text"`
 	LogFormat string           `help:"Form of log lines: ${enum}." enum:"text,json" default:"text"`
 	LogLevel  string           `help:"Least level that is logged: ${enum}." enum:"debug,info,warn,error" default:"info"`
+	Verbose   bool             `short:"v" help:"Log more, as --log-level debug does; without a command show the version."`
 	Version   kong.VersionFlag `help:"Show the version."`
 }
 
@@ -58,13 +62,68 @@ func Parse(args []string, version string) (*App, error) {
 	parser := kong.Must(&c, kong.Name("gleapsync"), kong.Description(description),
 		kong.Vars{"version": "gleapsync " + version}, kong.TypeMapper(reflect.TypeFor[time.Duration](), kong.MapperFunc(readDuration)),
 		kong.DynamicCommand(completion.Question, "", "", new(completeCmd), `cmd:"" hidden:"" passthrough:""`))
-	parsed, err := parser.Parse(args)
+	if len(args) == 0 {
+		if nothing, err := kong.Trace(parser, nil); err == nil {
+			_ = nothing.PrintUsage(false)
+		}
+		return nil, errors.New("there is no command: choose one of those above")
+	}
+	parsed, err := parser.Parse(asFlags(args))
 	if err != nil {
-		return nil, err
+		return nil, plain(err)
+	}
+	if c.Verbose {
+		c.LogLevel = "debug"
 	}
 	a := newApp(c.flags, version, os.Stdout, os.Stderr)
 	a.command = parsed
 	return a, nil
+}
+
+// asFlags makes flags of the commands help and version, which many programs have, and of
+// -v alone, which is the version there.
+func asFlags(args []string) []string {
+	switch {
+	case args[0] == "help":
+		return append(slices.Clone(args[1:]), "--help")
+	case len(args) == 1 && (args[0] == "version" || args[0] == "-v"):
+		return []string{"--version"}
+	}
+	return args
+}
+
+// What the parser says of a command line, for people.
+var (
+	noValue     = regexp.MustCompile(`^(--[a-z-]+): (?:expected .* value but got .*|missing value, .*)$`)
+	unknownFlag = regexp.MustCompile(`^(unknown flag -\w), did you mean .*$`) // of one letter all are near
+	unknownWord = regexp.MustCompile(`^unexpected argument`)
+	missing     = regexp.MustCompile(`^expected "<([^>]*)>( \.\.\.)?"$`)
+	noCommand   = regexp.MustCompile(`^expected one of`)
+)
+
+// plain says in plain words what is wrong with a command line.
+func plain(err error) error {
+	text := unknownFlag.ReplaceAllString(err.Error(), "$1")
+	var parse *kong.ParseError
+	if !errors.As(err, &parse) {
+		return err
+	}
+	if parse.Context.Selected() == nil {
+		text = unknownWord.ReplaceAllString(text, "there is no command")
+	}
+	text = noCommand.ReplaceAllString(text, "there is no command: choose one of")
+	if m := missing.FindStringSubmatch(text); m != nil {
+		text = strings.ToUpper(m[1]) + " is missing"
+	}
+	if m := noValue.FindStringSubmatch(text); m != nil {
+		text = m[1] + " takes a value"
+		for _, flag := range parse.Context.Flags() {
+			if "--"+flag.Name == m[1] {
+				text += ": " + m[1] + " " + strings.Trim(flag.FormatPlaceHolder(), `"`)
+			}
+		}
+	}
+	return errors.New(text)
 }
 
 // readDuration reads a flag's duration, which has days as those of the configuration do.
