@@ -1,13 +1,17 @@
 package app
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 
+	"gleapsync/engage"
 	"gleapsync/gleap"
 	"gleapsync/internal/config"
 	"gleapsync/internal/human"
@@ -47,7 +51,7 @@ func (c *checkCmd) Run(ctx context.Context, a *App) error {
 			}
 		}
 		if err == nil {
-			report, err = sync.New(cfg.Sync, store, nil, a.log, a.watch()).Plan(ctx, sync.Request{Full: true})
+			report, err = sync.New(cfg.Sync, store, nil, slog.New(slog.DiscardHandler), a.watch()).Plan(ctx, sync.Request{Full: true})
 			if err != nil {
 				note("exports", err, "")
 			}
@@ -71,15 +75,7 @@ func (c *checkCmd) Run(ctx context.Context, a *App) error {
 	}
 	return judge(report, errors.Join(err, a.print(struct {
 		Checks []check `json:"checks"`
-	}{checks}, func(w io.Writer) {
-		for _, c := range checks {
-			mark := "ok    "
-			if !c.OK {
-				mark = "FAILED"
-			}
-			fmt.Fprintf(w, "%s  %-13s  %s\n", mark, c.Name, human.Printable(c.Detail))
-		}
-	})))
+	}{checks}, func(w io.Writer) { showChecks(w, checks) })))
 }
 
 // check is one thing that was tried.
@@ -87,6 +83,105 @@ type check struct {
 	Name   string `json:"check"`
 	OK     bool   `json:"ok"`
 	Detail string `json:"detail"`
+	*checkedExport
+}
+
+// checkedExport is what a check of an audience or trait found.
+type checkedExport struct {
+	Key           string      `json:"key"`
+	Source        string      `json:"source"`
+	Type          engage.Type `json:"type,omitempty"`
+	Rows          int         `json:"rows"`
+	Members       int         `json:"members"`
+	Invalid       int         `json:"invalid"`
+	WithoutUserID int         `json:"without_user_id"`
+	said          string      // why it is held, or what somebody should know
+}
+
+// showChecks shows what was tried, the failures last and counted.
+func showChecks(w io.Writer, checks []check) {
+	lines, failed, held := bySource(checks), 0, 0
+	slices.SortStableFunc(lines, func(a, b check) int { return cmp.Compare(failures(a), failures(b)) })
+	for _, c := range checks {
+		if c.checkedExport != nil {
+			held += failures(c)
+		}
+	}
+	for _, c := range lines {
+		mark := "ok    "
+		if !c.OK {
+			mark = "FAILED"
+		}
+		failed += failures(c)
+		fmt.Fprintf(w, "%s  %-13s  %s\n", mark, c.Name, human.Printable(c.Detail))
+	}
+	switch {
+	case failed == 0:
+		fmt.Fprintln(w, "\nAll is well. Nothing was sent.")
+	case held == 0:
+		fmt.Fprintf(w, "\n%d of %s failed.\n", failed, human.Count(len(lines), "check"))
+	default:
+		fmt.Fprintf(w, "\n%d of %s failed, %s held.\n", failed, human.Count(len(lines), "check"), human.Count(held, "key"))
+	}
+}
+
+func failures(c check) int {
+	if c.OK {
+		return 0
+	}
+	return 1
+}
+
+// bySource makes one check of all attributes of a source of which the same is said.
+func bySource(checks []check) []check {
+	var groups [][]check
+	for _, c := range checks {
+		i := slices.IndexFunc(groups, func(g []check) bool {
+			first := g[0].checkedExport
+			return first != nil && c.checkedExport != nil && c.Name != string(runs.KindTrack) && g[0].OK == c.OK && first.Source == c.Source && first.said == c.said
+		})
+		if i < 0 {
+			groups = append(groups, []check{c})
+		} else {
+			groups[i] = append(groups[i], c)
+		}
+	}
+	var all []check
+	for _, g := range groups {
+		all = append(all, together(g))
+	}
+	return all
+}
+
+func together(group []check) check {
+	const most = 8 // keys that are named
+	c := group[0]
+	if len(group) == 1 {
+		return c
+	}
+	var keys []string
+	for _, of := range group[:min(len(group), most)] {
+		key := of.Key
+		if of.Invalid > 0 && of.OK {
+			key += fmt.Sprintf(" (%d invalid)", of.Invalid)
+		}
+		keys = append(keys, key)
+	}
+	names := strings.Join(keys, ", ")
+	if more := len(group) - len(keys); more > 0 {
+		names += fmt.Sprintf(" and %d more", more)
+	}
+	detail := fmt.Sprintf("%s: %d rows, %d without user id: %s", c.Source, c.Rows, c.WithoutUserID, names)
+	switch {
+	case !c.OK && strings.Contains(c.said, c.Source):
+		detail = names
+	case !c.OK:
+		detail = c.Source + ": " + names
+	}
+	if c.said != "" {
+		detail += ": " + c.said
+	}
+	return check{Name: "export", OK: c.OK, Detail: detail}
 }
 
 // checkToken asks Gleap whether it takes the token, with a ticket of the window that syncs
@@ -117,7 +212,9 @@ func (a *App) checkToken(ctx context.Context, cfg *config.Config, store *state.S
 func exportChecks(r runs.Report) []check {
 	var checks []check
 	for _, e := range r.Exports {
-		c := check{Name: string(e.Kind), OK: !e.IsHeld()}
+		c := check{Name: string(e.Kind), OK: !e.IsHeld(), checkedExport: &checkedExport{
+			e.Key, e.Source, e.Type, e.Rows, e.Members, e.Invalid, e.WithoutUserID, cmp.Or(e.Reason, e.Note),
+		}}
 		kind := ""
 		if e.Type != "" {
 			kind = string(e.Type) + ", "
