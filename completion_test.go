@@ -35,7 +35,7 @@ func TestCompletion(t *testing.T) {
 			"gleapsync plan --output =":                   "text json",
 			"gleapsync plan --output = j":                 "json",
 			"gleapsync --config conf":                     " (compopt -o default)",
-			"gleapsync --config broken.toml plan ":        "--full --only --max-exits --accept-absence --help --output --log-format --log-level --verbose --version",
+			"gleapsync --config broken.toml plan ":        "--full --only --max-exits --accept-absence --all --held --sort --help --output --log-format --log-level --verbose --version",
 			"gleapsync --config broken.toml plan --only ": "",
 		}},
 		"zsh": {completeInZsh, map[string]string{

@@ -34,7 +34,7 @@ type flags struct {
 type commandLine struct {
 	flags
 
-	Init     initCmd     `cmd:"" help:"Write a first configuration for a folder of exports."`
+	Init     initCmd     `cmd:"" help:"Write a first configuration for a folder, a database or a bucket with exports."`
 	Sync     syncCmd     `cmd:"" help:"Send what changed to Gleap."`
 	Plan     planCmd     `cmd:"" help:"Show what sync would do, with the calls and the time it needs."`
 	Serve    serveCmd    `cmd:"" help:"Sync on the schedule, with a status page and metrics."`

@@ -9,13 +9,13 @@ import (
 )
 
 type initCmd struct {
-	Folder  string `arg:"" optional:"" default:"." help:"Where the exports are: the folder and those in it are looked at."`
+	Place   string `arg:"" optional:"" default:"." help:"Where the exports are: a folder, which is looked at with those in it, a database such as postgres://user@host/db, or s3://bucket/folder."`
 	Project string `help:"Name of the Gleap project; if left out, that of the configuration's folder." placeholder:"NAME"`
 }
 
-// Run writes a configuration for the exports in a folder.
+// Run writes a configuration for the exports in a place.
 func (c *initCmd) Run(ctx context.Context, a *App) error {
-	result, err := starter.Write(ctx, starter.Options{Folder: c.Folder, Config: a.flags.Config, Project: c.Project})
+	result, err := starter.Write(ctx, starter.Options{Place: c.Place, Config: a.flags.Config, Project: c.Project})
 	if err != nil {
 		return err
 	}

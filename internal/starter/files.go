@@ -16,12 +16,15 @@ import (
 	inputs "gleapsync/internal/source"
 )
 
-// source is a file that may be an export, or several that are one.
+// source is a file, object or table that may be an export, or several that are one.
 type source struct {
-	Path string // or a glob, from the configuration's folder, with forward slashes
-	Pick engage.Pick
-	Name string // of the file, without date, part number and ending
-	err  error  // why it cannot be in a configuration
+	Path  string // or a glob, from the configuration's folder, with forward slashes; or an address
+	Table string // of a database, with its schema
+	Pick  engage.Pick
+	Name  string // of the file, without date, part number and ending
+	err   error  // why it cannot be in a configuration
+
+	address string // of the database, with its password
 }
 
 // find returns the sources in a folder and in the folders in it, from the folder base.
@@ -33,7 +36,7 @@ func find(folder, base string) ([]source, error) {
 	case err != nil:
 		return nil, fmt.Errorf("the exports cannot be listed: %w", err)
 	}
-	all := sourcesIn(folder, base, entries)
+	all := sourcesIn(folder, base, filesOf(entries))
 	for _, e := range entries {
 		if !e.IsDir() || isHidden(e.Name()) {
 			continue
@@ -43,7 +46,7 @@ func find(folder, base string) ([]source, error) {
 		if err != nil {
 			all = append(all, source{Path: from(base, inner), err: errors.New("the folder cannot be listed")})
 		}
-		all = append(all, sourcesIn(inner, base, entries)...)
+		all = append(all, sourcesIn(inner, base, filesOf(entries))...)
 	}
 	slices.SortStableFunc(all, func(a, b source) int { return strings.Compare(a.Path, b.Path) })
 	return all, nil
@@ -53,27 +56,39 @@ func isHidden(name string) bool { return strings.HasPrefix(name, ".") }
 
 // from returns a path as the configuration in the folder base has it.
 func from(base, path string) string {
+	if isBucket(path) {
+		return path
+	}
 	if rel, err := filepath.Rel(base, path); err == nil {
 		path = rel
 	}
 	return filepath.ToSlash(path)
 }
 
-func sourcesIn(folder, base string, entries []fs.DirEntry) []source {
+func filesOf(entries []fs.DirEntry) []string {
 	var names []string
-	var groups []*group
 	for _, e := range entries {
-		names = append(names, e.Name())
-		if e.IsDir() || isHidden(e.Name()) || !ending().MatchString(e.Name()) {
+		if !e.IsDir() {
+			names = append(names, e.Name())
+		}
+	}
+	return names
+}
+
+// sourcesIn returns what the files of a folder are.
+func sourcesIn(folder, base string, names []string) []source {
+	var groups []*group
+	for _, name := range names {
+		if isHidden(name) || !ending().MatchString(name) {
 			continue
 		}
-		l := readLabel(e.Name())
+		l := readLabel(name)
 		i := slices.IndexFunc(groups, func(g *group) bool { return g.before == l.before && g.behind == l.behind && g.pick == l.pick })
 		if i < 0 {
 			groups = append(groups, &group{label: l})
 			i = len(groups) - 1
 		}
-		groups[i].files = append(groups[i].files, e.Name())
+		groups[i].files = append(groups[i].files, name)
 	}
 	var all []source
 	for _, g := range groups {
@@ -120,7 +135,7 @@ const date = `(?:(?:19|20)\d\d[-_.]?(?:0[1-9]|1[0-2])[-_.]?(?:0[1-9]|[12]\d|3[01
 	`|1[6-9]\d{8}(?:\d{3})?)` // or seconds or milliseconds since 1970
 
 var (
-	ending     = pattern(`(?i)\.(?:csv|tsv|txt)(?:\.(?:gz|zst))?$`)
+	ending     = pattern(`(?i)\.(?:(?:csv|tsv|txt|ndjson|jsonl|json)(?:\.(?:gz|zst))?|parquet)$`)
 	dateBehind = pattern(`(?s)^(?:(.*?)[-_. ])?(` + date + `)$`)
 	dateBefore = pattern(`(?s)^(` + date + `)[-_. ](.+)$`)
 	// Parts as people name them, and as BigQuery and Snowflake do.

@@ -72,13 +72,13 @@ type column struct {
 	KeyErr    error  // why it cannot have that key
 }
 
-// look tells what a source is. The error says why it is nothing that a sync can read.
-func look(ctx context.Context, s source, base string) (*found, error) {
+// read tells what a source is. The error says why it is nothing that a sync can read.
+func read(ctx context.Context, s source, base string) (*found, error) {
 	if s.err != nil {
 		return nil, s.err
 	}
 	f := &found{source: s}
-	e := engage.Export{Source: s.Path, Dir: base, Pick: s.Pick, Fields: contactColumns()}
+	e := s.export(base)
 	files, err := e.Open(ctx)
 	if err != nil {
 		return nil, err
@@ -130,7 +130,9 @@ func look(ctx context.Context, s source, base string) (*found, error) {
 	for i, c := range read {
 		c.Values = looks[i].String()
 		c.Audience = result.Attributes[2*i].Invalid == 0
-		c.Type = string(sureType(result.Attributes[2*i+1].Fits.Type(), looks[i]))
+		if s.Table == "" { // else others than those that were looked at may have another one
+			c.Type = string(sureType(result.Attributes[2*i+1].Fits.Type(), looks[i]))
+		}
 		if c.Values == "" {
 			c.LeftOut = "it has no value"
 		}

@@ -13,7 +13,7 @@ import (
 
 // page is what the configuration's template shows.
 type page struct {
-	Folder  string
+	Place   string
 	Project string
 	Contact []contact
 	Exports []*found

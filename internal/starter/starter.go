@@ -13,12 +13,15 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/internal/config"
+	"gleapsync/internal/postgres"
 	"gleapsync/internal/wholefile"
 )
 
 // Options say what a configuration is made of.
 type Options struct {
-	Folder  string // with the exports: it and the folders in it are looked at
+	// Place is where the exports are: a folder, which is looked at with those in it, the
+	// address of a database, or one in object storage.
+	Place   string
 	Config  string // path of the file to write, which must not exist
 	Project string // "": the name of the configuration's folder
 }
@@ -56,24 +59,20 @@ func Write(ctx context.Context, o Options) (Result, error) {
 	if err != nil {
 		return Result{}, fmt.Errorf("the configuration cannot be written: %w", err)
 	}
-	folder, err := filepath.Abs(o.Folder)
-	if err != nil {
-		return Result{}, fmt.Errorf("the exports cannot be listed: %w", err)
-	}
 	base := filepath.Dir(path)
-	sources, err := find(folder, base)
+	shown, sources, err := look(ctx, o.Place, base)
 	if err != nil {
 		return Result{}, err
 	}
-	p := page{Folder: from(base, folder), Project: cmp.Or(o.Project, projectName(base))}
+	p := page{Place: shown, Project: cmp.Or(o.Project, projectName(base))}
 	r := Result{Config: o.Config, Project: p.Project, Exports: []Export{}, Contact: []string{}, LeftOut: []LeftOut{}}
 	for _, s := range sources {
-		f, err := look(ctx, s, base)
+		f, err := read(ctx, s, base)
 		if ctx.Err() != nil {
 			return r, context.Cause(ctx)
 		}
 		if err != nil {
-			r.LeftOut = append(r.LeftOut, LeftOut{Source: s.Path, Reason: reason(s.Path, err)})
+			r.LeftOut = append(r.LeftOut, LeftOut{Source: s.where(), Reason: reason(s.Path, err)})
 			continue
 		}
 		p.Exports = append(p.Exports, f)
@@ -86,18 +85,38 @@ func Write(ctx context.Context, o Options) (Result, error) {
 	}
 	for _, f := range p.Exports {
 		if keys := f.keys(); len(keys) > 0 {
-			r.Exports = append(r.Exports, Export{f.Kind, f.Path, keys})
+			r.Exports = append(r.Exports, Export{f.Kind, f.where(), keys})
 		}
 		r.LeftOut = append(r.LeftOut, f.leftOut()...)
 	}
 	if len(r.Exports) == 0 {
-		return r, nothing(o.Folder, r.LeftOut)
+		return r, nothing(shown, r.LeftOut)
 	}
 	text, err := p.render()
 	if err != nil {
 		return r, err
 	}
 	return r, publish(path, o.Config, text)
+}
+
+// look finds what is in a place, and returns how the place may be shown.
+func look(ctx context.Context, place, base string) (shown string, sources []source, err error) {
+	switch {
+	case postgres.IsAddress(place):
+		if shown, _, err = postgres.CutPassword(place); err == nil {
+			sources, err = tables(ctx, place)
+		}
+		return shown, sources, err
+	case isBucket(place):
+		sources, err = objects(ctx, place)
+		return place, sources, err
+	}
+	folder, err := filepath.Abs(place)
+	if err != nil {
+		return "", nil, fmt.Errorf("the exports cannot be listed: %w", err)
+	}
+	sources, err = find(folder, base)
+	return from(base, folder), sources, err
 }
 
 func errExists(path string) error {
@@ -110,9 +129,12 @@ func reason(path string, err error) string {
 	return strings.TrimLeft(text, ": ")
 }
 
-// nothing is the error for a folder without anything to sync.
-func nothing(folder string, leftOut []LeftOut) error {
-	errs := []error{fmt.Errorf("there is no export in %s or in the folders in it: audiences, traits and tables are expected as .csv, .tsv or .txt, plain or with .gz or .zst", folder)}
+// nothing is the error for a place without anything to sync.
+func nothing(place string, leftOut []LeftOut) error {
+	errs := []error{fmt.Errorf("there is no export in %s or in the folders in it: audiences, traits and tables are expected as .csv, .tsv, .txt, .ndjson, .jsonl or .json, plain or with .gz or .zst, or as .parquet", place)}
+	if postgres.IsAddress(place) {
+		errs = []error{fmt.Errorf("%s has no table with a row for each user, in a column user_id, that its role may read: check the database's name, and grant USAGE on the schema and SELECT on its tables", place)}
+	}
 	for _, l := range leftOut {
 		if l.Column == "" {
 			errs = append(errs, fmt.Errorf("%s: %s", l.Source, l.Reason))
@@ -150,11 +172,11 @@ func giveKeys(all []*found) {
 	}
 	for _, f := range all {
 		if f.Kind != "table" {
-			f.Key, f.KeyErr = take(f.Name, f.Path)
+			f.Key, f.KeyErr = take(f.Name, f.where())
 		}
 		for i := range f.Columns {
 			if c := &f.Columns[i]; c.LeftOut == "" {
-				_, c.KeyErr = take(c.Name, f.Path)
+				_, c.KeyErr = take(c.Name, f.where())
 			}
 		}
 	}
@@ -172,12 +194,12 @@ func giveKeys(all []*found) {
 	}
 	for _, f := range all {
 		if f.KeyErr != nil {
-			f.SuggestedKey = suggest(f.Key, f.Kind, f.Path)
+			f.SuggestedKey = suggest(f.Key, f.Kind, f.where())
 		}
 		for i := range f.Columns {
 			if c := &f.Columns[i]; c.KeyErr != nil {
 				list := map[bool]string{true: "audience", false: "trait"}[c.Audience]
-				c.LeftOut = fmt.Sprintf("%v: add it to %ss with another key, keys = { %s = %q }", c.KeyErr, list, bare(c.Name), suggest(c.Key, list, f.Path))
+				c.LeftOut = fmt.Sprintf("%v: add it to %ss with another key, keys = { %s = %q }", c.KeyErr, list, bare(c.Name), suggest(c.Key, list, f.where()))
 			}
 		}
 	}
@@ -208,13 +230,13 @@ func (f *found) leftOut() []LeftOut {
 	var all []LeftOut
 	switch {
 	case f.KeyErr != nil:
-		all = append(all, LeftOut{Source: f.Path, Reason: f.KeyErr.Error()})
+		all = append(all, LeftOut{Source: f.where(), Reason: f.KeyErr.Error()})
 	case len(f.keys()) == 0:
-		all = append(all, LeftOut{Source: f.Path, Reason: noColumn})
+		all = append(all, LeftOut{Source: f.where(), Reason: noColumn})
 	}
 	for _, c := range f.Columns {
 		if c.LeftOut != "" && c.LeftOut != contactField { // those are in Result.Contact
-			all = append(all, LeftOut{f.Path, c.Name, c.LeftOut})
+			all = append(all, LeftOut{f.where(), c.Name, c.LeftOut})
 		}
 	}
 	return all

@@ -34,7 +34,7 @@ func start(t testing.TB, files map[string]string) (entries, text string, err err
 		}
 	}
 	path := filepath.Join(dir, "c.toml")
-	r, err := Write(context.Background(), Options{Folder: filepath.Join(dir, "exports"), Config: path})
+	r, err := Write(context.Background(), Options{Place: filepath.Join(dir, "exports"), Config: path})
 	written, readErr := os.ReadFile(path)
 	if (err == nil) != (readErr == nil) {
 		t.Fatalf("error %v, but reading the configuration: %v", err, readErr)
@@ -270,7 +270,7 @@ func TestErrors(t *testing.T) {
 		{"useless", "c.toml", "", "useless/x.csv: the file is empty"},
 		{".", "c.toml", "${NOT_THERE}", "c.toml:4: project: the environment has no NOT_THERE"},
 	} {
-		_, err := Write(context.Background(), Options{Folder: filepath.Join(dir, test.folder), Config: filepath.Join(dir, test.config), Project: test.project})
+		_, err := Write(context.Background(), Options{Place: filepath.Join(dir, test.folder), Config: filepath.Join(dir, test.config), Project: test.project})
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%+v: %v", test, err)
 		}
@@ -281,7 +281,7 @@ func TestErrors(t *testing.T) {
 	}
 	ctx, cancel := context.WithCancelCause(context.Background())
 	cancel(engage.ErrNoKey)
-	if _, err := Write(ctx, Options{Folder: dir, Config: filepath.Join(dir, "c.toml")}); err != engage.ErrNoKey {
+	if _, err := Write(ctx, Options{Place: dir, Config: filepath.Join(dir, "c.toml")}); err != engage.ErrNoKey {
 		t.Errorf("interrupted: %v", err)
 	}
 }
@@ -296,7 +296,7 @@ func TestUnreadable(t *testing.T) {
 		os.WriteFile(filepath.Join(dir, name), []byte("user_id\nu1\n"), mode)
 	}
 	os.Mkdir(filepath.Join(dir, "closed"), 0)
-	r, err := Write(context.Background(), Options{Folder: dir, Config: filepath.Join(dir, "c.toml")})
+	r, err := Write(context.Background(), Options{Place: dir, Config: filepath.Join(dir, "c.toml")})
 	want := []LeftOut{{Source: "closed", Reason: "the folder cannot be listed"}, {Source: "secret.csv", Reason: "may not be read: permission denied"}}
 	if err != nil || fmt.Sprint(r.LeftOut) != fmt.Sprint(want) {
 		t.Errorf("%+v, %v", r.LeftOut, err)

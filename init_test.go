@@ -1,0 +1,51 @@
+//go:build linux
+
+package main
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"gleapsync/internal/postgrestest"
+)
+
+// TestInitPostgres makes a configuration of the tables of a database, which works at once
+// and has no password.
+func TestInitPostgres(t *testing.T) {
+	server := postgrestest.Start(t)
+	server.Exec(t, `
+		CREATE SCHEMA engage_default;
+		CREATE TABLE engage_default.users (user_id text, vip boolean, total_orders bigint, level text, email text, received_at timestamptz);
+		INSERT INTO engage_default.users VALUES ('u1', true, 3, '007', 'ada@example.com', now()), ('u2', false, 4, NULL, NULL, now());
+		CREATE TABLE engage_default.order_completed (user_id text, original_timestamp timestamptz);
+		CREATE TABLE engage_default.secrets (user_id text, wealth bigint);
+		CREATE TABLE buyers (user_id text);
+		INSERT INTO buyers VALUES ('u2');
+		CREATE ROLE reader LOGIN PASSWORD 'reader-password';
+		GRANT USAGE ON SCHEMA engage_default TO reader;
+		GRANT SELECT ON engage_default.users, engage_default.order_completed, buyers TO reader;`)
+	p := newProject(t, "sandbox", "")
+	if err := os.Remove(p.path("c.toml")); err != nil {
+		t.Fatal(err)
+	}
+	run := func(code int, wants []string, args ...string) {
+		t.Helper()
+		got, written := p.run(t, args...)
+		for _, want := range wants {
+			if got != code || !strings.Contains(written, want) {
+				t.Errorf("%s: exit code %d: %s\nwant %d: %s", args, got, written, code, want)
+			}
+		}
+		for _, never := range []string{"reader-password", "secrets", "order_completed", "ada@"} {
+			if strings.Contains(written, never) {
+				t.Errorf("%s: it shows %s: %s", args, never, written)
+			}
+		}
+	}
+	run(1, []string{"password authentication failed"}, "init", server.URL("reader:wrong"))
+	run(0, []string{"audience  buyers                    public.buyers", "vip, total_orders, level  engage_default.users", "Not sent, since it is personal data: email."},
+		"init", server.URL("reader:reader-password"), "--project", "acme")
+	p.env = append(p.env, "PGPASSWORD=reader-password", "GLEAP_API_TOKEN=x")
+	run(0, []string{`"estimate_seconds": 1`, `"key": "total_orders"`, `"planned": 2`}, "plan", "--output", "json")
+}
