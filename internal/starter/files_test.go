@@ -12,8 +12,8 @@ import (
 // TestNames: what is one export, and what it is called.
 func TestNames(t *testing.T) {
 	for files, want := range map[string][]string{
-		"vip.csv":                         {"vip.csv  vip"},
-		"VIP Customers (EU).CSV.GZ":       {"VIP Customers (EU).CSV.GZ  VIP Customers (EU)"},
+		"vip.csv":                   {"vip.csv  vip"},
+		"VIP Customers (EU).CSV.GZ": {"VIP Customers (EU).CSV.GZ  VIP Customers (EU)"},
 		"a.txt|b.tsv.zst|c.json|d.csv.db|e.ndjson.gz|f.parquet|g.parquet.gz": {"a.txt  a", "b.tsv.zst  b", "c.json  c", "e.ndjson.gz  e", "f.parquet  f"},
 		".hidden.csv":                     nil,
 		"order_completed_last_30days.csv": {"order_completed_last_30days.csv  order_completed_last_30days"},

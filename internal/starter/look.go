@@ -50,7 +50,7 @@ var (
 // found is an export that a sync can read.
 type found struct {
 	source
-	Kind         string // audience, trait or table
+	Kind         string // audience, trait, table, changes or track
 	Key          string // of an audience or trait
 	KeyErr       error  // why it cannot have that key
 	SuggestedKey string // instead
@@ -58,6 +58,7 @@ type found struct {
 	Type         string // of a trait, if it is sure
 	Columns      []column
 	Rows, Broken int
+	Calls        bool // it has track, page or screen calls too
 
 	contact []string // columns or traits with contact fields
 }
@@ -88,8 +89,9 @@ func read(ctx context.Context, s source, base string) (*found, error) {
 		return nil, err
 	}
 	if f.Kind, f.Columns, err = classify(names); err != nil {
-		return nil, err
+		return readChanges(ctx, s, base, err)
 	}
+	e.Fields = contactColumns()
 	var read []*column
 	for i := range f.Columns {
 		if c := &f.Columns[i]; c.LeftOut == "" {
@@ -153,9 +155,9 @@ func classify(names []string) (kind string, columns []column, err error) {
 	has := func(name string) bool { return slices.Contains(snakes, name) }
 	switch {
 	case has("audience_action"):
-		return "", nil, errors.New("it holds changes, not who is in: gleapsync reads snapshots")
+		return "", nil, errChanges
 	case has("message_id"), has("original_timestamp"):
-		return "", nil, errors.New("it holds a row for each event: export a table with one row for each user")
+		return "", nil, errEvents
 	case has("value"):
 		return "trait", []column{{Name: names[slices.Index(snakes, "value")]}}, nil
 	case has("external_ids"):

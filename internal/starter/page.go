@@ -8,6 +8,7 @@ import (
 	"strings"
 	"text/template"
 
+	"gleapsync/engage"
 	"gleapsync/internal/attr"
 )
 
@@ -54,15 +55,87 @@ func (f *found) WhyNot() string {
 	switch {
 	case f.KeyErr != nil:
 		return f.KeyErr.Error() + ": take the \"#\"s away if both are needed"
+	case f.Kind == "track":
+		return "it holds track, page or screen calls: take the \"#\"s away to send them as events, see docs/events.md"
 	case len(f.keys()) == 0:
 		return noColumn
 	}
 	return ""
 }
 
-// Types returns the table's traits whose type is known for sure.
+// Types returns the table's traits whose type is known for sure, and OneType the type if it
+// is that of them all and they are many.
 func (f *found) Types() []column {
+	if f.OneType() != "" {
+		return nil
+	}
 	return slices.DeleteFunc(f.Attributes(false), func(c column) bool { return c.Type == "" })
+}
+
+// OneType is described at Types.
+func (f *found) OneType() string {
+	traits := f.Attributes(false)
+	if len(traits) <= few || slices.ContainsFunc(traits, func(c column) bool { return c.Type != traits[0].Type }) {
+		return ""
+	}
+	return traits[0].Type
+}
+
+// few is how many names stand one by one.
+const few = 12
+
+// entry is a name or a pattern in a list of the configuration.
+type entry struct{ Name, Comment string }
+
+// List returns the audiences or the traits: of many those that begin with the same words as
+// a pattern, if it takes no other column.
+func (f *found) List(audiences bool) []entry {
+	columns := f.Attributes(audiences)
+	var all []entry
+	for words := 1; words <= 2 && len(columns) > few; words++ {
+		for _, c := range slices.Clone(columns) {
+			prefix := beginning(c.Name, words)
+			of := slices.DeleteFunc(slices.Clone(columns), func(c column) bool { return !strings.HasPrefix(c.Name, prefix) })
+			if prefix == "" || prefix == "user_" || len(of) < 4 || f.takesOther(prefix, audiences) {
+				continue
+			}
+			columns = slices.DeleteFunc(columns, func(c column) bool { return strings.HasPrefix(c.Name, prefix) })
+			var values []string
+			for _, c := range of {
+				if !slices.Contains(values, c.Values) {
+					values = append(values, c.Values)
+				}
+			}
+			all = append(all, entry{prefix + "*", fmt.Sprintf("%d columns: %s", len(of), strings.Join(values, ", "))})
+		}
+	}
+	for _, c := range columns {
+		comment := c.Values
+		if audiences {
+			comment = ""
+			if c.Values == "numbers" {
+				comment = "0 and 1 only: if it counts something, move it to traits"
+			}
+		}
+		all = append(all, entry{c.Name, comment})
+	}
+	return all
+}
+
+// beginning returns the first words of a name with what follows them, "" if nothing does.
+func beginning(name string, words int) string {
+	parts := strings.SplitAfterN(name, "_", words+1)
+	if len(parts) <= words {
+		return ""
+	}
+	return strings.Join(parts[:words], "")
+}
+
+func (f *found) takesOther(prefix string, audiences bool) bool {
+	pattern := engage.Wildcard{Pattern: prefix + "*"}
+	return slices.ContainsFunc(f.Columns, func(c column) bool {
+		return (c.LeftOut != "" || c.Audience != audiences) && pattern.Matches(c.Name)
+	})
 }
 
 // quote returns a TOML string. JSON's escapes are TOML's, but for the one character that

@@ -27,7 +27,7 @@ func (s source) where() string {
 
 // export returns the settings to read a source with.
 func (s source) export(base string) engage.Export {
-	e := engage.Export{Source: s.Path, Dir: base, Pick: s.Pick, Fields: contactColumns()}
+	e := engage.Export{Source: s.Path, Dir: base, Pick: s.Pick}
 	if s.Table != "" {
 		e.Source, e.Password, _ = postgres.CutPassword(s.address)
 		e.Query = fmt.Sprintf("SELECT * FROM %s LIMIT %d", quoteTable(s.Table), sampled)

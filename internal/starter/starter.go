@@ -37,7 +37,7 @@ type Result struct {
 
 // Export is an export that is in the configuration.
 type Export struct {
-	Kind   string   `json:"kind"` // audience, trait or table
+	Kind   string   `json:"kind"` // audience, trait, table or changes
 	Source string   `json:"source"`
 	Keys   []string `json:"keys"` // of its attributes in Gleap
 }
@@ -77,6 +77,7 @@ func Write(ctx context.Context, o Options) (Result, error) {
 		}
 		p.Exports = append(p.Exports, f)
 	}
+	p.Exports = foldersOfCalls(ctx, sources, base, p.Exports)
 	p.NotRead = slices.Clone(r.LeftOut)
 	giveKeys(p.Exports)
 	p.Contact = suggestContact(p.Exports)
@@ -155,7 +156,7 @@ func projectName(folder string) string {
 // giveKeys gives each attribute its key. Audiences and traits come before tables: their
 // files were made for them.
 func giveKeys(all []*found) {
-	order := []string{"audience", "trait", "table"}
+	order := []string{"audience", "trait", "table", "changes", "track"}
 	slices.SortStableFunc(all, func(a, b *found) int {
 		return slices.Index(order, a.Kind) - slices.Index(order, b.Kind)
 	})
@@ -171,7 +172,7 @@ func giveKeys(all []*found) {
 		return key, err
 	}
 	for _, f := range all {
-		if f.Kind != "table" {
+		if !f.HasColumns() {
 			f.Key, f.KeyErr = take(f.Name, f.where())
 		}
 		for i := range f.Columns {
@@ -210,9 +211,12 @@ func (f *found) Attributes(audiences bool) []column {
 	return slices.DeleteFunc(slices.Clone(f.Columns), func(c column) bool { return c.LeftOut != "" || c.Audience != audiences })
 }
 
+// HasColumns reports whether it may have several audiences and traits.
+func (f *found) HasColumns() bool { return f.Kind == "table" || f.isCalls() }
+
 // keys returns those of the attributes that the configuration has of f.
 func (f *found) keys() []string {
-	if f.Kind != "table" {
+	if !f.HasColumns() {
 		if f.KeyErr != nil {
 			return nil
 		}
@@ -232,7 +236,7 @@ func (f *found) leftOut() []LeftOut {
 	case f.KeyErr != nil:
 		all = append(all, LeftOut{Source: f.where(), Reason: f.KeyErr.Error()})
 	case len(f.keys()) == 0:
-		all = append(all, LeftOut{Source: f.where(), Reason: noColumn})
+		all = append(all, LeftOut{Source: f.where(), Reason: f.WhyNot()})
 	}
 	for _, c := range f.Columns {
 		if c.LeftOut != "" && c.LeftOut != contactField { // those are in Result.Contact

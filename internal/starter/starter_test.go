@@ -122,15 +122,20 @@ exports/x.csv STORE_ID: it looks like an id
 exports/x.csv EMAIL_1: it may be personal data: add it to traits if Gleap should have it
 exports/x.csv USER_NAME: it may be personal data: add it to traits if Gleap should have it
 exports/x.csv SLA: "sla" is a field that Gleap contacts already have: add it to traits with another key, keys = { SLA = "sla_trait" }`},
-		"columns of one key":   {"user_id,Orders,orders!,🔥,${HOME},\xff\nu,1,2,3,4,5\n", "table orders: exports/x.csv\nexports/x.csv orders!: the key orders is that of exports/x.csv: add it to traits with another key, keys = { \"orders!\" = \"orders_2\" }\nexports/x.csv 🔥: the name has no letter or digit to make a key of\nexports/x.csv ${HOME}: its name holds \"${\", which begins a variable in a configuration: rename it\nexports/x.csv \xff: its name is not UTF-8, which a configuration must be: rename it"},
-		"key of an audience":   {"user_id,good,orders\nu,t,7\n", "table orders: exports/x.csv\nexports/x.csv good: the key good is that of exports/good.csv: add it to audiences with another key, keys = { good = \"good_2\" }"},
-		"table of nothing":     {"user_id,received_at\nu,2026-11-20\n", "exports/x.csv : none of its columns is an audience or a trait\nexports/x.csv received_at: it is about the loading, not about the user"},
-		"single column":        {"email\nmarked@x.io\n", "exports/x.csv : a single-column export holds no user id: "},
-		"no header":            {"marked,marked@x.io\n", "exports/x.csv : the header has no column user_id, userId or external_ids: "},
-		"hashes":               {"user_id\n" + hash + "\n", "exports/x.csv : the user ids are SHA-256 hashes, which Gleap does not know: "},
-		"anonymous":            {"key,external_ids\nmarked,\"{\"\"anonymous_id\"\":[\"\"marked\"\"]}\"\n", "exports/x.csv : none of its rows has a user id"},
-		"changes":              {"audience_name,audience_action,email,user_id\nmarked,true,marked,marked\n", "exports/x.csv : it holds changes, "},
-		"calls":                {"id,user_id,original_timestamp,vip\nmarked,marked,marked,true\n", "exports/x.csv : it holds a row for each event: "},
+		"columns of one key": {"user_id,Orders,orders!,🔥,${HOME},\xff\nu,1,2,3,4,5\n", "table orders: exports/x.csv\nexports/x.csv orders!: the key orders is that of exports/x.csv: add it to traits with another key, keys = { \"orders!\" = \"orders_2\" }\nexports/x.csv 🔥: the name has no letter or digit to make a key of\nexports/x.csv ${HOME}: its name holds \"${\", which begins a variable in a configuration: rename it\nexports/x.csv \xff: its name is not UTF-8, which a configuration must be: rename it"},
+		"key of an audience": {"user_id,good,orders\nu,t,7\n", "table orders: exports/x.csv\nexports/x.csv good: the key good is that of exports/good.csv: add it to audiences with another key, keys = { good = \"good_2\" }"},
+		"table of nothing":   {"user_id,received_at\nu,2026-11-20\n", "exports/x.csv : none of its columns is an audience or a trait\nexports/x.csv received_at: it is about the loading, not about the user"},
+		"single column":      {"email\nmarked@x.io\n", "exports/x.csv : a single-column export holds no user id: "},
+		"no header":          {"marked,marked@x.io\n", "exports/x.csv : the header has no column user_id, userId or external_ids: "},
+		"hashes":             {"user_id\n" + hash + "\n", "exports/x.csv : the user ids are SHA-256 hashes, which Gleap does not know: "},
+		"anonymous":          {"key,external_ids\nmarked,\"{\"\"anonymous_id\"\":[\"\"marked\"\"]}\"\n", "exports/x.csv : none of its rows has a user id"},
+		"changes":            {"audience_name,audience_action,email,user_id\nmarked,true,marked,marked\n", "exports/x.csv : it holds changes, "},
+		"calls":              {"id,user_id,original_timestamp,vip\nmarked,marked,marked,true\n", "exports/x.csv : it holds a row for each event: "},
+		"JSON lines":         {"{\"user_id\":\"marked\",\"vip\":true,\"orders\":3}\n{\"user_id\":\"marked2\",\"email\":\"marked@x.io\"}\n", "table vip orders: exports/x.csv"},
+		"identify calls": {`{"type":"identify","messageId":"marked","userId":"marked","timestamp":"2026-11-20T08:00:00Z","context":{"personas":{"computation_class":"audience","computation_key":"vip"}},"traits":{"vip":true}}` + "\n",
+			"changes vip: exports/x.csv"},
+		"track calls":          {`{"type":"track","messageId":"marked","event":"marked","userId":"marked","timestamp":"2026-11-20T08:00:00Z","properties":{"marked":1}}` + "\n", "exports/x.csv : it holds track, page or screen calls: take the "},
+		"changes by the S3":    {"audience_name,audience_id,audience_action,user_id,timestamp,message_id\nvip,1,true,marked,2026-11-20T08:00:00Z,marked\n", "changes vip: exports/x.csv"},
 		"long form":            {"canonical_segment_id,type,value\nmarked,user_id,marked\n", "exports/x.csv : the header has no column user_id"},
 		"empty":                {"", "exports/x.csv : the file is empty: it has no header"},
 		"rubbish":              {"\x00\x01\xffmarked\x80,\x02\n\x03", "exports/x.csv : the header has no column user_id"},
@@ -248,6 +253,57 @@ func TestSureTypes(t *testing.T) {
 		if strings.Contains(text, inTable) != (isTrait && test.typ != "auto") {
 			t.Errorf("%s: the table\n%s", name, text)
 		}
+	}
+}
+
+// TestPatterns: many columns of one list that begin with the same words stand as a pattern,
+// where it takes no other.
+func TestPatterns(t *testing.T) {
+	header, row := "user_id", "u1"
+	add := func(n int, name, value string) {
+		for i := range n {
+			header, row = fmt.Sprintf("%s,%s_%d", header, name, i), row+","+value
+		}
+	}
+	add(13, "in_audience", "true")
+	add(3, "is", "true")
+	add(9, "total", "7.5")
+	add(4, "mixed", "7.5")
+	add(1, "mixed_too", "true")
+	add(4, "days_since_order", "8")
+	add(1, "days_since_order_id", "8")
+	path := filepath.Join(t.TempDir(), "c.toml")
+	os.WriteFile(filepath.Join(filepath.Dir(path), "wide.csv"), []byte(header+"\n"+row+"\n"), 0o600)
+	r, err := Write(t.Context(), Options{Place: filepath.Dir(path), Config: path})
+	if err != nil || len(r.Exports) != 1 || len(r.Exports[0].Keys) != 34 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	text, _ := os.ReadFile(path)
+	for _, want := range []string{
+		"audiences = [\n  \"in_*\",  # 13 columns: booleans\n  \"is_0\",\n  \"is_1\",\n  \"is_2\",\n  \"mixed_too_0\",\n]\n",
+		"traits = [\n  \"total_*\",  # 9 columns: numbers\n  \"mixed_0\",  # numbers\n",
+		"\"days_since_order_3\",  # numbers\n]\ntype = \"number\"\n",
+	} {
+		if !strings.Contains(string(text), want) {
+			t.Errorf("the configuration has no\n%s\nin\n%s", want, text)
+		}
+	}
+}
+
+// TestFolderOfCalls: a folder with calls only is one source, since more of them will come.
+func TestFolderOfCalls(t *testing.T) {
+	call := func(key string) string {
+		return fmt.Sprintf(`{"type":"identify","messageId":"m","userId":"u","timestamp":"2026-11-20T08:00:00Z","context":{"personas":{"computation_class":"audience","computation_key":%q}},"traits":{%[1]q:true}}`+"\n", key)
+	}
+	files := map[string]string{"calls/1.json": call("vip"), "calls/b.json": call("new"), "calls/2026-11-20.json": call("vip")}
+	entries, _, err := start(t, files)
+	if want := "changes new vip: exports/calls/"; err != nil || entries != want {
+		t.Errorf("%v, got\n%s\nwant\n%s", err, entries, want)
+	}
+	files["calls/list.csv"] = "user_id\nu\n"
+	entries, _, err = start(t, files)
+	if err != nil || !strings.Contains(entries, "changes new: exports/calls/b.json") {
+		t.Errorf("%v, got\n%s", err, entries)
 	}
 }
 
