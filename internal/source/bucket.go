@@ -49,6 +49,17 @@ func (e *storageError) Error() string {
 	return fmt.Sprintf("it answers %d %s", e.status, e.code)
 }
 
+// regionError is the answer of a bucket in another region than was asked.
+type regionError struct {
+	*storageError
+	region string
+}
+
+func (e *regionError) Unwrap() error { return e.storageError }
+
+// regionWord is what the names of regions look like.
+var regionWord = regexp.MustCompile(`^[a-z0-9-]{1,64}$`)
+
 // permanent reports whether the answer will be the same in a moment.
 func (e *storageError) permanent() bool {
 	return e.status >= 400 && e.status < 500 && e.status != http.StatusRequestTimeout && e.status != http.StatusTooManyRequests
@@ -136,6 +147,7 @@ func (l location) unreadable(ctx context.Context, name string, err error) error 
 }
 
 func (l location) reason(ctx context.Context, err error) string {
+	var elsewhere *regionError
 	var answer *storageError
 	var credentials *credentialsError
 	var request *url.Error
@@ -144,6 +156,8 @@ func (l location) reason(ctx context.Context, err error) string {
 		return errSilent.Error() + ": check the address and the network"
 	case ctx.Err() != nil:
 		return context.Cause(ctx).Error()
+	case errors.As(err, &elsewhere):
+		return fmt.Sprintf("%v: the bucket is in another region: name it with region=%s behind the question mark of its address", elsewhere.storageError, elsewhere.region)
 	case errors.As(err, &answer):
 		return answer.Error() + advice(answer)
 	case errors.As(err, &credentials):
@@ -156,6 +170,8 @@ func (l location) reason(ctx context.Context, err error) string {
 	return Cleaner()(err.Error())
 }
 
+const otherRegion = ": the bucket is in another region: name it with region"
+
 // advice says what to do about an answer.
 func advice(answer *storageError) string {
 	switch answer.code {
@@ -164,7 +180,7 @@ func advice(answer *storageError) string {
 	case "InvalidAccessKeyId", "SignatureDoesNotMatch", "AuthenticationFailed", "ExpiredToken", "InvalidToken":
 		return ": the credentials are wrong or have expired"
 	case "PermanentRedirect", "AuthorizationHeaderMalformed", "IllegalLocationConstraintException":
-		return ": the bucket is in another region: name it with region"
+		return otherRegion
 	}
 	switch answer.status {
 	case http.StatusUnauthorized:
@@ -174,7 +190,7 @@ func advice(answer *storageError) string {
 	case http.StatusNotFound:
 		return ": there is no such bucket, or the object is gone"
 	case http.StatusMovedPermanently:
-		return ": the bucket is in another region: name it with region"
+		return otherRegion
 	}
 	return ""
 }

@@ -19,7 +19,7 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/signer/v4"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/config"
 	"github.com/aws/smithy-go/logging"
 )
@@ -195,9 +195,15 @@ func (b *s3Bucket) call(ctx context.Context, key string, query url.Values, heade
 		var reason struct {
 			XMLName xml.Name `xml:"Error"`
 			Code    string
+			Region  string
 		}
 		_ = xml.NewDecoder(io.LimitReader(response.Body, 64<<10)).Decode(&reason)
-		return nil, &storageError{response.StatusCode, reason.Code}
+		answer := &storageError{response.StatusCode, reason.Code}
+		region := cmp.Or(reason.Region, response.Header.Get("X-Amz-Bucket-Region"))
+		if advice(answer) == otherRegion && regionWord.MatchString(region) {
+			return nil, &regionError{answer, region}
+		}
+		return nil, answer
 	}
 	return response, nil
 }

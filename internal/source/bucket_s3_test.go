@@ -298,6 +298,37 @@ func TestS3Refuses(t *testing.T) {
 	check(good, "s3://exports cannot be read: no credentials were found: set AWS_ACCESS_KEY_ID")
 }
 
+// TestS3OtherRegion: a bucket says where it is.
+func TestS3OtherRegion(t *testing.T) {
+	setAWS(t, "test-access", "test-secret")
+	for want, answer := range map[string]http.HandlerFunc{
+		"it answers 301 Moved Permanently: the bucket is in another region: name it with region=eu-west-1 behind the question mark of its address": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("X-Amz-Bucket-Region", "eu-west-1")
+			w.WriteHeader(http.StatusMovedPermanently)
+		},
+		"it answers 400 AuthorizationHeaderMalformed: the bucket is in another region: name it with region=eu-west-2 behind": func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusBadRequest)
+			fmt.Fprint(w, "<Error><Code>AuthorizationHeaderMalformed</Code><Region>eu-west-2</Region></Error>")
+		},
+		"it answers 301 PermanentRedirect: the bucket is in another region: name it with region": func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusMovedPermanently)
+			fmt.Fprint(w, "<Error><Code>PermanentRedirect</Code><Region>no region</Region></Error>")
+		},
+		"it answers 403 AccessDenied: the credentials need": func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("X-Amz-Bucket-Region", "eu-west-1")
+			w.WriteHeader(http.StatusForbidden)
+			fmt.Fprint(w, "<Error><Code>AccessDenied</Code></Error>")
+		},
+	} {
+		server := httptest.NewServer(answer)
+		_, err := rows(s3Place("a.csv", strings.TrimPrefix(server.URL, "http://")))
+		server.Close()
+		if err == nil || !strings.HasPrefix(err.Error(), "s3://exports cannot be read: "+want) {
+			t.Errorf("%v\nwant %s", err, want)
+		}
+	}
+}
+
 // TestS3Address: a bucket has a host of its own where that has a certificate.
 func TestS3Address(t *testing.T) {
 	for name, test := range map[string]struct {
