@@ -16,8 +16,8 @@ func TestInitPostgres(t *testing.T) {
 	server := postgrestest.Start(t)
 	server.Exec(t, `
 		CREATE SCHEMA engage_default;
-		CREATE TABLE engage_default.users (user_id text, vip boolean, total_orders bigint, level text, email text, received_at timestamptz);
-		INSERT INTO engage_default.users VALUES ('u1', true, 3, '007', 'ada@example.com', now()), ('u2', false, 4, NULL, NULL, now());
+		CREATE TABLE engage_default.users (user_id text, vip boolean, total_orders bigint, level text, email text, received_at timestamptz, rare boolean, returns int);
+		INSERT INTO engage_default.users VALUES ('u1', true, 3, '007', 'ada@example.com', now(), NULL, 0), ('u2', false, 4, NULL, NULL, now(), NULL, 1);
 		CREATE TABLE engage_default.order_completed (user_id text, original_timestamp timestamptz);
 		CREATE TABLE engage_default.secrets (user_id text, wealth bigint);
 		CREATE TABLE buyers (user_id text);
@@ -44,7 +44,7 @@ func TestInitPostgres(t *testing.T) {
 		}
 	}
 	run(1, []string{"password authentication failed"}, "init", server.URL("reader:wrong"))
-	run(0, []string{"audience  buyers                    public.buyers", "vip, total_orders, level  engage_default.users", "Not sent, since it is personal data: email."},
+	run(0, []string{"audience  buyers                                   public.buyers", "vip, rare, total_orders, level, returns  engage_default.users", "Not sent, since it is personal data: email."},
 		"init", server.URL("reader:reader-password"), "--project", "acme")
 	p.env = append(p.env, "PGPASSWORD=reader-password", "GLEAP_API_TOKEN=x")
 	run(0, []string{`"estimate_seconds": 1`, `"key": "total_orders"`, `"planned": 2`}, "plan", "--output", "json")

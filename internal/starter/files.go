@@ -24,7 +24,8 @@ type source struct {
 	Name  string // of the file, without date, part number and ending
 	err   error  // why it cannot be in a configuration
 
-	address string // of the database, with its password
+	address string            // of the database, with its password
+	types   map[string]string // of the table's columns
 }
 
 // find returns the sources in a folder and in the folders in it, from the folder base.

@@ -132,6 +132,7 @@ func read(ctx context.Context, s source, base string) (*found, error) {
 	for i, c := range read {
 		c.Values = looks[i].String()
 		c.Audience = result.Attributes[2*i].Invalid == 0
+		c.byType(s.types[c.Name])
 		if s.Table == "" { // else others than those that were looked at may have another one
 			c.Type = string(sureType(result.Attributes[2*i+1].Fits.Type(), looks[i]))
 		}
