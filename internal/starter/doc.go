@@ -1,9 +1,11 @@
-// Package starter writes a first configuration from a folder of exports.
+// Package starter writes a first configuration from a folder of exports, the tables of a
+// database, or a bucket.
 //
 // It finds files that may be exports and makes one source of those that are one export:
-// the days of an audience, the parts of a snapshot (files.go); reads each as a whole, with
-// the code that a sync reads them with, since one value can decide the type of a column
-// (look.go); sees to it that no key is taken twice (starter.go); and writes the whole as
+// the days of an audience, the parts of a snapshot (files.go), a folder of calls (calls.go);
+// the tables and objects of other places are sources too (places.go). It reads each file as a
+// whole, with the code that a sync reads them with, since one value can decide the type of a
+// column (look.go), and of a table as many rows as do not take long; sees to it that no key is taken twice (starter.go); and writes the whole as
 // commented TOML (config.toml.tmpl), which package config must be able to load before it
 // gets its name.
 //
