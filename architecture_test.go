@@ -40,7 +40,7 @@ var mayImport = map[string]string{
 	// The three parts of a sync do not know each other, nor sync.
 	"engage": "internal/attr internal/cell internal/extsort internal/jsonscan internal/parquet internal/postgres internal/secret internal/source",
 	"gleap":  "internal/attr internal/exchange internal/secret",
-	"state":  "internal/attr internal/wholefile",
+	"state":  "internal/attr internal/nearest internal/wholefile",
 	// A wire struct that it shared with the client would hide a mistake on the wire.
 	"gleap/sandbox": "",
 

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+
+	"gleapsync/internal/nearest"
 )
 
 // Overview is what the file holds, except what can be many: records, parked contacts, events,
@@ -79,12 +81,14 @@ func (o Overview) Present() []Attribute {
 
 // Attribute returns the attribute of a key that is not gone, or [ErrNotFound].
 func (o Overview) Attribute(key string) (Attribute, error) {
-	for _, a := range o.Attributes {
-		if a.Key == key && !a.Gone() {
+	var keys []string
+	for _, a := range o.Present() {
+		if a.Key == key {
 			return a, nil
 		}
+		keys = append(keys, a.Key)
 	}
-	return Attribute{}, fmt.Errorf("there is no audience or trait %q: %w, see gleapsync inspect audiences", key, ErrNotFound)
+	return Attribute{}, fmt.Errorf("there is no audience or trait %q: %w, see gleapsync inspect audiences%s", key, ErrNotFound, nearest.Hint(key, keys))
 }
 
 func isEmpty(b *bbolt.Bucket) bool {
