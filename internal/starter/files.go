@@ -20,9 +20,11 @@ import (
 type source struct {
 	Path  string // or a glob, from the configuration's folder, with forward slashes; or an address
 	Table string // of a database, with its schema
-	Pick  engage.Pick
-	Name  string // of the file, without date, part number and ending
-	err   error  // why it cannot be in a configuration
+	// Identifiers is the other table of profiles, whose traits are in Table.
+	Identifiers string
+	Pick        engage.Pick
+	Name        string // of the file, without date, part number and ending
+	err         error  // why it cannot be in a configuration
 
 	address string            // of the database, with its password
 	types   map[string]string // of the table's columns

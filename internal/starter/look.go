@@ -50,7 +50,7 @@ var (
 // found is an export that a sync can read.
 type found struct {
 	source
-	Kind         string // audience, trait, table, changes or track
+	Kind         string // audience, trait, table, profiles, changes or track
 	Key          string // of an audience or trait
 	KeyErr       error  // why it cannot have that key
 	SuggestedKey string // instead
@@ -77,6 +77,9 @@ type column struct {
 func read(ctx context.Context, s source, base string) (*found, error) {
 	if s.err != nil {
 		return nil, s.err
+	}
+	if s.Identifiers != "" {
+		return readProfiles(ctx, s)
 	}
 	f := &found{source: s}
 	e := s.export(base)

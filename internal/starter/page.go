@@ -106,7 +106,7 @@ func (f *found) List(audiences bool) []entry {
 					values = append(values, c.Values)
 				}
 			}
-			all = append(all, entry{prefix + "*", fmt.Sprintf("%d columns: %s", len(of), strings.Join(values, ", "))})
+			all = append(all, entry{prefix + "*", f.counted(len(of), values)})
 		}
 	}
 	for _, c := range columns {

@@ -80,7 +80,11 @@ func tables(ctx context.Context, address string) ([]source, error) {
 		all[len(all)-1].types[cells[0].String()] = cells[1].String()
 		return nil
 	})
-	return all, err
+	if err != nil {
+		return nil, err
+	}
+	more, err := profiles(ctx, e, address)
+	return append(all, more...), err
 }
 
 // byType says what the type of a table's column tells, whatever the values in the rows that

@@ -37,7 +37,7 @@ type Result struct {
 
 // Export is an export that is in the configuration.
 type Export struct {
-	Kind   string   `json:"kind"` // audience, trait, table or changes
+	Kind   string   `json:"kind"` // audience, trait, table, profiles or changes
 	Source string   `json:"source"`
 	Keys   []string `json:"keys"` // of its attributes in Gleap
 }
@@ -156,7 +156,7 @@ func projectName(folder string) string {
 // giveKeys gives each attribute its key. Audiences and traits come before tables: their
 // files were made for them.
 func giveKeys(all []*found) {
-	order := []string{"audience", "trait", "table", "changes", "track"}
+	order := []string{"audience", "trait", "table", "profiles", "changes", "track"}
 	slices.SortStableFunc(all, func(a, b *found) int {
 		return slices.Index(order, a.Kind) - slices.Index(order, b.Kind)
 	})
@@ -212,7 +212,7 @@ func (f *found) Attributes(audiences bool) []column {
 }
 
 // HasColumns reports whether it may have several audiences and traits.
-func (f *found) HasColumns() bool { return f.Kind == "table" || f.isCalls() }
+func (f *found) HasColumns() bool { return f.Kind == "table" || f.Kind == "profiles" || f.isCalls() }
 
 // keys returns those of the attributes that the configuration has of f.
 func (f *found) keys() []string {
