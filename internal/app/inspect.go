@@ -108,11 +108,13 @@ func (c *inspectRunsCmd) Run(a *App) error {
 	return answer(a, func(v *inspect.View) ([]runs.Summary, error) { return v.Runs(c.Limit) }, console.Runs)
 }
 
-type inspectParkedCmd struct{}
+type inspectParkedCmd struct {
+	IDs bool `name:"ids" help:"List the contacts."`
+}
 
-// Run lists the parked contacts.
+// Run shows why contacts are parked.
 func (c *inspectParkedCmd) Run(a *App) error {
-	return answer(a, (*inspect.View).Parked, console.Parked)
+	return answer(a, (*inspect.View).Parked, func(w console.Out, parked []inspect.ParkedContact) { console.Parked(w, parked, c.IDs) })
 }
 
 type inspectEventsCmd struct{}

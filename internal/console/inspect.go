@@ -139,17 +139,26 @@ func Events(w Out, d inspect.Events) {
 	t.write(w)
 }
 
-// Parked writes a line for each parked contact.
-func Parked(w Out, parked []inspect.ParkedContact) {
+// Parked writes why contacts are parked, and how many for each reason; which ones with ids.
+func Parked(w Out, parked []inspect.ParkedContact, ids bool) {
 	if len(parked) == 0 {
 		fmt.Fprintln(w, "No contact is parked.")
 		return
 	}
-	t := newRows("USER ID", "STATUS>", "ATTEMPTS>", "FIRST", "LAST", "REASON")
-	for _, p := range parked {
-		t.add(p.UserID, p.Status, p.Attempts, w.time(p.First), w.time(p.Last), p.Reason)
+	if ids {
+		t := newRows("USER ID~", "STATUS>", "ATTEMPTS>", "FIRST", "LAST", "REASON")
+		for _, p := range parked {
+			t.add(p.UserID, p.Status, p.Attempts, w.time(p.First), w.time(p.Last), p.Reason)
+		}
+		t.write(w)
+		return
+	}
+	t := newRows("CONTACTS>", "STATUS>", "FIRST", "LAST", "REASON")
+	for _, g := range inspect.GroupParked(parked) {
+		t.add(human.Grouped(len(g.UserIDs)), g.Status, w.time(g.First), w.time(g.Last), g.Reason)
 	}
 	t.write(w)
+	fmt.Fprintf(w, "\n%s parked. --ids names them; gleapsync retry tries them again, once the exports are mended.\n", human.Count(len(parked), "contact"))
 }
 
 // Sandbox writes what an embedded sandbox received.

@@ -1,7 +1,6 @@
 package page
 
 import (
-	"cmp"
 	"errors"
 	"slices"
 	"time"
@@ -21,7 +20,7 @@ type Data struct {
 	Exports []Export            // without those of events
 	Tracks  []runs.ExportReport // exports of events, as the last sync that looked at each left it
 	Runs    []runs.Report       // the last ones, the latest first
-	Parked  []ParkedGroup
+	Parked  []inspect.ParkedGroup
 	// Error says why the state cannot be read. Of the fields above only Version, At and
 	// Now are set then.
 	Error string
@@ -67,15 +66,6 @@ type Size struct {
 	Held    bool
 }
 
-// ParkedGroup counts the parked contacts with the same answer. Their ids are not in it.
-type ParkedGroup struct {
-	Status int
-	Reason string
-	Count  int
-	First  time.Time // when the first of them was parked
-	Last   time.Time // when the last of them was tried
-}
-
 const (
 	showRuns  = 100
 	plotRuns  = 40
@@ -103,7 +93,8 @@ func Read(v *inspect.View, version string, zone *time.Location, now *Now) Data {
 			d.Exports = append(d.Exports, d.export(e))
 		}
 	}
-	d.Parked = group(parked)
+	groups := inspect.GroupParked(parked)
+	d.Parked = groups[:min(len(groups), maxGroups)]
 	return d
 }
 
@@ -126,32 +117,6 @@ func (d *Data) export(e runs.ExportReport) Export {
 	}
 	slices.Reverse(x.Sizes)
 	return x
-}
-
-// group puts parked contacts with the same answer together, the largest group first.
-func group(parked []inspect.ParkedContact) []ParkedGroup {
-	var groups []ParkedGroup
-	at := map[ParkedGroup]int{}
-	for _, p := range parked {
-		key := ParkedGroup{Status: p.Status, Reason: p.Reason}
-		n, ok := at[key]
-		if !ok {
-			n = len(groups)
-			at[key] = n
-			key.First = p.First
-			groups = append(groups, key)
-		}
-		g := &groups[n]
-		g.Count++
-		if p.First.Before(g.First) {
-			g.First = p.First
-		}
-		if p.Last.After(g.Last) {
-			g.Last = p.Last
-		}
-	}
-	slices.SortStableFunc(groups, func(a, b ParkedGroup) int { return cmp.Compare(b.Count, a.Count) })
-	return groups[:min(len(groups), maxGroups)]
 }
 
 // Held returns the exports that are held, or of which exits are withheld.

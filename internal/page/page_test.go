@@ -9,7 +9,6 @@ import (
 	"gleapsync/internal/attr"
 	"gleapsync/internal/inspect"
 	"gleapsync/internal/runs"
-	"gleapsync/state"
 	"gleapsync/sync"
 )
 
@@ -50,17 +49,6 @@ func TestSizes(t *testing.T) {
 	want := []Size{{1, false}, {2, false}, {3, true}}
 	if len(got) != 3 || got[0] != want[0] || got[1] != want[1] || got[2] != want[2] {
 		t.Errorf("%v, want %v", got, want)
-	}
-}
-
-func TestGroup(t *testing.T) {
-	at := func(hour int) time.Time { return time.Date(2026, 1, 1, hour, 0, 0, 0, time.UTC) }
-	parked := func(status int, reason string, first, last int) inspect.ParkedContact {
-		return inspect.ParkedContact{UserID: "u", Parked: state.Parked{Status: status, Reason: reason, First: at(first), Last: at(last)}}
-	}
-	got := group([]inspect.ParkedContact{parked(400, "a", 5, 6), parked(422, "b", 3, 4), parked(422, "b", 1, 9), parked(422, "c", 2, 2)})
-	if len(got) != 3 || got[0] != (ParkedGroup{422, "b", 2, at(1), at(9)}) || got[1] != (ParkedGroup{400, "a", 1, at(5), at(6)}) {
-		t.Errorf("%+v", got)
 	}
 }
 
