@@ -78,12 +78,13 @@ func (r *rows) write(w Out) {
 	}
 	configs := make([]table.ColumnConfig, len(r.columns))
 	over := r.over(w.Width)
+	narrow := over > 0
 	for i, c := range r.columns {
 		configs[i].Number = i + 1
 		if c.number {
 			configs[i].Align, configs[i].AlignHeader = text.AlignRight, text.AlignRight
 		}
-		if configs[i].Hidden = c.number && c.empty && over > 0; configs[i].Hidden {
+		if configs[i].Hidden = c.number && c.empty && narrow; configs[i].Hidden {
 			over -= c.width + gap
 		}
 	}

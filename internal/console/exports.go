@@ -33,9 +33,9 @@ func (s Shown) compare(a, b runs.ExportReport) int {
 	case SortKey:
 		return strings.Compare(a.Key, b.Key)
 	case SortChanged:
-		return cmp.Compare(changes(b), changes(a))
+		return cmp.Compare(b.Changes(), a.Changes())
 	case SortMembers:
-		return cmp.Compare(members(b), members(a))
+		return cmp.Compare(b.InGleap(), a.InGleap())
 	}
 	return 0
 }
@@ -49,7 +49,7 @@ func (s Shown) choose(w Out, all []runs.ExportReport) (chosen []runs.ExportRepor
 	case s.Held:
 		chosen = slices.DeleteFunc(chosen, func(e runs.ExportReport) bool { return !e.IsHeld() })
 	case s.All:
-	case !slices.ContainsFunc(all, saysSomething):
+	case !slices.ContainsFunc(all, func(e runs.ExportReport) bool { return !e.IsQuiet() }):
 		return nil, as
 	case w.Width > 0:
 		hidden := map[string]bool{}
@@ -61,26 +61,10 @@ func (s Shown) choose(w Out, all []runs.ExportReport) (chosen []runs.ExportRepor
 				}
 			}
 		}
-		chosen = slices.DeleteFunc(chosen, func(e runs.ExportReport) bool { return hidden[e.Key] || !saysSomething(e) })
+		chosen = slices.DeleteFunc(chosen, func(e runs.ExportReport) bool { return hidden[e.Key] || e.IsQuiet() })
 	}
 	slices.SortStableFunc(chosen, s.compare)
 	return chosen, as
-}
-
-// saysSomething reports whether there is something to see in an export's row.
-func saysSomething(e runs.ExportReport) bool {
-	return e.IsHeld() || e.New || changes(e)+e.Invalid+e.WithoutUserID+e.Retyped+e.Events > 0
-}
-
-func changes(e runs.ExportReport) int { return e.Entered + e.Exited + e.Changed }
-
-// members returns how many there are: of a held export those that Gleap has, since what it
-// says itself is not believed.
-func members(e runs.ExportReport) int {
-	if e.Status == runs.StatusHeld {
-		return e.Acknowledged
-	}
-	return e.Members
 }
 
 // exports writes a line for each attribute that is to be shown, and for each export of events,
@@ -106,7 +90,7 @@ func exports(w Out, r runs.Report, shown Shown) {
 		if e.Withheld > 0 {
 			status = fmt.Sprintf("%s, %s withheld", status, human.Grouped(e.Withheld))
 		}
-		t.add(e.Key, e.Kind, cmp.Or(string(e.Type), human.Dash), human.Grouped(members(e)), entered, human.Grouped(e.Exited), changed, human.Grouped(e.Invalid), human.Grouped(e.WithoutUserID), status)
+		t.add(e.Key, e.Kind, cmp.Or(string(e.Type), human.Dash), human.Grouped(e.InGleap()), entered, human.Grouped(e.Exited), changed, human.Grouped(e.Invalid), human.Grouped(e.WithoutUserID), status)
 	}
 	t.write(w)
 	if t.n > 0 && tracks.n > 0 {
@@ -131,7 +115,7 @@ func totals(all []runs.ExportReport, shown Shown, rows int) string {
 			continue
 		case e.Status == runs.StatusHeld:
 			held++
-		case changes(e) > 0:
+		case e.Changes() > 0:
 			changed++
 			sum.Entered, sum.Exited, sum.Changed = sum.Entered+e.Entered, sum.Exited+e.Exited, sum.Changed+e.Changed
 		}

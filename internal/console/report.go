@@ -94,10 +94,21 @@ func remarks(w io.Writer, r runs.Report) {
 			fmt.Fprintf(w, "Damped: %s of %s make no call of their own: min_interval, tolerance.\n", human.Count(e.Damped, "change"), human.Printable(e.Key))
 		}
 	}
+	added, origins := map[string][]string{}, []runs.ExportReport{}
 	for _, e := range r.Exports {
 		if e.New {
-			fmt.Fprintf(w, "New: %s: this %s came with the changes of %s.\n", human.Printable(e.Key), e.Kind, human.Printable(e.Source))
+			if added[e.Source+string(e.Kind)] == nil {
+				origins = append(origins, e)
+			}
+			added[e.Source+string(e.Kind)] = append(added[e.Source+string(e.Kind)], e.Key)
 		}
+	}
+	for _, e := range origins {
+		keys, what := added[e.Source+string(e.Kind)], fmt.Sprintf("this %s", e.Kind)
+		if len(keys) > 1 {
+			what = fmt.Sprintf("these %ss", e.Kind)
+		}
+		fmt.Fprintf(w, "New: %s: %s came with the changes of %s.\n", human.Printable(runs.FirstOf(keys)), what, human.Printable(e.Source))
 	}
 	for _, e := range r.Exports {
 		if e.Retyped > 0 {
@@ -149,16 +160,30 @@ func remarks(w io.Writer, r runs.Report) {
 		some(w, e.Early, "event", "of "+human.Printable(e.Name)+" not sent: from before the time that since names.")
 		some(w, e.Forgotten, "event", "of "+human.Printable(e.Name)+" passed over: their contacts are forgotten on request.")
 	}
-	for _, o := range r.Orphans {
-		fmt.Fprintf(w, "No export feeds %s any more, and %s: put it back, or run gleapsync retire %s.\n",
-			human.Printable(o.Key), have(o.Members), human.Printable(o.Key))
-	}
+	orphans(w, r.Orphans)
 	if d := r.Deletions; d != nil {
 		fmt.Fprintf(w, "Forgotten contacts: %s deleted in Gleap, %s not there%s.\n", human.Grouped(d.Deleted), human.Grouped(d.Absent), stillInGleap(d.Owed))
 	}
 	some(w, r.Contacts.Forgotten, "contact", "passed over: forgotten on request.")
 	some(w, r.Contacts.Parked, "contact", "parked: Gleap refused the call, see gleapsync inspect parked.")
 	some(w, r.Events.Parked, "event", "parked: Gleap refused the request, see gleapsync inspect events.")
+}
+
+// orphans names the attributes that no export feeds any more: in a line each if they are few.
+func orphans(w io.Writer, all []runs.Orphan) {
+	const few = 3
+	if len(all) > few {
+		var keys []string
+		for _, o := range all {
+			keys = append(keys, o.Key)
+		}
+		fmt.Fprintf(w, "No export feeds %s any more, and contacts in Gleap have them: put them back, or run gleapsync retire with each.\n", human.Printable(runs.FirstOf(keys)))
+		return
+	}
+	for _, o := range all {
+		fmt.Fprintf(w, "No export feeds %s any more, and %s: put it back, or run gleapsync retire %s.\n",
+			human.Printable(o.Key), have(o.Members), human.Printable(o.Key))
+	}
 }
 
 // some writes how many there are of what a noun names, if any, and what is said of them.

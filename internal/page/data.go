@@ -3,6 +3,7 @@ package page
 import (
 	"errors"
 	"slices"
+	"strings"
 	"time"
 
 	"gleapsync/internal/inspect"
@@ -20,6 +21,8 @@ type Data struct {
 	Exports []Export            // without those of events
 	Tracks  []runs.ExportReport // exports of events, as the last sync that looked at each left it
 	Runs    []runs.Report       // the last ones, the latest first
+	Find    string              // exports whose name, key or source has it are shown only
+	Show    string              // changed or held: only such exports are shown
 	Parked  []inspect.ParkedGroup
 	// Error says why the state cannot be read. Of the fields above only Version, At and
 	// Now are set then.
@@ -69,7 +72,7 @@ type Size struct {
 const (
 	showRuns  = 100
 	plotRuns  = 40
-	maxGroups = 50
+	maxGroups = 20
 )
 
 // Read reads what a page shows from a state.
@@ -118,6 +121,79 @@ func (d *Data) export(e runs.ExportReport) Export {
 	slices.Reverse(x.Sizes)
 	return x
 }
+
+// Group is exports that are shown together: those of one source.
+type Group struct {
+	Source  string // "": of several sources, with one attribute each
+	Exports []Export
+	Open    bool
+}
+
+// Count counts the exports of a group that are not quiet.
+func (g Group) Count() (n int) {
+	for _, x := range g.Exports {
+		if !x.IsQuiet() {
+			n++
+		}
+	}
+	return n
+}
+
+// Held reports whether one of the exports is held, or exits of it withheld.
+func (g Group) Held() bool {
+	return slices.ContainsFunc(g.Exports, func(x Export) bool { return x.IsHeld() })
+}
+
+// Groups returns the exports that were asked for, by their source, in the order of the exports.
+func (d *Data) Groups() []Group {
+	const few = 20 // that nobody needs to open
+	columns := map[string]int{}
+	for _, x := range d.Exports {
+		columns[x.Source]++
+	}
+	var groups []Group
+	at := map[string]int{}
+	for _, x := range d.Exports {
+		if !d.isAskedFor(x) {
+			continue
+		}
+		source := x.Source
+		if columns[source] == 1 {
+			source = ""
+		}
+		n, ok := at[source]
+		if !ok {
+			n, at[source] = len(groups), len(groups)
+			groups = append(groups, Group{Source: source, Open: len(d.Exports) <= few || d.Find+d.Show != ""})
+		}
+		groups[n].Exports = append(groups[n].Exports, x)
+	}
+	return groups
+}
+
+func (d *Data) isAskedFor(x Export) bool {
+	if d.Show == "held" && !x.IsHeld() || d.Show == "changed" && x.Changes() == 0 {
+		return false
+	}
+	return strings.Contains(strings.ToLower(x.Name+"\n"+x.Key+"\n"+x.Source), strings.ToLower(d.Find))
+}
+
+// Recent returns the last n runs.
+func (d *Data) Recent(n int) []runs.Report { return d.Runs[:min(len(d.Runs), n)] }
+
+// Before returns the runs before the last n.
+func (d *Data) Before(n int) []runs.Report { return d.Runs[min(len(d.Runs), n):] }
+
+// Link returns where a run is shown.
+func (d *Data) Link(run string) string {
+	if d.Now == nil {
+		return "#run-" + run
+	}
+	return "/runs/" + run
+}
+
+// Causes returns why exports are held, or exits withheld.
+func (d *Data) Causes() []runs.Cause { return runs.Causes(d.Held()) }
 
 // Held returns the exports that are held, or of which exits are withheld.
 func (d *Data) Held() []runs.ExportReport {

@@ -43,6 +43,12 @@ var functions = template.FuncMap{
 	"json":    knownValue,
 	"plot":    plot,
 	"plural":  human.Count,
+	"number":  number,
+	"news":    func(all []runs.ExportReport) []runs.ExportReport { news, _ := divide(all); return news },
+	"others":  func(all []runs.ExportReport) []runs.ExportReport { _, others := divide(all); return others },
+	"causes":  runs.Causes,
+	"more":    func(c runs.Cause) int { return len(c.Exports) - 1 },
+	"choices": func() map[string]string { return map[string]string{"": "all", "changed": "changed", "held": "held"} },
 }
 
 // inZone are the functions that write times.
@@ -70,6 +76,33 @@ func render(w io.Writer, zone *time.Location, name string, data any) error {
 	}
 	_, err = w.Write(text.Bytes())
 	return err
+}
+
+// divide returns the exports of a run that have rows of their own, and the others: those of which
+// nothing changed, and those that are held with others for one cause, which is said once.
+func divide(all []runs.ExportReport) (news, others []runs.ExportReport) {
+	together := map[string]bool{}
+	for _, c := range runs.Causes(all) {
+		for _, e := range c.Exports {
+			together[e.Key] = len(c.Exports) > 1 && !c.Withheld
+		}
+	}
+	for _, e := range all {
+		if e.IsQuiet() || together[e.Key] {
+			others = append(others, e)
+		} else {
+			news = append(news, e)
+		}
+	}
+	return news, others
+}
+
+// number is a cell of a table. A narrow window leaves those out that say nothing.
+func number(label string, n int) template.HTML {
+	if n == 0 {
+		return `<td class="number zero">0</td>`
+	}
+	return template.HTML(fmt.Sprintf(`<td class="number" data-label="%s">%s</td>`, label, human.Grouped(n)))
 }
 
 // Front writes the front page.

@@ -1,11 +1,14 @@
 package page
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
+	"gleapsync/engage"
 	"gleapsync/internal/attr"
 	"gleapsync/internal/inspect"
 	"gleapsync/internal/runs"
@@ -165,5 +168,76 @@ func TestLastSaid(t *testing.T) {
 	var text strings.Builder
 	if err := Lookup(&text, c); err != nil || !strings.Contains(text.String(), "held: it is &lt;missing&gt;") || strings.Contains(text.String(), "next run sends it") {
 		t.Errorf("%v\n%s", err, text.String())
+	}
+}
+
+// large is 100 runs of 114 attributes with long names, all of which changed in each run, one of them
+// held; 99 of the attributes come from a table, the others have a file each.
+func large() Data {
+	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
+	d := Data{Zone: time.UTC, At: at, State: inspect.Overview{Project: "acme"}}
+	for n := range 100 {
+		r := runs.Report{Run: fmt.Sprintf("20260101T%06d.000000Z-abcd", n), Command: "sync", Mode: runs.Incremental, Outcome: runs.Held, Started: at, Finished: at.Add(time.Minute)}
+		for i := range 114 {
+			key := fmt.Sprintf("attribute_%03d_with_a_name_as_people_give_them_in_engage", i)
+			e := runs.ExportReport{Key: key, Name: key, Kind: engage.Audience, Source: "s3://bucket/warehouse/attributes_of_users.csv", Status: runs.StatusApplied, Rows: 1e6, Members: 1e5 + i*n, Entered: 1000 + i, Exited: 100 + i}
+			if i >= 99 {
+				e.Source = fmt.Sprintf("s3://bucket/engage/audience_%d.csv", i)
+			}
+			if i == 113 {
+				e.Status, e.Reason = runs.StatusHeld, "it is cut off"
+			}
+			r.Exports = append(r.Exports, e)
+		}
+		d.Runs = append(d.Runs, r)
+	}
+	d.Last = &d.Runs[0]
+	for _, e := range d.Last.Exports {
+		x := d.export(e)
+		x.Acknowledged, x.DataOf = e.Members, at
+		d.Exports = append(d.Exports, x)
+	}
+	return d
+}
+
+// TestLarge: a report of many runs and attributes stays one that can be sent and read.
+func TestLarge(t *testing.T) {
+	var report, front, run bytes.Buffer
+	d := large()
+	if err := Report(&report, d); err != nil {
+		t.Fatal(err)
+	}
+	d.Now = &Now{}
+	if err := errors.Join(Front(&front, d), Run(&run, "v1", time.UTC, d.Runs[0])); err != nil {
+		t.Fatal(err)
+	}
+	t.Logf("the report has %d bytes, the page %d, that of a run %d", report.Len(), front.Len(), run.Len())
+	if report.Len() >= 1e6 || front.Len() >= 1e6 {
+		t.Error("that is too much")
+	}
+	for name, test := range map[string]struct {
+		find, show string
+		rows       int
+	}{
+		"all": {rows: 114}, "name": {find: "Attribute_11", rows: 4}, "source": {find: "WAREHOUSE", rows: 99}, "held": {show: "held", rows: 1},
+		"changed": {show: "changed", find: "_113_", rows: 1}, "none": {find: "<nobody>"},
+	} {
+		d.Find, d.Show = test.find, test.show
+		front.Reset()
+		if err := Front(&front, d); err != nil {
+			t.Fatal(err)
+		}
+		if n := strings.Count(front.String(), `<tr id="export-`); n != test.rows {
+			t.Errorf("%s: %d rows, want %d", name, n, test.rows)
+		}
+		if open := strings.Count(front.String(), " open>"); (open > 0) != (test.rows > 0 && test.rows < 114) {
+			t.Errorf("%s: %d groups are open", name, open)
+		}
+	}
+	order := []string{`id="state"`, `id="runs"`, `id="parked"`, `id="exports"`, `id="from-s3://bucket/warehouse`}
+	for i := range order[1:] {
+		if text := report.String(); strings.Index(text, order[i]) > strings.Index(text, order[i+1]) {
+			t.Errorf("%s comes after %s", order[i], order[i+1])
+		}
 	}
 }

@@ -100,7 +100,7 @@ func (c Cause) Resolve() string {
 
 // FirstOf lists the first of many names.
 func FirstOf(names []string) string {
-	const most = 5
+	const most = 3
 	if more := len(names) - most; more > 1 {
 		return fmt.Sprintf("%s and %d more", strings.Join(names[:most], ", "), more)
 	}

@@ -150,6 +150,24 @@ func (r *Report) Held() bool {
 // IsHeld reports whether the export is held, or exits of it are withheld. Reason says why.
 func (e ExportReport) IsHeld() bool { return e.Status == StatusHeld || e.Withheld > 0 }
 
+// Changes counts what changed of the attribute.
+func (e ExportReport) Changes() int { return e.Entered + e.Exited + e.Changed }
+
+// IsQuiet reports whether nobody needs to look at the export: nothing changed of it, and nothing is
+// wrong with it.
+func (e ExportReport) IsQuiet() bool {
+	return !e.IsHeld() && !e.New && e.Changes()+e.Invalid+e.WithoutUserID+e.Retyped+e.Events == 0
+}
+
+// InGleap counts the members; of a held export, since what it says is not believed, those that
+// Gleap has.
+func (e ExportReport) InGleap() int {
+	if e.Status == StatusHeld {
+		return e.Acknowledged
+	}
+	return e.Members
+}
+
 // Unreadable reports whether none of the exports could be read at all.
 func (r *Report) Unreadable() bool {
 	for _, e := range r.Exports {

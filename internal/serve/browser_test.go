@@ -25,8 +25,10 @@ import (
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
 
+	"gleapsync/engage"
 	"gleapsync/internal/inspect"
 	"gleapsync/internal/page"
+	"gleapsync/internal/runs"
 )
 
 var pictures = flag.String("pictures", "", "write pictures of the page into that folder")
@@ -266,7 +268,7 @@ func TestBrowser(t *testing.T) {
 			}
 		}
 		b.has("h1", "acme-production")
-		b.has("#now", "idle", "The next run begins at")
+		b.has("#now", "idle", "The next run begins in ", ", at 2")
 		b.has("#state", "held", "VIP Customers", "would leave", "gleapsync sync --max-exits vip_customers=", "1 contact")
 		b.has("#exports", "Order completed last 30days", "order_completed_last_30days", "total_revenue_180_days")
 		b.has("#parked", "422", "Gleap refused the contact")
@@ -431,4 +433,96 @@ func TestBrowser(t *testing.T) {
 		b.fits(375)
 		b.quiet("file://" + path)
 	})
+
+	t.Run("114 keys, 100 runs", func(t *testing.T) {
+		b.t = t
+		d := large()
+		var report, front bytes.Buffer
+		b.must(page.Report(&report, d))
+		d.Now = &page.Now{Next: d.At.Add(54 * time.Minute)}
+		b.must(page.Front(&front, d))
+		const most = 1_000_000
+		if report.Len() > most || front.Len() > most {
+			t.Errorf("the report has %d bytes, the page %d", report.Len(), front.Len())
+		}
+		for name, html := range map[string][]byte{"many-report": report.Bytes(), "many-page": front.Bytes()} {
+			path := filepath.Join(w.dir, name+".html")
+			b.must(os.WriteFile(path, html, 0o600))
+			for _, scheme := range []string{"light", "dark"} {
+				b.scheme(scheme)
+				b.size(375, 812, chromedp.EmulateMobile)
+				b.visit("file://" + path)
+				b.fits(375)
+				b.contrast()
+				height := eval[int](b, "document.documentElement.scrollHeight")
+				t.Logf("%s: %d bytes, %d px high", name, len(html), height)
+				if height > 8000 {
+					t.Errorf("%s is %d px high", name, height)
+				}
+				b.picture(name + "-phone-" + scheme + ".png")
+				b.size(1200, 1100)
+				b.visit("file://" + path)
+				b.contrast()
+				b.picture(name + "-" + scheme + ".png")
+			}
+			b.visit("file://" + path + "#export-attribute_007")
+			if y := eval[int](b, "document.getElementById('export-attribute_007').getBoundingClientRect().top | 0"); y < 0 || y > 1100 {
+				t.Errorf("%s: the row of the address is at %d px", name, y)
+			}
+			b.quiet("file://" + path)
+		}
+		b.visit("file://" + filepath.Join(w.dir, "many-report.html"))
+		b.must(chromedp.Do(b.ctx, chromedp.Click(chromedp.CSS("#only-held"))))
+		if n := eval[int](b, "[...document.querySelectorAll('#exports details')].filter(d => d.offsetHeight > 0).length"); n != 1 {
+			t.Errorf("%d groups have something held", n)
+		}
+		b.quiet("file://")
+	})
+
+	t.Run("filter", func(t *testing.T) {
+		b.t = t
+		b.visit(server.URL)
+		b.must(chromedp.Do(b.ctx, chromedp.SendKeys(chromedp.ID("q"), "vip")))
+		_, err := chromedp.RunResponse(b.ctx, chromedp.Click(chromedp.CSS("#exports button")))
+		b.must(err)
+		if n := eval[int](b, "document.querySelectorAll('#exports tbody tr').length"); n != 1 {
+			t.Errorf("%d exports are called vip", n)
+		}
+		b.has("#exports", "VIP Customers")
+		if address := eval[string](b, "location.pathname + location.search + location.hash"); address != "/?q=vip&show=#exports" {
+			t.Errorf("the address is %s", address)
+		}
+		b.quiet(server.URL)
+	})
+}
+
+// large is what a page shows of 114 attributes, 99 of them of one table, and 100 runs.
+func large() page.Data {
+	at := time.Now()
+	d := page.Data{Version: "v1", Zone: time.UTC, At: at, State: inspect.Overview{Project: "acme-production"}}
+	d.Parked = []inspect.ParkedGroup{{Status: 422, Reason: "Gleap refused the contact: customData.x must be a number", UserIDs: make([]string, 12), First: at, Last: at}}
+	for n := range 100 {
+		r := runs.Report{Run: fmt.Sprintf("20260101T%06d.000000Z-abcd", n), Command: "sync", Mode: runs.Incremental, Outcome: runs.Held, Started: at, Finished: at.Add(time.Minute), Contacts: runs.ContactCounts{Sent: 12345, Remaining: 7}, Calls: runs.CallCounts{Identify: 12345}}
+		for i := range 114 {
+			key := fmt.Sprintf("attribute_%03d", i)
+			e := runs.ExportReport{Key: key, Name: "Attribute with a name as people give them " + key, Kind: engage.Audience, Source: "s3://bucket/warehouse/attributes_of_users.csv", Status: runs.StatusApplied, Rows: 1e6, Members: 1e5 + i*n, Entered: 1000 + i, Exited: 100 + i}
+			if i >= 99 {
+				e.Source = fmt.Sprintf("s3://bucket/engage/audience_%d.csv", i)
+			}
+			if i == 113 {
+				e.Status, e.Reason = runs.StatusHeld, "audience_113.csv: the file ends inside a row: the export is not complete"
+			}
+			r.Exports = append(r.Exports, e)
+		}
+		d.Runs = append(d.Runs, r)
+	}
+	d.Last = &d.Runs[0]
+	for _, e := range d.Last.Exports {
+		x := page.Export{ExportReport: e, Acknowledged: e.Members, DataOf: at}
+		for n := range 40 {
+			x.Sizes = append(x.Sizes, page.Size{Members: e.Members + n*n})
+		}
+		d.Exports = append(d.Exports, x)
+	}
+	return d
 }

@@ -98,6 +98,7 @@ func (s *site) front(w http.ResponseWriter, r *http.Request) {
 	}); err != nil {
 		data.Error = err.Error()
 	}
+	data.Find, data.Show = r.FormValue("q"), r.FormValue("show")
 	status := http.StatusOK
 	if data.Error != "" {
 		status = http.StatusInternalServerError
