@@ -77,13 +77,17 @@ func (c Cause) String() string {
 	if len(c.Exports) > 1 {
 		about = fmt.Sprintf("%s (%s)", c.Number(), about)
 	}
-	reason := c.Reason
+	return word + ": " + about + ": " + c.Why()
+}
+
+// Why returns the reason, and whose it is if each export has its own.
+func (c Cause) Why() string {
 	for _, e := range c.Exports {
-		if e.Reason != reason {
-			return fmt.Sprintf("%s: %s: of %s: %s; of the others alike", word, about, c.Exports[0].Key, reason)
+		if e.Reason != c.Reason {
+			return fmt.Sprintf("of %s: %s; of the others alike", c.Exports[0].Key, c.Reason)
 		}
 	}
-	return word + ": " + about + ": " + reason
+	return c.Reason
 }
 
 // Resolve returns the command to run about the cause: that of its exports, and if each has
