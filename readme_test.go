@@ -144,7 +144,7 @@ func shell(t *testing.T, dir, command string) string {
 	t.Helper()
 	words := strings.Fields(command)
 	cmd := exec.Command("gleapsync")
-	cmd.Env, cmd.Dir = os.Environ(), dir
+	cmd.Env, cmd.Dir = append(os.Environ(), "TZ=UTC"), dir
 	for strings.Contains(words[0], "=") {
 		cmd.Env = append(cmd.Env, words[0])
 		words = words[1:]

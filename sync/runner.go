@@ -170,7 +170,11 @@ func (r *Runner) prepare(ctx context.Context, command string, request Request) (
 			return report, p, err
 		}
 	}
-	r.log.Info("planned", "contacts", report.Contacts.Planned, "delta", report.Contacts.Delta,
+	level := slog.LevelInfo
+	if report.Calls.All() == 0 {
+		level = slog.LevelDebug // cron mails each line
+	}
+	r.log.Log(ctx, level, "planned", "contacts", report.Contacts.Planned, "delta", report.Contacts.Delta,
 		"backfill", report.Contacts.Backfill, "calls", report.Calls.All(), "events", report.Events.Planned, "estimate_seconds", report.Estimate)
 	return report, p, nil
 }
