@@ -57,7 +57,7 @@ func Attributes(w Out, all []inspect.Attribute) {
 		fmt.Fprintln(w, "The state holds no audiences and no traits yet.")
 		return
 	}
-	t := newRows("KEY~", "NAME~", "KIND", "TYPE", "MEMBERS>", "DATA OF", "APPLIED")
+	t := newRows("KEY~", "NAME?", "KIND", "TYPE?", "MEMBERS>", "DATA OF?", "APPLIED")
 	for _, a := range all {
 		t.add(a.Key, a.Name, a.Kind, cmp.Or(string(a.Type), human.Dash), human.Grouped(a.Members), w.time(a.AsOf), w.time(a.Applied))
 	}
