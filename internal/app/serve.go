@@ -14,7 +14,6 @@ import (
 	"gleapsync/gleap"
 	"gleapsync/internal/config"
 	"gleapsync/internal/runs"
-	"gleapsync/internal/schedule"
 	"gleapsync/internal/serve"
 	"gleapsync/sync"
 )
@@ -61,16 +60,16 @@ func (c *serveCmd) Run(ctx context.Context, a *App) error {
 	webEnded := make(chan error, 1)
 	go func() { webEnded <- web.Serve(listener) }()
 	defer web.Close()
-	a.log.Info("serving", "address", "http://"+listener.Addr().String(), "schedule", slots(cfg.Schedule), "time_zone", cfg.Zone.String())
+	a.log.Info("serving", "address", "http://"+listener.Addr().String(), "schedule", slots(cfg.Schedule.String()), "time_zone", cfg.Zone.String())
 	return c.serve(ctx, a, server, webEnded)
 }
 
 // slots writes a schedule as the configuration has it: without its zone.
-func slots(s schedule.Schedule) string {
-	if zone, rest, _ := strings.Cut(s.String(), " "); strings.Contains(zone, "TZ=") {
+func slots(schedule string) string {
+	if zone, rest, _ := strings.Cut(schedule, " "); strings.Contains(zone, "TZ=") {
 		return rest
 	}
-	return s.String()
+	return schedule
 }
 
 // serve runs the schedule until ctx ends, and then waits for the run in flight.

@@ -268,7 +268,7 @@ func TestBrowser(t *testing.T) {
 			}
 		}
 		b.has("h1", "acme-production")
-		b.has("#now", "idle", "The next run begins in ", ", at 2")
+		b.has("#now", "idle", "The next run begins at 2", " UTC, in ")
 		b.has("#state", "held", "VIP Customers", "would leave", "gleapsync sync --max-exits vip_customers=", "1 contact")
 		b.has("#exports", "Order completed last 30days", "order_completed_last_30days", "total_revenue_180_days")
 		b.has("#parked", "422", "Gleap refused the contact")
