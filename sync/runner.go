@@ -72,7 +72,7 @@ var errDeadline = errors.New("the deadline came before the plan was complete: no
 
 // Plan says what Sync would do, and changes nothing. It can run beside a sync.
 func (r *Runner) Plan(ctx context.Context, request Request) (runs.Report, error) {
-	report, p, err := r.prepare(ctx, "plan", request)
+	report, p, err := r.prepare(ctx, runs.NewID(""), "plan", request)
 	p.close()
 	if err != nil {
 		return runs.Report{}, err
@@ -132,12 +132,12 @@ func (r *Runner) Retire(ctx context.Context, key string) (runs.Report, error) {
 }
 
 // prepare makes a plan and the report that goes with it.
-func (r *Runner) prepare(ctx context.Context, command string, request Request) (runs.Report, *plan, error) {
+func (r *Runner) prepare(ctx context.Context, run, command string, request Request) (runs.Report, *plan, error) {
 	started, begun := r.now(), time.Now()
 	r.meter.Phase("reading", 0)
 	p, err := r.plan(ctx, r.now(), request)
 	report := p.report()
-	report.Run, report.Command, report.Started, report.Only = runs.NewID(""), command, started, request.Only
+	report.Run, report.Command, report.Started, report.Only = run, command, started, request.Only
 	report.PlanSeconds = secondsSince(begun)
 	if err != nil {
 		if ctx.Err() != nil { // a stop is not a fault of the exports
@@ -179,6 +179,14 @@ func (r *Runner) prepare(ctx context.Context, command string, request Request) (
 	return report, p, nil
 }
 
+// nextRun returns an id behind those of all runs before.
+func (r *Runner) nextRun() string {
+	if last, err := runs.Summaries(r.store, 1); err == nil && len(last) > 0 {
+		return runs.NewID(last[0].Run)
+	}
+	return runs.NewID("")
+}
+
 // deliver carries a plan out. It returns what was sent, nil if nothing was to be.
 type deliver func(context.Context, *plan, *runs.Report) (*push.Result, error)
 
@@ -190,6 +198,11 @@ func (r *Runner) run(ctx context.Context, command string, request Request, deliv
 	}
 	defer release()
 	r.resumed = false
+	if err := r.reportLost(); err != nil { // what is wrong with the state the plan will say
+		r.log.Warn("the report of a run that was lost is not stored", "reason", err.Error())
+	}
+	run := r.nextRun()
+	defer r.announce(run, command)()
 	extsort.RemoveLeftovers(r.o.TempDir)
 	if r.o.Deadline > 0 {
 		var cancel context.CancelFunc
@@ -200,12 +213,9 @@ func (r *Runner) run(ctx context.Context, command string, request Request, deliv
 	if r.client != nil {
 		before = r.client.Counts()
 	}
-	report, p, err := r.prepare(ctx, command, request)
+	report, p, err := r.prepare(ctx, run, command, request)
 	defer p.close()
 	var sent *push.Result
-	if last, err := runs.Summaries(r.store, 1); err == nil && len(last) > 0 {
-		report.Run = runs.NewID(last[0].Run)
-	}
 	if err == nil {
 		report.Calls.Identify, report.Calls.Track = 0, 0
 		report.Contacts.Remaining, report.Events.Remaining = report.Contacts.Planned, report.Events.Planned

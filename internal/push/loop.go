@@ -206,6 +206,7 @@ func (l *loop) commit() error {
 	if l.plan.TakesTurns {
 		l.batch.Turns = l.course.turns()
 	}
+	l.batch.Run = l.plan.Run
 	due, err := l.o.Ledger.Commit(l.batch.Delivery)
 	if err != nil {
 		return fmt.Errorf("commit to the state: %w", err)

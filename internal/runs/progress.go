@@ -16,6 +16,7 @@ type Progress struct {
 // may use it at a time.
 type Meter struct {
 	watch func(Progress)
+	also  atomic.Pointer[func(Progress)]
 	name  atomic.Value
 	done  atomic.Int64
 	total atomic.Int64
@@ -42,8 +43,15 @@ func (m *Meter) Add(n int) {
 	}
 }
 
+// Also has another watcher told too, or none any more: nil.
+func (m *Meter) Also(watch func(Progress)) { m.also.Store(&watch) }
+
 func (m *Meter) tell() {
+	p := Progress{m.name.Load().(string), int(m.done.Load()), int(m.total.Load())}
 	if m.watch != nil {
-		m.watch(Progress{m.name.Load().(string), int(m.done.Load()), int(m.total.Load())})
+		m.watch(p)
+	}
+	if also := m.also.Load(); also != nil && *also != nil {
+		(*also)(p)
 	}
 }
