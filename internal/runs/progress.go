@@ -47,7 +47,8 @@ func (m *Meter) Add(n int) {
 func (m *Meter) Also(watch func(Progress)) { m.also.Store(&watch) }
 
 func (m *Meter) tell() {
-	p := Progress{m.name.Load().(string), int(m.done.Load()), int(m.total.Load())}
+	name, _ := m.name.Load().(string) // "": rows are read for no run
+	p := Progress{name, int(m.done.Load()), int(m.total.Load())}
 	if m.watch != nil {
 		m.watch(p)
 	}
