@@ -62,7 +62,7 @@ var mayImport = map[string]string{
 	"internal/console": "engage gleap gleap/sandbox internal/human internal/inspect internal/runs internal/starter state sync",
 	"internal/metrics": "engage internal/config internal/exchange internal/inspect internal/runs sync",
 	"internal/notify":  "engage internal/config internal/exchange internal/runs internal/secret",
-	"internal/page":    "internal/human internal/inspect internal/runs sync",
+	"internal/page":    "internal/human internal/inspect internal/runs state sync",
 	"internal/serve":   "engage internal/config internal/exchange internal/inspect internal/metrics internal/page internal/runs internal/schedule internal/textfile state sync",
 
 	// Commands put it together, for the main package alone.

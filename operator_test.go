@@ -232,6 +232,7 @@ func TestLookDuringSync(t *testing.T) {
 			{[]string{"sync"}, 75, fmt.Sprintf("process %d on ", cmd.Process.Pid)},
 			{[]string{"plan"}, 0, "first deliveries"},
 			{[]string{"inspect"}, 0, "Project   p"},
+			{[]string{"inspect"}, 0, fmt.Sprintf(", process %d on ", cmd.Process.Pid)},
 			{[]string{"inspect", "audiences"}, 0, "vip"},
 			{[]string{"inspect", "contact", "user-000000"}, 0, "Contact user-000000"},
 			{[]string{"inspect", "runs"}, 0, "no run yet"},

@@ -33,6 +33,9 @@ func Summary(w Out, s inspect.Summary) {
 	if s.Resyncing {
 		fmt.Fprintln(w, "          a full sync is not complete yet: the next run goes on with it")
 	}
+	if h := s.Running; h != nil {
+		fmt.Fprintf(w, "Running   %s since %s, process %d on %s: %s\n", h.Running.Command, w.time(h.Running.Started), h.PID, human.Printable(h.Host), progressOf(h.Running))
+	}
 	if s.LastRun != nil {
 		fmt.Fprintf(w, "Last run  %s, %s, %s sent of %s", w.time(s.LastRun.Started), s.LastRun.Outcome, human.Grouped(s.LastRun.Contacts.Sent), human.Grouped(s.LastRun.Contacts.Planned))
 		if e := s.LastRun.Events; e.Planned > 0 {
@@ -49,6 +52,14 @@ func Summary(w Out, s inspect.Summary) {
 	for _, note := range s.Notes {
 		fmt.Fprintf(w, "Note      %s\n", human.Printable(note))
 	}
+}
+
+// progressOf says how far a run is.
+func progressOf(r state.Running) string {
+	if r.Total > 0 {
+		return fmt.Sprintf("%s, %s of %s", r.Phase, human.Grouped(r.Done), human.Grouped(r.Total))
+	}
+	return fmt.Sprintf("%s, %s so far", r.Phase, human.Grouped(r.Done))
 }
 
 // Attributes writes a line for each attribute.

@@ -31,6 +31,7 @@ type Overview struct {
 	DueEvents, ParkedEvents int
 	Attributes              []Attribute
 	History                 runs.History
+	Running                 *state.Holder // the process whose run goes on, nil: none
 	LastRun                 *runs.Summary // of any command
 	Notes                   []string      // on what somebody should know
 }
@@ -42,6 +43,7 @@ func (v *View) Overview() (Overview, error) {
 		return Overview{}, err
 	}
 	s := Overview{
+		Running: state.HolderOf(v.store.Path()),
 		Project: v.o.Project, State: v.store.Path(), Bytes: o.Bytes, Created: o.Created, Resyncing: v.store.Exists() && o.Resynced < o.Epoch,
 		Parked: o.Parked, Forgotten: o.Forgotten, Deletions: o.Deletions, DueEvents: o.DueEvents, ParkedEvents: o.ParkedEvents, Attributes: attributesOf(o),
 	}
@@ -60,19 +62,21 @@ func (v *View) Overview() (Overview, error) {
 
 // Summary is what the state holds, in numbers.
 type Summary struct {
-	Project      string        `json:"project"`
-	State        string        `json:"state"` // the file
-	Bytes        int64         `json:"bytes"`
-	Created      time.Time     `json:"created,omitzero"`
-	Resyncing    bool          `json:"resyncing"` // a first sync or a full resync is not complete yet
-	Attributes   int           `json:"attributes"`
-	Contacts     int           `json:"contacts"`
-	Parked       int           `json:"parked"`
-	Forgotten    int           `json:"forgotten"`     // contacts that are never to be created again
-	Deletions    int           `json:"deletions"`     // of these: Gleap may still have them
-	DueEvents    int           `json:"due_events"`    // that Gleap did not acknowledge yet
-	ParkedEvents int           `json:"parked_events"` // that it refused
-	LastRun      *runs.Summary `json:"last_run"`
+	Project      string    `json:"project"`
+	State        string    `json:"state"` // the file
+	Bytes        int64     `json:"bytes"`
+	Created      time.Time `json:"created,omitzero"`
+	Resyncing    bool      `json:"resyncing"` // a first sync or a full resync is not complete yet
+	Attributes   int       `json:"attributes"`
+	Contacts     int       `json:"contacts"`
+	Parked       int       `json:"parked"`
+	Forgotten    int       `json:"forgotten"`     // contacts that are never to be created again
+	Deletions    int       `json:"deletions"`     // of these: Gleap may still have them
+	DueEvents    int       `json:"due_events"`    // that Gleap did not acknowledge yet
+	ParkedEvents int       `json:"parked_events"` // that it refused
+	// Running is the process whose run goes on, and how far it is; null: none.
+	Running *state.Holder `json:"running"`
+	LastRun *runs.Summary `json:"last_run"`
 	// LastSuccess is the last run that delivered everything. It stays what it was while
 	// runs fail.
 	LastSuccess *runs.Summary `json:"last_success"`
@@ -88,7 +92,7 @@ func (v *View) Summary() (Summary, error) {
 	s := Summary{
 		Project: o.Project, State: o.State, Bytes: o.Bytes, Created: o.Created, Resyncing: o.Resyncing,
 		Attributes: len(o.Attributes), Parked: o.Parked, Forgotten: o.Forgotten, Deletions: o.Deletions, DueEvents: o.DueEvents, ParkedEvents: o.ParkedEvents,
-		LastRun: o.LastRun, LastSuccess: o.History.LastSuccess, Notes: o.Notes,
+		Running: o.Running, LastRun: o.LastRun, LastSuccess: o.History.LastSuccess, Notes: o.Notes,
 	}
 	records := v.store.Records()
 	for records.Next() {

@@ -8,6 +8,7 @@ import (
 
 	"gleapsync/internal/inspect"
 	"gleapsync/internal/runs"
+	"gleapsync/state"
 )
 
 // Data is what the front page shows.
@@ -34,6 +35,7 @@ type Now struct {
 	Running  bool
 	Started  time.Time // of the run
 	Progress runs.Progress
+	Holder   *state.Holder // of the lock, if it is another process that runs
 	Rate     float64       // rows or contacts a second in this phase
 	Left     time.Duration // of this phase, 0: not known
 	Next     time.Time     // when the next run begins, zero while one runs

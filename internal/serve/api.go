@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"gleapsync/internal/runs"
+	"gleapsync/state"
 )
 
 // status is what /api/status answers with.
@@ -37,6 +38,8 @@ type running struct {
 	Total       int       `json:"total"` // 0: not known
 	PerSecond   float64   `json:"per_second"`
 	SecondsLeft float64   `json:"seconds_left"` // of this phase, 0: not known
+	// The process that it is a run of, if that is another one.
+	Holder *state.Holder `json:"holder,omitempty"`
 }
 
 func (s *site) apiStatus(w http.ResponseWriter, r *http.Request) {
@@ -45,7 +48,7 @@ func (s *site) apiStatus(w http.ResponseWriter, r *http.Request) {
 }
 
 func (s *site) status(ctx context.Context) (status, error) {
-	now, _ := s.live.snapshot()
+	now := s.now()
 	seen := s.look(ctx)
 	if seen.err != nil {
 		return status{}, seen.err
@@ -58,7 +61,7 @@ func (s *site) status(ctx context.Context) (status, error) {
 	}
 	if now.Running {
 		p := now.Progress
-		answer.Running = &running{now.Started.UTC(), p.Phase, p.Done, p.Total, now.Rate, now.Left.Seconds()}
+		answer.Running = &running{now.Started.UTC(), p.Phase, p.Done, p.Total, now.Rate, now.Left.Seconds(), now.Holder}
 	}
 	if seen.last != nil {
 		answer.Exports = append(answer.Exports, seen.last.Exports...)

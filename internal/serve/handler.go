@@ -90,7 +90,7 @@ func secured(next http.Handler) http.Handler {
 }
 
 func (s *site) front(w http.ResponseWriter, r *http.Request) {
-	now, _ := s.live.snapshot()
+	now := s.now()
 	data := page.Data{Version: s.version, Zone: s.zone(), At: time.Now(), Now: &now}
 	if err := s.inspect(r.Context(), func(v *inspect.View) error {
 		data = page.Read(v, s.version, s.zone(), &now)
@@ -223,7 +223,7 @@ func (s *site) metricsSnapshot() metrics.Snapshot {
 }
 
 func (s *site) metricsLive() metrics.Live {
-	now, _ := s.live.snapshot()
+	now := s.now()
 	l := metrics.Live{Running: now.Running, ConfigLoaded: now.Config == ""}
 	if now.Running && now.Progress.Total > 0 {
 		l.Done, l.Planned = now.Progress.Done, now.Progress.Total

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -355,5 +356,39 @@ func TestUnrecorded(t *testing.T) {
 		if text := get(h, path).Body.String(); !strings.Contains(text, want) {
 			t.Errorf("%s does not say %s:\n%s", path, want, text)
 		}
+	}
+}
+
+// TestOtherProcess: a sync of another process on the same state is seen here too.
+func TestOtherProcess(t *testing.T) {
+	w := newWorld(t, false)
+	w.once()
+	h := w.handler()
+	store, err := state.Open(w.server.config.Load().State)
+	if err != nil {
+		t.Fatal(err)
+	}
+	release, err := store.Lock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	begun := time.Now().UTC().Truncate(time.Second)
+	store.Say(state.Running{Run: "run-7", Command: "retire", Started: begun, Phase: "sending", Done: 3, Total: 9, At: begun.Add(time.Second)})
+	var s status
+	if err := json.Unmarshal(get(h, "/api/status").Body.Bytes(), &s); err != nil {
+		t.Fatal(err)
+	}
+	if r := s.Running; r == nil || r.Done != 3 || r.Total != 9 || r.Holder == nil || r.Holder.PID != os.Getpid() || r.Holder.Running.Run != "run-7" {
+		t.Errorf("got %+v", s.Running)
+	}
+	if page, want := get(h, "/").Body.String(), fmt.Sprintf(": retire of process %d on ", os.Getpid()); !strings.Contains(page, want) || !strings.Contains(page, "3 of 9 contacts") {
+		t.Errorf("the page does not say %q", want)
+	}
+	if text := get(h, "/metrics").Body.String(); !strings.Contains(text, "\ngleapsync_running 1\n") || !strings.Contains(text, "\ngleapsync_run_planned 9\n") {
+		t.Error("the metrics do not have it")
+	}
+	release()
+	if err := json.Unmarshal(get(h, "/api/status").Body.Bytes(), &s); err != nil || s.Running != nil {
+		t.Errorf("%v, %+v", err, s.Running)
 	}
 }

@@ -6,7 +6,10 @@ import (
 	"time"
 
 	"gleapsync/internal/config"
+	"gleapsync/internal/page"
+	"gleapsync/internal/runs"
 	"gleapsync/internal/schedule"
+	"gleapsync/state"
 )
 
 // site is what others see of a server: what it does, and what its state says.
@@ -23,5 +26,19 @@ type site struct {
 }
 
 func (s *site) schedule() schedule.Schedule { return s.config.Load().Schedule }
+
+// now returns what goes on: the run of this process, or else of another one on the same state.
+func (s *site) now() page.Now {
+	now, _ := s.live.snapshot()
+	if now.Running {
+		return now
+	}
+	if h := state.HolderOf(s.config.Load().State.Path); h != nil {
+		r := h.Running
+		now.Running, now.Started, now.Holder = true, r.Started, h
+		now.Progress = runs.Progress{Phase: r.Phase, Done: r.Done, Total: r.Total}
+	}
+	return now
+}
 
 func (s *site) zone() *time.Location { return s.config.Load().Zone }
