@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"io"
 	"slices"
 	"strings"
@@ -97,6 +98,8 @@ type inspectRunsCmd struct {
 // Run lists the last runs, or shows one.
 func (c *inspectRunsCmd) Run(a *App) error {
 	switch {
+	case c.ID == "" && c.shown() != (console.Shown{}):
+		return &UsageError{errors.New("--all, --held and --sort are for one run: name its id, or last")}
 	case c.ID != "":
 		return answer(a, func(v *inspect.View) (runs.Report, error) { return v.Find(c.ID) }, func(w console.Out, r runs.Report) { console.Sync(w, r, c.shown()) })
 	case a.asJSON():

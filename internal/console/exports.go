@@ -40,8 +40,8 @@ func (s Shown) compare(a, b runs.ExportReport) int {
 	return 0
 }
 
-// choose returns the exports to show, and those of one cause that a single row stands for: by
-// the key of the first.
+// choose returns the exports to show, and those that the row of one
+// stands for too: by its key.
 func (s Shown) choose(w Out, all []runs.ExportReport) (chosen []runs.ExportReport, as map[string]runs.Cause) {
 	as = map[string]runs.Cause{}
 	chosen = slices.Clone(all)
@@ -53,12 +53,10 @@ func (s Shown) choose(w Out, all []runs.ExportReport) (chosen []runs.ExportRepor
 		return nil, as
 	case w.Width > 0:
 		hidden := map[string]bool{}
-		for _, c := range runs.Causes(all) {
-			if len(c.Exports) > 1 && !c.Withheld {
-				as[c.Exports[0].Key] = c
-				for _, e := range c.Exports[1:] {
-					hidden[e.Key] = true
-				}
+		for _, c := range runs.Alike(all) {
+			as[c.Exports[0].Key] = c
+			for _, e := range c.Exports[1:] {
+				hidden[e.Key] = true
 			}
 		}
 		chosen = slices.DeleteFunc(chosen, func(e runs.ExportReport) bool { return hidden[e.Key] || e.IsQuiet() })
@@ -79,7 +77,11 @@ func exports(w Out, r runs.Report, shown Shown) {
 			continue
 		}
 		if c, ok := as[e.Key]; ok {
-			t.add(c.Number(), human.Dash, human.Dash, human.Dash, human.Dash, human.Dash, human.Dash, human.Dash, human.Dash, e.Status)
+			status := string(e.Status)
+			if c.Withheld {
+				status += ", exits withheld"
+			}
+			t.add(c.Number(), human.Dash, human.Dash, human.Dash, human.Dash, human.Dash, human.Dash, human.Grouped(e.Invalid), human.Grouped(e.WithoutUserID), status)
 			continue
 		}
 		entered, changed := human.Grouped(e.Entered), human.Dash

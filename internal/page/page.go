@@ -79,12 +79,12 @@ func render(w io.Writer, zone *time.Location, name string, data any) error {
 }
 
 // divide returns the exports of a run that have rows of their own, and the others: those of which
-// nothing changed, and those that are held with others for one cause, which is said once.
+// nothing changed, and those about which the same is to be said as about others.
 func divide(all []runs.ExportReport) (news, others []runs.ExportReport) {
 	together := map[string]bool{}
-	for _, c := range runs.Causes(all) {
+	for _, c := range runs.Alike(all) {
 		for _, e := range c.Exports {
-			together[e.Key] = len(c.Exports) > 1 && !c.Withheld
+			together[e.Key] = true
 		}
 	}
 	for _, e := range all {

@@ -3,6 +3,7 @@ package runs
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -49,6 +50,29 @@ func Causes(exports []ExportReport) []Cause {
 		}
 	}
 	return all
+}
+
+// Alike returns exports that a single row can stand for, two at least each: they are held for one
+// cause, or nothing changed of them and exits are withheld for one, or rows of the one source that
+// they come from cannot be read.
+func Alike(exports []ExportReport) []Cause {
+	all := Causes(exports)
+	at := map[string]int{}
+	for _, e := range exports {
+		if e.Kind == KindTrack || e.IsHeld() || e.IsQuiet() || e.New || e.Retyped > 0 {
+			continue
+		}
+		n, ok := at[e.Source]
+		if !ok {
+			n, at[e.Source] = len(all), len(all)
+			all = append(all, Cause{Source: e.Source})
+		}
+		all[n].Exports = append(all[n].Exports, e)
+	}
+	for i := range all {
+		all[i].Exports = slices.DeleteFunc(all[i].Exports, func(e ExportReport) bool { return e.Status != StatusHeld && e.Changes() > 0 })
+	}
+	return slices.DeleteFunc(all, func(c Cause) bool { return len(c.Exports) < 2 })
 }
 
 // Number says how many exports there are, and of which source.

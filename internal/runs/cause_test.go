@@ -2,6 +2,7 @@ package runs
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 )
 
@@ -30,6 +31,16 @@ func TestCauses(t *testing.T) {
 		{"Held: c: c.csv does not exist", "gleapsync check"},
 		{"Held: d: d.csv does not exist", "gleapsync check"},
 		{"Withheld: 2 of e.csv (e, f): of e: 2 exits withheld: x; of the others alike", "gleapsync check"},
+	}
+	for range 2 {
+		exports = append(exports, ExportReport{Key: "changed", Source: "i.csv", Invalid: 3, Entered: 1}, ExportReport{Key: "still", Source: "i.csv", Invalid: 3})
+	}
+	var rows []string
+	for _, c := range Alike(exports) {
+		rows = append(rows, c.Number())
+	}
+	if got, want := strings.Join(rows, ", "), "99 of t.csv, 2 exports, 2 of e.csv, 2 of i.csv"; got != want {
+		t.Errorf("%s, want %s", got, want)
 	}
 	got := Causes(exports)
 	if len(got) != len(want) {
