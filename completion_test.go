@@ -34,6 +34,7 @@ func TestCompletion(t *testing.T) {
 			config + "retire v":                           "",
 			"gleapsync plan --output =":                   "text json",
 			"gleapsync plan --output = j":                 "json",
+			"gleapsync plan --sort =":                     "key changed members",
 			"gleapsync --config conf":                     " (compopt -o default)",
 			"gleapsync --config broken.toml plan ":        "--full --only --max-exits --accept-absence --all --held --sort --help --output --log-format --log-level --verbose --version",
 			"gleapsync --config broken.toml plan --only ": "",

@@ -144,7 +144,9 @@ func (l *line) offerValues(v *kong.Value, what, prefix string) {
 	switch {
 	case v.Enum != "":
 		for _, value := range v.EnumSlice() {
-			l.offer(prefix+value, "")
+			if value != "" { // what a flag is that is left out
+				l.offer(prefix+value, "")
+			}
 		}
 	case what == "PATH" || what == "FILE":
 		fmt.Fprintln(l, files)
