@@ -44,29 +44,30 @@ var mayImport = map[string]string{
 	// A wire struct that it shared with the client would hide a mistake on the wire.
 	"gleap/sandbox": "",
 
-	"internal/runs":     "engage state",
-	"internal/guard":    "internal/runs state",
-	"internal/damping":  "internal/attr internal/runs state",
-	"internal/forms":    "gleap state",
-	"internal/done":     "engage state",
-	"internal/kept":     "engage state",
-	"internal/events":   "engage gleap internal/attr internal/done internal/extsort internal/guard internal/runs state",
-	"internal/planfile": "gleap internal/attr internal/extsort internal/runs state",
-	"internal/push":     "gleap internal/attr internal/extsort internal/planfile internal/runs state",
-	"sync":              "engage gleap internal/attr internal/damping internal/done internal/events internal/extsort internal/forms internal/guard internal/kept internal/planfile internal/push internal/runs internal/source state",
-	"internal/inspect":  "engage internal/attr internal/forms internal/runs state sync",
+	"internal/runs":       "engage state",
+	"internal/guard":      "internal/runs state",
+	"internal/damping":    "internal/attr internal/runs state",
+	"internal/forms":      "gleap state",
+	"internal/done":       "engage state",
+	"internal/kept":       "engage state",
+	"internal/events":     "engage gleap internal/attr internal/done internal/extsort internal/guard internal/runs state",
+	"internal/planfile":   "gleap internal/attr internal/extsort internal/runs state",
+	"internal/deliveries": "internal/runs",
+	"internal/push":       "gleap internal/attr internal/deliveries internal/extsort internal/planfile internal/runs state",
+	"sync":                "engage gleap internal/attr internal/damping internal/deliveries internal/done internal/events internal/extsort internal/forms internal/guard internal/kept internal/planfile internal/push internal/runs internal/source state",
+	"internal/inspect":    "engage internal/attr internal/forms internal/runs state sync",
 
 	// Around a sync.
 	"internal/config":  "engage gleap internal/attr internal/damping internal/events internal/exchange internal/guard internal/nearest internal/postgres internal/schedule internal/secret internal/source internal/textfile state sync",
 	"internal/starter": "engage internal/attr internal/config internal/postgres internal/source internal/wholefile",
-	"internal/console": "engage gleap gleap/sandbox internal/human internal/inspect internal/runs internal/starter state sync",
+	"internal/console": "engage gleap gleap/sandbox internal/deliveries internal/human internal/inspect internal/runs internal/starter state sync",
 	"internal/metrics": "engage internal/config internal/exchange internal/inspect internal/runs sync",
 	"internal/notify":  "engage internal/config internal/exchange internal/runs internal/secret",
 	"internal/page":    "internal/human internal/inspect internal/runs state sync",
 	"internal/serve":   "engage internal/config internal/exchange internal/inspect internal/metrics internal/page internal/runs internal/schedule internal/textfile state sync",
 
 	// Commands put it together, for the main package alone.
-	"internal/app": "engage gleap gleap/sandbox internal/completion internal/config internal/console internal/guard internal/human internal/inspect internal/metrics internal/nearest internal/notify internal/page internal/runs internal/schedule internal/secret internal/serve internal/starter internal/textfile internal/wholefile state sync",
+	"internal/app": "engage gleap gleap/sandbox internal/completion internal/config internal/console internal/deliveries internal/guard internal/human internal/inspect internal/metrics internal/nearest internal/notify internal/page internal/runs internal/schedule internal/secret internal/serve internal/starter internal/textfile internal/wholefile state sync",
 	"":             "gleap internal/app internal/human state sync",
 }
 

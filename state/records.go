@@ -44,6 +44,24 @@ type recordCount struct {
 // Records returns a reader before the first record.
 func (s *Store) Records() *Records { return s.RecordRanges(nil)[0] }
 
+// Known calls fn with the record of each of some contacts, an empty one of those that are not
+// known. It is valid until fn returns.
+func (s *Store) Known(userIDs [][]byte, fn func(i int, known *Record)) error {
+	return s.read(func(tx *bbolt.Tx) error {
+		records := tx.Bucket(bucketRecords)
+		for i, id := range userIDs {
+			var known Record
+			if sealed := records.Get(id); sealed != nil {
+				if err := known.unseal(id, sealed); err != nil {
+					return damaged(err)
+				}
+			}
+			fn(i, &known)
+		}
+		return nil
+	})
+}
+
 // RecordRanges returns readers that share all records: up to the first of the bounds,
 // which come in order, from there up to the next, and so on. Each may be used by a
 // goroutine of its own. That records are missing is found by the last one to end.

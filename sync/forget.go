@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"gleapsync/gleap"
+	"gleapsync/internal/deliveries"
 	"gleapsync/internal/push"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
@@ -15,6 +16,7 @@ import (
 type Forgotten struct {
 	Forgotten int `json:"forgotten"` // removed here, and never to be created again
 	runs.Deletions
+	Deliveries int `json:"deliveries,omitempty"` // lines that were taken out of the log
 }
 
 // Forget deletes contacts here and in Gleap. They are forgotten here first: an export
@@ -34,6 +36,11 @@ func (r *Runner) Forget(ctx context.Context, userIDs []string) (f Forgotten, err
 	}
 	if err := r.resume(overview.Pace); err != nil {
 		return f, err
+	}
+	if dir := r.o.Deliveries.Dir; dir != "" { // first: once the state has forgotten them, nobody asks again
+		if f.Deliveries, err = deliveries.Forget(dir, userIDs); err != nil {
+			return f, err
+		}
 	}
 	if err := r.store.Forget(userIDs); err != nil {
 		return f, fmt.Errorf("forget: %w", err)

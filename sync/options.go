@@ -25,6 +25,13 @@ type Options struct {
 	BooleanAs   gleap.BooleanAs
 	Events      Events
 	Tracks      []events.Export
+	Deliveries  Deliveries
+}
+
+// Deliveries says where the log of acknowledged calls is.
+type Deliveries struct {
+	Dir  string        // "": none is kept
+	Keep time.Duration // 0: for ever
 }
 
 // Export is a source of rows, what it feeds and what guards it.

@@ -4,13 +4,23 @@ import (
 	"context"
 
 	"gleapsync/engage"
+	"gleapsync/internal/deliveries"
 	"gleapsync/internal/push"
 	"gleapsync/internal/runs"
 )
 
 // push sends the plan.
 func (r *Runner) push(ctx context.Context, p *plan, report *runs.Report) (*push.Result, error) {
-	result, err := push.Run(ctx, r.pushOptions(), p.toPush(report.Run), report)
+	o := r.pushOptions()
+	if d := r.o.Deliveries; d.Dir != "" {
+		log, err := deliveries.Open(d.Dir, d.Keep, report.Run)
+		if err != nil {
+			return nil, err
+		}
+		defer log.Close()
+		o.Deliveries = log
+	}
+	result, err := push.Run(ctx, o, p.toPush(report.Run), report)
 	return &result, err
 }
 

@@ -17,13 +17,14 @@ import (
 )
 
 type inspectCmd struct {
-	Summary   inspectSummaryCmd   `cmd:"" default:"1" help:"What the state holds, in numbers."`
-	Audiences inspectAudiencesCmd `cmd:"" help:"The audiences and traits that Gleap knows."`
-	Audience  inspectAudienceCmd  `cmd:"" help:"One audience or trait, and who is in it."`
-	Contact   inspectContactCmd   `cmd:"" help:"What Gleap acknowledged of a contact, and what the exports say."`
-	Runs      inspectRunsCmd      `cmd:"" help:"What happened: the last runs, or one of them."`
-	Parked    inspectParkedCmd    `cmd:"" help:"The contacts whose calls Gleap refused."`
-	Events    inspectEventsCmd    `cmd:"" help:"The events that are due, and those that Gleap refused."`
+	Summary    inspectSummaryCmd    `cmd:"" default:"1" help:"What the state holds, in numbers."`
+	Audiences  inspectAudiencesCmd  `cmd:"" help:"The audiences and traits that Gleap knows."`
+	Audience   inspectAudienceCmd   `cmd:"" help:"One audience or trait, and who is in it."`
+	Contact    inspectContactCmd    `cmd:"" help:"What Gleap acknowledged of a contact, and what the exports say."`
+	Runs       inspectRunsCmd       `cmd:"" help:"What happened: the last runs, or one of them."`
+	Deliveries inspectDeliveriesCmd `cmd:"" help:"The calls that Gleap acknowledged, one by one."`
+	Parked     inspectParkedCmd     `cmd:"" help:"The contacts whose calls Gleap refused."`
+	Events     inspectEventsCmd     `cmd:"" help:"The events that are due, and those that Gleap refused."`
 }
 
 // view opens the state to look into it.

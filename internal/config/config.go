@@ -165,6 +165,7 @@ func (l *loader) config(f *file) *Config {
 		c.Sync.TempDir = filepath.Dir(c.State.Path)
 	}
 	c.Metrics = l.metrics(f, project)
+	c.Sync.Deliveries = l.log(f)
 	l.tempDir, l.membership = c.Sync.TempDir, f.Events.Membership
 	l.keys, l.reserved = map[string]string{}, map[string]error{}
 	each(&c.Sync.Exports, "audience", f.Audiences, l.audience)

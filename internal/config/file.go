@@ -33,6 +33,10 @@ type file struct {
 		MinExits   int `toml:"min_exits"`
 		MaxInvalid any `toml:"max_invalid"`
 	} `toml:"guard"`
+	Log struct {
+		Path string `toml:"path"`
+		Keep string `toml:"keep"`
+	} `toml:"log"`
 	Notify struct {
 		Webhook    string `toml:"webhook"`
 		Format     string `toml:"format"`

@@ -10,6 +10,7 @@ type batch struct {
 	state.Delivery
 	done     [runs.Classes]int // contacts of which all is known
 	untold   []*refusal        // the parked ones
+	classes  []runs.Class      // of the contacts of Acks
 	requests int               // with events that Gleap acknowledged
 }
 
@@ -23,7 +24,7 @@ func (b *batch) isFull() bool { return len(b.Acks)+len(b.Parked) >= commitAt }
 
 // acknowledge adds what Gleap took of a contact of some class.
 func (b *batch) acknowledge(ack *state.Acknowledgement, class runs.Class) {
-	b.Acks = append(b.Acks, *ack)
+	b.Acks, b.classes = append(b.Acks, *ack), append(b.classes, class)
 	if ack.Last {
 		b.done[class]++
 	}
@@ -85,6 +86,6 @@ func (b *batch) reset() {
 			Acks: b.Acks[:0], Parked: b.Parked[:0], Events: b.Events[:0], RefusedEvents: b.RefusedEvents[:0],
 			Announced: b.Announced[:0], NotTaken: b.NotTaken[:0],
 		},
-		untold: b.untold[:0],
+		untold: b.untold[:0], classes: b.classes[:0],
 	}
 }

@@ -207,6 +207,9 @@ func (l *loop) commit() error {
 		l.batch.Turns = l.course.turns()
 	}
 	l.batch.Run = l.plan.Run
+	if err := l.logDeliveries(); err != nil {
+		return err
+	}
 	due, err := l.o.Ledger.Commit(l.batch.Delivery)
 	if err != nil {
 		return fmt.Errorf("commit to the state: %w", err)

@@ -37,6 +37,7 @@ type Options struct {
 	Client      client
 	Ledger      ledger
 	Store       *state.Store // the events that are due are read from it
+	Deliveries  deliveryLog  // of the calls; nil: none is kept
 	Concurrency int          // calls at a time
 	Memory      int64
 	Events      Events

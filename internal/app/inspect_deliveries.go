@@ -1,0 +1,128 @@
+package app
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"golang.org/x/term"
+
+	"gleapsync/engage"
+	"gleapsync/internal/console"
+	"gleapsync/internal/deliveries"
+	"gleapsync/internal/runs"
+	"gleapsync/internal/schedule"
+)
+
+type inspectDeliveriesCmd struct {
+	Contact []string `help:"Of this contact only; may be repeated." placeholder:"ID"`
+	Key     []string `help:"With this audience or trait only, or with those whose keys match; may be repeated." placeholder:"KEY|PATTERN"`
+	Class   string   `help:"Of this class only: exit, entry, change or first." placeholder:"CLASS"`
+	OfRun   string   `name:"run" help:"Of this run only: its id, its beginning, or last." placeholder:"ID"`
+	Since   string   `help:"Since a date or a time, or for so long, such as 2d." placeholder:"TIME"`
+	Limit   int      `help:"The last ones only; on a terminal 20 if left out, else all." placeholder:"N"`
+}
+
+// Run shows which calls Gleap acknowledged.
+func (c *inspectDeliveriesCmd) Run(ctx context.Context, a *App) error {
+	cfg, err := a.config()
+	if err != nil {
+		return err
+	}
+	dir := cfg.Sync.Deliveries.Dir
+	if dir == "" {
+		return errors.New("no log of deliveries is kept: name a folder under [log] path, and syncs write it from then on")
+	}
+	q, err := c.query(a)
+	if err != nil {
+		return err
+	}
+	a.Close()
+	show := func(d deliveries.Delivery) error { return console.Delivery(a.screen(a.out), d) }
+	if a.asJSON() {
+		encoder := json.NewEncoder(a.out)
+		encoder.SetEscapeHTML(false)
+		show = func(d deliveries.Delivery) error { return encoder.Encode(d) }
+	}
+	limit := c.Limit
+	if f, ok := a.out.(*os.File); ok && limit == 0 && !a.asJSON() && term.IsTerminal(int(f.Fd())) {
+		limit = 20
+	}
+	if limit == 0 {
+		return deliveries.Read(ctx, dir, q, show)
+	}
+	return c.last(ctx, a.out, dir, q, limit, show)
+}
+
+// last shows the last deliveries, and says how many there are before them.
+func (c *inspectDeliveriesCmd) last(ctx context.Context, w io.Writer, dir string, q deliveries.Query, limit int, show func(deliveries.Delivery) error) error {
+	var last []deliveries.Delivery
+	before := 0
+	if err := deliveries.Read(ctx, dir, q, func(d deliveries.Delivery) error {
+		if last = append(last, d); len(last) > limit {
+			last, before = last[1:], before+1
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	if before > 0 && c.Limit == 0 {
+		fmt.Fprintf(w, "%d earlier ones are left out; --limit shows more.\n", before)
+	}
+	for _, d := range last {
+		if err := show(d); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (c *inspectDeliveriesCmd) query(a *App) (deliveries.Query, error) {
+	q := deliveries.Query{UserIDs: c.Contact}
+	if len(c.Key) > 0 {
+		q.Key = func(key string) bool { return engage.MatchesAny(c.Key, engage.Attribute{Key: key}) }
+	}
+	if c.Class != "" {
+		q.Class = new(runs.Class)
+		if err := q.Class.UnmarshalText([]byte(c.Class)); err != nil {
+			return q, &UsageError{fmt.Errorf("--class: %w: it is exit, entry, change or first", err)}
+		}
+	}
+	var err error
+	if q.Since, err = since(c.Since, time.Now(), a.zone); err != nil {
+		return q, &UsageError{err}
+	}
+	if c.OfRun != "" {
+		v, err := a.view()
+		if err != nil {
+			return q, err
+		}
+		report, err := v.Find(c.OfRun)
+		if err != nil {
+			return q, err
+		}
+		q.Run = report.Run
+	}
+	return q, nil
+}
+
+// since reads a time, a date, or how long ago it was.
+func since(text string, now time.Time, zone *time.Location) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	for _, form := range []string{time.RFC3339, time.DateTime, time.DateOnly} {
+		if at, err := time.ParseInLocation(form, text, zone); err == nil {
+			return at, nil
+		}
+	}
+	ago, err := schedule.ParseDuration(text)
+	if err != nil {
+		return time.Time{}, errors.New("--since takes a date such as 2026-11-29, a time such as 2026-11-29T08:00:00Z, or a duration such as 2d")
+	}
+	return now.Add(-ago), nil
+}
