@@ -21,7 +21,7 @@ func TestCompletion(t *testing.T) {
 	}{
 		"bash": {completeInBash, map[string]string{
 			"gleapsync insp":                              "inspect",
-			"gleapsync inspect ":                          "summary audiences audience contact runs parked events",
+			"gleapsync inspect ":                          "summary audiences audience contact forgotten runs parked events",
 			"gleapsync inspect contact ":                  "",
 			"gleapsync completion ":                       "bash zsh fish",
 			"gleapsync nosuch ":                           "",
@@ -50,7 +50,7 @@ func TestCompletion(t *testing.T) {
 		}},
 		"fish": {completeInFish, map[string]string{
 			"gleapsync insp":                 "inspect",
-			"gleapsync inspect ":             "audience audiences contact events parked runs summary",
+			"gleapsync inspect ":             "audience audiences contact events forgotten parked runs summary",
 			"DAY=day2 gleapsync completion ": "bash fish zsh",
 			"gleapsync inspect contact ":     "",
 			"gleapsync nosuch ":              "",

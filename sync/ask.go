@@ -3,7 +3,6 @@ package sync
 import (
 	"context"
 	"log/slog"
-	"maps"
 	"slices"
 
 	"gleapsync/internal/events"
@@ -33,9 +32,24 @@ func AskExports(ctx context.Context, o Options, store *state.Store, userID strin
 		if err != nil {
 			return nil, err
 		}
-		maps.Copy(all, said)
+		for key, said := range said {
+			said.Source, said.File = e.Source, e.file()
+			all[key] = said
+		}
 	}
 	return all, nil
+}
+
+// file returns the name of the one file that the export is read from, "" if there are more, or
+// none, or the source has its name.
+func (e *export) file() string {
+	if e.source == nil {
+		return ""
+	}
+	if files := e.source.Files(); len(files) == 1 && files[0].Name != e.Source {
+		return files[0].Name
+	}
+	return ""
 }
 
 // ReportKeys returns the keys that the exports have in reports, as far as the configuration

@@ -36,6 +36,8 @@ type Said struct {
 	Value  attr.Value `json:"value"`            // null if it says nothing
 	Absent bool       `json:"absent,omitempty"` // the contact is not in the export
 	Error  string     `json:"error,omitempty"`  // the export cannot be read
+	Source string     `json:"source,omitempty"` // the export, as the configuration names it
+	File   string     `json:"file,omitempty"`   // that is read for it, if it is one of another name
 }
 
 // failed says of attributes that their export cannot be read.

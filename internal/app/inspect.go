@@ -2,7 +2,6 @@ package app
 
 import (
 	"cmp"
-	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -20,7 +19,8 @@ type inspectCmd struct {
 	Summary    inspectSummaryCmd    `cmd:"" default:"1" help:"What the state holds, in numbers."`
 	Audiences  inspectAudiencesCmd  `cmd:"" help:"The audiences and traits that Gleap knows."`
 	Audience   inspectAudienceCmd   `cmd:"" help:"One audience or trait, and who is in it."`
-	Contact    inspectContactCmd    `cmd:"" help:"What Gleap acknowledged of a contact, and what the exports say."`
+	Contact    inspectContactCmd    `cmd:"" help:"What Gleap acknowledged of a contact, what the exports say, and what the next run would do."`
+	Forgotten  inspectForgottenCmd  `cmd:"" help:"The contacts that were forgotten, and when."`
 	Runs       inspectRunsCmd       `cmd:"" help:"What happened: the last runs, or one of them."`
 	Deliveries inspectDeliveriesCmd `cmd:"" help:"The calls that Gleap acknowledged, one by one."`
 	Parked     inspectParkedCmd     `cmd:"" help:"The contacts whose calls Gleap refused."`
@@ -79,15 +79,6 @@ func (c *inspectAudiencesCmd) Run(a *App) error {
 		}
 		console.Attributes(w, all)
 	})
-}
-
-type inspectContactCmd struct {
-	ID string `arg:"" help:"User id."`
-}
-
-// Run shows all that is known of a contact.
-func (c *inspectContactCmd) Run(ctx context.Context, a *App) error {
-	return answer(a, func(v *inspect.View) (inspect.Contact, error) { return v.Contact(ctx, c.ID) }, console.Contact)
 }
 
 type inspectRunsCmd struct {

@@ -75,36 +75,6 @@ func Attributes(w Out, all []inspect.Attribute) {
 	t.write(w)
 }
 
-// Contact writes all that is known of a contact.
-func Contact(w Out, d inspect.Contact) {
-	fmt.Fprintf(w, "Contact %s\n\n", human.Printable(d.UserID))
-	t := newRows("KEY~", "ACKNOWLEDGED", "AT", "PRESENT EXPORT")
-	for _, key := range d.Keys() {
-		known, at := human.Dash, human.Dash
-		if v, ok := d.Attributes[key]; ok {
-			known, at = string(v.AppendJSON(nil)), w.time(d.Acknowledged[key])
-		}
-		t.add(key, known, at, d.Said(key))
-	}
-	t.write(w)
-	for _, e := range d.Events {
-		what := "due"
-		if e.Reason != "" {
-			what = "parked: " + e.Reason
-		}
-		fmt.Fprintf(w, "\nEvent %s of %s, %s, %s", human.Printable(e.Name), w.time(e.Date), human.Printable(string(e.Data)), human.Printable(what))
-	}
-	if len(d.Events) > 0 {
-		fmt.Fprintln(w)
-	}
-	if d.Forgotten {
-		fmt.Fprintln(w, "\nForgotten: the contact is not created again.")
-	}
-	if p := d.Parked; p != nil {
-		fmt.Fprintf(w, "\nParked: %s, %s since %s, last %s\n", human.Printable(p.Reason), human.Count(p.Attempts, "attempt"), w.time(p.First), w.time(p.Last))
-	}
-}
-
 // Runs writes a line for each run.
 func Runs(w Out, all []runs.Summary) {
 	if len(all) == 0 {

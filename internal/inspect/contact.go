@@ -20,6 +20,13 @@ type Contact struct {
 	Parked       *state.Parked         `json:"parked"`
 	Events       []ContactEvent        `json:"events"`    // that are due, or parked
 	Forgotten    bool                  `json:"forgotten"` // never to be created again
+	ForgottenAt  time.Time             `json:"forgotten_at,omitzero"`
+	Owed         bool                  `json:"deletion_owed,omitempty"` // it is forgotten, and Gleap may still have it
+	LastCall     time.Time             `json:"last_call,omitzero"`      // that Gleap acknowledged
+	Fields       []string              `json:"fields,omitempty"`        // contact fields that it acknowledged, by Gleap's names
+	Runs         map[string]string     `json:"runs,omitempty"`          // that sent what Gleap acknowledged, by attribute, as far as it can be told
+	Next         *sync.Next            `json:"next,omitempty"`          // what the next run would do
+	Will         map[string]string     `json:"will,omitempty"`          // the same in words, by attribute
 }
 
 // Keys returns the keys of all attributes of the contact and of the exports, sorted.
@@ -70,6 +77,15 @@ func (v *View) Stored(userID string) (Contact, error) {
 	for _, n := range stored.Said.Attributes {
 		if key, ok := keys[n.ID]; ok {
 			c.Exports[key] = sync.Said{Value: n.Value}
+		}
+	}
+	if stored.Record.Acknowledged > 0 {
+		c.LastCall = time.Unix(stored.Record.Acknowledged, 0).UTC()
+	}
+	c.Fields = sync.FieldNames(&stored.Record)
+	if c.Forgotten {
+		if err := v.addForgotten(&c); err != nil {
+			return c, err
 		}
 	}
 	c.Events, err = eventsOf(stored)

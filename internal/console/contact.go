@@ -1,0 +1,110 @@
+package console
+
+import (
+	"cmp"
+	"fmt"
+	"time"
+
+	"gleapsync/internal/human"
+	"gleapsync/internal/inspect"
+	"gleapsync/internal/runs"
+	"gleapsync/state"
+)
+
+// Contact writes what is known of a contact: of attributes those that say something, or all.
+func Contact(w Out, c inspect.Contact, all bool) {
+	fmt.Fprintf(w, "Contact %s\n", human.Printable(c.UserID))
+	if c.Forgotten {
+		fmt.Fprintf(w, "Forgotten%s: no export brings it back%s.\n", w.on(c.ForgottenAt), owed(c.Owed))
+	}
+	if p := c.Parked; p != nil {
+		fmt.Fprintf(w, "Parked: %s, %s since %s, last %s\n", human.Printable(p.Reason), human.Count(p.Attempts, "attempt"), w.time(p.First), w.time(p.Last))
+	}
+	fmt.Fprintln(w)
+	t := newRows("KEY~", "ACKNOWLEDGED~", "PRESENT EXPORT~", "NEXT RUN", "BY RUN?", "SOURCE?", "SINCE?")
+	silent := 0
+	for _, key := range c.Keys() {
+		if !all && !c.SaysSomething(key) {
+			silent++
+			continue
+		}
+		known := human.Dash
+		if v, ok := c.Attributes[key]; ok {
+			known = string(v.AppendJSON(nil))
+		}
+		said := c.Said(key)
+		if c.Exports[key].Error != "" {
+			said = "not readable"
+		}
+		t.add(key, known, said, c.Will[key], cmp.Or(c.Runs[key], human.Dash), cmp.Or(c.From(key), human.Dash), w.time(c.Acknowledged[key]))
+	}
+	t.write(w)
+	if silent > 0 {
+		fmt.Fprintf(w, "Not shown: %s of which Gleap was told nothing, and will be told nothing; --all shows them.\n", human.Count(silent, "attribute"))
+	}
+	if fields := c.FieldStates(); len(fields) > 0 {
+		fmt.Fprintln(w)
+		t := newRows("CONTACT FIELD", "SENT", "NEXT RUN")
+		for _, f := range fields {
+			sent := human.Dash
+			if f.Sent {
+				sent = "by " + w.time(c.LastCall)
+			}
+			t.add(f.Name, sent, f.Will)
+		}
+		t.write(w)
+	}
+	for _, e := range c.Events {
+		what := "due"
+		if e.Reason != "" {
+			what = "parked: " + e.Reason
+		}
+		fmt.Fprintf(w, "\nEvent %s of %s, %s, %s", human.Printable(e.Name), w.time(e.Date), human.Printable(string(e.Data)), human.Printable(what))
+	}
+	if len(c.Events) > 0 {
+		fmt.Fprintln(w)
+	}
+	for i, why := range c.Waits() {
+		if i == 0 {
+			fmt.Fprintln(w)
+		}
+		fmt.Fprintf(w, "%s: %s: %s\n", why.What, runs.FirstOf(why.Keys), human.Printable(why.Reason))
+	}
+	if c.Next.Error != "" {
+		fmt.Fprintf(w, "\nWhat the next run would do nobody can tell: %s\n", human.Printable(c.Next.Error))
+	}
+}
+
+// ForgottenContact writes when a contact was forgotten.
+func ForgottenContact(w Out, f inspect.Forgotten) {
+	fmt.Fprintf(w, "Contact %s was forgotten%s%s, hash %s.\n", human.Printable(f.UserID), w.on(f.At), owed(f.Owed), f.Hash)
+}
+
+// AllForgotten writes a line for each contact that was forgotten.
+func AllForgotten(w Out, all []state.ForgottenContact) {
+	if len(all) == 0 {
+		fmt.Fprintln(w, "No contact was forgotten.")
+		return
+	}
+	t := newRows("FORGOTTEN", "HASH")
+	for _, f := range all {
+		t.add(w.time(f.At), f.Hash)
+	}
+	t.write(w)
+	fmt.Fprintf(w, "%s forgotten. Their ids are kept nowhere: gleapsync inspect forgotten ID says whether one is among them.\n", human.Count(len(all), "contact"))
+}
+
+// on writes when something was, nothing if nobody knows.
+func (w Out) on(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return " on " + w.time(t)
+}
+
+func owed(is bool) string {
+	if !is {
+		return ""
+	}
+	return ", and Gleap may still have it: the next sync deletes it"
+}
