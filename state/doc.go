@@ -7,7 +7,7 @@
 // exports said of it, which says nothing of Gleap. A contact is [Parked] if Gleap refused its
 // call for good, [Unanswered] if a call may have reached Gleap and no commit told the answer,
 // and [Forgotten] if it is never to be created again. An [Event] is due until Gleap took it,
-// or parked. A [File] of a change or event export is done once nothing of it is left to send.
+// or parked. A [DoneFile] of a change or event export is done once nothing of it is left to send.
 // [Turns] say how far a run came. The epoch is the number of the last full resync. A [Mark]
 // tells the file from others, and from older copies of itself.
 //

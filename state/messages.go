@@ -15,7 +15,7 @@ type NewEvents struct {
 	Events   []Event  // that are due from now on, best in the order of their contacts' ids
 	Messages []uint64 // hashes of the messages that were read, for [Store.Remembered]
 	// Files are all that need not be read again, nil as long as more of them is to come.
-	Files []File
+	Files []DoneFile
 	// Properties is what is known of the events' properties, in a form of the caller's; nil: as
 	// before.
 	Properties []byte

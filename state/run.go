@@ -67,7 +67,7 @@ type Result struct {
 	Resynced uint64             // the epoch that every record has by now, 0: not known
 	Unpark   []string           // the contacts of whom nothing is wanted any more
 	Pace     []byte             // nil: as before
-	Files    []File             // all that need not be read again; nil: as before
+	Files    []DoneFile         // all that need not be read again; nil: as before
 	History  []byte             // of all runs so far, in a form of the caller's; nil: as before
 	Turns    *Turns             // what is left over; nil: as before
 	Fields   []byte             // all contact fields that were delivered as a whole; nil: as before

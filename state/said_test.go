@@ -80,7 +80,7 @@ func TestAbsorb(t *testing.T) {
 	if err := s.AbsorbChanges(said); err != nil {
 		t.Fatal(err)
 	}
-	for _, files := range [][]File{{{Source: "a", Name: "1"}, {Source: "a", Name: "2"}}, {{Source: "a", Name: "2"}, {Source: "b", Name: "1"}}, nil} {
+	for _, files := range [][]DoneFile{{{Source: "a", Name: "1"}, {Source: "a", Name: "2"}}, {{Source: "a", Name: "2"}, {Source: "b", Name: "1"}}, nil} {
 		if err := s.Finish(Result{Run: "r", Report: []byte("{}"), Files: files}); err != nil {
 			t.Fatal(err)
 		}

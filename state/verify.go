@@ -79,7 +79,7 @@ func verify(tx *bbolt.Tx, v *Verification) error {
 	}); err != nil {
 		return err
 	}
-	if err := each(tx.Bucket(bucketFiles), func(_, text []byte) error { return json.Unmarshal(text, new(File)) }); err != nil {
+	if err := each(tx.Bucket(bucketFiles), func(_, text []byte) error { return json.Unmarshal(text, new(DoneFile)) }); err != nil {
 		return err
 	}
 	if err := verifyEvents(tx, v); err != nil {

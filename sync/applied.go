@@ -72,11 +72,11 @@ func (a *attribute) mostParts() (parts, ids int) {
 
 // filesAfter returns the files that are done after a run that delivered everything, nil if they are those
 // from before. Files are done if all that they say is acknowledged, or parked.
-func (p *plan) filesAfter() []state.File {
+func (p *plan) filesAfter() []state.DoneFile {
 	if p.alone {
 		return nil
 	}
-	after := []state.File{}
+	after := []state.DoneFile{}
 	for _, f := range p.tracks.Files() {
 		if events.IsFile(f) {
 			after = append(after, f) // they are done whatever became of the run

@@ -23,7 +23,7 @@ type basis struct {
 
 	overview   state.Overview
 	known      map[string]state.Attribute // by key
-	files      []state.File               // of change and event exports: those that are done
+	files      []state.DoneFile           // of change and event exports: those that are done
 	parked     []state.Parked
 	unanswered []state.Unanswered // what Gleap may have, in the order of the user ids
 	forgotten  *state.Forgotten

@@ -25,7 +25,7 @@ import (
 type changes struct {
 	*reading
 	*export
-	done         []state.File         // all files that are there, once the new ones are done too
+	done         []state.DoneFile     // all files that are there, once the new ones are done too
 	computations []engage.Computation // that were read
 	of           []*attribute         // for each of them; nil: it does not count
 	fits         map[*attribute]engage.Fits
@@ -63,7 +63,7 @@ func (x *changes) name() {
 	settings := hex.EncodeToString(hash[:8])
 	_, x.fingerprint = x.print(x.Attributes, x.o.Fields) // files that are done are known by size and time
 	var err error
-	x.done, err = done.Take(x.files, x.source, x.Source, settings, func(f state.File) bool { return f.Source == x.Source && f.Settings == settings })
+	x.done, err = done.Take(x.files, x.source, x.Source, settings, func(f state.DoneFile) bool { return f.Source == x.Source && f.Settings == settings })
 	x.countParts()
 	x.pending = len(x.source.Files()) > 0
 	if err != nil {
@@ -111,11 +111,11 @@ func appendChange(dst []byte, c *engage.Change) []byte {
 }
 
 // filesAfter implements [input]. Files are done if all that they say is acknowledged, or parked.
-func (x *changes) filesAfter(isDone bool) []state.File {
+func (x *changes) filesAfter(isDone bool) []state.DoneFile {
 	if isDone {
 		return x.done
 	}
-	return slices.DeleteFunc(slices.Clone(x.files), func(f state.File) bool { return f.Source != x.Source })
+	return slices.DeleteFunc(slices.Clone(x.files), func(f state.DoneFile) bool { return f.Source != x.Source })
 }
 
 // mayTake implements [input].

@@ -26,7 +26,7 @@ type input interface {
 	// said. It is called alone, and reads the export for it.
 	ask(ctx context.Context, userID string, changed state.Said) (map[string]Said, error)
 	// filesAfter returns the files that are not to be read again, if all that they say counted.
-	filesAfter(isDone bool) []state.File
+	filesAfter(isDone bool) []state.DoneFile
 	// bringsBack returns an error if the export may bring an attribute back that is to go.
 	bringsBack(ctx context.Context, key, name string, kind engage.Kind) error
 }

@@ -283,7 +283,7 @@ func (r *Runner) finish(ctx context.Context, p *plan, sent *push.Result, report 
 	report.Finished = r.now()
 	var applied map[uint32]state.Applied
 	var resynced uint64
-	var files []state.File
+	var files []state.DoneFile
 	var turns *state.Turns
 	if sent != nil {
 		turns = sent.Turns

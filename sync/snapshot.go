@@ -293,7 +293,7 @@ func (s *snapshot) ask(ctx context.Context, userID string, _ state.Said) (map[st
 }
 
 // filesAfter implements [input]. Snapshots are known by their fingerprints.
-func (s *snapshot) filesAfter(bool) []state.File { return nil }
+func (s *snapshot) filesAfter(bool) []state.DoneFile { return nil }
 
 // mayTake implements [input].
 func (s *snapshot) bringsBack(ctx context.Context, key, name string, _ engage.Kind) error {

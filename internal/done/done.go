@@ -15,14 +15,14 @@ import (
 // Take takes the files out of a source that are done, as the list says of those which
 // mine chooses. It returns all of them as the list is to have them under a name once the
 // new ones are done too. The error holds the export.
-func Take(before []state.File, source *engage.Source, name, settings string, mine func(state.File) bool) ([]state.File, error) {
-	done := map[string]state.File{}
+func Take(before []state.DoneFile, source *engage.Source, name, settings string, mine func(state.DoneFile) bool) ([]state.DoneFile, error) {
+	done := map[string]state.DoneFile{}
 	for _, f := range before {
 		if mine(f) {
 			done[f.Name] = f
 		}
 	}
-	var files []state.File
+	var files []state.DoneFile
 	var changed []string
 	for _, f := range source.Files() {
 		d, ok := done[f.Name]
@@ -30,7 +30,7 @@ func Take(before []state.File, source *engage.Source, name, settings string, min
 			changed = append(changed, f.Name)
 		}
 		if !ok {
-			d = state.File{Source: name, Name: f.Name, Version: f.Version, Settings: settings, At: time.Now().UTC().Truncate(time.Millisecond)}
+			d = state.DoneFile{Source: name, Name: f.Name, Version: f.Version, Settings: settings, At: time.Now().UTC().Truncate(time.Millisecond)}
 		}
 		d.Source = name
 		files = append(files, d)
@@ -43,10 +43,10 @@ func Take(before []state.File, source *engage.Source, name, settings string, min
 }
 
 // Same reports whether two lists have the same files, whenever these were done.
-func Same(a, b []state.File) bool { return maps.Equal(byFile(a), byFile(b)) }
+func Same(a, b []state.DoneFile) bool { return maps.Equal(byFile(a), byFile(b)) }
 
-func byFile(files []state.File) map[[2]string]state.File {
-	all := map[[2]string]state.File{}
+func byFile(files []state.DoneFile) map[[2]string]state.DoneFile {
+	all := map[[2]string]state.DoneFile{}
 	for _, f := range files {
 		f.At = time.Time{}
 		all[[2]string{f.Source, f.Name}] = f

@@ -34,7 +34,7 @@ func TestTake(t *testing.T) {
 		}
 		return all
 	}
-	mine := func(f state.File) bool { return f.Source == "mine" }
+	mine := func(f state.DoneFile) bool { return f.Source == "mine" }
 
 	source := open()
 	all := names(source.Files())
@@ -43,7 +43,7 @@ func TestTake(t *testing.T) {
 		t.Fatalf("the first time: %v of %v are left, %v", names(source.Files()), files, err)
 	}
 	source = open()
-	before := []state.File{files[0], {Source: "another's", Name: files[1].Name, Version: files[1].Version}}
+	before := []state.DoneFile{files[0], {Source: "another's", Name: files[1].Name, Version: files[1].Version}}
 	again, err := Take(before, source, "mine", "s", mine)
 	if err != nil || !Same(again, files) || !slices.Equal(names(source.Files()), all[1:]) {
 		t.Errorf("with one done: %v of %v are left, %v", names(source.Files()), again, err)

@@ -32,8 +32,8 @@ type export struct {
 	Export
 	source *engage.Source
 	guard.Dated
-	files      []state.File // all that are there
-	refused    error        // why it is held
+	files      []state.DoneFile // all that are there
+	refused    error            // why it is held
 	unreadable bool
 	result     engage.Result
 	rows       *extsort.Sorter // events by user id, nil: not read
@@ -133,4 +133,4 @@ func (x *export) report() runs.ExportReport {
 func Key(source string) string { return "track " + source }
 
 // IsFile reports whether a file that is done is one of an event export.
-func IsFile(f state.File) bool { return strings.HasPrefix(f.Source, Key("")) }
+func IsFile(f state.DoneFile) bool { return strings.HasPrefix(f.Source, Key("")) }

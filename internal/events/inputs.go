@@ -21,7 +21,7 @@ type Inputs struct {
 	all    []*export
 	types  *propertyTypes
 	queued extsort.Spool // new events, in the order of the user ids
-	files  []state.File
+	files  []state.DoneFile
 }
 
 // Options say which event exports are read, how, and what the state knows of them.
@@ -35,8 +35,8 @@ type Options struct {
 	Remember   time.Duration // how long a message is known, so that it does not count twice
 	At         time.Time     // when the run began
 
-	Files      []state.File // of change and event exports that are done
-	Properties []byte       // the types of the properties
+	Files      []state.DoneFile // of change and event exports that are done
+	Properties []byte           // the types of the properties
 	Forgotten  *state.Forgotten
 }
 
@@ -70,7 +70,7 @@ func (in *Inputs) openExport(ctx context.Context, x *export) error {
 	source, err := x.Open(ctx)
 	var unreadable *engage.UnreadableError
 	if errors.As(err, &unreadable) && unreadable.Empty && x.MaxAge == 0 {
-		x.files = slices.DeleteFunc(slices.Clone(in.files), func(f state.File) bool { return f.Source != Key(x.Source) })
+		x.files = slices.DeleteFunc(slices.Clone(in.files), func(f state.DoneFile) bool { return f.Source != Key(x.Source) })
 		if len(x.files) > 0 { // they were moved away, and no new ones came
 			return nil
 		}
@@ -187,9 +187,9 @@ func (in *Inputs) HasNew() bool {
 const keepUnseen = 90 * 24 * time.Hour
 
 // filesAfter returns the files that are done once the event exports are stored.
-func (in *Inputs) filesAfter() []state.File {
+func (in *Inputs) filesAfter() []state.DoneFile {
 	names := map[string]bool{}
-	after := []state.File{}
+	after := []state.DoneFile{}
 	present := time.Now().UTC().Truncate(time.Millisecond)
 	for _, x := range in.all {
 		if x.refused != nil {
@@ -212,7 +212,7 @@ func (in *Inputs) filesAfter() []state.File {
 }
 
 // Files returns the files of change and event exports that are done by now.
-func (in *Inputs) Files() []state.File { return in.files }
+func (in *Inputs) Files() []state.DoneFile { return in.files }
 
 // Reports returns what is said of each export.
 func (in *Inputs) Reports() (all []runs.ExportReport) {

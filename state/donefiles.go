@@ -9,9 +9,9 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// File is a file of a change export of which everything was acknowledged or parked, or of
+// DoneFile is a file of a change export of which everything was acknowledged or parked, or of
 // an event export of which every event was stored.
-type File struct {
+type DoneFile struct {
 	Source   string    `json:"source"` // of the export, told apart by what is made of it
 	Name     string    `json:"name"`
 	Version  string    `json:"version"`  // to see that it changed since
@@ -19,15 +19,15 @@ type File struct {
 	At       time.Time `json:"at"`       // when it was read, or of an event export about when it was seen last
 }
 
-// fileKey is the file's key in its bucket.
-func (f File) key() []byte { return fmt.Appendf(nil, "%s\x00%s", f.Source, f.Name) }
+// key is the file's key in its bucket.
+func (f DoneFile) key() []byte { return fmt.Appendf(nil, "%s\x00%s", f.Source, f.Name) }
 
 // Files returns the files of change and event exports that need not be read again.
-func (s *Store) Files() ([]File, error) {
-	var all []File
+func (s *Store) Files() ([]DoneFile, error) {
+	var all []DoneFile
 	err := s.read(func(tx *bbolt.Tx) error {
 		return each(tx.Bucket(bucketFiles), func(_, text []byte) error {
-			var f File
+			var f DoneFile
 			err := json.Unmarshal(text, &f)
 			all = append(all, f)
 			return err
@@ -37,7 +37,7 @@ func (s *Store) Files() ([]File, error) {
 }
 
 // putFiles makes files all that need not be read again; nil leaves them as they are.
-func putFiles(tx *bbolt.Tx, files []File) error {
+func putFiles(tx *bbolt.Tx, files []DoneFile) error {
 	if files == nil {
 		return nil
 	}
