@@ -96,18 +96,8 @@ func (s *Store) Commit(d Delivery) (due []Event, err error) {
 		if err := records.SetSequence(records.Sequence() + added); err != nil {
 			return err
 		}
-		for _, p := range parked {
-			var before Parked
-			p.First, p.Attempts = p.Last, 1
-			if old := parkedBucket.Get([]byte(p.UserID)); old != nil {
-				if err := getJSON([]byte(p.UserID), old, &before); err != nil {
-					return damaged(err)
-				}
-				p.First, p.Attempts = before.First, before.Attempts+1
-			}
-			if err := putJSON(parkedBucket, []byte(p.UserID), p); err != nil {
-				return err
-			}
+		if err := park(tx, parked); err != nil {
+			return err
 		}
 		if err := errors.Join(countDelivered(tx, d), answer(tx, d), settle(tx, d.Events, d.RefusedEvents), deleted(tx, d.Deleted), putMeta(tx, keyPace, d.Pace), putTurns(tx, d.Turns), tally.write(tx)); err != nil {
 			return err

@@ -2,13 +2,9 @@ package state
 
 import (
 	"bytes"
-	"errors"
 
 	"go.etcd.io/bbolt"
 )
-
-// ErrNotFound is returned, wrapped, for a key or a run that the state does not have.
-var ErrNotFound = errors.New("not in the state")
 
 // Contact is all that the file holds of one contact.
 type Contact struct {

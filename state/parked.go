@@ -36,6 +36,25 @@ func (s *Store) Parked() ([]Parked, error) {
 	return parked, err
 }
 
+// park parks contacts. One that was parked before keeps since when, and its attempts are counted.
+func park(tx *bbolt.Tx, parked []Parked) error {
+	bucket := tx.Bucket(bucketParked)
+	for _, p := range parked {
+		var before Parked
+		p.First, p.Attempts = p.Last, 1
+		if old := bucket.Get([]byte(p.UserID)); old != nil {
+			if err := getJSON([]byte(p.UserID), old, &before); err != nil {
+				return damaged(err)
+			}
+			p.First, p.Attempts = before.First, before.Attempts+1
+		}
+		if err := putJSON(bucket, []byte(p.UserID), p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 // Unpark ends the parking of the given contacts and of their events, or of all if none is
 // given, and has every export read again by the next run. It returns how many there were.
 // A contact that is not parked and has no parked events is an error, and then none is

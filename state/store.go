@@ -12,6 +12,9 @@ import (
 	"go.etcd.io/bbolt"
 )
 
+// ErrNotFound is returned, wrapped, for a key or a run that the state does not have.
+var ErrNotFound = errors.New("not in the state")
+
 // Options says which file to open.
 type Options struct {
 	Path      string
