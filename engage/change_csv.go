@@ -129,7 +129,7 @@ func (r *changeReader) row(fields [][]byte, c *changeColumns) error {
 	}
 	said := r.traits.Get(string(name))
 	kind := r.kind(name, cell(c.id), action, said)
-	member, ok := parseBool(action)
+	member, ok := declaredBool(action)
 	switch {
 	case kind == Audience && (!ok || member.Kind() == attr.None):
 		r.invalid("audience_action", notBoolean)
@@ -178,7 +178,7 @@ func (r *changeReader) kind(name, id, action []byte, said json.RawMessage) Kind 
 	if isNull(action) && said != nil {
 		action = said
 	}
-	if _, ok := parseBool(action); ok {
+	if _, ok := declaredBool(action); ok {
 		return Audience
 	}
 	return Trait

@@ -309,7 +309,7 @@ func (r *rowReader) readCells(fields [][]byte) {
 		case source.inJSON:
 			r.cells[i], reason = a.Value(saidByJSON(r.jsonTrait(source)), fits)
 		case source.column >= 0 && a.Kind == Audience && r.forms[source.column] == cell.Text: // the same, but shorter
-			if v, ok := parseBool(fields[source.column]); ok {
+			if v, ok := declaredBool(fields[source.column]); ok {
 				r.cells[i] = v
 			} else {
 				reason = notBoolean

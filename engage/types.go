@@ -1,8 +1,6 @@
 package engage
 
 import (
-	"bytes"
-
 	"gleapsync/internal/attr"
 	"gleapsync/internal/cell"
 )
@@ -16,7 +14,7 @@ const (
 	Auto     Type = "auto"
 	Text     Type = "string"
 	Number   Type = "number"   // what is no number is an invalid value
-	Boolean  Type = "boolean"  // see [parseBool]
+	Boolean  Type = "boolean"  // see [declaredBool] if it is declared, [inferredBool] if [Fits] found it
 	Datetime Type = "datetime" // sent as RFC 3339 in UTC
 	// Raw leaves a cell as it is said: what it means is known only with the rest of the row,
 	// as in a long table, which has the names of its attributes in a column.
@@ -66,7 +64,7 @@ func (f *Fits) add(said attr.Value) {
 			f.notNumber = !ok
 		}
 		if !f.notBoolean {
-			_, ok := shortBoolean(text)
+			_, ok := inferredBool(text)
 			f.notBoolean = !ok
 		}
 	}
@@ -92,20 +90,6 @@ func (f Fits) Type() Type {
 	return Text
 }
 
-// shortBoolean reads true, false, t and f, in any case.
-func shortBoolean(text []byte) (attr.Value, bool) {
-	if len(text) == 0 || len(text) > len("false") {
-		return attr.Value{}, false
-	}
-	switch lower := bytes.ToLower(text); string(lower) {
-	case "true", "t":
-		return attr.OfBool(true), true
-	case "false", "f":
-		return attr.OfBool(false), true
-	}
-	return attr.Value{}, false
-}
-
 // Convert makes a value of a type that was decided of what is said; without one it says
 // nothing. It reports false for what does not fit.
 func Convert(t Type, said attr.Value) (v attr.Value, ok bool) {
@@ -120,7 +104,7 @@ func Convert(t Type, said attr.Value) (v attr.Value, ok bool) {
 		case attr.True, attr.False:
 			return said, true
 		case attr.String:
-			v, ok = shortBoolean(said.Text())
+			v, ok = inferredBool(said.Text())
 		}
 	case Number:
 		switch said.Kind() {

@@ -22,7 +22,7 @@ func said(f cell.Form, text []byte) attr.Value {
 		}
 		return attr.OfNumber(text)
 	case cell.Boolean:
-		v, _ := parseBool(text)
+		v, _ := declaredBool(text)
 		return v
 	case cell.JSON:
 		return saidByJSON(text)
@@ -103,40 +103,6 @@ var misfits = map[Type]string{
 }
 
 const notBoolean = "the value is neither true nor false"
-
-// boolean reads what is said as true or false; None if it says neither, and nothing else.
-func boolean(said attr.Value) (attr.Value, bool) {
-	switch said.Kind() {
-	case attr.True, attr.False:
-		return said, true
-	case attr.Number: // 1.0 is 1
-		if v, ok := attr.PlainNumber(plainDecimal(said.Text())); ok {
-			said = v
-		}
-	}
-	return parseBool(said.Text())
-}
-
-// parseBool reads true and false as the warehouses write them, in any case:
-// true, t, 1 and yes, false, f, 0 and no. Blank and null are None.
-func parseBool(cell []byte) (attr.Value, bool) {
-	switch string(cell) { // as most are
-	case "true":
-		return attr.OfBool(true), true
-	case "false":
-		return attr.OfBool(false), true
-	}
-	if isNullWord(cell) {
-		return attr.Value{}, true
-	}
-	switch strings.ToLower(string(bytes.TrimSpace(cell))) {
-	case "true", "t", "1", "yes":
-		return attr.OfBool(true), true
-	case "false", "f", "0", "no":
-		return attr.OfBool(false), true
-	}
-	return attr.Value{}, false
-}
 
 // isNull reports whether a cell says nothing: it is blank, or NULL as a
 // warehouse unloads it.
