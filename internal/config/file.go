@@ -181,29 +181,3 @@ type trackKeys struct {
 	Since  any      `toml:"since"`
 	MaxAge string   `toml:"max_age"`
 }
-
-// gleapRate is how many requests Gleap allows in 60 s for a project.
-const gleapRate = 1000
-
-// defaults are the settings of an empty file, those of Gleap's documentation among
-// them.
-func defaults() file {
-	var f file
-	f.Gleap.Rate = gleapRate
-	f.Gleap.Window = "60s"
-	f.Gleap.Timeout = "30s"
-	f.Gleap.GiveUp = "15m"
-	f.State.Path = "gleapsync.db"
-	f.Sync.Schedule = "0 */2 * * *"
-	f.Sync.Memory = "256MiB"
-	f.Guard.MaxExits = "30%"
-	f.Guard.MinExits = 50
-	f.Guard.MaxInvalid = "1%"
-	f.Events.Entered, f.Events.Exited = "Audience Entered", "Audience Exited" // as Segment names them
-	f.Events.Computed = "Trait Computed"
-	f.Events.Batch = 100
-	f.Events.Remember = "72h"
-	f.Notify.Format = "json"
-	f.Notify.SizeChange = "50%"
-	return f
-}
