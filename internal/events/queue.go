@@ -84,15 +84,15 @@ func (in *Inputs) queue(ctx context.Context, sources []*export, store store) err
 	return flush()
 }
 
-// tracker is where events are stored: a [*state.Store].
-type tracker interface {
+// eventStore is where events are stored: a [*state.Store].
+type eventStore interface {
 	AbsorbEvents(state.NewEvents) error
 }
 
 // Store stores what the event exports said, before anything of it is sent. In the end
 // their files are done. A baseline stores the messages only, so that they never come to be
 // events.
-func (in *Inputs) Store(ctx context.Context, ledger tracker, assume bool) error {
+func (in *Inputs) Store(ctx context.Context, ledger eventStore, assume bool) error {
 	if !in.HasNew() {
 		return nil
 	}
