@@ -1,4 +1,7 @@
 // Command gleapsync syncs Segment Engage's audiences and computed traits to Gleap.
+//
+// The map of its packages, from the bottom to the top, is the table in architecture_test.go;
+// each package's own comment says what it is for.
 package main
 
 import (
@@ -80,7 +83,7 @@ const (
 	exitFailed      = 1  // could not run
 	exitUsage       = 2  // wrong command line
 	exitParked      = 3  // done, with parked contacts, or with events that were parked just now
-	exitHeld        = 4  // done, with exports held or exits withheld
+	exitHeld        = 4  // done, with exports held or exits withheld; 1 if no export could be read at all: see app's judge
 	exitUnreachable = 5  // Gleap was unreachable; the rest is left for the next run
 	exitLocked      = 75 // another run holds the lock
 )
