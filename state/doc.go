@@ -22,9 +22,13 @@
 //
 // Every method that writes is one transaction. What a run writes, in its order: what exports
 // said ([Store.AbsorbChanges], [Store.AbsorbEvents]) after [Store.Begin], what became of calls
-// ([Store.Commit]), and its [Result] ([Store.Finish]). What a person asks for while no run goes
-// on are functions: [Unpark], [Discard], [Verify], [Backup], [Compact], [Restore],
-// [ScrubFormer].
+// ([Store.Commit], which also parks contacts and events), and its [Result] ([Store.Finish]).
+// What a person asks for while no run goes on are functions: [Unpark], [Discard], [Verify],
+// [Backup], [Compact], [Restore], [ScrubFormer].
+//
+// A run that is killed writes no result (holder.go). While it goes on, the lock file says how far
+// it is, see [HolderOf]; and each commit counts what was acknowledged until then. The next run
+// finds both, see [Store.Lost], and stores a report of it, with the outcome lost.
 //
 // # Invariants
 //

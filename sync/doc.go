@@ -14,7 +14,23 @@
 //
 // So the way is basis, inputs, merge, guard, plan. A new kind of export is another input, and
 // nobody else asks of which kind one is. A file uses names of those before it on that way, and not
-// of those behind it.
+// of those behind it. The files of each step:
+//
+//   - basis: options.go, request.go, basis.go, kept.go
+//   - inputs: export.go, catalog.go (all exports and their attributes), reading.go, input.go,
+//     snapshot.go and changes*.go (the two kinds), inputs.go, types.go
+//   - merge: merge.go, cursor.go, pass.go; for one contact contact.go, diff.go, fields.go,
+//     damping.go, news.go, class.go
+//   - guard: withhold.go, and the rules of package guard
+//   - plan: plan.go, findings.go, applied.go; planner.go takes all these steps
+//   - push: absorb.go before it, push.go, convergence.go after it; runner.go is the run as a
+//     whole, report.go and running.go say how it goes
+//
+// A runner does more than plan and sync. [Runner.Baseline] takes what a sync would send as
+// delivered. [Runner.Retire] tells the members of an attribute that nothing feeds any more that
+// they left it, and forgets the attribute. Without a plan, [Runner.Forget] deletes contacts
+// (forget.go), [Runner.Ask] makes one request that belongs to no run (pace.go), and [AskExports]
+// reads what the exports say of one contact (ask.go).
 //
 // Invariants: a call carries wanted minus known and nothing else; a contact that
 // nobody says anything about gets no call; the record of a contact changes only after
