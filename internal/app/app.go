@@ -1,4 +1,7 @@
 // Package app is the command line: a file for each command, with its flags and its body.
+// commandline.go lists the commands. The other files are what several of them share: the flags
+// of runs (runflags.go), how a run ends the command (outcome.go), the question before what cannot
+// be undone (confirm.go), the address space that a run takes (space.go).
 //
 // A command is a struct of its flags. Its Run puts configuration, state, client and runner
 // together with what [App] has for all of them, and shows what comes out. Results go to

@@ -1,5 +1,7 @@
 // Package attr holds the one type that reading, planning, storing and sending
-// share: the value of a Gleap custom attribute.
+// share: the value of a Gleap custom attribute. It also reads numbers and dates from texts
+// ([ExactNumber], [PlainNumber] and [NearestNumber]; [Datetime] and [Time], in datetime.go), and
+// encodes values one by one ([Value.Append]) and as rows ([AppendCells], in cells.go).
 //
 // Gleap takes strings, numbers and booleans. A [Value] is one of these, null
 // (which clears an attribute), or nothing at all. Numbers and strings keep the

@@ -1,5 +1,7 @@
 // Package cell has what the readers of tables agree on. A row is a list of cells, each the
-// bytes of a text or of a value; what they are is said once for a column.
+// bytes of a text or of a value; what they are, their [Form], is said once for a column. No row
+// is longer than [MaxRow], and what programs write for a number that is none, [IsNotFinite]
+// knows.
 package cell
 
 import (

@@ -1,7 +1,12 @@
-// Package exchange is what all HTTP clients of gleapsync share: an answer that is none does
-// not get to whoever would read it, and what goes wrong is said in our own words. The texts
-// of errors of net/http hold addresses, header values and status lines, so anything that a
-// server, a proxy or a configuration wrote: a token that is repeated, an e-mail address.
+// Package exchange is what all HTTP clients of gleapsync share.
 //
-// It also knows which names of hosts are private, for those who call and for who is called.
+// They say in our own words what goes wrong with a request, see [Why] and [Fault]. The texts of
+// net/http's errors are not shown: they repeat addresses, header values and status lines, and a
+// server, a proxy or a configuration may have put a token or an e-mail address there.
+//
+// They refuse an answer below status 200, see [Check]: after 101 Switching Protocols its body is
+// the open connection, and who read it might wait for ever.
+//
+// [IsPrivateName] tells whether a host's name is private. Package config asks it of hosts that
+// are called without TLS, package serve of the name that it is called by.
 package exchange

@@ -1,5 +1,11 @@
-// Package kept tells exports what a state keeps of their attributes: keys that would be made
-// otherwise today, types, and what patterns took before.
+// Package kept tells exports what the state remembers of their attributes, so that a run goes
+// on with what contacts in Gleap have.
+//
+//   - Keys: where [engage.Key] makes another key of a name than an earlier version did, the
+//     attribute keeps the former one ([Keys], [Tell]; [Note] says so in the report).
+//   - Types: a type that was found from the values stays that of the first delivery ([Types]).
+//   - Patterns: an attribute that a wildcard took before is known also while no export has it
+//     ([Taken]).
 package kept
 
 import (

@@ -9,10 +9,11 @@
 //	               └──────── once it is announced ───┘
 //
 // The feeder reads entries and bounds what is open, that is announced and without an answer.
-// The batch collects what the next commit writes. The refusals hold the first ones of a run
-// back, until another answer proves that it is the contacts which Gleap refuses. The course
-// follows how far the run came in each class, for the turns of the next run. The tracker sends
-// events beside the calls; its answers come to the loop too.
+// The batch collects what the next commit writes. The refusals decide when a refused contact is
+// parked (refusals.go): they hold the first ones of a run back, until another answer proves that
+// it is the contacts which Gleap refuses. The course follows how far the run came in each class,
+// for the turns of the next run. The tracker sends events beside the calls; its answers come to
+// the loop too.
 //
 // Invariants: no call is made before the state has what it will say; the record of a contact
 // changes only by what Gleap acknowledged; an event is sent once the calls of its contact are

@@ -5,4 +5,8 @@
 // page, the metrics and the notifications are made of. Keys of the JSON may be added; none
 // is renamed. A report holds counts, keys and sources, and nothing of a contact. [Stored] reads
 // those that a state has.
+//
+// What reports are made of is here too: the [Class] of a contact's calls, how urgent they are;
+// the [Cause] why exports are held, many of which may have one; and whether what runs leave over
+// gets less, see [Converges]. While a run goes on, a [Meter] tells its [Progress].
 package runs
