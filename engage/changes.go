@@ -48,6 +48,8 @@ type ChangesResult struct {
 	// Mismatched are names that the export names or matches and that were not taken, with
 	// what they are instead: a class, or the other kind.
 	Mismatched map[string]string
+	// Unused are audiences and traits that the export neither takes nor excludes.
+	Unused []Named
 }
 
 // ReadChanges calls yield with the changes of audiences and traits that the export takes,
@@ -138,6 +140,7 @@ func (r *changeReader) computation(name, id []byte, kind Kind) int {
 		r.result.Computations = append(r.result.Computations, Computation{Attribute: a, Name: key.name, ID: key.id, Kind: kind, Newest: math.MinInt64})
 	} else if !ok {
 		r.mismatch(key.name, string(kind))
+		r.pass(key.name, kind)
 	}
 	if len(r.index) < maxComputations {
 		r.index[key] = i
@@ -168,6 +171,15 @@ func (e *Export) Found(name string, kind Kind) (a Attribute, ok bool) {
 		return a, true
 	}
 	return e.found(kind, name, Auto), e.Discover && kind != "" && !e.excludes(name)
+}
+
+// pass remembers a computation that nobody asks for.
+func (r *changeReader) pass(name string, kind Kind) {
+	_, mismatched := r.export.TakeComputation(name, "")
+	n := Named{kind, name}
+	if kind != "" && !mismatched && !r.export.excludes(name) && len(r.index) < maxComputations && !slices.Contains(r.result.Unused, n) {
+		r.result.Unused = append(r.result.Unused, n)
+	}
 }
 
 // mismatch remembers a name that is not taken though the export asks for it.

@@ -36,6 +36,9 @@ func (s *Source) header(ctx context.Context) ([]string, error) {
 	return names, err
 }
 
+// Columns returns the names of the columns of the first input that was read, nil if none was.
+func (s *Source) Columns() []string { return s.columns }
+
 // Once reports whether there is no header to be looked at before: the source can be read only
 // once, or its names come with its rows. See [Source.ReadChosen].
 func (s *Source) Once() bool { return s.inputs.All[0].Once || s.traits != nil }
@@ -87,6 +90,9 @@ func (s *Source) readInput(ctx context.Context, in source.Input, r *rowReader, c
 			err = closeErr
 		}
 	}()
+	if s.columns == nil {
+		s.columns = rows.Columns()
+	}
 	if choose != nil {
 		if _, ok := rows.(*ndjsonTable); ok {
 			return errNoNames(in.Name)

@@ -17,9 +17,10 @@ import (
 // Source is an export whose inputs were found. Nothing of them is open until it is read, and
 // a command is not started.
 type Source struct {
-	export Export
-	inputs *source.Inputs
-	query  *postgres.Query // is read instead of the input's text; nil: there is none
+	export  Export
+	inputs  *source.Inputs
+	columns []string        // of the first input that was read
+	query   *postgres.Query // is read instead of the input's text; nil: there is none
 
 	traits, ids *Source // of profiles: both long tables; else nil
 }
@@ -39,10 +40,7 @@ func (e Export) Open(ctx context.Context) (*Source, error) {
 		// Nobody knows without asking it whether its rows changed.
 		return &Source{export: e, query: q, inputs: &source.Inputs{All: []source.Input{{Name: q.Name(), Time: time.Now()}}}}, nil
 	}
-	inputs, err := source.Place{
-		Source: e.Source, Dir: e.Dir, Pick: e.Pick, Loose: e.Changes,
-		Command: e.Command, Secrets: e.Secrets, Hidden: e.Hidden, Log: e.Log, Timeout: e.Timeout,
-	}.Find(ctx)
+	inputs, err := e.place().Find(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -60,23 +60,33 @@ func (e *Export) found(kind Kind, name string, typ Type) Attribute {
 // and exports add to every table. One that stands twice is taken once: that nobody can tell
 // which is meant the reading says.
 func (e *Export) TakeColumns(columns []string) []Attribute {
+	var taken []Attribute
+	for _, column := range e.unnamed(columns) {
+		if a, ok := e.Take(column); ok {
+			taken = append(taken, a)
+		}
+	}
+	return taken
+}
+
+// unnamed returns the columns, each once, that may have attributes and that the export does not
+// name.
+func (e *Export) unnamed(columns []string) []string {
 	used := map[int]bool{}
 	for _, a := range e.Attributes {
 		for _, i := range placesOf(columns, a.Column, e.columns()) {
 			used[i] = true
 		}
 	}
-	var taken []Attribute
+	var others []string
 	for i, column := range columns {
 		s := snake(column)
 		if used[i] || slices.Contains(columns[:i], column) || find(e.Fields, column) >= 0 || isSame(e.UserID, column) || slices.Contains(own, s) || strings.HasPrefix(s, "context_") {
 			continue
 		}
-		if a, ok := e.Take(column); ok {
-			taken = append(taken, a)
-		}
+		others = append(others, column)
 	}
-	return taken
+	return others
 }
 
 // columns returns the columns of the attributes.

@@ -83,7 +83,7 @@ func (x *changes) read(ctx context.Context) error {
 		failed = x.rows.Add(c.UserID, row)
 		return failed
 	})
-	x.result, x.computations, x.passedOver, x.mismatches = result.Result, result.Computations, result.PassedOver, result.Mismatched
+	x.result, x.computations, x.passedOver, x.mismatches, x.unused = result.Result, result.Computations, result.PassedOver, result.Mismatched, result.Unused
 	for _, class := range slices.Sorted(maps.Keys(x.passedOver)) {
 		x.log.Info("rows of a class were passed over", "source", x.Source, "class", class, "rows", x.passedOver[class])
 	}

@@ -38,6 +38,7 @@ type export struct {
 	rows           *extsort.Sorter // nil: not read
 	unfit          []string        // what its patterns take and cannot be an attribute
 	passedOver     map[string]int  // rows, by their class
+	unused         []engage.Named  // computations that it does not take
 
 	late    bool // which attributes it has is known only once it is read
 	ageless bool // it may be older than the one last applied

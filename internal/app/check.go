@@ -62,7 +62,7 @@ func (c *checkCmd) Run(ctx context.Context, a *App) error {
 			for _, field := range slices.Sorted(maps.Keys(report.FieldsDiffer)) {
 				note("contact", nil, fmt.Sprintf("%s: exports say different things of %d contacts; that of the first in the configuration counts", field, report.FieldsDiffer[field]))
 			}
-			for _, text := range report.Notes {
+			for _, text := range slices.Concat(report.Notes, report.Unused) {
 				note("note", nil, text)
 			}
 		}

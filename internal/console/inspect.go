@@ -68,11 +68,26 @@ func Attributes(w Out, all []inspect.Attribute) {
 		fmt.Fprintln(w, "The state holds no audiences and no traits yet.")
 		return
 	}
-	t := newRows("KEY~", "NAME?", "KIND", "TYPE?", "MEMBERS>", "DATA OF?", "APPLIED")
+	header := []string{"KEY~", "NAME?", "KIND", "TYPE?", "MEMBERS>", "DATA OF?", "APPLIED"}
+	var unfed []runs.Orphan
 	for _, a := range all {
-		t.add(a.Key, a.Name, a.Kind, cmp.Or(string(a.Type), human.Dash), human.Grouped(a.Members), w.time(a.AsOf), w.time(a.Applied))
+		if a.Unfed {
+			unfed = append(unfed, runs.Orphan{Key: a.Key, Name: a.Name, Kind: a.Kind, Members: a.Members})
+		}
+	}
+	if len(unfed) > 0 {
+		header = append(header, "EXPORT")
+	}
+	t := newRows(header...)
+	for _, a := range all {
+		cells := []any{a.Key, a.Name, a.Kind, cmp.Or(string(a.Type), human.Dash), human.Grouped(a.Members), w.time(a.AsOf), w.time(a.Applied)}
+		if a.Unfed {
+			cells = append(cells, "none")
+		}
+		t.add(cells...)
 	}
 	t.write(w)
+	orphans(w, unfed)
 }
 
 // Runs writes a line for each run.

@@ -129,7 +129,7 @@ func remarks(w io.Writer, r runs.Report) {
 			fmt.Fprintf(w, "Passed over: %s of the class %q of %s.\n", human.Count(e.PassedOver[class], "row"), human.Printable(class), human.Printable(e.Source))
 		}
 	}
-	for _, note := range r.Notes {
+	for _, note := range slices.Concat(r.Notes, r.Unused) {
 		fmt.Fprintf(w, "Note: %s.\n", human.Printable(note))
 	}
 	shown := map[engage.Problem]bool{}
@@ -177,12 +177,13 @@ func orphans(w io.Writer, all []runs.Orphan) {
 		for _, o := range all {
 			keys = append(keys, o.Key)
 		}
-		fmt.Fprintf(w, "No export feeds %s any more, and contacts in Gleap have them: put them back, or run gleapsync retire with each.\n", human.Printable(runs.FirstOf(keys)))
+		fmt.Fprintf(w, "No export feeds %s any more, and contacts in Gleap have them: if one was renamed, keep key = \"its old key\" with the new name (in tables keys = { \"NEW NAME\" = \"its old key\" }); else put them back, or run gleapsync retire with each.\n", human.Printable(runs.FirstOf(keys)))
 		return
 	}
 	for _, o := range all {
-		fmt.Fprintf(w, "No export feeds %s any more, and %s: put it back, or run gleapsync retire %s.\n",
-			human.Printable(o.Key), have(o.Members), human.Printable(o.Key))
+		key := human.Printable(o.Key)
+		fmt.Fprintf(w, "No export feeds %s any more, and %s: if it was renamed, keep key = %q with the new name (in tables keys = { \"NEW NAME\" = %q }); else put it back, or run gleapsync retire %s.\n",
+			key, have(o.Members), key, key, key)
 	}
 }
 

@@ -1,10 +1,13 @@
 package inspect
 
 import (
+	"slices"
 	"time"
 
 	"gleapsync/engage"
+	"gleapsync/internal/kept"
 	"gleapsync/state"
+	"gleapsync/sync"
 )
 
 // Attribute is one attribute of the state.
@@ -16,24 +19,26 @@ type Attribute struct {
 	Members int         `json:"members"`        // contacts for which Gleap acknowledged true or a value
 	AsOf    time.Time   `json:"as_of,omitzero"`
 	Applied time.Time   `json:"applied,omitzero"`
+	Unfed   bool        `json:"unfed,omitempty"` // no export feeds it, and it is not retired
 }
 
 // Attributes lists the state's attributes.
 func (v *View) Attributes() ([]Attribute, error) {
 	o, err := v.store.Overview()
-	return attributesOf(o), err
+	return v.attributesOf(o), err
 }
 
-func attributesOf(o state.Overview) []Attribute {
-	all := []Attribute{}
+func (v *View) attributesOf(o state.Overview) []Attribute {
+	all, keys := []Attribute{}, kept.Keys(o.Attributes)
 	for _, a := range o.Present() {
-		all = append(all, attributeOf(a))
+		all = append(all, v.attributeOf(keys, a))
 	}
 	return all
 }
 
-func attributeOf(a state.Attribute) Attribute {
-	return Attribute{a.Key, a.Name, engage.Kind(a.Kind), typeOf(a), a.Members, a.Applied.AsOf, a.Applied.At}
+func (v *View) attributeOf(keys map[engage.Named]string, a state.Attribute) Attribute {
+	fed := a.Retired || slices.ContainsFunc(v.o.Exports, func(e sync.Export) bool { return kept.Feeds(e.Export, keys, a) })
+	return Attribute{a.Key, a.Name, engage.Kind(a.Kind), typeOf(a), a.Members, a.Applied.AsOf, a.Applied.At, !fed}
 }
 
 // typeOf returns the type of an attribute's values, "" if nobody knows it.
@@ -51,7 +56,7 @@ func (v *View) Attribute(key string) (Attribute, error) {
 		return Attribute{}, err
 	}
 	a, err := o.Attribute(key)
-	return attributeOf(a), err
+	return v.attributeOf(kept.Keys(o.Attributes), a), err
 }
 
 // Members calls yield with the user ids of an attribute's members, in their order.

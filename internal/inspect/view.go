@@ -45,7 +45,7 @@ func (v *View) Overview() (Overview, error) {
 	s := Overview{
 		Running: state.HolderOf(v.store.Path()),
 		Project: v.o.Project, State: v.store.Path(), Bytes: o.Bytes, Created: o.Created, Resyncing: v.store.Exists() && o.Resynced < o.Epoch,
-		Parked: o.Parked, Forgotten: o.Forgotten, Deletions: o.Deletions, DueEvents: o.DueEvents, ParkedEvents: o.ParkedEvents, Attributes: attributesOf(o),
+		Parked: o.Parked, Forgotten: o.Forgotten, Deletions: o.Deletions, DueEvents: o.DueEvents, ParkedEvents: o.ParkedEvents, Attributes: v.attributesOf(o),
 	}
 	if s.History, err = runs.HistoryOf(v.store, o); err != nil {
 		return Overview{}, err

@@ -75,3 +75,14 @@ func Taken(e *engage.Export, known []state.Attribute, isNamed func(key string) b
 	}
 	return all
 }
+
+// Feeds reports whether an export feeds an attribute of the state, or may do so: what its
+// wildcards and its discovery take only reading tells. It is told the keys.
+func Feeds(e engage.Export, keys map[engage.Named]string, a state.Attribute) bool {
+	Tell(&e, keys)
+	if slices.ContainsFunc(e.Attributes, func(f engage.Attribute) bool { return f.Key == a.Key }) {
+		return true
+	}
+	found, ok := e.Found(a.Name, engage.Kind(a.Kind))
+	return ok && found.Key == a.Key && (a.Computation != nil || !e.Changes)
+}

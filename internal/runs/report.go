@@ -65,6 +65,9 @@ type Report struct {
 	Deletions *Deletions `json:"deletions,omitempty"`
 	// Notes are sentences on what somebody should know, and that holds nothing.
 	Notes []string `json:"notes,omitempty"`
+	// Unused says what is in the exports that were read, or beside them, and not in the
+	// configuration.
+	Unused []string `json:"unused,omitempty"`
 	// Convergence says so if more changes come with every run than fit, and what costs most.
 	Convergence string `json:"convergence,omitempty"`
 	Estimate    int    `json:"estimate_seconds"` // that the planned calls take at the rate limit

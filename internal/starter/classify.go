@@ -39,13 +39,7 @@ func contactColumns() []string {
 	return all
 }
 
-// Column names, in snake case, that are no attribute of anybody.
-var (
-	userID   = pattern(`^user_id(_\d+)?$`)
-	idLike   = pattern(`^(id|key|traits|external_ids)$|_id(_\d+)?$`)
-	loading  = pattern(`^(context_.*|uuid|uuid_ts|timestamp|row_number)$|^(received|sent|updated)_at$|_?(loaded|synced|ingested|inserted)_at$`)
-	personal = pattern(`(^|_)(email|phone|mobile|address|street|zip|postcode|postal_code|ip|birthday|birth_date|date_of_birth|dob)(_\d+)?$|(^|_)(first|last|full|middle|maiden|user)_?name(_\d+)?$|^name(_\d+)?$`)
-)
+var userID = pattern(`^user_id(_\d+)?$`) // names of columns, in snake case
 
 // found is an export that a sync can read.
 type found struct {
@@ -176,11 +170,11 @@ func classify(names []string) (kind string, columns []column, err error) {
 			continue
 		case slices.Contains(contact, c.Key):
 			c.LeftOut = contactField
-		case personal().MatchString(c.Key):
+		case engage.LooksPersonal(name):
 			c.LeftOut = "it may be personal data: add it to traits if Gleap should have it"
-		case strings.HasPrefix(name, "_") || loading().MatchString(c.Key):
+		case engage.LooksLikeLoading(name):
 			c.LeftOut, isList = "it is about the loading, not about the user", false
-		case idLike().MatchString(c.Key):
+		case engage.LooksLikeID(name):
 			c.LeftOut, isList = "it looks like an id", isList && c.Key == "anonymous_id"
 		case unwritable(name) != nil:
 			c.LeftOut, isList = unwritable(name).Error(), false

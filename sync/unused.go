@@ -1,0 +1,122 @@
+package sync
+
+import (
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"gleapsync/engage"
+	"gleapsync/internal/human"
+)
+
+// unusedNotes names what is in the exports that were read and in nobody's configuration, and what
+// to write there: a line for each source, and for each folder. Somebody made it in Engage, and may
+// wait for it in Gleap.
+func (p *plan) unusedNotes() (notes []string) {
+	if !p.looksAtAll() {
+		return nil
+	}
+	add := func(note string) {
+		if note != "" && !slices.Contains(notes, note) {
+			notes = append(notes, note)
+		}
+	}
+	for _, e := range p.exports {
+		add(p.unusedColumns(e))
+		add(p.unusedComputations(e))
+	}
+	for _, e := range p.exports {
+		add(p.filesBeside(e))
+	}
+	return notes
+}
+
+// unusedColumns is about an export that is read as a table. Others may read the same one.
+func (p *plan) unusedColumns(e *export) string {
+	isColumn := func(a engage.Attribute) bool { return a.Column != "" && a.Column == a.Name }
+	if e.source == nil || e.refused != nil || e.NamesInRows() || len(e.Wildcards) == 0 && !slices.ContainsFunc(e.Attributes, isColumn) {
+		return ""
+	}
+	columns := e.source.Columns()
+	for _, other := range p.exports {
+		if other.Source == e.Source && other.Dir == e.Dir && other.Table == e.Table && other.Query == e.Query && slices.Equal(other.Command, e.Command) {
+			columns = other.Unused(columns)
+		}
+	}
+	columns = slices.DeleteFunc(slices.Clone(columns), func(column string) bool { return p.feeds("", column) })
+	if len(columns) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("not used: %s of %s: add %s to audiences or traits of its [[table]], or to its exclude", human.Count(len(columns), "column"), e.Source, listed(columns))
+}
+
+func (p *plan) unusedComputations(e *export) string {
+	var names, to []string
+	for _, kind := range []engage.Kind{engage.Audience, engage.Trait} {
+		var some []string
+		for _, c := range e.unused {
+			if c.Kind == kind && !p.feeds(kind, c.Name) {
+				some = append(some, c.Name)
+			}
+		}
+		if len(some) > 0 {
+			names = append(names, some...)
+			to = append(to, fmt.Sprintf("%s to %ss", listed(some), kind))
+		}
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("not used: %s in the changes of %s: add %s of its [[changes]], or to its exclude", human.Count(len(names), "computation"), e.Source, strings.Join(to, " and "))
+}
+
+// feeds reports whether some export has an attribute of the key that a name makes.
+func (p *plan) feeds(kind engage.Kind, name string) bool {
+	key, _ := engage.Key(name)
+	return slices.ContainsFunc(p.attributes, func(a *attribute) bool {
+		return !a.retired && (a.Key == key || a.Name == name && (kind == "" || a.Kind == kind))
+	})
+}
+
+func (p *plan) filesBeside(e *export) string {
+	if e.source == nil || e.refused != nil || e.result.Rows == 0 {
+		return ""
+	}
+	var all []*engage.Export
+	for i := range p.settings {
+		all = append(all, &p.settings[i].Export)
+	}
+	for i := range p.o.Tracks {
+		all = append(all, &p.o.Tracks[i].Export)
+	}
+	files := e.Beside(all)
+	if len(files) == 0 {
+		return ""
+	}
+	folder := filepath.Dir(files[0])
+	for i := range files {
+		files[i] = filepath.Base(files[i])
+	}
+	each, them := "it", "it"
+	if len(files) > 1 {
+		each, them = "each", "them"
+	}
+	return fmt.Sprintf("not read: %s in %s: %s: name %s under source, as gleapsync init %s shows, or move %s elsewhere", human.Count(len(files), "file"), folder, listed(files), each, folder, them)
+}
+
+// listed quotes names as a list in the configuration has them. Of many the middle is left out.
+func listed(names []string) string {
+	const most, first = 8, 6
+	var all []string
+	for i, name := range names {
+		switch {
+		case len(names) <= most || i < first || i == len(names)-1:
+			all = append(all, strconv.Quote(name))
+		case i == first:
+			all = append(all, "…")
+		}
+	}
+	return strings.Join(all, ", ")
+}
