@@ -19,7 +19,14 @@ type Entry struct {
 	Attributes []state.Change
 	Fields     []gleap.FieldText
 	News       []News
-	Size       int // of its bytes, once it was read
+	Origins    []Origin // of the attributes, one for each; none if nobody asked
+	Size       int      // of its bytes, once it was read
+}
+
+// Origin is where a value comes from, and what it is told instead of.
+type Origin struct {
+	Old  attr.Value // that Gleap acknowledged, None if it was never told
+	Line int        // of the export's row that says the value, 0 if none does
 }
 
 // News is a change of an attribute that is told as an event too.
@@ -64,6 +71,10 @@ func (e *Entry) WantedHash() uint64 {
 
 // append appends the entry's payload: all but the user id and the class.
 func (e *Entry) append(dst []byte) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(e.Origins)))
+	for _, o := range e.Origins {
+		dst = binary.AppendUvarint(o.Old.Append(dst), uint64(o.Line))
+	}
 	dst = binary.AppendUvarint(dst, uint64(len(e.News)))
 	for _, n := range e.News {
 		dst = binary.AppendUvarint(dst, uint64(n.Index))
@@ -91,7 +102,11 @@ var errEntry = errors.New("the plan file cannot be decoded")
 
 // decode reads a payload, of which the entry's values become parts.
 func (e *Entry) decode(b []byte) error {
-	e.Attributes, e.Fields, e.News = e.Attributes[:0], e.Fields[:0], e.News[:0]
+	e.Attributes, e.Fields, e.News, e.Origins = e.Attributes[:0], e.Fields[:0], e.News[:0], e.Origins[:0]
+	b, err := e.decodeOrigins(b)
+	if err != nil {
+		return err
+	}
 	all, size := binary.Uvarint(b)
 	if size <= 0 || all > uint64(len(b)) {
 		return errEntry
@@ -130,6 +145,9 @@ func (e *Entry) decode(b []byte) error {
 		}
 		last = n.Index
 	}
+	if len(e.Origins) > 0 && len(e.Origins) != len(e.Attributes) {
+		return errEntry
+	}
 	for len(b) > 0 {
 		field := gleap.Field(b[0])
 		text, rest, ok := attr.CutText(b[1:])
@@ -140,4 +158,26 @@ func (e *Entry) decode(b []byte) error {
 		b = rest
 	}
 	return nil
+}
+
+// decodeOrigins reads the origins and returns what follows them.
+func (e *Entry) decodeOrigins(b []byte) (rest []byte, err error) {
+	n, size := binary.Uvarint(b)
+	if size <= 0 || n > uint64(len(b)) {
+		return nil, errEntry
+	}
+	b = b[size:]
+	for range n {
+		old, after, err := attr.Cut(b)
+		if err != nil {
+			return nil, errEntry
+		}
+		line, size := binary.Uvarint(after)
+		if size <= 0 || line > 1<<62 {
+			return nil, errEntry
+		}
+		e.Origins = append(e.Origins, Origin{old, int(line)})
+		b = after[size:]
+	}
+	return b, nil
 }

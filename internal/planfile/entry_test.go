@@ -12,8 +12,9 @@ import (
 
 // FuzzEntry: decode of append is the same entry, and no bytes panic.
 func FuzzEntry(f *testing.F) {
-	f.Add([]byte{0, 1, 0, 3, 2, 1, 'a'})
-	f.Add([]byte{0, 0})
+	f.Add([]byte{0, 0, 1, 0, 3, 2, 1, 'a'})
+	f.Add([]byte{0, 0, 0})
+	f.Add([]byte{1, 2, 7, 0, 1, 0, 3})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var e, again Entry
 		if e.decode(b) != nil {
@@ -44,6 +45,24 @@ func TestDamagedNews(t *testing.T) {
 	}
 }
 
+// TestDamagedOrigins: an entry that says of some attributes only where they come from is no
+// entry.
+func TestDamagedOrigins(t *testing.T) {
+	old := attr.OfString([]byte("silver"))
+	for _, test := range []struct {
+		origins []Origin
+		ok      bool
+	}{
+		{nil, true}, {[]Origin{{old, 7}, {attr.Value{}, 0}}, true}, {[]Origin{{old, 7}}, false}, {make([]Origin, 3), false},
+	} {
+		e := Entry{Attributes: []state.Change{{ID: 1}, {ID: 2}}, Origins: test.origins}
+		var back Entry
+		if err := back.decode(e.append(nil)); (err == nil) != test.ok || test.ok && fmt.Sprint(back) != fmt.Sprint(e) {
+			t.Errorf("%v: %v, %v", test.origins, back, err)
+		}
+	}
+}
+
 // TestWantedHash: states of earlier versions have the hash.
 func TestWantedHash(t *testing.T) {
 	e := Entry{
@@ -51,6 +70,7 @@ func TestWantedHash(t *testing.T) {
 		Attributes: []state.Change{{ID: 3, Value: attr.OfBool(true)}, {ID: 300, Value: attr.OfString([]byte("gold"))}},
 		Fields:     []gleap.FieldText{{Field: gleap.Email, Text: []byte("a@x.io")}},
 		News:       []News{{0, 5}},
+		Origins:    []Origin{{attr.OfBool(false), 7}, {}},
 	}
 	if got, want := e.WantedHash(), uint64(4043840989943034875); got != want {
 		t.Errorf("got %d, want %d", got, want)
