@@ -69,6 +69,8 @@ func (s *Source) read(ctx context.Context, attributes []Attribute, choose func([
 		return s.readProfiles(ctx, attributes, choose, yield)
 	}
 	r := &rowReader{export: s.export, yield: yield}
+	s.reading = r
+	defer func() { s.reading = nil }()
 	r.want(attributes)
 	r.result.Fields = make([]bool, len(s.export.Fields))
 	for _, in := range s.inputs.All {
@@ -78,6 +80,19 @@ func (s *Source) read(ctx context.Context, attributes []Attribute, choose func([
 		choose = nil
 	}
 	return r.result, nil
+}
+
+// Line returns where the row stands that [Source.Read] yields, while it does: in a file the line
+// where it begins, in a table the number of the row, 0 if nobody knows.
+func (s *Source) Line() int {
+	switch r := s.reading; {
+	case r == nil:
+		return 0
+	case r.export.Identifiers == LastID:
+		return r.lastLine
+	default:
+		return r.rows.Line()
+	}
 }
 
 func (s *Source) readInput(ctx context.Context, in source.Input, r *rowReader, choose func([]string) []Attribute) (err error) {
@@ -132,7 +147,8 @@ type rowReader struct {
 	items               []json.RawMessage
 
 	lastID    []byte       // with [LastID]: the id that counts so far,
-	lastCells []attr.Value // and what was said of it
+	lastCells []attr.Value // what was said of it,
+	lastLine  int          // and where
 
 	traitsSound bool // the row's JSON of traits can be read
 

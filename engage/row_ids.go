@@ -22,7 +22,7 @@ func (r *rowReader) yieldIDs() error {
 		if len(r.lastID) == 0 {
 			r.lastCells = make([]attr.Value, len(r.cells))
 		}
-		r.lastID = append(r.lastID[:0], r.ids[len(r.ids)-1]...)
+		r.lastID, r.lastLine = append(r.lastID[:0], r.ids[len(r.ids)-1]...), r.rows.Line()
 		for i, cell := range r.cells {
 			if cell.Kind() != attr.None { // what says nothing leaves what was said
 				r.lastCells[i] = cell.Clone()

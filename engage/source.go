@@ -23,6 +23,8 @@ type Source struct {
 	query   *postgres.Query // is read instead of the input's text; nil: there is none
 
 	traits, ids *Source // of profiles: both long tables; else nil
+
+	reading *rowReader // nil: nothing is read, or profiles are
 }
 
 // UnreadableError says that an export's files are not there or cannot be read, as
