@@ -77,7 +77,10 @@ func (x *changes) read(ctx context.Context) error {
 	var row []byte
 	var failed error // of the sorter
 	result, err := x.source.ReadChanges(ctx, func(c *engage.Change) error {
-		row = appendChange(row[:0], c)
+		if row = row[:0]; x.request.traces {
+			row = appendLine(row, c.Line)
+		}
+		row = appendChange(row, c)
 		x.result.Rows++
 		x.saw(x.result.Rows)
 		failed = x.rows.Add(c.UserID, row)

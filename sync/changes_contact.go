@@ -13,7 +13,10 @@ func (x *changes) add(c *contact, row []byte) error {
 	c.changed.any = true
 	from := len(c.arena)
 	c.arena = append(c.arena, row...)
-	b := c.arena[from:]
+	line, b, ok := x.request.cutLine(c.arena[from:])
+	if !ok {
+		return extsort.ErrTemp
+	}
 	number, n := binary.Uvarint(b)
 	if n <= 0 || number > uint64(len(x.of)) || len(b) < n+16 {
 		return extsort.ErrTemp
@@ -27,6 +30,9 @@ func (x *changes) add(c *contact, row []byte) error {
 		if a := x.of[number-1]; a != nil && a.counts {
 			if value = a.value(value); value.Kind() != attr.None {
 				c.changed.Add(a.id, at, message, value)
+				if newest, _ := c.changed.timeOf(a.id); newest == at {
+					c.stands(a.id, line)
+				}
 			}
 		}
 	}

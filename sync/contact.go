@@ -16,6 +16,7 @@ type contact struct {
 	ids     []uint32           // the attributes of which they say something
 	old     []uint32           // by attribute id: the mark, if Gleap knows a value
 	tried   []uint32           // by attribute id: the mark, if Gleap may have a value that no record shows
+	lines   []said[int]        // by attribute id: where that stands, nil if nobody asked
 	present []said[bool]       // by export: whether the contact is in it
 	silent  []uint32           // by attribute id: the mark, if a row has them and no value
 	fields  []said[fieldText]  // by column of the contact fields
@@ -85,6 +86,23 @@ func (c *contact) start(userID []byte) {
 // isUnanswered reports whether Gleap may have another value than the record.
 func (c *contact) isUnanswered(id uint32) bool {
 	return c.unanswered != nil && slices.ContainsFunc(c.unanswered.Attributes, func(u state.Change) bool { return u.ID == id })
+}
+
+// line returns where a value of an attribute stands that the contact is told, 0 if no row says
+// it or nobody asked.
+func (c *contact) line(told state.Change) int {
+	wanted := c.wanted[told.ID]
+	if c.lines == nil || c.lines[told.ID].mark != c.now || wanted.mark != c.now || !wanted.value.Equal(told.Value) {
+		return 0
+	}
+	return c.lines[told.ID].value
+}
+
+// stands notes where a value of an attribute stands.
+func (c *contact) stands(id uint32, line int) {
+	if c.lines != nil {
+		c.lines[id] = said[int]{line, c.now}
+	}
 }
 
 // field returns a contact field's text: its columns, as far as they say something,

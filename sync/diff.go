@@ -13,7 +13,7 @@ import (
 func (p *pass) diff() {
 	c, e := &p.contact, &p.entry
 	p.reasons, p.damped = 0, p.damped[:0]
-	*e = planfile.Entry{UserID: c.userID, Class: runs.ClassFirst, Attributes: e.Attributes[:0], Fields: e.Fields[:0], News: e.News[:0]}
+	*e = planfile.Entry{UserID: c.userID, Class: runs.ClassFirst, Attributes: e.Attributes[:0], Fields: e.Fields[:0], News: e.News[:0], Origins: e.Origins[:0]}
 	all := c.known && c.record.Epoch < p.epoch // the resync has not come to it yet
 	for _, k := range c.record.Attributes {
 		a := p.attribute(k.ID)

@@ -104,6 +104,9 @@ func newPass(p *plan, span extsort.Span, part *planfile.Part, toStore *extsort.S
 			changed: changed{feeds: fedByChanges(p.attributeList), fields: make([]fieldChange, len(p.o.Fields))},
 		},
 	}
+	if p.request.traces {
+		pass.contact.lines = make([]said[int], len(p.byID))
+	}
 	from, _ := p.findUnanswered(span.From)
 	to := len(p.unanswered)
 	if span.To != nil {
@@ -224,5 +227,8 @@ func (p *pass) keep(parked *state.Parked) error {
 	}
 	p.found.count(e)
 	p.countAlone()
+	if p.request.traces {
+		p.trace()
+	}
 	return p.part.Write(e)
 }

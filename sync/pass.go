@@ -29,6 +29,15 @@ type pass struct {
 	encoded []byte         // what is to be stored that was written last
 }
 
+// trace says of each value of the entry what it is told instead of, and where it stands.
+func (p *pass) trace() {
+	e := &p.entry
+	e.Origins = e.Origins[:0]
+	for _, told := range e.Attributes {
+		e.Origins = append(e.Origins, planfile.Origin{Old: p.contact.record.Find(told.ID).Value, Line: p.contact.line(told)})
+	}
+}
+
 // countAlone counts what each attribute costs.
 func (p *pass) countAlone() {
 	for _, c := range p.entry.Attributes {

@@ -18,6 +18,7 @@ type Request struct {
 	// could not be read.
 	AcceptAbsence []string
 
+	traces bool   // by [Runner.Changes]: say of each value what it is told instead of, and where it stands
 	assume bool   // by [Runner.Baseline]
 	retire string // by [Runner.Retire]: a key
 }

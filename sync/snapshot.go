@@ -147,7 +147,10 @@ func (s *snapshot) sortRows(ctx context.Context, choose func(columns []string) [
 	s.rows = s.newRows()
 	var row []byte
 	add := func(userID []byte, cells []attr.Value) error {
-		row = attr.AppendCells(row[:0], cells)
+		if row = row[:0]; s.request.traces {
+			row = appendLine(row, s.source.Line())
+		}
+		row = attr.AppendCells(row, cells)
 		failed = s.rows.Add(userID, row)
 		return failed
 	}
@@ -201,7 +204,11 @@ func (s *snapshot) add(c *contact, row []byte) error {
 	if s.cells != nil {
 		attributes = s.cells
 	}
-	kinds, texts, ok := attr.CutCells(c.arena[from:], len(attributes)+len(c.fields))
+	line, cells, ok := s.request.cutLine(c.arena[from:])
+	if !ok {
+		return extsort.ErrTemp
+	}
+	kinds, texts, ok := attr.CutCells(cells, len(attributes)+len(c.fields))
 	if !ok {
 		return extsort.ErrTemp
 	}
@@ -236,6 +243,7 @@ func (s *snapshot) add(c *contact, row []byte) error {
 				c.ids = append(c.ids, id)
 			}
 			c.wanted[id] = said[attr.Value]{v, c.now}
+			c.stands(id, line)
 			continue
 		}
 		column := cell - len(attributes)

@@ -1,0 +1,115 @@
+package sync
+
+import (
+	"context"
+	"io"
+	"strconv"
+
+	"gleapsync/internal/attr"
+	"gleapsync/internal/planfile"
+	"gleapsync/internal/runs"
+)
+
+// PlannedContact is what a sync would tell Gleap of one contact.
+type PlannedContact struct {
+	UserID     []byte
+	Class      runs.Class
+	Attributes []PlannedAttribute // in the order of the calls
+	Fields     []string           // Gleap's names of the contact fields, whose values nobody is shown
+}
+
+// PlannedAttribute is the value that a sync would tell Gleap of an attribute.
+type PlannedAttribute struct {
+	Key    string
+	Old    attr.Value // that Gleap acknowledged, None if it was never told
+	New    attr.Value
+	Source string // of the export that feeds the attribute, "" if none does
+	Line   int    // of the row that says the value, 0 if none does or nobody knows
+}
+
+// Changes calls yield with what Sync would send, contact by contact in the order of the calls,
+// and changes nothing. It can run beside a sync. What it yields is valid until yield returns; an
+// error from yield ends it.
+func (r *Runner) Changes(ctx context.Context, request Request, yield func(*PlannedContact) error) (runs.Report, error) {
+	request.traces = true
+	report, p, err := r.prepare(ctx, runs.NewID(""), "plan", request)
+	defer p.close()
+	if err != nil {
+		return runs.Report{}, err
+	}
+	if err := p.changes(ctx, yield); err != nil {
+		return runs.Report{}, err
+	}
+	report.Finished = r.now()
+	return report, nil
+}
+
+// changes calls yield with what the plan's entries say.
+func (p *plan) changes(ctx context.Context, yield func(*PlannedContact) error) error {
+	var c PlannedContact
+	entries := p.file.Read(p.turns)
+	for n := 0; ; n++ {
+		if n&0xfff == 0 && ctx.Err() != nil {
+			return context.Cause(ctx)
+		}
+		e, err := entries.Next()
+		if err == io.EOF {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		p.show(&c, e)
+		if err := yield(&c); err != nil {
+			return err
+		}
+	}
+}
+
+// show has c say what an entry says.
+func (p *plan) show(c *PlannedContact, e *planfile.Entry) {
+	c.UserID, c.Class, c.Attributes, c.Fields = e.UserID, e.Class, c.Attributes[:0], c.Fields[:0]
+	for i, told := range e.Attributes {
+		of := p.byID[told.ID]
+		source := ""
+		if of.attribute != nil {
+			source = of.attribute.export.Source
+		}
+		c.Attributes = append(c.Attributes, PlannedAttribute{of.key, e.Origins[i].Old, told.Value, source, e.Origins[i].Line})
+	}
+	for _, f := range e.Fields {
+		c.Fields = append(c.Fields, f.Field.String())
+	}
+}
+
+// AppendJSON appends the contact as one JSON object: a plan may have millions of them.
+func (c *PlannedContact) AppendJSON(dst []byte) []byte {
+	dst = attr.AppendJSONString(append(dst, `{"user_id":`...), c.UserID)
+	dst = append(append(dst, `,"class":"`...), c.Class.String()...)
+	dst = append(dst, `","attributes":[`...)
+	for i, a := range c.Attributes {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = a.appendJSON(dst)
+	}
+	dst = append(dst, `],"fields":[`...)
+	for i, name := range c.Fields {
+		if i > 0 {
+			dst = append(dst, ',')
+		}
+		dst = attr.AppendJSONString(dst, []byte(name))
+	}
+	return append(dst, "]}"...)
+}
+
+func (a *PlannedAttribute) appendJSON(dst []byte) []byte {
+	dst = attr.AppendJSONString(append(dst, `{"key":`...), []byte(a.Key))
+	if a.Old.Kind() != attr.None {
+		dst = a.Old.AppendJSON(append(dst, `,"old":`...))
+	}
+	dst = a.New.AppendJSON(append(dst, `,"new":`...))
+	dst = attr.AppendJSONString(append(dst, `,"source":`...), []byte(a.Source))
+	dst = strconv.AppendInt(append(dst, `,"line":`...), int64(a.Line), 10)
+	return append(dst, '}')
+}
