@@ -60,7 +60,7 @@ var mayImport = map[string]string{
 	// Around a sync.
 	"internal/config":  "engage gleap internal/attr internal/damping internal/events internal/exchange internal/guard internal/nearest internal/postgres internal/schedule internal/secret internal/source internal/textfile state sync",
 	"internal/starter": "engage internal/attr internal/config internal/postgres internal/source internal/wholefile",
-	"internal/console": "engage gleap gleap/sandbox internal/deliveries internal/human internal/inspect internal/runs internal/starter state sync",
+	"internal/console": "engage gleap gleap/sandbox internal/attr internal/deliveries internal/human internal/inspect internal/runs internal/starter state sync",
 	"internal/metrics": "engage internal/config internal/exchange internal/inspect internal/runs sync",
 	"internal/notify":  "engage internal/config internal/exchange internal/runs internal/secret",
 	"internal/page":    "internal/human internal/inspect internal/runs state sync",

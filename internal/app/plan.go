@@ -10,13 +10,20 @@ import (
 type planCmd struct {
 	runFlags
 	shownFlags
+	changesFlags
 }
 
 // Run shows what a sync would do.
 func (c *planCmd) Run(ctx context.Context, a *App) error {
+	if err := c.check(c.shownFlags); err != nil {
+		return err
+	}
 	cfg, runner, request, err := a.silent(c.runFlags)
 	if err != nil {
 		return err
+	}
+	if c.Changes {
+		return judge(a.showChanges(ctx, runner, request, c.changesFlags))
 	}
 	report, err := runner.Plan(ctx, request)
 	if err != nil {

@@ -23,7 +23,7 @@ type syncCmd struct {
 // Run sends what changed, and shows the report whatever the error.
 func (c *syncCmd) Run(ctx context.Context, a *App) error {
 	if c.DryRun {
-		return (&planCmd{c.runFlags, c.shownFlags}).Run(ctx, a)
+		return (&planCmd{runFlags: c.runFlags, shownFlags: c.shownFlags}).Run(ctx, a)
 	}
 	cfg, err := a.config()
 	if err != nil {

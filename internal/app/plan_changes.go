@@ -1,0 +1,93 @@
+package app
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"slices"
+
+	"gleapsync/internal/console"
+	"gleapsync/internal/runs"
+	"gleapsync/sync"
+)
+
+// changesFlags are those that show what would be sent, contact by contact.
+type changesFlags struct {
+	Changes bool     `help:"Show what would be sent: contact by contact, each attribute with what it was and where it comes from."`
+	Contact []string `help:"With --changes: this contact only; may be repeated." placeholder:"ID" sep:"none"`
+	Class   string   `help:"With --changes: contacts of this class only: exit, entry, change or first." enum:",exit,entry,change,first" default:"" placeholder:"CLASS"`
+	Limit   *int     `help:"With --changes: how many contacts, 0 for all; 20 on a terminal if left out, else all." placeholder:"N"`
+}
+
+// check checks the flags, and that the others go with them.
+func (f changesFlags) check(shown shownFlags) error {
+	switch {
+	case !f.Changes && (len(f.Contact) > 0 || f.Class != "" || f.Limit != nil):
+		return &UsageError{errors.New("--contact, --class and --limit choose what --changes shows: give that too")}
+	case f.Changes && (shown.All || shown.Sort != ""):
+		return &UsageError{errors.New("--all and --sort are for the table, and --changes shows none")}
+	case f.Limit != nil && *f.Limit < 0:
+		return &UsageError{errors.New("--limit takes a count, or 0 for all")}
+	}
+	return nil
+}
+
+// limit returns how many contacts are shown, 0 if all are.
+func (f changesFlags) limit(onTerminal bool) int {
+	switch {
+	case f.Limit != nil:
+		return *f.Limit
+	case onTerminal:
+		return 20
+	}
+	return 0
+}
+
+// chooses reports whether a contact is to be shown.
+func (f changesFlags) chooses(c *sync.PlannedContact) bool {
+	return (f.Class == "" || c.Class.String() == f.Class) &&
+		(len(f.Contact) == 0 || slices.Contains(f.Contact, string(c.UserID)))
+}
+
+// showChanges shows contacts as they come: they may be more than there is memory for.
+func (a *App) showChanges(ctx context.Context, runner *sync.Runner, request sync.Request, f changesFlags) (runs.Report, error) {
+	w := bufio.NewWriterSize(a.out, 64<<10)
+	show, end := changesAsText(a.screen(w), f)
+	if a.asJSON() {
+		show, end = changesAsJSON(w, f.limit(false))
+	}
+	report, err := runner.Changes(ctx, request, func(c *sync.PlannedContact) error {
+		if !f.chooses(c) {
+			return nil
+		}
+		a.Close() // the progress bar, which is over
+		return show(c)
+	})
+	if err != nil {
+		return report, err
+	}
+	a.Close()
+	if err := end(); err != nil {
+		return report, err
+	}
+	return report, w.Flush()
+}
+
+func changesAsText(w console.Out, f changesFlags) (show func(*sync.PlannedContact) error, end func() error) {
+	c := console.Changes{Out: w, Limit: f.limit(w.Width > 0)}
+	return c.Add, c.End
+}
+
+// changesAsJSON writes one object a line.
+func changesAsJSON(w *bufio.Writer, limit int) (show func(*sync.PlannedContact) error, end func() error) {
+	var line []byte
+	n := 0
+	return func(c *sync.PlannedContact) error {
+		if n++; limit > 0 && n > limit {
+			return nil
+		}
+		line = append(c.AppendJSON(line[:0]), '\n')
+		_, err := w.Write(line)
+		return err
+	}, func() error { return nil }
+}
