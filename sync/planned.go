@@ -47,19 +47,20 @@ func (r *Runner) Changes(ctx context.Context, request Request, yield func(*Plann
 // changes calls yield with what the plan's entries say.
 func (p *plan) changes(ctx context.Context, yield func(*PlannedContact) error) error {
 	var c PlannedContact
+	var e planfile.Entry
 	entries := p.file.Read(p.turns)
 	for n := 0; ; n++ {
 		if n&0xfff == 0 && ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		e, err := entries.Next()
+		err := entries.NextInto(&e)
 		if err == io.EOF {
 			return nil
 		}
 		if err != nil {
 			return err
 		}
-		p.show(&c, e)
+		p.show(&c, &e)
 		if err := yield(&c); err != nil {
 			return err
 		}

@@ -38,22 +38,32 @@ func (f *File) Read(before state.Turns) *Reader {
 
 // Next returns the next entry, or io.EOF. It is the caller's to keep.
 func (r *Reader) Next() (*Entry, error) {
+	e := &Entry{}
+	if err := r.NextInto(e); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
+
+// NextInto is Next for who needs an entry no longer than until the next one: its lists are used
+// again.
+func (r *Reader) NextInto(e *Entry) error {
 	class := r.turns.next(r.left)
 	if class == runs.Classes {
-		return nil, io.EOF
+		return io.EOF
 	}
 	userID, payload, ok := r.rows[class].Next()
 	if err := r.rows[class].Err(); err != nil {
-		return nil, err
+		return err
 	}
 	if !ok { // it has to be there
-		return nil, errEntry
+		return errEntry
 	}
-	e := &Entry{UserID: userID, Class: class, Size: len(userID) + len(payload)}
+	e.UserID, e.Class, e.Size = userID, class, len(userID)+len(payload)
 	if err := e.decode(payload); err != nil {
-		return nil, err
+		return err
 	}
 	r.left[class]--
 	r.turns.took(e.Calls())
-	return e, nil
+	return nil
 }
