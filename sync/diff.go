@@ -12,7 +12,7 @@ import (
 // is empty if nothing is.
 func (p *pass) diff() {
 	c, e := &p.contact, &p.entry
-	p.reasons, p.damped = 0, p.damped[:0]
+	p.reasons, p.damped, p.leaving = 0, p.damped[:0], p.leaving[:0]
 	*e = planfile.Entry{UserID: c.userID, Class: runs.ClassFirst, Attributes: e.Attributes[:0], Fields: e.Fields[:0], News: e.News[:0], Origins: e.Origins[:0]}
 	all := c.known && c.record.Epoch < p.epoch // the resync has not come to it yet
 	for _, k := range c.record.Attributes {
@@ -56,7 +56,7 @@ func (p *pass) diff() {
 			continue // compared already; nobody is told false who was never told true, or null who had no value
 		}
 		if left && a.absence != "" {
-			p.tallies[id].withheld++
+			p.holdBack(a, v)
 			continue
 		}
 		may := attr.Value{}
@@ -92,7 +92,7 @@ func (p *pass) diffUnanswered(all bool) {
 			want = u.Value
 		}
 		if a.absence != "" && a.leaves(want) && !(want.Equal(known) && want.Equal(u.Value)) {
-			p.tallies[u.ID].withheld++
+			p.holdBack(a, want)
 			if a.leaves(u.Value) {
 				continue // it stays without an answer until exits go again
 			}
@@ -133,7 +133,7 @@ func (p *pass) withhold(a *attribute, want, known attr.Value) attr.Value {
 	if a.absence == "" || !a.leaves(want) || want.Equal(known) {
 		return want
 	}
-	p.tallies[a.id].withheld++
+	p.holdBack(a, want)
 	return attr.Value{}
 }
 

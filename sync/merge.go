@@ -35,6 +35,7 @@ func (p *plan) merge(ctx context.Context) error {
 	group, ctx := errgroup.WithContext(ctx)
 	records, changes := p.store.RecordRanges(bounds), p.store.SaidRanges(bounds)
 	passes := make([]*pass, len(records))
+	lists := p.leavers != nil && p.leavers.IsEmpty() // what is held does not leave in a later merge
 	var from []byte
 	for i := range records {
 		span := extsort.Span{From: from}
@@ -43,6 +44,10 @@ func (p *plan) merge(ctx context.Context) error {
 		}
 		part, said := p.file.Add(p.turns, p.temp), &extsort.Spool{Create: p.temp}
 		p.said = append(p.said, said)
+		var leavers *planfile.Part
+		if lists {
+			leavers = p.leavers.Add(state.Turns{}, p.temp)
+		}
 		var streams []extsort.Stream
 		for _, r := range rows {
 			streams = append(streams, r.Stream(span, buffer))
@@ -50,6 +55,7 @@ func (p *plan) merge(ctx context.Context) error {
 		group.Go(func() error {
 			// Here, so that no two passes write to the same line of a cache.
 			pass := newPass(p, span, part, said)
+			pass.leavers = leavers
 			passes[i] = pass
 			return pass.run(ctx, extsort.NewMerger(streams, extsort.Shared(rows)), sources, records[i], changes[i])
 		})
@@ -208,6 +214,9 @@ func (p *pass) run(ctx context.Context, rows *extsort.Merger, sources []*export,
 // stay parked.
 func (p *pass) keep(parked *state.Parked) error {
 	e := &p.entry
+	if err := p.keepLeaving(); err != nil {
+		return err
+	}
 	switch {
 	case parked == nil && e.Empty():
 		return nil
@@ -228,7 +237,7 @@ func (p *pass) keep(parked *state.Parked) error {
 	p.found.count(e)
 	p.countAlone()
 	if p.request.traces {
-		p.trace()
+		p.trace(e)
 	}
 	return p.part.Write(e)
 }

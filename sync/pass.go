@@ -26,12 +26,13 @@ type pass struct {
 	reasons int            // attributes in it that are worth a call
 	reason  uint32         // the last one of these
 	damped  []dampedChange // that go along if the contact is called for something else
+	leavers *planfile.Part // of the file of that name, nil: nobody asks, or it is written
+	leaving []state.Change // the contact's exits and clears that are withheld, if somebody asks
 	encoded []byte         // what is to be stored that was written last
 }
 
-// trace says of each value of the entry what it is told instead of, and where it stands.
-func (p *pass) trace() {
-	e := &p.entry
+// trace says of each value of an entry what it is told instead of, and where it stands.
+func (p *pass) trace(e *planfile.Entry) {
 	e.Origins = e.Origins[:0]
 	for _, told := range e.Attributes {
 		e.Origins = append(e.Origins, planfile.Origin{Old: p.contact.record.Find(told.ID).Value, Line: p.contact.line(told)})

@@ -20,6 +20,7 @@ type plan struct {
 	tracks   *events.Inputs
 	said     []*extsort.Spool // what is to be stored of change exports: user ids, each with its changes
 	file     planfile.File    // the plan's entries
+	leavers  *planfile.File   // who would leave if nothing was held, nil: nobody asked
 	findings
 	// All exports that have contact fields are looked at: a field may be changed, and
 	// not only be added.
@@ -59,6 +60,9 @@ func (p *plan) absorbs() bool {
 func (p *plan) close() {
 	p.discard()
 	p.tracks.Close()
+	if p.leavers != nil {
+		p.leavers.Close()
+	}
 }
 
 // discard removes what a merge wrote.

@@ -31,37 +31,44 @@ type PlannedAttribute struct {
 // and changes nothing. It can run beside a sync. What it yields is valid until yield returns; an
 // error from yield ends it.
 func (r *Runner) Changes(ctx context.Context, request Request, yield func(*PlannedContact) error) (runs.Report, error) {
+	return r.show(ctx, request, func(p *plan) error {
+		return p.entries(ctx, p.file.Read(p.turns), func(e *planfile.Entry, c *PlannedContact) error {
+			p.show(c, e)
+			return yield(c)
+		})
+	})
+}
+
+// show makes a plan that says where its values come from, and lets somebody look at it.
+func (r *Runner) show(ctx context.Context, request Request, look func(*plan) error) (runs.Report, error) {
 	request.traces = true
 	report, p, err := r.prepare(ctx, runs.NewID(""), "plan", request)
 	defer p.close()
-	if err != nil {
-		return runs.Report{}, err
+	if err == nil {
+		err = look(p)
 	}
-	if err := p.changes(ctx, yield); err != nil {
+	if err != nil {
 		return runs.Report{}, err
 	}
 	report.Finished = r.now()
 	return report, nil
 }
 
-// changes calls yield with what the plan's entries say.
-func (p *plan) changes(ctx context.Context, yield func(*PlannedContact) error) error {
-	var c PlannedContact
+// entries calls do with each entry, and with a contact to be used for it.
+func (p *plan) entries(ctx context.Context, entries *planfile.Reader, do func(*planfile.Entry, *PlannedContact) error) error {
 	var e planfile.Entry
-	entries := p.file.Read(p.turns)
+	var c PlannedContact
 	for n := 0; ; n++ {
 		if n&0xfff == 0 && ctx.Err() != nil {
 			return context.Cause(ctx)
 		}
-		err := entries.NextInto(&e)
-		if err == io.EOF {
+		switch err := entries.NextInto(&e); {
+		case err == io.EOF:
 			return nil
-		}
-		if err != nil {
+		case err != nil:
 			return err
 		}
-		p.show(&c, &e)
-		if err := yield(&c); err != nil {
+		if err := do(&e, &c); err != nil {
 			return err
 		}
 	}

@@ -8,6 +8,7 @@ import (
 	"gleapsync/internal/events"
 	"gleapsync/internal/extsort"
 	"gleapsync/internal/guard"
+	"gleapsync/internal/planfile"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
@@ -37,10 +38,14 @@ func (r planner) plan(ctx context.Context, at time.Time, request Request) (*plan
 	if err == nil && b.looksAtAll() {
 		err = tracks.Read(ctx, r.store)
 	}
+	var leavers *planfile.File
+	if request.held {
+		leavers = &planfile.File{}
+	}
 	for {
 		p := &plan{
 			basis: b, attributeList: in.attributeList, exports: in.exports, unusable: in.unusable, orphans: in.orphans(),
-			tracks: tracks, store: r.store, temp: r.temp,
+			tracks: tracks, store: r.store, temp: r.temp, leavers: leavers,
 		}
 		if err == nil {
 			err = p.merge(ctx)

@@ -19,6 +19,7 @@ type Request struct {
 	AcceptAbsence []string
 
 	traces bool   // by [Runner.Changes]: say of each value what it is told instead of, and where it stands
+	held   bool   // by [Runner.Held]: list who would leave
 	assume bool   // by [Runner.Baseline]
 	retire string // by [Runner.Retire]: a key
 }

@@ -23,7 +23,7 @@ func (c *planCmd) Run(ctx context.Context, a *App) error {
 		return err
 	}
 	if c.Changes {
-		return judge(a.showChanges(ctx, runner, request, c.changesFlags))
+		return judge(a.showChanges(ctx, runner, request, c.changesFlags, c.Held))
 	}
 	report, err := runner.Plan(ctx, request)
 	if err != nil {

@@ -4,9 +4,11 @@ import (
 	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 
 	"gleapsync/internal/console"
+	"gleapsync/internal/human"
 	"gleapsync/internal/runs"
 	"gleapsync/sync"
 )
@@ -49,45 +51,43 @@ func (f changesFlags) chooses(c *sync.PlannedContact) bool {
 		(len(f.Contact) == 0 || slices.Contains(f.Contact, string(c.UserID)))
 }
 
-// showChanges shows contacts as they come: they may be more than there is memory for.
-func (a *App) showChanges(ctx context.Context, runner *sync.Runner, request sync.Request, f changesFlags) (runs.Report, error) {
-	w := bufio.NewWriterSize(a.out, 64<<10)
-	show, end := changesAsText(a.screen(w), f)
-	if a.asJSON() {
-		show, end = changesAsJSON(w, f.limit(false))
+// showChanges shows contacts as they come: they may be more than there is memory for. held says
+// that those are shown who would leave if no guard held them and none of them was withheld.
+func (a *App) showChanges(ctx context.Context, runner *sync.Runner, request sync.Request, f changesFlags, held bool) (runs.Report, error) {
+	look, none := runner.Changes, "Nothing to send."
+	if held {
+		look, none = runner.Held, "Nobody's exit is held or withheld."
 	}
-	report, err := runner.Changes(ctx, request, func(c *sync.PlannedContact) error {
+	w := bufio.NewWriterSize(a.out, 64<<10)
+	screen := a.screen(w)
+	limit := f.limit(screen.Width > 0 && !a.asJSON())
+	n := 0
+	var line []byte
+	report, err := look(ctx, request, func(c *sync.PlannedContact) error {
 		if !f.chooses(c) {
 			return nil
 		}
+		if n++; limit > 0 && n > limit {
+			return nil
+		}
 		a.Close() // the progress bar, which is over
-		return show(c)
+		if !a.asJSON() {
+			return console.PlannedContact(screen, c)
+		}
+		line = append(c.AppendJSON(line[:0]), '\n')
+		_, err := w.Write(line)
+		return err
 	})
 	if err != nil {
 		return report, err
 	}
 	a.Close()
-	if err := end(); err != nil {
-		return report, err
+	switch {
+	case a.asJSON():
+	case n == 0:
+		fmt.Fprintln(w, none)
+	case limit > 0 && n > limit:
+		fmt.Fprintf(w, "\nand %s: --limit 0 shows all\n", human.Count(n-limit, "more contact"))
 	}
 	return report, w.Flush()
-}
-
-func changesAsText(w console.Out, f changesFlags) (show func(*sync.PlannedContact) error, end func() error) {
-	c := console.Changes{Out: w, Limit: f.limit(w.Width > 0)}
-	return c.Add, c.End
-}
-
-// changesAsJSON writes one object a line.
-func changesAsJSON(w *bufio.Writer, limit int) (show func(*sync.PlannedContact) error, end func() error) {
-	var line []byte
-	n := 0
-	return func(c *sync.PlannedContact) error {
-		if n++; limit > 0 && n > limit {
-			return nil
-		}
-		line = append(c.AppendJSON(line[:0]), '\n')
-		_, err := w.Write(line)
-		return err
-	}, func() error { return nil }
 }

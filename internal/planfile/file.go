@@ -29,6 +29,9 @@ func (f *File) Add(before state.Turns, create extsort.CreateTemp) *Part {
 	return p
 }
 
+// IsEmpty reports whether no part was added.
+func (f *File) IsEmpty() bool { return len(f.parts) == 0 }
+
 // Counts returns what is planned.
 func (f *File) Counts() (c Counts) {
 	for _, p := range f.parts {

@@ -1,0 +1,86 @@
+package sync
+
+import (
+	"context"
+
+	"gleapsync/engage"
+	"gleapsync/internal/attr"
+	"gleapsync/internal/planfile"
+	"gleapsync/internal/runs"
+	"gleapsync/state"
+)
+
+// Who asks why an export is held has to see whom it is about. The first merge, before any guard
+// spoke, lists all exits and clears; of these the ones count that do not go in the end.
+
+// Held calls yield with the exits and clears that would go if no guard held their attributes and
+// none was withheld, contact by contact in the order of the classes and of the user ids. It changes
+// nothing, and is otherwise as [Runner.Changes].
+func (r *Runner) Held(ctx context.Context, request Request, yield func(*PlannedContact) error) (runs.Report, error) {
+	request.held = true
+	return r.show(ctx, request, func(p *plan) error { return p.held(ctx, yield) })
+}
+
+// holdBack counts an exit or a clear that is withheld.
+func (p *pass) holdBack(a *attribute, want attr.Value) {
+	p.tallies[a.id].withheld++
+	if p.leavers != nil {
+		p.leaving = append(p.leaving, state.Change{ID: a.id, Value: want})
+	}
+}
+
+// keepLeaving lists the exits and clears of a contact.
+func (p *pass) keepLeaving() error {
+	if p.leavers == nil {
+		return nil
+	}
+	e := planfile.Entry{UserID: p.contact.userID, Attributes: p.leaving}
+	for _, told := range p.entry.Attributes {
+		if a := p.attribute(told.ID); a != nil && a.counts && a.leaves(told.Value) && !p.contact.record.Find(told.ID).Value.Equal(told.Value) {
+			e.Attributes = append(e.Attributes, told)
+		}
+	}
+	if e.Empty() {
+		return nil
+	}
+	p.trace(&e)
+	p.leaving = e.Attributes
+	return p.leavers.Write(&e)
+}
+
+// held calls yield with those who would leave.
+func (p *plan) held(ctx context.Context, yield func(*PlannedContact) error) error {
+	for class := range runs.Classes {
+		err := p.entries(ctx, p.leavers.Read(state.Turns{}), func(e *planfile.Entry, c *PlannedContact) error {
+			if p.keepHeld(e); e.Empty() || e.Class != class {
+				return nil
+			}
+			p.show(c, e)
+			return yield(c)
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// keepHeld leaves of an entry what does not go.
+func (p *plan) keepHeld(e *planfile.Entry) {
+	n := 0
+	e.Class = runs.ClassFirst
+	for i, told := range e.Attributes {
+		a := p.attribute(told.ID)
+		if a.status != runs.StatusHeld && a.absence == "" {
+			continue
+		}
+		has := e.Origins[i].Old
+		if a.Kind == engage.Audience && has.Kind() == attr.None { // Gleap may have it of a call without an answer
+			has = attr.OfBool(true)
+		}
+		e.Class = min(e.Class, classOf(a, has, told.Value))
+		e.Attributes[n], e.Origins[n] = told, e.Origins[i]
+		n++
+	}
+	e.Attributes, e.Origins = e.Attributes[:n], e.Origins[:n]
+}
