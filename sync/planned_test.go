@@ -1,0 +1,272 @@
+package sync
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"gleapsync/engage"
+	"gleapsync/gleap"
+	"gleapsync/internal/guard"
+	"gleapsync/internal/rounds"
+	"gleapsync/internal/runs"
+)
+
+// planned is what plan --changes says of a contact, read back from its JSON.
+type planned struct {
+	UserID     string `json:"user_id"`
+	Class      string `json:"class"`
+	Attributes []struct {
+		Key    string          `json:"key"`
+		Old    json.RawMessage `json:"old"`
+		New    json.RawMessage `json:"new"`
+		Source string          `json:"source"`
+		Line   int             `json:"line"`
+	} `json:"attributes"`
+	Fields []string `json:"fields"`
+}
+
+// readPlanned reads a contact's JSON as strictly as anybody may.
+func readPlanned(t fataler, c *PlannedContact) planned {
+	text := c.AppendJSON(nil)
+	d := json.NewDecoder(strings.NewReader(string(text)))
+	d.DisallowUnknownFields()
+	var p planned
+	if err := d.Decode(&p); err != nil || p.Fields == nil || p.Attributes == nil || strings.Contains(string(text), "\n") {
+		t.Fatal(string(text), err)
+	}
+	return p
+}
+
+// changes returns what a look at the plan shows.
+func (w *world) changes(t fataler, request Request, look func(*Runner, context.Context, Request, func(*PlannedContact) error) (runs.Report, error)) (runs.Report, []planned) {
+	var all []planned
+	report, err := look(w.runner(t), context.Background(), request, func(c *PlannedContact) error {
+		all = append(all, readPlanned(t, c))
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return report, all
+}
+
+// body is what one or more calls that follow each other say of a contact.
+type body struct {
+	userID  string
+	keys    []string
+	values  []string
+	fields  []string
+	refused bool
+}
+
+// listener is a Gleap that writes down what it is told.
+type listener struct {
+	fakeGleap
+	bodies []body
+	told   map[string]map[string]string // what it acknowledged: by user id, by key, as JSON
+}
+
+func (l *listener) Identify(ctx context.Context, c *gleap.Contact) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	id := string(c.UserID)
+	if len(l.bodies) == 0 || l.bodies[len(l.bodies)-1].userID != id {
+		l.bodies = append(l.bodies, body{userID: id})
+	}
+	b := &l.bodies[len(l.bodies)-1]
+	for _, f := range c.Fields {
+		b.fields = append(b.fields, f.Field.String())
+	}
+	for _, a := range c.Attributes {
+		b.keys, b.values = append(b.keys, a.Key), append(b.values, string(a.Value.AppendJSON(nil)))
+	}
+	if err := l.fakeGleap.Identify(ctx, c); err != nil {
+		b.refused = true
+		return err
+	}
+	if l.told[id] == nil {
+		l.told[id] = map[string]string{}
+	}
+	for _, a := range c.Attributes {
+		l.told[id][a.Key] = string(a.Value.AppendJSON(nil))
+	}
+	return nil
+}
+
+// TestPlannedModel: for random days, states, guards and requests, what the plan shows is what Gleap then
+// receives, one to one: the contacts in the order of the calls, their values and fields. What
+// it shows as old is what Gleap acknowledged last; where a line is named, the row of that user
+// stands there.
+func TestPlannedModel(t *testing.T) {
+	rounds.Check(t, func(r *rapid.T) {
+		wide := Export{Export: engage.Export{Source: "wide.csv"}}
+		header := "user_id,tier"
+		for i := range 40 {
+			name := fmt.Sprintf("w%02d", i)
+			header += "," + name
+			wide.Attributes = append(wide.Attributes, engage.Attribute{Kind: engage.Audience, Key: name, Column: name})
+		}
+		wide.Attributes = append(wide.Attributes, engage.Attribute{Kind: engage.Trait, Key: "tier", Column: "tier", Type: engage.Text})
+		wide.Identifiers = rapid.SampledFrom([]engage.Identifiers{engage.AllIDs, engage.FirstID, engage.LastID}).Draw(r, "identifiers")
+		cleared := trait("cleared.csv", "cleared")
+		cleared.ClearMissing = true
+		events := changeExport(engage.Attribute{Kind: engage.Audience, Key: "live", Name: "live"})
+		w := newWorld(t, audience("a.csv", "a"), audience("b.csv", "b"), trait("score.csv", "score"), cleared, wide, events)
+		defer w.server.Close()
+		w.options.Fields = []Field{{gleap.Email, []string{"email"}}}
+		w.options.Memory = 1
+		w.options.Guard.MaxExits = limit(rapid.SampledFrom([]string{"30%", "70%", "100%"}).Draw(r, "max_exits"))
+		w.options.Guard.MaxInvalid, _ = guard.ParseLimit("100%")
+		for i := range w.options.Exports {
+			w.options.Exports[i].AllowEmpty = true
+		}
+		user := rapid.SampledFrom([]string{"a", "b", "c", "d", "e", "f", "g", "h", "007", "x<y"})
+		users := func(what string) []string { return rapid.SliceOfNDistinct(user, 0, 8, rapid.ID).Draw(r, what) }
+		broken := func(text string) string {
+			if rapid.IntRange(0, 5).Draw(r, "broken") == 0 {
+				return text + "b,x\"\n"
+			}
+			return text
+		}
+		w.writeEvents(r, "0.ndjson", out("nobody", "live", 0))
+		told := map[string]map[string]string{}
+		unanswered := map[string]bool{} // contacts of whom Gleap may have what no row says any more
+		for day := range rapid.IntRange(1, 5).Draw(r, "days") {
+			for _, name := range []string{"a.csv", "b.csv"} {
+				text := "user_id,email\n"
+				for _, id := range users(name) {
+					text += id + "," + rapid.SampledFrom([]string{"", "x@x.io", "y@x.io"}).Draw(r, "email") + "\n"
+				}
+				w.write(r, name, broken(text))
+			}
+			for _, name := range []string{"score.csv", "cleared.csv"} {
+				text := "user_id,value\n"
+				for _, id := range users(name) {
+					text += id + "," + rapid.SampledFrom([]string{"1", "2.50", "3", ""}).Draw(r, "value") + "\n"
+				}
+				w.write(r, name, broken(text))
+			}
+			text := header + "\n"
+			for _, id := range users("wide.csv") {
+				text += id + "," + rapid.SampledFrom([]string{"gold", "silver", "two\nlines", ""}).Draw(r, "tier")
+				all := rapid.SampledFrom([]string{",true", ",f", ","}).Draw(r, "wide")
+				text += strings.Repeat(all, 40) + "\n"
+			}
+			text = strings.ReplaceAll(text, "two\nlines", "\"two\nlines\"")
+			w.write(r, "wide.csv", text)
+			lines := ""
+			for i, id := range users("events") {
+				if at := day*100 + i; rapid.Bool().Draw(r, "in") {
+					lines += in(id, "live", at)
+				} else {
+					lines += out(id, "live", at)
+				}
+			}
+			w.writeEvents(r, fmt.Sprintf("%d.ndjson", day+1), lines)
+
+			request := Request{Full: rapid.IntRange(0, 6).Draw(r, "full") == 0}
+			if rapid.IntRange(0, 4).Draw(r, "only") == 0 {
+				request.Only = []string{rapid.SampledFrom([]string{"a", "w*", "score"}).Draw(r, "key")}
+			}
+			report, all := w.changes(r, request, (*Runner).Changes)
+			plan, err := w.runner(r).Plan(context.Background(), request)
+			if err != nil || plan.Contacts != report.Contacts || !slices.Equal(plan.Classes, report.Classes) {
+				r.Fatalf("day %d: %+v %+v, the plan says %+v %+v, %v", day, report.Contacts, report.Classes, plan.Contacts, plan.Classes, err)
+			}
+			calls := rapid.SampledFrom([]int{3, 1000}).Draw(r, "room") // before the deadline
+			refuses := rapid.IntRange(0, 4).Draw(r, "refuses") == 0
+			before := map[string]map[string]string{}
+			for id, values := range told {
+				before[id] = maps.Clone(values)
+			}
+			ctx, cancel := context.WithCancelCause(context.Background())
+			l := &listener{told: told}
+			l.after = func(n int) error {
+				switch {
+				case n > calls:
+					cancel(errDeadline)
+					return errDeadline
+				case refuses && n == 2:
+					return &gleap.RefusedError{Status: 422}
+				}
+				return nil
+			}
+			runner := w.with(r, &l.fakeGleap)
+			runner.client = l
+			if _, err := runner.Sync(ctx, request); err != nil && !errors.Is(err, context.Canceled) {
+				r.Fatal(err)
+			}
+			cancel(nil)
+			if len(l.bodies) > len(all) || calls == 1000 && len(l.bodies) != len(all) {
+				r.Fatalf("day %d: the plan shows %d contacts, Gleap heard of %d", day, len(all), len(l.bodies))
+			}
+			var classes [runs.Classes]int
+			for i, p := range all {
+				var class runs.Class
+				if err := class.UnmarshalText([]byte(p.Class)); err != nil {
+					r.Fatal(err)
+				}
+				classes[class]++
+				w.checkPlanned(r, &p, before[p.UserID], unanswered[p.UserID])
+				if i >= len(l.bodies) {
+					continue
+				}
+				b := l.bodies[i]
+				if b.refused {
+					unanswered[b.userID] = true // from the next day on: each contact comes once
+				}
+				var keys, values []string
+				for _, a := range p.Attributes {
+					keys, values = append(keys, a.Key), append(values, string(a.New))
+				}
+				if b.refused || calls != 1000 { // maybe before its last call
+					keys, values = keys[:min(len(keys), len(b.keys))], values[:min(len(values), len(b.values))]
+				}
+				if b.userID != p.UserID || !slices.Equal(b.keys, keys) || !slices.Equal(b.values, values) || !slices.Equal(b.fields, p.Fields) {
+					r.Fatalf("day %d: the plan shows %+v, Gleap heard %+v", day, p, b)
+				}
+			}
+			for class, n := range classes {
+				if report.Classes[class].Planned != n {
+					r.Fatalf("day %d: %v of the classes, the report says %+v", day, classes, report.Classes)
+				}
+			}
+		}
+	})
+}
+
+// checkPlanned checks what is shown of a contact of whom Gleap acknowledged some values.
+func (w *world) checkPlanned(t *rapid.T, p *planned, told map[string]string, unanswered bool) {
+	for _, a := range p.Attributes {
+		old, was := told[a.Key]
+		if was != (a.Old != nil) || was && old != string(a.Old) {
+			t.Fatalf("%s: %s, Gleap has %q", p.UserID, a.Key, old)
+		}
+		leaves := string(a.New) == "false" || string(a.New) == "null"
+		if a.Line == 0 && !leaves && (!was || old != string(a.New)) && a.Key != "live" && !unanswered {
+			t.Fatalf("%s: nobody knows where %s stands", p.UserID, a.Key)
+		}
+		if a.Line == 0 || a.Key == "live" {
+			continue
+		}
+		text, err := os.ReadFile(filepath.Join(w.dir, a.Source))
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.Split(string(text), "\n")
+		if a.Line > len(lines) || !strings.HasPrefix(lines[a.Line-1], p.UserID+",") {
+			t.Fatalf("%s: %s does not stand in %s:%d", p.UserID, a.Key, a.Source, a.Line)
+		}
+	}
+}
