@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -142,6 +143,7 @@ func TestPlannedModel(t *testing.T) {
 		w.writeEvents(r, "0.ndjson", out("nobody", "live", 0))
 		told := map[string]map[string]string{}
 		unanswered := map[string]bool{} // contacts of whom Gleap may have what no row says any more
+		parked := map[string]bool{}
 		for day := range rapid.IntRange(1, 5).Draw(r, "days") {
 			for _, name := range []string{"a.csv", "b.csv"} {
 				text := "user_id,email\n"
@@ -184,6 +186,9 @@ func TestPlannedModel(t *testing.T) {
 			if err != nil || plan.Contacts != report.Contacts || !slices.Equal(plan.Classes, report.Classes) {
 				r.Fatalf("day %d: %+v %+v, the plan says %+v %+v, %v", day, report.Contacts, report.Classes, plan.Contacts, plan.Classes, err)
 			}
+			if len(parked) == 0 { // who is parked leaves once something else is wanted of him
+				w.checkHeld(r, request)
+			}
 			calls := rapid.SampledFrom([]int{3, 1000}).Draw(r, "room") // before the deadline
 			refuses := rapid.IntRange(0, 4).Draw(r, "refuses") == 0
 			before := map[string]map[string]string{}
@@ -213,11 +218,7 @@ func TestPlannedModel(t *testing.T) {
 			}
 			var classes [runs.Classes]int
 			for i, p := range all {
-				var class runs.Class
-				if err := class.UnmarshalText([]byte(p.Class)); err != nil {
-					r.Fatal(err)
-				}
-				classes[class]++
+				classes[rank(r, p.Class)]++
 				w.checkPlanned(r, &p, before[p.UserID], unanswered[p.UserID])
 				if i >= len(l.bodies) {
 					continue
@@ -225,6 +226,7 @@ func TestPlannedModel(t *testing.T) {
 				b := l.bodies[i]
 				if b.refused {
 					unanswered[b.userID] = true // from the next day on: each contact comes once
+					parked[b.userID] = refuses
 				}
 				var keys, values []string
 				for _, a := range p.Attributes {
@@ -244,6 +246,58 @@ func TestPlannedModel(t *testing.T) {
 			}
 		}
 	})
+}
+
+// rank returns the class of a name.
+func rank(t fataler, name string) (class runs.Class) {
+	if err := class.UnmarshalText([]byte(name)); err != nil {
+		t.Fatal(err)
+	}
+	return class
+}
+
+// checkHeld checks that those are listed whose exits are held or withheld: who would leave if
+// all exits were let go, as many as the report says.
+func (w *world) checkHeld(t *rapid.T, request Request) {
+	report, held := w.changes(t, request, (*Runner).Held)
+	want := map[string]int{}
+	all := request
+	all.MaxExits = map[string]guard.Limit{}
+	for _, e := range report.Exports {
+		if want[e.Key] = e.Withheld; e.Status == runs.StatusHeld {
+			want[e.Key] = e.Exited
+		}
+		all.MaxExits[e.Key] = limit("100%")
+		all.AcceptAbsence = append(all.AcceptAbsence, e.Key)
+	}
+	_, free := w.changes(t, all, (*Runner).Changes)
+	leavers := func(contacts []planned) (list []string) {
+		for _, p := range contacts {
+			for _, a := range p.Attributes {
+				if leaves := string(a.New) == "false" || string(a.New) == "null"; leaves && string(a.Old) != string(a.New) && want[a.Key] > 0 {
+					list = append(list, fmt.Sprintf("%s %s %s", p.UserID, a.Key, a.Old))
+				}
+			}
+		}
+		slices.Sort(list)
+		return list
+	}
+	got, n, sum := leavers(held), 0, 0
+	for _, p := range held {
+		n += len(p.Attributes)
+		if len(p.Fields) > 0 {
+			t.Fatalf("%+v", p)
+		}
+	}
+	inOrder := slices.IsSortedFunc(held, func(a, b planned) int {
+		return cmp.Or(cmp.Compare(rank(t, a.Class), rank(t, b.Class)), cmp.Compare(a.UserID, b.UserID))
+	})
+	for _, exits := range want {
+		sum += exits
+	}
+	if !inOrder || n != len(got) || n != sum || !slices.Equal(got, leavers(free)) {
+		t.Fatalf("%d of %d held: %q, without guards %q leave", n, sum, got, leavers(free))
+	}
 }
 
 // checkPlanned checks what is shown of a contact of whom Gleap acknowledged some values.
