@@ -141,3 +141,30 @@ func TestTable(t *testing.T) {
 		t.Errorf("in a pipe no name is cut:\n%s", all)
 	}
 }
+
+// TestChangesOnTerminal: a terminal gets the first 20 contacts, and how many more there are.
+// JSON is for a program, and whole.
+func TestChangesOnTerminal(t *testing.T) {
+	gleap := newGleap(0, 0)
+	defer gleap.Close()
+	p := newProject(t, gleap.URL, "", userIDs(1025)...)
+	screen := func(args ...string) string {
+		return strings.Join(ttytest.Last(t, ttytest.Record(t, 80, func(tty *os.File) {
+			cmd := p.command(append([]string{"plan", "--changes"}, args...)...)
+			cmd.Stdout, cmd.Stderr = tty, tty
+			if err := cmd.Run(); err != nil {
+				t.Error(err)
+			}
+		}), 80), "\n")
+	}
+	text := screen()
+	if n := strings.Count(text, "  first\n"); n != 20 || !strings.Contains(text, "and 1,005 more contacts: --limit 0 shows all") {
+		t.Errorf("%d contacts:\n%s", n, text)
+	}
+	if n := strings.Count(screen("--limit", "0"), "  first\n"); n != 1025 {
+		t.Errorf("--limit 0 shows %d", n)
+	}
+	if n := strings.Count(screen("--output", "json"), `{"user_id":`); n != 1025 {
+		t.Errorf("JSON has %d", n)
+	}
+}

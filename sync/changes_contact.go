@@ -13,7 +13,7 @@ func (x *changes) add(c *contact, row []byte) error {
 	c.changed.any = true
 	from := len(c.arena)
 	c.arena = append(c.arena, row...)
-	line, b, ok := x.request.cutLine(c.arena[from:])
+	line, b, ok := c.cutLine(c.arena[from:])
 	if !ok {
 		return extsort.ErrTemp
 	}

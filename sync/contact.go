@@ -88,23 +88,6 @@ func (c *contact) isUnanswered(id uint32) bool {
 	return c.unanswered != nil && slices.ContainsFunc(c.unanswered.Attributes, func(u state.Change) bool { return u.ID == id })
 }
 
-// line returns where a value of an attribute stands that the contact is told, 0 if no row says
-// it or nobody asked.
-func (c *contact) line(told state.Change) int {
-	wanted := c.wanted[told.ID]
-	if c.lines == nil || c.lines[told.ID].mark != c.now || wanted.mark != c.now || !wanted.value.Equal(told.Value) {
-		return 0
-	}
-	return c.lines[told.ID].value
-}
-
-// stands notes where a value of an attribute stands.
-func (c *contact) stands(id uint32, line int) {
-	if c.lines != nil {
-		c.lines[id] = said[int]{line, c.now}
-	}
-}
-
 // field returns a contact field's text: its columns, as far as they say something,
 // joined by blanks.
 func (c *contact) field(first, n int) []byte {

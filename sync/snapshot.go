@@ -204,7 +204,7 @@ func (s *snapshot) add(c *contact, row []byte) error {
 	if s.cells != nil {
 		attributes = s.cells
 	}
-	line, cells, ok := s.request.cutLine(c.arena[from:])
+	line, cells, ok := c.cutLine(c.arena[from:])
 	if !ok {
 		return extsort.ErrTemp
 	}
