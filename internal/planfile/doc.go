@@ -8,7 +8,8 @@
 //
 // A [Reader] yields the entries in the order of the push: class by class, each from behind the
 // last contact that the run before came to; and where that run left something over of a class,
-// a tenth of the calls is that class's own, whatever stands before it.
+// a tenth of the calls is that class's own, whatever stands before it. The
+// classes are those of [runs.Class]; which comes next, turns.go decides.
 //
 // Nothing may be written any more once something was read. What cannot be decoded is an error
 // of the file and never a call less.
