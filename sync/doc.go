@@ -12,6 +12,9 @@
 // then is the first call sent (package push); what Gleap acknowledges is committed to the state
 // in batches.
 //
+// Who asks what will change ([Runner.Changes]) is shown the entries of the plan file, in the order
+// of the push. Only then rows are sorted with their lines, and entries say what Gleap has now.
+//
 // So the way is basis, inputs, merge, guard, plan. A new kind of export is another input, and
 // nobody else asks of which kind one is. A file uses names of those before it on that way, and not
 // of those behind it. The files of each step:
