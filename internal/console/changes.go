@@ -1,8 +1,8 @@
 package console
 
 import (
-	"fmt"
-	"io"
+	"bytes"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -16,8 +16,6 @@ const longest = 40
 
 // PlannedContact writes what a contact would be told: a line for each attribute.
 func PlannedContact(w Out, p *sync.PlannedContact) error {
-	var text strings.Builder
-	fmt.Fprintf(&text, "%s  %s\n", human.Printable(string(p.UserID)), p.Class)
 	lines := make([][3]string, len(p.Attributes)) // key, change, origin
 	var width [2]int
 	if len(p.Fields) > 0 {
@@ -30,16 +28,28 @@ func PlannedContact(w Out, p *sync.PlannedContact) error {
 			width[j] = max(width[j], utf8.RuneCountInString(lines[i][j]))
 		}
 	}
-	pad := func(s string, to int) string { return s + strings.Repeat(" ", to-utf8.RuneCountInString(s)) }
+	text := make([]byte, 0, 128*(2+len(lines)))
+	text = append(append(text, human.Printable(string(p.UserID))...), "  "+p.Class.String()+"\n"...)
 	for i, line := range lines {
-		row := fmt.Sprintf("  %s %s  %s  %s", mark(&p.Attributes[i]), pad(line[0], width[0]), pad(line[1], width[1]), line[2])
-		fmt.Fprintln(&text, strings.TrimRight(row, " "))
+		text = append(text, "  "+mark(&p.Attributes[i])+" "...)
+		text = append(appendPadded(text, line[0], width[0]), "  "...)
+		text = append(appendPadded(text, line[1], width[1]), "  "+line[2]...)
+		text = append(bytes.TrimRight(text, " "), '\n')
 	}
 	if len(p.Fields) > 0 {
-		fmt.Fprintf(&text, "    %s  %s\n", pad("fields", width[0]), strings.Join(p.Fields, ", "))
+		text = append(appendPadded(append(text, "    "...), "fields", width[0]), "  "+strings.Join(p.Fields, ", ")+"\n"...)
 	}
-	_, err := io.WriteString(w, text.String())
+	_, err := w.Write(text)
 	return err
+}
+
+// appendPadded appends a text with so many blanks behind it that it has so many characters.
+func appendPadded(dst []byte, text string, width int) []byte {
+	dst = append(dst, text...)
+	for range width - utf8.RuneCountInString(text) {
+		dst = append(dst, ' ')
+	}
+	return dst
 }
 
 // change shows what a value becomes.
@@ -77,5 +87,5 @@ func origin(a *sync.PlannedAttribute) string {
 	if a.Line == 0 {
 		return a.Source
 	}
-	return fmt.Sprintf("%s:%d", a.Source, a.Line)
+	return a.Source + ":" + strconv.Itoa(a.Line)
 }
