@@ -27,8 +27,19 @@ func (p *plan) unusedNotes() (notes []string) {
 		add(p.unusedColumns(e))
 		add(p.unusedComputations(e))
 	}
+	seen := map[string]bool{} // files: the exports of one folder have the same beside them
 	for _, e := range p.exports {
-		add(p.filesBeside(e))
+		files := p.filesBeside(e)
+		if len(files) == 0 || seen[files[0]] {
+			continue
+		}
+		seen[files[0]] = true
+		them := "it"
+		if len(files) > 1 {
+			them = "them"
+		}
+		notes = append(notes, fmt.Sprintf("not read: %s beside %s, %s: take the lines that gleapsync init %s --config new.toml writes for %s, or move %s elsewhere",
+			human.Count(len(files), "file"), e.Source, listed(files), filepath.Dir(files[0]), them, them))
 	}
 	return notes
 }
@@ -80,9 +91,9 @@ func (p *plan) feeds(kind engage.Kind, name string) bool {
 	})
 }
 
-func (p *plan) filesBeside(e *export) string {
+func (p *plan) filesBeside(e *export) (files []string) {
 	if e.source == nil || e.refused != nil || e.result.Rows == 0 {
-		return ""
+		return nil
 	}
 	var all []*engage.Export
 	for i := range p.settings {
@@ -91,19 +102,7 @@ func (p *plan) filesBeside(e *export) string {
 	for i := range p.o.Tracks {
 		all = append(all, &p.o.Tracks[i].Export)
 	}
-	files := e.Beside(all)
-	if len(files) == 0 {
-		return ""
-	}
-	folder := filepath.Dir(files[0])
-	for i := range files {
-		files[i] = filepath.Base(files[i])
-	}
-	each, them := "it", "it"
-	if len(files) > 1 {
-		each, them = "each", "them"
-	}
-	return fmt.Sprintf("not read: %s in %s: %s: name %s under source, as gleapsync init %s shows, or move %s elsewhere", human.Count(len(files), "file"), folder, listed(files), each, folder, them)
+	return e.Beside(all)
 }
 
 // listed quotes names as a list in the configuration has them. Of many the middle is left out.

@@ -100,7 +100,7 @@ type checkedExport struct {
 
 // showChecks shows what was tried, the failures last and counted.
 func showChecks(w io.Writer, checks []check) {
-	lines, failed, held := bySource(checks), 0, 0
+	lines, tried, failed, held := bySource(checks), 0, 0, 0
 	slices.SortStableFunc(lines, func(a, b check) int { return cmp.Compare(failures(a), failures(b)) })
 	for _, c := range checks {
 		if c.checkedExport != nil {
@@ -113,15 +113,18 @@ func showChecks(w io.Writer, checks []check) {
 			mark = "FAILED"
 		}
 		failed += failures(c)
+		if c.Name != "note" {
+			tried++
+		}
 		fmt.Fprintf(w, "%s  %-13s  %s\n", mark, c.Name, human.Printable(c.Detail))
 	}
 	switch {
 	case failed == 0:
 		fmt.Fprintln(w, "\nAll is well. Nothing was sent.")
 	case held == 0:
-		fmt.Fprintf(w, "\n%d of %s failed.\n", failed, human.Count(len(lines), "check"))
+		fmt.Fprintf(w, "\n%d of %s failed.\n", failed, human.Count(tried, "check"))
 	default:
-		fmt.Fprintf(w, "\n%d of %s failed, %s held.\n", failed, human.Count(len(lines), "check"), human.Count(held, "key"))
+		fmt.Fprintf(w, "\n%d of %s failed, %s held.\n", failed, human.Count(tried, "check"), human.Count(held, "key"))
 	}
 }
 
