@@ -8,7 +8,6 @@ import (
 	"strings"
 
 	"gleapsync/engage"
-	"gleapsync/internal/human"
 )
 
 // unusedNotes names what is in the exports that were read and in nobody's configuration, and what
@@ -39,7 +38,7 @@ func (p *plan) unusedNotes() (notes []string) {
 			them = "them"
 		}
 		notes = append(notes, fmt.Sprintf("not read: %s beside %s, %s: take the lines that gleapsync init %s --config new.toml writes for %s, or move %s elsewhere",
-			human.Count(len(files), "file"), e.Source, listed(files), filepath.Dir(files[0]), them, them))
+			count(files, "file"), e.Source, listed(files), filepath.Dir(files[0]), them, them))
 	}
 	return notes
 }
@@ -60,7 +59,7 @@ func (p *plan) unusedColumns(e *export) string {
 	if len(columns) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("not used: %s of %s: add %s to audiences or traits of its [[table]], or to its exclude", human.Count(len(columns), "column"), e.Source, listed(columns))
+	return fmt.Sprintf("not used: %s of %s: add %s to audiences or traits of its [[table]], or to its exclude", count(columns, "column"), e.Source, listed(columns))
 }
 
 func (p *plan) unusedComputations(e *export) string {
@@ -80,7 +79,7 @@ func (p *plan) unusedComputations(e *export) string {
 	if len(names) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("not used: %s in the changes of %s: add %s of its [[changes]], or to its exclude", human.Count(len(names), "computation"), e.Source, strings.Join(to, " and "))
+	return fmt.Sprintf("not used: %s in the changes of %s: add %s of its [[changes]], or to its exclude", count(names, "computation"), e.Source, strings.Join(to, " and "))
 }
 
 // feeds reports whether some export has an attribute of the key that a name makes.
@@ -118,4 +117,11 @@ func listed(names []string) string {
 		}
 	}
 	return strings.Join(all, ", ")
+}
+
+func count(names []string, noun string) string {
+	if len(names) != 1 {
+		noun += "s"
+	}
+	return fmt.Sprintf("%d %s", len(names), noun)
 }
