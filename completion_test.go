@@ -21,7 +21,7 @@ func TestCompletion(t *testing.T) {
 	}{
 		"bash": {completeInBash, map[string]string{
 			"gleapsync insp":                              "inspect",
-			"gleapsync inspect ":                          "summary audiences audience contact forgotten runs parked events",
+			"gleapsync inspect ":                          "summary audiences audience contact forgotten runs deliveries parked events",
 			"gleapsync inspect contact ":                  "",
 			"gleapsync completion ":                       "bash zsh fish",
 			"gleapsync nosuch ":                           "",

@@ -61,16 +61,23 @@ func currentVersion() string {
 }
 
 // withSignals returns a context that ends at the first SIGINT or SIGTERM, which can
-// then be had from the channel. The second one ends the process at once, after last.
+// then be had from the channel. The second one ends the process at once, after last. The same
+// one that follows within the blink of an eye is no second one: timeout sends it to a process
+// and to its group.
 func withSignals(last func()) (context.Context, <-chan os.Signal) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals, first := make(chan os.Signal, 2), make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	go func() {
-		s := <-signals
+		const blink = 100 * time.Millisecond
+		s, at := <-signals, time.Now()
 		first <- s
 		cancel(sync.ErrInterrupted)
-		code := signalCode(<-signals)
+		second := <-signals
+		for second == s && time.Since(at) < blink {
+			second = <-signals
+		}
+		code := signalCode(second)
 		time.AfterFunc(time.Second, func() { os.Exit(code) }) // a stopped terminal takes nothing
 		last()
 		os.Exit(code)

@@ -355,3 +355,23 @@ func TestLeftovers(t *testing.T) {
 		t.Errorf("there are %s", got)
 	}
 }
+
+// TestSignalTwice: timeout sends the signal to the process and to its group, so a run gets it
+// twice at once. It ends in good order all the same.
+func TestSignalTwice(t *testing.T) {
+	t.Parallel() // it waits
+	during(t, func(p *project, cmd *exec.Cmd) {
+		for range 2 {
+			if err := cmd.Process.Signal(syscall.SIGTERM); err != nil {
+				t.Error(err)
+			}
+		}
+		_ = cmd.Wait()
+		if code := cmd.ProcessState.ExitCode(); code != 143 {
+			t.Errorf("exit code %d, want 143", code)
+		}
+		if code, written := p.run(t, "inspect", "runs", "last"); code != 0 || strings.Contains(written, "lost") || !strings.Contains(written, "interrupted") && !strings.Contains(written, "left") {
+			t.Errorf("exit code %d: %s", code, written)
+		}
+	})
+}

@@ -89,7 +89,7 @@ var (
 // TestLinks: what pages refer to in this tree is there, the section too if one is named.
 func TestLinks(t *testing.T) {
 	pages, err := filepath.Glob("docs/*.md")
-	pages = append(pages, "README.md", "deploy/README.md")
+	pages = append(pages, "README.md", "deploy/README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md")
 	if err != nil || len(pages) < 10 {
 		t.Fatalf("%q, %v", pages, err)
 	}

@@ -40,6 +40,8 @@ func Sync(w Out, r runs.Report, shown Shown) {
 	took := human.About(r.Finished.Sub(r.Started))
 	nothing := r.Contacts.Planned == 0 && r.Events.Planned == 0
 	switch {
+	case r.Outcome == runs.Lost:
+		fmt.Fprintf(w, "%s had been sent with %s when it was heard of last.\n", human.Count(r.Contacts.Sent, "contact"), human.Count(r.Calls.Identify, "call"))
 	case nothing && (r.Outcome == runs.Failed || r.Outcome == runs.Interrupted):
 		fmt.Fprintf(w, "Nothing was sent (%s).\n", took)
 	case nothing && r.Held():
