@@ -165,9 +165,6 @@ func (r *Runner) prepare(ctx context.Context, run, command string, request Reque
 	for _, note := range report.Notes {
 		r.log.Warn("something to know", "note", note)
 	}
-	for _, note := range report.Unused {
-		r.log.Info("something may be missing in the configuration", "note", note)
-	}
 	if command == "plan" {
 		if report.Convergence, err = r.convergence(p, &report); err != nil {
 			return report, p, err
