@@ -78,7 +78,7 @@ type LostRun struct {
 }
 
 // Lost returns the run that had the lock before this one if it was lost, else nil.
-func (s *Store) Lost() (*LostRun, error) {
+func Lost(s *Store) (*LostRun, error) {
 	before := s.keeper.lost
 	if before == nil {
 		return nil, nil
@@ -98,7 +98,7 @@ func (s *Store) Lost() (*LostRun, error) {
 }
 
 // KeepLost stores the report of a run that was lost.
-func (s *Store) KeepLost(run string, report, history []byte) error {
+func KeepLost(s *Store, run string, report, history []byte) error {
 	if err := s.ensure(); err != nil {
 		return err
 	}

@@ -58,18 +58,18 @@ func TestLost(t *testing.T) {
 	}
 	next := open(t, s.path)
 	release := next.mustLock(t)
-	lost, err := next.Lost()
+	lost, err := Lost(next)
 	want := LostRun{Run: "run-1", Command: "sync", Started: began, Last: began.Add(time.Second), Contacts: 2, Calls: 2}
 	if err != nil || lost == nil || *lost != want {
 		t.Fatalf("got %+v, %v, want %+v", lost, err, want)
 	}
-	if err := next.KeepLost(lost.Run, []byte(`{"run":"run-1"}`), json.RawMessage(`{}`)); err != nil {
+	if err := KeepLost(next, lost.Run, []byte(`{"run":"run-1"}`), json.RawMessage(`{}`)); err != nil {
 		t.Fatal(err)
 	}
 	release()
 	release = next.mustLock(t)
 	defer release()
-	if lost, err := next.Lost(); lost != nil || err != nil {
+	if lost, err := Lost(next); lost != nil || err != nil {
 		t.Errorf("got %+v, %v: it is told twice", lost, err)
 	}
 	if report, err := next.Report("run-1"); err != nil || string(report) != `{"run":"run-1"}` {

@@ -44,9 +44,9 @@ type recordCount struct {
 // Records returns a reader before the first record.
 func (s *Store) Records() *Records { return s.RecordRanges(nil)[0] }
 
-// Known calls fn with the record of each of some contacts, an empty one of those that are not
+// RecordsOf calls fn with the record of each of some contacts, an empty one of those that are not
 // known. It is valid until fn returns.
-func (s *Store) Known(userIDs [][]byte, fn func(i int, known *Record)) error {
+func RecordsOf(s *Store, userIDs [][]byte, fn func(i int, known *Record)) error {
 	return s.read(func(tx *bbolt.Tx) error {
 		records := tx.Bucket(bucketRecords)
 		for i, id := range userIDs {

@@ -5,14 +5,15 @@ import (
 	"slices"
 
 	"gleapsync/internal/runs"
+	"gleapsync/state"
 )
 
 // convergence returns what a report says if more changes come with every run than fit; p is
 // its plan, which knows what they cost. A run of some exports says what the last whole sync
 // said.
-func (r *Runner) convergence(p *plan, report *runs.Report) (string, error) {
+func convergence(store *state.Store, p *plan, report *runs.Report) (string, error) {
 	const few = 20 // among them are three whole syncs, or nobody knows
-	all, err := runs.Summaries(r.store, few)
+	all, err := runs.Summaries(store, few)
 	if err != nil {
 		return "", err
 	}
@@ -27,11 +28,11 @@ func (r *Runner) convergence(p *plan, report *runs.Report) (string, error) {
 	if runs.Converges(all) {
 		return "", nil
 	}
-	return p.costliest(), nil
+	return costliest(p), nil
 }
 
 // costliest names the attribute that costs most of the calls.
-func (p *plan) costliest() string {
+func costliest(p *plan) string {
 	calls := 0
 	for class, planned := range p.file.Counts() {
 		if runs.Class(class).IsDelta() {

@@ -56,7 +56,7 @@ func (r *Runner) Forget(ctx context.Context, userIDs []string) (f Forgotten, err
 	if errors.Is(err, state.ErrLost) {
 		return f, err
 	}
-	return f, errors.Join(err, r.erase(), state.ScrubFormer(r.store))
+	return f, errors.Join(err, erase(r.store), state.ScrubFormer(r.store))
 }
 
 // deleteOwed deletes the forgotten contacts that Gleap may still have. That it refuses one of
@@ -87,12 +87,12 @@ func (r *Runner) delete(ctx context.Context) (runs.Deletions, error) {
 }
 
 // erase rewrites the state if its free pages may still hold something of forgotten contacts.
-func (r *Runner) erase() error {
-	o, err := r.store.Overview()
+func erase(store *state.Store) error {
+	o, err := store.Overview()
 	if err != nil || !o.Erased {
 		return err
 	}
-	if _, _, err := state.Compact(r.store); err != nil {
+	if _, _, err := state.Compact(store); err != nil {
 		return fmt.Errorf("free pages of the state may still hold what is forgotten: run gleapsync compact: %w", err)
 	}
 	return nil

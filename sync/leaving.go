@@ -51,11 +51,11 @@ func (p *pass) keepLeaving() error {
 // held calls yield with those who would leave.
 func (p *plan) held(ctx context.Context, yield func(*PlannedContact) error) error {
 	for class := range runs.Classes {
-		err := p.entries(ctx, p.leavers.Read(state.Turns{}), func(e *planfile.Entry, c *PlannedContact) error {
-			if p.keepHeld(e); e.Empty() || e.Class != class {
+		err := eachEntry(ctx, p.leavers.Read(state.Turns{}), func(e *planfile.Entry, c *PlannedContact) error {
+			if keepHeld(p, e); e.Empty() || e.Class != class {
 				return nil
 			}
-			p.show(c, e)
+			c.describe(p, e)
 			return yield(c)
 		})
 		if err != nil {
@@ -66,7 +66,7 @@ func (p *plan) held(ctx context.Context, yield func(*PlannedContact) error) erro
 }
 
 // keepHeld leaves of an entry what does not go.
-func (p *plan) keepHeld(e *planfile.Entry) {
+func keepHeld(p *plan, e *planfile.Entry) {
 	n := 0
 	e.Class = runs.ClassFirst
 	for i, told := range e.Attributes {

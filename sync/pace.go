@@ -10,8 +10,8 @@ import (
 )
 
 // sends reports whether a run makes calls.
-func (r *Runner) sends(report *runs.Report) bool {
-	return r.client != nil && report.Contacts.Planned+report.Events.Planned > 0
+func sends(c client, report *runs.Report) bool {
+	return c != nil && report.Contacts.Planned+report.Events.Planned > 0
 }
 
 // resume tells the client, once in a run, what Gleap has seen of earlier ones.

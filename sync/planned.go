@@ -32,8 +32,8 @@ type PlannedAttribute struct {
 // error from yield ends it.
 func (r *Runner) Changes(ctx context.Context, request Request, yield func(*PlannedContact) error) (runs.Report, error) {
 	return r.show(ctx, request, func(p *plan) error {
-		return p.entries(ctx, p.file.Read(p.turns), func(e *planfile.Entry, c *PlannedContact) error {
-			p.show(c, e)
+		return eachEntry(ctx, p.file.Read(p.turns), func(e *planfile.Entry, c *PlannedContact) error {
+			c.describe(p, e)
 			return yield(c)
 		})
 	})
@@ -54,8 +54,8 @@ func (r *Runner) show(ctx context.Context, request Request, look func(*plan) err
 	return report, nil
 }
 
-// entries calls do with each entry, and with a contact to be used for it.
-func (p *plan) entries(ctx context.Context, entries *planfile.Reader, do func(*planfile.Entry, *PlannedContact) error) error {
+// eachEntry calls do with each entry, and with a contact to be used for it.
+func eachEntry(ctx context.Context, entries *planfile.Reader, do func(*planfile.Entry, *PlannedContact) error) error {
 	var e planfile.Entry
 	var c PlannedContact
 	for n := 0; ; n++ {
@@ -74,8 +74,8 @@ func (p *plan) entries(ctx context.Context, entries *planfile.Reader, do func(*p
 	}
 }
 
-// show has c say what an entry says.
-func (p *plan) show(c *PlannedContact, e *planfile.Entry) {
+// describe has c say what an entry of a plan says.
+func (c *PlannedContact) describe(p *plan, e *planfile.Entry) {
 	c.UserID, c.Class, c.Attributes, c.Fields = e.UserID, e.Class, c.Attributes[:0], c.Fields[:0]
 	for i, told := range e.Attributes {
 		of := p.byID[told.ID]

@@ -83,7 +83,7 @@ func (p *plan) report() runs.Report {
 	}
 	r.Exports = append(r.Exports, p.unusable...)
 	r.Notes = slices.Concat(reservedNotes(p.attributes), p.formNotes(), aheadNotes(p.exports, p.tracks.Notes()))
-	r.Unused = p.unusedNotes()
+	r.Unused = unusedNotes(p)
 	if n := p.overview.Deletions; n > 0 {
 		r.Deletions = &runs.Deletions{Owed: n}
 	}

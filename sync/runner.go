@@ -166,7 +166,7 @@ func (r *Runner) prepare(ctx context.Context, run, command string, request Reque
 		r.log.Warn("something to know", "note", note)
 	}
 	if command == "plan" {
-		if report.Convergence, err = r.convergence(p, &report); err != nil {
+		if report.Convergence, err = convergence(r.store, p, &report); err != nil {
 			return report, p, err
 		}
 	}
@@ -180,8 +180,8 @@ func (r *Runner) prepare(ctx context.Context, run, command string, request Reque
 }
 
 // nextRun returns an id behind those of all runs before.
-func (r *Runner) nextRun() string {
-	if last, err := runs.Summaries(r.store, 1); err == nil && len(last) > 0 {
+func nextRun(store *state.Store) string {
+	if last, err := runs.Summaries(store, 1); err == nil && len(last) > 0 {
 		return runs.NewID(last[0].Run)
 	}
 	return runs.NewID("")
@@ -201,8 +201,8 @@ func (r *Runner) run(ctx context.Context, command string, request Request, deliv
 	if err := r.reportLost(); err != nil { // what is wrong with the state the plan will say
 		r.log.Warn("the report of a run that was lost is not stored", "reason", err.Error())
 	}
-	run := r.nextRun()
-	defer r.announce(run, command)()
+	run := nextRun(r.store)
+	defer announce(r.store, r.meter, run, command, r.now())()
 	extsort.RemoveLeftovers(r.o.TempDir)
 	if r.o.Deadline > 0 {
 		var cancel context.CancelFunc
@@ -237,7 +237,7 @@ func (r *Runner) run(ctx context.Context, command string, request Request, deliv
 	if errors.Is(err, state.ErrLost) || errors.Is(err, state.ErrDamaged) {
 		return report, err
 	}
-	if eraseErr := r.erase(); eraseErr != nil {
+	if eraseErr := erase(r.store); eraseErr != nil {
 		err = errors.Join(err, eraseErr)
 	}
 	return report, err
@@ -250,7 +250,7 @@ func (r *Runner) deliver(ctx context.Context, p *plan, report *runs.Report, deli
 	}
 	if p.contacts.Planned > 0 || len(p.applied(r.now(), nil)) > 0 || p.epoch > p.overview.Epoch || p.alone || p.absorbs() || p.tracks.HasNew() || p.events() > 0 {
 		var pace []byte
-		if r.sends(report) {
+		if sends(r.client, report) {
 			if err := r.resume(p.overview.Pace); err != nil {
 				return nil, err
 			}
@@ -325,18 +325,18 @@ func (r *Runner) finish(ctx context.Context, p *plan, sent *push.Result, report 
 	}
 	leftSince(&report, *cmp.Or(turns, &p.turns))
 	var convergenceErr error
-	report.Convergence, convergenceErr = r.convergence(p, &report)
+	report.Convergence, convergenceErr = convergence(r.store, p, &report)
 	overview, overviewErr := r.store.Overview()
 	if overviewErr == nil {
 		report.Contacts.Parked = max(0, overview.Parked-len(p.unpark))
 		report.Events.Parked = overview.ParkedEvents
 	}
 	text, jsonErr := json.Marshal(report)
-	history, historyErr := r.history(overview, report)
+	history, historyErr := historyWith(r.store, overview, report)
 	storeErr := errors.Join(convergenceErr, overviewErr, jsonErr, historyErr)
 	if storeErr == nil {
 		var pace []byte
-		if r.sends(&report) {
+		if sends(r.client, &report) {
 			pace = push.Pace(r.client, false)
 		}
 		storeErr = r.ledger.Finish(state.Result{
@@ -352,9 +352,9 @@ func (r *Runner) finish(ctx context.Context, p *plan, sent *push.Result, report 
 	return report, err
 }
 
-// history returns the state's history with one run more.
-func (r *Runner) history(o state.Overview, report runs.Report) ([]byte, error) {
-	h, err := runs.HistoryOf(r.store, o)
+// historyWith returns the state's history with one run more.
+func historyWith(store *state.Store, o state.Overview, report runs.Report) ([]byte, error) {
+	h, err := runs.HistoryOf(store, o)
 	if err != nil {
 		return nil, err
 	}

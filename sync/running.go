@@ -10,19 +10,18 @@ import (
 )
 
 // announce tells others from now on how the run goes on, until stop is called.
-func (r *Runner) announce(run, command string) (stop func()) {
-	started := r.now()
+func announce(store *state.Store, meter *runs.Meter, run, command string, started time.Time) (stop func()) {
 	say := func(p runs.Progress) {
-		r.store.Say(state.Running{Run: run, Command: command, Started: started, Phase: p.Phase, Done: p.Done, Total: p.Total, At: time.Now().UTC()})
+		store.Say(state.Running{Run: run, Command: command, Started: started, Phase: p.Phase, Done: p.Done, Total: p.Total, At: time.Now().UTC()})
 	}
-	r.meter.Also(say)
-	return func() { r.meter.Also(nil) }
+	meter.Also(say)
+	return func() { meter.Also(nil) }
 }
 
 // reportLost stores a report of the run before if it was lost: what is not in the list of runs
 // nobody looks for.
 func (r *Runner) reportLost() error {
-	lost, err := r.store.Lost()
+	lost, err := state.Lost(r.store)
 	if err != nil || lost == nil || !r.store.Exists() {
 		return err
 	}
@@ -36,13 +35,13 @@ func (r *Runner) reportLost() error {
 	if err != nil {
 		return err
 	}
-	history, err := r.history(overview, report)
+	history, err := historyWith(r.store, overview, report)
 	if err != nil {
 		return err
 	}
 	text, err := json.Marshal(report)
 	if err == nil {
-		err = r.store.KeepLost(lost.Run, text, history)
+		err = state.KeepLost(r.store, lost.Run, text, history)
 	}
 	if err != nil {
 		return fmt.Errorf("store the report of a run that was lost: %w", err)

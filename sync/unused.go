@@ -13,7 +13,7 @@ import (
 // unusedNotes names what is in the exports that were read and in nobody's configuration, and what
 // to write there: a line for each source, and for each folder. Somebody made it in Engage, and may
 // wait for it in Gleap.
-func (p *plan) unusedNotes() (notes []string) {
+func unusedNotes(p *plan) (notes []string) {
 	if !p.looksAtAll() {
 		return nil
 	}
@@ -23,12 +23,12 @@ func (p *plan) unusedNotes() (notes []string) {
 		}
 	}
 	for _, e := range p.exports {
-		add(p.unusedColumns(e))
-		add(p.unusedComputations(e))
+		add(unusedColumns(p, e))
+		add(unusedComputations(p, e))
 	}
 	seen := map[string]bool{} // files: the exports of one folder have the same beside them
 	for _, e := range p.exports {
-		files := p.filesBeside(e)
+		files := filesBeside(p, e)
 		if len(files) == 0 || seen[files[0]] {
 			continue
 		}
@@ -44,7 +44,7 @@ func (p *plan) unusedNotes() (notes []string) {
 }
 
 // unusedColumns is about an export that is read as a table. Others may read the same one.
-func (p *plan) unusedColumns(e *export) string {
+func unusedColumns(p *plan, e *export) string {
 	isColumn := func(a engage.Attribute) bool { return a.Column != "" && a.Column == a.Name }
 	if e.source == nil || e.refused != nil || e.NamesInRows() || len(e.Wildcards) == 0 && !slices.ContainsFunc(e.Attributes, isColumn) {
 		return ""
@@ -55,19 +55,19 @@ func (p *plan) unusedColumns(e *export) string {
 			columns = other.Unused(columns)
 		}
 	}
-	columns = slices.DeleteFunc(slices.Clone(columns), func(column string) bool { return p.feeds("", column) })
+	columns = slices.DeleteFunc(slices.Clone(columns), func(column string) bool { return feeds(p, "", column) })
 	if len(columns) == 0 {
 		return ""
 	}
 	return fmt.Sprintf("not used: %s of %s: add %s to audiences or traits of its [[table]], or to its exclude", count(columns, "column"), e.Source, listed(columns))
 }
 
-func (p *plan) unusedComputations(e *export) string {
+func unusedComputations(p *plan, e *export) string {
 	var names, to []string
 	for _, kind := range []engage.Kind{engage.Audience, engage.Trait} {
 		var some []string
 		for _, c := range e.unused {
-			if c.Kind == kind && !p.feeds(kind, c.Name) {
+			if c.Kind == kind && !feeds(p, kind, c.Name) {
 				some = append(some, c.Name)
 			}
 		}
@@ -83,14 +83,14 @@ func (p *plan) unusedComputations(e *export) string {
 }
 
 // feeds reports whether some export has an attribute of the key that a name makes.
-func (p *plan) feeds(kind engage.Kind, name string) bool {
+func feeds(p *plan, kind engage.Kind, name string) bool {
 	key, _ := engage.Key(name)
 	return slices.ContainsFunc(p.attributes, func(a *attribute) bool {
 		return !a.retired && (a.Key == key || a.Name == name && (kind == "" || a.Kind == kind))
 	})
 }
 
-func (p *plan) filesBeside(e *export) (files []string) {
+func filesBeside(p *plan, e *export) (files []string) {
 	if e.source == nil || e.refused != nil || e.result.Rows == 0 {
 		return nil
 	}

@@ -27,7 +27,7 @@ func (l *loop) logDeliveries() error {
 		ids[i] = acks[i].UserID
 	}
 	all := make([]deliveries.Delivery, 0, len(acks))
-	err := l.o.Store.Known(ids, func(i int, known *state.Record) {
+	err := state.RecordsOf(l.o.Store, ids, func(i int, known *state.Record) {
 		all = append(all, l.delivery(&acks[i], l.batch.classes[i], known))
 	})
 	if err != nil {
