@@ -50,7 +50,7 @@ func TestCompletion(t *testing.T) {
 		}},
 		"fish": {completeInFish, map[string]string{
 			"gleapsync insp":                 "inspect",
-			"gleapsync inspect ":             "audience audiences contact events forgotten parked runs summary",
+			"gleapsync inspect ":             "audience audiences contact deliveries events forgotten parked runs summary",
 			"DAY=day2 gleapsync completion ": "bash fish zsh",
 			"gleapsync inspect contact ":     "",
 			"gleapsync nosuch ":              "",

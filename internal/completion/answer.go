@@ -150,7 +150,7 @@ func (l *line) offerValues(v *kong.Value, what, prefix string) {
 		}
 	case what == "PATH" || what == "FILE":
 		fmt.Fprintln(l, files)
-	case what == "FOLDER":
+	case what == "FOLDER" || what == "PLACE":
 		fmt.Fprintln(l, folders)
 	case what == "KEY":
 		for _, key := range l.keys(l.config()) {
