@@ -22,6 +22,8 @@ type loop struct {
 	course   *course
 	batch    batch
 	outbox   *outbox
+	contacts reasons // why they are parked
+	events   reasons
 
 	pace    []byte // as it was written last
 	calls   int    // of the course, as they were written last
@@ -34,7 +36,7 @@ func newLoop(o *Options, plan *Plan, report *runs.Report, result *Result) *loop 
 		o: o, plan: plan, report: report, result: result,
 		feeder: newFeeder(plan.File.Read(plan.Before), 2*o.Concurrency),
 		course: newCourse(plan.Before, plan.Run, plan.File.Counts()),
-		outbox: newOutbox(),
+		outbox: newOutbox(), contacts: reasons{what: "a contact"}, events: reasons{what: "an event"},
 	}
 }
 
@@ -126,7 +128,7 @@ func (l *loop) park(refused []*refusal) {
 		l.batch.park(r)
 		l.noteNotTaken(r.left.UserID)
 		l.o.Meter.Add(1)
-		l.o.Log.Warn("a contact is parked", "reason", r.Reason)
+		l.contacts.add(l.o.Log, r.Reason)
 	}
 }
 
@@ -139,7 +141,7 @@ func (l *loop) track(t *tracked) {
 		l.report.Calls.Refused++
 	}
 	if t.parked != nil {
-		l.o.Log.Warn("an event is parked", "reason", t.parked.Reason)
+		l.events.add(l.o.Log, t.parked.Reason)
 	}
 }
 
@@ -153,6 +155,8 @@ func (l *loop) noteNotTaken(userID []byte) {
 
 // end writes what is left to be written, once all answers are there.
 func (l *loop) end() {
+	defer l.contacts.end(l.o.Log)
+	defer l.events.end(l.o.Log)
 	if l.failed != nil {
 		return
 	}
