@@ -71,7 +71,7 @@ func (p *pass) diff() {
 		p.diffUnanswered(all || p.resend)
 	}
 	if c.known || len(e.Attributes) > 0 {
-		p.diffFields((all || p.resend) && p.fieldsComplete)
+		p.diffFields((all || p.resend || c.unanswered != nil) && p.fieldsComplete)
 	}
 	p.takeDamped()
 }

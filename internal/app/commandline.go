@@ -45,6 +45,7 @@ type commandLine struct {
 	Retire   retireCmd   `cmd:"" help:"Send false to an audience's members, or null for a trait, then forget it."`
 	Forget   forgetCmd   `cmd:"" help:"Delete contacts in Gleap and here, and never create them again."`
 	Retry    retryCmd    `cmd:"" help:"Unpark contacts and events, so that the next run tries them again."`
+	Resend   resendCmd   `cmd:"" help:"Have the next run send all values of contacts again."`
 	Discard  discardCmd  `cmd:"" help:"Drop events that are due or parked, so that they are never sent."`
 	Backup   backupCmd   `cmd:"" help:"Copy the state file, also while a sync runs."`
 	Restore  restoreCmd  `cmd:"" help:"Replace the state file by a backup."`

@@ -1,0 +1,41 @@
+package state
+
+import "slices"
+
+// Resend has the next run tell Gleap all that is known of some contacts once more, as if no
+// call had an answer: the values that the exports have by then, else those of the record. It
+// returns which of them are not known. Hold [Store.Lock].
+func Resend(s *Store, userIDs []string) (unknown []string, err error) {
+	o, err := s.Overview()
+	if err != nil || !s.Exists() {
+		return userIDs, err
+	}
+	unanswered := map[string]Unanswered{}
+	for _, u := range o.Unanswered {
+		unanswered[string(u.UserID)] = u
+	}
+	ids := make([][]byte, len(userIDs))
+	for i, id := range userIDs {
+		ids[i] = []byte(id)
+	}
+	var announced []Announced
+	if err := RecordsOf(s, ids, func(i int, known *Record) {
+		if len(known.Attributes) == 0 {
+			unknown = append(unknown, userIDs[i])
+			return
+		}
+		a := Announced{Unanswered: Unanswered{UserID: ids[i]}}
+		for _, k := range known.Attributes {
+			// What Gleap may have besides is not forgotten for that.
+			told := slices.ContainsFunc(unanswered[userIDs[i]].Attributes, func(c Change) bool { return c.ID == k.ID })
+			if !told && !o.Attributes[k.ID].Gone() {
+				a.Attributes = append(a.Attributes, Change{k.ID, k.Value.Clone()})
+			}
+		}
+		announced = append(announced, a)
+	}); err != nil || len(announced) == 0 {
+		return unknown, err
+	}
+	_, err = s.Commit(Delivery{Announced: announced})
+	return unknown, err
+}
