@@ -69,7 +69,7 @@ func TestLostRun(t *testing.T) {
 	if err != nil || len(all) != 4 {
 		t.Fatalf("%+v, %v, want four runs", all, err)
 	}
-	if l := all[2]; l.Run != killed.Run || l.Outcome != runs.Lost || l.Command != "sync" || l.Contacts.Sent != 3 || l.Calls.Identify != 3 || l.Started.IsZero() {
+	if l := all[2]; l.Run != killed.Run || l.IsWhole() || l.Outcome != runs.Lost || l.Command != "sync" || l.Contacts.Sent != 3 || l.Calls.Identify != 3 || l.Started.IsZero() {
 		t.Errorf("got %+v", l)
 	}
 	o, err := w.runner(t).store.Overview()

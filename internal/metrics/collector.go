@@ -86,7 +86,7 @@ var (
 	withheld = describe("export_withheld", "Exits and cleared values that the last sync withheld, since not all of the export could be read.", "key", "kind")
 )
 
-var outcomes = []runs.Outcome{runs.Complete, runs.Partial, runs.Held, runs.Failed, runs.Interrupted}
+var outcomes = []runs.Outcome{runs.Complete, runs.Partial, runs.Held, runs.Failed, runs.Interrupted, runs.Lost}
 
 func (c *Collector) collect(s samples) {
 	from := c.read()

@@ -81,6 +81,7 @@ gleapsync_last_run_outcome{outcome="complete"} 0
 gleapsync_last_run_outcome{outcome="failed"} 0
 gleapsync_last_run_outcome{outcome="held"} 1
 gleapsync_last_run_outcome{outcome="interrupted"} 0
+gleapsync_last_run_outcome{outcome="lost"} 0
 gleapsync_last_run_outcome{outcome="partial"} 0
 gleapsync_last_run_plan_seconds 1.5
 gleapsync_last_run_push_seconds 60
@@ -93,6 +94,7 @@ gleapsync_runs_total{outcome="complete"} 5
 gleapsync_runs_total{outcome="failed"} 1
 gleapsync_runs_total{outcome="held"} 0
 gleapsync_runs_total{outcome="interrupted"} 0
+gleapsync_runs_total{outcome="lost"} 0
 gleapsync_runs_total{outcome="partial"} 0
 gleapsync_state_bytes 4096
 gleapsync_state_readable 1

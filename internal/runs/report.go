@@ -142,8 +142,9 @@ type TrackCounts struct {
 	LeftOut   int `json:"properties_left_out,omitempty"` // of events, since Gleap takes ten, and since they are not wanted
 }
 
-// IsWhole reports whether the run was a sync that was to look at all exports.
-func (r *Report) IsWhole() bool { return r.Command == "sync" && len(r.Only) == 0 }
+// IsWhole reports whether the run was a sync that was to look at all exports. Of one that was
+// lost nobody knows what it was to look at.
+func (r *Report) IsWhole() bool { return r.Summary().IsWhole() }
 
 // Held reports whether an export is held, or exits of one are withheld.
 func (r *Report) Held() bool {

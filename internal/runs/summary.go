@@ -25,4 +25,6 @@ func (r *Report) Summary() Summary {
 }
 
 // IsWhole is [Report.IsWhole].
-func (s Summary) IsWhole() bool { return s.Command == "sync" && len(s.Only) == 0 }
+func (s Summary) IsWhole() bool {
+	return s.Command == "sync" && len(s.Only) == 0 && s.Outcome != Lost
+}

@@ -153,10 +153,7 @@ func (b *azureBucket) list(ctx context.Context, prefix string) iter.Seq2[blob, e
 			var page azurePage
 			response, err := b.call(ctx, "", query, nil)
 			if err == nil {
-				if err = xml.NewDecoder(response.Body).Decode(&page); err != nil {
-					err = fmt.Errorf("%w: %w", errAnswer, err)
-				}
-				response.Body.Close()
+				err = readPage(response, func(r io.Reader) error { return xml.NewDecoder(r).Decode(&page) })
 			}
 			if err != nil {
 				yield(blob{}, err)

@@ -4,6 +4,8 @@ package source
 
 import (
 	"context"
+	"fmt"
+	"io"
 	"net/http"
 
 	"github.com/hashicorp/go-retryablehttp"
@@ -40,4 +42,13 @@ func retryingTransport() http.RoundTripper {
 	retrying.Logger, retrying.RetryMax, retrying.ErrorHandler = nil, 3, retryablehttp.PassthroughErrorHandler
 	retrying.HTTPClient = &http.Client{Transport: rawTransport(), CheckRedirect: stay}
 	return &retryablehttp.RoundTripper{Client: retrying}
+}
+
+// readPage decodes a page of a list of objects.
+func readPage(response *http.Response, decode func(io.Reader) error) error {
+	defer response.Body.Close()
+	if err := decode(response.Body); err != nil {
+		return fmt.Errorf("%w: %w", errAnswer, err)
+	}
+	return nil
 }

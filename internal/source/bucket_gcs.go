@@ -91,10 +91,7 @@ func (b *gcsBucket) list(ctx context.Context, prefix string) iter.Seq2[blob, err
 			}
 			response, err := b.call(ctx, "?"+query.Encode(), nil)
 			if err == nil {
-				if err = json.NewDecoder(response.Body).Decode(&page); err != nil {
-					err = fmt.Errorf("%w: %w", errAnswer, err)
-				}
-				response.Body.Close()
+				err = readPage(response, func(r io.Reader) error { return json.NewDecoder(r).Decode(&page) })
 			}
 			if err != nil {
 				yield(blob{}, err)

@@ -125,10 +125,7 @@ func (b *s3Bucket) list(ctx context.Context, prefix string) iter.Seq2[blob, erro
 			var page s3Page
 			response, err := b.call(ctx, "", query, http.Header{})
 			if err == nil {
-				if err = xml.NewDecoder(response.Body).Decode(&page); err != nil {
-					err = fmt.Errorf("%w: %w", errAnswer, err)
-				}
-				response.Body.Close()
+				err = readPage(response, func(r io.Reader) error { return xml.NewDecoder(r).Decode(&page) })
 			}
 			if err != nil {
 				yield(blob{}, err)
