@@ -46,6 +46,7 @@ type attacked struct {
 // is not said to be unanswered Gleap has as the state says; what a run does not look at stays as
 // it is; who is forgotten does not come back.
 func TestAttackedModel(t *testing.T) {
+	t.Parallel() // it waits for the disk
 	rounds.Check(t, func(r *rapid.T) {
 		kept := audience("k.csv", "k")
 		kept.KeepAbsent = true

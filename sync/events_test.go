@@ -157,6 +157,7 @@ u2 in-the-club {"audience_key":"vip","vip":true} 2026-01-01T00:00:05Z`
 // TestNewsComeAfterTheCall: an event of a contact is sent after its call, also if the call
 // is one of several, and not if Gleap refuses it.
 func TestNewsComeAfterTheCall(t *testing.T) {
+	t.Parallel() // it waits for the disk
 	var exports []Export
 	for i := range 80 {
 		exports = append(exports, audience(fmt.Sprintf("a%d.csv", i), fmt.Sprintf("a%d", i)))
@@ -448,6 +449,7 @@ func TestEventsRefusedOneAndAll(t *testing.T) {
 // off at any operation. Each change that a run delivered is told once; a run that breaks off
 // may repeat one batch.
 func TestEventsModel(t *testing.T) {
+	t.Parallel() // it waits for the disk
 	rounds.Check(t, func(r *rapid.T) {
 		w := newEventsWorld(t, audience("vip.csv", "vip"), trait("total.csv", "total"))
 		w.options.Exports[0].AllowEmpty, w.options.Exports[1].AllowEmpty = true, true
@@ -549,6 +551,7 @@ func TestEventsModel(t *testing.T) {
 // TestEventsFaults lets each operation of a run with events fail, one after the other: nothing
 // is lost, and one batch at most is told twice. Not at full length it leaves out some at random.
 func TestEventsFaults(t *testing.T) {
+	t.Parallel() // it waits for the disk
 	for _, after := range []bool{false, true} {
 		for _, kind := range []string{"call", "track", "begin", "commit", "store", "finish", "create", "write", "read"} {
 			failed := 0

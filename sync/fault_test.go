@@ -138,6 +138,7 @@ func (t faultyFile) ReadAt(b []byte, at int64) (n int, err error) {
 // resync. After each the promises hold, and the next run makes everything right. Not at full
 // length it leaves out some n at random.
 func TestFaults(t *testing.T) {
+	t.Parallel() // it waits for the disk
 	days := []map[string]string{
 		{"a.csv": list("u1", "u2", "u3", "u4", "u5", "u6"), "t.csv": values("gold", "u1", "u2", "u3", "u4", "u5", "u7")},
 		{"a.csv": list("u3", "u4", "u5", "u6", "u8"), "t.csv": values("silver", "u1", "u2", "u3", "u4", "u7", "u9")},

@@ -159,6 +159,7 @@ func trait(source, key string) Export {
 // the exports, and every changed contact must have had one call. Of an export that does not
 // prove who is gone the map lets nobody go; on the last day all are whole.
 func TestModel(t *testing.T) {
+	t.Parallel() // it waits for the disk
 	rounds.Check(t, func(r *rapid.T) {
 		table := Export{Export: engage.Export{Source: "table.csv", Attributes: []engage.Attribute{
 			{Kind: engage.Audience, Key: "churn", Column: "churn"},

@@ -110,6 +110,7 @@ func (l *listener) Identify(ctx context.Context, c *gleap.Contact) error {
 // it shows as old is what Gleap acknowledged last; where a line is named, the row of that user
 // stands there.
 func TestPlannedModel(t *testing.T) {
+	t.Parallel() // it waits for the disk
 	rounds.Check(t, func(r *rapid.T) {
 		wide := Export{Export: engage.Export{Source: "wide.csv"}}
 		header := "user_id,tier"

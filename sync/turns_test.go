@@ -111,6 +111,7 @@ func TestNobodyWaitsForEver(t *testing.T) {
 // calls, and no class waits for ever. The report says of each class what was planned, what is
 // left, and since when.
 func TestTurnsModel(t *testing.T) {
+	t.Parallel() // it waits for the disk
 	rounds.Check(t, func(r *rapid.T) {
 		const contacts = 40
 		id := func(i int) string { return fmt.Sprintf("u%02d", i) }
@@ -221,6 +222,7 @@ func TestTurnsModel(t *testing.T) {
 // TestTinyRooms: with room for a few calls in a run none of the classes is starved of which
 // something is always left over: each has one of any twenty calls that follow each other.
 func TestTinyRooms(t *testing.T) {
+	t.Parallel() // it waits for the disk
 	for room := 1; room <= 9; room++ {
 		const contacts, enough = 60, 45
 		w := newWorld(t, trait("s.csv", "score"), audience("a.csv", "a"))

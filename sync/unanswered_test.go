@@ -281,6 +281,7 @@ func TestUnansweredBackfill(t *testing.T) {
 // killed, or the connection cut, at any call. After each run that comes to its end Gleap
 // must have what the state says that it has, and the members that the export says.
 func TestUnansweredModel(t *testing.T) {
+	t.Parallel() // it waits for the disk
 	rounds.Check(t, func(r *rapid.T) {
 		cleared := trait("c.csv", "c")
 		cleared.ClearMissing = true

@@ -133,6 +133,7 @@ func exportForms() map[string]exportForm {
 // TestDamageRemovesNobody: whatever the form, as long as a row cannot be read, nobody leaves
 // through the export. Who comes does so, and once all is read again those who left have.
 func TestDamageRemovesNobody(t *testing.T) {
+	t.Parallel() // it waits for the disk
 	for name, form := range exportForms() {
 		for _, damage := range form.damage {
 			t.Run(name+" "+damage, func(t *testing.T) {
