@@ -44,6 +44,7 @@ var (
 	keyPace     = []byte("pace")
 	keyHistory  = []byte("history")
 	keyBooleans = []byte("booleans")
+	keyGleap    = []byte("gleap")
 
 	keyProperties = []byte("properties")
 

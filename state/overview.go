@@ -28,7 +28,8 @@ type Overview struct {
 	Pace                    []byte       // what the client's pacer left for the next one; nil: nothing
 	History                 []byte       // what the last run left in [Result.History]; nil: nothing
 	Properties              []byte       // what was left last in [NewEvents.Properties]; nil: nothing
-	Booleans                []byte       // what [Store.SetBooleans] left; nil: nothing
+	Booleans                []byte       // what [Store.SetTold] left; nil: nothing
+	Gleap                   string       // which Gleap was told, as [Store.SetTold] left it; "": nobody knows
 	Unanswered              []Unanswered // in the order of the user ids
 	Turns                   Turns        // what is left over of the last run, and how far it came
 	// Fields are the contact fields that were delivered as a whole. In a file that does not
@@ -60,7 +61,7 @@ func (s *Store) Overview() (Overview, error) {
 		o.Bytes = tx.Size()
 		o.Pace, o.History = bytes.Clone(get(meta, keyPace)), bytes.Clone(get(meta, keyHistory))
 		o.Properties = bytes.Clone(get(meta, keyProperties))
-		o.Booleans = bytes.Clone(get(meta, keyBooleans))
+		o.Booleans, o.Gleap = bytes.Clone(get(meta, keyBooleans)), string(get(meta, keyGleap))
 		o.Fields = bytes.Clone(get(meta, keyFields))
 		if o.Turns, err = readTurns(tx); err != nil {
 			return err

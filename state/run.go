@@ -54,9 +54,12 @@ func (s *Store) Begin(attributes []Attribute, epoch uint64, pace []byte) error {
 	})
 }
 
-// SetBooleans stores in which forms contacts were told booleans, in a form of the caller's.
-func (s *Store) SetBooleans(text []byte) error {
-	return s.update(func(tx *bbolt.Tx) error { return putMeta(tx, keyBooleans, text) })
+// SetTold stores which Gleap is told, and in which forms contacts were told booleans, in forms
+// of the caller's. What is nil stays.
+func (s *Store) SetTold(gleap, booleans []byte) error {
+	return s.update(func(tx *bbolt.Tx) error {
+		return errors.Join(putMeta(tx, keyGleap, gleap), putMeta(tx, keyBooleans, booleans))
+	})
 }
 
 // Result is what a run leaves when it ends.

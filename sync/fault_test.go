@@ -83,8 +83,8 @@ type faultyLedger struct {
 	f *faults
 }
 
-func (l faultyLedger) SetBooleans(text []byte) error {
-	return l.f.do("booleans", func() error { return l.ledger.SetBooleans(text) })
+func (l faultyLedger) SetTold(gleap, booleans []byte) error {
+	return l.f.do("told", func() error { return l.ledger.SetTold(gleap, booleans) })
 }
 
 func (l faultyLedger) Begin(attributes []state.Attribute, epoch uint64, pace []byte) error {

@@ -13,6 +13,7 @@ import (
 // Options are a runner's settings.
 type Options struct {
 	Project     string
+	Gleap       string // which Gleap is told, for the state to remember
 	Exports     []Export
 	Fields      []Field
 	Guard       guard.Limits

@@ -24,6 +24,9 @@ type Request struct {
 	retire string // by [Runner.Retire]: a key
 }
 
+// TellsAll reports whether the run tells Gleap everything again, whatever it was told before.
+func (r Request) TellsAll() bool { return r.Full && len(r.Only) == 0 }
+
 // chooses reports whether the run is to look at the attribute of a key.
 func (r Request) chooses(key string) bool {
 	return len(r.Only) == 0 || slices.ContainsFunc(r.Only, func(asked string) bool { return matchesKey(asked, key) })

@@ -33,7 +33,7 @@ type client interface {
 // ledger is what a run writes to: a [*state.Store].
 type ledger interface {
 	Begin(attributes []state.Attribute, epoch uint64, pace []byte) error
-	SetBooleans(text []byte) error
+	SetTold(gleap, booleans []byte) error
 	Commit(state.Delivery) (due []state.Event, err error)
 	CheckLock() error
 	AbsorbChanges([]state.Absorbed) error
@@ -259,8 +259,14 @@ func (r *Runner) deliver(ctx context.Context, p *plan, report *runs.Report, deli
 		if err := r.ledger.Begin(p.stateAttributes(), p.epoch, pace); err != nil {
 			return nil, err
 		}
+		if r.o.Gleap != p.overview.Gleap { // behind the epoch, without which another Gleap would not be told everything
+			if err := r.ledger.SetTold([]byte(r.o.Gleap), nil); err != nil {
+				return nil, err
+			}
+		}
 		if p.contacts.Planned > 0 && !p.assume {
-			if err := forms.Told(p.overview, p.epoch, r.o.BooleanAs, r.ledger.SetBooleans); err != nil {
+			store := func(booleans []byte) error { return r.ledger.SetTold(nil, booleans) }
+			if err := forms.Told(p.overview, p.epoch, r.o.BooleanAs, store); err != nil {
 				return nil, err
 			}
 		}

@@ -13,6 +13,7 @@ import (
 	"cmp"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log"
 	"log/slog"
@@ -130,6 +131,26 @@ func openForRun(cfg *config.Config, known *state.Mark) (*state.Store, error) {
 		return nil, err
 	}
 	return store, checkReserved(cfg, store)
+}
+
+// checkGleap returns an error if the state is about another Gleap than the configured one: what
+// the one acknowledged the other does not have. Only a full resync tells it everything, so that
+// full is right for any.
+func checkGleap(cfg *config.Config, store *state.Store, full bool) error {
+	o, err := store.Overview()
+	if err != nil || full || o.Gleap == "" || o.Gleap == cfg.Sync.Gleap {
+		return err
+	}
+	return fmt.Errorf("the state file %s knows what %s has, not %s, which gleap.base_url or gleap.region now names: set state.path to another file for each of them; if this one is to go on here, gleapsync sync --full tells everything again",
+		cfg.State.Path, gleapName(o.Gleap), gleapName(cfg.Sync.Gleap))
+}
+
+// gleapName returns the name of a Gleap as a sentence has it.
+func gleapName(name string) string {
+	if name == config.Sandbox {
+		return "a sandbox on this machine"
+	}
+	return name
 }
 
 // checkReserved returns what is wrong with keys that only earlier versions took. Those that

@@ -46,6 +46,9 @@ func (c *checkCmd) Run(ctx context.Context, a *App) error {
 		note("token", tokenErr, detail)
 		note("state", err, cfg.State.Path)
 		if err == nil {
+			if err := checkGleap(cfg, store, false); err != nil {
+				note("state", err, "")
+			}
 			if err = checkReserved(cfg, store); err != nil {
 				note("keys", err, "")
 			}

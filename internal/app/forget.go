@@ -63,6 +63,9 @@ func (c *forgetCmd) Run(ctx context.Context, a *App) error {
 	if err != nil {
 		return err
 	}
+	if err := checkGleap(cfg, store, false); err != nil {
+		return err
+	}
 	if err := c.confirm(a, fmt.Sprintf("Delete %s in Gleap and here, and never create them again?", human.Count(len(ids), "contact"))); err != nil {
 		return err
 	}

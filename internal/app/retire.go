@@ -35,6 +35,6 @@ func (c *retireCmd) Run(ctx context.Context, a *App) error {
 			return err
 		}
 	}
-	report, embedded, err := a.call(cfg, store, a.watch(), func(runner *sync.Runner) (runs.Report, error) { return runner.Retire(ctx, c.Key) })
+	report, embedded, err := a.call(cfg, store, false, a.watch(), func(runner *sync.Runner) (runs.Report, error) { return runner.Retire(ctx, c.Key) })
 	return judge(report, a.printRun(report, console.Shown{}, embedded, err))
 }

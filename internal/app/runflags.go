@@ -66,16 +66,22 @@ func (a *App) silent(f runFlags) (*config.Config, *sync.Runner, sync.Request, er
 		return nil, nil, sync.Request{}, err
 	}
 	request, err := f.request(cfg)
+	if err == nil {
+		err = checkGleap(cfg, store, request.TellsAll())
+	}
 	return cfg, sync.New(cfg.Sync, store, nil, a.log, a.watch()), request, err
 }
 
-// call carries out a run that makes calls.
-func (a *App) call(cfg *config.Config, store *state.Store, watch func(runs.Progress), run func(*sync.Runner) (runs.Report, error)) (runs.Report, *sandbox.Sandbox, error) {
+// call carries out a run that makes calls; all says that it tells everything.
+func (a *App) call(cfg *config.Config, store *state.Store, all bool, watch func(runs.Progress), run func(*sync.Runner) (runs.Report, error)) (runs.Report, *sandbox.Sandbox, error) {
 	client, embedded, stop, err := a.client(cfg)
 	if err != nil {
 		return runs.Report{}, nil, err
 	}
 	defer stop()
+	if err := checkGleap(cfg, store, all); err != nil {
+		return runs.Report{}, embedded, err
+	}
 	report, err := run(sync.New(cfg.Sync, store, client, a.log, watch))
 	return report, embedded, err
 }

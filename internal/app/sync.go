@@ -80,7 +80,7 @@ func (s *syncer) sync(ctx context.Context, cfg *config.Config, r sync.Request, w
 	var embedded *sandbox.Sandbox
 	store, err := s.open(cfg)
 	if err == nil {
-		told, embedded, err = s.call(cfg, store, watch, func(runner *sync.Runner) (runs.Report, error) { return runner.Sync(ctx, r) })
+		told, embedded, err = s.call(cfg, store, r.TellsAll(), watch, func(runner *sync.Runner) (runs.Report, error) { return runner.Sync(ctx, r) })
 		s.remember(store)
 	}
 	if errors.As(err, new(*state.LockedError)) {

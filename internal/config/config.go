@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"net/url"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -146,6 +147,7 @@ func (l *loader) config(f *file) *Config {
 	}
 	c.Sync = sync.Options{
 		Project:     project,
+		Gleap:       c.gleapName(),
 		Memory:      l.memory(f.Sync.Memory),
 		TempDir:     l.file("sync.temp_dir", f.Sync.TempDir),
 		Deadline:    l.duration("sync.deadline", f.Sync.Deadline),
@@ -242,6 +244,16 @@ func (l *loader) gleap(f *file, c *Config) {
 	} else if c.Gleap.Rate == 0 && !gleap.IsLoopback(c.Gleap.BaseURL) {
 		l.fail("gleap.rate", errors.New("it takes 1 at least: without a limit only a sandbox on loopback can be called"))
 	}
+}
+
+// gleapName names the Gleap that is told: its host, or that it is a sandbox, of which each one
+// is as good as another.
+func (c *Config) gleapName() string {
+	base, err := url.Parse(c.Gleap.BaseURL)
+	if c.Sandbox || err != nil || gleap.IsLoopback(c.Gleap.BaseURL) {
+		return Sandbox
+	}
+	return base.Hostname()
 }
 
 // enoughConnections holds the rate even if every answer takes two seconds.
