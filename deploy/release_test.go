@@ -64,26 +64,3 @@ func TestRelease(t *testing.T) {
 		t.Errorf("--version of a build with the release's flags prints %q, %v", out, err)
 	}
 }
-
-// The image is the same build; the manifests mount the configuration where it looks.
-func TestDockerfile(t *testing.T) {
-	text, err := os.ReadFile("Dockerfile")
-	if err != nil {
-		t.Fatal(err)
-	}
-	r, err := readRelease()
-	if err != nil {
-		t.Fatal(err)
-	}
-	b := r.Builds[0]
-	for _, want := range []string{
-		"\nRUN " + b.Env[0] + " ",
-		" " + strings.Join(b.Flags, " ") + ` -ldflags "` + strings.ReplaceAll(b.Ldflags[0], "{{ .Version }}", "$VERSION") + `" `,
-		":nonroot\n",
-		"\nENV GLEAPSYNC_CONFIG=" + configPath + "\n",
-	} {
-		if !strings.Contains(string(text), want) {
-			t.Errorf("the Dockerfile lacks %q", want)
-		}
-	}
-}

@@ -96,14 +96,14 @@ func TestUnits(t *testing.T) {
 				"SystemCallFilter=@system-service", "SystemCallFilter=~@privileged @resources")
 		})
 	}
-	once.has(t, "Type=oneshot", "ExecStart=/usr/local/bin/gleapsync sync", "SuccessExitStatus=75 143")
+	once.has(t, "Type=oneshot", "ExecStart=gleapsync sync", "SuccessExitStatus=75 143")
 	if limit := once.seconds(t, "TimeoutStartSec"); limit <= config.deadline(t)+callTimeout || limit >= 2*time.Hour {
 		t.Errorf("TimeoutStartSec is %s, and the deadline %s", limit, config.deadline(t))
 	}
 	if stop := once.seconds(t, "TimeoutStopSec"); stop <= stopTime {
 		t.Errorf("TimeoutStopSec is %s, and to end takes %s", stop, stopTime)
 	}
-	serve.has(t, "ExecStart=/usr/local/bin/gleapsync serve --listen=127.0.0.1:8080 --now --grace=90s",
+	serve.has(t, "ExecStart=gleapsync serve --listen=127.0.0.1:8080 --now --grace=90s",
 		"ExecReload=/bin/kill -HUP $MAINPID", "SuccessExitStatus=143", "Restart=on-failure", "Conflicts=gleapsync.timer", "WantedBy=multi-user.target")
 	if stop := serve.seconds(t, "TimeoutStopSec"); stop <= 90*time.Second {
 		t.Errorf("TimeoutStopSec is %s, and --grace 90s", stop)
@@ -128,7 +128,7 @@ func TestUnitsBySystemd(t *testing.T) {
 			t.Fatal(err)
 		}
 		to := filepath.Join(dir, filepath.Base(name))
-		write(t, to, []byte(strings.ReplaceAll(string(text), "/usr/local/bin/gleapsync", program)))
+		write(t, to, []byte(strings.ReplaceAll(string(text), "ExecStart=gleapsync ", "ExecStart="+program+" ")))
 		if filepath.Ext(name) != ".toml" {
 			args = append(args, to)
 		}
