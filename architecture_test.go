@@ -21,6 +21,7 @@ var mayImport = map[string]string{
 	"internal/human":      "",
 	"internal/nearest":    "",
 	"internal/schedule":   "",
+	"internal/schema":     "",
 	"internal/jsonscan":   "",
 	"internal/secret":     "",
 	"internal/textfile":   "",
@@ -58,7 +59,7 @@ var mayImport = map[string]string{
 	"internal/inspect":    "engage internal/attr internal/forms internal/kept internal/runs state sync",
 
 	// Around a sync.
-	"internal/config":  "engage gleap internal/attr internal/damping internal/events internal/exchange internal/guard internal/nearest internal/postgres internal/schedule internal/secret internal/source internal/textfile state sync",
+	"internal/config":  "engage gleap internal/attr internal/damping internal/events internal/exchange internal/guard internal/nearest internal/postgres internal/schedule internal/schema internal/secret internal/source internal/textfile state sync",
 	"internal/starter": "engage internal/attr internal/config internal/postgres internal/source internal/wholefile",
 	"internal/console": "engage gleap gleap/sandbox internal/attr internal/deliveries internal/human internal/inspect internal/runs internal/starter state sync",
 	"internal/metrics": "engage internal/config internal/exchange internal/inspect internal/runs sync",
@@ -67,7 +68,7 @@ var mayImport = map[string]string{
 	"internal/serve":   "engage internal/config internal/exchange internal/inspect internal/metrics internal/page internal/runs internal/schedule internal/textfile state sync",
 
 	// Commands put it together, for the main package alone.
-	"internal/app": "engage gleap gleap/sandbox internal/completion internal/config internal/console internal/deliveries internal/guard internal/human internal/inspect internal/metrics internal/nearest internal/notify internal/page internal/runs internal/schedule internal/secret internal/serve internal/starter internal/textfile internal/wholefile state sync",
+	"internal/app": "engage gleap gleap/sandbox internal/completion internal/config internal/console internal/deliveries internal/guard internal/human internal/inspect internal/metrics internal/nearest internal/notify internal/page internal/runs internal/schedule internal/schema internal/secret internal/serve internal/starter internal/textfile internal/wholefile state sync",
 	"":             "gleap internal/app internal/human state sync",
 }
 

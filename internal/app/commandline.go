@@ -53,6 +53,7 @@ type commandLine struct {
 	Compact  compactCmd  `cmd:"" help:"Write the state file anew without its free pages."`
 	Sandbox  sandboxCmd  `cmd:"" help:"Run a Gleap on loopback to rehearse with."`
 
+	Schema     schemaCmd     `cmd:"" help:"Print the JSON Schema of the configuration, or of what is printed as JSON."`
 	Completion completionCmd `cmd:"" help:"Print a script that makes a shell complete the command line."`
 }
 

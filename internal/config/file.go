@@ -4,7 +4,7 @@ package config
 type file struct {
 	Project string `toml:"project"`
 	Gleap   struct {
-		Region             string `toml:"region"`
+		Region             string `toml:"region" one:"eu us"`
 		BaseURL            string `toml:"base_url"`
 		APITokenEnv        string `toml:"api_token_env"`
 		APITokenFile       string `toml:"api_token_file"`
@@ -14,7 +14,7 @@ type file struct {
 		Timeout            string `toml:"timeout"`
 		GiveUp             string `toml:"give_up"`
 		UpdateLastActivity bool   `toml:"update_last_activity"`
-		BooleanAs          string `toml:"boolean_as"`
+		BooleanAs          string `toml:"boolean_as" one:"boolean text number"`
 	} `toml:"gleap"`
 	State struct {
 		Path      string `toml:"path"`
@@ -29,9 +29,9 @@ type file struct {
 		TempDir  string `toml:"temp_dir"`
 	} `toml:"sync"`
 	Guard struct {
-		MaxExits   any `toml:"max_exits"`
+		MaxExits   any `toml:"max_exits" as:"string integer"`
 		MinExits   int `toml:"min_exits"`
-		MaxInvalid any `toml:"max_invalid"`
+		MaxInvalid any `toml:"max_invalid" as:"string integer"`
 	} `toml:"guard"`
 	Log struct {
 		Path string `toml:"path"`
@@ -39,8 +39,8 @@ type file struct {
 	} `toml:"log"`
 	Notify struct {
 		Webhook    string `toml:"webhook"`
-		Format     string `toml:"format"`
-		SizeChange any    `toml:"size_change"`
+		Format     string `toml:"format" one:"json slack"`
+		SizeChange any    `toml:"size_change" as:"string integer"`
 		PingURL    string `toml:"ping_url"`
 	} `toml:"notify"`
 	Metrics struct {
@@ -87,17 +87,17 @@ type exportKeys struct {
 	Command     []string `toml:"command"`
 	Env         []string `toml:"env"`
 	Timeout     string   `toml:"timeout"`
-	Pick        string   `toml:"pick"`
-	Format      string   `toml:"format"`
-	Delimiter   string   `toml:"delimiter"`
+	Pick        string   `toml:"pick" one:"newest all"`
+	Format      string   `toml:"format" one:"csv ndjson parquet"`
+	Delimiter   string   `toml:"delimiter" one:", : ; | colon comma pipe semicolon tab"`
 	UserID      string   `toml:"user_id"`
-	Identifiers string   `toml:"identifiers"`
-	Absent      string   `toml:"absent"`
+	Identifiers string   `toml:"identifiers" one:"all first last"`
+	Absent      string   `toml:"absent" one:"exit keep"`
 	MaxAge      string   `toml:"max_age"`
-	MaxExits    any      `toml:"max_exits"`
+	MaxExits    any      `toml:"max_exits" as:"string integer"`
 	AllowEmpty  bool     `toml:"allow_empty"`
-	BrokenRows  string   `toml:"broken_rows"`
-	Parts       string   `toml:"parts"`
+	BrokenRows  string   `toml:"broken_rows" one:"withhold ignore"`
+	Parts       string   `toml:"parts" one:"all any"`
 	databaseKeys
 }
 
@@ -107,7 +107,7 @@ type namedKeys struct {
 	Audiences  []string          `toml:"audiences"`
 	Traits     []string          `toml:"traits"`
 	Exclude    []string          `toml:"exclude"`
-	Type       string            `toml:"type"` // of traits whose type is not said by name
+	Type       string            `toml:"type" one:"auto boolean number string datetime"` // of traits whose type is not said by name
 	Keys       map[string]string `toml:"keys"`
 	Types      map[string]string `toml:"types"`
 	dampingKeys
@@ -115,8 +115,8 @@ type namedKeys struct {
 
 // dampingKeys are one value for all traits, or values by name.
 type dampingKeys struct {
-	MinInterval any `toml:"min_interval"`
-	Tolerance   any `toml:"tolerance"`
+	MinInterval any `toml:"min_interval" as:"string object"`
+	Tolerance   any `toml:"tolerance" as:"string number object"`
 }
 
 type audienceKeys struct {
@@ -129,15 +129,15 @@ type audienceKeys struct {
 type traitKeys struct {
 	Name      string `toml:"name"`
 	Key       string `toml:"key"`
-	Type      string `toml:"type"`
+	Type      string `toml:"type" one:"auto boolean number string datetime"`
 	Value     string `toml:"value"`
-	OnMissing string `toml:"on_missing"`
+	OnMissing string `toml:"on_missing" one:"keep clear"`
 	dampingKeys
 	exportKeys
 }
 
 type tableKeys struct {
-	OnMissing string `toml:"on_missing"`
+	OnMissing string `toml:"on_missing" one:"keep clear"`
 	namedKeys
 	exportKeys
 }
@@ -146,11 +146,11 @@ type tableKeys struct {
 type changesKeys struct {
 	Source     string `toml:"source"`
 	Discover   bool   `toml:"discover"`
-	Delimiter  string `toml:"delimiter"`
+	Delimiter  string `toml:"delimiter" one:", : ; | colon comma pipe semicolon tab"`
 	Contact    *bool  `toml:"contact"`
 	MaxAge     string `toml:"max_age"`
-	MaxExits   any    `toml:"max_exits"`
-	BrokenRows string `toml:"broken_rows"`
+	MaxExits   any    `toml:"max_exits" as:"string integer"`
+	BrokenRows string `toml:"broken_rows" one:"withhold ignore"`
 	namedKeys
 	Columns struct {
 		AudienceName   string `toml:"audience_name"`

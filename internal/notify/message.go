@@ -10,8 +10,8 @@ import (
 	"gleapsync/internal/runs"
 )
 
-// message is the body that the package documentation describes.
-type message struct {
+// Message is the body of the webhook, as the package documentation describes it.
+type Message struct {
 	Project     string       `json:"project"`
 	Run         string       `json:"run"`
 	Outcome     runs.Outcome `json:"outcome"`
@@ -47,8 +47,8 @@ type sizeChange struct {
 
 // newMessage returns what there is to say about a sync after the one before, nil if
 // nothing is.
-func newMessage(before, after *runs.Report, o config.Notify) *message {
-	m := &message{
+func newMessage(before, after *runs.Report, o config.Notify) *Message {
+	m := &Message{
 		Project: after.Project, Run: after.Run, Outcome: after.Outcome, Error: after.Error,
 		Held: []heldExport{}, Released: []string{}, SizeChanges: []sizeChange{},
 	}
@@ -122,7 +122,7 @@ const shown = 10
 
 // text says it in lines for people. Commands are in backticks, so that a chat sets them
 // apart.
-func (m *message) text(verdict runs.Outcome) string {
+func (m *Message) text(verdict runs.Outcome) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: ", m.Project)
 	switch {
@@ -168,7 +168,7 @@ func writeLines[T any](b *strings.Builder, all []T, line func(T) string) {
 var slackEscaper = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
 
 // body returns the message as it is sent.
-func (m *message) body(slack bool) []byte {
+func (m *Message) body(slack bool) []byte {
 	var v any = m
 	if slack {
 		v = map[string]string{"text": slackEscaper.Replace(m.Text)}

@@ -324,7 +324,7 @@ func TestErrors(t *testing.T) {
 		{"vip.csv", "c.toml", "", "the exports cannot be listed"},
 		{"empty", "c.toml", "", "there is no export in"},
 		{"useless", "c.toml", "", "useless/x.csv: the file is empty"},
-		{".", "c.toml", "${NOT_THERE}", "c.toml:4: project: the environment has no NOT_THERE"},
+		{".", "c.toml", "${NOT_THERE}", "c.toml:7: project: the environment has no NOT_THERE"},
 	} {
 		_, err := Write(context.Background(), Options{Place: filepath.Join(dir, test.folder), Config: filepath.Join(dir, test.config), Project: test.project})
 		if err == nil || !strings.Contains(err.Error(), test.want) {
