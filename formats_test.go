@@ -87,7 +87,11 @@ func TestFormats(t *testing.T) {
 				}
 				code, out := p.run(t, "inspect", "runs", "--output", "json")
 				var before []runs.Report
-				if err := json.Unmarshal([]byte(out), &before); code != 0 || err != nil || len(before) != 2 || before[1].Contacts.Parked != 1 {
+				err := json.Unmarshal([]byte(out), &before)
+				if restored && len(before) > 0 && before[0].Command == "restore" { // which is a row of its own
+					before = before[1:]
+				}
+				if code != 0 || err != nil || len(before) != 2 || before[1].Contacts.Parked != 1 {
 					t.Errorf("%d, %v: %+v", code, err, before)
 				}
 				if code, out = p.run(t, "sync"); code != 3 {

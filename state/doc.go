@@ -28,7 +28,8 @@
 //
 // A run that is killed writes no result (holder.go). While it goes on, the lock file says how far
 // it is, see [HolderOf]; and each commit counts what was acknowledged until then. The next run
-// finds both, see [Store.Lost], and stores a report of it, with the outcome lost.
+// finds both, see [Lost], and stores a report of it, with the outcome lost. Until then
+// [FindLost] tells of it who asks.
 //
 // # Invariants
 //

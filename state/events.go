@@ -212,24 +212,51 @@ func Discard(s *Store, parkedOnly bool, userIDs ...string) (int, error) {
 	return n, err
 }
 
+// Discardable returns what [Discard] would return, and changes nothing.
+func Discardable(s *Store, parkedOnly bool, userIDs ...string) (n int, err error) {
+	if !s.Exists() {
+		return 0, errNoFile(s)
+	}
+	buckets := [][]byte{bucketParkedEvents}
+	if !parkedOnly {
+		buckets = append(buckets, bucketEvents)
+	}
+	err = s.read(func(tx *bbolt.Tx) error {
+		for _, name := range buckets {
+			if len(userIDs) == 0 {
+				n += entries(tx, name)
+			}
+			for _, id := range userIDs {
+				n += len(eventKeys(tx.Bucket(name), []byte(id)))
+			}
+		}
+		return nil
+	})
+	return n, err
+}
+
 // removeEvents removes the events of a contact from a bucket.
 func removeEvents(tx *bbolt.Tx, bucket, userID []byte) error {
 	b := tx.Bucket(bucket)
-	if b == nil {
-		return nil
-	}
-	prefix := contactPrefix(userID)
-	var keys [][]byte
-	c := b.Cursor()
-	for k, _ := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, _ = c.Next() {
-		keys = append(keys, bytes.Clone(k))
-	}
-	for _, key := range keys {
+	for _, key := range eventKeys(b, userID) {
 		if err := remove(b, key); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// eventKeys returns the keys of the events of a contact in a bucket, which need not be there.
+func eventKeys(b *bbolt.Bucket, userID []byte) (keys [][]byte) {
+	if b == nil {
+		return nil
+	}
+	prefix := contactPrefix(userID)
+	c := b.Cursor()
+	for k, _ := c.Seek(prefix); bytes.HasPrefix(k, prefix); k, _ = c.Next() {
+		keys = append(keys, bytes.Clone(k))
+	}
+	return keys
 }
 
 // verifyEvents decodes all that the file holds of events.

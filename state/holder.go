@@ -17,6 +17,26 @@ type Running struct {
 	Done    int       `json:"done"`
 	Total   int       `json:"total"` // 0: not known
 	At      time.Time `json:"at"`    // when it said so
+	// Since is when the phase began, zero in what an earlier version says.
+	Since time.Time `json:"phase_since,omitzero"`
+}
+
+// Rate returns how many were done in a second of the phase, 0 if nobody knows.
+func (r Running) Rate() float64 {
+	if took := r.At.Sub(r.Since).Seconds(); !r.Since.IsZero() && took > 0 {
+		return float64(r.Done) / took
+	}
+	return 0
+}
+
+// Left returns how long the phase will still take from a time on, 0 if nobody knows.
+func (r Running) Left(now time.Time) time.Duration {
+	rate := r.Rate()
+	if r.Total == 0 || rate == 0 {
+		return 0
+	}
+	left := time.Duration(float64(r.Total-r.Done) / rate * float64(time.Second))
+	return max(0, left-max(0, now.Sub(r.At)))
 }
 
 // Holder is who holds the lock.
@@ -46,6 +66,10 @@ func (k *keeper) say(r Running) {
 	if k.flock == nil || before != nil && before.Run == r.Run && before.Phase == r.Phase && r.At.Sub(before.At) < sayEvery {
 		return
 	}
+	r.Since = r.At
+	if before != nil && before.Run == r.Run && before.Phase == r.Phase {
+		r.Since = before.Since
+	}
 	k.file.Running = &r
 	_ = k.write()
 }
@@ -53,18 +77,22 @@ func (k *keeper) say(r Running) {
 // HolderOf returns who holds the lock of the state file at path, nil if nobody does. It does
 // not touch the lock: whoever began meanwhile would find it held.
 func HolderOf(path string) *Holder {
-	f := readLockFile(path + ".lock")
-	if f.Running == nil {
-		return nil
+	if f := readLockFile(path + ".lock"); f.goesOn() {
+		return &Holder{f.PID, f.Host, f.Since, *f.Running}
 	}
-	host, _ := os.Hostname()
-	if f.Running.At.Before(f.Since) { // it is of a run before that was lost
-		return nil
+	return nil
+}
+
+// goesOn reports whether the run that a lock file names goes on, as far as that can be told from
+// here.
+func (f *lockFile) goesOn() bool {
+	switch host, _ := os.Hostname(); {
+	case f.Running == nil, f.Running.At.Before(f.Since): // that is a run before, which was lost
+		return false
+	case f.Host != host:
+		return time.Since(f.Running.At) <= silent
 	}
-	if f.Host == host && !isAlive(f.PID) || f.Host != host && time.Since(f.Running.At) > silent {
-		return nil
-	}
-	return &Holder{f.PID, f.Host, f.Since, *f.Running}
+	return isAlive(f.PID) && !isYounger(f.PID, f.Since)
 }
 
 // LostRun is a run that ended without a word: it was killed, or its machine was.
@@ -78,40 +106,56 @@ type LostRun struct {
 }
 
 // Lost returns the run that had the lock before this one if it was lost, else nil.
-func Lost(s *Store) (*LostRun, error) {
-	before := s.keeper.lost
-	if before == nil {
+func Lost(s *Store) (*LostRun, error) { return lostRun(s, s.keeper.lost) }
+
+// FindLost returns the run that was lost last, nil if there is none or another run has stored its
+// report. It touches the lock no more than [HolderOf] does.
+func FindLost(s *Store) (*LostRun, error) {
+	f := readLockFile(s.path + ".lock")
+	if f.goesOn() {
 		return nil, nil
 	}
-	lost := LostRun{Run: before.Run, Command: before.Command, Started: before.Started, Last: before.At}
-	if !s.Exists() {
-		return &lost, nil
+	return lostRun(s, f.Running)
+}
+
+func lostRun(s *Store, said *Running) (*LostRun, error) {
+	if said == nil {
+		return nil, nil
 	}
+	lost := &LostRun{Run: said.Run, Command: said.Command, Started: said.Started, Last: said.At}
 	err := s.read(func(tx *bbolt.Tx) error {
+		if tx.Bucket(bucketRuns).Get([]byte(said.Run)) != nil { // it came to its end, and was killed behind it
+			lost = nil
+			return nil
+		}
 		delivered, err := readDelivered(tx)
 		if delivered.Run == lost.Run {
 			lost.Contacts, lost.Calls, lost.Parked = delivered.Contacts, delivered.Calls, delivered.Parked
 		}
 		return err
 	})
-	return &lost, err
+	return lost, err
 }
 
-// KeepLost stores the report of a run that was lost.
-func KeepLost(s *Store, run string, report, history []byte) error {
+// KeepReport stores the report of a run that has nothing else to store, such as one that was lost.
+// It creates the file if there is none. Hold [Store.Lock].
+func KeepReport(s *Store, run string, report, history []byte) error {
 	if err := s.ensure(); err != nil {
 		return err
 	}
+	lost := s.keeper.lost != nil && s.keeper.lost.Run == run
 	err := s.update(func(tx *bbolt.Tx) error {
 		if err := putMeta(tx, keyHistory, history); err != nil {
 			return err
 		}
-		if err := remove(tx.Bucket(bucketMeta), keyDelivered); err != nil {
-			return err
+		if lost {
+			if err := remove(tx.Bucket(bucketMeta), keyDelivered); err != nil {
+				return err
+			}
 		}
 		return putRun(tx, run, report)
 	})
-	if err == nil {
+	if err == nil && lost {
 		s.keeper.mu.Lock()
 		defer s.keeper.mu.Unlock()
 		s.keeper.lost, s.keeper.file.Running = nil, nil

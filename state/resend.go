@@ -6,9 +6,24 @@ import "slices"
 // call had an answer: the values that the exports have by then, else those of the record. It
 // returns which of them are not known. Hold [Store.Lock].
 func Resend(s *Store, userIDs []string) (unknown []string, err error) {
+	announced, unknown, err := resent(s, userIDs)
+	if err == nil && len(announced) > 0 {
+		_, err = s.Commit(Delivery{Announced: announced})
+	}
+	return unknown, err
+}
+
+// Resendable returns what [Resend] would return, and changes nothing.
+func Resendable(s *Store, userIDs []string) (unknown []string, err error) {
+	_, unknown, err = resent(s, userIDs)
+	return unknown, err
+}
+
+// resent returns what is to be noted so that contacts are told all again.
+func resent(s *Store, userIDs []string) (announced []Announced, unknown []string, err error) {
 	o, err := s.Overview()
 	if err != nil || !s.Exists() {
-		return userIDs, err
+		return nil, userIDs, err
 	}
 	unanswered := map[string]Unanswered{}
 	for _, u := range o.Unanswered {
@@ -18,8 +33,7 @@ func Resend(s *Store, userIDs []string) (unknown []string, err error) {
 	for i, id := range userIDs {
 		ids[i] = []byte(id)
 	}
-	var announced []Announced
-	if err := RecordsOf(s, ids, func(i int, known *Record) {
+	err = RecordsOf(s, ids, func(i int, known *Record) {
 		if len(known.Attributes) == 0 {
 			unknown = append(unknown, userIDs[i])
 			return
@@ -33,9 +47,6 @@ func Resend(s *Store, userIDs []string) (unknown []string, err error) {
 			}
 		}
 		announced = append(announced, a)
-	}); err != nil || len(announced) == 0 {
-		return unknown, err
-	}
-	_, err = s.Commit(Delivery{Announced: announced})
-	return unknown, err
+	})
+	return announced, unknown, err
 }

@@ -19,6 +19,36 @@ type Forgotten struct {
 	Deliveries int `json:"deliveries,omitempty"` // lines that were taken out of the log
 }
 
+// WouldForget is what Forget would do.
+type WouldForget struct {
+	Contacts int  `json:"contacts"` // that Gleap would be asked to delete
+	Known    int  `json:"known"`    // of these: Gleap acknowledged something of them here
+	Before   int  `json:"before"`   // of these: forgotten before
+	DryRun   bool `json:"dry_run"`
+}
+
+// PlanForget says what Forget would do, and changes nothing.
+func PlanForget(store *state.Store, userIDs []string) (WouldForget, error) {
+	w := WouldForget{Contacts: len(userIDs), DryRun: true}
+	forgotten, err := store.Forgotten()
+	if err != nil {
+		return w, err
+	}
+	ids := make([][]byte, len(userIDs))
+	for i, id := range userIDs {
+		ids[i] = []byte(id)
+		if forgotten.Has(ids[i]) {
+			w.Before++
+		}
+	}
+	err = state.RecordsOf(store, ids, func(_ int, known *state.Record) {
+		if known.Acknowledged > 0 {
+			w.Known++
+		}
+	})
+	return w, err
+}
+
 // Forget deletes contacts here and in Gleap. They are forgotten here first: an export
 // that still has them must not bring them back, whatever becomes of the calls. That they are
 // to be deleted is in the state by then, so that the next run goes on with it. The errors
@@ -30,6 +60,10 @@ func (r *Runner) Forget(ctx context.Context, userIDs []string) (f Forgotten, err
 	}
 	defer release()
 	r.resumed = false
+	r.reportLost()
+	report := runs.Report{Run: runs.NextID(r.store), Command: "forget", Project: r.o.Project, Started: r.now()}
+	defer announce(r.store, r.meter, report.Run, report.Command, report.Started)()
+	r.meter.Phase("deleting", len(userIDs))
 	overview, err := r.store.Overview()
 	if err != nil {
 		return f, err
@@ -56,7 +90,8 @@ func (r *Runner) Forget(ctx context.Context, userIDs []string) (f Forgotten, err
 	if errors.Is(err, state.ErrLost) {
 		return f, err
 	}
-	return f, errors.Join(err, erase(r.store), state.ScrubFormer(r.store))
+	report.Touched, report.Deletions = &runs.Touched{Contacts: f.Forgotten}, &f.Deletions
+	return f, errors.Join(err, runs.Done(r.store, report, err), erase(r.store), state.ScrubFormer(r.store))
 }
 
 // deleteOwed deletes the forgotten contacts that Gleap may still have. That it refuses one of

@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"gleapsync/engage"
 	"gleapsync/gleap"
 	"gleapsync/internal/extsort"
 	"gleapsync/internal/forms"
@@ -91,46 +90,6 @@ func (r *Runner) Sync(ctx context.Context, request Request) (runs.Report, error)
 	return r.run(ctx, "sync", request, r.push)
 }
 
-// Baseline takes what Sync would send as delivered, and sends nothing: for projects
-// that something else has filled before.
-func (r *Runner) Baseline(ctx context.Context, request Request) (runs.Report, error) {
-	request.assume = true
-	return r.run(ctx, "baseline", request, r.assume)
-}
-
-// Retire tells the members of an attribute that no export feeds any more that they have
-// left it, or sets a trait to null, and then forgets the attribute. What is left over is
-// for the next run, of Sync too.
-func (r *Runner) Retire(ctx context.Context, key string) (runs.Report, error) {
-	b, err := recall(r.o, r.store, r.now(), Request{})
-	if err != nil {
-		return runs.Report{}, err
-	}
-	in := r.reading(b)
-	if err := in.addExports(); err != nil {
-		return runs.Report{}, err
-	}
-	if a := in.fed(key); a != nil {
-		return runs.Report{}, fmt.Errorf("the configuration still feeds %s, so the next sync would bring it back: take the %s %q out first", key, a.Kind, a.Name)
-	}
-	known, err := b.overview.Attribute(key)
-	if err != nil {
-		return runs.Report{}, err
-	}
-	for _, e := range in.exports {
-		names := []string{key, known.Name}
-		if today, _ := engage.Key(known.Name); today != key && engage.FormerKey(known.Name) == key {
-			names = names[1:] // the key is another one's now
-		}
-		for _, name := range slices.Compact(names) {
-			if err := e.bringsBack(ctx, key, name, engage.Kind(known.Kind)); err != nil {
-				return runs.Report{}, err
-			}
-		}
-	}
-	return r.run(ctx, "retire", Request{retire: key}, r.push)
-}
-
 // prepare makes a plan and the report that goes with it.
 func (r *Runner) prepare(ctx context.Context, run, command string, request Request) (runs.Report, *plan, error) {
 	started, begun := r.now(), time.Now()
@@ -179,14 +138,6 @@ func (r *Runner) prepare(ctx context.Context, run, command string, request Reque
 	return report, p, nil
 }
 
-// nextRun returns an id behind those of all runs before.
-func nextRun(store *state.Store) string {
-	if last, err := runs.Summaries(store, 1); err == nil && len(last) > 0 {
-		return runs.NewID(last[0].Run)
-	}
-	return runs.NewID("")
-}
-
 // deliver carries a plan out. It returns what was sent, nil if nothing was to be.
 type deliver func(context.Context, *plan, *runs.Report) (*push.Result, error)
 
@@ -198,10 +149,8 @@ func (r *Runner) run(ctx context.Context, command string, request Request, deliv
 	}
 	defer release()
 	r.resumed = false
-	if err := r.reportLost(); err != nil { // what is wrong with the state the plan will say
-		r.log.Warn("the report of a run that was lost is not stored", "reason", err.Error())
-	}
-	run := nextRun(r.store)
+	r.reportLost()
+	run := runs.NextID(r.store)
 	defer announce(r.store, r.meter, run, command, r.now())()
 	extsort.RemoveLeftovers(r.o.TempDir)
 	if r.o.Deadline > 0 {
@@ -246,7 +195,7 @@ func (r *Runner) run(ctx context.Context, command string, request Request, deliv
 // deliver prepares the state for a plan's acknowledgements and has it delivered.
 func (r *Runner) deliver(ctx context.Context, p *plan, report *runs.Report, deliver deliver) (*push.Result, error) {
 	if report.Command == "baseline" && p.epoch > 1 && p.resyncing() {
-		return nil, errors.New("a full resync is not complete: a baseline would end it with contacts that were not sent again, so run sync first")
+		return nil, errResyncing
 	}
 	if p.contacts.Planned > 0 || len(p.applied(r.now(), nil)) > 0 || p.epoch > p.overview.Epoch || p.alone || p.absorbs() || p.tracks.HasNew() || p.events() > 0 {
 		var pace []byte
@@ -338,7 +287,7 @@ func (r *Runner) finish(ctx context.Context, p *plan, sent *push.Result, report 
 		report.Events.Parked = overview.ParkedEvents
 	}
 	text, jsonErr := json.Marshal(report)
-	history, historyErr := historyWith(r.store, overview, report)
+	history, historyErr := runs.HistoryWith(r.store, overview, report)
 	storeErr := errors.Join(convergenceErr, overviewErr, jsonErr, historyErr)
 	if storeErr == nil {
 		var pace []byte
@@ -356,16 +305,6 @@ func (r *Runner) finish(ctx context.Context, p *plan, sent *push.Result, report 
 		err = errors.Join(err, fmt.Errorf("store the run's report: %w", storeErr))
 	}
 	return report, err
-}
-
-// historyWith returns the state's history with one run more.
-func historyWith(store *state.Store, o state.Overview, report runs.Report) ([]byte, error) {
-	h, err := runs.HistoryOf(store, o)
-	if err != nil {
-		return nil, err
-	}
-	h.Add(report.Summary())
-	return json.Marshal(h)
 }
 
 func secondsSince(t time.Time) float64 { return time.Since(t).Round(time.Millisecond).Seconds() }

@@ -107,20 +107,6 @@ func (a *App) load() (*config.Config, *state.Store, error) {
 	return cfg, store, err
 }
 
-// locked runs fn with the state while no run may use it.
-func (a *App) locked(fn func(*state.Store) error) error {
-	_, store, err := a.load()
-	if err != nil {
-		return err
-	}
-	release, err := store.Lock()
-	if err != nil {
-		return err
-	}
-	defer release()
-	return fn(store)
-}
-
 // openForRun opens the state for a run. known is what it was like when this process saw it
 // last, nil if it did not.
 func openForRun(cfg *config.Config, known *state.Mark) (*state.Store, error) {

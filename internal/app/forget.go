@@ -13,12 +13,14 @@ import (
 	"gleapsync/internal/console"
 	"gleapsync/internal/human"
 	"gleapsync/internal/textfile"
+	"gleapsync/state"
 	"gleapsync/sync"
 )
 
 type forgetCmd struct {
 	idFlags
 	confirmFlags
+	dryFlags
 }
 
 // idFlags say which contacts a command is about.
@@ -66,6 +68,9 @@ func (c *forgetCmd) Run(ctx context.Context, a *App) error {
 	if err := checkGleap(cfg, store, false); err != nil {
 		return err
 	}
+	if c.DryRun {
+		return a.rehearseForget(store, ids)
+	}
 	if err := c.confirm(a, fmt.Sprintf("Delete %s in Gleap and here, and never create them again?", human.Count(len(ids), "contact"))); err != nil {
 		return err
 	}
@@ -79,4 +84,13 @@ func (c *forgetCmd) Run(ctx context.Context, a *App) error {
 		return err
 	}
 	return errors.Join(err, a.print(f, func(w io.Writer) { console.Forgotten(w, f) }))
+}
+
+// rehearseForget says whom forget would delete, and deletes nobody.
+func (a *App) rehearseForget(store *state.Store, ids []string) error {
+	p, err := sync.PlanForget(store, ids)
+	if err != nil {
+		return err
+	}
+	return a.print(p, func(w io.Writer) { console.WouldForget(w, p) })
 }

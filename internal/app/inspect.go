@@ -112,9 +112,11 @@ func (c *inspectParkedCmd) Run(a *App) error {
 	return answer(a, (*inspect.View).Parked, func(w console.Out, parked []inspect.ParkedContact) { console.Parked(w, parked, c.IDs) })
 }
 
-type inspectEventsCmd struct{}
+type inspectEventsCmd struct {
+	IDs bool `name:"ids" help:"List the parked events, each with its contact."`
+}
 
 // Run shows the events that are due, and those that are parked.
 func (c *inspectEventsCmd) Run(a *App) error {
-	return answer(a, (*inspect.View).Events, console.Events)
+	return answer(a, (*inspect.View).Events, func(w console.Out, d inspect.Events) { console.Events(w, d, c.IDs) })
 }

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"fmt"
+	"io"
 
 	"gleapsync/engage"
 	"gleapsync/internal/console"
@@ -14,10 +15,24 @@ import (
 type retireCmd struct {
 	Key string `arg:"" name:"former-key" help:"Key of an audience or trait that the configuration does not have any more."`
 	confirmFlags
+	dryFlags
 }
 
 // Run tells an attribute's members that they are none any more, and forgets it.
 func (c *retireCmd) Run(ctx context.Context, a *App) error {
+	if c.DryRun {
+		cfg, runner, _, err := a.silent(runFlags{})
+		if err != nil {
+			return err
+		}
+		report, err := runner.PlanRetire(ctx, c.Key)
+		if err != nil {
+			return err
+		}
+		return judge(report, a.print(report, func(w io.Writer) {
+			console.Plan(a.screen(w), report, console.Shown{}, cfg.Sync.Rate, cfg.Sync.Window)
+		}))
+	}
 	cfg, store, err := a.load()
 	if err != nil {
 		return err

@@ -5,6 +5,7 @@ import (
 	"io"
 
 	"gleapsync/internal/human"
+	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
 
@@ -15,17 +16,18 @@ type retryCmd struct {
 // Run unparks contacts and their events, or all of them, so that the next run tries them
 // again.
 func (c *retryCmd) Run(a *App) error {
-	return a.locked(func(s *state.Store) error {
-		contacts, events, err := state.Unpark(s, c.IDs...)
-		if err != nil {
-			return err
+	contacts, events := 0, 0
+	if err := a.changes("retry", func(s *state.Store) (t runs.Touched, err error) {
+		contacts, events, err = state.Unpark(s, c.IDs...)
+		return runs.Touched{Contacts: contacts, Events: events}, err
+	}); err != nil {
+		return err
+	}
+	return a.print(map[string]int{"unparked": contacts, "events": events}, func(w io.Writer) {
+		what := human.Count(contacts, "contact")
+		if events > 0 {
+			what += " and " + human.Count(events, "event")
 		}
-		return a.print(map[string]int{"unparked": contacts, "events": events}, func(w io.Writer) {
-			what := human.Count(contacts, "contact")
-			if events > 0 {
-				what += " and " + human.Count(events, "event")
-			}
-			fmt.Fprintf(w, "%s unparked: the next run tries them again.\n", what)
-		})
+		fmt.Fprintf(w, "%s unparked: the next run tries them again.\n", what)
 	})
 }

@@ -6,13 +6,13 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"time"
 
 	"gleapsync/gleap/sandbox"
 	"gleapsync/internal/human"
 	"gleapsync/internal/inspect"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
-	"gleapsync/sync"
 )
 
 // Summary writes what the state holds.
@@ -20,6 +20,7 @@ func Summary(w Out, s inspect.Summary) {
 	fmt.Fprintf(w, "Project   %s\n", human.Printable(s.Project))
 	if s.Created.IsZero() {
 		fmt.Fprintf(w, "State     %s does not exist yet: the first sync creates it\n", human.Printable(s.State))
+		lastRun(w, s)
 		return
 	}
 	fmt.Fprintf(w, "State     %s, %s bytes, since %s\n", human.Printable(s.State), human.Grouped(int(s.Bytes)), w.time(s.Created))
@@ -34,30 +35,47 @@ func Summary(w Out, s inspect.Summary) {
 		fmt.Fprintln(w, "          a full sync is not complete yet: the next run goes on with it")
 	}
 	if h := s.Running; h != nil {
-		fmt.Fprintf(w, "Running   %s since %s, process %d on %s: %s\n", h.Running.Command, w.time(h.Running.Started), h.PID, human.Printable(h.Host), progressOf(h.Running))
+		fmt.Fprintf(w, "Running   %s since %s, process %d on %s: %s\n", h.Running.Command, w.time(h.Running.Started), h.PID, human.Printable(h.Host), progressOf(h.Running, time.Now()))
 	}
-	if s.LastRun != nil {
-		fmt.Fprintf(w, "Last run  %s, %s, %s sent of %s", w.time(s.LastRun.Started), s.LastRun.Outcome, human.Grouped(s.LastRun.Contacts.Sent), human.Grouped(s.LastRun.Contacts.Planned))
-		if e := s.LastRun.Events; e.Planned > 0 {
-			fmt.Fprintf(w, ", and %s of %s", human.Grouped(e.Sent), human.Count(e.Planned, "event"))
-		}
-		fmt.Fprintln(w)
-		if s.LastRun.Error != "" {
-			fmt.Fprintf(w, "          it failed: %s\n", human.Printable(s.LastRun.Error))
-		}
-		if s.LastRun.Outcome != runs.Complete && s.LastSuccess != nil {
-			fmt.Fprintf(w, "          the last one that delivered everything was on %s\n", w.time(s.LastSuccess.Started))
-		}
-	}
+	lastRun(w, s)
 	for _, note := range s.Notes {
 		fmt.Fprintf(w, "Note      %s\n", human.Printable(note))
 	}
 }
 
+// lastRun says how the last run ended.
+func lastRun(w Out, s inspect.Summary) {
+	last := s.LastRun
+	if last == nil {
+		return
+	}
+	fmt.Fprintf(w, "Last run  %s, %s, ", w.time(last.Started), last.Outcome)
+	switch {
+	case last.Outcome == runs.Lost: // what it planned nobody knows
+		fmt.Fprintf(w, "%s sent when it was heard of last, %s\n", human.Count(last.Contacts.Sent, "contact"), w.time(last.Finished))
+	default:
+		fmt.Fprintf(w, "%s sent of %s", human.Grouped(last.Contacts.Sent), human.Grouped(last.Contacts.Planned))
+		if e := last.Events; e.Planned > 0 {
+			fmt.Fprintf(w, ", and %s of %s", human.Grouped(e.Sent), human.Count(e.Planned, "event"))
+		}
+		fmt.Fprintln(w)
+	}
+	if last.Error != "" {
+		fmt.Fprintf(w, "          it failed: %s\n", human.Printable(last.Error))
+	}
+	if last.Outcome != runs.Complete && s.LastSuccess != nil {
+		fmt.Fprintf(w, "          the last one that delivered everything was on %s\n", w.time(s.LastSuccess.Started))
+	}
+}
+
 // progressOf says how far a run is.
-func progressOf(r state.Running) string {
+func progressOf(r state.Running, now time.Time) string {
 	if r.Total > 0 {
-		return fmt.Sprintf("%s, %s of %s", r.Phase, human.Grouped(r.Done), human.Grouped(r.Total))
+		text := fmt.Sprintf("%s, %s of %s", r.Phase, human.Grouped(r.Done), human.Grouped(r.Total))
+		if left := r.Left(now); left > 0 {
+			text += ", about " + human.About(left) + " left"
+		}
+		return text
 	}
 	return fmt.Sprintf("%s, %s so far", r.Phase, human.Grouped(r.Done))
 }
@@ -98,7 +116,14 @@ func Runs(w Out, all []runs.Summary) {
 	}
 	t := newRows("RUN", "STARTED", "COMMAND", "MODE", "OUTCOME", "PLANNED>", "SENT>", "REMAINING>", "EVENTS>", "TOOK>")
 	for _, r := range all {
-		t.add(r.Run, w.time(r.Started), r.Command, r.Mode, r.Outcome, human.Grouped(r.Contacts.Planned), human.Grouped(r.Contacts.Sent), human.Grouped(r.Contacts.Remaining), human.Grouped(r.Events.Sent), human.About(r.Finished.Sub(r.Started)))
+		mode, planned, sent, remaining, events := cmp.Or(string(r.Mode), human.Dash), r.Contacts.Planned, r.Contacts.Sent, r.Contacts.Remaining, r.Events.Sent
+		if r.Touched != nil {
+			mode, planned, events = human.Dash, r.Touched.Contacts, r.Touched.Events
+			if d := r.Deletions; d != nil {
+				sent, remaining = d.Deleted+d.Absent, d.Owed
+			}
+		}
+		t.add(r.Run, w.time(r.Started), r.Command, mode, r.Outcome, human.Grouped(planned), human.Grouped(sent), human.Grouped(remaining), human.Grouped(events), human.About(r.Finished.Sub(r.Started)))
 	}
 	t.write(w)
 	failed, reasons := map[string][]string{}, []string{}
@@ -113,8 +138,9 @@ func Runs(w Out, all []runs.Summary) {
 	}
 }
 
-// Events writes which events are due, by name, and a line for each that is parked.
-func Events(w Out, d inspect.Events) {
+// Events writes which events are due, by name, and why others are parked, and how many for each
+// reason; which ones with ids.
+func Events(w Out, d inspect.Events, ids bool) {
 	if d.Due == 0 {
 		fmt.Fprintln(w, "No event is due.")
 	} else {
@@ -128,11 +154,20 @@ func Events(w Out, d inspect.Events) {
 		return
 	}
 	fmt.Fprintln(w)
-	t := newRows("PARKED EVENT~", "USER ID", "DATE", "STATUS>", "LAST", "REASON")
-	for _, p := range d.Parked {
-		t.add(p.Name, p.UserID, w.time(p.Date), p.Status, w.time(p.Last), p.Reason)
+	if ids {
+		t := newRows("PARKED EVENT~", "USER ID~", "DATE", "STATUS>", "LAST?", "REASON~")
+		for _, p := range d.Parked {
+			t.add(p.Name, p.UserID, w.time(p.Date), p.Status, w.time(p.Last), p.Reason)
+		}
+		t.write(w)
+		return
+	}
+	t := newRows("PARKED EVENTS>", "STATUS>", "NAMES~", "OLDEST?", "LAST", "REASON")
+	for _, g := range inspect.GroupParkedEvents(d.Parked) {
+		t.add(human.Grouped(g.N), g.Status, runs.FirstOf(g.Names), w.time(g.First), w.time(g.Last), g.Reason)
 	}
 	t.write(w)
+	fmt.Fprintf(w, "\n%s parked. --ids names their contacts; gleapsync retry tries them again, gleapsync discard --parked drops them.\n", human.Count(len(d.Parked), "event"))
 }
 
 // Parked writes why contacts are parked, and how many for each reason; which ones with ids.
@@ -151,7 +186,7 @@ func Parked(w Out, parked []inspect.ParkedContact, ids bool) {
 	}
 	t := newRows("CONTACTS>", "STATUS>", "FIRST", "LAST", "REASON")
 	for _, g := range inspect.GroupParked(parked) {
-		t.add(human.Grouped(len(g.UserIDs)), g.Status, w.time(g.First), w.time(g.Last), g.Reason)
+		t.add(human.Grouped(g.N), g.Status, w.time(g.First), w.time(g.Last), g.Reason)
 	}
 	t.write(w)
 	fmt.Fprintf(w, "\n%s parked. --ids names them; gleapsync retry tries them again, once the exports are mended.\n", human.Count(len(parked), "contact"))
@@ -186,20 +221,6 @@ func Sandbox(w io.Writer, s *sandbox.Sandbox) {
 	if n == 0 {
 		fmt.Fprintln(w, ".")
 	}
-}
-
-// Forgotten writes what became of contacts that were to be forgotten.
-func Forgotten(w io.Writer, f sync.Forgotten) {
-	fmt.Fprintf(w, "%s forgotten: %s deleted in Gleap, %s not there%s. No export brings them back.\n",
-		human.Count(f.Forgotten, "contact"), human.Grouped(f.Deleted), human.Grouped(f.Absent), stillInGleap(f.Owed))
-}
-
-// stillInGleap says how many forgotten contacts Gleap may still have, nothing if none.
-func stillInGleap(owed int) string {
-	if owed == 0 {
-		return ""
-	}
-	return fmt.Sprintf(", %s may still be in Gleap: the next sync deletes them", human.Grouped(owed))
 }
 
 // Verified writes what a state file holds that was found to be sound.

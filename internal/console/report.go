@@ -40,6 +40,9 @@ func Sync(w Out, r runs.Report, shown Shown) {
 	took := human.About(r.Finished.Sub(r.Started))
 	nothing := r.Contacts.Planned == 0 && r.Events.Planned == 0
 	switch {
+	case r.Touched != nil:
+		touched(w, r)
+		r.Deletions = nil // it is told
 	case r.Outcome == runs.Lost:
 		fmt.Fprintf(w, "%s had been sent with %s when it was heard of last.\n", human.Count(r.Contacts.Sent, "contact"), human.Count(r.Calls.Identify, "call"))
 	case nothing && (r.Outcome == runs.Failed || r.Outcome == runs.Interrupted):

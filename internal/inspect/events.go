@@ -74,18 +74,23 @@ func (v *View) Events() (Events, error) {
 		d.Names = append(d.Names, *n)
 	}
 	slices.SortFunc(d.Names, func(a, b EventName) int { return cmp.Or(cmp.Compare(b.Due, a.Due), cmp.Compare(a.Name, b.Name)) })
+	var err error
+	d.Parked, err = v.ParkedEvents()
+	return d, err
+}
+
+// ParkedEvents returns the events that are parked, in the order of their contacts' ids.
+func (v *View) ParkedEvents() ([]ParkedEvent, error) {
 	parked, err := v.store.ParkedEvents()
-	if err != nil {
-		return d, err
-	}
+	all := []ParkedEvent{}
 	for _, p := range parked {
 		body, err := bodyOf(&p.Event)
 		if err != nil {
-			return d, err
+			return nil, err
 		}
-		d.Parked = append(d.Parked, ParkedEvent{string(p.UserID), body.Name, time.Unix(0, p.At).UTC(), body.Data, p.Status, p.Reason, p.Last})
+		all = append(all, ParkedEvent{string(p.UserID), body.Name, time.Unix(0, p.At).UTC(), body.Data, p.Status, p.Reason, p.Last})
 	}
-	return d, nil
+	return all, err
 }
 
 // ContactEvent is an event of one contact that Gleap did not take so far.

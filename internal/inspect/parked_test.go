@@ -1,7 +1,7 @@
 package inspect
 
 import (
-	"slices"
+	"reflect"
 	"testing"
 	"time"
 
@@ -16,13 +16,27 @@ func TestGroupParked(t *testing.T) {
 	}
 	got := GroupParked([]ParkedContact{parked("u1", 400, "a", 5, 6), parked("u2", 422, "b", 3, 4), parked("u3", 422, "b", 1, 9), parked("u4", 422, "c", 2, 2)})
 	want := []ParkedGroup{
-		{422, "b", []string{"u2", "u3"}, at(1), at(9)},
-		{400, "a", []string{"u1"}, at(5), at(6)},
-		{422, "c", []string{"u4"}, at(2), at(2)},
+		{422, "b", 2, nil, at(1), at(9)},
+		{400, "a", 1, nil, at(5), at(6)},
+		{422, "c", 1, nil, at(2), at(2)},
 	}
-	if !slices.EqualFunc(got, want, func(a, b ParkedGroup) bool {
-		return a.Status == b.Status && a.Reason == b.Reason && slices.Equal(a.UserIDs, b.UserIDs) && a.First.Equal(b.First) && a.Last.Equal(b.Last)
-	}) {
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("%+v", got)
+	}
+}
+
+// TestGroupParkedEvents: so are events, whatever their names.
+func TestGroupParkedEvents(t *testing.T) {
+	at := func(hour int) time.Time { return time.Date(2026, 1, 1, hour, 0, 0, 0, time.UTC) }
+	parked := func(name string, status int, reason string, date, last int) ParkedEvent {
+		return ParkedEvent{Name: name, Status: status, Reason: reason, Date: at(date), Last: at(last)}
+	}
+	got := GroupParkedEvents([]ParkedEvent{parked("x", 400, "a", 5, 6), parked("x", 422, "b", 3, 4), parked("y", 422, "b", 1, 9), parked("x", 422, "b", 2, 2)})
+	want := []ParkedGroup{
+		{422, "b", 3, []string{"x", "y"}, at(1), at(9)},
+		{400, "a", 1, []string{"x"}, at(5), at(6)},
+	}
+	if !reflect.DeepEqual(got, want) {
 		t.Errorf("%+v", got)
 	}
 }

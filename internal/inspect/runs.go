@@ -1,9 +1,12 @@
 package inspect
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"iter"
+	"slices"
 	"strings"
 
 	"gleapsync/internal/runs"
@@ -11,14 +14,58 @@ import (
 	"gleapsync/sync"
 )
 
+// texts goes through the reports, the latest first. That of a run that was lost is among them
+// before the next run stores it: who looks in between asks for just that.
+func (v *View) texts() iter.Seq2[json.RawMessage, error] {
+	return func(yield func(json.RawMessage, error) bool) {
+		lost, err := v.lost()
+		if err != nil || lost != nil {
+			if !yield(lost, err) || err != nil {
+				return
+			}
+		}
+		for text, err := range runs.Texts(v.store) {
+			if !yield(text, err) {
+				return
+			}
+		}
+	}
+}
+
+// lost returns the report of a run that was lost, nil if there is none that is not stored.
+func (v *View) lost() (json.RawMessage, error) {
+	lost, err := runs.FindLost(v.store, v.o.Project)
+	if err != nil || lost == nil {
+		return nil, err
+	}
+	return json.Marshal(lost)
+}
+
+// all is texts, decoded.
+func (v *View) all() iter.Seq2[runs.Report, error] { return runs.Decoded(v.texts()) }
+
 // Runs returns the last n runs, the latest first.
-func (v *View) Runs(n int) ([]runs.Summary, error) { return runs.Summaries(v.store, n) }
+func (v *View) Runs(n int) ([]runs.Summary, error) { return runs.Summarized(v.texts(), n) }
+
+// lastRun returns the last run that made a plan, nil if there was none.
+func (v *View) lastRun() (*runs.Summary, error) {
+	for r, err := range v.all() {
+		if err != nil {
+			return nil, err
+		}
+		if r.Touched == nil {
+			last := r.Summary()
+			return &last, nil
+		}
+	}
+	return nil, nil
+}
 
 // Reports returns the reports of the last n runs as they were printed, the latest
 // first.
 func (v *View) Reports(n int) ([]json.RawMessage, error) {
 	var reports []json.RawMessage
-	for text, err := range runs.Texts(v.store) {
+	for text, err := range v.texts() {
 		if err != nil {
 			return nil, err
 		}
@@ -34,14 +81,20 @@ func (v *View) Reports(n int) ([]json.RawMessage, error) {
 // many exports are large. The state is read for about size bytes at a time, each time after
 // turn, and is closed while yield is at work.
 func (v *View) EachReport(n, size int, turn func() error, yield func(json.RawMessage) error) error {
+	lost, err := v.lost()
+	if err != nil {
+		return err
+	}
 	for last := ""; ; {
 		if err := turn(); err != nil {
 			return err
 		}
 		var reports []json.RawMessage
-		var err error
 		if reports, last, err = v.store.Reports(last, size); err != nil {
 			return err
+		}
+		if lost != nil {
+			reports, lost = slices.Insert(reports, 0, lost), nil
 		}
 		for _, report := range reports {
 			if err := yield(report); err != nil {
@@ -75,7 +128,7 @@ func (v *View) lastSync(counts func(*runs.Report) bool) (last *runs.Report, err 
 	for _, key := range sync.ReportKeys(v.o, o.Attributes) {
 		missing[key] = true
 	}
-	for r, err := range runs.Stored(v.store) {
+	for r, err := range v.all() {
 		if err != nil {
 			return nil, err
 		}
@@ -101,6 +154,9 @@ func (v *View) lastSync(counts func(*runs.Report) bool) (last *runs.Report, err 
 
 // Run returns one run's report, or [state.ErrNotFound].
 func (v *View) Run(id string) (runs.Report, error) {
+	if lost, err := runs.FindLost(v.store, v.o.Project); err != nil || lost != nil && lost.Run == id {
+		return *cmp.Or(lost, &runs.Report{}), err
+	}
 	text, err := v.store.Report(id)
 	if err != nil {
 		return runs.Report{}, err
@@ -111,24 +167,27 @@ func (v *View) Run(id string) (runs.Report, error) {
 	return runs.Decode(text)
 }
 
-// Find returns the report of the run whose id begins so, of the last one for "last", or
-// [state.ErrNotFound].
+// Find returns the report of the run whose id begins so, of the last one that made a plan for
+// "last", or [state.ErrNotFound].
 func (v *View) Find(id string) (runs.Report, error) {
 	if id == "last" {
-		all, err := v.Runs(1)
+		last, err := v.lastRun()
 		if err != nil {
 			return runs.Report{}, err
 		}
-		if len(all) == 0 {
+		if last == nil {
 			return runs.Report{}, fmt.Errorf("there was no run yet: %w", state.ErrNotFound)
 		}
-		return v.Run(all[0].Run)
+		return v.Run(last.Run)
 	}
 	report, err := v.Run(id)
 	if id == "" || !errors.Is(err, state.ErrNotFound) {
 		return report, err
 	}
 	var found []string
+	if lost, err := runs.FindLost(v.store, v.o.Project); err == nil && lost != nil && strings.HasPrefix(lost.Run, id) {
+		report, found = *lost, []string{lost.Run}
+	}
 	const afterAll = "\xff"
 	for last, more := id+afterAll, true; more; {
 		texts, next, err := v.store.Reports(last, 1<<20)
@@ -160,7 +219,7 @@ func (v *View) Find(id string) (runs.Report, error) {
 // LastReports returns the reports of the last n runs, the latest first.
 func (v *View) LastReports(n int) ([]runs.Report, error) {
 	var reports []runs.Report
-	for r, err := range runs.Stored(v.store) {
+	for r, err := range v.all() {
 		if err != nil {
 			return nil, err
 		}

@@ -32,7 +32,7 @@ type Overview struct {
 	Attributes              []Attribute
 	History                 runs.History
 	Running                 *state.Holder // the process whose run goes on, nil: none
-	LastRun                 *runs.Summary // of any command
+	LastRun                 *runs.Summary // of any command that makes a plan
 	Notes                   []string      // on what somebody should know
 }
 
@@ -53,10 +53,7 @@ func (v *View) Overview() (Overview, error) {
 	if s.Notes, err = forms.Notes(o, o.Epoch, v.o.BooleanAs); err != nil {
 		return Overview{}, err
 	}
-	all, err := v.Runs(1)
-	if len(all) > 0 {
-		s.LastRun = &all[0]
-	}
+	s.LastRun, err = v.lastRun()
 	return s, err
 }
 

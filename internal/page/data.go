@@ -25,6 +25,8 @@ type Data struct {
 	Find    string              // exports whose name, key or source has it are shown only
 	Show    string              // changed or held: only such exports are shown
 	Parked  []inspect.ParkedGroup
+	// ParkedEvents are those that Gleap refused.
+	ParkedEvents []inspect.ParkedGroup
 	// Error says why the state cannot be read. Of the fields above only Version, At and
 	// Now are set then.
 	Error string
@@ -80,12 +82,14 @@ const (
 // Read reads what a page shows from a state.
 func Read(v *inspect.View, version string, zone *time.Location, now *Now) Data {
 	d := Data{Version: version, Zone: zone, At: time.Now(), Now: now}
-	var errs [4]error
+	var errs [5]error
 	d.State, errs[0] = v.Overview()
 	d.Last, errs[1] = v.LastSync()
 	d.Runs, errs[2] = v.LastReports(showRuns)
 	parked, err := v.Parked()
 	errs[3] = err
+	events, err := v.ParkedEvents()
+	errs[4] = err
 	if err := errors.Join(errs[:]...); err != nil {
 		return Data{Version: version, Zone: zone, At: d.At, Now: now, Error: err.Error()}
 	}
@@ -100,6 +104,8 @@ func Read(v *inspect.View, version string, zone *time.Location, now *Now) Data {
 	}
 	groups := inspect.GroupParked(parked)
 	d.Parked = groups[:min(len(groups), maxGroups)]
+	groups = inspect.GroupParkedEvents(events)
+	d.ParkedEvents = groups[:min(len(groups), maxGroups)]
 	return d
 }
 

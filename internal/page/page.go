@@ -47,6 +47,7 @@ var functions = template.FuncMap{
 	"news":    func(all []runs.ExportReport) []runs.ExportReport { news, _ := divide(all); return news },
 	"others":  func(all []runs.ExportReport) []runs.ExportReport { _, others := divide(all); return others },
 	"causes":  runs.Causes,
+	"first":   runs.FirstOf,
 	"more":    func(c runs.Cause) int { return len(c.Exports) - 1 },
 	"choices": func() map[string]string { return map[string]string{"": "all", "changed": "changed", "held": "held"} },
 }

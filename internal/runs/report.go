@@ -38,7 +38,7 @@ const (
 // print and what the state keeps.
 type Report struct {
 	Run      string         `json:"run"`
-	Command  string         `json:"command"` // sync, plan or baseline
+	Command  string         `json:"command"` // sync, plan, baseline or retire, or one with Touched
 	Project  string         `json:"project"`
 	Mode     Mode           `json:"mode"`
 	Only     []string       `json:"only,omitempty"` // keys, if the run was to look at these only
@@ -63,6 +63,9 @@ type Report struct {
 	Orphans []Orphan `json:"orphans,omitempty"`
 	// Deletions counts forgotten contacts that Gleap had to delete; nil: there were none.
 	Deletions *Deletions `json:"deletions,omitempty"`
+	// Touched counts what a command changed that makes no plan, such as retry. It compares nothing,
+	// and its mode is Incremental. Nil: it is none.
+	Touched *Touched `json:"touched,omitempty"`
 	// Notes are sentences on what somebody should know, and that holds nothing.
 	Notes []string `json:"notes,omitempty"`
 	// Unused says what is in the exports that were read, or beside them, and not in the
@@ -251,6 +254,13 @@ type Deletions struct {
 	Deleted int `json:"deleted"` // in Gleap
 	Absent  int `json:"absent"`  // Gleap did not have them
 	Owed    int `json:"owed"`    // Gleap may still have them: the next run goes on
+}
+
+// Touched counts what a command changed that makes no plan: forget, retry, resend, discard and
+// restore, which puts all contacts of a backup in the place of those that there were.
+type Touched struct {
+	Contacts int `json:"contacts"`
+	Events   int `json:"events"`
 }
 
 // AllowExits is the command that lets so many members leave in one run.

@@ -48,9 +48,12 @@ func Texts(store *state.Store) iter.Seq2[json.RawMessage, error] {
 }
 
 // Stored is [Texts], decoded.
-func Stored(store *state.Store) iter.Seq2[Report, error] {
+func Stored(store *state.Store) iter.Seq2[Report, error] { return Decoded(Texts(store)) }
+
+// Decoded decodes reports as they come.
+func Decoded(texts iter.Seq2[json.RawMessage, error]) iter.Seq2[Report, error] {
 	return func(yield func(Report, error) bool) {
-		for text, err := range Texts(store) {
+		for text, err := range texts {
 			var r Report
 			if err == nil {
 				r, err = Decode(text)
@@ -63,9 +66,12 @@ func Stored(store *state.Store) iter.Seq2[Report, error] {
 }
 
 // Summaries returns the last n runs of a state, the latest first.
-func Summaries(store *state.Store, n int) ([]Summary, error) {
+func Summaries(store *state.Store, n int) ([]Summary, error) { return Summarized(Texts(store), n) }
+
+// Summarized returns the first n of some reports in a line each.
+func Summarized(texts iter.Seq2[json.RawMessage, error], n int) ([]Summary, error) {
 	all := []Summary{}
-	for text, err := range Texts(store) {
+	for text, err := range texts {
 		if err != nil {
 			return nil, err
 		}

@@ -17,11 +17,13 @@ type Summary struct {
 	Calls       CallCounts    `json:"calls"`
 	Classes     []ClassReport `json:"classes,omitempty"`
 	Convergence string        `json:"convergence,omitempty"` // see [Report]
+	Deletions   *Deletions    `json:"deletions,omitempty"`
+	Touched     *Touched      `json:"touched,omitempty"`
 }
 
 // Summary returns a report in a line.
 func (r *Report) Summary() Summary {
-	return Summary{r.Run, r.Command, r.Mode, r.Only, r.Started, r.Finished, r.Outcome, r.Error, r.Contacts, r.Events, r.Calls, r.Classes, r.Convergence}
+	return Summary{r.Run, r.Command, r.Mode, r.Only, r.Started, r.Finished, r.Outcome, r.Error, r.Contacts, r.Events, r.Calls, r.Classes, r.Convergence, r.Deletions, r.Touched}
 }
 
 // IsWhole is [Report.IsWhole].

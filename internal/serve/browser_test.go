@@ -500,7 +500,7 @@ func TestBrowser(t *testing.T) {
 func large() page.Data {
 	at := time.Now()
 	d := page.Data{Version: "v1", Zone: time.UTC, At: at, State: inspect.Overview{Project: "acme-production"}}
-	d.Parked = []inspect.ParkedGroup{{Status: 422, Reason: "Gleap refused the contact: customData.x must be a number", UserIDs: make([]string, 12), First: at, Last: at}}
+	d.Parked = []inspect.ParkedGroup{{Status: 422, Reason: "Gleap refused the contact: customData.x must be a number", N: 12, First: at, Last: at}}
 	for n := range 100 {
 		r := runs.Report{Run: fmt.Sprintf("20260101T%06d.000000Z-abcd", n), Command: "sync", Mode: runs.Incremental, Outcome: runs.Held, Started: at, Finished: at.Add(time.Minute), Contacts: runs.ContactCounts{Sent: 12345, Remaining: 7}, Calls: runs.CallCounts{Identify: 12345}}
 		for i := range 114 {

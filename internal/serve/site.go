@@ -37,6 +37,7 @@ func (s *site) now() page.Now {
 		r := h.Running
 		now.Running, now.Started, now.Holder = true, r.Started, h
 		now.Progress = runs.Progress{Phase: r.Phase, Done: r.Done, Total: r.Total}
+		now.Rate, now.Left = r.Rate(), r.Left(time.Now())
 	}
 	return now
 }

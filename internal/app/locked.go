@@ -1,0 +1,57 @@
+package app
+
+import (
+	"errors"
+	"time"
+
+	"gleapsync/internal/runs"
+	"gleapsync/state"
+)
+
+// dryFlags are the flags of commands that change the state or Gleap and can say what they would do.
+type dryFlags struct {
+	DryRun bool `help:"Say what would be done, and do nothing."`
+}
+
+// locked runs fn with the state while no run may use it.
+func (a *App) locked(fn func(*state.Store) error) error {
+	_, store, err := a.load()
+	if err != nil {
+		return err
+	}
+	release, err := store.Lock()
+	if err != nil {
+		return err
+	}
+	defer release()
+	return fn(store)
+}
+
+// changes is locked for a command that changes what the state says: what it did is in the list of
+// runs, so that nobody has to guess later why the next run did what it did.
+func (a *App) changes(command string, fn func(*state.Store) (runs.Touched, error)) error {
+	cfg, store, err := a.load()
+	if err != nil {
+		return err
+	}
+	release, err := store.Lock()
+	if err != nil {
+		return err
+	}
+	defer release()
+	return a.change(store, cfg.Sync.Project, command, fn)
+}
+
+// change carries a change out that a command makes, and has it in the list of runs.
+func (a *App) change(store *state.Store, project, command string, fn func(*state.Store) (runs.Touched, error)) error {
+	started := time.Now().UTC().Truncate(time.Millisecond)
+	touched, err := fn(store)
+	if touched == (runs.Touched{}) {
+		return err
+	}
+	if _, lostErr := runs.KeepLost(store, project); lostErr != nil {
+		a.log.Warn("the report of a run that was lost is not stored", "reason", lostErr.Error())
+	}
+	report := runs.Report{Run: runs.NextID(store), Command: command, Project: project, Started: started, Touched: &touched}
+	return errors.Join(err, runs.Done(store, report, nil))
+}
