@@ -56,7 +56,7 @@ var mayImport = map[string]string{
 	"internal/deliveries": "internal/runs",
 	"internal/push":       "gleap internal/attr internal/deliveries internal/extsort internal/planfile internal/runs state",
 	"sync":                "engage gleap internal/attr internal/damping internal/deliveries internal/done internal/events internal/extsort internal/forms internal/guard internal/kept internal/planfile internal/push internal/runs internal/source state",
-	"internal/inspect":    "engage internal/attr internal/forms internal/kept internal/runs state sync",
+	"internal/inspect":    "engage internal/attr internal/deliveries internal/forms internal/kept internal/runs state sync",
 
 	// Around a sync.
 	"internal/config":  "engage gleap internal/attr internal/damping internal/events internal/exchange internal/guard internal/nearest internal/postgres internal/schedule internal/schema internal/secret internal/source internal/textfile state sync",

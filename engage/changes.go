@@ -19,7 +19,8 @@ type Change struct {
 	UserID      []byte
 	At          int64  // the event's own time, in nanoseconds since 1970
 	Message     uint64 // a hash of the message's id, 0: it has none
-	Line        int    // of the file, where it stands
+	File        string // where it stands
+	Line        int    // of the file
 	Computation int    // index into [ChangesResult.Computations], -1: only the fields are said
 	Value       attr.Value
 	Fields      []attr.Value // the contact fields, as [Source.Read] gives them; with one change of the event only
@@ -103,7 +104,7 @@ func (r *changeReader) readText(ctx context.Context, text *source.Text, first by
 // if the row cannot be used, and has counted it.
 func (r *changeReader) start(userID, at, message []byte) bool {
 	t, hash, ok := r.check(userID, at, message)
-	r.change = Change{UserID: userID, At: t, Message: hash, Line: r.line, Fields: r.none}
+	r.change = Change{UserID: userID, At: t, Message: hash, File: r.file, Line: r.line, Fields: r.none}
 	return ok
 }
 

@@ -95,6 +95,14 @@ func (s *Source) Line() int {
 	}
 }
 
+// File returns the name of the file in which that row stands.
+func (s *Source) File() string {
+	if s.reading == nil {
+		return ""
+	}
+	return s.reading.file
+}
+
 func (s *Source) readInput(ctx context.Context, in source.Input, r *rowReader, choose func([]string) []Attribute) (err error) {
 	rows, err := s.openTable(ctx, in, r.export.Attributes)
 	if err != nil {

@@ -33,7 +33,13 @@ func AskExports(ctx context.Context, o Options, store *state.Store, userID strin
 			return nil, err
 		}
 		for key, said := range said {
-			said.Source, said.File = e.Source, e.file()
+			said.Source = e.Source
+			switch {
+			case said.File == "":
+				said.File = e.file()
+			case said.File == e.Source:
+				said.File = ""
+			}
 			all[key] = said
 		}
 	}

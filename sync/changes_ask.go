@@ -2,6 +2,7 @@ package sync
 
 import (
 	"context"
+	"slices"
 
 	"gleapsync/engage"
 	"gleapsync/internal/attr"
@@ -23,7 +24,7 @@ func (x *changes) ask(ctx context.Context, userID string, changed state.Said) (m
 		var result engage.ChangesResult
 		result, err = x.source.ReadChanges(ctx, func(c *engage.Change) error {
 			if string(c.UserID) == userID && c.Computation >= 0 {
-				all = append(all, change{engage.Change{At: c.At, Message: c.Message, Value: c.Value.Clone()}, c.Computation})
+				all = append(all, change{engage.Change{At: c.At, Message: c.Message, File: c.File, Line: c.Line, Value: c.Value.Clone()}, c.Computation})
 			}
 			return nil
 		})
@@ -36,10 +37,14 @@ func (x *changes) ask(ctx context.Context, userID string, changed state.Said) (m
 	if err != nil {
 		return failed(x.Attributes, err), nil
 	}
+	places := map[uint32]place{} // of the changes that count
 	for _, c := range all {
 		if a := x.of[c.computation]; a != nil {
 			if v := a.value(c.Value); v.Kind() != attr.None {
 				changed.Add(a.id, c.At, c.Message, v)
+				if slices.ContainsFunc(changed.Attributes, func(n state.Newest) bool { return n.ID == a.id && n.At == c.At && n.Value.Equal(v) }) {
+					places[a.id] = place{c.File, c.Line}
+				}
 			}
 		}
 	}
@@ -48,7 +53,7 @@ func (x *changes) ask(ctx context.Context, userID string, changed state.Said) (m
 		said[a.Key] = Said{Absent: true}
 		for _, n := range changed.Attributes {
 			if n.ID == a.id {
-				said[a.Key] = Said{Value: n.Value}
+				said[a.Key] = Said{Value: n.Value, File: places[a.id].file, Line: places[a.id].line}
 			}
 		}
 		if a.status == runs.StatusHeld {

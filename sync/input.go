@@ -37,7 +37,8 @@ type Said struct {
 	Absent bool       `json:"absent,omitempty"` // the contact is not in the export
 	Error  string     `json:"error,omitempty"`  // the export cannot be read
 	Source string     `json:"source,omitempty"` // the export, as the configuration names it
-	File   string     `json:"file,omitempty"`   // that is read for it, if it is one of another name
+	File   string     `json:"file,omitempty"`   // that is read for it, or has the row that says it, if it has another name
+	Line   int        `json:"line,omitempty"`   // of the row that says it, 0: none, or nobody knows
 }
 
 // failed says of attributes that their export cannot be read.

@@ -8,6 +8,12 @@ import (
 
 // Where a row stands matters only to who looks at the changes. Then rows are sorted with it.
 
+// place is where a row stands.
+type place struct {
+	file string
+	line int
+}
+
 // appendLine appends where a row stands, as sorters keep it: in front of what it says.
 func appendLine(dst []byte, line int) []byte { return binary.AppendUvarint(dst, uint64(line)) }
 

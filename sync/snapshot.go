@@ -265,6 +265,7 @@ func (s *snapshot) ask(ctx context.Context, userID string, _ state.Said) (map[st
 	}
 	found := false
 	values := make([]attr.Value, len(attributes))
+	places := make([]place, len(attributes))
 	var result engage.Result
 	if s.open(ctx, s.export) {
 		result, s.openErr = s.source.Read(ctx, attributes, func(id []byte, cells []attr.Value) error {
@@ -274,7 +275,7 @@ func (s *snapshot) ask(ctx context.Context, userID string, _ state.Said) (map[st
 			found = true
 			for n, cell := range cells[:len(values)] {
 				if cell.Kind() > attr.Null || values[n].Kind() == attr.None { // null says nothing
-					values[n] = cell.Clone()
+					values[n], places[n] = cell.Clone(), place{s.source.File(), s.source.Line()}
 				}
 			}
 			return nil
@@ -294,6 +295,8 @@ func (s *snapshot) ask(ctx context.Context, userID string, _ state.Said) (map[st
 		said := Said{Value: v, Absent: !found || result.Sparse && v.Kind() == attr.None}
 		if missing := result.Attributes[n].Err; missing != nil {
 			said = Said{Error: missing.Error()}
+		} else if !said.Absent && v.Kind() != attr.None {
+			said.File, said.Line = places[n].file, places[n].line
 		}
 		all[a.Key] = said
 	}

@@ -3,6 +3,7 @@ package console
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"time"
 
 	"gleapsync/internal/human"
@@ -11,8 +12,9 @@ import (
 	"gleapsync/state"
 )
 
-// Contact writes what is known of a contact: of attributes those that say something, or all.
-func Contact(w Out, c inspect.Contact, all bool) {
+// Contact writes what is known of a contact: of attributes those that say something, or all, and
+// the last of what Gleap was told, or all.
+func Contact(w Out, c inspect.Contact, all, history bool) {
 	fmt.Fprintf(w, "Contact %s\n", human.Printable(c.UserID))
 	if c.Forgotten {
 		fmt.Fprintf(w, "Forgotten%s: no export brings it back%s.\n", w.on(c.ForgottenAt), owed(c.Owed))
@@ -42,18 +44,8 @@ func Contact(w Out, c inspect.Contact, all bool) {
 	if silent > 0 {
 		fmt.Fprintf(w, "Not shown: %s of which Gleap was told nothing, and will be told nothing; --all shows them.\n", human.Count(silent, "attribute"))
 	}
-	if fields := c.FieldStates(); len(fields) > 0 {
-		fmt.Fprintln(w)
-		t := newRows("CONTACT FIELD", "SENT", "NEXT RUN")
-		for _, f := range fields {
-			sent := human.Dash
-			if f.Sent {
-				sent = "by " + w.time(c.LastCall)
-			}
-			t.add(f.Name, sent, f.Will)
-		}
-		t.write(w)
-	}
+	contactFields(w, c.FieldStates())
+	told(w, c, history)
 	for _, e := range c.Events {
 		what := "due"
 		if e.Reason != "" {
@@ -72,6 +64,59 @@ func Contact(w Out, c inspect.Contact, all bool) {
 	}
 	if c.Next.Error != "" {
 		fmt.Fprintf(w, "\nWhat the next run would do nobody can tell: %s\n", human.Printable(c.Next.Error))
+	}
+}
+
+// contactFields writes what is known of contact fields. Which run sent them only a log can say.
+func contactFields(w Out, fields []inspect.FieldState) {
+	if len(fields) == 0 {
+		return
+	}
+	exact := slices.ContainsFunc(fields, func(f inspect.FieldState) bool { return f.Exact })
+	header := []string{"CONTACT FIELD", "SENT", "NEXT RUN"}
+	if exact {
+		header = append(header, "BY RUN?")
+	}
+	fmt.Fprintln(w)
+	t := newRows(header...)
+	for _, f := range fields {
+		sent := human.Dash
+		switch {
+		case f.Exact:
+			sent = "on " + w.time(f.At)
+		case f.Sent:
+			sent = "by " + w.time(f.At)
+		}
+		cells := []any{f.Name, sent, f.Will}
+		if exact {
+			cells = append(cells, cmp.Or(f.Run, human.Dash))
+		}
+		t.add(cells...)
+	}
+	t.write(w)
+}
+
+// told writes what Gleap was told of the contact: the last of it, or all.
+func told(w Out, c inspect.Contact, all bool) {
+	if c.HistoryError != "" {
+		fmt.Fprintf(w, "\nWhat Gleap was told when nobody can tell: %s\n", human.Printable(c.HistoryError))
+	}
+	if len(c.History) == 0 {
+		return
+	}
+	const few = 10
+	shown := c.History
+	if !all {
+		shown = shown[max(0, len(shown)-few):]
+	}
+	fmt.Fprintln(w)
+	t := newRows("TOLD", "KEY~", "BEFORE~", "THEN~", "BY RUN?")
+	for _, h := range shown {
+		t.add(w.time(h.At), h.Key, cmp.Or(string(h.Was), human.Dash), string(h.Is), h.Run)
+	}
+	t.write(w)
+	if n := len(c.History) - len(shown); n > 0 {
+		fmt.Fprintf(w, "Not shown: %s; --history shows them.\n", human.Count(n, "earlier value"))
 	}
 }
 

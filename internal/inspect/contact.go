@@ -25,8 +25,13 @@ type Contact struct {
 	LastCall     time.Time             `json:"last_call,omitzero"`      // that Gleap acknowledged
 	Fields       []string              `json:"fields,omitempty"`        // contact fields that it acknowledged, by Gleap's names
 	Runs         map[string]string     `json:"runs,omitempty"`          // that sent what Gleap acknowledged, by attribute, as far as it can be told
-	Next         *sync.Next            `json:"next,omitempty"`          // what the next run would do
-	Will         map[string]string     `json:"will,omitempty"`          // the same in words, by attribute
+	// History is what Gleap was told, call by call, the oldest first, as far as the log of
+	// deliveries has it. HistoryError says why it has not.
+	History      []Told            `json:"history,omitempty"`
+	HistoryError string            `json:"history_error,omitempty"`
+	FieldsSent   map[string]Call   `json:"fields_sent,omitempty"` // the calls that sent the fields last, by Gleap's names, by the same log
+	Next         *sync.Next        `json:"next,omitempty"`        // what the next run would do
+	Will         map[string]string `json:"will,omitempty"`        // the same in words, by attribute
 }
 
 // Keys returns the keys of all attributes of the contact and of the exports, sorted.

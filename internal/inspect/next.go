@@ -36,6 +36,9 @@ func (v *View) Asked(ctx context.Context, userID string, keys []string) (Contact
 	if err := v.addRuns(&c); err != nil {
 		return c, err
 	}
+	if err := v.addHistory(ctx, &c); err != nil {
+		return c, err
+	}
 	if err := c.keep(keys); err != nil {
 		return c, err
 	}
@@ -84,6 +87,7 @@ func (c *Contact) keep(asked []string) error {
 	maps.DeleteFunc(c.Attributes, func(key string, _ attr.Value) bool { return !matches(asked, key) })
 	maps.DeleteFunc(c.Acknowledged, func(key string, _ time.Time) bool { return !matches(asked, key) })
 	maps.DeleteFunc(c.Exports, func(key string, _ sync.Said) bool { return !matches(asked, key) })
+	c.History = slices.DeleteFunc(c.History, func(t Told) bool { return !matches(asked, t.Key) })
 	maps.DeleteFunc(c.Runs, func(key, _ string) bool { return !matches(asked, key) })
 	maps.DeleteFunc(c.Next.Attributes, func(key string, _ sync.NextValue) bool { return !matches(asked, key) })
 	return nil
@@ -104,7 +108,7 @@ func (v *View) addRuns(c *Contact) error {
 	c.Runs = map[string]string{}
 	for key, at := range c.Acknowledged {
 		i := slices.IndexFunc(all, func(r runs.Summary) bool {
-			return (r.Contacts.Sent > 0 || r.Mode == runs.Assuming) && !at.Before(r.Started.Truncate(time.Second)) && !at.After(r.Finished)
+			return r.Touched == nil && (r.Contacts.Sent > 0 || r.Mode == runs.Assuming) && !at.Before(r.Started.Truncate(time.Second)) && !at.After(r.Finished)
 		})
 		if i >= 0 {
 			c.Runs[key] = all[i].Run
@@ -206,7 +210,11 @@ func short(v attr.Value) string {
 type FieldState struct {
 	Name string
 	Sent bool
-	Will string // what the next run would do, in words
+	At   time.Time // when it was sent last, if Exact; else it was by then
+	// Exact is set if the log of deliveries has the call.
+	Exact bool
+	Run   string // that sent it, if Exact
+	Will  string // what the next run would do, in words
 }
 
 // FieldStates returns what is known of the contact fields that Gleap has or will get.
@@ -215,7 +223,10 @@ func (c *Contact) FieldStates() []FieldState {
 	slices.Sort(names)
 	var all []FieldState
 	for _, name := range slices.Compact(names) {
-		f := FieldState{name, slices.Contains(c.Fields, name), "stays as it was sent"}
+		f := FieldState{Name: name, Sent: slices.Contains(c.Fields, name), At: c.LastCall, Will: "stays as it was sent"}
+		if told, ok := c.FieldsSent[name]; ok {
+			f.At, f.Run, f.Exact = told.At, told.Run, true
+		}
 		switch sends := slices.Contains(c.Next.Fields, name); {
 		case sends && f.Sent:
 			f.Will = "will be sent: the exports have another text"
@@ -274,8 +285,13 @@ func (c *Contact) Waits() []Waiting {
 	return all
 }
 
-// From returns where the present export of an attribute is, "" if there is none.
+// From returns where the present export of an attribute is, with the line of the row that says
+// something of the contact; "" if there is none.
 func (c *Contact) From(key string) string {
 	said := c.Exports[key]
-	return cmp.Or(said.File, said.Source)
+	from := cmp.Or(said.File, said.Source)
+	if said.Line > 0 {
+		from = fmt.Sprintf("%s:%d", from, said.Line)
+	}
+	return from
 }
