@@ -116,7 +116,14 @@ func (s *Source) readProfiles(ctx context.Context, attributes []Attribute, choos
 	if choose != nil {
 		p.export.Attributes = choose(slices.Sorted(slices.Values(p.names)))
 	}
-	return p.join(ctx, yield)
+	result, err := p.join(ctx, yield)
+	for name, n := range p.numbers {
+		if n < 0 {
+			result.OtherNames = append(result.OtherNames, name)
+		}
+	}
+	slices.Sort(result.OtherNames)
+	return result, err
 }
 
 // sort reads both tables.

@@ -24,6 +24,9 @@ type Result struct {
 	// Sparse says that a user of whom nothing is said of an attribute, not even null, is absent
 	// from it, and not only who is in no row.
 	Sparse bool
+	// OtherNames are names in the rows of long tables that nothing takes, sorted: not all, if they
+	// are thousands.
+	OtherNames []string
 
 	longTraits, longIDs *Result // of long tables: what each of them came to
 }

@@ -46,10 +46,13 @@ func unusedNotes(p *plan) (notes []string) {
 // unusedColumns is about an export that is read as a table. Others may read the same one.
 func unusedColumns(p *plan, e *export) string {
 	isColumn := func(a engage.Attribute) bool { return a.Column != "" && a.Column == a.Name }
-	if e.source == nil || e.refused != nil || e.NamesInRows() || len(e.Wildcards) == 0 && !slices.ContainsFunc(e.Attributes, isColumn) {
+	if e.source == nil || e.refused != nil || len(e.Wildcards) == 0 && !slices.ContainsFunc(e.Attributes, isColumn) {
 		return ""
 	}
-	columns := e.source.Columns()
+	columns, noun, entry := e.source.Columns(), "column", "table"
+	if e.NamesInRows() {
+		columns, noun, entry = e.result.OtherNames, "name", "profiles"
+	}
 	for _, other := range p.exports {
 		if other.Source == e.Source && other.Dir == e.Dir && other.Table == e.Table && other.Query == e.Query && slices.Equal(other.Command, e.Command) {
 			columns = other.Unused(columns)
@@ -59,7 +62,7 @@ func unusedColumns(p *plan, e *export) string {
 	if len(columns) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("not used: %s of %s: add %s to audiences or traits of its [[table]], or to its exclude", count(columns, "column"), e.Source, listed(columns))
+	return fmt.Sprintf("not used: %s of %s: add %s to audiences or traits of its [[%s]], or to its exclude", count(columns, noun), e.Source, listed(columns), entry)
 }
 
 func unusedComputations(p *plan, e *export) string {
