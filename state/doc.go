@@ -18,7 +18,7 @@
 // long as it takes to commit one batch. That is what lets a person or a second process look
 // into the file while a sync is running. A lock file of its own, see [Store.Lock], keeps two
 // runs apart, and holds the mark that the last run left: a state that is gone or older than
-// that is an error, and none that is taken away from a run is written to, see [ErrLost].
+// that is an error, and none that is taken away from a run is written to, see [ErrTakenAway].
 //
 // Every method that writes is one transaction. What a run writes, in its order: what exports
 // said ([Store.AbsorbChanges], [Store.AbsorbEvents]) after [Store.Begin], what became of calls

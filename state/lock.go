@@ -28,10 +28,10 @@ func (e *LockedError) Error() string {
 	return fmt.Sprintf("another run holds the lock %s: process %d on %s, since %s", e.Path, e.PID, e.Host, e.Since.Format(time.RFC3339))
 }
 
-// ErrLost is returned, wrapped, once a run that holds the lock does not have the state for
+// ErrTakenAway is returned, wrapped, once a run that holds the lock does not have the state for
 // itself any more: its lock file or its state file was taken away or replaced. What it writes
 // could be another run's, so it writes nothing, and has to stop.
-var ErrLost = errors.New("the state was taken away from this run")
+var ErrTakenAway = errors.New("the state was taken away from this run")
 
 // lockFile is what a lock file holds: who locked it last, and what the state was like then.
 type lockFile struct {
@@ -89,7 +89,7 @@ func takeOver(s *Store, before *Mark) error {
 	return s.keeper.accept(before)
 }
 
-// CheckLock returns an error, [ErrLost], if the lock is not this run's any more. Without a
+// CheckLock returns an error, [ErrTakenAway], if the lock is not this run's any more. Without a
 // lock there is nothing to lose.
 func (s *Store) CheckLock() error { return s.keeper.check() }
 
@@ -147,10 +147,10 @@ func (k *keeper) tryLock() (*flock.Flock, error) {
 	return nil, fmt.Errorf("lock the state: %s does not stay where it is", path)
 }
 
-// check returns an error, [ErrLost], if the lock was lost.
+// check returns an error, [ErrTakenAway], if the lock was taken away.
 func (k *keeper) check() error {
 	if k.flock != nil && !isInPlace(k.flock) {
-		return fmt.Errorf("%w: its lock %s was removed or replaced while it was held, so that another run may have begun: nothing more is sent, and the next run goes on", ErrLost, k.flock.Path())
+		return fmt.Errorf("%w: its lock %s was removed or replaced while it was held, so that another run may have begun: nothing more is sent, and the next run goes on", ErrTakenAway, k.flock.Path())
 	}
 	return nil
 }

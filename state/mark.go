@@ -93,7 +93,7 @@ func (k *keeper) missing() error {
 // explain says of a file that is not there while the lock is held that it was taken away.
 func (k *keeper) explain(err error) error {
 	if errors.As(err, new(missingError)) && k.flock != nil && k.seen != nil {
-		return fmt.Errorf("%w: %s is gone, and what Gleap took last cannot be stored: nothing more is sent. Put it back, or run gleapsync restore with a backup", ErrLost, k.path)
+		return fmt.Errorf("%w: %s is gone, and what Gleap took last cannot be stored: nothing more is sent. Put it back, or run gleapsync restore with a backup", ErrTakenAway, k.path)
 	}
 	return err
 }
@@ -108,7 +108,7 @@ func (k *keeper) checkCommits(tx *bbolt.Tx) error {
 	if present.ID == k.seen.ID && (present.Commits == k.seen.Commits || k.unsure && present.Commits == k.seen.Commits+1) {
 		return nil
 	}
-	return fmt.Errorf("%w: %s was replaced by another or an older one while it ran, and what Gleap took last cannot be stored in that: nothing more is sent. Put the right one back, or run gleapsync restore %s to go on with this one", ErrLost, k.path, k.path)
+	return fmt.Errorf("%w: %s was replaced by another or an older one while it ran, and what Gleap took last cannot be stored in that: nothing more is sent. Put the right one back, or run gleapsync restore %s to go on with this one", ErrTakenAway, k.path, k.path)
 }
 
 // wrote notes that a commit was made, or may have been. What stands in the lock file is for

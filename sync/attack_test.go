@@ -197,7 +197,7 @@ func (w *attacked) run(request Request) {
 	report, err := runner.Sync(w.r.Context(), request)
 	if _, statErr := os.Stat(right); statErr == nil {
 		same := w.commits(right) == w.commits(filepath.Join(w.dir, "older.db"))
-		if !same && !errors.Is(err, state.ErrLost) {
+		if !same && !errors.Is(err, state.ErrTakenAway) {
 			w.r.Fatalf("a run with a stolen state ended with %v", err)
 		}
 		if !same {

@@ -87,7 +87,7 @@ func (r *Runner) Forget(ctx context.Context, userIDs []string) (f Forgotten, err
 	if f.Owed > 0 {
 		err = fmt.Errorf("%d contacts are forgotten here, but may still be in Gleap: the next sync deletes them, or the next forget: %w", f.Owed, err)
 	}
-	if errors.Is(err, state.ErrLost) {
+	if errors.Is(err, state.ErrTakenAway) {
 		return f, err
 	}
 	report.Touched, report.Deletions = &runs.Touched{Contacts: f.Forgotten}, &f.Deletions

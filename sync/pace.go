@@ -20,7 +20,7 @@ func (r *Runner) resume(pace []byte) error {
 		return nil
 	}
 	r.resumed = true
-	return push.Resume(r.client, pace, push.Lost(r.o.Rate, r.o.Window, r.o.Concurrency))
+	return push.Resume(r.client, pace, push.Unaccounted(r.o.Rate, r.o.Window, r.o.Concurrency))
 }
 
 // Ask makes one request of the client's that belongs to no run, such as the check of the

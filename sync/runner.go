@@ -183,7 +183,7 @@ func (r *Runner) run(ctx context.Context, command string, request Request, deliv
 		report.Calls.RateLimited = counts.RateLimited - before.RateLimited
 	}
 	report, err = r.finish(ctx, p, sent, report, err)
-	if errors.Is(err, state.ErrLost) || errors.Is(err, state.ErrDamaged) {
+	if errors.Is(err, state.ErrTakenAway) || errors.Is(err, state.ErrDamaged) {
 		return report, err
 	}
 	if eraseErr := erase(r.store); eraseErr != nil {
@@ -275,7 +275,7 @@ func (r *Runner) finish(ctx context.Context, p *plan, sent *push.Result, report 
 	if p.resend && report.Contacts.Remaining > 0 {
 		report.Error = strings.TrimSpace(report.Error + " --full with --only is not gone on with by itself: run it again for the rest")
 	}
-	if errors.Is(err, state.ErrDamaged) || errors.Is(err, state.ErrLost) {
+	if errors.Is(err, state.ErrDamaged) || errors.Is(err, state.ErrTakenAway) {
 		return report, err // there is nothing to write to
 	}
 	leftSince(&report, *cmp.Or(turns, &p.turns))

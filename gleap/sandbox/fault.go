@@ -19,7 +19,7 @@ const (
 	TooManyRequests       // 429 with Retry-After: 1
 	ServerError           // 500
 	Reset                 // the connection is reset
-	Lost                  // the request is applied, then the connection is reset
+	Lost                  // the answer is: the request is applied, then the connection is reset
 )
 
 // draw asks for the fault of an admitted request and counts it.

@@ -3,6 +3,7 @@ package app
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"reflect"
 	"regexp"
@@ -100,6 +101,7 @@ var (
 	unknownFlag = regexp.MustCompile(`^(unknown flag -\w), did you mean .*$`) // of one letter all are near
 	unknownWord = regexp.MustCompile(`^unexpected argument`)
 	missing     = regexp.MustCompile(`^expected "<([^>]*)>( \.\.\.)?"$`)
+	noChoice    = regexp.MustCompile(`^(--[a-z-]+) must be one of ("",)?(.*) but got (".*")$`)
 	noCommand   = regexp.MustCompile(`^expected one of`)
 )
 
@@ -116,6 +118,13 @@ func plain(err error) error {
 	text = noCommand.ReplaceAllString(text, "there is no command: choose one of")
 	if m := missing.FindStringSubmatch(text); m != nil {
 		text = strings.ToUpper(m[1]) + " is missing"
+	}
+	if m := noChoice.FindStringSubmatch(text); m != nil {
+		choices := strings.ReplaceAll(strings.ReplaceAll(m[3], `"`, ""), ",", ", ")
+		if last := strings.LastIndex(choices, ", "); last >= 0 {
+			choices = choices[:last] + " or" + choices[last+1:]
+		}
+		text = fmt.Sprintf("%s takes %s, not %s", m[1], choices, m[4])
 	}
 	if m := noValue.FindStringSubmatch(text); m != nil {
 		text = m[1] + " takes a value"

@@ -23,7 +23,7 @@ type sandboxCmd struct {
 	Rate    int           `help:"Requests that a window allows; 0 for no limit." default:"1000"`
 	Window  time.Duration `help:"Window of the rate limit." default:"60s"`
 	Latency time.Duration `help:"Time that every answer takes." default:"0s"`
-	Fault   []string      `help:"Share of the requests that go wrong: 429=5%, 500=1%, reset=1%, lost=1%; may be repeated." placeholder:"KIND=SHARE"`
+	Fault   []string      `help:"Share of the requests that go wrong: 429=5%, 500=1%, reset=1%, lost=1% (the answer alone is lost); may be repeated." placeholder:"KIND=SHARE"`
 	Seed    uint64        `help:"Seed of the faults." default:"1"`
 }
 

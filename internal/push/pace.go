@@ -32,26 +32,26 @@ func Pace(c pacer, running bool) []byte {
 
 // Resume tells the client what Gleap has seen of earlier runs, as [Pace] left it. Of a run that
 // was killed nobody knows what it sent in the end: so many requests count as seen just now.
-func Resume(c resumer, left []byte, lost int) error {
+func Resume(c resumer, left []byte, unaccounted int) error {
 	var before pace
 	if err := json.Unmarshal(left, &before); err != nil {
 		return fmt.Errorf("the pace of the last run cannot be decoded: %w", err)
 	}
-	if before.Running && lost > 0 {
-		before.Unknown = lost
+	if before.Running && unaccounted > 0 {
+		before.Unknown = unaccounted
 	}
 	c.Resume(before.History)
 	return nil
 }
 
-// lostPace is how long a run that was killed may have gone on sending after it wrote its
+// longestCommit is how long a run that was killed may have gone on sending after it wrote its
 // pace: commits are half a second apart, but one may take long.
-const lostPace = 10 * time.Second
+const longestCommit = 10 * time.Second
 
-// Lost returns how many requests a run that was killed may have made after it wrote its pace.
-func Lost(rate int, window time.Duration, concurrency int) int {
+// Unaccounted returns how many requests a run that was killed may have made after it wrote its pace.
+func Unaccounted(rate int, window time.Duration, concurrency int) int {
 	if window <= 0 { // there is no limit
 		return 0
 	}
-	return int(int64(rate)*int64(min(lostPace, window))/int64(window)) + concurrency
+	return int(int64(rate)*int64(min(longestCommit, window))/int64(window)) + concurrency
 }

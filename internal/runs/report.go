@@ -31,7 +31,7 @@ const (
 	Failed      Outcome = "failed"      // Gleap refused or was unreachable, or the state could not be written
 	Interrupted Outcome = "interrupted" // stopped by a signal
 	Planned     Outcome = "planned"     // nothing was sent: only a plan was asked for
-	Lost        Outcome = "lost"        // killed: the next run found what it left
+	Lost        Outcome = "lost"        // the run was killed, or its machine was; what Gleap acknowledged is not
 )
 
 // Report says what a run did, or what it would do. Its JSON is what the commands

@@ -57,11 +57,11 @@ func TestTakenAway(t *testing.T) {
 		}
 		take(t, s.path, older)
 		for range 2 {
-			if err := commit(s, []Acknowledgement{ack("u2", 0, attr.OfBool(true))}, nil, nil); !errors.Is(err, ErrLost) {
+			if err := commit(s, []Acknowledgement{ack("u2", 0, attr.OfBool(true))}, nil, nil); !errors.Is(err, ErrTakenAway) {
 				t.Errorf("%s: %v", name, err)
 			}
 		}
-		if strings.HasPrefix(name, "lock") && !errors.Is(s.CheckLock(), ErrLost) {
+		if strings.HasPrefix(name, "lock") && !errors.Is(s.CheckLock(), ErrTakenAway) {
 			t.Errorf("%s: it is still held", name)
 		}
 		release()

@@ -65,7 +65,7 @@ func TestLockRemoved(t *testing.T) {
 	}
 	close(p.goOn)
 	w.sync(t, Request{})
-	if err := <-ended; !errors.Is(err, state.ErrLost) {
+	if err := <-ended; !errors.Is(err, state.ErrTakenAway) {
 		t.Errorf("the first run ended with %v", err)
 	}
 	for i := limit; i < len(seen); i++ {
@@ -114,7 +114,7 @@ func TestStateReplacedInARun(t *testing.T) {
 		} else {
 			go func() { <-p.reached; swap(); close(p.goOn) }()
 		}
-		if _, err := r.Sync(t.Context(), Request{}); !errors.Is(err, state.ErrLost) {
+		if _, err := r.Sync(t.Context(), Request{}); !errors.Is(err, state.ErrTakenAway) {
 			t.Errorf("%s: %v", name, err)
 		}
 		if n := p.n.Load(); at == 0 && n > 0 || n > 299 {
