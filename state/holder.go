@@ -56,22 +56,23 @@ const (
 )
 
 // Say notes how a run goes on that holds the lock, for [HolderOf]. It does so once a second at
-// most, and at once in a new phase. That it cannot is no reason to end the run.
-func (s *Store) Say(r Running) { s.keeper.say(r) }
+// most, and at once in a new phase, and reports whether it did. That it cannot is no reason to end
+// the run.
+func (s *Store) Say(r Running) bool { return s.keeper.say(r) }
 
-func (k *keeper) say(r Running) {
+func (k *keeper) say(r Running) bool {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	before := k.file.Running
 	if k.flock == nil || before != nil && before.Run == r.Run && before.Phase == r.Phase && r.At.Sub(before.At) < sayEvery {
-		return
+		return false
 	}
 	r.Since = r.At
 	if before != nil && before.Run == r.Run && before.Phase == r.Phase {
 		r.Since = before.Since
 	}
 	k.file.Running = &r
-	_ = k.write()
+	return k.write() == nil
 }
 
 // HolderOf returns who holds the lock of the state file at path, nil if nobody does. It does

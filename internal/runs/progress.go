@@ -46,9 +46,14 @@ func (m *Meter) Add(n int) {
 // Also has another watcher told too, or none any more: nil.
 func (m *Meter) Also(watch func(Progress)) { m.also.Store(&watch) }
 
-func (m *Meter) tell() {
+// Progress returns how far the run is. The watcher may have been told less.
+func (m *Meter) Progress() Progress {
 	name, _ := m.name.Load().(string) // "": rows are read for no run
-	p := Progress{name, int(m.done.Load()), int(m.total.Load())}
+	return Progress{name, int(m.done.Load()), int(m.total.Load())}
+}
+
+func (m *Meter) tell() {
+	p := m.Progress()
 	if m.watch != nil {
 		m.watch(p)
 	}
