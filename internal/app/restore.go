@@ -1,8 +1,11 @@
 package app
 
 import (
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 
 	"gleapsync/internal/console"
 	"gleapsync/internal/human"
@@ -22,6 +25,9 @@ func (c *restoreCmd) Run(a *App) error {
 	cfg, err := a.config()
 	if err != nil {
 		return err
+	}
+	if _, err := os.Stat(c.Path); errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("there is no backup at %s", human.Printable(c.Path))
 	}
 	if c.DryRun {
 		return c.rehearse(a, cfg.State)

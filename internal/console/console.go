@@ -49,9 +49,9 @@ func newRows(header ...string) *rows {
 	r.writer.SuppressTrailingSpaces()
 	var cells table.Row
 	for _, name := range header {
+		name, spare := strings.CutSuffix(name, "?")
 		name, number := strings.CutSuffix(name, ">")
 		name, cut := strings.CutSuffix(name, "~")
-		name, spare := strings.CutSuffix(name, "?")
 		r.columns = append(r.columns, column{number, cut, spare, true, len(name)})
 		cells = append(cells, name)
 	}

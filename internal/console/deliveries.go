@@ -5,12 +5,14 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"unicode/utf8"
 
 	"gleapsync/internal/deliveries"
 	"gleapsync/internal/human"
 )
 
-// Delivery writes a line for a call that Gleap acknowledged.
+// Delivery writes a line for a call that Gleap acknowledged. On a terminal it says as much as the
+// line has room for, and how much more there is.
 func Delivery(w Out, d deliveries.Delivery) error {
 	var what []string
 	for _, key := range slices.Sorted(maps.Keys(d.Set)) {
@@ -27,6 +29,18 @@ func Delivery(w Out, d deliveries.Delivery) error {
 	if len(d.Fields) > 0 {
 		what = append(what, strings.Join(d.Fields, ", ")+" sent")
 	}
-	_, err := fmt.Fprintf(w, "%s  %-6s  %s  %s\n", w.time(d.At), d.Class, human.Printable(d.UserID), human.Printable(strings.Join(what, ", ")))
+	line := fmt.Sprintf("%s  %-6s  %s  ", w.time(d.At), d.Class, human.Printable(d.UserID))
+	const more = len(", and 100 more")
+	if w.Width > 0 && utf8.RuneCountInString(line+strings.Join(what, ", ")) > w.Width {
+		room, n := w.Width-utf8.RuneCountInString(line)-more, 0
+		for n < len(what) && (n == 0 || room >= utf8.RuneCountInString(what[n])) {
+			room -= utf8.RuneCountInString(what[n]) + len(", ")
+			n++
+		}
+		if left := len(what) - n; left > 0 {
+			what = append(what[:n], fmt.Sprintf("and %d more", left))
+		}
+	}
+	_, err := fmt.Fprintf(w, "%s%s\n", line, human.Printable(strings.Join(what, ", ")))
 	return err
 }

@@ -114,7 +114,7 @@ func Runs(w Out, all []runs.Summary) {
 		fmt.Fprintln(w, "There was no run yet.")
 		return
 	}
-	t := newRows("RUN", "STARTED", "COMMAND", "MODE", "OUTCOME", "PLANNED>", "SENT>", "REMAINING>", "EVENTS>", "TOOK>")
+	t := newRows("RUN", "STARTED?", "COMMAND", "MODE?", "OUTCOME", "PLANNED>", "SENT>", "REMAINING>", "EVENTS>", "TOOK>?")
 	for _, r := range all {
 		mode, planned, sent, remaining, events := cmp.Or(string(r.Mode), human.Dash), r.Contacts.Planned, r.Contacts.Sent, r.Contacts.Remaining, r.Events.Sent
 		if r.Touched != nil {
@@ -177,14 +177,14 @@ func Parked(w Out, parked []inspect.ParkedContact, ids bool) {
 		return
 	}
 	if ids {
-		t := newRows("USER ID~", "STATUS>", "ATTEMPTS>", "FIRST", "LAST", "REASON")
+		t := newRows("USER ID~", "STATUS>", "ATTEMPTS>", "FIRST?", "LAST?", "REASON")
 		for _, p := range parked {
 			t.add(p.UserID, p.Status, p.Attempts, w.time(p.First), w.time(p.Last), p.Reason)
 		}
 		t.write(w)
 		return
 	}
-	t := newRows("CONTACTS>", "STATUS>", "FIRST", "LAST", "REASON")
+	t := newRows("CONTACTS>", "STATUS>", "FIRST?", "LAST", "REASON")
 	for _, g := range inspect.GroupParked(parked) {
 		t.add(human.Grouped(g.N), g.Status, w.time(g.First), w.time(g.Last), g.Reason)
 	}

@@ -1,11 +1,14 @@
 package console
 
 import (
+	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
 
 	"gleapsync/engage"
+	"gleapsync/internal/deliveries"
 	"gleapsync/internal/runs"
 )
 
@@ -35,5 +38,23 @@ func TestLeftOver(t *testing.T) {
 	}
 	if strings.Contains(text.String(), "exit:") || !strings.Contains(plan.String(), sentence) || !strings.Contains(plan.String(), damped) {
 		t.Errorf("%s\n%s", text.String(), plan.String())
+	}
+}
+
+// TestDeliveryOnTerminal: a line for a call says as much as there is room for, and how much more
+// there is; in a pipe it says all.
+func TestDeliveryOnTerminal(t *testing.T) {
+	d := deliveries.Delivery{At: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC), UserID: "u1", Set: map[string]json.RawMessage{}, Was: map[string]json.RawMessage{}}
+	for n := range 12 {
+		d.Set[fmt.Sprintf("attribute_%02d", n)] = json.RawMessage("true")
+	}
+	for width, want := range map[int]string{0: "attribute_11 -> true", 80: "attribute_00 -> true, and 11 more", 110: "attribute_01 -> true, and 10 more", 40: "attribute_00 -> true, and 11 more"} {
+		var out strings.Builder
+		if err := Delivery(Out{Writer: &out, Zone: time.UTC, Width: width}, d); err != nil {
+			t.Fatal(err)
+		}
+		if line := strings.TrimSuffix(out.String(), "\n"); !strings.HasSuffix(line, want) || width > 60 && len(line) > width {
+			t.Errorf("%d characters: %q", width, line)
+		}
 	}
 }
