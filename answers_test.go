@@ -146,14 +146,16 @@ func (a *answers) ofKilled() {
 	a.shows(p, "c.toml", "gleapsync inspect", false)
 	a.shows(p, "paced.toml", "gleapsync plan", false)
 	served := p.serve(t)
-	answer, err := http.Get(served.url + "/api/status")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer answer.Body.Close()
-	status, err := io.ReadAll(answer.Body)
-	if err != nil {
-		t.Fatal(err)
+	var status []byte
+	for !bytes.Contains(status, []byte(`"next"`)) { // it is not at once that it waits
+		answer, err := http.Get(served.url + "/api/status")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if status, err = io.ReadAll(answer.Body); err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
 	}
 	a.holds("curl -s 127.0.0.1:8080/api/status", string(status))
 	_ = served.cmd.Process.Kill()

@@ -39,7 +39,7 @@ func TestKilledIsSeen(t *testing.T) {
 			t.Errorf("the page does not say it: %v", err)
 		}
 		before := storedRuns(t, p)
-		if len(before) != 1 || before[0].Outcome != runs.Lost || before[0].Contacts.Sent == 0 || before[0].Started.IsZero() {
+		if len(before) != 1 || before[0].Outcome != runs.Lost || before[0].Mode != runs.First || before[0].Contacts.Sent == 0 || before[0].Started.IsZero() {
 			t.Fatalf("got %+v", before)
 		}
 		if code, written := p.run(t, "resend", "user-000000"); code != 0 {

@@ -131,12 +131,14 @@ func (s samples) last(r *runs.Report) {
 	for _, outcome := range outcomes {
 		s.set(lastOutcome, truth(outcome == r.Outcome), string(outcome))
 	}
-	s.set(lastPlan, r.PlanSeconds)
-	s.set(lastPush, r.PushSeconds)
-	s.set(lastContacts, float64(r.Contacts.Delta), "delta")
-	s.set(lastContacts, float64(r.Contacts.Backfill), "backfill")
 	s.set(lastSent, float64(r.Contacts.Sent))
-	s.set(lastRemaining, float64(r.Contacts.Remaining))
+	if r.Outcome != runs.Lost { // of one that was lost nobody knows these
+		s.set(lastPlan, r.PlanSeconds)
+		s.set(lastPush, r.PushSeconds)
+		s.set(lastContacts, float64(r.Contacts.Delta), "delta")
+		s.set(lastContacts, float64(r.Contacts.Backfill), "backfill")
+		s.set(lastRemaining, float64(r.Contacts.Remaining))
+	}
 	s.set(converging, truth(r.Convergence == ""))
 	for _, x := range r.Exports {
 		s.set(held, truth(x.Status == runs.StatusHeld), x.Key, string(x.Kind))

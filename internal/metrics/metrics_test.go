@@ -294,3 +294,19 @@ func TestNewSnapshot(t *testing.T) {
 		}
 	}
 }
+
+// TestLost: of a sync that was killed there is only what is known, so that nothing left over is not
+// taken for an answer.
+func TestLost(t *testing.T) {
+	s := full()
+	s.Last.Outcome = runs.Lost
+	var text bytes.Buffer
+	if err := Write(&text, collectorOf(s)); err != nil {
+		t.Fatal(err)
+	}
+	for name, want := range map[string]bool{`last_run_outcome{outcome="lost"} 1`: true, "last_run_contacts_sent 12": true, "last_run_contacts_remaining ": false, "last_run_plan_seconds ": false} {
+		if strings.Contains(text.String(), "\ngleapsync_"+name) != want {
+			t.Errorf("%s is there: %v, want %v", name, !want, want)
+		}
+	}
+}

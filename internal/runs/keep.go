@@ -50,7 +50,10 @@ func KeepLost(store *state.Store, project string) (*Report, error) {
 	if err != nil || lost == nil {
 		return nil, err
 	}
-	report := ofLost(*lost, project)
+	report, err := ofLost(store, *lost, project)
+	if err != nil {
+		return nil, err
+	}
 	if err := Keep(store, report); err != nil {
 		return nil, fmt.Errorf("store the report of a run that was lost: %w", err)
 	}
@@ -80,15 +83,30 @@ func FindLost(store *state.Store, project string) (*Report, error) {
 	if err != nil || lost == nil {
 		return nil, err
 	}
-	report := ofLost(*lost, project)
-	return &report, nil
+	report, err := ofLost(store, *lost, project)
+	return &report, err
 }
 
-func ofLost(lost state.LostRun, project string) Report {
+func ofLost(store *state.Store, lost state.LostRun, project string) (Report, error) {
+	o, err := store.Overview()
+	if err != nil {
+		return Report{}, err
+	}
+	mode := Incremental
+	switch {
+	case lost.Command == "baseline":
+		mode = Assuming
+	case lost.Command == "forget": // it compares nothing
+	case o.Resynced == 0:
+		mode = First
+	case o.Resynced < o.Epoch:
+		mode = Full
+	}
 	return Report{
-		Run: lost.Run, Command: lost.Command, Project: project, Started: lost.Started, Finished: lost.Last, Outcome: Lost,
+		Mode: mode,
+		Run:  lost.Run, Command: lost.Command, Project: project, Started: lost.Started, Finished: lost.Last, Outcome: Lost,
 		Error:    "the run ended without a word: it was killed, or its machine was. This is what Gleap had acknowledged",
 		Exports:  []ExportReport{},
 		Contacts: ContactCounts{Sent: lost.Contacts}, Calls: CallCounts{Identify: lost.Calls, Refused: lost.Parked},
-	}
+	}, nil
 }
