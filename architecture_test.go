@@ -51,15 +51,16 @@ var mayImport = map[string]string{
 	"internal/forms":      "gleap state",
 	"internal/done":       "engage state",
 	"internal/kept":       "engage state",
+	"internal/known":      "engage internal/attr internal/extsort internal/guard internal/runs state",
 	"internal/events":     "engage gleap internal/attr internal/done internal/extsort internal/guard internal/runs state",
 	"internal/planfile":   "gleap internal/attr internal/extsort internal/runs state",
 	"internal/deliveries": "internal/runs",
 	"internal/push":       "gleap internal/attr internal/deliveries internal/extsort internal/planfile internal/runs state",
-	"sync":                "engage gleap internal/attr internal/damping internal/deliveries internal/done internal/events internal/extsort internal/forms internal/guard internal/kept internal/planfile internal/push internal/runs internal/source state",
+	"sync":                "engage gleap internal/attr internal/damping internal/deliveries internal/done internal/events internal/extsort internal/forms internal/guard internal/kept internal/known internal/planfile internal/push internal/runs internal/source state",
 	"internal/inspect":    "engage internal/attr internal/deliveries internal/forms internal/kept internal/runs state sync",
 
 	// Around a sync.
-	"internal/config":  "engage gleap internal/attr internal/damping internal/events internal/exchange internal/guard internal/nearest internal/postgres internal/schedule internal/schema internal/secret internal/source internal/textfile state sync",
+	"internal/config":  "engage gleap internal/attr internal/damping internal/events internal/exchange internal/guard internal/known internal/nearest internal/postgres internal/schedule internal/schema internal/secret internal/source internal/textfile state sync",
 	"internal/starter": "engage internal/attr internal/config internal/postgres internal/source internal/wholefile",
 	"internal/console": "engage gleap gleap/sandbox internal/attr internal/deliveries internal/human internal/inspect internal/runs internal/starter state sync",
 	"internal/metrics": "engage internal/config internal/exchange internal/inspect internal/runs sync",

@@ -64,6 +64,9 @@ type Applied struct {
 	// Due is when the first of the values may be sent that this export has and that were held
 	// back for their time; zero if there are none.
 	Due time.Time `json:"due,omitzero"`
+	// Unlisted is the version of the lists of known contacts, in a form of the caller's, that left
+	// contacts of the export out; "": nobody was left out.
+	Unlisted string `json:"unlisted,omitempty"`
 }
 
 // MemberCount is 1 for the value of a member of an audience, and for any value of a

@@ -51,6 +51,9 @@ func (p *plan) applied(now time.Time, sent *push.Result) map[uint32]state.Applie
 				Fingerprint: fingerprint, AsOf: a.export.AsOf, At: now,
 				Members: a.members + a.withheld, HasFields: a.export.result.HasFields, Due: a.due,
 			}
+			if a.unlisted > 0 {
+				applied.Unlisted = p.lists.Version()
+			}
 			applied.Parts, applied.IDParts = a.export.parts, a.export.idParts
 			if a.withheld > 0 || a.export.missing != "" && a.absence != "" { // what is missing may come yet
 				applied.Parts, applied.IDParts = a.mostParts()

@@ -65,7 +65,8 @@ func (p *pass) diff() {
 		} else {
 			p.count(a, v)
 		}
-		p.tell(a, state.Change{ID: id, Value: v}, classOf(a, may, v), !left)
+		class := p.classNow(a, may, v)
+		p.tell(a, state.Change{ID: id, Value: v}, class, !left && (class != runs.ClassFirst || !a.waited || p.o.Events.Backfill))
 	}
 	if c.unanswered != nil {
 		p.diffUnanswered(all || p.resend)

@@ -23,7 +23,7 @@
 //   - inputs: export.go, catalog.go (all exports and their attributes), reading.go, input.go,
 //     snapshot.go and changes*.go (the two kinds), inputs.go, types.go
 //   - merge: merge.go, cursor.go, pass.go; for one contact contact.go, diff.go, fields.go,
-//     damping.go, news.go, class.go
+//     damping.go, news.go, class.go, known.go
 //   - guard: withhold.go, and the rules of package guard
 //   - plan: plan.go, findings.go, applied.go; planner.go takes all these steps
 //   - push: absorb.go before it, push.go, convergence.go after it; runner.go is the run as a

@@ -67,6 +67,7 @@ type attribute struct {
 	damping damping.Rule
 	counts  bool // active, while a merge goes on
 	events  bool // and its changes are told as events
+	waited  bool // its export did not change: who has no record was left out before
 	tally
 }
 

@@ -69,6 +69,7 @@ func (p *pass) diffFields(all bool) {
 	var leftOut [gleap.LastPageView + 1]int
 	var lastActivity []byte
 	hasPage, hasActivity := false, false
+	first := p.isFirst()
 	column := 0
 	for i, f := range p.o.Fields {
 		text := c.field(column, len(f.Columns))
@@ -87,7 +88,7 @@ func (p *pass) diffFields(all bool) {
 		p.found.hasField[f.Field] = true
 		class := runs.ClassFirst
 		changed := c.fieldChanged(p.store, f.Field, clean)
-		if changed && p.fieldsBefore[f.Field] {
+		if changed && p.fieldsBefore[f.Field] && !first {
 			class = runs.ClassChange
 		}
 		changed = changed || all

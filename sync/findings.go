@@ -49,6 +49,7 @@ func (f *findings) add(other *findings) {
 	f.contacts.Delta += other.contacts.Delta
 	f.contacts.Backfill += other.contacts.Backfill
 	f.contacts.Forgotten += other.contacts.Forgotten
+	f.contacts.Unknown += other.contacts.Unknown
 	f.calls += other.calls
 	f.news += other.news
 	f.retried += other.retried
@@ -78,6 +79,7 @@ func (f *findings) differing(fields []Field) map[string]int {
 // tally counts contacts that have a value of an attribute, before and after, and changes.
 type tally struct {
 	before, members, entered, exited, changed int
+	unlisted                                  int       // contacts with a value that may not be created
 	withheld                                  int       // exits and clears that are not told, and none of the others
 	retyped                                   int       // values that are sent again as another type, and no changes
 	damped                                    int       // changes that make no call
@@ -98,6 +100,7 @@ func (t *tally) add(other tally) {
 	t.exited += other.exited
 	t.changed += other.changed
 	t.withheld += other.withheld
+	t.unlisted += other.unlisted
 	t.retyped += other.retyped
 }
 

@@ -61,7 +61,7 @@ func (r *reading) skipUnchanged() {
 		for _, a := range e.attributes {
 			if reason := e.tooOld(a, r.at); reason != "" {
 				a.hold(reason)
-			} else if a.chosen && e.isApplied(a) && !r.resends() && a.status == runs.StatusApplied && !e.pending && !r.isUnanswered(a.id) && !a.isDue(r.at) {
+			} else if a.chosen && e.isApplied(a) && r.lists.IsSettled(a.applied.Unlisted) && !r.resends() && a.status == runs.StatusApplied && !e.pending && !r.isUnanswered(a.id) && !a.isDue(r.at) {
 				a.status = runs.StatusUnchanged
 			}
 		}
@@ -135,5 +135,6 @@ func (r *reading) close() {
 			e.rows.Close()
 		}
 	}
+	r.lists.Close()
 	r.memory.Clear()
 }

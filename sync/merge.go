@@ -31,7 +31,7 @@ func (p *plan) merge(ctx context.Context) error {
 	}
 	most := 2 + int(p.o.Memory>>25) // each pass takes some 5 MiB besides
 	bounds := extsort.Bounds(rows, min(most, runtime.GOMAXPROCS(0)))
-	buffer := extsort.Buffer(p.o.Memory/4, rows, len(bounds)+1)
+	buffer := extsort.Buffer(p.o.Memory/4, slices.Concat(rows, p.lists.Sorters()), len(bounds)+1)
 	group, ctx := errgroup.WithContext(ctx)
 	records, changes := p.store.RecordRanges(bounds), p.store.SaidRanges(bounds)
 	passes := make([]*pass, len(records))
@@ -56,6 +56,9 @@ func (p *plan) merge(ctx context.Context) error {
 			// Here, so that no two passes write to the same line of a cache.
 			pass := newPass(p, span, part, said)
 			pass.leavers = leavers
+			if p.lists != nil {
+				pass.listed = p.lists.Cursor(span, buffer)
+			}
 			passes[i] = pass
 			return pass.run(ctx, extsort.NewMerger(streams, extsort.Shared(rows)), sources, records[i], changes[i])
 		})
@@ -81,6 +84,7 @@ func (p *plan) beginTallies() {
 			a.absence = a.withholds(p.request)
 		}
 		a.events = a.counts && p.announces(a)
+		a.waited = a.counts && p.listsChanged(a)
 		a.damping = damping.Rule{}
 		if !p.assume && !p.alone {
 			a.damping = a.export.damping(a.Attribute)
@@ -190,9 +194,15 @@ func (p *pass) run(ctx context.Context, rows *extsort.Merger, sources []*export,
 			if err := p.takeChanges(); err != nil {
 				return err
 			}
-			p.diff()
-			if err := p.keep(parked); err != nil {
+			if unlisted, err := p.isUnlisted(); err != nil {
 				return err
+			} else if unlisted {
+				p.leaveOut(parked)
+			} else {
+				p.diff()
+				if err := p.keep(parked); err != nil {
+					return err
+				}
 			}
 		} else {
 			p.found.contacts.Forgotten++

@@ -22,7 +22,8 @@ type Next struct {
 	// FieldsWait is set if an export that may have contact fields is held, so that one that Gleap
 	// has does not change.
 	FieldsWait bool   `json:"fields_wait,omitempty"`
-	Error      string `json:"error,omitempty"` // why nobody can tell
+	Unlisted   string `json:"unlisted,omitempty"` // why the contact is not created, "": nothing keeps it from being
+	Error      string `json:"error,omitempty"`    // why nobody can tell
 }
 
 // NextValue is what the next run would do with an attribute of the contact.
@@ -48,6 +49,9 @@ func AskNext(ctx context.Context, o Options, store *state.Store, userID string) 
 	if err != nil {
 		next.Error = err.Error()
 		return next, nil
+	}
+	if next.Unlisted, err = askKnown(ctx, o, store, userID); err != nil {
+		return next, err
 	}
 	next.FieldsWait = slices.ContainsFunc(p.exports, func(e *export) bool {
 		return e.mayHoldFieldsBack() && (e.refused != nil || e.openErr != nil || slices.ContainsFunc(e.attributes, func(a *attribute) bool { return a.status == runs.StatusHeld }))

@@ -8,6 +8,7 @@ import (
 	"gleapsync/internal/damping"
 	"gleapsync/internal/events"
 	"gleapsync/internal/guard"
+	"gleapsync/internal/known"
 )
 
 // Options are a runner's settings.
@@ -15,6 +16,7 @@ type Options struct {
 	Project     string
 	Gleap       string // which Gleap is told, for the state to remember
 	Exports     []Export
+	Known       []known.List // of the contacts that may be created; nil: all may be
 	Fields      []Field
 	Guard       guard.Limits
 	Memory      int64         // bytes for sorting

@@ -2,6 +2,7 @@ package sync
 
 import (
 	"gleapsync/internal/extsort"
+	"gleapsync/internal/known"
 	"gleapsync/internal/planfile"
 	"gleapsync/state"
 )
@@ -23,6 +24,7 @@ type pass struct {
 
 	contact contact
 	entry   planfile.Entry
+	listed  *known.Cursor  // nil: there are no lists of known contacts
 	reasons int            // attributes in it that are worth a call
 	reason  uint32         // the last one of these
 	damped  []dampedChange // that go along if the contact is called for something else

@@ -5,6 +5,7 @@ import (
 
 	"gleapsync/internal/events"
 	"gleapsync/internal/extsort"
+	"gleapsync/internal/known"
 	"gleapsync/internal/planfile"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
@@ -18,6 +19,7 @@ type plan struct {
 	unusable []runs.ExportReport // of what a wildcard takes and what cannot be an attribute
 	orphans  []state.Attribute   // that no export feeds
 	tracks   *events.Inputs
+	lists    *known.Lists     // of contacts that may be created; nil: all may be
 	said     []*extsort.Spool // what is to be stored of change exports: user ids, each with its changes
 	file     planfile.File    // the plan's entries
 	leavers  *planfile.File   // who would leave if nothing was held, nil: nobody asked

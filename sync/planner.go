@@ -45,7 +45,7 @@ func (r planner) plan(ctx context.Context, at time.Time, request Request) (*plan
 	for {
 		p := &plan{
 			basis: b, attributeList: in.attributeList, exports: in.exports, unusable: in.unusable, orphans: in.orphans(),
-			tracks: tracks, store: r.store, temp: r.temp, leavers: leavers,
+			tracks: tracks, lists: in.lists, store: r.store, temp: r.temp, leavers: leavers,
 		}
 		if err == nil {
 			err = p.merge(ctx)
@@ -64,6 +64,9 @@ func (r *reading) prepare(ctx context.Context, ahead func()) error {
 		return err
 	}
 	if err := r.openAll(ctx); err != nil {
+		return err
+	}
+	if err := r.readKnown(ctx); err != nil {
 		return err
 	}
 	r.skipUnchanged()

@@ -10,6 +10,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/internal/extsort"
 	"gleapsync/internal/guard"
+	"gleapsync/internal/known"
 	"gleapsync/internal/runs"
 )
 
@@ -21,6 +22,7 @@ type reading struct {
 	temp   extsort.CreateTemp
 	log    *slog.Logger
 	meter  *runs.Meter
+	lists  *known.Lists
 }
 
 // open opens an export, and reports whether it could.

@@ -72,7 +72,7 @@ func (p *plan) report() runs.Report {
 	for _, a := range p.attributes {
 		if a.chosen {
 			e := a.report()
-			if e.Status == runs.StatusApplied && e.Retyped == 0 && a.export.isApplied(a) && !p.resyncing() && !p.resend && a.applied.Due.IsZero() {
+			if e.Status == runs.StatusApplied && e.Retyped == 0 && a.export.isApplied(a) && p.lists.IsSettled(a.applied.Unlisted) && !p.resyncing() && !p.resend && a.applied.Due.IsZero() {
 				makeUnchanged(&e, a.applied.Members)
 			}
 			if known, err := p.overview.Attribute(e.Key); err == nil && e.Status == runs.StatusHeld {
@@ -82,12 +82,12 @@ func (p *plan) report() runs.Report {
 		}
 	}
 	r.Exports = append(r.Exports, p.unusable...)
-	r.Notes = slices.Concat(reservedNotes(p.attributes), p.formNotes(), aheadNotes(p.exports, p.tracks.Notes()))
+	r.Notes = slices.Concat(reservedNotes(p.attributes), p.formNotes(), aheadNotes(p.exports, slices.Concat(p.tracks.Notes(), p.lists.Notes())))
 	r.Unused = unusedNotes(p)
 	if n := p.overview.Deletions; n > 0 {
 		r.Deletions = &runs.Deletions{Owed: n}
 	}
-	r.Exports = append(r.Exports, p.tracks.Reports()...)
+	r.Exports = slices.Concat(r.Exports, p.tracks.Reports(), p.lists.Reports())
 	if o := p.o; o.Rate > 0 {
 		r.Estimate = int((int64(p.calls+p.trackCalls())*int64(o.Window) + int64(o.Rate)*int64(time.Second) - 1) / (int64(o.Rate) * int64(time.Second)))
 	}

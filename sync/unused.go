@@ -104,6 +104,9 @@ func filesBeside(p *plan, e *export) (files []string) {
 	for i := range p.o.Tracks {
 		all = append(all, &p.o.Tracks[i].Export)
 	}
+	for i := range p.o.Known {
+		all = append(all, &p.o.Known[i].Export)
+	}
 	return e.Beside(all)
 }
 

@@ -144,7 +144,7 @@ func bySource(checks []check) []check {
 	for _, c := range checks {
 		i := slices.IndexFunc(groups, func(g []check) bool {
 			first := g[0].checkedExport
-			return first != nil && c.checkedExport != nil && c.Name != string(runs.KindTrack) && g[0].OK == c.OK && first.Source == c.Source && first.said == c.said
+			return first != nil && c.checkedExport != nil && c.Name != string(runs.KindTrack) && c.Name != string(runs.KindKnown) && g[0].OK == c.OK && first.Source == c.Source && first.said == c.said
 		})
 		if i < 0 {
 			groups = append(groups, []check{c})
@@ -228,6 +228,9 @@ func exportChecks(r runs.Report) []check {
 		c.Detail = fmt.Sprintf("%s: %s: %s%d rows, %d members, %d invalid, %d without user id", e.Key, e.Source, kind, e.Rows, e.Members, e.Invalid, e.WithoutUserID)
 		if e.Kind == runs.KindTrack {
 			c.Detail = fmt.Sprintf("%s: %d rows, %d new events, %d invalid, %d without user id", e.Name, e.Rows, e.Events, e.Invalid, e.WithoutUserID)
+		}
+		if e.Kind == runs.KindKnown {
+			c.Detail = fmt.Sprintf("%s: %d rows, %d invalid, %d without user id", e.Name, e.Rows, e.Invalid, e.WithoutUserID)
 		}
 		if e.Note != "" {
 			c.Detail += ": " + e.Note

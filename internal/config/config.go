@@ -181,6 +181,7 @@ func (l *loader) config(f *file) *Config {
 	c.Reserved = l.reserved
 	c.Sync.Events = l.events(f, c.Sync.Exports)
 	each(&c.Sync.Tracks, "track", f.Tracks, func(key string, k *trackKeys) events.Export { return l.track(key, k, c.Sync.Tracks) })
+	each(&c.Sync.Known, "known", f.Known, l.knownList)
 	l.onlyOneStdin(c.Sync.Exports)
 	if len(c.Sync.Exports)+len(c.Sync.Tracks) == 0 {
 		l.errs = append(l.errs, fmt.Errorf("%s: there is no [[audience]], [[trait]], [[table]], [[profiles]], [[changes]] or [[track]]: nothing to sync", l.path))

@@ -57,13 +57,14 @@ type file struct {
 		Batch      int      `toml:"batch"`
 		Remember   string   `toml:"remember"`
 	} `toml:"events"`
-	Contact   contactTable   `toml:"contact"`
-	Audiences []audienceKeys `toml:"audience"`
-	Traits    []traitKeys    `toml:"trait"`
-	Tables    []tableKeys    `toml:"table"`
-	Changes   []changesKeys  `toml:"changes"`
-	Profiles  []profilesKeys `toml:"profiles"`
-	Tracks    []trackKeys    `toml:"track"`
+	Contact   contactTable    `toml:"contact"`
+	Audiences []audienceKeys  `toml:"audience"`
+	Traits    []traitKeys     `toml:"trait"`
+	Tables    []tableKeys     `toml:"table"`
+	Changes   []changesKeys   `toml:"changes"`
+	Profiles  []profilesKeys  `toml:"profiles"`
+	Tracks    []trackKeys     `toml:"track"`
+	Known     []knownListKeys `toml:"known"`
 }
 
 type contactTable struct {
@@ -180,4 +181,19 @@ type trackKeys struct {
 	Keys   []string `toml:"keys"`
 	Since  any      `toml:"since"`
 	MaxAge string   `toml:"max_age"`
+}
+
+// knownListKeys are those of a list of the contacts that may be created.
+type knownListKeys struct {
+	Source      string   `toml:"source"`
+	Command     []string `toml:"command"`
+	Env         []string `toml:"env"`
+	Timeout     string   `toml:"timeout"`
+	Pick        string   `toml:"pick" one:"newest all"`
+	Format      string   `toml:"format" one:"csv ndjson parquet"`
+	Delimiter   string   `toml:"delimiter" one:", : ; | colon comma pipe semicolon tab"`
+	UserID      string   `toml:"user_id"`
+	Identifiers string   `toml:"identifiers" one:"all first last"`
+	MaxAge      string   `toml:"max_age"`
+	databaseKeys
 }

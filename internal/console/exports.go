@@ -76,6 +76,9 @@ func exports(w Out, r runs.Report, shown Shown) {
 			tracks.add(e.Name, human.Grouped(e.Events), human.Grouped(e.Repeated), human.Grouped(e.Unnamed), human.Grouped(e.Invalid), human.Grouped(e.WithoutUserID), e.Status)
 			continue
 		}
+		if e.Kind == runs.KindKnown { // what is wrong with it the remarks say
+			continue
+		}
 		if c, ok := as[e.Key]; ok {
 			status := string(e.Status)
 			if c.Withheld {
@@ -113,7 +116,7 @@ func totals(all []runs.ExportReport, shown Shown, rows int) string {
 	n, changed, held, withheld := 0, 0, 0, 0
 	for _, e := range all {
 		switch {
-		case e.Kind == runs.KindTrack:
+		case !e.IsAttribute():
 			continue
 		case e.Status == runs.StatusHeld:
 			held++

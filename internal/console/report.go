@@ -170,8 +170,17 @@ func remarks(w io.Writer, r runs.Report) {
 		fmt.Fprintf(w, "Forgotten contacts: %s deleted in Gleap, %s not there%s.\n", human.Grouped(d.Deleted), human.Grouped(d.Absent), stillInGleap(d.Owed))
 	}
 	some(w, r.Contacts.Forgotten, "contact", "passed over: forgotten on request.")
+	some(w, r.Contacts.Unknown, "contact", unknown(r))
 	some(w, r.Contacts.Parked, "contact", "parked: Gleap refused the call, see gleapsync inspect parked.")
 	some(w, r.Events.Parked, "event", "parked: Gleap refused the request, see gleapsync inspect events.")
+}
+
+// unknown says why contacts are left out that have no record.
+func unknown(r runs.Report) string {
+	if slices.ContainsFunc(r.Exports, func(e runs.ExportReport) bool { return e.Kind == runs.KindKnown && e.IsHeld() }) {
+		return "left out: nobody new is created who is in no list of known contacts that can be used."
+	}
+	return "left out: not in the list of known contacts."
 }
 
 // orphans names the attributes that no export feeds any more: in a line each if they are few.

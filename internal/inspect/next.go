@@ -178,6 +178,8 @@ func (c *Contact) willDo(key string) string {
 		return "nobody can tell before it is read"
 	case !differs:
 		return stays
+	case c.Next.Unlisted != "":
+		return "nothing: " + c.Next.Unlisted
 	case c.Parked != nil:
 		return "waits: the contact is parked"
 	case said.Absent && next.Withheld != "" && c.tells(key, known):

@@ -144,6 +144,8 @@ func (s samples) last(r *runs.Report) {
 		s.set(held, truth(x.Status == runs.StatusHeld), x.Key, string(x.Kind))
 		if x.Kind == runs.KindTrack {
 			s.set(tracked, float64(x.Events), x.Key)
+		}
+		if !x.IsAttribute() {
 			continue
 		}
 		s.set(withheld, float64(x.Withheld), x.Key, string(x.Kind))

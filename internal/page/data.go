@@ -99,6 +99,9 @@ func Read(v *inspect.View, version string, zone *time.Location, now *Now) Data {
 				d.Tracks = append(d.Tracks, e)
 				continue
 			}
+			if e.Kind == runs.KindKnown && e.IsQuiet() {
+				continue
+			}
 			d.Exports = append(d.Exports, d.export(e))
 		}
 	}

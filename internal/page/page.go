@@ -137,7 +137,7 @@ func (c *Contact) Keys() []string {
 	keys := c.Detail.Keys()
 	if c.Last != nil {
 		for _, e := range c.Last.Exports {
-			if e.Kind != runs.KindTrack {
+			if e.IsAttribute() {
 				keys = append(keys, e.Key)
 			}
 		}

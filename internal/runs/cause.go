@@ -59,7 +59,7 @@ func Alike(exports []ExportReport) []Cause {
 	all := Causes(exports)
 	at := map[string]int{}
 	for _, e := range exports {
-		if e.Kind == KindTrack || e.IsHeld() || e.IsQuiet() || e.New || e.Retyped > 0 {
+		if !e.IsAttribute() || e.IsHeld() || e.IsQuiet() || e.New || e.Retyped > 0 {
 			continue
 		}
 		n, ok := at[e.Source]

@@ -100,7 +100,8 @@ const (
 )
 
 // ExportReport is about one attribute and the export that feeds it, or about an event
-// export, whose key is track and its source.
+// export, whose key is track and its source, or about a list of known contacts, whose key is
+// known and its source.
 type ExportReport struct {
 	Key           string           `json:"key"`
 	Name          string           `json:"name"`
@@ -132,8 +133,14 @@ type ExportReport struct {
 	TrackCounts
 }
 
-// KindTrack is the kind of an event export in a report.
-const KindTrack engage.Kind = "track"
+// The kinds of what is in a report and is no attribute.
+const (
+	KindTrack engage.Kind = "track" // an event export
+	KindKnown engage.Kind = "known" // a list of the contacts that may be created
+)
+
+// IsAttribute reports whether the export is that of an attribute.
+func (e ExportReport) IsAttribute() bool { return e.Kind != KindTrack && e.Kind != KindKnown }
 
 // TrackCounts counts the events of an event export.
 type TrackCounts struct {
@@ -177,12 +184,17 @@ func (e ExportReport) InGleap() int {
 
 // Unreadable reports whether none of the exports could be read at all.
 func (r *Report) Unreadable() bool {
+	exports := 0
 	for _, e := range r.Exports {
-		if !e.Unreadable {
+		switch {
+		case e.Kind == KindKnown: // without it others go on
+		case !e.Unreadable:
 			return false
+		default:
+			exports++
 		}
 	}
-	return len(r.Exports) > 0
+	return exports > 0
 }
 
 // Resolve returns the command to run about an export that is held, "" if it is not: the one
@@ -209,6 +221,7 @@ type ContactCounts struct {
 	Assumed   int `json:"assumed"`   // taken as delivered by a baseline
 	Parked    int `json:"parked"`    // refused by Gleap, in this run or before
 	Forgotten int `json:"forgotten"` // in the exports, and not to be created again
+	Unknown   int `json:"unknown"`   // in the exports and without a record, and left out since no list of known contacts has them
 	Remaining int `json:"remaining"` // planned, and left for the next run
 }
 

@@ -1,0 +1,99 @@
+package sync
+
+import (
+	"context"
+	"log/slog"
+	"slices"
+
+	"gleapsync/internal/attr"
+	"gleapsync/internal/extsort"
+	"gleapsync/internal/known"
+	"gleapsync/internal/runs"
+	"gleapsync/state"
+)
+
+// Where the configuration has lists of known contacts, one without a record is left out unless a
+// list has it. Which ones those were nobody remembers: an attribute remembers the version of the
+// lists that left somebody of its export out, so that the export is read again once they change.
+
+// readKnown reads the lists of known contacts.
+func (r *reading) readKnown(ctx context.Context) (err error) {
+	if !r.alone {
+		r.lists, err = known.Read(ctx, r.listOptions())
+	}
+	return err
+}
+
+func (r *reading) listOptions() known.Options {
+	return known.Options{
+		Lists: r.o.Known, Budget: r.budget, Memory: &r.memory, Temp: r.temp, Meter: r.meter, MaxInvalid: r.o.Guard.MaxInvalid, At: r.at,
+		Log: func(list, line string) { r.log.Info("a command says", "command", list, "line", line) },
+	}
+}
+
+// listsChanged reports whether an attribute's export is as it was applied last, and is looked at
+// for those who were left out then.
+func (p *plan) listsChanged(a *attribute) bool {
+	return a.export.isApplied(a) && !p.lists.IsSettled(a.applied.Unlisted)
+}
+
+// isUnlisted reports whether the contact may not be created. One that Gleap may have is not.
+func (p *pass) isUnlisted() (bool, error) {
+	c := &p.contact
+	if p.listed == nil || c.known || c.unanswered != nil {
+		return false, nil
+	}
+	listed, err := p.listed.Has(c.userID)
+	return !listed, err
+}
+
+// leaveOut counts what the exports say of a contact that may not be created.
+func (p *pass) leaveOut(parked *state.Parked) {
+	c, any := &p.contact, false
+	for _, id := range c.ids {
+		a := p.attribute(id)
+		if v := c.wanted[id].value; a.counts && !a.leaves(v) {
+			p.tallies[id].members += a.memberCount(v)
+			p.tallies[id].unlisted++
+			any = true
+		}
+	}
+	if any {
+		p.found.contacts.Unknown++
+	}
+	if !p.lists.Held() { // else it may be on the list
+		p.settle(parked)
+	}
+}
+
+// classNow is the class of telling Gleap a value of an attribute. Who was left out before did not
+// come just now.
+func (p *pass) classNow(a *attribute, has, told attr.Value) runs.Class {
+	if a.waited && !p.contact.known && p.contact.unanswered == nil {
+		return runs.ClassFirst
+	}
+	return classOf(a, has, told)
+}
+
+// isFirst reports whether the contact is one that was left out before, with nothing more urgent.
+func (p *pass) isFirst() bool {
+	return !p.contact.known && p.contact.unanswered == nil && p.entry.Class == runs.ClassFirst &&
+		slices.ContainsFunc(p.entry.Attributes, func(c state.Change) bool { return p.attribute(c.ID).waited })
+}
+
+// askKnown returns why a contact would be left out, "" if it would not be.
+func askKnown(ctx context.Context, o Options, store *state.Store, userID string) (string, error) {
+	stored, err := store.Contact(userID)
+	if err != nil || stored.Record.Acknowledged > 0 {
+		return "", err
+	}
+	b, err := recall(o, store, now(), Request{})
+	if err != nil {
+		return "", err
+	}
+	if _, has := b.findUnanswered([]byte(userID)); has {
+		return "", nil
+	}
+	r := planner{o, store, extsort.TempIn(o.TempDir), slog.New(slog.DiscardHandler), runs.NewMeter(nil)}.reading(b)
+	return known.Ask(ctx, r.listOptions(), userID)
+}
