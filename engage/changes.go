@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"gleapsync/internal/attr"
@@ -52,6 +53,10 @@ type ChangesResult struct {
 	Mismatched map[string]string
 	// Unused are audiences and traits that the export neither takes nor excludes.
 	Unused []Named
+	// Of rows with a cursor:
+	Newest  time.Time        // the latest time of the cursor that is not ahead of now, zero: no row has one
+	Columns []string         // nil: nothing came, not even a header
+	Missing map[string]error // by key: why the columns do not have an attribute
 }
 
 // ReadChanges calls yield with the changes of audiences and traits that the export takes,
@@ -66,6 +71,9 @@ func (s *Source) ReadChanges(ctx context.Context, yield func(*Change) error) (Ch
 	r := &changeReader{export: s.export, yield: yield, index: map[computationKey]int{}, none: make([]attr.Value, len(s.export.Fields))}
 	r.counts = &r.result.Result
 	r.result.Fields = make([]bool, len(s.export.Fields))
+	if s.export.Cursor != "" {
+		return r.result, source.Ended(ctx, r.readRows(ctx, s))
+	}
 	err := r.readFiles(ctx, s, r.readText)
 	return r.result, err
 }
@@ -82,8 +90,14 @@ type changeReader struct {
 	fields []attr.Value
 	none   []attr.Value // no contact fields
 	traits jsonscan.Members
-	seen   idCheck // of a CSV
+	seen   idCheck // of a CSV, and of rows
+
+	began   time.Time // of rows with a cursor: when they were asked for
+	undated int       // the same: those without a time
 }
+
+// earliest is before the times of all changes.
+const earliest = math.MinInt64
 
 // computationKey tells computations apart. A key whose audience was deleted and created
 // again has two.
@@ -139,7 +153,7 @@ func (r *changeReader) computation(name, id []byte, kind Kind) int {
 	i := -1
 	if a, ok := r.export.TakeComputation(key.name, kind); ok && len(r.result.Computations) < maxComputations {
 		i = len(r.result.Computations)
-		r.result.Computations = append(r.result.Computations, Computation{Attribute: a, Name: key.name, ID: key.id, Kind: kind, Newest: math.MinInt64})
+		r.result.Computations = append(r.result.Computations, Computation{Attribute: a, Name: key.name, ID: key.id, Kind: kind, Newest: earliest})
 	} else if !ok {
 		r.mismatch(key.name, string(kind))
 		r.pass(key.name, kind)

@@ -101,11 +101,16 @@ type Export struct {
 	// Changes is set for an export of what happened, not of what is: [Source.ReadChanges].
 	Changes  bool
 	Discover bool          // take every audience and trait that a change names
-	Columns  ChangeColumns // of CSV with changes
+	Columns  ChangeColumns // of CSV with changes, and of rows with a cursor
+	// Cursor is set where what happened are the rows of a database or of a command, one for each
+	// call with a column for each audience and trait: the column with the time at which a row
+	// came. Rows whose cursor is before Since are not asked for; zero: all are.
+	Cursor string
+	Since  time.Time
 }
 
 // ChangeColumns are the names of the columns of CSV with changes, "" those that
-// Segment's S3 and SFTP destinations propose.
+// Segment's S3 and SFTP destinations propose; of rows with a cursor the last three count.
 type ChangeColumns struct {
 	AudienceName   string // holds the key: "audience_name"
 	AudienceID     string // Engage's own id: "audience_id"

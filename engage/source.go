@@ -42,7 +42,9 @@ func (e Export) Open(ctx context.Context) (*Source, error) {
 		// Nobody knows without asking it whether its rows changed.
 		return &Source{export: e, query: q, inputs: &source.Inputs{All: []source.Input{{Name: q.Name(), Time: time.Now()}}}}, nil
 	}
-	inputs, err := e.place().Find(ctx)
+	place := e.place()
+	place.Command = e.commandSince()
+	inputs, err := place.Find(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -98,6 +100,9 @@ func (e Export) Settings() string {
 		e.Timeout, e.Changes, e.Discover, e.Columns)
 	if len(e.Keys)+len(e.Types) > 0 {
 		text += fmt.Sprintf(" %q %q", e.Keys, e.Types)
+	}
+	if e.Cursor != "" {
+		text += fmt.Sprintf(" %q", e.Cursor)
 	}
 	return text
 }

@@ -30,6 +30,8 @@ type changes struct {
 	of           []*attribute         // for each of them; nil: it does not count
 	fits         map[*attribute]engage.Fits
 	mismatches   map[string]string // see [engage.ChangesResult]
+	missing      map[string]error  // the same
+	rowsUpTo     done.Position     // of rows with a cursor, instead of done
 }
 
 func newChanges(r *reading, e *export) *changes {
@@ -39,6 +41,10 @@ func newChanges(r *reading, e *export) *changes {
 
 // find implements [input].
 func (x *changes) find(ctx context.Context) error {
+	if x.Cursor != "" {
+		x.rowsUpTo = done.Find(x.files, x.settings[x.index].Export)
+		x.Since = x.rowsUpTo.Since(x.Lag)
+	}
 	x.open(ctx, x.export)
 	return nil
 }
@@ -63,6 +69,10 @@ func (x *changes) name() {
 	settings := hex.EncodeToString(hash[:8])
 	_, x.fingerprint = x.print(x.Attributes, x.o.Fields) // files that are done are known by size and time
 	var err error
+	if x.Cursor != "" {
+		x.pending = true
+		return
+	}
 	x.done, err = done.Take(x.files, x.source, x.Source, settings, func(f state.DoneFile) bool { return f.Source == x.Source && f.Settings == settings })
 	x.countParts()
 	x.pending = len(x.source.Files()) > 0
@@ -86,6 +96,8 @@ func (x *changes) read(ctx context.Context) error {
 		failed = x.rows.Add(c.UserID, row)
 		return failed
 	})
+	x.rowsUpTo = x.rowsUpTo.After(result.Newest, x.at)
+	x.columns, x.missing = result.Columns, result.Missing
 	x.result, x.computations, x.passedOver, x.mismatches, x.unused = result.Result, result.Computations, result.PassedOver, result.Mismatched, result.Unused
 	for _, class := range slices.Sorted(maps.Keys(x.passedOver)) {
 		x.log.Info("rows of a class were passed over", "source", x.Source, "class", class, "rows", x.passedOver[class])
@@ -115,6 +127,13 @@ func appendChange(dst []byte, c *engage.Change) []byte {
 
 // filesAfter implements [input]. Files are done if all that they say is acknowledged, or parked.
 func (x *changes) filesAfter(isDone bool) []state.DoneFile {
+	switch {
+	case x.Cursor == "":
+	case isDone:
+		return x.rowsUpTo.Entries()
+	default:
+		return done.Find(x.files, x.settings[x.index].Export).Mine(x.files)
+	}
 	if isDone {
 		return x.done
 	}

@@ -12,7 +12,9 @@ import (
 
 // ask implements [input]. What the new files say counts as it would in a sync.
 func (x *changes) ask(ctx context.Context, userID string, changed state.Said) (map[string]Said, error) {
-	x.open(ctx, x.export)
+	if err := x.find(ctx); err != nil {
+		return nil, err
+	}
 	x.name()
 	err := x.refused
 	type change struct {
@@ -28,7 +30,7 @@ func (x *changes) ask(ctx context.Context, userID string, changed state.Said) (m
 			}
 			return nil
 		})
-		x.computations = result.Computations
+		x.computations, x.columns, x.missing = result.Computations, result.Columns, result.Missing
 		x.judge()
 	}
 	if ctx.Err() != nil {

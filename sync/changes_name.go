@@ -40,10 +40,17 @@ func (x *changes) judge() {
 				a.hold(reason)
 			}
 		}
+		if err := x.missing[a.Key]; err != nil {
+			a.hold(err.Error())
+		}
 		a.decideType(x.fits[a])
 	}
-	x.holdPatterns(x.export, func(w engage.Wildcard, a *attribute) bool { return w.Matches(a.Name) && a.Kind == w.Kind },
-		func(w engage.Wildcard) string { return x.mismatched(w.Kind, w.Matches) }) // what it is to match may come some day
+	x.holdPatterns(x.export, func(w engage.Wildcard, a *attribute) bool { return w.Matches(a.Name) && a.Kind == w.Kind }, func(w engage.Wildcard) string {
+		if x.columns != nil {
+			return "no column matches " + w.Pattern
+		}
+		return x.mismatched(w.Kind, w.Matches) // what it is to match may come some day
+	})
 	if len(x.attributes) == 0 && len(x.passedOver) > 0 {
 		x.unusable = append(x.unusable, runs.ExportReport{
 			Key: x.Source, Name: x.Source, Kind: engage.Audience, Source: x.Source, Status: runs.StatusApplied, Rows: x.result.Rows, PassedOver: x.passedOver,

@@ -38,37 +38,6 @@ func (l *loader) table(key string, t *tableKeys) sync.Export {
 	return e
 }
 
-// changes reads an export of changes, which comes after others; fieldsFed says that
-// snapshots have contact fields.
-func (l *loader) changes(key string, k *changesKeys, before []sync.Export, fieldsFed bool) sync.Export {
-	e := l.export(key, &exportKeys{Source: k.Source, Delimiter: k.Delimiter, MaxAge: k.MaxAge, MaxExits: k.MaxExits, BrokenRows: k.BrokenRows, Pick: "all", Absent: "keep", AllowEmpty: true})
-	if e.Source == engage.Stdin || postgres.IsAddress(e.Source) {
-		l.fail(key+".source", errNotFiles)
-	}
-	for _, other := range before {
-		if other.Changes && other.Source == e.Source {
-			l.fail(key+".source", errors.New("another [[changes]] reads it too: name all that is to be taken from it in one"))
-		}
-	}
-	e.Changes, e.Discover = true, k.Discover
-	l.named(key, &k.namedKeys, &e)
-	if len(e.Attributes)+len(e.Wildcards) == 0 && !e.Discover {
-		l.fail(key, errors.New("it takes nothing: set audiences, traits or discover = true"))
-	}
-	c := &k.Columns
-	column := func(name, value string) string { return l.text(key+".columns."+name, value) }
-	e.Columns = engage.ChangeColumns{
-		AudienceName: column("audience_name", c.AudienceName), AudienceID: column("audience_id", c.AudienceID),
-		AudienceAction: column("audience_action", c.AudienceAction), UserID: column("user_id", c.UserID),
-		Timestamp: column("timestamp", c.Timestamp), MessageID: column("message_id", c.MessageID),
-	}
-	e.NoFields = !or(k.Contact, true)
-	if fieldsFed && !e.NoFields {
-		l.fail(key, errors.New("the snapshots above have the fields under [contact], and what comes from both may be old or new: set contact = false here"))
-	}
-	return e
-}
-
 func (l *loader) profiles(key string, p *profilesKeys) sync.Export {
 	if p.Source != "" || p.UserID != "" {
 		l.fail(key, errors.New("source and user_id are not for profiles: set traits_source and identifiers_source"))

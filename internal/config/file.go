@@ -145,14 +145,20 @@ type tableKeys struct {
 
 // changesKeys are those of what happened. Not all that a snapshot has makes sense for it.
 type changesKeys struct {
-	Source     string `toml:"source"`
-	Discover   bool   `toml:"discover"`
-	Delimiter  string `toml:"delimiter" one:", : ; | colon comma pipe semicolon tab"`
-	Contact    *bool  `toml:"contact"`
-	MaxAge     string `toml:"max_age"`
-	MaxExits   any    `toml:"max_exits" as:"string integer"`
-	BrokenRows string `toml:"broken_rows" one:"withhold ignore"`
+	Source     string   `toml:"source"`
+	Command    []string `toml:"command"` // these five for rows
+	Env        []string `toml:"env"`
+	Timeout    string   `toml:"timeout"`
+	Cursor     string   `toml:"cursor"`
+	Lag        string   `toml:"lag"`
+	Discover   bool     `toml:"discover"`
+	Delimiter  string   `toml:"delimiter" one:", : ; | colon comma pipe semicolon tab"`
+	Contact    *bool    `toml:"contact"`
+	MaxAge     string   `toml:"max_age"`
+	MaxExits   any      `toml:"max_exits" as:"string integer"`
+	BrokenRows string   `toml:"broken_rows" one:"withhold ignore"`
 	namedKeys
+	databaseKeys
 	Columns struct {
 		AudienceName   string `toml:"audience_name"`
 		AudienceID     string `toml:"audience_id"`

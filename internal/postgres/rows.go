@@ -29,6 +29,7 @@ type Rows struct {
 	asked      []askedColumn
 	cells      [][]byte // of all columns
 	scratch    []byte   // for cells that are made longer
+	since      since    // which rows are wanted, and in which order
 
 	// Once the query runs.
 	rows   *pgconn.ResultReader
@@ -50,6 +51,7 @@ const (
 	oidChar        = 1042 // of a fixed length
 	oidTimestamp   = 1114
 	oidTimestampTZ = 1184
+	oidDate        = 1082
 	oidJSONB       = 3802
 )
 
@@ -81,6 +83,30 @@ func (t *Rows) Ask(columns []int) {
 	}
 }
 
+// since says which rows are wanted.
+type since struct {
+	clause string    // behind FROM
+	at     time.Time // its parameter, zero: it has none
+}
+
+// Since has only those rows be read, before the first, whose column is not before a time or is NULL;
+// of a zero time all. They come in the order of the column and then of another one, -1: of none.
+// The column has to hold times.
+func (t *Rows) Since(column int, at time.Time, then int) error {
+	if oid := t.fields[column].DataTypeOID; oid != oidTimestamp && oid != oidTimestampTZ && oid != oidDate {
+		return fmt.Errorf("the column %s holds no times: cursor takes one of the type timestamp, timestamp with time zone or date", t.names[column])
+	}
+	name := quoteName(t.names[column])
+	if t.since.at = at.UTC(); !at.IsZero() {
+		t.since.clause = fmt.Sprintf(" WHERE (%[1]s >= $1 OR %[1]s IS NULL)", name)
+	}
+	t.since.clause += " ORDER BY " + name
+	if then >= 0 {
+		t.since.clause += ", " + quoteName(t.names[then])
+	}
+	return nil
+}
+
 // begin runs the query for the columns that are needed.
 func (t *Rows) begin() {
 	var values []string
@@ -93,7 +119,11 @@ func (t *Rows) begin() {
 	}
 	ctx, cancel := context.WithTimeout(t.ctx, t.timeout()+cancelTimeout) // in case the server does not keep it
 	t.cancel, t.began = cancel, time.Now()
-	t.rows = t.conn.ExecParams(ctx, "SELECT "+strings.Join(values, ", ")+" FROM "+t.from(), nil, nil, nil, nil)
+	var parameters [][]byte
+	if !t.since.at.IsZero() {
+		parameters = [][]byte{[]byte(t.since.at.Format("2006-01-02 15:04:05.999999Z07:00"))}
+	}
+	t.rows = t.conn.ExecParams(ctx, "SELECT "+strings.Join(values, ", ")+" FROM "+t.from()+t.since.clause, parameters, nil, nil, nil)
 }
 
 // structured returns which of the columns' types are arrays or rows: their text is not
