@@ -32,6 +32,7 @@ type changes struct {
 	mismatches   map[string]string // see [engage.ChangesResult]
 	missing      map[string]error  // the same
 	rowsUpTo     done.Position     // of rows with a cursor, instead of done
+	audit        audit
 }
 
 func newChanges(r *reading, e *export) *changes {
@@ -44,6 +45,7 @@ func (x *changes) find(ctx context.Context) error {
 	if x.Cursor != "" {
 		x.rowsUpTo = done.Find(x.files, x.settings[x.index].Export)
 		x.Since = x.rowsUpTo.Since(x.Lag)
+		x.findAudit()
 	}
 	x.open(ctx, x.export)
 	return nil
@@ -113,6 +115,9 @@ func (x *changes) read(ctx context.Context) error {
 		x.drop()
 		return nil
 	}
+	if err := x.readAudit(ctx); err != nil {
+		return err
+	}
 	return x.rows.Finish()
 }
 
@@ -130,9 +135,9 @@ func (x *changes) filesAfter(isDone bool) []state.DoneFile {
 	switch {
 	case x.Cursor == "":
 	case isDone:
-		return x.rowsUpTo.Entries()
+		return append(x.rowsUpTo.Entries(), x.auditAfter(true)...)
 	default:
-		return done.Find(x.files, x.settings[x.index].Export).Mine(x.files)
+		return append(done.Find(x.files, x.settings[x.index].Export).Mine(x.files), x.auditAfter(false)...)
 	}
 	if isDone {
 		return x.done

@@ -28,7 +28,12 @@ func (x *changes) add(c *contact, row []byte) error {
 	}
 	if number > 0 {
 		if a := x.of[number-1]; a != nil && a.counts {
-			if value = a.value(value); value.Kind() != attr.None {
+			value = a.value(value)
+			switch {
+			case value.Kind() == attr.None:
+			case number > uint64(len(x.computations)):
+				c.audited = append(c.audited, audited{a, at, value})
+			default:
 				c.changed.Add(a.id, at, message, value)
 				if newest, _ := c.changed.timeOf(a.id); newest == at {
 					c.stands(a.id, line)
@@ -88,6 +93,7 @@ func (p *pass) decodeChanges(stored []byte) error {
 // is to be stored of it.
 func (p *pass) takeChanges() error {
 	c := &p.contact
+	p.compare()
 	for _, n := range c.changed.Attributes {
 		if a := p.attribute(n.ID); a != nil && a.counts && c.changed.feeds[n.ID] && c.wanted[n.ID].mark != c.now {
 			c.ids = append(c.ids, n.ID)

@@ -31,6 +31,7 @@ func (x *changes) judge() {
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
 		x.identifyKey(key, keys[key])
 	}
+	x.judgeAudit()
 	for _, a := range x.attributes { // also of those that did not change
 		if known := x.known[a.Key].Computation; a.computation == nil && known != nil {
 			a.computation = known

@@ -17,6 +17,7 @@ import (
 	"gleapsync/internal/postgrestest"
 	"gleapsync/internal/rounds"
 	"gleapsync/internal/runs"
+	"gleapsync/internal/schedule"
 	"gleapsync/internal/secret"
 )
 
@@ -191,5 +192,97 @@ func TestRows(t *testing.T) {
 		if r := w.sync(t, Request{}); !strings.Contains(statuses(r), reason) {
 			t.Errorf("%s: %s", cursor, statuses(r))
 		}
+	}
+}
+
+// TestRowsAudit: changes that nobody wrote are found by a snapshot, counted, and mended, within the
+// limits of the guards. One that is younger than the lag is not compared, and a snapshot that cannot
+// be read keeps no change back.
+func TestRowsAudit(t *testing.T) {
+	server := postgrestest.Start(t)
+	exec := rowsTable(t, server, "calls")
+	exec(`CREATE TABLE users (user_id text, vip boolean, total_orders bigint)`)
+	e := rowsExport(server, "calls")
+	snapshot := engage.Export{Source: e.Source, Password: e.Password, Table: "users"}
+	weekly, err := schedule.Parse("0 3 * * 0", "UTC", 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Audit = &Audit{Snapshot: snapshot, Schedule: weekly}
+	w := newWorld(t, e)
+	at := now()
+	days := func(n int) runs.Report {
+		t.Helper()
+		r := w.runner(t)
+		r.now = func() time.Time { return at.Add(time.Duration(n) * 24 * time.Hour) }
+		report, err := r.Sync(t.Context(), Request{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return report
+	}
+	mended := func(r runs.Report) string {
+		var all []string
+		for _, e := range r.Exports {
+			all = append(all, fmt.Sprintf("%s %d", e.Key, e.Mended))
+		}
+		return strings.Join(all, ", ")
+	}
+	for i, values := range []string{"true, 1", "true, 2", "true, 3", "false, NULL"} {
+		exec(`INSERT INTO calls VALUES ('m%d', 'u%[1]d', '2026-02-01 08:00', '2026-02-01 07:00', 'x', %s)`, i, values)
+	}
+	exec(`INSERT INTO calls VALUES ('m9', 'u2', '2026-02-01 08:59', '2026-02-01 08:58', 'x', true, NULL), ('m10', 'u9', '2026-02-01 09:00', '2026-02-01 08:00', 'x', NULL, 5)`)
+	// u1 left, u3 came and u4 is new, and no call said so; u2 is younger than the lag; u9 is gone.
+	exec(`INSERT INTO users VALUES ('u0', true, 1), ('u1', false, 2), ('u2', false, 4), ('u3', true, NULL), ('u4', true, 7)`)
+	if r := days(0); mended(r) != "vip 0, total_orders 0" || r.Contacts.Sent != 4 {
+		t.Errorf("the first run: %s, %+v", mended(r), r.Contacts)
+	}
+	if r := days(0); mended(r) != "vip 0, total_orders 0" {
+		t.Errorf("not due: %s", mended(r))
+	}
+	exec(`ALTER TABLE users RENAME TO away; INSERT INTO calls VALUES ('m11', 'u0', '2026-02-01 09:01', '2026-02-01 07:01', 'x', NULL, 10); UPDATE away SET total_orders = 10 WHERE user_id = 'u0'`)
+	if r := days(8); r.Contacts.Sent != 1 || r.Outcome != runs.Held || !strings.Contains(statuses(r), `audit with users held: the changes go on without it, and the next run tries again: users in`) {
+		t.Errorf("without the snapshot: %+v\n%s", r.Contacts, statuses(r))
+	}
+	exec(`ALTER TABLE away RENAME TO users`)
+	w.options.Guard.MaxExits = limit("1%")
+	if r := days(8); mended(r) != "vip 3, total_orders 2" || !strings.Contains(statuses(r), "vip held: 1 of 3 members would leave") {
+		t.Errorf("held: %s\n%s", mended(r), statuses(r))
+	}
+	w.options.Guard.MaxExits = limit("100%")
+	if r := days(8); mended(r) != "vip 3, total_orders 0" || r.Outcome != runs.Complete {
+		t.Errorf("due: %s\n%s", mended(r), statuses(r))
+	}
+	want := map[string]string{
+		"u0": `{"total_orders":10,"vip":true}`, "u1": `{"total_orders":2,"vip":false}`, "u2": `{"total_orders":4,"vip":true}`,
+		"u3": `{"vip":true}`, "u4": `{"total_orders":7,"vip":true}`, "u9": `{"total_orders":5}`,
+	}
+	if got := w.contacts(); !maps.Equal(got, want) {
+		t.Errorf("Gleap has %v, want %v", got, want)
+	}
+	if r := days(8); mended(r) != "vip 0, total_orders 0" || r.Contacts.Sent != 0 {
+		t.Errorf("the audit is done: %s", mended(r))
+	}
+	if r := days(15); mended(r) != "vip 0, total_orders 0" || r.Contacts.Sent != 0 {
+		t.Errorf("a week later: %s", mended(r))
+	}
+	// Where changes take over from a table, records are what is known.
+	taken := w.options.Exports[0]
+	w.options.Exports[0] = Export{Export: engage.Export{Source: e.Source, Password: e.Password, Table: "users", Attributes: []engage.Attribute{{Kind: engage.Audience, Key: "gold", Name: "gold", Column: "gold"}}}}
+	exec(`ALTER TABLE users ADD COLUMN gold boolean; ALTER TABLE calls ADD COLUMN gold boolean; UPDATE users SET gold = user_id <> 'u1'`)
+	days(15)
+	exec(`UPDATE users SET gold = user_id = 'u0'`)
+	taken.Attributes = append(taken.Attributes, w.options.Exports[0].Attributes[0])
+	w.options.Exports[0] = taken
+	if r := days(15); !strings.HasPrefix(mended(r), "vip 0, gold 0") {
+		t.Errorf("the first run with the new column: %s", mended(r))
+	}
+	if r := days(22); mended(r) != "vip 0, gold 3, total_orders 0" || r.Contacts.Sent != 3 {
+		t.Errorf("of records: %s, %+v", mended(r), r.Contacts)
+	}
+	// A change that comes later counts.
+	exec(`INSERT INTO calls VALUES ('m12', 'u1', '2026-02-01 10:00', '2026-02-01 09:30', 'x', true, NULL)`)
+	if days(22); w.contacts()["u1"] != `{"total_orders":2,"vip":true}` {
+		t.Error(w.contacts()["u1"])
 	}
 }

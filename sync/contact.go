@@ -21,6 +21,7 @@ type contact struct {
 	silent  []uint32           // by attribute id: the mark, if a row has them and no value
 	fields  []said[fieldText]  // by column of the contact fields
 	differ  []uint32           // by column of the contact fields: the mark, if exports say different things
+	audited []audited          // what the snapshot of an audit says
 	changed changed            // what change exports said, now and before
 	known   bool               // there is a record
 	record  state.Record
@@ -77,7 +78,7 @@ type said[T any] struct {
 func (c *contact) start(userID []byte) {
 	c.now++
 	c.userID = append(c.userID[:0], userID...)
-	c.ids, c.arena = c.ids[:0], c.arena[:0]
+	c.ids, c.audited, c.arena = c.ids[:0], c.audited[:0], c.arena[:0]
 	c.known, c.unanswered = false, nil
 	c.changed.start()
 	c.record = state.Record{Attributes: c.record.Attributes[:0], Fields: c.record.Fields[:0]}

@@ -82,6 +82,7 @@ type tally struct {
 	unlisted                                  int       // contacts with a value that may not be created
 	withheld                                  int       // exits and clears that are not told, and none of the others
 	retyped                                   int       // values that are sent again as another type, and no changes
+	mended                                    int       // values of changes that an audit found to be wrong
 	damped                                    int       // changes that make no call
 	due                                       time.Time // when the first of these is, that are held back for their time
 	left                                      int       // contacts that are to be told a value
@@ -90,6 +91,7 @@ type tally struct {
 
 func (t *tally) add(other tally) {
 	t.damped += other.damped
+	t.mended += other.mended
 	t.due = earlier(t.due, other.due)
 	t.left += other.left
 	t.alone += other.alone

@@ -47,6 +47,7 @@ type Export struct {
 	NoFields     bool          // contact fields are not taken from it
 	Membership   bool          // that contacts enter and leave its audiences are events
 	Lag          time.Duration // of changes with a cursor: how late rows may come
+	Audit        *Audit        // of changes with a cursor; nil: none
 	IgnoreBroken bool          // exits and clears go although rows could not be read
 	// Damping has, by name, the traits of which not every change is sent; "" stands for those
 	// that it does not name.

@@ -129,7 +129,7 @@ func (a *attribute) report() runs.ExportReport {
 		New:        a.isNew,
 		Members:    a.members + a.withheld, Entered: a.entered, Exited: a.exited, Changed: a.changed,
 		Type: a.typeNow(), Withheld: a.withheld, Retyped: a.retyped,
-		Damped: a.damped, CallsAlone: a.alone,
+		Damped: a.damped, Mended: a.mended, CallsAlone: a.alone,
 		Problems:   result.Problems,
 		PassedOver: a.export.passedOver,
 		Note:       kept.Note(&a.export.Export.Export, a.Attribute),

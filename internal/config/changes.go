@@ -9,6 +9,7 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/internal/postgres"
+	"gleapsync/internal/schedule"
 	"gleapsync/sync"
 )
 
@@ -31,8 +32,8 @@ func (l *loader) changes(key string, k *changesKeys, before []sync.Export, field
 	e.Changes, e.Discover = true, k.Discover
 	if rows {
 		l.rows(key, k, &e)
-	} else if k.Cursor != "" || k.Lag != "" {
-		l.fail(key, errors.New("cursor and lag are for rows of a database or a command: of files each is read once"))
+	} else if k.Cursor+k.Lag+k.Audit+k.AuditTable+k.AuditQuery != "" {
+		l.fail(key, errors.New("cursor, lag and audit are for rows of a database or a command: of files each is read once"))
 	}
 	for _, other := range before {
 		if other.Changes && other.Source == e.Source && other.Table == e.Table && other.Query == e.Query && slices.Equal(other.Command, e.Command) {
@@ -49,6 +50,9 @@ func (l *loader) changes(key string, k *changesKeys, before []sync.Export, field
 		AudienceName: column("audience_name", c.AudienceName), AudienceID: column("audience_id", c.AudienceID),
 		AudienceAction: column("audience_action", c.AudienceAction), UserID: column("user_id", c.UserID),
 		Timestamp: column("timestamp", c.Timestamp), MessageID: column("message_id", c.MessageID),
+	}
+	if rows {
+		e.Audit = l.audit(key, k, &e.Export)
 	}
 	e.NoFields = !or(k.Contact, true)
 	if fieldsFed && !e.NoFields {
@@ -73,8 +77,6 @@ func (l *loader) rows(key string, k *changesKeys, e *sync.Export) {
 	switch {
 	case e.Cursor == "":
 		l.fail(key, errors.New(`rows of a database or a command need a cursor: the column with the time at which a row came, such as cursor = "received_at"`))
-	case e.Lag < 0:
-		l.fail(key+".lag", errors.New("it is less than nothing"))
 	case k.Discover:
 		l.fail(key+".discover", errors.New("a column does not say what it is: name the columns, or patterns, in audiences and traits"))
 	case k.MaxAge != "":
@@ -84,6 +86,34 @@ func (l *loader) rows(key string, k *changesKeys, e *sync.Export) {
 	case k.Command != nil && !slices.ContainsFunc(e.Command, func(arg string) bool { return strings.Contains(arg, engage.SinceVariable) }):
 		l.fail(key+".command", fmt.Errorf("none of its arguments has %s, the time from which on it is to write rows", engage.SinceVariable))
 	}
+}
+
+// audit reads when rows are compared with a snapshot in the same database, nil: never.
+func (l *loader) audit(key string, k *changesKeys, e *engage.Export) *sync.Audit {
+	snapshot := *e
+	snapshot.Table, snapshot.Query = l.text(key+".audit_table", k.AuditTable), l.text(key+".audit_query", k.AuditQuery)
+	snapshot.Changes, snapshot.Cursor, snapshot.UserID, snapshot.Columns = false, "", e.Columns.UserID, engage.ChangeColumns{}
+	snapshot.Attributes, snapshot.Wildcards = nil, nil
+	spec := l.text(key+".audit", k.Audit)
+	switch {
+	case k.Audit+k.AuditTable+k.AuditQuery == "":
+		return nil
+	case k.Command != nil:
+		l.fail(key+".audit", errors.New("it is for databases only"))
+		return nil
+	case spec == "":
+		l.fail(key+".audit", errors.New(`it is missing: when to compare with the snapshot, such as "0 3 * * 0"`))
+		return nil
+	case (snapshot.Table == "") == (snapshot.Query == ""):
+		l.fail(key+".audit", errors.New("it takes exactly one of audit_table and audit_query: the snapshot to compare with"))
+		return nil
+	}
+	when, err := schedule.Parse(spec, l.zone, 0)
+	if err != nil {
+		l.fail(key+".audit", err)
+		return nil
+	}
+	return &sync.Audit{Snapshot: snapshot, Schedule: when}
 }
 
 // keptSince stands for what is no variable of the environment while those are put in.

@@ -130,7 +130,8 @@ type loader struct {
 
 	reserved   map[string]error // see [Config.Reserved]
 	tempDir    string
-	membership bool // of exports that do not say whether entering and leaving are events
+	zone       string // of schedules, "": the machine's
+	membership bool   // of exports that do not say whether entering and leaving are events
 }
 
 func (l *loader) config(f *file) *Config {
@@ -199,6 +200,7 @@ func each[K, T any](to *[]T, name string, tables []K, read func(key string, k *K
 // schedule returns the schedule, and the zone of its times: the machine's if none is named.
 func (l *loader) schedule(f *file) (schedule.Schedule, *time.Location) {
 	spec, zone := l.text("sync.schedule", f.Sync.Schedule), l.text("sync.time_zone", f.Sync.TimeZone)
+	l.zone = zone
 	s, err := schedule.Parse(spec, zone, l.duration("sync.jitter", f.Sync.Jitter))
 	if err != nil {
 		key := "sync.schedule"

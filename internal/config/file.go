@@ -146,11 +146,14 @@ type tableKeys struct {
 // changesKeys are those of what happened. Not all that a snapshot has makes sense for it.
 type changesKeys struct {
 	Source     string   `toml:"source"`
-	Command    []string `toml:"command"` // these five for rows
+	Command    []string `toml:"command"` // these eight for rows
 	Env        []string `toml:"env"`
 	Timeout    string   `toml:"timeout"`
 	Cursor     string   `toml:"cursor"`
 	Lag        string   `toml:"lag"`
+	Audit      string   `toml:"audit"`
+	AuditTable string   `toml:"audit_table"`
+	AuditQuery string   `toml:"audit_query"`
 	Discover   bool     `toml:"discover"`
 	Delimiter  string   `toml:"delimiter" one:", : ; | colon comma pipe semicolon tab"`
 	Contact    *bool    `toml:"contact"`

@@ -99,6 +99,12 @@ func remarks(w io.Writer, r runs.Report) {
 			fmt.Fprintf(w, "Damped: %s of %s make no call of their own: min_interval, tolerance.\n", human.Count(e.Damped, "change"), human.Printable(e.Key))
 		}
 	}
+	for _, e := range r.Exports {
+		if e.Mended > 0 {
+			fmt.Fprintf(w, "Audit: %s: of %s the snapshot says something else than the changes of %s did, and it counts.\n",
+				human.Printable(e.Key), human.Count(e.Mended, "contact"), human.Printable(e.Source))
+		}
+	}
 	added, origins := map[string][]string{}, []runs.ExportReport{}
 	for _, e := range r.Exports {
 		if e.New {

@@ -124,6 +124,7 @@ type ExportReport struct {
 	Exited        int              `json:"exited"`                 // members who left, or values that are cleared
 	Changed       int              `json:"changed"`                // values of a trait that are new or different
 	Damped        int              `json:"damped,omitempty"`       // values whose change is not worth a call of its own
+	Mended        int              `json:"mended,omitempty"`       // contacts of whom changes said something else than the snapshot of an audit
 	CallsAlone    int              `json:"calls_alone"`            // contacts that are called for this attribute alone
 	Problems      []engage.Problem `json:"problems,omitempty"`
 	// PassedOver counts, by their class, rows of changes that are neither of audiences nor of
