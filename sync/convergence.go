@@ -8,10 +8,9 @@ import (
 	"gleapsync/state"
 )
 
-// convergence returns what a report says if more changes come with every run than fit; p is
-// its plan, which knows what they cost. A run of some exports says what the last whole sync
-// said.
-func convergence(store *state.Store, p *plan, report *runs.Report) (string, error) {
+// convergence returns what a report says if more changes come with every run than fit; its plan
+// knows what costs most. A run of some exports says what the last whole sync said.
+func convergence(store *state.Store, costliest string, report *runs.Report) (string, error) {
 	const few = 20 // among them are three whole syncs, or nobody knows
 	all, err := runs.Summaries(store, few)
 	if err != nil {
@@ -28,10 +27,10 @@ func convergence(store *state.Store, p *plan, report *runs.Report) (string, erro
 	if runs.Converges(all) {
 		return "", nil
 	}
-	return costliest(p), nil
+	return costliest, nil
 }
 
-// costliest names the attribute that costs most of the calls.
+// costliest says, if more changes come with every run than fit, which attribute costs most of the calls.
 func costliest(p *plan) string {
 	calls := 0
 	for class, planned := range p.file.Counts() {
@@ -45,7 +44,7 @@ func costliest(p *plan) string {
 			most = a
 		}
 	}
-	if most == nil {
+	if most == nil || calls == 0 {
 		return "does not converge: more changes come with every run than fit"
 	}
 	return fmt.Sprintf("does not converge: %s alone costs %d %% of the calls", most.Key, (100*most.aloneDelta+calls/2)/calls)

@@ -25,7 +25,9 @@
 //   - merge: merge.go, cursor.go, pass.go; for one contact contact.go, diff.go, fields.go,
 //     damping.go, news.go, class.go, known.go
 //   - guard: withhold.go, and the rules of package guard
-//   - plan: plan.go, findings.go, applied.go; planner.go takes all these steps
+//   - plan: plan.go, findings.go; planner.go takes all these steps
+//   - work: job.go, what a run has to carry out: the job that a plan leaves (package job), and the
+//     calls
 //   - push: absorb.go before it, push.go, convergence.go after it; runner.go is the run as a
 //     whole, report.go and running.go say how it goes
 //

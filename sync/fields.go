@@ -1,11 +1,9 @@
 package sync
 
 import (
-	"bytes"
 	"slices"
 
 	"gleapsync/gleap"
-	"gleapsync/internal/push"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
@@ -43,22 +41,6 @@ func (p *plan) missingFields() []string {
 		}
 	}
 	return missing
-}
-
-// fieldsAfter returns the contact fields that were delivered by now, nil if the state says
-// the same.
-func (p *plan) fieldsAfter(sent *push.Result) []byte {
-	fields := []byte{}
-	for f := range p.fieldsBefore {
-		now := p.hasField[f] && p.fieldsComplete && !p.fieldsPostponed && (sent == nil || p.fields[f] == sent.Fields[f])
-		if p.fieldsBefore[f] || now {
-			fields = append(fields, byte(f))
-		}
-	}
-	if p.overview.Fields != nil && bytes.Equal(fields, p.overview.Fields) {
-		return nil
-	}
-	return fields
 }
 
 // diffFields adds the contact fields that changed, or all of them. While some exports

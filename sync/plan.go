@@ -53,11 +53,6 @@ func (p *plan) trackCalls() int {
 	return (p.events() + batch - 1) / batch
 }
 
-// absorbs reports whether there is something to store of change exports.
-func (p *plan) absorbs() bool {
-	return slices.ContainsFunc(p.said, func(s *extsort.Spool) bool { return s.Position() > 0 })
-}
-
 // close removes the plan's temporary files.
 func (p *plan) close() {
 	p.discard()

@@ -17,7 +17,7 @@ var errResyncing = errors.New("a full resync is not complete: a baseline would e
 // that something else has filled before.
 func (r *Runner) Baseline(ctx context.Context, request Request) (runs.Report, error) {
 	request.assume = true
-	return r.run(ctx, "baseline", request, r.assume)
+	return r.run(ctx, "baseline", r.planned("baseline", request), r.assume)
 }
 
 // PlanBaseline says what Baseline would take as delivered, and changes nothing.
@@ -36,7 +36,7 @@ func (r *Runner) Retire(ctx context.Context, key string) (runs.Report, error) {
 	if err := r.mayRetire(ctx, key); err != nil {
 		return runs.Report{}, err
 	}
-	return r.run(ctx, "retire", Request{retire: key}, r.push)
+	return r.run(ctx, "retire", r.planned("retire", Request{retire: key}), r.push)
 }
 
 // PlanRetire says what Retire would do, and changes nothing.

@@ -87,7 +87,7 @@ func (r *Runner) Plan(ctx context.Context, request Request) (runs.Report, error)
 // [ErrInterrupted] after ctx was cancelled with it, and one of package gleap's if
 // Gleap ended the run.
 func (r *Runner) Sync(ctx context.Context, request Request) (runs.Report, error) {
-	return r.run(ctx, "sync", request, r.push)
+	return r.run(ctx, "sync", r.planned("sync", request), r.push)
 }
 
 // prepare makes a plan and the report that goes with it.
@@ -125,7 +125,7 @@ func (r *Runner) prepare(ctx context.Context, run, command string, request Reque
 		r.log.Warn("something to know", "note", note)
 	}
 	if command == "plan" {
-		if report.Convergence, err = convergence(r.store, p, &report); err != nil {
+		if report.Convergence, err = convergence(r.store, costliest(p), &report); err != nil {
 			return report, p, err
 		}
 	}
@@ -138,11 +138,23 @@ func (r *Runner) prepare(ctx context.Context, run, command string, request Reque
 	return report, p, nil
 }
 
-// deliver carries a plan out. It returns what was sent, nil if nothing was to be.
-type deliver func(context.Context, *plan, *runs.Report) (*push.Result, error)
+// find finds out what a run has to carry out, and what its report says so far. The caller closes
+// the work, also after an error.
+type find func(ctx context.Context, run string) (runs.Report, *work, error)
 
-// run makes a plan, has it delivered, and keeps the books.
-func (r *Runner) run(ctx context.Context, command string, request Request, deliver deliver) (runs.Report, error) {
+// planned finds it out by making a plan.
+func (r *Runner) planned(command string, request Request) find {
+	return func(ctx context.Context, run string) (runs.Report, *work, error) {
+		report, p, err := r.prepare(ctx, run, command, request)
+		return report, p.work(err != nil), err
+	}
+}
+
+// deliver carries work out. It returns what was sent, nil if nothing was to be.
+type deliver func(context.Context, *work, *runs.Report) (*push.Result, error)
+
+// run finds out what is to be done, has it delivered, and keeps the books.
+func (r *Runner) run(ctx context.Context, command string, find find, deliver deliver) (runs.Report, error) {
 	release, err := r.store.Lock()
 	if err != nil {
 		return runs.Report{}, err
@@ -162,8 +174,8 @@ func (r *Runner) run(ctx context.Context, command string, request Request, deliv
 	if r.client != nil {
 		before = r.client.Counts()
 	}
-	report, p, err := r.prepare(ctx, run, command, request)
-	defer p.close()
+	report, w, err := find(ctx, run)
+	defer w.close()
 	var sent *push.Result
 	if err == nil {
 		report.Calls.Identify, report.Calls.Track = 0, 0
@@ -172,8 +184,8 @@ func (r *Runner) run(ctx context.Context, command string, request Request, deliv
 			report.Classes[i].Left = report.Classes[i].Planned
 		}
 		planned := time.Now()
-		if err = r.deleteOwed(ctx, p.overview, &report); err == nil {
-			sent, err = r.deliver(ctx, p, &report, deliver)
+		if err = r.deleteOwed(ctx, w.overview, &report); err == nil {
+			sent, err = r.deliver(ctx, w, &report, deliver)
 		}
 		report.PushSeconds = secondsSince(planned)
 	}
@@ -182,7 +194,7 @@ func (r *Runner) run(ctx context.Context, command string, request Request, deliv
 		report.Calls.Retried = counts.Retried - before.Retried
 		report.Calls.RateLimited = counts.RateLimited - before.RateLimited
 	}
-	report, err = r.finish(ctx, p, sent, report, err)
+	report, err = r.finish(ctx, w, sent, report, err)
 	if errors.Is(err, state.ErrTakenAway) || errors.Is(err, state.ErrDamaged) {
 		return report, err
 	}
@@ -193,48 +205,50 @@ func (r *Runner) run(ctx context.Context, command string, request Request, deliv
 }
 
 // deliver prepares the state for a plan's acknowledgements and has it delivered.
-func (r *Runner) deliver(ctx context.Context, p *plan, report *runs.Report, deliver deliver) (*push.Result, error) {
-	if report.Command == "baseline" && p.epoch > 1 && p.resyncing() {
+func (r *Runner) deliver(ctx context.Context, w *work, report *runs.Report, deliver deliver) (*push.Result, error) {
+	if report.Command == "baseline" && w.epoch > 1 && w.resyncing() {
 		return nil, errResyncing
 	}
-	if p.contacts.Planned > 0 || len(p.applied(r.now(), nil)) > 0 || p.epoch > p.overview.Epoch || p.alone || p.absorbs() || p.tracks.HasNew() || p.events() > 0 {
+	if report.Contacts.Planned > 0 || len(w.Applied(r.now(), nil)) > 0 || w.Epoch > w.overview.Epoch || w.alone || w.absorbs() || w.tracks != nil && w.tracks.HasNew() || report.Events.Planned > 0 {
 		var pace []byte
 		if sends(r.client, report) {
-			if err := r.resume(p.overview.Pace); err != nil {
+			if err := r.resume(w.overview.Pace); err != nil {
 				return nil, err
 			}
 			pace = push.Pace(r.client, true)
 		}
-		if err := r.ledger.Begin(p.stateAttributes(), p.epoch, pace); err != nil {
+		if err := r.ledger.Begin(w.Begin(), w.Epoch, pace); err != nil {
 			return nil, err
 		}
-		if r.o.Gleap != p.overview.Gleap { // behind the epoch, without which another Gleap would not be told everything
+		if r.o.Gleap != w.overview.Gleap { // behind the epoch, without which another Gleap would not be told everything
 			if err := r.ledger.SetTold([]byte(r.o.Gleap), nil); err != nil {
 				return nil, err
 			}
 		}
-		if p.contacts.Planned > 0 && !p.assume {
+		if report.Contacts.Planned > 0 && !w.assume {
 			store := func(booleans []byte) error { return r.ledger.SetTold(nil, booleans) }
-			if err := forms.Told(p.overview, p.epoch, r.o.BooleanAs, store); err != nil {
+			if err := forms.Told(w.overview, w.Epoch, r.o.BooleanAs, store); err != nil {
 				return nil, err
 			}
 		}
 	}
-	if err := absorb(ctx, p.said, r.ledger.AbsorbChanges); err != nil {
+	if err := absorb(ctx, w.said, r.ledger.AbsorbChanges); err != nil {
 		return nil, err
 	}
-	if err := p.tracks.Store(ctx, r.ledger, p.assume); err != nil {
-		return nil, err
+	if w.tracks != nil {
+		if err := w.tracks.Store(ctx, r.ledger, w.assume); err != nil {
+			return nil, err
+		}
 	}
-	if p.contacts.Planned == 0 && p.events() == 0 {
+	if report.Contacts.Planned == 0 && report.Events.Planned == 0 {
 		return nil, nil
 	}
-	r.meter.Phase("sending", p.contacts.Planned)
-	return deliver(ctx, p, report)
+	r.meter.Phase("sending", report.Contacts.Planned)
+	return deliver(ctx, w, report)
 }
 
 // finish judges the run and stores its report.
-func (r *Runner) finish(ctx context.Context, p *plan, sent *push.Result, report runs.Report, err error) (runs.Report, error) {
+func (r *Runner) finish(ctx context.Context, w *work, sent *push.Result, report runs.Report, err error) (runs.Report, error) {
 	report.Finished = r.now()
 	var applied map[uint32]state.Applied
 	var resynced uint64
@@ -246,13 +260,13 @@ func (r *Runner) finish(ctx context.Context, p *plan, sent *push.Result, report 
 	var fields []byte
 	switch {
 	case err == nil || sent != nil && sent.Delivered: // what may be left are events
-		applied, resynced, files = p.applied(report.Finished, nil), p.epoch, p.filesAfter()
-		fields = p.fieldsAfter(nil)
-		if p.takesTurns {
+		applied, resynced, files = w.Applied(report.Finished, nil), w.Epoch, w.filesAfter()
+		fields = w.FieldsAfter(w.overview.Fields, nil)
+		if w.TakesTurns {
 			turns = &state.Turns{}
 		}
 	case sent != nil:
-		applied, fields = p.applied(report.Finished, sent), p.fieldsAfter(sent)
+		applied, fields = w.Applied(report.Finished, sent), w.FieldsAfter(w.overview.Fields, sent)
 	}
 	cause := context.Cause(ctx)
 	switch {
@@ -272,18 +286,18 @@ func (r *Runner) finish(ctx context.Context, p *plan, sent *push.Result, report 
 	default:
 		report.Outcome, report.Error = runs.Failed, err.Error()
 	}
-	if p.resend && report.Contacts.Remaining > 0 {
+	if w.Resend && report.Contacts.Remaining > 0 {
 		report.Error = strings.TrimSpace(report.Error + " --full with --only is not gone on with by itself: run it again for the rest")
 	}
 	if errors.Is(err, state.ErrDamaged) || errors.Is(err, state.ErrTakenAway) {
 		return report, err // there is nothing to write to
 	}
-	leftSince(&report, *cmp.Or(turns, &p.turns))
+	leftSince(&report, *cmp.Or(turns, &w.Before))
 	var convergenceErr error
-	report.Convergence, convergenceErr = convergence(r.store, p, &report)
+	report.Convergence, convergenceErr = convergence(r.store, w.Costliest, &report)
 	overview, overviewErr := r.store.Overview()
 	if overviewErr == nil {
-		report.Contacts.Parked = max(0, overview.Parked-len(p.unpark))
+		report.Contacts.Parked = max(0, overview.Parked-len(w.Unpark))
 		report.Events.Parked = overview.ParkedEvents
 	}
 	text, jsonErr := json.Marshal(report)
@@ -295,7 +309,7 @@ func (r *Runner) finish(ctx context.Context, p *plan, sent *push.Result, report 
 			pace = push.Pace(r.client, false)
 		}
 		storeErr = r.ledger.Finish(state.Result{
-			Run: report.Run, Report: text, Applied: applied, Resynced: resynced, Unpark: p.unpark, Pace: pace, Files: files,
+			Run: report.Run, Report: text, Applied: applied, Resynced: resynced, Unpark: w.Unpark, Pace: pace, Files: files,
 			History: history, Turns: turns, Fields: fields,
 		})
 	}

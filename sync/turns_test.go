@@ -411,7 +411,8 @@ func TestFieldsOfAnEarlierState(t *testing.T) {
 			Fields: test.known, Attributes: []state.Attribute{{Applied: state.Applied{At: now(), HasFields: test.hasFields}}},
 		}}}
 		p.recallFields()
-		got := p.fieldsAfter(nil)
+		j := p.job()
+		got := j.FieldsAfter(p.overview.Fields, nil)
 		if test.known != nil {
 			if got != nil {
 				t.Errorf("%s: %v is written again", name, got)
