@@ -52,6 +52,25 @@ func (e *Entry) StateFields() []state.Field {
 	return fields
 }
 
+// CutTold takes off the front what the contact was told by calls before: so many attributes, their
+// events, and all fields.
+func (e *Entry) CutTold(attributes int) {
+	if attributes == 0 {
+		return
+	}
+	e.Attributes, e.Fields = e.Attributes[attributes:], nil
+	if len(e.Origins) > 0 {
+		e.Origins = e.Origins[attributes:]
+	}
+	var news []News
+	for _, n := range e.News {
+		if n.Index >= attributes {
+			news = append(news, News{n.Index - attributes, n.At})
+		}
+	}
+	e.News = news
+}
+
 // Announced returns the entry as the state takes it before it is sent.
 func (e *Entry) Announced() state.Announced {
 	fields := make([]byte, len(e.Fields))
@@ -69,8 +88,9 @@ func (e *Entry) WantedHash() uint64 {
 	return h.Sum64()
 }
 
-// append appends the entry's payload: all but the user id and the class.
-func (e *Entry) append(dst []byte) []byte {
+// Append appends the entry's payload: all but the user id and the class. A plan that is saved has
+// it too: docs/plan-format.md.
+func (e *Entry) Append(dst []byte) []byte {
 	dst = binary.AppendUvarint(dst, uint64(len(e.Origins)))
 	for _, o := range e.Origins {
 		dst = binary.AppendUvarint(o.Old.Append(dst), uint64(o.Line))
@@ -100,8 +120,8 @@ func (e *Entry) appendCalls(dst []byte) []byte {
 
 var errEntry = errors.New("the plan file cannot be decoded")
 
-// decode reads a payload, of which the entry's values become parts.
-func (e *Entry) decode(b []byte) error {
+// Decode reads a payload, of which the entry's values become parts.
+func (e *Entry) Decode(b []byte) error {
 	e.Attributes, e.Fields, e.News, e.Origins = e.Attributes[:0], e.Fields[:0], e.News[:0], e.Origins[:0]
 	b, err := e.decodeOrigins(b)
 	if err != nil {

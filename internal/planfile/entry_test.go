@@ -10,18 +10,18 @@ import (
 	"gleapsync/state"
 )
 
-// FuzzEntry: decode of append is the same entry, and no bytes panic.
+// FuzzEntry: Decode of Append is the same entry, and no bytes panic.
 func FuzzEntry(f *testing.F) {
 	f.Add([]byte{0, 0, 1, 0, 3, 2, 1, 'a'})
 	f.Add([]byte{0, 0, 0})
 	f.Add([]byte{1, 2, 7, 0, 1, 0, 3})
 	f.Fuzz(func(t *testing.T, b []byte) {
 		var e, again Entry
-		if e.decode(b) != nil {
+		if e.Decode(b) != nil {
 			return
 		}
-		encoded := e.append(nil)
-		if err := again.decode(encoded); err != nil || !bytes.Equal(again.append(nil), encoded) || again.Calls() != e.Calls() {
+		encoded := e.Append(nil)
+		if err := again.Decode(encoded); err != nil || !bytes.Equal(again.Append(nil), encoded) || again.Calls() != e.Calls() {
 			t.Fatalf("%x changes to %x, %v", b, encoded, err)
 		}
 	})
@@ -39,7 +39,7 @@ func TestDamagedNews(t *testing.T) {
 	} {
 		e := Entry{Attributes: attributes, News: test.news}
 		var back Entry
-		if err := back.decode(e.append(nil)); (err == nil) != test.ok || test.ok && fmt.Sprint(back) != fmt.Sprint(e) {
+		if err := back.Decode(e.Append(nil)); (err == nil) != test.ok || test.ok && fmt.Sprint(back) != fmt.Sprint(e) {
 			t.Errorf("%v: %v, %v", test.news, back, err)
 		}
 	}
@@ -57,9 +57,28 @@ func TestDamagedOrigins(t *testing.T) {
 	} {
 		e := Entry{Attributes: []state.Change{{ID: 1}, {ID: 2}}, Origins: test.origins}
 		var back Entry
-		if err := back.decode(e.append(nil)); (err == nil) != test.ok || test.ok && fmt.Sprint(back) != fmt.Sprint(e) {
+		if err := back.Decode(e.Append(nil)); (err == nil) != test.ok || test.ok && fmt.Sprint(back) != fmt.Sprint(e) {
 			t.Errorf("%v: %v, %v", test.origins, back, err)
 		}
+	}
+}
+
+// TestCutTold: what is left of an entry is what calls that were made do not say.
+func TestCutTold(t *testing.T) {
+	whole := Entry{
+		Attributes: []state.Change{{ID: 1}, {ID: 2}, {ID: 3}}, Origins: []Origin{{Line: 1}, {Line: 2}, {Line: 3}},
+		Fields: []gleap.FieldText{{Field: gleap.Email, Text: []byte("a@x.io")}}, News: []News{{0, 5}, {2, 6}},
+	}
+	e := whole
+	if e.CutTold(0); fmt.Sprint(e) != fmt.Sprint(whole) {
+		t.Errorf("nothing was told: %v", e)
+	}
+	e.CutTold(1)
+	if want := (Entry{Attributes: whole.Attributes[1:], Origins: whole.Origins[1:], News: []News{{1, 6}}}); fmt.Sprint(e) != fmt.Sprint(want) {
+		t.Errorf("%v, want %v", e, want)
+	}
+	if e.CutTold(2); len(e.Attributes)+len(e.Origins)+len(e.News) != 0 || len(whole.News) != 2 {
+		t.Errorf("all was told: %v", e)
 	}
 }
 
@@ -82,14 +101,14 @@ func BenchmarkEntry(b *testing.B) {
 	for id := range uint32(10) {
 		e.Attributes = append(e.Attributes, state.Change{ID: id, Value: attr.OfBool(true)})
 	}
-	encoded := e.append(nil)
+	encoded := e.Append(nil)
 	b.SetBytes(int64(len(encoded)))
 	b.ReportAllocs()
 	var buf []byte
 	for b.Loop() {
-		if err := e.decode(encoded); err != nil {
+		if err := e.Decode(encoded); err != nil {
 			b.Fatal(err)
 		}
-		buf = e.append(buf[:0])
+		buf = e.Append(buf[:0])
 	}
 }

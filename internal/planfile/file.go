@@ -87,7 +87,7 @@ func (p *Part) Write(e *Entry) error {
 	s := &p.segments[e.Class]
 	s.contacts++
 	s.calls += e.Calls()
-	p.payload = e.append(p.payload[:0])
+	p.payload = e.Append(p.payload[:0])
 	err := s.rows.WriteRow(e.UserID, p.payload)
 	if string(e.UserID) <= s.last {
 		s.turn = s.rows.Position()

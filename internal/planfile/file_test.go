@@ -57,6 +57,20 @@ func TestFile(t *testing.T) {
 	if want := [runs.Classes]string{runs.ClassChange: "defghijklmnopqrstabc", runs.ClassFirst: "abcdefghijklmnopqrst"}; got != want {
 		t.Errorf("%q, want %q", got, want)
 	}
+	sorted := ""
+	for r := f.Sorted(); ; {
+		e, err := r.Next()
+		if err == io.EOF {
+			break
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		sorted += string(e.UserID)
+	}
+	if want := "abcdefghijklmnopqrst"; sorted != want+want {
+		t.Errorf("sorted %q", sorted)
+	}
 	var ids []string
 	contacts := f.Contacts()
 	for userID, _, ok := contacts.Next(); ok; userID, _, ok = contacts.Next() {

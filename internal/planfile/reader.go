@@ -17,6 +17,16 @@ type Reader struct {
 
 // Read begins to read the entries; before is what the run before left.
 func (f *File) Read(before state.Turns) *Reader {
+	return f.read(before, func(s *segment) int64 { return s.turn })
+}
+
+// Sorted begins to read the entries class by class, in the order of the user ids.
+func (f *File) Sorted() *Reader {
+	return f.read(state.Turns{}, func(*segment) int64 { return 0 })
+}
+
+// read begins each class where begin says, and comes to what is before that at its end.
+func (f *File) read(before state.Turns, begin func(*segment) int64) *Reader {
 	counts := f.Counts()
 	var calls [runs.Classes]int
 	r := &Reader{}
@@ -25,11 +35,11 @@ func (f *File) Read(before state.Turns) *Reader {
 		rows := &r.rows[class].Parts
 		for _, p := range f.parts {
 			s := &p.segments[class]
-			*rows = append(*rows, s.rows.Rows(s.turn, s.rows.Position()))
+			*rows = append(*rows, s.rows.Rows(begin(s), s.rows.Position()))
 		}
 		for _, p := range f.parts {
 			s := &p.segments[class]
-			*rows = append(*rows, s.rows.Rows(0, s.turn))
+			*rows = append(*rows, s.rows.Rows(0, begin(s)))
 		}
 	}
 	r.turns = newTurns(before, calls)
@@ -60,7 +70,7 @@ func (r *Reader) NextInto(e *Entry) error {
 		return errEntry
 	}
 	e.UserID, e.Class, e.Size = userID, class, len(userID)+len(payload)
-	if err := e.decode(payload); err != nil {
+	if err := e.Decode(payload); err != nil {
 		return err
 	}
 	r.left[class]--
