@@ -47,6 +47,12 @@ func (s *Store) Records() *Records { return s.RecordRanges(nil)[0] }
 // RecordsOf calls fn with the record of each of some contacts, an empty one of those that are not
 // known. It is valid until fn returns.
 func RecordsOf(s *Store, userIDs [][]byte, fn func(i int, known *Record)) error {
+	if !s.Exists() { // then nobody is known
+		for i := range userIDs {
+			fn(i, &Record{})
+		}
+		return nil
+	}
 	return s.read(func(tx *bbolt.Tx) error {
 		records := tx.Bucket(bucketRecords)
 		for i, id := range userIDs {

@@ -42,6 +42,7 @@ type Report struct {
 	Project  string         `json:"project"`
 	Mode     Mode           `json:"mode"`
 	Only     []string       `json:"only,omitempty"` // keys, if the run was to look at these only
+	Plan     string         `json:"plan,omitempty"` // id of the saved plan that the run wrote or carried out
 	Started  time.Time      `json:"started"`
 	Finished time.Time      `json:"finished"`
 	Outcome  Outcome        `json:"outcome"`
