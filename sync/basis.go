@@ -46,6 +46,9 @@ func recall(o Options, store *state.Store, at time.Time, request Request) (*basi
 		o: o, request: request, at: at, known: map[string]state.Attribute{},
 		full: request.Full, assume: request.assume, alone: request.retire != "",
 	}
+	if request.saved {
+		b.o.Tracks = nil
+	}
 	var err error
 	if b.overview, err = store.Overview(); err != nil {
 		return b, err

@@ -22,6 +22,7 @@ type work struct {
 	file   *planfile.File
 	said   []*extsort.Spool
 	tracks *events.Inputs // nil: event exports are no part of it
+	names  *push.Events   // of events that changes are told as, nil: those of the configuration
 	close  func()
 }
 
@@ -38,14 +39,7 @@ func (p *plan) work(failed bool) *work {
 func (p *plan) job() job.Job {
 	j := job.Job{
 		Epoch: p.epoch, Whole: p.whole(), Resend: p.resend, TakesTurns: p.takesTurns, Before: p.turns,
-		Files: p.doneFiles(), Unpark: p.unpark, Costliest: costliest(p),
-	}
-	for _, ref := range p.byID {
-		k := job.Key{Key: ref.key}
-		if a := ref.attribute; a != nil {
-			k.IsAudience, k.Source = a.Kind == engage.Audience, a.export.Source
-		}
-		j.Keys = append(j.Keys, k)
+		Keys: p.keys(), Files: p.doneFiles(), Unpark: p.unpark, Costliest: costliest(p),
 	}
 	for _, a := range p.attributes {
 		j.Attributes = append(j.Attributes, p.jobOf(a))
@@ -56,6 +50,18 @@ func (p *plan) job() job.Job {
 		})
 	}
 	return j
+}
+
+// keys returns the attributes as calls name them, by id.
+func (p *plan) keys() []job.Key {
+	keys := make([]job.Key, len(p.byID))
+	for id, ref := range p.byID {
+		keys[id].Key = ref.key
+		if a := ref.attribute; a != nil {
+			keys[id].IsAudience, keys[id].Source = a.Kind == engage.Audience, a.export.Source
+		}
+	}
+	return keys
 }
 
 // jobOf returns what the job has of an attribute. An export of which something is left for another

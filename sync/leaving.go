@@ -18,7 +18,7 @@ import (
 // nothing, and is otherwise as [Runner.Changes].
 func (r *Runner) Held(ctx context.Context, request Request, yield func(*PlannedContact) error) (runs.Report, error) {
 	request.held = true
-	return r.show(ctx, request, func(p *plan) error { return p.held(ctx, yield) })
+	return r.show(ctx, request, func(p *plan, _ *runs.Report) error { return p.held(ctx, yield) })
 }
 
 // holdBack counts an exit or a clear that is withheld.
@@ -50,12 +50,13 @@ func (p *pass) keepLeaving() error {
 
 // held calls yield with those who would leave.
 func (p *plan) held(ctx context.Context, yield func(*PlannedContact) error) error {
+	keys := p.keys()
 	for class := range runs.Classes {
 		err := eachEntry(ctx, p.leavers.Read(state.Turns{}), func(e *planfile.Entry, c *PlannedContact) error {
 			if keepHeld(p, e); e.Empty() || e.Class != class {
 				return nil
 			}
-			c.describe(p, e)
+			c.describe(keys, e)
 			return yield(c)
 		})
 		if err != nil {

@@ -47,12 +47,6 @@ func (p *plan) events() int {
 	return p.news + p.tracks.Count() + p.overview.DueEvents
 }
 
-// trackCalls returns how many requests they need.
-func (p *plan) trackCalls() int {
-	batch := max(1, p.o.Events.Batch)
-	return (p.events() + batch - 1) / batch
-}
-
 // close removes the plan's temporary files.
 func (p *plan) close() {
 	p.discard()

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"gleapsync/internal/attr"
+	"gleapsync/internal/job"
 	"gleapsync/internal/planfile"
 	"gleapsync/internal/runs"
 )
@@ -31,26 +32,29 @@ type PlannedAttribute struct {
 // and changes nothing. It can run beside a sync. What it yields is valid until yield returns; an
 // error from yield ends it.
 func (r *Runner) Changes(ctx context.Context, request Request, yield func(*PlannedContact) error) (runs.Report, error) {
-	return r.show(ctx, request, func(p *plan) error {
-		return eachEntry(ctx, p.file.Read(p.turns), func(e *planfile.Entry, c *PlannedContact) error {
-			c.describe(p, e)
-			return yield(c)
-		})
+	return r.show(ctx, request, func(p *plan, _ *runs.Report) error { return showEntries(ctx, p.file.Read(p.turns), p.keys(), yield) })
+}
+
+// showEntries calls yield with what entries say.
+func showEntries(ctx context.Context, entries *planfile.Reader, keys []job.Key, yield func(*PlannedContact) error) error {
+	return eachEntry(ctx, entries, func(e *planfile.Entry, c *PlannedContact) error {
+		c.describe(keys, e)
+		return yield(c)
 	})
 }
 
 // show makes a plan that says where its values come from, and lets somebody look at it.
-func (r *Runner) show(ctx context.Context, request Request, look func(*plan) error) (runs.Report, error) {
+func (r *Runner) show(ctx context.Context, request Request, look func(*plan, *runs.Report) error) (runs.Report, error) {
 	request.traces = true
 	report, p, err := r.prepare(ctx, runs.NewID(""), "plan", request)
 	defer p.close()
 	if err == nil {
-		err = look(p)
+		report.Finished = r.now()
+		err = look(p, &report)
 	}
 	if err != nil {
 		return runs.Report{}, err
 	}
-	report.Finished = r.now()
 	return report, nil
 }
 
@@ -75,15 +79,11 @@ func eachEntry(ctx context.Context, entries *planfile.Reader, do func(*planfile.
 }
 
 // describe has c say what an entry of a plan says.
-func (c *PlannedContact) describe(p *plan, e *planfile.Entry) {
+func (c *PlannedContact) describe(keys []job.Key, e *planfile.Entry) {
 	c.UserID, c.Class, c.Attributes, c.Fields = e.UserID, e.Class, c.Attributes[:0], c.Fields[:0]
 	for i, told := range e.Attributes {
-		of := p.byID[told.ID]
-		source := ""
-		if of.attribute != nil {
-			source = of.attribute.export.Source
-		}
-		c.Attributes = append(c.Attributes, PlannedAttribute{of.key, e.Origins[i].Old, told.Value, source, e.Origins[i].Line})
+		of := &keys[told.ID]
+		c.Attributes = append(c.Attributes, PlannedAttribute{of.Key, e.Origins[i].Old, told.Value, of.Source, e.Origins[i].Line})
 	}
 	for _, f := range e.Fields {
 		c.Fields = append(c.Fields, f.Field.String())

@@ -11,6 +11,9 @@ import (
 // push sends the plan.
 func (r *Runner) push(ctx context.Context, w *work, report *runs.Report) (*push.Result, error) {
 	o := r.pushOptions()
+	if w.names != nil {
+		o.Events = push.Events{Batch: o.Events.Batch, Entered: w.names.Entered, Exited: w.names.Exited, Computed: w.names.Computed}
+	}
 	if d := r.o.Deliveries; d.Dir != "" {
 		log, err := deliveries.Open(d.Dir, d.Keep, report.Run)
 		if err != nil {

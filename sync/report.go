@@ -38,7 +38,7 @@ func (p *plan) report() runs.Report {
 		Mode:     runs.Incremental,
 		Outcome:  runs.Planned,
 		Contacts: p.contacts,
-		Calls:    runs.CallCounts{Identify: p.calls, Track: p.trackCalls()},
+		Calls:    runs.CallCounts{Identify: p.calls, Track: p.o.trackCalls(p.events())},
 		Events:   runs.EventCounts{Planned: p.events(), Parked: p.overview.ParkedEvents},
 		Exports:  []runs.ExportReport{},
 	}
@@ -88,10 +88,23 @@ func (p *plan) report() runs.Report {
 		r.Deletions = &runs.Deletions{Owed: n}
 	}
 	r.Exports = slices.Concat(r.Exports, p.tracks.Reports(), p.lists.Reports())
-	if o := p.o; o.Rate > 0 {
-		r.Estimate = int((int64(p.calls+p.trackCalls())*int64(o.Window) + int64(o.Rate)*int64(time.Second) - 1) / (int64(o.Rate) * int64(time.Second)))
-	}
+	r.Estimate = p.o.estimate(r.Calls.All())
 	return r
+}
+
+// trackCalls returns how many requests so many events need.
+func (o *Options) trackCalls(events int) int {
+	batch := max(1, o.Events.Batch)
+	return (events + batch - 1) / batch
+}
+
+// estimate returns how many seconds so many calls take at the rate limit, 0 if there is none.
+func (o *Options) estimate(calls int) int {
+	if o.Rate <= 0 {
+		return 0
+	}
+	second := int64(o.Rate) * int64(time.Second)
+	return int((int64(calls)*int64(o.Window) + second - 1) / second)
 }
 
 // formNotes says whether contacts keep booleans in another form than the present one.

@@ -20,6 +20,7 @@ type Request struct {
 
 	traces bool   // by [Runner.Changes]: say of each value what it is told instead of, and where it stands
 	held   bool   // by [Runner.Held]: list who would leave
+	saved  bool   // by [Runner.Save]: leave event exports to a sync
 	assume bool   // by [Runner.Baseline]
 	retire string // by [Runner.Retire]: a key
 }

@@ -16,6 +16,7 @@ import (
 	"gleapsync/internal/forms"
 	"gleapsync/internal/push"
 	"gleapsync/internal/runs"
+	"gleapsync/internal/savedplan"
 	"gleapsync/state"
 )
 
@@ -176,6 +177,9 @@ func (r *Runner) run(ctx context.Context, command string, find find, deliver del
 	}
 	report, w, err := find(ctx, run)
 	defer w.close()
+	if errors.As(err, new(*savedplan.RefusedError)) { // nothing happened
+		return runs.Report{}, err
+	}
 	var sent *push.Result
 	if err == nil {
 		report.Calls.Identify, report.Calls.Track = 0, 0
