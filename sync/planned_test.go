@@ -20,6 +20,7 @@ import (
 	"gleapsync/internal/guard"
 	"gleapsync/internal/rounds"
 	"gleapsync/internal/runs"
+	"gleapsync/internal/savedplan"
 )
 
 // planned is what plan --changes says of a contact, read back from its JSON.
@@ -74,6 +75,7 @@ type body struct {
 type listener struct {
 	fakeGleap
 	bodies []body
+	acked  int                          // calls
 	told   map[string]map[string]string // what it acknowledged: by user id, by key, as JSON
 }
 
@@ -96,6 +98,7 @@ func (l *listener) Identify(ctx context.Context, c *gleap.Contact) error {
 		b.refused = true
 		return err
 	}
+	l.acked++
 	if l.told[id] == nil {
 		l.told[id] = map[string]string{}
 	}
@@ -190,6 +193,13 @@ func TestPlannedModel(t *testing.T) {
 			if len(parked) == 0 { // who is parked leaves once something else is wanted of him
 				w.checkHeld(r, request)
 			}
+			saved := ""
+			if !(request.Full && request.Only != nil) && rapid.Bool().Draw(r, "saved") {
+				saved = w.save(r, request)
+				if shown := w.shown(r, saved); asJSON(map[string]any{"": shown}) != asJSON(map[string]any{"": all}) {
+					r.Fatalf("day %d: the file shows %+v, the plan %+v", day, shown, all)
+				}
+			}
 			calls := rapid.SampledFrom([]int{3, 1000}).Draw(r, "room") // before the deadline
 			refuses := rapid.IntRange(0, 4).Draw(r, "refuses") == 0
 			before := map[string]map[string]string{}
@@ -210,7 +220,12 @@ func TestPlannedModel(t *testing.T) {
 			}
 			runner := w.with(r, &l.fakeGleap)
 			runner.client = l
-			if _, err := runner.Sync(ctx, request); err != nil && !errors.Is(err, context.Canceled) {
+			if saved == "" {
+				_, err = runner.Sync(ctx, request)
+			} else {
+				_, err = runner.carryOut(ctx, r, saved)
+			}
+			if err != nil && !errors.Is(err, context.Canceled) {
 				r.Fatal(err)
 			}
 			cancel(nil)
@@ -240,6 +255,9 @@ func TestPlannedModel(t *testing.T) {
 					r.Fatalf("day %d: the plan shows %+v, Gleap heard %+v", day, p, b)
 				}
 			}
+			if saved != "" && !refuses && rapid.Bool().Draw(r, "go on") {
+				w.goOn(r, l, saved, all, plan.Calls.Identify)
+			}
 			for class, n := range classes {
 				if report.Classes[class].Planned != n {
 					r.Fatalf("day %d: %v of the classes, the report says %+v", day, classes, report.Classes)
@@ -247,6 +265,49 @@ func TestPlannedModel(t *testing.T) {
 			}
 		}
 	})
+}
+
+// shown returns what a saved plan shows.
+func (w *world) shown(t fataler, path string) (all []planned) {
+	f, err := savedplan.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if _, err := ShowSaved(context.Background(), f, w.dir, func(c *PlannedContact) error {
+		all = append(all, readPlanned(t, c))
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// goOn carries a plan out that was cut short: in the end each of its calls was acknowledged, once,
+// and it is complete.
+func (w *world) goOn(t *rapid.T, l *listener, path string, all []planned, calls int) {
+	l.after = nil
+	runner := w.with(t, &l.fakeGleap)
+	runner.client = l
+	for cut := l.acked < calls; ; cut = false {
+		_, err := runner.carryOut(context.Background(), t, path)
+		if cut && err != nil || !cut && !isRefused(err, "complete") {
+			t.Fatalf("%d of %d calls were made: %v", l.acked, calls, err)
+		}
+		if !cut {
+			break
+		}
+	}
+	if l.acked != calls {
+		t.Fatalf("%d calls, the plan has %d", l.acked, calls)
+	}
+	for _, p := range all {
+		for _, a := range p.Attributes {
+			if l.told[p.UserID][a.Key] != string(a.New) {
+				t.Fatalf("%s has %s = %s, the plan shows %s", p.UserID, a.Key, l.told[p.UserID][a.Key], a.New)
+			}
+		}
+	}
 }
 
 // rank returns the class of a name.

@@ -39,9 +39,7 @@ func (r *Runner) Save(ctx context.Context, request Request, path string, yield f
 		for _, summary := range last {
 			saved.LastRun = summary.Run
 		}
-		for _, parked := range p.parked {
-			saved.Parked = append(saved.Parked, parked.UserID)
-		}
+		saved.Parked = p.stayParked()
 		for _, n := range p.fields {
 			saved.Fields = saved.Fields || n > 0
 		}
@@ -64,6 +62,21 @@ func (r *Runner) Save(ctx context.Context, request Request, path string, yield f
 		}
 		return showEntries(ctx, p.file.Read(p.turns), saved.Job.Keys, yield)
 	})
+}
+
+// stayParked returns the parked contacts of whom something is wanted.
+func (p *plan) stayParked() []string {
+	unpark := map[string]bool{}
+	for _, id := range p.unpark {
+		unpark[id] = true
+	}
+	var stay []string
+	for _, parked := range p.parked {
+		if !unpark[parked.UserID] {
+			stay = append(stay, parked.UserID)
+		}
+	}
+	return stay
 }
 
 // ShowSaved calls yield with the contacts of a plan that was saved, as [Runner.Changes] does, and
@@ -183,9 +196,9 @@ func (l *left) find(ctx context.Context, store *state.Store, f *savedplan.File, 
 	case err != nil:
 		return err
 	case changed > 0:
-		return savedplan.Refuse("%d of its contacts were told something else since", changed)
+		return savedplan.Refuse("contacts of it were told something else since (%d)", changed)
 	case len(unparked) > 0:
-		return savedplan.Refuse("%d contacts that were parked are to be tried again", len(unparked))
+		return savedplan.Refuse("contacts that were parked are to be tried again (%d)", len(unparked))
 	}
 	return nil
 }

@@ -1,0 +1,274 @@
+package sync
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"gleapsync/gleap"
+	"gleapsync/internal/extsort"
+	"gleapsync/internal/rounds"
+	"gleapsync/internal/runs"
+	"gleapsync/internal/savedplan"
+	"gleapsync/state"
+)
+
+// save saves a plan, and returns where it is.
+func (w *world) save(t fataler, request Request) string {
+	path := filepath.Join(w.dir, fmt.Sprintf("%d.plan", w.day))
+	w.day++
+	if _, err := w.runner(t).Save(context.Background(), request, path, nil); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// carryOut carries a saved plan out. There are no exports: it must not need them.
+func (r *Runner) carryOut(ctx context.Context, t fataler, path string) (runs.Report, error) {
+	f, err := savedplan.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	r.o.Exports = nil
+	return r.CarryOut(ctx, f)
+}
+
+// isRefused reports whether an error is a refusal that says some text.
+func isRefused(err error, says string) bool {
+	return errors.As(err, new(*savedplan.RefusedError)) && strings.Contains(err.Error(), says)
+}
+
+// TestSavedBetween: what happens between the saving of a plan and its sending refuses it, or does
+// not concern it. Either way the next sync leaves in Gleap what the exports say, and nothing is
+// missing.
+func TestSavedBetween(t *testing.T) {
+	only := func(keys ...string) Request { return Request{Only: keys} }
+	for name, test := range map[string]struct {
+		request Request
+		fields  bool
+		between func(t *testing.T, w *world)
+		refused string // "": it is taken
+	}{
+		"nothing":            {between: func(*testing.T, *world) {}},
+		"another look":       {between: func(t *testing.T, w *world) { w.changes(t, Request{}, (*Runner).Changes) }},
+		"newer exports":      {between: func(t *testing.T, w *world) { w.write(t, "a.csv", list("u5")); w.write(t, "b.csv", list()) }},
+		"a sync of the same": {between: func(t *testing.T, w *world) { w.sync(t, Request{}) }, refused: ""},
+		"a newer export that was applied": {between: func(t *testing.T, w *world) {
+			w.write(t, "a.csv", list("u1", "u6"))
+			w.sync(t, Request{})
+		}, refused: "other data were applied, or are to be read again, of a"},
+		"a newer one of another attribute": {request: only("a"), between: func(t *testing.T, w *world) {
+			w.write(t, "b.csv", list("u1", "u6"))
+			w.sync(t, only("b"))
+		}},
+		"the same, with contact fields": {request: only("a"), fields: true, between: func(t *testing.T, w *world) {
+			w.write(t, "b.csv", list("u1", "u6"))
+			w.sync(t, only("b"))
+		}, refused: "it has contact fields"},
+		"a newer one of its own": {request: only("a"), between: func(t *testing.T, w *world) {
+			w.write(t, "a.csv", list("u1", "u6"))
+			w.sync(t, only("a"))
+		}, refused: "of a"},
+		"a newer one, of which one call came": {between: func(t *testing.T, w *world) {
+			w.write(t, "a.csv", list("u0", "u2"))
+			w.syncCalls(t, 1)
+		}, refused: "of a"},
+		"the same ones, of which one call came": {between: func(t *testing.T, w *world) { w.syncCalls(t, 1) }},
+		"a baseline": {between: func(t *testing.T, w *world) {
+			w.write(t, "a.csv", list("u1", "u6"))
+			if _, err := w.runner(t).Baseline(t.Context(), Request{}); err != nil {
+				t.Fatal(err)
+			}
+			w.write(t, "a.csv", list("u2"))
+		}, refused: "of a"},
+		"a full resync": {between: func(t *testing.T, w *world) { w.sync(t, Request{Full: true}) }, refused: "a full resync was"},
+		"a resend": {between: func(t *testing.T, w *world) {
+			if _, err := state.Resend(w.runner(t).store, []string{"u2"}); err != nil {
+				t.Fatal(err)
+			}
+		}},
+		"who is forgotten": {between: func(t *testing.T, w *world) {
+			if _, err := w.runner(t).Forget(t.Context(), []string{"u2", "u4"}); err != nil {
+				t.Fatal(err)
+			}
+		}},
+		"it retires": {request: only("b"), between: func(t *testing.T, w *world) {
+			exports := w.options.Exports
+			w.options.Exports = exports[:1]
+			if _, err := w.runner(t).Retire(t.Context(), "b"); err != nil {
+				t.Fatal(err)
+			}
+			w.options.Exports = exports
+		}, refused: "of b"},
+		"a retry": {between: func(t *testing.T, w *world) {
+			if _, _, err := state.Unpark(w.runner(t).store); err != nil {
+				t.Fatal(err)
+			}
+		}, refused: "contacts that were parked are to be tried again (1)"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, audience("a.csv", "a"), audience("b.csv", "b"))
+			for i := range w.options.Exports {
+				w.options.Exports[i].AllowEmpty = true
+			}
+			if test.fields {
+				w.options.Fields = []Field{{gleap.Email, []string{"email"}}}
+			}
+			w.write(t, "a.csv", "user_id,email\nu1,a@x.io\nu2,b@x.io\nu3,c@x.io\n")
+			w.write(t, "b.csv", list("u2", "u3", "u9"))
+			first := w.runner(t)
+			first.client = refuser{first.client, "u9"}
+			if report, err := first.Sync(t.Context(), Request{}); err != nil || report.Contacts.Parked != 1 {
+				t.Fatal(report.Contacts, err)
+			}
+			w.write(t, "a.csv", "user_id,email\nu2,b@x.io\nu4,d@x.io\nu5,e@x.io\n")
+			w.write(t, "b.csv", list("u1", "u3", "u9"))
+			path := w.save(t, test.request)
+			test.between(t, w)
+			before := w.gleap.Counts()
+			report, err := w.runner(t).carryOut(t.Context(), t, path)
+			if test.refused == "" && err != nil || test.refused != "" && !isRefused(err, test.refused) {
+				t.Errorf("%v, want %q", err, test.refused)
+			}
+			if after := w.gleap.Counts(); err != nil && (after != before || report.Run != "") {
+				t.Errorf("it is refused, and Gleap heard %+v after %+v: %+v", after, before, report)
+			}
+			w.sync(t, Request{})
+			want := newWorld(t, w.options.Exports...)
+			for _, name := range []string{"a.csv", "b.csv"} {
+				text, err := os.ReadFile(filepath.Join(w.dir, name))
+				if err != nil {
+					t.Fatal(err)
+				}
+				want.write(t, name, string(text))
+			}
+			want.sync(t, Request{})
+			members := func(w *world) []string {
+				var all []string
+				for c := range w.gleap.Contacts() {
+					for _, key := range []string{"a", "b"} {
+						if c.Attributes[key] == true {
+							all = append(all, c.UserID+" "+key)
+						}
+					}
+				}
+				slices.Sort(all)
+				return all
+			}
+			wanted := slices.DeleteFunc(members(want), func(of string) bool {
+				return of == "u9 b" && name != "a retry" || name == "who is forgotten" && (strings.HasPrefix(of, "u2 ") || strings.HasPrefix(of, "u4 ")) || name == "it retires" && strings.HasSuffix(of, " b")
+			})
+			got := slices.DeleteFunc(members(w), func(of string) bool { return name == "it retires" && strings.HasSuffix(of, " b") })
+			if name == "a baseline" { // it told lies
+				return
+			}
+			if !slices.Equal(got, wanted) {
+				t.Errorf("members %v, want %v", got, wanted)
+			}
+		})
+	}
+}
+
+// refuser is a Gleap that refuses one contact.
+type refuser struct {
+	client
+	userID string
+}
+
+func (r refuser) Identify(ctx context.Context, c *gleap.Contact) error {
+	if string(c.UserID) == r.userID {
+		return &gleap.RefusedError{Status: 422}
+	}
+	return r.client.Identify(ctx, c)
+}
+
+// syncCalls runs a sync that Gleap is unreachable for after some calls.
+func (w *world) syncCalls(t *testing.T, calls int) {
+	r := w.runner(t)
+	r.o.Concurrency = 1
+	r.client = faultyClient{r.client, &faults{kind: "call", left: calls}}
+	if _, err := r.Sync(t.Context(), Request{}); err == nil {
+		t.Fatal("no call failed")
+	}
+}
+
+// TestSavedFaults lets the n-th operation of a saved plan's run fail, as TestFaults does. It is
+// carried out again until it is complete: then Gleap has what a sync would have sent, no
+// acknowledged and committed call was made twice, and a sync has nothing to send and nothing to read.
+func TestSavedFaults(t *testing.T) {
+	days := []map[string]string{
+		{"a.csv": list("u1", "u2", "u3", "u4", "u5", "u6"), "t.csv": values("gold", "u1", "u2", "u3", "u4", "u5", "u7")},
+		{"a.csv": list("u3", "u4", "u5", "u6", "u8"), "t.csv": values("silver", "u1", "u2", "u3", "u4", "u7", "u9")},
+	}
+	for name, scenario := range map[string]struct {
+		days    int
+		request Request
+	}{"first sync": {0, Request{}}, "changes": {1, Request{}}, "full resync": {1, Request{Full: true}}} {
+		for _, after := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s, after %t", name, after), func(t *testing.T) {
+				t.Parallel()
+				wanted := want(t, days[:scenario.days+1])
+				for _, kind := range []string{"call", "begin", "commit", "finish", "create", "write", "read"} {
+					failed := 0
+					for n, hit := 0, kind; hit != "" && !t.Failed(); n += 1 + rand.IntN(rounds.Of(8, 1)) {
+						w := newWorld(t, audience("a.csv", "a"), trait("t.csv", "t"))
+						w.options.Memory = 1
+						for i := range scenario.days + 1 {
+							for file, text := range days[i] {
+								w.write(t, file, text)
+							}
+							if i < scenario.days {
+								w.sync(t, Request{})
+							}
+						}
+						path := w.save(t, scenario.request)
+						f := &faults{kind: kind, left: n, after: after}
+						r := w.runner(t)
+						r.o.Concurrency = 1
+						r.client, r.ledger = faultyClient{r.client, f}, faultyLedger{r.ledger, f}
+						create := r.temp
+						r.temp = func() (file extsort.TempFile, err error) {
+							if err := f.do("create", func() (err error) { file, err = create(); return err }); err != nil {
+								return nil, err
+							}
+							return faultyFile{file, f}, nil
+						}
+						report, err := r.carryOut(t.Context(), t, path)
+						if hit = f.hit; (err == nil) != (hit == "") || err != nil && report.Outcome != runs.Failed {
+							t.Errorf("%s %d: %s, %v", kind, n, report.Outcome, err)
+						}
+						if hit != "" {
+							failed++
+						}
+						w.checkState(t, wanted)
+						acknowledged := report.Contacts.Sent
+						if report, err = w.runner(t).carryOut(t.Context(), t, path); err == nil && report.Contacts.Planned+acknowledged > len(wanted) {
+							t.Errorf("%s %d: %d of %d were sent and committed, and %d are left", kind, n, acknowledged, len(wanted), report.Contacts.Planned)
+						}
+						if complete := hit == "" || kind == "finish" && after; complete != isRefused(err, "complete") || !complete && err != nil {
+							t.Errorf("%s %d: %v", kind, n, err)
+						}
+						if got := w.contacts(); !maps.Equal(got, wanted) {
+							t.Errorf("%s %d: Gleap has %d contacts, and not what it should", kind, n, len(got))
+						}
+						if report = w.sync(t, Request{}); report.Contacts.Planned != 0 || report.Exports[0].Status != runs.StatusUnchanged || report.Exports[1].Status != runs.StatusUnchanged {
+							t.Errorf("%s %d: a sync plans %+v of %+v", kind, n, report.Contacts, report.Exports)
+						}
+					}
+					if failed == 0 {
+						t.Errorf("no %s failed", kind)
+					}
+				}
+			})
+		}
+	}
+}
