@@ -91,6 +91,11 @@ func ShowSaved(ctx context.Context, f *savedplan.File, tempDir string, yield fun
 	return f.Report, showEntries(ctx, file.Read(f.Job.Before), f.Job.Keys, yield)
 }
 
+// RequestOf returns what a plan was asked for that was saved, as far as it matters for its run.
+func RequestOf(f *savedplan.File) Request {
+	return Request{Full: f.Job.Epoch > f.Epoch, Only: f.Report.Only}
+}
+
 // CarryOut is [Runner.Sync] with a plan that was saved: it reads no export. What an earlier run of the
 // plan told is left out, and who was forgotten since. The error is a [*savedplan.RefusedError] if the
 // plan is complete, or if the state has changed in what it is about; then nothing was sent.

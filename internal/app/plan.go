@@ -5,29 +5,46 @@ import (
 	"io"
 
 	"gleapsync/internal/console"
+	"gleapsync/internal/runs"
 )
 
 type planCmd struct {
 	runFlags
 	shownFlags
 	changesFlags
+	savedFlags
 }
 
 // Run shows what a sync would do.
 func (c *planCmd) Run(ctx context.Context, a *App) error {
-	if err := c.check(c.shownFlags); err != nil {
+	if err := c.savedFlags.check(c); err != nil {
+		return err
+	}
+	if c.Show != "" {
+		return judge(a.showSaved(ctx, c.Show, c.changesFlags))
+	}
+	if err := c.changesFlags.check(c.shownFlags); err != nil {
 		return err
 	}
 	cfg, runner, request, err := a.silent(c.runFlags)
 	if err != nil {
 		return err
 	}
+	look := c.look(ctx, runner, request)
 	if c.Changes {
-		return judge(a.showChanges(ctx, runner, request, c.changesFlags, c.Held))
+		return judge(a.showChanges(look, c.changesFlags, c.Held))
 	}
-	report, err := runner.Plan(ctx, request)
+	var report runs.Report
+	if c.Save != "" {
+		report, err = look(nil)
+	} else {
+		report, err = runner.Plan(ctx, request)
+	}
 	if err != nil {
 		return err
 	}
-	return judge(report, a.print(report, func(w io.Writer) { console.Plan(a.screen(w), report, c.shown(), cfg.Sync.Rate, cfg.Sync.Window) }))
+	return judge(report, a.print(report, func(w io.Writer) {
+		console.Plan(a.screen(w), report, c.shown(), cfg.Sync.Rate, cfg.Sync.Window)
+		c.saved(w, len(cfg.Sync.Tracks) > 0)
+	}))
 }

@@ -29,10 +29,12 @@ func (f changesFlags) check(shown shownFlags) error {
 	case f.Changes && (shown.All || shown.Sort != ""):
 		return &UsageError{errors.New("--all and --sort are for the table, and --changes shows none")}
 	case f.Limit != nil && *f.Limit < 0:
-		return &UsageError{errors.New("--limit takes a count, or 0 for all")}
+		return errLimit
 	}
 	return nil
 }
+
+var errLimit = &UsageError{errors.New("--limit takes a count, or 0 for all")}
 
 // limit returns how many contacts are shown, 0 if all are.
 func (f changesFlags) limit(onTerminal bool) int {
@@ -51,19 +53,35 @@ func (f changesFlags) chooses(c *sync.PlannedContact) bool {
 		(len(f.Contact) == 0 || slices.Contains(f.Contact, string(c.UserID)))
 }
 
+// look has contacts come, one after the other.
+type look func(yield func(*sync.PlannedContact) error) (runs.Report, error)
+
+// look returns where the contacts come from that are shown.
+func (c *planCmd) look(ctx context.Context, runner *sync.Runner, request sync.Request) look {
+	return func(yield func(*sync.PlannedContact) error) (runs.Report, error) {
+		switch {
+		case c.Save != "":
+			return runner.Save(ctx, request, c.Save, yield)
+		case c.Held:
+			return runner.Held(ctx, request, yield)
+		}
+		return runner.Changes(ctx, request, yield)
+	}
+}
+
 // showChanges shows contacts as they come: they may be more than there is memory for. held says
 // that those are shown who would leave if no guard held them and none of them was withheld.
-func (a *App) showChanges(ctx context.Context, runner *sync.Runner, request sync.Request, f changesFlags, held bool) (runs.Report, error) {
-	look, none := runner.Changes, "Nothing to send."
+func (a *App) showChanges(look look, f changesFlags, held bool) (runs.Report, error) {
+	none := "Nothing to send."
 	if held {
-		look, none = runner.Held, "Nobody's exit is held or withheld."
+		none = "Nobody's exit is held or withheld."
 	}
 	w := bufio.NewWriterSize(a.out, 64<<10)
 	screen := a.screen(w)
 	limit := f.limit(screen.Width > 0 && !a.asJSON())
 	n := 0
 	var line []byte
-	report, err := look(ctx, request, func(c *sync.PlannedContact) error {
+	report, err := look(func(c *sync.PlannedContact) error {
 		if !f.chooses(c) {
 			return nil
 		}

@@ -24,6 +24,11 @@ type runFlags struct {
 	AcceptAbsence []string          `help:"Let those go in this run who are in no row that could be read, although some rows could not; may be repeated." placeholder:"KEY|PATTERN"`
 }
 
+// isSet reports whether one of the flags was given.
+func (f runFlags) isSet() bool {
+	return f.Full || len(f.Only)+len(f.MaxExits)+len(f.AcceptAbsence) > 0
+}
+
 // request checks the flags and turns them into a request for a runner.
 func (f runFlags) request(cfg *config.Config) (sync.Request, error) {
 	request := sync.Request{Full: f.Full, Only: f.Only, MaxExits: map[string]guard.Limit{}, AcceptAbsence: f.AcceptAbsence}

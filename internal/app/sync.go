@@ -10,6 +10,7 @@ import (
 	"gleapsync/internal/metrics"
 	"gleapsync/internal/notify"
 	"gleapsync/internal/runs"
+	"gleapsync/internal/savedplan"
 	"gleapsync/state"
 	"gleapsync/sync"
 )
@@ -17,11 +18,15 @@ import (
 type syncCmd struct {
 	runFlags
 	shownFlags
-	DryRun bool `help:"Do what plan does."`
+	DryRun bool   `help:"Do what plan does."`
+	Plan   string `help:"Send what a file has that plan --save wrote, and read no export." placeholder:"FILE"`
 }
 
 // Run sends what changed, and shows the report whatever the error.
 func (c *syncCmd) Run(ctx context.Context, a *App) error {
+	if c.Plan != "" {
+		return c.carryOut(ctx, a)
+	}
 	if c.DryRun {
 		return (&planCmd{runFlags: c.runFlags, shownFlags: c.shownFlags}).Run(ctx, a)
 	}
@@ -34,6 +39,27 @@ func (c *syncCmd) Run(ctx context.Context, a *App) error {
 		return err
 	}
 	report, embedded, err := newSyncer(a).sync(ctx, cfg, request, a.watch())
+	return judge(report, a.printRun(report, c.shown(), embedded, err))
+}
+
+// carryOut sends what a saved plan has.
+func (c *syncCmd) carryOut(ctx context.Context, a *App) error {
+	if c.DryRun {
+		return &UsageError{errors.New("--dry-run is not for --plan: gleapsync plan --show FILE shows what it would send")}
+	}
+	if c.isSet() {
+		return &UsageError{errors.New("--plan sends what the file has: --full, --only, --max-exits and --accept-absence go with plan --save, which makes it")}
+	}
+	cfg, err := a.config()
+	if err != nil {
+		return err
+	}
+	saved, err := savedplan.Open(c.Plan)
+	if err != nil {
+		return err
+	}
+	defer saved.Close()
+	report, embedded, err := newSyncer(a).carryOut(ctx, cfg, sync.RequestOf(saved), a.watch(), func(runner *sync.Runner) (runs.Report, error) { return runner.CarryOut(ctx, saved) })
 	return judge(report, a.printRun(report, c.shown(), embedded, err))
 }
 
@@ -64,9 +90,15 @@ func (s *syncer) remember(store *state.Store) {
 	}
 }
 
-// sync carries out one sync, tells those who want to know, and leaves its metrics. Of a
-// sync that could not begin the report has the outcome and the error only, and no run id.
+// sync carries out one sync.
 func (s *syncer) sync(ctx context.Context, cfg *config.Config, r sync.Request, watch func(runs.Progress)) (runs.Report, *sandbox.Sandbox, error) {
+	return s.carryOut(ctx, cfg, r, watch, func(runner *sync.Runner) (runs.Report, error) { return runner.Sync(ctx, r) })
+}
+
+// carryOut carries out one sync, of which r says what it is about, tells those who want to know, and
+// leaves its metrics. Of a sync that could not begin the report has the outcome and the error only,
+// and no run id.
+func (s *syncer) carryOut(ctx context.Context, cfg *config.Config, r sync.Request, watch func(runs.Progress), run func(*sync.Runner) (runs.Report, error)) (runs.Report, *sandbox.Sandbox, error) {
 	started := time.Now().UTC()
 	var o config.Notify
 	if len(r.Only) == 0 { // else the exports that were not looked at would seem to be well
@@ -80,11 +112,11 @@ func (s *syncer) sync(ctx context.Context, cfg *config.Config, r sync.Request, w
 	var embedded *sandbox.Sandbox
 	store, err := s.open(cfg)
 	if err == nil {
-		told, embedded, err = s.call(cfg, store, r.TellsAll(), watch, func(runner *sync.Runner) (runs.Report, error) { return runner.Sync(ctx, r) })
+		told, embedded, err = s.call(cfg, store, r.TellsAll(), watch, run)
 		s.remember(store)
 	}
-	if errors.As(err, new(*state.LockedError)) {
-		return told, embedded, err // the other run says how it ends
+	if errors.As(err, new(*state.LockedError)) || errors.As(err, new(*savedplan.RefusedError)) {
+		return told, embedded, err // the other run says how it ends, or nothing happened
 	}
 	if told.Outcome == "" {
 		told = runs.Report{Command: "sync", Project: cfg.Sync.Project, Started: started, Finished: time.Now().UTC(), Outcome: runs.Failed}
