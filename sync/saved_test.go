@@ -12,7 +12,10 @@ import (
 	"strings"
 	"testing"
 
+	"gleapsync/engage"
 	"gleapsync/gleap"
+	"gleapsync/internal/attr"
+	"gleapsync/internal/events"
 	"gleapsync/internal/extsort"
 	"gleapsync/internal/rounds"
 	"gleapsync/internal/runs"
@@ -95,6 +98,12 @@ func TestSavedBetween(t *testing.T) {
 				t.Fatal(err)
 			}
 		}},
+		"a contact that was told something else": {between: func(t *testing.T, w *world) {
+			ack := state.Acknowledgement{UserID: []byte("u4"), At: now(), Attributes: []state.Change{{ID: 0, Value: attr.OfBool(false)}}, Last: true}
+			if _, err := w.runner(t).store.Commit(state.Delivery{Acks: []state.Acknowledgement{ack}}); err != nil {
+				t.Fatal(err)
+			}
+		}, refused: "contacts of it were told something else since (1)"},
 		"who is forgotten": {between: func(t *testing.T, w *world) {
 			if _, err := w.runner(t).Forget(t.Context(), []string{"u2", "u4"}); err != nil {
 				t.Fatal(err)
@@ -176,6 +185,67 @@ func TestSavedBetween(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestSavedInParts: a plan that is cut short again and again goes on within a contact of many
+// attributes, and an attribute counts as delivered with the run that tells the last of its contacts.
+func TestSavedInParts(t *testing.T) {
+	wide := Export{Export: engage.Export{Source: "wide.csv"}}
+	header, row := "user_id,email", "u1,a@x.io"
+	for i := range 40 {
+		name := fmt.Sprintf("w%02d", i)
+		header, row = header+","+name, row+",true"
+		wide.Attributes = append(wide.Attributes, engage.Attribute{Kind: engage.Audience, Key: name, Column: name})
+	}
+	w := newWorld(t, wide, audience("a.csv", "a"), audience("b.csv", "b"))
+	w.options.Fields = []Field{{gleap.Email, []string{"email"}}}
+	w.write(t, "wide.csv", header+"\n"+row+"\n")
+	w.write(t, "a.csv", list("u2", "u3"))
+	w.write(t, "b.csv", list("u4", "u5"))
+	path := w.save(t, Request{})
+	delivered := func(key string) bool {
+		o, err := w.runner(t).store.Overview()
+		if err != nil {
+			t.Fatal(err)
+		}
+		a, err := o.Attribute(key)
+		return err == nil && !a.Applied.At.IsZero()
+	}
+	for i, step := range []struct {
+		calls      int // before it is cut short
+		told       []string
+		wide, a, b bool // are delivered as a whole
+	}{
+		{1, []string{"u1 35 1"}, false, false, false},
+		{2, []string{"u1 5 0", "u2 1 0"}, true, false, false},
+		{2, []string{"u3 1 0", "u4 1 0"}, true, true, false},
+		{9, []string{"u5 1 0"}, true, true, true},
+	} {
+		c := &counter{left: step.calls}
+		r := w.with(t, &c.fakeGleap)
+		r.client = c
+		if _, err := r.carryOut(t.Context(), t, path); (err == nil) != (step.calls == 9) {
+			t.Fatal(err)
+		}
+		if !slices.Equal(c.told, step.told) || delivered("w39") != step.wide || delivered("a") != step.a || delivered("b") != step.b {
+			t.Errorf("run %d: %v, delivered are %t, %t, %t, want %+v", i, c.told, delivered("w39"), delivered("a"), delivered("b"), step)
+		}
+	}
+}
+
+// counter is a Gleap that takes some calls, and writes down how much each says.
+type counter struct {
+	fakeGleap
+	left int
+	told []string
+}
+
+func (c *counter) Identify(_ context.Context, contact *gleap.Contact) error {
+	if c.left--; c.left < 0 {
+		return &gleap.UnreachableError{Last: "fault"}
+	}
+	c.told = append(c.told, fmt.Sprint(string(contact.UserID), " ", len(contact.Attributes), " ", len(contact.Fields)))
+	return nil
 }
 
 // refuser is a Gleap that refuses one contact.
@@ -269,6 +339,53 @@ func TestSavedFaults(t *testing.T) {
 					}
 				}
 			})
+		}
+	}
+}
+
+// TestSavedEvents: the events of a saved plan are told once, or one request twice, under the names that they had when it
+// was made, wherever its run breaks off. Event exports wait for the next sync.
+func TestSavedEvents(t *testing.T) {
+	start := func() (*world, *int) {
+		w := newEventsWorld(t, audience("a.csv", "a"))
+		w.options.Exports[0].AllowEmpty = true
+		w.options.Tracks = []events.Export{trackExport(w)}
+		w.write(t, "a.csv", list("u1", "u2", "u3"))
+		w.sync(t, Request{})
+		w.write(t, "a.csv", list("u3", "u4", "u5"))
+		w.writeCalls(t, "1", call("u1", "Order Completed", "m1", ""))
+		return w, new(int)
+	}
+	w, sent := start()
+	w.options.Tracks = nil
+	w.sync(t, Request{})
+	want := w.told(sent)
+	for _, kind := range []string{"call", "commit", "track", "finish"} {
+		for n, hit := 0, kind; hit != ""; n++ {
+			w, sent := start()
+			path := w.save(t, Request{})
+			w.options.Events.Entered = "Renamed"
+			f := &faults{kind: kind, left: n}
+			r := w.runner(t)
+			r.o.Concurrency = 1
+			r.client, r.ledger = faultyClient{r.client, f}, faultyLedger{r.ledger, f}
+			_, err := r.carryOut(t.Context(), t, path)
+			if hit = f.hit; (err == nil) != (hit == "") {
+				t.Errorf("%s %d: %v", kind, n, err)
+			}
+			if _, err := w.runner(t).carryOut(t.Context(), t, path); hit == "" && !isRefused(err, "complete") || hit != "" && err != nil {
+				t.Errorf("%s %d: %v", kind, n, err)
+			}
+			got := w.told(sent)
+			if kind == "commit" { // the last request may come once more
+				got = strings.Join(slices.Compact(strings.Split(got, "\n")), "\n")
+			}
+			if got != want {
+				t.Errorf("%s %d: told\n%s\nwant\n%s", kind, n, got, want)
+			}
+			if report := w.sync(t, Request{}); report.Events.Sent != 1 || !strings.Contains(w.told(sent), "Order Completed") {
+				t.Errorf("%s %d: the next sync sends %+v", kind, n, report.Events)
+			}
 		}
 	}
 }
