@@ -36,7 +36,7 @@ func TestCompletion(t *testing.T) {
 			"gleapsync plan --output = j":                 "json",
 			"gleapsync plan --sort =":                     "key changed members",
 			"gleapsync --config conf":                     " (compopt -o default)",
-			"gleapsync --config broken.toml plan ":        "--full --only --max-exits --accept-absence --all --held --sort --changes --contact --class --limit --help --output --log-format --log-level --verbose --version",
+			"gleapsync --config broken.toml plan ":        "--full --only --max-exits --accept-absence --all --held --sort --changes --contact --class --limit --save --show --help --output --log-format --log-level --verbose --version",
 			"gleapsync --config broken.toml plan --only ": "",
 		}},
 		"zsh": {completeInZsh, map[string]string{

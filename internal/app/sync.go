@@ -18,12 +18,16 @@ import (
 type syncCmd struct {
 	runFlags
 	shownFlags
-	DryRun bool   `help:"Do what plan does."`
-	Plan   string `help:"Send what a file has that plan --save wrote, and read no export." placeholder:"FILE"`
+	DryRun   bool   `help:"Do what plan does."`
+	Rehearse bool   `help:"Send to a sandbox, a hundred times as fast as Gleap allows, from a copy of the state: nothing is changed."`
+	Plan     string `help:"Send what a file has that plan --save wrote, and read no export." placeholder:"FILE"`
 }
 
 // Run sends what changed, and shows the report whatever the error.
 func (c *syncCmd) Run(ctx context.Context, a *App) error {
+	if c.DryRun && c.Rehearse {
+		return &UsageError{errors.New("--dry-run shows the plan, and --rehearse carries it out in a sandbox: give one of them")}
+	}
 	if c.Plan != "" {
 		return c.carryOut(ctx, a)
 	}
@@ -37,6 +41,9 @@ func (c *syncCmd) Run(ctx context.Context, a *App) error {
 	request, err := c.request(cfg)
 	if err != nil {
 		return err
+	}
+	if c.Rehearse {
+		return a.rehearse(cfg, request, c.shown(), func(runner *sync.Runner) (runs.Report, error) { return runner.Sync(ctx, request) })
 	}
 	report, embedded, err := newSyncer(a).sync(ctx, cfg, request, a.watch())
 	return judge(report, a.printRun(report, c.shown(), embedded, err))
@@ -59,7 +66,12 @@ func (c *syncCmd) carryOut(ctx context.Context, a *App) error {
 		return err
 	}
 	defer saved.Close()
-	report, embedded, err := newSyncer(a).carryOut(ctx, cfg, sync.RequestOf(saved), a.watch(), func(runner *sync.Runner) (runs.Report, error) { return runner.CarryOut(ctx, saved) })
+	request := sync.RequestOf(saved)
+	run := func(runner *sync.Runner) (runs.Report, error) { return runner.CarryOut(ctx, saved) }
+	if c.Rehearse {
+		return a.rehearse(cfg, request, c.shown(), run)
+	}
+	report, embedded, err := newSyncer(a).carryOut(ctx, cfg, request, a.watch(), run)
 	return judge(report, a.printRun(report, c.shown(), embedded, err))
 }
 
