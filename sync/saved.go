@@ -34,7 +34,7 @@ func (r *Runner) Save(ctx context.Context, request Request, path string, yield f
 		report.Plan = report.Run
 		saved := savedplan.Plan{
 			ID: report.Plan, Project: p.o.Project, Made: p.at, State: mark, Epoch: p.overview.Epoch, Resynced: p.overview.Resynced,
-			BooleanAs: p.o.BooleanAs.String(), Events: r.pushOptions().Events, Job: p.job(), Report: *report, Contacts: p.contacts.Planned,
+			Gleap: p.o.Gleap, BooleanAs: p.o.BooleanAs.String(), Events: r.pushOptions().Events, Job: p.job(), Report: *report, Contacts: p.contacts.Planned,
 		}
 		for _, summary := range last {
 			saved.LastRun = summary.Run
@@ -150,7 +150,7 @@ func (r *Runner) check(f *savedplan.File, o *state.Overview) error {
 		}
 		concerned = cmp.Or(f.Concerned(&other), concerned)
 	}
-	return cmp.Or(f.Check(savedplan.Settings{Project: r.o.Project, BooleanAs: r.o.BooleanAs.String()}, o, r.store.Mark()), concerned)
+	return cmp.Or(f.Check(savedplan.Settings{Project: r.o.Project, Gleap: r.o.Gleap, BooleanAs: r.o.BooleanAs.String()}, o, r.store.Mark()), concerned)
 }
 
 // left is what is left of a plan.

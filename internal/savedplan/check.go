@@ -15,6 +15,7 @@ import (
 // Settings are those of the run that carries a plan out.
 type Settings struct {
 	Project   string
+	Gleap     string
 	BooleanAs string
 }
 
@@ -24,6 +25,8 @@ func (p *Plan) Check(now Settings, o *state.Overview, mark *state.Mark) error {
 	switch {
 	case p.Project != now.Project:
 		return &RefusedError{fmt.Sprintf("the plan is of another project, %q, and the configuration is of %q: name the configuration with which it was made", p.Project, now.Project)}
+	case p.Gleap != now.Gleap:
+		return Refuse("gleap.base_url or gleap.region names another Gleap now")
 	case p.BooleanAs != now.BooleanAs:
 		return Refuse("boolean_as was %q, and is %q now", p.BooleanAs, now.BooleanAs)
 	case p.State != nil && (mark == nil || mark.ID != p.State.ID):

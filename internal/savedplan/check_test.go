@@ -26,6 +26,7 @@ func TestCheck(t *testing.T) {
 		"an older copy":   {func(_ *Plan, _ *Settings, _ *state.Overview, m *state.Mark) { m.Commits-- }, true},
 		"another state":   {func(_ *Plan, _ *Settings, _ *state.Overview, m *state.Mark) { m.ID = "22" }, true},
 		"another project": {func(_ *Plan, s *Settings, _ *state.Overview, _ *state.Mark) { s.Project = "zenith" }, true},
+		"another Gleap":   {func(_ *Plan, s *Settings, _ *state.Overview, _ *state.Mark) { s.Gleap = "us" }, true},
 		"booleans":        {func(_ *Plan, s *Settings, _ *state.Overview, _ *state.Mark) { s.BooleanAs = "number" }, true},
 		"its resync":      {func(_ *Plan, _ *Settings, o *state.Overview, _ *state.Mark) { o.Epoch = 3 }, false},
 		"another resync":  {func(_ *Plan, _ *Settings, o *state.Overview, _ *state.Mark) { o.Epoch = 4 }, true},
@@ -64,7 +65,7 @@ func TestCheck(t *testing.T) {
 		o := state.Overview{Epoch: 2, Resynced: 1, Attributes: []state.Attribute{
 			{ID: 0, Key: "former"}, {ID: 1, Key: "vip", Applied: p.Job.Attributes[0].Before}, {ID: 2, Key: "tier"},
 		}}
-		now, mark := Settings{Project: "acme", BooleanAs: "text"}, *p.State
+		now, mark := Settings{Project: "acme", Gleap: "eu", BooleanAs: "text"}, *p.State
 		test.change(p, &now, &o, &mark)
 		var refused *RefusedError
 		if err := p.Check(now, &o, &mark); (err != nil) != test.refused || err != nil && !errors.As(err, &refused) {
@@ -72,7 +73,7 @@ func TestCheck(t *testing.T) {
 		}
 	}
 	p, _, _ := sample(t)
-	if err := p.Check(Settings{Project: "acme", BooleanAs: "text"}, &state.Overview{Epoch: 2, Resynced: 1}, nil); err == nil {
+	if err := p.Check(Settings{Project: "acme", Gleap: "eu", BooleanAs: "text"}, &state.Overview{Epoch: 2, Resynced: 1}, nil); err == nil {
 		t.Error("the state is not there any more, and nobody minds")
 	}
 }

@@ -27,7 +27,7 @@ func sample(t testing.TB) (*Plan, []planfile.Entry, []state.Absorbed) {
 	made := time.Date(2026, 11, 30, 1, 2, 3, 0, time.UTC)
 	p := &Plan{
 		ID: "20261130T010203", Project: "acme", Made: made, State: &state.Mark{ID: "0011", Created: made, Commits: 7}, Epoch: 2, Resynced: 1,
-		LastRun: "20261129T", Parked: []string{"u9"}, BooleanAs: "text", Contacts: 2, Said: 1, Fields: true,
+		LastRun: "20261129T", Parked: []string{"u9"}, Gleap: "eu", BooleanAs: "text", Contacts: 2, Said: 1, Fields: true,
 		Job: job.Job{
 			Attributes: []job.Attribute{{
 				ID: 1, Key: "vip", Kind: "audience", Name: "VIP", Type: "boolean", AsOf: made, Computation: &state.Computation{ID: "aud_1", Newest: 5},

@@ -25,7 +25,8 @@ type Plan struct {
 	LastRun  string      `json:"last_run"` // the run that the state had last, "": none
 	Parked   []string    `json:"parked"`   // contacts that were parked
 
-	// BooleanAs and Events are the settings that matter for what is sent.
+	// Gleap, BooleanAs and Events are the settings that matter for what is sent, and to whom.
+	Gleap     string      `json:"gleap"`
 	BooleanAs string      `json:"boolean_as"`
 	Events    push.Events `json:"events"`
 
