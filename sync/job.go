@@ -2,6 +2,7 @@ package sync
 
 import (
 	"slices"
+	"time"
 
 	"gleapsync/engage"
 	"gleapsync/internal/done"
@@ -21,7 +22,8 @@ type work struct {
 	job.Job
 	file   *planfile.File
 	said   []*extsort.Spool
-	tracks *events.Inputs // nil: event exports are no part of it
+	tracks *events.Inputs // nil: it is a plan that was saved, and event exports are no part of it
+	made   time.Time      // when that was
 	names  *push.Events   // of events that changes are told as, nil: those of the configuration
 	close  func()
 }
@@ -140,8 +142,10 @@ func (w *work) filesAfter() []state.DoneFile {
 	}
 	after := []state.DoneFile{}
 	for _, f := range before {
-		if events.IsFile(f) {
-			after = append(after, f) // they are done whatever became of the run
+		// Those of event exports are done whatever became of the run, and others that other runs
+		// have done since a plan was saved.
+		if events.IsFile(f) || w.tracks == nil && f.At.After(w.made) && !slices.ContainsFunc(w.Files, func(g state.DoneFile) bool { return f.Source == g.Source && f.Name == g.Name }) {
+			after = append(after, f)
 		}
 	}
 	if after = append(after, w.Files...); done.Same(before, after) {

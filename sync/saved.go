@@ -111,7 +111,7 @@ func (r *Runner) takeUp(ctx context.Context, run string, f *savedplan.File) (run
 		Run: run, Command: "sync", Plan: f.ID, Project: f.Project, Mode: f.Report.Mode, Only: f.Report.Only, Started: r.now(), Exports: []runs.ExportReport{},
 	}
 	said := &extsort.Spool{Create: r.temp}
-	w := &work{Job: job.Job{Before: f.Job.Before}, file: &planfile.File{}, said: []*extsort.Spool{said}, names: &f.Events}
+	w := &work{Job: job.Job{Before: f.Job.Before}, file: &planfile.File{}, said: []*extsort.Spool{said}, names: &f.Events, made: f.Made}
 	w.close = func() { w.file.Close(); said.Close() }
 	var err error
 	if w.basis, err = recall(r.o, r.store, r.now(), Request{Only: report.Only}); err == nil {

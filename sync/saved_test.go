@@ -15,6 +15,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/gleap"
 	"gleapsync/internal/attr"
+	"gleapsync/internal/done"
 	"gleapsync/internal/events"
 	"gleapsync/internal/extsort"
 	"gleapsync/internal/rounds"
@@ -387,5 +388,30 @@ func TestSavedEvents(t *testing.T) {
 				t.Errorf("%s %d: the next sync sends %+v", kind, n, report.Events)
 			}
 		}
+	}
+}
+
+// TestSavedFiles: a file of changes that another run has done since a plan was saved stays done.
+func TestSavedFiles(t *testing.T) {
+	w := newWorld(t, audience("a.csv", "a"), changeExport(engage.Attribute{Kind: engage.Audience, Key: "live", Name: "live"}))
+	w.write(t, "a.csv", list("u1", "u2"))
+	w.writeEvents(t, "1.ndjson", in("u1", "live", 1))
+	w.sync(t, Request{})
+	w.write(t, "a.csv", list("u1", "u3"))
+	path := w.save(t, Request{Only: []string{"a"}})
+	w.writeEvents(t, "2.ndjson", in("u2", "live", 2))
+	w.sync(t, Request{Only: []string{"live"}})
+	before, err := w.runner(t).store.Files()
+	if err != nil || len(before) != 2 {
+		t.Fatal(before, err)
+	}
+	if _, err := w.runner(t).carryOut(t.Context(), t, path); err != nil {
+		t.Fatal(err)
+	}
+	if after, err := w.runner(t).store.Files(); err != nil || !done.Same(before, after) {
+		t.Errorf("%v after %v, %v", after, before, err)
+	}
+	if report := w.sync(t, Request{}); report.Contacts.Planned != 0 {
+		t.Errorf("%+v", report.Contacts)
 	}
 }
