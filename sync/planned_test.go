@@ -269,7 +269,7 @@ func TestPlannedModel(t *testing.T) {
 
 // shown returns what a saved plan shows.
 func (w *world) shown(t fataler, path string) (all []planned) {
-	f, err := savedplan.Open(path)
+	f, err := savedplan.Read(path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"gleapsync/internal/extsort"
@@ -110,16 +109,15 @@ func (r *Runner) takeUp(ctx context.Context, run string, f *savedplan.File) (run
 	report := runs.Report{
 		Run: run, Command: "sync", Plan: f.ID, Project: f.Project, Mode: f.Report.Mode, Only: f.Report.Only, Started: r.now(), Exports: []runs.ExportReport{},
 	}
-	said := &extsort.Spool{Create: r.temp}
-	w := &work{Job: job.Job{Before: f.Job.Before}, file: &planfile.File{}, said: []*extsort.Spool{said}, names: &f.Events, made: f.Made}
-	w.close = func() { w.file.Close(); said.Close() }
+	w := &work{Job: job.Job{Before: f.Job.Before}, names: &f.Events, made: f.Made, close: func() {}}
 	var err error
 	if w.basis, err = recall(r.o, r.store, r.now(), Request{Only: report.Only}); err == nil {
 		err = r.check(f, &w.overview)
 	}
-	l := &left{told: make([]int, len(f.Job.Keys))}
+	var l *savedplan.Left
 	if err == nil {
-		err = l.find(ctx, r.store, f, w, w.file.Add(f.Job.Before, r.temp))
+		l, err = f.Left(ctx, w.contactsNow(r.store), r.temp)
+		w.close = l.Close
 	}
 	report.PlanSeconds = secondsSince(begun)
 	if err != nil {
@@ -128,9 +126,9 @@ func (r *Runner) takeUp(ctx context.Context, run string, f *savedplan.File) (run
 		}
 		return report, w, err
 	}
-	w.Job = l.job(&f.Job)
+	w.Job, w.file, w.said = l.Job, &l.File, []*extsort.Spool{&l.Said}
 	report.Exports, report.LeftOut, report.Notes = f.Report.Exports, f.Report.LeftOut, f.Report.Notes
-	l.tell(&report, w)
+	w.tell(&report, l)
 	r.log.Info("a saved plan goes on", "plan", f.ID, "contacts", report.Contacts.Planned, "calls", report.Calls.All(), "events", report.Events.Planned, "estimate_seconds", report.Estimate)
 	return report, w, nil
 }
@@ -150,114 +148,34 @@ func (r *Runner) check(f *savedplan.File, o *state.Overview) error {
 		}
 		concerned = cmp.Or(f.Concerned(&other), concerned)
 	}
-	return cmp.Or(f.Check(savedplan.Settings{Project: r.o.Project, Gleap: r.o.Gleap, BooleanAs: r.o.BooleanAs.String()}, o, r.store.Mark()), concerned)
+	now := savedplan.Settings{Project: r.o.Project, Gleap: r.o.Gleap, BooleanAs: r.o.BooleanAs.String()}
+	return cmp.Or(f.Check(now, o, r.store.Mark()), concerned)
 }
 
-// left is what is left of a plan.
-type left struct {
-	findings
-	told []int // by attribute id: contacts that are to be told a value
-}
-
-// find puts what is left of a plan into the work: its contacts into part.
-func (l *left) find(ctx context.Context, store *state.Store, f *savedplan.File, w *work, part *planfile.Part) error {
-	unparked := map[string]bool{} // that were parked, and are not any more
-	for _, id := range f.Parked {
-		if !w.isParked(id) && !w.forgotten.Has([]byte(id)) {
-			unparked[id] = true
-		}
-	}
-	var batch []*planfile.Entry
-	changed, size := 0, 0
-	flush := func() error {
-		n, err := l.take(store, batch, w, f.Job.Epoch, part)
-		changed += n
-		batch, size = batch[:0], 0
-		return cmp.Or(err, ctx.Err())
-	}
-	err := f.Each(func(e *planfile.Entry) error {
-		delete(unparked, string(e.UserID))
-		if w.forgotten.Has(e.UserID) {
-			l.contacts.Forgotten++
-			return nil
-		}
-		kept := *e
-		*e = planfile.Entry{} // its lists would be used again
-		const most = 10_000
-		if batch, size = append(batch, &kept), size+1+len(kept.Attributes); size < most {
-			return nil
-		}
-		return flush()
-	}, func(a state.Absorbed) error {
-		if w.forgotten.Has(a.UserID) {
-			return nil
-		}
-		return w.said[0].WriteRow(a.UserID, a.Said)
-	})
-	if err == nil {
-		err = flush()
-	}
-	switch {
-	case err != nil:
-		return err
-	case changed > 0:
-		return savedplan.Refuse("contacts of it were told something else since (%d)", changed)
-	case len(unparked) > 0:
-		return savedplan.Refuse("contacts that were parked are to be tried again (%d)", len(unparked))
-	}
-	return nil
-}
-
-// take writes what is left of some entries, and returns how many contacts were told something else
-// than the plan knows.
-func (l *left) take(store *state.Store, entries []*planfile.Entry, w *work, epoch uint64, part *planfile.Part) (changed int, err error) {
-	ids := make([][]byte, len(entries))
-	for i, e := range entries {
-		ids[i] = e.UserID
-	}
-	var failed error
-	err = state.RecordsOf(store, ids, func(i int, record *state.Record) {
-		e := entries[i]
-		known := savedplan.Known{Record: record, FieldHash: store.FieldHash}
-		if i, is := w.findUnanswered(e.UserID); is {
-			known.Unanswered = w.unanswered[i].Attributes
-		}
-		if i, is := w.findParked(string(e.UserID)); is {
-			known.Parked = &w.parked[i]
-		}
-		switch standing, told := savedplan.Stand(e, known, epoch); standing {
-		case savedplan.Changed:
-			changed++
-		case savedplan.Left:
-			e.CutTold(told)
-			l.count(e)
-			for _, c := range e.Attributes {
-				l.told[c.ID]++
+// contactsNow returns what the state says of contacts.
+func (b *basis) contactsNow(store *state.Store) savedplan.Now {
+	return savedplan.Now{
+		Store: store, Forgotten: b.forgotten.Has,
+		Unanswered: func(userID []byte) []state.Change {
+			if i, is := b.findUnanswered(userID); is {
+				return b.unanswered[i].Attributes
 			}
-			failed = cmp.Or(failed, part.Write(e))
-		}
-	})
-	return changed, cmp.Or(err, failed)
-}
-
-// job returns what is left of a job.
-func (l *left) job(whole *job.Job) job.Job {
-	j := *whole
-	j.Attributes, j.Fields = slices.Clone(j.Attributes), slices.Clone(j.Fields)
-	for i := range j.Attributes {
-		j.Attributes[i].Left = l.told[j.Attributes[i].ID]
+			return nil
+		},
+		Parked: func(userID string) *state.Parked {
+			if i, is := b.findParked(userID); is {
+				return &b.parked[i]
+			}
+			return nil
+		},
 	}
-	for f := range j.Fields {
-		j.Fields[f].Left = l.fields[f]
-	}
-	return j
 }
 
 // tell has a report say what is left.
-func (l *left) tell(report *runs.Report, w *work) {
-	report.Contacts = l.contacts
-	report.Events = runs.EventCounts{Planned: l.news + w.overview.DueEvents, Parked: w.overview.ParkedEvents}
-	report.Calls = runs.CallCounts{Identify: l.calls, Track: w.o.trackCalls(report.Events.Planned)}
+func (w *work) tell(report *runs.Report, l *savedplan.Left) {
+	report.Contacts = l.Contacts
+	report.Events = runs.EventCounts{Planned: l.News + w.overview.DueEvents, Parked: w.overview.ParkedEvents}
+	report.Calls = runs.CallCounts{Identify: l.Calls, Track: w.o.trackCalls(report.Events.Planned)}
 	report.Estimate = w.o.estimate(report.Calls.All())
 	for class, planned := range w.file.Counts() {
 		report.Classes = append(report.Classes, runs.ClassReport{Class: runs.Class(class), Planned: planned.Contacts})

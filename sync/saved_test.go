@@ -36,7 +36,7 @@ func (w *world) save(t fataler, request Request) string {
 
 // carryOut carries a saved plan out. There are no exports: it must not need them.
 func (r *Runner) carryOut(ctx context.Context, t fataler, path string) (runs.Report, error) {
-	f, err := savedplan.Open(path)
+	f, err := savedplan.Read(path)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -52,7 +52,7 @@ func (a *App) showSaved(ctx context.Context, path string, f changesFlags) (runs.
 	if err != nil {
 		return runs.Report{}, err
 	}
-	saved, err := savedplan.Open(path)
+	saved, err := savedplan.Read(path)
 	if err != nil {
 		return runs.Report{}, err
 	}

@@ -61,7 +61,7 @@ func (c *syncCmd) carryOut(ctx context.Context, a *App) error {
 	if err != nil {
 		return err
 	}
-	saved, err := savedplan.Open(c.Plan)
+	saved, err := savedplan.Read(c.Plan)
 	if err != nil {
 		return err
 	}

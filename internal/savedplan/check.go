@@ -142,7 +142,7 @@ type Standing int
 
 // The standings of a contact.
 const (
-	Left    Standing = iota // something is left to tell
+	Open    Standing = iota // something is left to tell
 	Over                    // everything was told, or parked
 	Changed                 // the state has something else than when the plan was made
 )
@@ -194,5 +194,5 @@ func Stand(e *planfile.Entry, known Known, epoch uint64) (s Standing, told int) 
 			return Over, told
 		}
 	}
-	return Left, told
+	return Open, told
 }

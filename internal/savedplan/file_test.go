@@ -118,7 +118,7 @@ func TestFile(t *testing.T) {
 	if info, err := os.Stat(path); err != nil || runtime.GOOS != "windows" && info.Mode().Perm() != 0o600 {
 		t.Errorf("%v, %v", info, err)
 	}
-	f, err := Open(path)
+	f, err := Read(path)
 	if err != nil {
 		t.Fatal(err)
 	}

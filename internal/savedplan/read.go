@@ -27,8 +27,8 @@ type File struct {
 	sum  []byte // the checksum of what was read first
 }
 
-// Open opens a file, and reads it once to prove that it is whole.
-func Open(path string) (*File, error) {
+// Read opens a file, and reads it once to prove that it is whole.
+func Read(path string) (*File, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, fmt.Errorf("the plan cannot be read: %w", err)
