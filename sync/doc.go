@@ -34,9 +34,9 @@
 // A runner does more than plan and sync. [Runner.Baseline] takes what a sync would send as
 // delivered. [Runner.Retire] tells the members of an attribute that nothing feeds any more that
 // they left it, and forgets the attribute. [Runner.Save] writes a plan to a file, and
-// [Runner.CarryOut] sends what is left of one (saved.go, package savedplan). Without a plan, [Runner.Forget] deletes contacts
-// (forget.go), [Runner.Ask] makes one request that belongs to no run (pace.go), and [AskExports]
-// reads what the exports say of one contact (ask.go).
+// [Runner.CarryOut] sends what is left of one (saved.go, package savedplan). Without a plan,
+// [Runner.Forget] deletes contacts (forget.go), [Runner.Ask] makes one request that belongs to no
+// run (pace.go), and [AskExports] reads what the exports say of one contact (ask.go).
 //
 // Invariants: a call carries wanted minus known and nothing else; a contact that
 // nobody says anything about gets no call; the record of a contact changes only after
