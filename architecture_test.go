@@ -56,12 +56,10 @@ var mayImport = map[string]string{
 	"internal/planfile":   "gleap internal/attr internal/extsort internal/runs state",
 	"internal/deliveries": "internal/runs",
 	"internal/push":       "gleap internal/attr internal/deliveries internal/extsort internal/planfile internal/runs state",
-	"sync":                "engage gleap internal/attr internal/damping internal/deliveries internal/done internal/events internal/extsort internal/forms internal/guard internal/job internal/kept internal/known internal/planfile internal/push internal/runs internal/schedule internal/source state",
+	"sync":                "engage gleap internal/attr internal/damping internal/deliveries internal/done internal/events internal/extsort internal/forms internal/guard internal/job internal/kept internal/known internal/planfile internal/push internal/runs internal/savedplan internal/schedule internal/source state",
 	"internal/inspect":    "engage internal/attr internal/deliveries internal/forms internal/kept internal/runs state sync",
 	"internal/job":        "gleap internal/push state",
 	"internal/savedplan":  "gleap internal/extsort internal/job internal/planfile internal/push internal/runs internal/wholefile state",
-	"sync":                "engage gleap internal/attr internal/damping internal/deliveries internal/done internal/events internal/extsort internal/forms internal/guard internal/job internal/kept internal/planfile internal/push internal/runs internal/savedplan internal/source state",
-	"internal/inspect":    "engage internal/attr internal/forms internal/kept internal/runs state sync",
 
 	// Around a sync.
 	"internal/config":  "engage gleap internal/attr internal/damping internal/events internal/exchange internal/guard internal/known internal/nearest internal/postgres internal/schedule internal/schema internal/secret internal/source internal/textfile state sync",
