@@ -55,3 +55,79 @@ func TestInitPostgres(t *testing.T) {
 	p.env = append(p.env, "PGPASSWORD=reader-password", "GLEAP_API_TOKEN=x")
 	run(0, []string{`"estimate_seconds": 1`, `"key": "total_orders"`, `"key": "churn_risk"`, `"planned": 3`}, "plan", "--output", "json")
 }
+
+// TestInitPostgresChoice: of tables with the same columns the one that Engage fills is taken, and
+// never one without rows or with a row for each event; where nothing can be taken, each cause has
+// its own words.
+func TestInitPostgresChoice(t *testing.T) {
+	server := postgrestest.Start(t)
+	server.Exec(t, `
+		CREATE SCHEMA engage_acme;
+		CREATE SCHEMA app;
+		CREATE TABLE engage_acme.users AS SELECT 'u' || i AS user_id, i % 3 = 0 AS vip, i % 50 AS total_orders, 'co' || i AS company, 'x' AS secret FROM generate_series(1, 30) i;
+		CREATE TABLE engage_acme.empty_users (LIKE engage_acme.users);
+		CREATE TABLE engage_acme.a_copy AS SELECT * FROM engage_acme.users;
+		CREATE TABLE app.users (user_id text, vip boolean, total_orders int);
+		CREATE TABLE engage_acme.audience_entered AS SELECT 'u' || i AS user_id, 'vip' AS audience_key, now() AS received_at FROM generate_series(1, 5) i;
+		CREATE TABLE engage_acme.visits AS SELECT 'u' || i % 2 AS user_id, true AS seen FROM generate_series(1, 30) i;
+		CREATE SCHEMA other;
+		CREATE TABLE other.people AS SELECT 'u1' AS id, true AS vip;
+		CREATE ROLE reader LOGIN PASSWORD 'p';
+		GRANT USAGE ON SCHEMA engage_acme, app, other TO reader;
+		GRANT SELECT ON ALL TABLES IN SCHEMA engage_acme, app, other TO reader;
+		CREATE ROLE columns LOGIN PASSWORD 'p';
+		GRANT USAGE ON SCHEMA engage_acme TO columns;
+		GRANT SELECT (user_id, vip) ON engage_acme.users TO columns;
+		CREATE ROLE nothing LOGIN PASSWORD 'p';
+		CREATE ROLE usage LOGIN PASSWORD 'p';
+		GRANT USAGE ON SCHEMA engage_acme, other TO usage;
+		GRANT SELECT ON other.people TO usage;
+		CREATE ROLE noschema LOGIN PASSWORD 'p';
+		GRANT SELECT ON engage_acme.users TO noschema;`)
+	p := newProject(t, "sandbox", "")
+	p.env = append(p.env, "PGPASSWORD=p", "GLEAP_API_TOKEN=x")
+	for _, test := range []struct {
+		role  string
+		flags []string
+		code  int
+		wants []string
+		never string
+	}{
+		{"reader", nil, 0, []string{
+			"table  vip, total_orders, secret  engage_acme.users",
+			"Left out: engage_acme.a_copy: engage_acme.users has the same keys: if this is the right table, gleapsync init with --table engage_acme.a_copy takes it alone\n",
+			"Left out: app.users: it has no rows", "Left out: engage_acme.empty_users: it has no rows",
+			"Left out: engage_acme.visits: it has several rows for each user",
+		}, "audience_entered"},
+		{"reader", []string{"--table", "engage_acme.a*"}, 0, []string{"table  vip, total_orders, secret  engage_acme.a_copy"}, "engage_acme.users"},
+		{"reader", []string{"--table", "app.users"}, 1, []string{"app.users: it has no rows"}, "engage_acme"},
+		{"reader", []string{"--table", "app.people"}, 1, []string{"no table is called app.people: there are engage_acme.users, "}, ""},
+		{"reader", []string{"--user-id", "id"}, 0, []string{"table  vip   other.people"}, "users"},
+		{"columns", nil, 0, []string{"table  vip   engage_acme.users"}, "total_orders"},
+		{"nothing", nil, 1, []string{`engage_acme.users: its role may not use the schema: let the owner run GRANT USAGE ON SCHEMA "engage_acme" TO "nothing"; GRANT SELECT ON "engage_acme"."users" TO "nothing";`}, ""},
+		{"usage", nil, 1, []string{
+			`engage_acme.users: its role may not read it: let the owner run GRANT SELECT ON "engage_acme"."users" TO "usage";`,
+			"other.people: it has no column user_id but id, vip: if one of them has the user ids, name it with --user-id",
+		}, ""},
+		{"noschema", nil, 1, []string{`engage_acme.users: its role may not use the schema: let the owner run GRANT USAGE ON SCHEMA "engage_acme" TO "noschema";` + "\n"}, ""},
+	} {
+		os.Remove(p.path("c.toml"))
+		code, written := p.run(t, append([]string{"init", server.URL(test.role)}, test.flags...)...)
+		for _, want := range test.wants {
+			if code != test.code || !strings.Contains(written, want) {
+				t.Errorf("%s %s: exit code %d: %s\nwant %d: %s", test.role, test.flags, code, written, test.code, want)
+			}
+		}
+		if test.never != "" && strings.Contains(written, test.never) {
+			t.Errorf("%s %s: it shows %s: %s", test.role, test.flags, test.never, written)
+		}
+		if code == 0 {
+			if code, written := p.run(t, "plan"); code != 0 || test.role == "reader" && strings.Contains(written, "not used") {
+				t.Errorf("%s %s: the plan: exit code %d: %s", test.role, test.flags, code, written)
+			}
+		}
+	}
+	if code, written := p.run(t, "init", ".", "--table", "a.b", "--config", p.path("d.toml")); code != 1 || !strings.Contains(written, "--table is for databases") {
+		t.Errorf("a table of a folder: exit code %d: %s", code, written)
+	}
+}

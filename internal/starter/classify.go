@@ -55,6 +55,7 @@ type found struct {
 	Calls        bool // it has track, page or screen calls too
 
 	contact []string // columns or traits with contact fields
+	copyOf  string   // what to say of columns whose keys are those of another table, "": there are none
 }
 
 // column is one of a table's.
@@ -85,7 +86,7 @@ func read(ctx context.Context, s source, base string) (*found, error) {
 	if err != nil {
 		return nil, err
 	}
-	if f.Kind, f.Columns, err = classify(names); err != nil {
+	if f.Kind, f.Columns, err = classify(names, s.UserID); err != nil {
 		return readChanges(ctx, s, base, err)
 	}
 	e.Fields = contactColumns()
@@ -102,9 +103,13 @@ func read(ctx context.Context, s source, base string) (*found, error) {
 		return nil, err
 	}
 	anyone := false
+	var users repeats
 	looks := make([]shapes, len(read))
 	withContact := make([]bool, len(e.Fields))
-	result, err := files.Read(ctx, e.Attributes, func(_ []byte, cells []attr.Value) error {
+	result, err := files.Read(ctx, e.Attributes, func(userID []byte, cells []attr.Value) error {
+		if s.Table != "" {
+			users.add(userID)
+		}
 		for i := range looks {
 			looks[i].add(cells[2*i+1])
 		}
@@ -118,6 +123,10 @@ func read(ctx context.Context, s source, base string) (*found, error) {
 	switch {
 	case err != nil:
 		return nil, err
+	case s.Table != "" && result.Rows == 0:
+		return nil, errEmptyTable
+	case s.Table != "" && users.most(result.Rows):
+		return nil, errRepeated
 	case !anyone && result.Rows > 0:
 		return nil, errors.New("none of its rows has a user id")
 	}
@@ -143,8 +152,9 @@ func read(ctx context.Context, s source, base string) (*found, error) {
 	return f, nil
 }
 
-// classify tells from a header what an export is, and what to make of its columns.
-func classify(names []string) (kind string, columns []column, err error) {
+// classify tells from a header what an export is, and what to make of its columns. ids is the
+// one with the user ids, if it has a name of its own.
+func classify(names []string, ids string) (kind string, columns []column, err error) {
 	var snakes []string
 	for _, name := range names {
 		snake, _ := engage.Key(name)
@@ -166,7 +176,7 @@ func classify(names []string) (kind string, columns []column, err error) {
 	for i, name := range names {
 		c := column{Name: name, Key: snakes[i]}
 		switch {
-		case userID().MatchString(c.Key):
+		case userID().MatchString(c.Key), name == ids:
 			continue
 		case slices.Contains(contact, c.Key):
 			c.LeftOut = contactField

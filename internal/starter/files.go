@@ -24,10 +24,13 @@ type source struct {
 	Identifiers string
 	Pick        engage.Pick
 	Name        string // of the file, without date, part number and ending
+	UserID      string // the column with the user ids, "": it has one of the usual names
 	err         error  // why it cannot be in a configuration
 
 	address string            // of the database, with its password
-	types   map[string]string // of the table's columns
+	columns []string          // of the table
+	types   map[string]string // of its columns
+	size    int               // about how many rows it has; 0: nobody knows
 }
 
 // find returns the sources in a folder and in the folders in it, from the folder base.

@@ -22,7 +22,7 @@ WHERE t.table_name = '` + profileTraits + `' AND i.table_name = '` + profileIden
 AND t.column_name = 'canonical_segment_id' AND i.column_name = 'canonical_segment_id' ORDER BY 1`
 
 // profiles returns the pairs of tables with profiles of a database.
-func profiles(ctx context.Context, e engage.Export, address string) ([]source, error) {
+func profiles(ctx context.Context, e engage.Export, o Options) ([]source, error) {
 	e.Query = schemasWithProfiles
 	opened, err := e.Open(ctx)
 	if err != nil {
@@ -31,7 +31,10 @@ func profiles(ctx context.Context, e engage.Export, address string) ([]source, e
 	var all []source
 	_, err = opened.Read(ctx, nil, func(schema []byte, _ []attr.Value) error {
 		in := string(schema) + "."
-		all = append(all, source{Path: e.Source, Table: in + profileTraits, Identifiers: in + profileIdentifiers, address: address, err: unwritable(e.Source + in)})
+		if !o.takes(in + profileTraits) {
+			return nil
+		}
+		all = append(all, source{Path: e.Source, Table: in + profileTraits, Identifiers: in + profileIdentifiers, address: o.Place, err: unwritable(e.Source + in)})
 		return nil
 	})
 	return all, err
@@ -55,7 +58,7 @@ FROM ` + quoteTable(s.Table) + ` WHERE value IS NOT NULL GROUP BY name ORDER BY 
 	if err != nil {
 		return nil, err
 	}
-	kind, columns, err := classify(names)
+	kind, columns, err := classify(names, "")
 	if err != nil || kind != "table" {
 		return nil, errors.New("none of its names is an audience or a trait")
 	}

@@ -2,6 +2,7 @@ package starter
 
 import (
 	"bytes"
+	"cmp"
 	_ "embed"
 	"fmt"
 	"slices"
@@ -58,7 +59,7 @@ func (f *found) WhyNot() string {
 	case f.Kind == "track":
 		return "it holds track, page or screen calls: take the \"#\"s away to send them as events, see docs/events.md"
 	case len(f.keys()) == 0:
-		return noColumn
+		return cmp.Or(f.copyOf, noColumn)
 	}
 	return ""
 }
@@ -79,6 +80,38 @@ func (f *found) OneType() string {
 		return ""
 	}
 	return traits[0].Type
+}
+
+// Excluded returns the columns that a sync would ask about, since it takes them for audiences or
+// traits: init has asked already.
+func (f *found) Excluded() []string {
+	if f.Kind != "table" {
+		return nil
+	}
+	var e engage.Export
+	var left []string
+	for _, c := range f.Columns {
+		if c.LeftOut == contactField {
+			left = append(left, c.Name)
+		}
+	}
+	return e.Unused(left)
+}
+
+// Without says what is left out, column by column, those together of which the same is said.
+func (f *found) Without() []column {
+	var all []column
+	for _, c := range f.Columns {
+		i := slices.IndexFunc(all, func(other column) bool { return other.LeftOut == c.LeftOut })
+		switch {
+		case c.LeftOut == "":
+		case i >= 0:
+			all[i].Name += ", " + c.Name
+		default:
+			all = append(all, column{Name: c.Name, LeftOut: c.LeftOut})
+		}
+	}
+	return all
 }
 
 // few is how many names stand one by one.

@@ -24,6 +24,10 @@ type Options struct {
 	Place   string
 	Config  string // path of the file to write, which must not exist
 	Project string // "": the name of the configuration's folder
+	// Tables are those of a database that are looked at, as schema.name, in which * stands for
+	// any characters; none: all.
+	Tables []string
+	UserID string // the column with the user ids, "": it has one of the usual names
 }
 
 // Result says what was written, and what was not.
@@ -60,7 +64,7 @@ func Write(ctx context.Context, o Options) (Result, error) {
 		return Result{}, fmt.Errorf("the configuration cannot be written: %w", err)
 	}
 	base := filepath.Dir(path)
-	shown, sources, err := look(ctx, o.Place, base)
+	shown, sources, err := look(ctx, o, base)
 	if err != nil {
 		return Result{}, err
 	}
@@ -79,6 +83,7 @@ func Write(ctx context.Context, o Options) (Result, error) {
 	}
 	p.Exports = foldersOfCalls(ctx, sources, base, p.Exports)
 	p.NotRead = slices.Clone(r.LeftOut)
+	slices.SortStableFunc(p.Exports, compareTables)
 	giveKeys(p.Exports)
 	p.Contact = suggestContact(p.Exports)
 	for _, c := range p.Contact {
@@ -91,7 +96,7 @@ func Write(ctx context.Context, o Options) (Result, error) {
 		r.LeftOut = append(r.LeftOut, f.leftOut()...)
 	}
 	if len(r.Exports) == 0 {
-		return r, nothing(shown, r.LeftOut)
+		return r, nothing(ctx, o, shown, r.LeftOut)
 	}
 	text, err := p.render()
 	if err != nil {
@@ -101,23 +106,33 @@ func Write(ctx context.Context, o Options) (Result, error) {
 }
 
 // look finds what is in a place, and returns how the place may be shown.
-func look(ctx context.Context, place, base string) (shown string, sources []source, err error) {
+func look(ctx context.Context, o Options, base string) (shown string, sources []source, err error) {
+	place := o.Place
 	switch {
 	case postgres.IsAddress(place):
 		if shown, _, err = postgres.CutPassword(place); err == nil {
-			sources, err = tables(ctx, place)
+			sources, err = tables(ctx, o)
 		}
 		return shown, sources, err
+	case len(o.Tables) > 0:
+		return "", nil, errors.New("--table is for databases: name one such as postgres://user@host/db")
 	case isBucket(place):
 		sources, err = objects(ctx, place)
-		return place, sources, err
+		return place, withIDs(sources, o), err
 	}
 	folder, err := filepath.Abs(place)
 	if err != nil {
 		return "", nil, fmt.Errorf("the exports cannot be listed: %w", err)
 	}
 	sources, err = find(folder, base)
-	return from(base, folder), sources, err
+	return from(base, folder), withIDs(sources, o), err
+}
+
+func withIDs(sources []source, o Options) []source {
+	for i := range sources {
+		sources[i].UserID = o.UserID
+	}
+	return sources
 }
 
 func errExists(path string) error {
@@ -131,15 +146,23 @@ func reason(path string, err error) string {
 }
 
 // nothing is the error for a place without anything to sync.
-func nothing(place string, leftOut []LeftOut) error {
+func nothing(ctx context.Context, o Options, place string, leftOut []LeftOut) error {
 	errs := []error{fmt.Errorf("there is no export in %s or in the folders in it: audiences, traits and tables are expected as .csv, .tsv, .txt, .ndjson, .jsonl or .json, plain or with .gz or .zst, or as .parquet", place)}
+	var seen []string
 	if postgres.IsAddress(place) {
-		errs = []error{fmt.Errorf("%s has no table with a row for each user, in a column user_id, that its role may read: check the database's name, and grant USAGE on the schema and SELECT on its tables", place)}
+		errs = []error{fmt.Errorf("%s has no table with a row for each user, in a column %s, that its role may read", place, cmp.Or(o.UserID, "user_id"))}
+		var err error
+		if seen, err = unread(ctx, o); err != nil { // the catalogue may be another one
+			seen = []string{"check the database's name, and grant USAGE on the schema and SELECT on its tables"}
+		}
 	}
 	for _, l := range leftOut {
-		if l.Column == "" {
+		if l.Column == "" && !slices.ContainsFunc(seen, func(line string) bool { return strings.HasPrefix(line, l.Source+": ") }) {
 			errs = append(errs, fmt.Errorf("%s: %s", l.Source, l.Reason))
 		}
+	}
+	for _, line := range seen {
+		errs = append(errs, errors.New(line))
 	}
 	return errors.Join(errs...)
 }
@@ -194,6 +217,9 @@ func giveKeys(all []*found) {
 		return suggested
 	}
 	for _, f := range all {
+		if f.isCopy(taken) {
+			continue
+		}
 		if f.KeyErr != nil {
 			f.SuggestedKey = suggest(f.Key, f.Kind, f.where())
 		}
@@ -204,6 +230,26 @@ func giveKeys(all []*found) {
 			}
 		}
 	}
+}
+
+// isCopy leaves out the columns of a table whose keys are those of another one's, if they are
+// several: schemas of one warehouse often have the same table. It is one thing to say.
+func (f *found) isCopy(taken map[string]string) bool {
+	var same []*column
+	other := ""
+	for i := range f.Columns {
+		if c := &f.Columns[i]; c.KeyErr != nil && f.Table != "" && taken[c.Key] != "" && taken[c.Key] != f.Table {
+			same, other = append(same, c), cmp.Or(other, taken[c.Key])
+		}
+	}
+	if len(same) < 2 {
+		return false
+	}
+	f.copyOf = fmt.Sprintf("%s has the same keys: if this is the right table, gleapsync init with --table %s takes it alone", other, f.Table)
+	for _, c := range same {
+		c.LeftOut = f.copyOf
+	}
+	return true
 }
 
 // Attributes returns the columns of a table that are audiences, or those that are traits.
@@ -237,6 +283,9 @@ func (f *found) leftOut() []LeftOut {
 		all = append(all, LeftOut{Source: f.where(), Reason: f.KeyErr.Error()})
 	case len(f.keys()) == 0:
 		all = append(all, LeftOut{Source: f.where(), Reason: f.WhyNot()})
+		if f.copyOf != "" {
+			return all
+		}
 	}
 	for _, c := range f.Columns {
 		if c.LeftOut != "" && c.LeftOut != contactField { // those are in Result.Contact

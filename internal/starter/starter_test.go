@@ -185,7 +185,7 @@ func TestText(t *testing.T) {
 		"# Left out: \"email\" is a field that Gleap contacts already have: take the \"#\"s away if both are needed\n# [[audience]]\n# name = \"email\"\n# key = \"email_audience\"\n# source = \"exports/email.csv\"\n",
 		"# Left out: the key vip is that of exports/a/vip.csv: take the \"#\"s away if both are needed\n# [[audience]]\n# name = \"vip\"\n# key = \"vip_3\"\n# source = \"exports/b/vip.csv\"\n",
 		"# name = \"🔥\"\n# key = \"audience\"\n",
-		"audiences = [\n  \"has_car\",  # 0 and 1 only: if it counts something, move it to traits\n]\ntraits = [\n  \"cars\",  # numbers\n]\ntypes = { cars = \"number\" }\n# without locale: it is a contact field: see [contact]\n",
+		"audiences = [\n  \"has_car\",  # 0 and 1 only: if it counts something, move it to traits\n]\ntraits = [\n  \"cars\",  # numbers\n]\ntypes = { cars = \"number\" }\nexclude = [\"locale\"]  # no attributes, so that a sync does not ask about them\n# without locale, First Name: it is a contact field: see [contact]\n",
 		"source = \"exports/broken.csv\"\n# 1 of 2 rows cannot be read: see gleapsync check\n",
 		"\n# Left out: exports/README.txt: a single-column export holds no user id",
 		`source = "exports/a\nb\u007f'.csv"`,
