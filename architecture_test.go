@@ -39,7 +39,7 @@ var mayImport = map[string]string{
 	"internal/postgres": "internal/cell internal/secret internal/source internal/textfile",
 
 	// The three parts of a sync do not know each other, nor sync.
-	"engage": "internal/attr internal/cell internal/extsort internal/jsonscan internal/parquet internal/postgres internal/secret internal/source",
+	"engage": "internal/attr internal/cell internal/extsort internal/jsonscan internal/nearest internal/parquet internal/postgres internal/secret internal/source",
 	"gleap":  "internal/attr internal/exchange internal/secret",
 	"state":  "internal/attr internal/nearest internal/wholefile",
 	// A wire struct that it shared with the client would hide a mistake on the wire.

@@ -84,7 +84,7 @@ func (r *eventReader) next(ctx context.Context) error {
 
 func (r *eventReader) invalid(column, reason string) {
 	r.counts.Invalid++
-	r.counts.remember(Problem{r.file, r.line, column, reason})
+	r.counts.remember(Problem{File: r.file, Line: r.line, Column: column, Reason: reason})
 }
 
 // check reads what all events have: the time in nanoseconds since 1970, and a hash of the

@@ -103,7 +103,7 @@ func TestReadCallsCounts(t *testing.T) {
 	if result.Rows != 13 || result.WithoutUserID != 2 || result.Invalid != 6 || len(result.Problems) != maxProblems {
 		t.Errorf("%+v", result)
 	}
-	want := Problem{"calls.json", 4, "", "the track call has no name"}
+	want := Problem{File: "calls.json", Line: 4, Reason: "the track call has no name"}
 	if result.Problems[0] != want {
 		t.Errorf("%+v", result.Problems[0])
 	}

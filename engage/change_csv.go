@@ -132,7 +132,7 @@ func (r *changeReader) row(fields [][]byte, c *changeColumns) error {
 	member, ok := declaredBool(action)
 	switch {
 	case kind == Audience && (!ok || member.Kind() == attr.None):
-		r.invalid("audience_action", notBoolean)
+		r.invalid("audience_action", neither)
 		return nil
 	case kind == Trait && !sound:
 		r.invalid("traits_or_props", "the JSON of the traits is no object")

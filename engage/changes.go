@@ -307,7 +307,7 @@ func (r *changeReader) sayRaw(n int, raw json.RawMessage) error {
 	var reason string
 	if a.Kind == Audience {
 		if value, _ = a.Value(saidByJSON(raw), nil); value.Kind() == attr.None {
-			reason = notBoolean
+			reason = neither
 		}
 	} else if string(raw) == "null" { // Engage says so of a trait that has no value any more
 		value = attr.OfNull()

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"syscall"
@@ -178,6 +179,9 @@ func TestDatabase(t *testing.T) {
 		closed := base
 		closed.Source, closed.Table, closed.Attributes = "postgres://reader@127.0.0.1:1/postgres", "words", attributes("word")
 		wrong, none, tls := closed, closed, closed
+		unasked := closed
+		unasked.Source, unasked.Password = base.Source, ""
+		t.Setenv("PGPASSFILE", os.DevNull)
 		wrong.Source, wrong.Password = base.Source, "WRONG-PASSWORD"
 		none.Source, none.PasswordFile = base.Source, passwordFile+".none"
 		tls.Source = strings.Replace(base.Source, "disable", "require", 1)
@@ -194,7 +198,11 @@ func TestDatabase(t *testing.T) {
 			"column":     {of("", "SELECT user_id, nothing FROM words", "word"), []string{`column "nothing" does not exist`, "look at table or query"}},
 			"rights":     {of("public.denied", "", "in_a"), []string{"permission denied for table denied", `GRANT USAGE ON SCHEMA "public" TO "reader"; GRANT SELECT ON "public"."denied" TO "reader";`}},
 			"in a query": {of("", "SELECT * FROM denied", "in_a"), []string{"permission denied for table denied", `GRANT SELECT ON denied TO "reader";`}},
-			"a column":   {of("Engage.users", "", "private"), []string{"permission denied", `GRANT SELECT ON "Engage"."users" TO "reader"`}},
+			"a column":   {of("Engage.users", "", "private"), []string{"permission denied", `let the owner run GRANT SELECT ("private") ON "Engage"."users" TO "reader";`}},
+			"its schema": {of("", "SELECT * FROM public.denied", "in_a"), []string{`GRANT SELECT ON public.denied TO "reader";`}},
+			"no schema":  {of("nobody", "", "in_a"), []string{"does not exist", "write table with its schema, such as engage_default.nobody"}},
+			"unasked":    {unasked, []string{"no password is given"}},
+			"no select":  {of("", "DELETE FROM words", "n"), []string{"syntax error", "query takes one SELECT"}},
 			"password":   {wrong, []string{"the server refuses the connection", `authentication failed for user "reader"`, "PGPASSWORD"}},
 			"no file":    {none, []string{"the password cannot be read", "no such file"}},
 			"closed":     {closed, []string{"it cannot be reached", "connection refused"}},
@@ -228,16 +236,29 @@ func TestDatabase(t *testing.T) {
 		}
 		// What a query lacks is no fault of the server.
 		_, _, err := read(ctx, of("", "SELECT word FROM words", "word"))
-		if err == nil || errors.As(err, new(*UnreadableError)) || !strings.Contains(err.Error(), "user id") {
+		if err == nil || errors.As(err, new(*UnreadableError)) || !strings.HasSuffix(err.Error(), `the query has no column user_id, userId or external_ids: name the user id's column with user_id; its columns are "word"`) {
 			t.Errorf("no user id: %v", err)
 		}
 		_, _, err = read(ctx, of("", "SELECT 'u' AS user_id, 1 AS n, 2 AS n", "n"))
 		if err == nil || errors.As(err, new(*UnreadableError)) || !strings.Contains(err.Error(), `"n" (column 2 and 3)`) {
 			t.Errorf("a column twice: %v", err)
 		}
-		_, result, err := read(ctx, of("words", "", "nothing"))
-		if err != nil || result.Attributes[0].Err == nil {
+		_, result, err := read(ctx, of("words", "", "wort"))
+		if err != nil || result.Attributes[0].Err == nil || !strings.HasSuffix(result.Attributes[0].Err.Error(), `the table has no column "wort": did you mean "word"? Its columns are "user_id", "word"`) {
 			t.Errorf("no such column: %v, %v", result.Attributes, err)
+		}
+		// Rows come in no order: one line says it of all.
+		_, result, err = read(ctx, of("", "SELECT 'u' || g AS user_id, CASE WHEN g < 8 THEN 'maybe' END AS in_a, timestamp '2026-11-20' AS in_b FROM generate_series(1, 9) g", "in_a", "in_b"))
+		var problems []string
+		for _, p := range result.Problems {
+			_, said, _ := strings.Cut(p.String(), ": column")
+			problems = append(problems, said)
+		}
+		const want = " in_a: the value is neither true nor false: true, t, 1, yes, false, f, 0 and no are taken (7 rows)\n in_b: the value is a date, neither true nor false: take the column as a trait (9 rows)"
+		got := strings.Split(strings.Join(problems, "\n"), "\n")
+		slices.Sort(got)
+		if err != nil || strings.Join(got, "\n") != want {
+			t.Errorf("problems: %q, %v", problems, err)
 		}
 	})
 

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"gleapsync/internal/nearest"
 )
 
 // layout says where in a row the wanted things stand.
@@ -46,7 +48,7 @@ func newLayout(names []string, e Export) (*layout, error) {
 		traits:   find(names, "traits"),
 		missing:  make([]error, len(e.Attributes)),
 	}
-	needed, err := l.findUserIDs(names, e.UserID)
+	needed, err := l.findUserIDs(names, e)
 	if err != nil {
 		return nil, err
 	}
@@ -62,7 +64,7 @@ func newLayout(names []string, e Export) (*layout, error) {
 				source.column = places[0]
 			default:
 				needed = append(needed, name)
-				l.missing[i] = fmt.Errorf("the header has the columns %q and %q, and either may be %q: write the one that is meant as the header has it", names[places[0]], names[places[1]], a.Column)
+				l.missing[i] = fmt.Errorf("%s has the columns %q and %q, and either may be %q: write the one that is meant as it stands there", e.header(), names[places[0]], names[places[1]], a.Column)
 			}
 		case a.Kind == Audience:
 			// A column of the audience's own name says who is in and who is not.
@@ -82,7 +84,7 @@ func newLayout(names []string, e Export) (*layout, error) {
 		case l.traits >= 0:
 			source.inJSON = true
 		default:
-			l.missing[i] = fmt.Errorf("the header has no column %q%s", cmp.Or(a.Column, "value"), present(names))
+			l.missing[i] = fmt.Errorf("%s has no column %q%s", e.header(), cmp.Or(a.Column, "value"), meant(cmp.Or(a.Column, "value"), names))
 		}
 		l.cells = append(l.cells, source)
 	}
@@ -124,11 +126,11 @@ func (l *layout) columns() []int {
 }
 
 // findUserIDs finds the columns with user ids, and returns their names.
-func (l *layout) findUserIDs(names []string, setting string) ([]string, error) {
-	if setting != "" {
+func (l *layout) findUserIDs(names []string, e Export) ([]string, error) {
+	if setting := e.UserID; setting != "" {
 		i := find(names, setting)
 		if i < 0 {
-			return nil, fmt.Errorf("the header has no column %q, which user_id names%s", setting, present(names))
+			return nil, fmt.Errorf("%s has no column %q, which user_id names%s", e.header(), setting, present(names))
 		}
 		l.userIDs, l.named = []int{i}, true
 		return []string{setting}, nil
@@ -147,6 +149,8 @@ func (l *layout) findUserIDs(names []string, setting string) ([]string, error) {
 	switch {
 	case len(l.userIDs) > 0 || l.external >= 0:
 		return found, nil
+	case e.isDatabase():
+		return nil, fmt.Errorf("%s has no column user_id, userId or external_ids: name the user id's column with user_id%s", e.header(), present(names))
 	case len(names) == 1:
 		return nil, errors.New("a single-column export holds no user id: " + otherForm)
 	}
@@ -163,11 +167,34 @@ func (e Export) checkComment(names []string) error {
 		return nil
 	}
 	l := layout{external: find(names, "external_ids")}
-	if _, err := l.findUserIDs(names, e.UserID); err == nil {
+	if _, err := l.findUserIDs(names, e); err == nil {
 		return nil
 	}
 	return errors.New("the file begins with a comment (#): take that line out, so that the names of the columns come first")
 }
+
+// header returns what people call that which names the columns.
+func (e *Export) header() string {
+	switch {
+	case !e.isDatabase():
+		return "the header"
+	case e.Table != "":
+		return "the table"
+	}
+	return "the query"
+}
+
+// meant returns the column that may be meant by a name that none has, with those that are there, as
+// the end of an error.
+func meant(name string, names []string) string {
+	list := present(names)
+	if near := nearest.Word(name, names); near != "" && strings.HasPrefix(list, columnsAre) {
+		return fmt.Sprintf(": did you mean %q? Its columns are %s", near, strings.TrimPrefix(list, columnsAre))
+	}
+	return list
+}
+
+const columnsAre = "; its columns are "
 
 // maxShown is how many of the columns that are there an error names.
 const maxShown = 20
@@ -185,7 +212,7 @@ func present(names []string) string {
 	if more := len(names) - maxShown; more > 0 {
 		list += fmt.Sprintf(" and %d more", more)
 	}
-	return "; its columns are " + list
+	return columnsAre + list
 }
 
 // isData reports whether a text can hardly be the name of a column: such a one may be

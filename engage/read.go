@@ -342,7 +342,7 @@ func (r *rowReader) readCells(fields [][]byte) {
 			if v, ok := declaredBool(fields[source.column]); ok {
 				r.cells[i] = v
 			} else {
-				reason = notBoolean
+				reason = notBoolean(fields[source.column])
 			}
 		case source.column >= 0:
 			r.cells[i], reason = a.Value(said(r.forms[source.column], fields[source.column]), fits)
@@ -392,5 +392,5 @@ func (r *rowReader) unknownRow(line int, reason string) {
 }
 
 func (r *rowReader) problem(line int, column, reason string) {
-	r.result.remember(Problem{r.file, line, column, reason})
+	r.result.remember(Problem{File: r.file, Line: line, Column: column, Reason: reason})
 }

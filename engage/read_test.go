@@ -156,7 +156,7 @@ func TestForms(t *testing.T) {
 			text: "user_id,Shopper\nu1,true\nu2,f\nu3,\nu4,NULL\nu5,maybe\n",
 			want: []string{"u1: true", "u2: false", "u3: null", "u4: null", "u5: null"},
 			result: Result{Attributes: []AttributeResult{{Invalid: 1}}, Problems: []Problem{
-				{Line: 6, Column: "shopper", Reason: "the value is neither true nor false"},
+				{Line: 6, Column: "shopper", Reason: "the value is neither true nor false: true, t, 1, yes, false, f, 0 and no are taken"},
 			}},
 		},
 		{name: "byte order mark and CRLF", text: "\ufeff\"user_id\",x\r\nu1,\r\nu2,\r\n", want: users},

@@ -62,16 +62,22 @@ type Problem struct {
 	Line   int    `json:"line"` // 0: nobody knows
 	Column string `json:"column,omitempty"`
 	Reason string `json:"reason"`
+	Rows   int    `json:"rows,omitempty"` // that have it, if there is no line to name each by
 }
 
 func (p Problem) String() string {
-	if p.Line == 0 {
-		return fmt.Sprintf("%s: column %s: %s", p.File, p.Column, p.Reason)
+	text := p.File
+	if p.Line > 0 {
+		text += fmt.Sprintf(":%d", p.Line)
 	}
 	if p.Column != "" {
-		return fmt.Sprintf("%s:%d: column %s: %s", p.File, p.Line, p.Column, p.Reason)
+		text += ": column " + p.Column
 	}
-	return fmt.Sprintf("%s:%d: %s", p.File, p.Line, p.Reason)
+	text += ": " + p.Reason
+	if p.Rows > 1 {
+		text += fmt.Sprintf(" (%d rows)", p.Rows)
+	}
+	return text
 }
 
 // miss notes that n rows, what is one of them, say nothing of anybody who is known.
@@ -85,6 +91,15 @@ func (r *Result) miss(n int, what Problem) {
 // remember keeps some of the problems, and of each kind at least one as long as there is
 // room for the kinds.
 func (r *Result) remember(p Problem) {
+	if p.Line == 0 {
+		for i := range r.Problems {
+			if known := &r.Problems[i]; known.Line == 0 && known.File == p.File && known.Column == p.Column && known.Reason == p.Reason {
+				known.Rows++
+				return
+			}
+		}
+		p.Rows = 1
+	}
 	if len(r.Problems) < maxProblems {
 		r.Problems = append(r.Problems, p)
 		return

@@ -37,8 +37,8 @@ func (e Export) Open(ctx context.Context) (*Source, error) {
 	if e.ProfileIDs != nil {
 		return e.openProfiles(ctx)
 	}
-	if len(e.Command) == 0 && postgres.IsAddress(e.Source) {
-		q := &postgres.Query{Address: e.Source, Password: e.Password, PasswordFile: e.PasswordFile, Table: e.Table, SQL: e.Query, Timeout: e.Timeout}
+	if e.isDatabase() {
+		q := e.query()
 		// Nobody knows without asking it whether its rows changed.
 		return &Source{export: e, query: q, inputs: &source.Inputs{All: []source.Input{{Name: q.Name(), Time: time.Now()}}}}, nil
 	}
@@ -49,6 +49,20 @@ func (e Export) Open(ctx context.Context) (*Source, error) {
 		return nil, err
 	}
 	return &Source{export: e, inputs: inputs}, nil
+}
+
+func (e *Export) isDatabase() bool { return len(e.Command) == 0 && postgres.IsAddress(e.Source) }
+
+func (e *Export) query() *postgres.Query {
+	return &postgres.Query{Address: e.Source, Password: e.Password, PasswordFile: e.PasswordFile, Table: e.Table, SQL: e.Query, Timeout: e.Timeout}
+}
+
+// Origin is what people call the source: of a database it has the table.
+func (e *Export) Origin() string {
+	if e.isDatabase() {
+		return e.query().Name()
+	}
+	return e.Source
 }
 
 // CheckSource returns what is wrong with the way a source is written. It does not look

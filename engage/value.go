@@ -63,7 +63,7 @@ func (a *Attribute) Value(said attr.Value, fits *Fits) (v attr.Value, reason str
 	ok := true
 	if a.Kind == Audience || a.Type == Boolean {
 		if v, ok = boolean(said); !ok {
-			reason = notBoolean
+			reason = notBoolean(said.Text())
 		}
 		return v, reason
 	}
@@ -102,7 +102,15 @@ var misfits = map[Type]string{
 	Boolean: `the attribute is a boolean in Gleap and the value is none: set its type to "string" if texts are right`,
 }
 
-const notBoolean = "the value is neither true nor false"
+const neither = "the value is neither true nor false"
+
+// notBoolean says what cannot be a boolean: a date is no slip, it is in the wrong list.
+func notBoolean(text []byte) string {
+	if _, ok := attr.Datetime(string(text)); ok && bytes.IndexByte(text, '-') > 0 {
+		return "the value is a date, neither true nor false: take the column as a trait"
+	}
+	return neither + ": true, t, 1, yes, false, f, 0 and no are taken"
+}
 
 // isNull reports whether a cell says nothing: it is blank, or NULL as a
 // warehouse unloads it.

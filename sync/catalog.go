@@ -73,7 +73,7 @@ func (c *catalog) addAttribute(e *export, settings engage.Attribute) (*attribute
 // holdUnusable reports what is held and is no attribute.
 func (c *catalog) holdUnusable(e *export, key, name string, kind engage.Kind, reason string) {
 	c.unusable = append(c.unusable, runs.ExportReport{
-		Key: key, Name: name, Kind: kind, Source: e.Source, Status: runs.StatusHeld, Reason: reason, Unreadable: e.unreadable,
+		Key: key, Name: name, Kind: kind, Source: e.Origin(), Status: runs.StatusHeld, Reason: reason, Unreadable: e.unreadable,
 	})
 }
 
@@ -85,7 +85,7 @@ func (c *catalog) holdPatterns(e *export, takes func(engage.Wildcard, *attribute
 	}
 	for _, w := range e.Wildcards {
 		if slices.ContainsFunc(e.attributes, func(a *attribute) bool { return takes(w, a) }) ||
-			slices.ContainsFunc(c.unusable, func(r runs.ExportReport) bool { return r.Source == e.Source && w.Matches(r.Name) }) {
+			slices.ContainsFunc(c.unusable, func(r runs.ExportReport) bool { return r.Source == e.Origin() && w.Matches(r.Name) }) {
 			continue
 		}
 		text := reason(w)

@@ -60,7 +60,7 @@ func (p *plan) keys() []job.Key {
 	for id, ref := range p.byID {
 		keys[id].Key = ref.key
 		if a := ref.attribute; a != nil {
-			keys[id].IsAudience, keys[id].Source = a.Kind == engage.Audience, a.export.Source
+			keys[id].IsAudience, keys[id].Source = a.Kind == engage.Audience, a.export.Origin()
 		}
 	}
 	return keys
@@ -127,7 +127,7 @@ func (p *plan) doneFiles() []state.DoneFile {
 func (p *plan) isDone(e *export) bool {
 	return e.rows != nil && e.refused == nil && !(e.result.HasFields && p.fieldsPostponed) &&
 		!slices.ContainsFunc(e.attributes, func(a *attribute) bool { return !a.active() || a.withheld > 0 }) &&
-		!slices.ContainsFunc(p.unusable, func(r runs.ExportReport) bool { return r.Source == e.Source && r.Status == runs.StatusHeld })
+		!slices.ContainsFunc(p.unusable, func(r runs.ExportReport) bool { return r.Source == e.Origin() && r.Status == runs.StatusHeld })
 }
 
 // filesAfter returns the files that are done after a run that delivered everything, nil if they are

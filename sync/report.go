@@ -135,7 +135,7 @@ func aheadNotes(exports []*export, others []string) (notes []string) {
 func (a *attribute) report() runs.ExportReport {
 	result := a.export.result
 	r := runs.ExportReport{
-		Key: a.Key, Name: a.Name, Kind: a.Kind, Source: a.export.Source,
+		Key: a.Key, Name: a.Name, Kind: a.Kind, Source: a.export.Origin(),
 		Status: a.status, Reason: a.reason, AsOf: a.export.AsOf,
 		Rows: result.Rows, WithoutUserID: result.WithoutUserID, Invalid: result.Invalid,
 		Unreadable: a.export.unreadable,

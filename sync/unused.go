@@ -62,7 +62,7 @@ func unusedColumns(p *plan, e *export) string {
 	if len(columns) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("not used: %s of %s: add %s to audiences or traits of its [[%s]], or to its exclude", count(columns, noun), e.Source, listed(columns), entry)
+	return fmt.Sprintf("not used: %s of %s: add %s to audiences or traits of its [[%s]], or to its exclude", count(columns, noun), e.Origin(), listed(columns), entry)
 }
 
 func unusedComputations(p *plan, e *export) string {

@@ -87,9 +87,10 @@ func (q Query) Name() string {
 // database is a query that is being asked.
 type database struct {
 	Query
-	redshift bool
-	role     string              // that reads, once that is known
-	clean    func(string) string // makes what the server says fit to be shown
+	redshift   bool
+	role       string              // that reads, once that is known
+	noPassword bool                // none was given
+	clean      func(string) string // makes what the server says fit to be shown
 }
 
 func (d *database) timeout() time.Duration { return cmp.Or(d.Timeout, defaultTimeout) }
@@ -147,7 +148,7 @@ func (d *database) connect(ctx context.Context) (*pgconn.PgConn, error) {
 	if err != nil {
 		return nil, source.Unreadable("%s: %v", d.Name(), err)
 	}
-	d.role, d.clean = config.User, source.Cleaner(config.Password) // wherever that came from
+	d.role, d.noPassword, d.clean = config.User, config.Password == "", source.Cleaner(config.Password) // wherever that came from
 	conn, err := pgconn.ConnectConfig(ctx, config)
 	if err != nil {
 		if ctx.Err() != nil {
@@ -237,10 +238,20 @@ func (d *database) refusal(e *pgconn.PgError) string {
 	message := fmt.Sprintf("%s (SQLSTATE %s)", said, code)
 	switch e.Code {
 	case "28P01", "28000":
+		if d.noPassword {
+			return message + ": no password is given: set PGPASSWORD, PGPASSFILE or password_file"
+		}
 		return message + ": look at the user of the source, and at its password in PGPASSWORD, PGPASSFILE, password_file or the source"
-	case "42501":
+	case notPermitted:
 		return message + ": " + d.grant(said)
-	case "42P01", "3F000", "42703":
+	case "42P01":
+		if d.Table != "" && !strings.Contains(d.Table, ".") {
+			return message + fmt.Sprintf(": write table with its schema, such as engage_default.%s", d.Table)
+		}
+		return message + ": look at table or query in the configuration"
+	case "42601":
+		return message + ": query takes one SELECT, which becomes a part of a larger one"
+	case "3F000", "42703":
 		return message + ": look at table or query in the configuration"
 	case "57014":
 		return message + ": the query was ended on the server"
@@ -255,6 +266,9 @@ func (d *database) refusal(e *pgconn.PgError) string {
 	}
 	return fmt.Sprintf("the server gave up with SQLSTATE %s, in words that may hold a row's values: run the query with psql to see them", code)
 }
+
+// notPermitted is the server's code for a right that the role does not have.
+const notPermitted = "42501"
 
 var deniedObject = regexp.MustCompile(`^permission denied for (\w+(?: \w+)*) (\S+)$`)
 
@@ -272,6 +286,10 @@ func (d *database) grant(message string) string {
 		case "schema":
 			return fmt.Sprintf("let the owner run GRANT USAGE ON SCHEMA %s TO %s;", name, role)
 		case "table", "view", "relation", "materialized view", "foreign table":
+			within := regexp.MustCompile(`("[^"]+"|\w+)\."?` + regexp.QuoteMeta(name) + `\b"?`)
+			if asWritten := within.FindString(d.SQL); asWritten != "" { // the server says it without its schema
+				name = asWritten
+			}
 			return fmt.Sprintf("let the owner run GRANT SELECT ON %s TO %s;", name, role)
 		}
 	}

@@ -35,7 +35,6 @@ type Rows struct {
 	rows   *pgconn.ResultReader
 	cancel context.CancelFunc
 	began  time.Time
-	row    int
 }
 
 // askedColumn is a column of the query's answer.
@@ -165,8 +164,8 @@ func (t *Rows) Forms(all []cell.Form) {
 	}
 }
 
-// Line counts rows: there are no lines.
-func (t *Rows) Line() int { return t.row }
+// Line returns 0: the rows come in no order, so that their numbers name nothing.
+func (t *Rows) Line() int { return 0 }
 
 // Next returns the cells of the next row, one for each column and valid until it is called
 // again, or io.EOF. Only the columns that were asked for have a cell.
@@ -182,9 +181,15 @@ func (t *Rows) Next() ([][]byte, error) {
 		case t.ctx.Err() != nil:
 			return nil, t.ctx.Err()
 		}
-		return nil, source.Unreadable("%s", t.reason(err, t.began))
+		reason := t.reason(err, t.began)
+		if refused := new(pgconn.PgError); errors.As(err, &refused) && refused.Code == notPermitted {
+			if missing := t.unreadable(); len(missing) > 0 {
+				reason = fmt.Sprintf("%s (SQLSTATE %s): let the owner run GRANT SELECT (%s) ON %s TO %s;",
+					t.clean(refused.Message), notPermitted, strings.Join(missing, ", "), t.from(), quoteName(t.role))
+			}
+		}
+		return nil, source.Unreadable("%s", reason)
 	}
-	t.row++
 	t.scratch = t.scratch[:0]
 	for i, value := range t.rows.Values() {
 		column := t.asked[i]
@@ -199,6 +204,28 @@ func (t *Rows) Next() ([][]byte, error) {
 		t.cells[column.at] = value
 	}
 	return t.cells, nil
+}
+
+// unreadable returns the columns that were asked for and that the role may not read, none if it
+// may read none of them: then the whole table is what it needs.
+func (t *Rows) unreadable() (names []string) {
+	if t.Table == "" || t.redshift {
+		return nil
+	}
+	if t.conn.Exec(t.ctx, "ROLLBACK").Close() != nil {
+		return nil
+	}
+	answer := t.conn.ExecParams(t.ctx, "SELECT attname FROM pg_catalog.pg_attribute WHERE attrelid = $1::text::regclass AND attnum > 0 AND NOT attisdropped AND NOT has_column_privilege(attrelid, attnum, 'SELECT')",
+		[][]byte{[]byte(t.from())}, nil, nil, nil).Read()
+	for _, column := range t.asked {
+		if slices.ContainsFunc(answer.Rows, func(row [][]byte) bool { return string(row[0]) == t.names[column.at] }) {
+			names = append(names, quoteName(t.names[column.at]))
+		}
+	}
+	if answer.Err != nil || len(names) == len(t.asked) {
+		return nil
+	}
+	return names
 }
 
 // Close ends the query on the server, if it still runs.
