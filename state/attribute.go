@@ -59,6 +59,7 @@ type Applied struct {
 	HasFields   bool      `json:"has_fields"`         // contact fields came along
 	Parts       int       `json:"parts,omitempty"`    // of the export, 0: it has none
 	IDParts     int       `json:"id_parts,omitempty"` // of the identifiers, if they are a table of their own
+	Rows        int       `json:"rows,omitempty"`     // of the export, 0: nobody knows
 	// WithheldRuns is in how many runs, one after the other, exits were withheld.
 	WithheldRuns int `json:"withheld_runs,omitempty"`
 	// Due is when the first of the values may be sent that this export has and that were held

@@ -28,6 +28,9 @@ func (p *pass) diff() {
 		}
 		if active {
 			want = p.withhold(a, c.want(a, k.Value), k.Value)
+			if a.memberCount(k.Value) > 0 && c.present[a.export.index].mark == c.now && c.wanted[k.ID].mark != c.now {
+				p.tallies[k.ID].kept++
+			}
 		}
 		switch {
 		case active && a.hasOtherType(k.Value) && (want.Kind() == attr.None || want.Equal(a.asType(k.Value))):

@@ -80,6 +80,7 @@ func (f *findings) differing(fields []Field) map[string]int {
 type tally struct {
 	before, members, entered, exited, changed int
 	unlisted                                  int       // contacts with a value that may not be created
+	kept                                      int       // members of whom the export says neither true nor false
 	withheld                                  int       // exits and clears that are not told, and none of the others
 	retyped                                   int       // values that are sent again as another type, and no changes
 	mended                                    int       // values of changes that an audit found to be wrong
@@ -92,6 +93,7 @@ type tally struct {
 func (t *tally) add(other tally) {
 	t.damped += other.damped
 	t.mended += other.mended
+	t.kept += other.kept
 	t.due = earlier(t.due, other.due)
 	t.left += other.left
 	t.alone += other.alone

@@ -86,7 +86,7 @@ func (p *plan) jobOf(a *attribute) job.Attribute {
 	}
 	applied := state.Applied{
 		Fingerprint: a.export.fingerprint, AsOf: a.export.AsOf,
-		Members: a.members + a.withheld, HasFields: a.export.result.HasFields, Due: a.due,
+		Members: a.members + a.withheld, HasFields: a.export.result.HasFields, Due: a.due, Rows: a.export.result.Rows,
 		Parts: a.export.parts, IDParts: a.export.idParts,
 	}
 	if a.unlisted > 0 {

@@ -158,7 +158,7 @@ func TestColumnsApart(t *testing.T) {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	w.write(t, "t.csv", "user_id,a_b\nu1,true\nu2,false\n")
-	if got := statuses(w.sync(t, Request{})); got != "a__b held: t.csv: the header has no column \"a__b\"; its columns are \"user_id\", \"a_b\"\na_b applied" {
+	if got := statuses(w.sync(t, Request{})); got != "a__b held: t.csv: the header has no column \"a__b\": did you mean \"a_b\"? Its columns are \"user_id\", \"a_b\"; if it is gone for good, run gleapsync retire a__b\na_b applied" {
 		t.Error(got)
 	}
 	if got := fmt.Sprint(w.contacts()); got != want {

@@ -98,7 +98,8 @@ func (p *plan) holds() bool {
 			limit = l
 		}
 		exits := a.exited + a.withheld // they would leave if they were not withheld
-		if reason := guard.CheckMembers(a.Key, a.before, exits, a.members == 0 && !a.export.AllowEmpty, p.o.Guard.MinExits, limit); reason != "" {
+		emptied := a.members == 0 && !a.export.AllowEmpty && !(a.absence == "" && p.request.empties(a.Key, exits))
+		if reason := guard.CheckMembers(a.Key, a.before, exits, emptied, p.o.Guard.MinExits, limit); reason != "" {
 			a.hold(reason)
 			held = true
 		}

@@ -83,6 +83,8 @@ func (p *plan) report() runs.Report {
 	}
 	r.Exports = append(r.Exports, p.unusable...)
 	r.Notes = slices.Concat(reservedNotes(p.attributes), p.formNotes(), aheadNotes(p.exports, slices.Concat(p.tracks.Notes(), p.lists.Notes())))
+	r.Notes = append(r.Notes, shrunkNotes(p)...)
+	r.Empty = emptyTables(p.exports)
 	r.Unused = unusedNotes(p)
 	if n := p.overview.Deletions; n > 0 {
 		r.Deletions = &runs.Deletions{Owed: n}
@@ -142,7 +144,7 @@ func (a *attribute) report() runs.ExportReport {
 		New:        a.isNew,
 		Members:    a.members + a.withheld, Entered: a.entered, Exited: a.exited, Changed: a.changed,
 		Type: a.typeNow(), Withheld: a.withheld, Retyped: a.retyped,
-		Damped: a.damped, Mended: a.mended, CallsAlone: a.alone,
+		Damped: a.damped, Mended: a.mended, CallsAlone: a.alone, Kept: a.kept,
 		Problems:   result.Problems,
 		PassedOver: a.export.passedOver,
 		Note:       kept.Note(&a.export.Export.Export, a.Attribute),

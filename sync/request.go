@@ -52,6 +52,13 @@ func (r Request) maxExits(key string, members int) (limit guard.Limit, ok bool) 
 	return limit, ok
 }
 
+// empties reports whether so many exits of the attribute of a key go although no members are left:
+// somebody names this key, and counts them.
+func (r Request) empties(key string, exits int) bool {
+	l, ok := r.MaxExits[key]
+	return ok && l.Empties(exits)
+}
+
 // MayFeed reports whether the export feeds an attribute of a key, or one whose key a pattern
 // matches, or may turn out to once it is read. A state may have kept the key of a former
 // version.

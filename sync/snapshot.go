@@ -183,15 +183,25 @@ func (s *snapshot) judgeRows() {
 	for i, a := range s.attributes {
 		r := s.result.Attributes[i]
 		if r.Err != nil {
-			a.hold(r.Err.Error())
+			a.hold(r.Err.Error() + a.ifGone())
 		}
 		for _, share := range s.result.Shares(r) {
 			if reason := guard.CheckInvalid(share.Invalid, share.Of, s.o.Guard.MaxInvalid); reason != "" {
-				a.hold(reason + a.misfit(r.Invalid))
+				a.hold(reason + cmp.Or(a.misfit(r.Invalid), s.example(a, r.Invalid)))
 			}
 		}
 		a.decideType(r.Fits)
 	}
+}
+
+// example says what is wrong with values of an attribute, "" if that is not why rows are invalid.
+func (s *snapshot) example(a *attribute, invalid int) string {
+	column := cmp.Or(a.Column, a.Key)
+	i := slices.IndexFunc(s.result.Problems, func(p engage.Problem) bool { return p.Column == column })
+	if invalid == 0 || i < 0 {
+		return ""
+	}
+	return ": column " + column + ": " + s.result.Problems[i].Reason
 }
 
 // add implements [input]. Of several values of one attribute the last one counts, of a contact

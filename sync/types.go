@@ -69,6 +69,15 @@ func (a *attribute) asType(known attr.Value) attr.Value {
 	return v
 }
 
+// ifGone says what ends that an attribute which a pattern took has no column any more, "" if the
+// configuration names it.
+func (a *attribute) ifGone() string {
+	if !a.found {
+		return ""
+	}
+	return fmt.Sprintf("; if it is gone for good, run gleapsync retire %s", a.Key)
+}
+
 // misfit says what ends that values do not fit the type which the attribute had when it was
 // delivered first, "" if that is not why so many are invalid.
 func (a *attribute) misfit(invalid int) string {

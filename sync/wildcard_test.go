@@ -53,7 +53,7 @@ func TestWildcards(t *testing.T) {
 		audience vip applied 
 		audience vip_us applied 
 		trait r_30_days applied 
-		audience vip_eu held t.csv: the header has no column "VIP_EU"; its columns are "user_id", "vip", "vip_us", "r_30_days"
+		audience vip_eu held t.csv: the header has no column "VIP_EU": did you mean "vip_us"? Its columns are "user_id", "vip", "vip_us", "r_30_days"; if it is gone for good, run gleapsync retire vip_eu
 		trait p* held no column matches p*
 		`, Request{})
 	if got, want := fmt.Sprint(w.contacts()), `map[u1:{"r_30_days":8,"vip":true,"vip_named":true,"vip_us":true} u2:{"r_30_days":9,"vip_eu":true}]`; got != want {

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"gleapsync/engage"
 	"gleapsync/gleap"
@@ -37,6 +38,10 @@ func (c *checkCmd) Run(ctx context.Context, a *App) error {
 	}
 	cfg, err := a.config()
 	note("configuration", err, a.flags.Config)
+	if err == nil && cfg.Zone != time.Local { // a wrong one is as good a zone
+		next := cfg.Schedule.Next(time.Now())
+		note("schedule", nil, fmt.Sprintf("the next run of gleapsync serve is at %s %s, %s", next.In(cfg.Zone).Format("2006-01-02 15:04"), cfg.Zone, human.Until(next, time.Now())))
+	}
 	if err == nil {
 		store, err := state.Open(cfg.State)
 		if err != nil {
@@ -59,6 +64,15 @@ func (c *checkCmd) Run(ctx context.Context, a *App) error {
 				note("exports", err, "")
 			}
 			checks = append(checks, exportChecks(report)...)
+			for _, table := range report.Empty {
+				note("table", fmt.Errorf("%s has no rows: is it the right one, and did Segment fill it?", table), "")
+			}
+			if keys := withoutMembers(report); len(keys) > 0 {
+				note("note", nil, "without members: "+runs.FirstOf(keys))
+			}
+			if kept := report.KeptMembers(); kept != "" {
+				note("note", nil, kept)
+			}
 			for _, column := range report.FieldsMissing {
 				note("contact", fmt.Errorf("no export has %s, which [contact] names: look at its spelling, or take it out", column), "")
 			}
@@ -215,11 +229,27 @@ func (a *App) checkToken(ctx context.Context, cfg *config.Config, store *state.S
 	return "Gleap takes it", err
 }
 
+// withoutMembers returns the audiences that have none, and nothing else is wrong with.
+func withoutMembers(r runs.Report) (keys []string) {
+	for _, e := range r.Exports {
+		if e.Kind == engage.Audience && e.Status == runs.StatusApplied && e.Members == 0 && !slices.Contains(r.Empty, e.Source) {
+			keys = append(keys, e.Key)
+		}
+	}
+	return keys
+}
+
 func exportChecks(r runs.Report) []check {
 	var checks []check
+	why := map[string]string{} // of keys that are held for one cause
+	for _, c := range runs.Causes(r.Exports) {
+		for _, e := range c.Exports {
+			why[e.Key] = c.Why()
+		}
+	}
 	for _, e := range r.Exports {
 		c := check{Name: string(e.Kind), OK: !e.IsHeld(), checkedExport: &checkedExport{
-			e.Key, e.Source, e.Type, e.Rows, e.Members, e.Invalid, e.WithoutUserID, cmp.Or(e.Reason, e.Note),
+			e.Key, e.Source, e.Type, e.Rows, e.Members, e.Invalid, e.WithoutUserID, cmp.Or(why[e.Key], e.Reason, e.Note),
 		}}
 		kind := ""
 		if e.Type != "" {

@@ -13,7 +13,7 @@ import (
 )
 
 type retireCmd struct {
-	Key string `arg:"" name:"former-key" help:"Key of an audience or trait that the configuration does not have any more."`
+	Key string `arg:"" name:"former-key" help:"Key of an audience or trait that no export has any more."`
 	confirmFlags
 	dryFlags
 }

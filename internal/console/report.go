@@ -31,6 +31,9 @@ func Plan(w Out, r runs.Report, shown Shown, rate int, window time.Duration) {
 		}
 		fmt.Fprintf(w, "%s to Gleap, %s.\n", human.Count(calls, "call"), pace)
 	}
+	if line := r.KeptMembers(); line != "" {
+		fmt.Fprintf(w, "Note: %s.\n", human.Printable(line))
+	}
 	remarks(w, r)
 }
 
@@ -83,7 +86,11 @@ func Sync(w Out, r runs.Report, shown Shown) {
 }
 
 func classes(c runs.ContactCounts) string {
-	return fmt.Sprintf("%s with changes, %s with first deliveries only", human.Grouped(c.Delta), human.Grouped(c.Backfill))
+	planned := ""
+	if c.Sent < c.Planned && c.Sent > 0 {
+		planned = "of all: "
+	}
+	return fmt.Sprintf("%s%s with changes, %s with first deliveries only", planned, human.Grouped(c.Delta), human.Grouped(c.Backfill))
 }
 
 // remarks writes what somebody should look at.
@@ -139,6 +146,9 @@ func remarks(w io.Writer, r runs.Report) {
 		for _, class := range slices.Sorted(maps.Keys(e.PassedOver)) {
 			fmt.Fprintf(w, "Passed over: %s of the class %q of %s.\n", human.Count(e.PassedOver[class], "row"), human.Printable(class), human.Printable(e.Source))
 		}
+	}
+	for _, table := range r.Empty {
+		fmt.Fprintf(w, "Empty: %s has no rows, so nothing of it is sent.\n", human.Printable(table))
 	}
 	for _, note := range slices.Concat(r.Notes, r.Unused) {
 		fmt.Fprintf(w, "Note: %s.\n", human.Printable(note))

@@ -21,12 +21,26 @@ func CheckInvalid(invalid, rows int, limit Limit) string {
 	return fmt.Sprintf("%d of %d rows are invalid, more than max_invalid = %s allows", invalid, rows, limit)
 }
 
+// Shrunk says that an export has far fewer rows than before, "" if it has not. That holds nothing:
+// each of many audiences may stay below its limit where the whole table lost a part.
+func Shrunk(source string, before, rows, minExits int) string {
+	const tenth = 10
+	if before-rows < max(1, minExits) || tenth*(before-rows) <= before {
+		return ""
+	}
+	return fmt.Sprintf("%s has fewer rows: %d, and %d when it was applied last", source, rows, before)
+}
+
 // CheckMembers returns why an attribute of a key whose members change that much cannot be used:
 // so many would leave of those before. emptied says that none are left and that this is not
 // normal.
 func CheckMembers(key string, before, exits int, emptied bool, minExits int, limit Limit) string {
 	if emptied && before > 0 {
-		return fmt.Sprintf("the export has no members, and there were %d: if that is right, set allow_empty = true", before)
+		once := ""
+		if exits > 0 {
+			once = "run " + runs.AllowExits(key, exits) + " once, or "
+		}
+		return fmt.Sprintf("the export has no members, and there were %d: if that is right, %sset allow_empty = true", before, once)
 	}
 	if exits >= minExits && exits > limit.Of(before) {
 		return fmt.Sprintf("%d of %d members would leave, more than max_exits = %s allows: if that is right, run %s once",

@@ -17,7 +17,8 @@ func TestCheckMembers(t *testing.T) {
 		emptied       bool
 		want          string // a part of the reason
 	}{
-		"none left":      {10, 0, true, "allow_empty"},
+		"none left":      {10, 10, true, "run sync --max-exits vip=10 once, or set allow_empty"},
+		"none said":      {10, 0, true, "10: if that is right, set allow_empty"},
 		"none, and none": {0, 0, true, ""},
 		"half":           {100, 50, false, ""},
 		"more":           {100, 51, false, "--max-exits vip=51"},
@@ -25,6 +26,27 @@ func TestCheckMembers(t *testing.T) {
 	} {
 		if got := CheckMembers("vip", test.before, test.exits, test.emptied, 10, half); (got == "") != (test.want == "") || !strings.Contains(got, test.want) {
 			t.Errorf("%s: got %q, want %q", name, got, test.want)
+		}
+	}
+}
+
+// TestShrunk: only a loss of more than a tenth of the rows is worth a word, and of more than a few.
+func TestShrunk(t *testing.T) {
+	for name, test := range map[string]struct {
+		before, rows, minExits int
+		want                   bool
+	}{
+		"never read":  {0, 10, 50, false},
+		"grown":       {100, 200, 50, false},
+		"a tenth":     {1000, 900, 50, false},
+		"more":        {1000, 899, 50, true},
+		"few":         {60, 20, 50, false},
+		"no least":    {10, 8, 0, true},
+		"the same, 0": {10, 10, 0, false},
+		"nothing":     {1000, 0, 50, true},
+	} {
+		if got := Shrunk("t.csv", test.before, test.rows, test.minExits); (got != "") != test.want {
+			t.Errorf("%s: %q", name, got)
 		}
 	}
 }

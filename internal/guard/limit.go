@@ -42,6 +42,10 @@ func (l Limit) Of(whole int) int {
 	return l.count
 }
 
+// Empties reports whether the limit lets so many exits go although no members are left: it has to
+// count them.
+func (l Limit) Empties(exits int) bool { return !l.isPct && exits > 0 && l.count >= exits }
+
 // String returns the limit as it is written in the configuration.
 func (l Limit) String() string {
 	if l.isPct {

@@ -2,6 +2,18 @@ package guard
 
 import "testing"
 
+// TestEmpties: only a count lets the last members go, and one that has them all.
+func TestEmpties(t *testing.T) {
+	for text, want := range map[string]bool{"100%": false, "0": false, "9": false, "10": true, "11": true} {
+		if l, err := ParseLimit(text); err != nil || l.Empties(10) != want {
+			t.Errorf("%s: %v, %v", text, l.Empties(10), err)
+		}
+	}
+	if l, _ := ParseLimit("5"); l.Empties(0) {
+		t.Error("nobody would leave")
+	}
+}
+
 func TestLimit(t *testing.T) {
 	for _, test := range []struct {
 		text  string

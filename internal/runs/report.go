@@ -69,6 +69,8 @@ type Report struct {
 	Touched *Touched `json:"touched,omitempty"`
 	// Notes are sentences on what somebody should know, and that holds nothing.
 	Notes []string `json:"notes,omitempty"`
+	// Empty are the tables that have no rows.
+	Empty []string `json:"tables_without_rows,omitempty"`
 	// Unused says what is in the exports that were read, or beside them, and not in the
 	// configuration.
 	Unused []string `json:"unused,omitempty"`
@@ -119,6 +121,7 @@ type ExportReport struct {
 	WithoutUserID int              `json:"without_user_id"`
 	Members       int              `json:"members"`                // users with true or with a value
 	Acknowledged  int              `json:"acknowledged,omitempty"` // of a held export: the members that Gleap has
+	Kept          int              `json:"kept,omitempty"`         // members in Gleap of whom the export has a row without a value: they stay
 	Withheld      int              `json:"withheld"`               // exits and clears that do not count, since not all was read: see Reason
 	Retyped       int              `json:"retyped,omitempty"`      // contacts that are told again, since Gleap has a value of another type
 	Entered       int              `json:"entered"`                // of an audience's members
@@ -172,7 +175,7 @@ func (e ExportReport) Changes() int { return e.Entered + e.Exited + e.Changed }
 // IsQuiet reports whether nobody needs to look at the export: nothing changed of it, and nothing is
 // wrong with it.
 func (e ExportReport) IsQuiet() bool {
-	return !e.IsHeld() && !e.New && e.Changes()+e.Invalid+e.WithoutUserID+e.Retyped+e.Events == 0
+	return !e.IsHeld() && !e.New && e.Changes()+e.Invalid+e.Retyped+e.Events == 0
 }
 
 // InGleap counts the members; of a held export, since what it says is not believed, those that
@@ -182,6 +185,22 @@ func (e ExportReport) InGleap() int {
 		return e.Acknowledged
 	}
 	return e.Members
+}
+
+// KeptMembers says of how many members the exports have a row and no value, "" if of none. In Gleap
+// they are members, and in the exports' counts they are not.
+func (r *Report) KeptMembers() string {
+	var keys []string
+	members := 0
+	for _, e := range r.Exports {
+		if e.Kind == engage.Audience && e.Kept > 0 {
+			keys, members = append(keys, e.Key), members+e.Kept
+		}
+	}
+	if members == 0 {
+		return ""
+	}
+	return fmt.Sprintf("members of whom a row says nothing now (blank or NULL) stay members: %d of %s", members, FirstOf(keys))
 }
 
 // Unreadable reports whether none of the exports could be read at all.

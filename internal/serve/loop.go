@@ -68,7 +68,7 @@ func (s *Server) Serve(ctx context.Context) {
 	}
 	for {
 		s.live.waits(begin)
-		s.o.Log.Info("waiting", "next", begin)
+		s.o.Log.Info("waiting", "next", begin.In(s.config.Load().Zone))
 		for time.Now().Before(begin) {
 			changed, ok := s.wait(ctx, begin)
 			if !ok {
@@ -78,7 +78,7 @@ func (s *Server) Serve(ctx context.Context) {
 			if wentBack := s.schedule().Next(time.Now().Round(0)).Before(slot); changed || wentBack {
 				slot, begin = s.next()
 				s.live.waits(begin)
-				s.o.Log.Info("waiting", "next", begin)
+				s.o.Log.Info("waiting", "next", begin.In(s.config.Load().Zone))
 			}
 		}
 		started := time.Now().Round(0)

@@ -1,0 +1,51 @@
+package sync
+
+import (
+	"slices"
+
+	"gleapsync/engage"
+	"gleapsync/internal/guard"
+)
+
+// What the rows of an export tell as a whole, whatever each of its attributes looks like.
+
+// isTable reports whether the export has columns of audiences and traits, as a warehouse's table.
+func (e *export) isTable() bool {
+	return !e.NamesInRows() && (len(e.Wildcards) > 0 || slices.ContainsFunc(e.Attributes, func(a engage.Attribute) bool {
+		return a.Kind == engage.Audience && a.Column != ""
+	}))
+}
+
+// isEmpty reports whether the export is a table that was read and has no row at all.
+func (e *export) isEmpty() bool {
+	return e.isTable() && e.rows != nil && e.refused == nil && e.result.Rows == 0
+}
+
+// emptyTables names the tables without rows.
+func emptyTables(exports []*export) (names []string) {
+	for _, e := range exports {
+		if e.isEmpty() && e.usable() {
+			names = append(names, e.Origin())
+		}
+	}
+	return names
+}
+
+// shrunkNotes names the exports that lost rows.
+func shrunkNotes(p *plan) (notes []string) {
+	for _, e := range p.exports {
+		before := 0
+		for _, a := range e.attributes {
+			if a.chosen {
+				before = max(before, a.applied.Rows)
+			}
+		}
+		if e.rows == nil || e.refused != nil || e.NamesInRows() {
+			continue
+		}
+		if note := guard.Shrunk(e.Origin(), before, e.result.Rows, p.o.Guard.MinExits); note != "" {
+			notes = append(notes, note)
+		}
+	}
+	return notes
+}
