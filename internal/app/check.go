@@ -37,7 +37,13 @@ func (c *checkCmd) Run(ctx context.Context, a *App) error {
 		checks = append(checks, check{Name: name, OK: err == nil, Detail: detail})
 	}
 	cfg, err := a.config()
-	note("configuration", err, a.flags.Config)
+	if several, ok := err.(interface{ Unwrap() []error }); ok {
+		for _, one := range several.Unwrap() {
+			note("configuration", one, "")
+		}
+	} else {
+		note("configuration", err, a.flags.Config)
+	}
 	if err == nil && cfg.Zone != time.Local { // a wrong one is as good a zone
 		next := cfg.Schedule.Next(time.Now())
 		note("schedule", nil, fmt.Sprintf("the next run of gleapsync serve is at %s %s, %s", next.In(cfg.Zone).Format("2006-01-02 15:04"), cfg.Zone, human.Until(next, time.Now())))

@@ -19,7 +19,7 @@ type databaseKeys struct {
 func (l *loader) database(key string, k *exportKeys, e *engage.Export) {
 	if !postgres.IsAddress(e.Source) {
 		for _, set := range [][2]string{{"query", k.Query}, {"table", k.Table}, {"password_file", k.PasswordFile}} {
-			if set[1] != "" && e.Source != "" {
+			if set[1] != "" && e.Source != "" && engage.CheckSource(e.Source) == nil { // else what is wrong is the source
 				l.fail(key+"."+set[0], errors.New("it is for databases only, whose source begins with postgres://, postgresql:// or redshift://"))
 			}
 		}

@@ -44,6 +44,10 @@ traits = ["total_orders"]
 
 func TestDatabaseErrors(t *testing.T) {
 	audience := "project = \"a\"\n[[audience]]\nname = \"A\"\n"
+	if _, err := load(t, audience+"source = \"postgress://u:secret@h/d\"\ntable = \"t\"\n"); err == nil ||
+		!strings.HasSuffix(err.Error(), "c.toml:4: audience[0].source: it takes a path, or an address that begins with s3://, gs://, azblob://, postgres:// or redshift://: did you mean postgres://?") || strings.Contains(err.Error(), "\n") {
+		t.Errorf("%v", err)
+	}
 	for text, want := range map[string]string{
 		"source = \"postgres://u@h/d\"\n":                                              "c.toml:2: audience[0]: a database takes exactly one of query and table",
 		"source = \"postgres://u@h/d\"\ntable = \"t\"\nquery = \"q\"\n":                "exactly one of query and table",

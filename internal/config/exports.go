@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"gleapsync/engage"
+	"gleapsync/internal/nearest"
 	"gleapsync/internal/postgres"
 	"gleapsync/sync"
 )
@@ -113,6 +114,10 @@ func (l *loader) export(key string, k *exportKeys) sync.Export {
 	if e.Source == "" {
 		l.fail(key+".source", errors.New("it is missing"))
 	} else if err := engage.CheckSource(e.Source); err != nil {
+		scheme, _, _ := strings.Cut(e.Source, "://")
+		if near := nearest.Word(scheme, []string{"postgres", "postgresql", "redshift", "s3", "gs", "azblob"}); near != "" && near != scheme {
+			err = fmt.Errorf("%w: did you mean %s://?", err, near)
+		}
 		l.fail(key+".source", err)
 	}
 	return e

@@ -56,18 +56,24 @@ func unknown(path string) string {
 	dot := strings.LastIndex(path, ".")
 	table, name := path[:dot+1], path[dot+1:]
 	var names, elsewhere []string
-	for _, p := range slices.Sorted(maps.Keys(known)) {
+	all := slices.Sorted(maps.Keys(known))
+	for _, p := range all {
+		if dot := strings.LastIndex(p, "."); p[:dot+1] == table {
+			names = append(names, p[dot+1:])
+		}
+	}
+	near := nearest.Word(name, names)
+	for _, p := range all {
 		dot := strings.LastIndex(p, ".")
 		switch {
 		case p[:dot+1] == table:
-			names = append(names, p[dot+1:])
+		case dot < 0 && p == name && near != "" && isTables(known[p]): // audience, for audiences
 		case dot < 0 && p == name:
 			return "there is no such key: it belongs above the first table"
 		case p[dot+1:] == name:
 			elsewhere = append(elsewhere, written(p[:dot], known[p[:dot]]))
 		}
 	}
-	near := nearest.Word(name, names)
 	switch meant := table + near; {
 	case near != "" && strings.HasPrefix(written(meant, known[meant]), "["):
 		return "there is no such table: did you mean " + written(meant, known[meant]) + "?"
