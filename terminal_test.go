@@ -48,6 +48,31 @@ func TestTerminal(t *testing.T) {
 	}
 }
 
+// TestTerminalSaysItOnce: why an export is held stands in the log and in the report, and once where
+// both go to a terminal.
+func TestTerminalSaysItOnce(t *testing.T) {
+	gleap := newGleap(0, 0)
+	defer gleap.Close()
+	p := newProject(t, gleap.URL, "", userIDs(100)...)
+	if code, written := p.run(t, "sync"); code != 0 {
+		t.Fatal(written)
+	}
+	p.write(t, "vip.csv", "user_id\nuser-000001\n")
+	for _, command := range []string{"plan", "sync"} {
+		screen := ttytest.Record(t, 200, func(tty *os.File) {
+			cmd := p.command(command)
+			cmd.Env = append(cmd.Env, "TERM=xterm-256color", "NO_COLOR=1")
+			cmd.Stdout, cmd.Stderr = tty, tty
+			_ = cmd.Run() // it ends with 4
+		})
+		code, written := p.run(t, command)
+		const reason = "more than max_exits"
+		if n := strings.Count(screen, reason); n != 1 || strings.Count(written, reason) != 2 || code != 4 {
+			t.Errorf("%s says it %d times: %s\nand elsewhere, exit code %d: %s", command, n, screen, code, written)
+		}
+	}
+}
+
 // TestNoTerminal: there is no bar in a file, and none on a terminal that cannot draw one.
 func TestNoTerminal(t *testing.T) {
 	t.Parallel() // it waits

@@ -29,6 +29,9 @@ type Options struct {
 	Events      Events
 	Tracks      []events.Export
 	Deliveries  Deliveries
+	// Shown is set where somebody who sees the log sees the report below it: what both say is not
+	// logged.
+	Shown bool
 }
 
 // Deliveries says where the log of acknowledged calls is.

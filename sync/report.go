@@ -69,7 +69,9 @@ func (p *plan) report() runs.Report {
 			r.Orphans = append(r.Orphans, runs.Orphan{Key: a.Key, Name: a.Name, Kind: engage.Kind(a.Kind), Members: a.Members})
 		}
 	}
-	for _, a := range p.attributes {
+	inOrder := slices.Clone(p.attributes) // those that patterns take were found later
+	slices.SortStableFunc(inOrder, func(a, b *attribute) int { return a.export.index - b.export.index })
+	for _, a := range inOrder {
 		if a.chosen {
 			e := a.report()
 			if e.Status == runs.StatusApplied && e.Retyped == 0 && a.export.isApplied(a) && p.lists.IsSettled(a.applied.Unlisted) && !p.resyncing() && !p.resend && a.applied.Due.IsZero() {

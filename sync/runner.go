@@ -115,16 +115,7 @@ func (r *Runner) prepare(ctx context.Context, run, command string, request Reque
 			r.log.Debug("a row was passed over", "key", e.Key, "file", problem.File, "line", problem.Line, "reason", problem.Reason)
 		}
 	}
-	for _, c := range runs.Causes(report.Exports) {
-		what := "an export is held"
-		if c.Withheld {
-			what = "exits are withheld"
-		}
-		r.log.Warn(what, "key", c.Keys(), "source", c.Source, "reason", c.Reason)
-	}
-	for _, note := range report.Notes {
-		r.log.Warn("something to know", "note", note)
-	}
+	r.warn(report)
 	if command == "plan" {
 		if report.Convergence, err = convergence(r.store, costliest(p), &report); err != nil {
 			return report, p, err
@@ -137,6 +128,23 @@ func (r *Runner) prepare(ctx context.Context, run, command string, request Reque
 	r.log.Log(ctx, level, "planned", "contacts", report.Contacts.Planned, "delta", report.Contacts.Delta,
 		"backfill", report.Contacts.Backfill, "calls", report.Calls.All(), "events", report.Events.Planned, "estimate_seconds", report.Estimate)
 	return report, p, nil
+}
+
+// warn logs what somebody should look at.
+func (r *Runner) warn(report runs.Report) {
+	if r.o.Shown {
+		return
+	}
+	for _, c := range runs.Causes(report.Exports) {
+		what := "an export is held"
+		if c.Withheld {
+			what = "exits are withheld"
+		}
+		r.log.Warn(what, "key", c.Keys(), "source", c.Source, "reason", c.Reason)
+	}
+	for _, note := range report.Notes {
+		r.log.Warn("something to know", "note", note)
+	}
 }
 
 // find finds out what a run has to carry out, and what its report says so far. The caller closes

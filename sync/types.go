@@ -72,7 +72,7 @@ func (a *attribute) asType(known attr.Value) attr.Value {
 // ifGone says what ends that an attribute which a pattern took has no column any more, "" if the
 // configuration names it.
 func (a *attribute) ifGone() string {
-	if !a.found {
+	if !a.found || a.export.NamesInRows() { // of these the reason says what to do
 		return ""
 	}
 	return fmt.Sprintf("; if it is gone for good, run gleapsync retire %s", a.Key)

@@ -202,6 +202,10 @@ func (a *App) screen(w io.Writer) console.Out {
 	return o
 }
 
+// showsBoth reports whether the log and a result as text go to a terminal, where one of them is
+// enough.
+func (a *App) showsBoth() bool { return a.bar != nil && !a.asJSON() && a.screen(nil).Width > 0 }
+
 // print writes a result in the form that was asked for.
 func (a *App) print(result any, asText func(io.Writer)) error {
 	a.Close()

@@ -16,7 +16,7 @@ type baselineCmd struct {
 // Run takes the exports as delivered.
 func (c *baselineCmd) Run(ctx context.Context, a *App) error {
 	if c.DryRun {
-		_, runner, request, err := a.silent(runFlags{Only: c.Only})
+		_, runner, request, err := a.silent(runFlags{Only: c.Only}, true)
 		if err != nil {
 			return err
 		}
@@ -29,7 +29,7 @@ func (c *baselineCmd) Run(ctx context.Context, a *App) error {
 	if err := c.confirm(a, "Take what the exports say as delivered, without telling Gleap?"); err != nil {
 		return err
 	}
-	_, runner, request, err := a.silent(runFlags{Only: c.Only})
+	_, runner, request, err := a.silent(runFlags{Only: c.Only}, true)
 	if err != nil {
 		return err
 	}

@@ -26,7 +26,7 @@ func (c *planCmd) Run(ctx context.Context, a *App) error {
 	if err := c.changesFlags.check(c.shownFlags); err != nil {
 		return err
 	}
-	cfg, runner, request, err := a.silent(c.runFlags)
+	cfg, runner, request, err := a.silent(c.runFlags, !c.Changes)
 	if err != nil {
 		return err
 	}

@@ -21,7 +21,7 @@ type retireCmd struct {
 // Run tells an attribute's members that they are none any more, and forgets it.
 func (c *retireCmd) Run(ctx context.Context, a *App) error {
 	if c.DryRun {
-		cfg, runner, _, err := a.silent(runFlags{})
+		cfg, runner, _, err := a.silent(runFlags{}, true)
 		if err != nil {
 			return err
 		}

@@ -60,8 +60,9 @@ type shownFlags struct {
 
 func (f shownFlags) shown() console.Shown { return console.Shown(f) }
 
-// silent returns a runner that makes no call, and what is asked of it.
-func (a *App) silent(f runFlags) (*config.Config, *sync.Runner, sync.Request, error) {
+// silent returns a runner that makes no call, and what is asked of it. reports says that its report
+// is shown.
+func (a *App) silent(f runFlags, reports bool) (*config.Config, *sync.Runner, sync.Request, error) {
 	cfg, err := a.config()
 	if err != nil {
 		return nil, nil, sync.Request{}, err
@@ -74,6 +75,7 @@ func (a *App) silent(f runFlags) (*config.Config, *sync.Runner, sync.Request, er
 	if err == nil {
 		err = checkGleap(cfg, store, request.TellsAll())
 	}
+	cfg.Sync.Shown = reports && a.showsBoth()
 	return cfg, sync.New(cfg.Sync, store, nil, a.log, a.watch()), request, err
 }
 

@@ -42,6 +42,7 @@ func (c *syncCmd) Run(ctx context.Context, a *App) error {
 	if err != nil {
 		return err
 	}
+	cfg.Sync.Shown = a.showsBoth()
 	if c.Rehearse {
 		return a.rehearse(cfg, request, c.shown(), func(runner *sync.Runner) (runs.Report, error) { return runner.Sync(ctx, request) })
 	}
