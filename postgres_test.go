@@ -78,6 +78,18 @@ query = "SELECT user_id, total_orders AS value FROM engage_default.users"
 	run(0, "2 of 2 contacts sent", "sync")
 	run(0, "report.html", "report", "--out", p.path("report.html"))
 
+	// A table that nobody fills any more is as fresh as its newest row.
+	server.Exec(t, "ALTER TABLE engage_default.users ADD loaded timestamptz; UPDATE engage_default.users SET loaded = now() - interval '3 hours' WHERE user_id <> 'u3'")
+	text, err := os.ReadFile(p.path("c.toml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.write(t, "c.toml", strings.Replace(string(text), "audiences = [", "exclude = [\"loaded\"]\nloaded_at = \"loaded\"\nmax_age = \"2h\"\naudiences = [", 1))
+	run(4, "older than max_age = 2h0m0s allows: does Segment still fill the table?", "sync")
+	server.Exec(t, "UPDATE engage_default.users SET loaded = now() WHERE user_id = 'u1'")
+	run(0, "Nothing to send", "sync")
+	p.write(t, "c.toml", string(text))
+
 	server.Exec(t, "REVOKE SELECT ON engage_default.users FROM reader")
 	run(1, `GRANT SELECT ON "engage_default"."users" TO "reader"`, "sync") // held: the members stay
 	run(0, `"vip": false`, "inspect", "contact", "u1", "--output", "json")

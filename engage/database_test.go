@@ -147,6 +147,28 @@ func TestDatabase(t *testing.T) {
 		}
 	})
 
+	t.Run("loaded", func(t *testing.T) {
+		for column, want := range map[string]string{
+			"timestamptz '2026-11-20 10:15:00.25+02' AS at": "2026-11-20T08:15:00.25Z",
+			"timestamp '2026-11-20 08:15:00' AS at":         "2026-11-20T08:15:00Z",
+			"date '2026-11-20' AS at":                       "2026-11-20T00:00:00Z",
+			"NULL::timestamp AS at":                         "0001-01-01T00:00:00Z",
+			"'2026' AS at":                                  `the column "at", which loaded_at names, has no times`,
+			"1 AS x":                                        `column "at" does not exist`,
+		} {
+			e := of("", "SELECT 'u1' AS user_id, "+column+" UNION ALL SELECT 'u2', NULL", "n")
+			e.LoadedAt = "at"
+			source, err := e.Open(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got, err := source.Loaded(ctx)
+			if said := fmt.Sprint(got.UTC().Format(time.RFC3339Nano), err); !strings.Contains(said, want) || (err == nil) != strings.HasSuffix(want, "Z") {
+				t.Errorf("%s: %s", column, said)
+			}
+		}
+	})
+
 	passwordFile := filepath.Join(t.TempDir(), "password")
 	if err := os.WriteFile(passwordFile, []byte(secret+"\n"), 0o600); err != nil {
 		t.Fatal(err)

@@ -96,6 +96,8 @@ type Export struct {
 	Hidden  []string          // environment variables that Command does not get
 	Log     func(line string) // is told what Command writes to its standard error; may be nil
 
+	LoadedAt string // the column that says when a row was written, "": nobody knows
+
 	Timeout time.Duration // of a query or a command, 0: 10 minutes
 
 	// Changes is set for an export of what happened, not of what is: [Source.ReadChanges].

@@ -162,6 +162,15 @@ func (s *Source) AsOf() time.Time {
 	return asOf
 }
 
+// Loaded returns when the newest row of a database was written, going by the column that the
+// settings name; zero if they name none, or there is no row.
+func (s *Source) Loaded(ctx context.Context) (time.Time, error) {
+	if s.query == nil || s.export.LoadedAt == "" {
+		return time.Time{}, nil
+	}
+	return s.query.Newest(ctx, s.export.LoadedAt)
+}
+
 // Parts returns how many inputs count, and those of a second table. They are to be handed to
 // [Source.MissingParts] once a newer snapshot is there.
 func (s *Source) Parts() (parts, ids int) {

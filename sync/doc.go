@@ -21,7 +21,7 @@
 //
 //   - basis: options.go, request.go, basis.go, kept.go
 //   - inputs: export.go, catalog.go (all exports and their attributes), reading.go, input.go,
-//     snapshot.go and changes*.go (the two kinds), audit.go, inputs.go, types.go
+//     snapshot.go and changes*.go (the two kinds), audit.go, inputs.go, types.go, rows.go
 //   - merge: merge.go, cursor.go, pass.go; for one contact contact.go, diff.go, fields.go,
 //     damping.go, news.go, class.go, known.go
 //   - guard: withhold.go, and the rules of package guard

@@ -33,6 +33,9 @@ func (r *reading) open(ctx context.Context, e *export) bool {
 	if e.source, e.openErr = e.Open(ctx); e.openErr != nil {
 		return false
 	}
+	if e.openErr = e.checkLoaded(ctx, r.at); e.openErr != nil {
+		return false
+	}
 	e.Dated = guard.DateOf(e.source.AsOf(), r.at)
 	return true
 }

@@ -1,7 +1,10 @@
 package sync
 
 import (
+	"context"
+	"fmt"
 	"slices"
+	"time"
 
 	"gleapsync/engage"
 	"gleapsync/internal/guard"
@@ -19,6 +22,19 @@ func (e *export) isTable() bool {
 // isEmpty reports whether the export is a table that was read and has no row at all.
 func (e *export) isEmpty() bool {
 	return e.isTable() && e.rows != nil && e.refused == nil && e.result.Rows == 0
+}
+
+// checkLoaded returns an error if nothing was written to a database for longer than its export may
+// be old: the time of a query says nothing of that.
+func (e *export) checkLoaded(ctx context.Context, now time.Time) error {
+	newest, err := e.source.Loaded(ctx)
+	if err != nil {
+		return err
+	}
+	if reason := guard.CheckLoaded(newest, e.MaxAge, now); reason != "" {
+		return fmt.Errorf("%s: %s", e.Origin(), reason)
+	}
+	return nil
 }
 
 // emptyTables names the tables without rows.

@@ -12,13 +12,14 @@ type databaseKeys struct {
 	Query        string `toml:"query"`
 	Table        string `toml:"table"`
 	PasswordFile string `toml:"password_file"`
+	LoadedAt     string `toml:"loaded_at"`
 }
 
 // database reads the keys of a database, and takes the password out of the source: it is
 // shown in reports. In all other exports the keys are wrong.
 func (l *loader) database(key string, k *exportKeys, e *engage.Export) {
 	if !postgres.IsAddress(e.Source) {
-		for _, set := range [][2]string{{"query", k.Query}, {"table", k.Table}, {"password_file", k.PasswordFile}} {
+		for _, set := range [][2]string{{"query", k.Query}, {"table", k.Table}, {"password_file", k.PasswordFile}, {"loaded_at", k.LoadedAt}} {
 			if set[1] != "" && e.Source != "" && engage.CheckSource(e.Source) == nil { // else what is wrong is the source
 				l.fail(key+"."+set[0], errors.New("it is for databases only, whose source begins with postgres://, postgresql:// or redshift://"))
 			}
@@ -32,6 +33,9 @@ func (l *loader) database(key string, k *exportKeys, e *engage.Export) {
 	}
 	e.Query, e.Table = l.text(key+".query", k.Query), l.text(key+".table", k.Table)
 	e.PasswordFile = l.file(key+".password_file", k.PasswordFile)
+	if e.LoadedAt = l.text(key+".loaded_at", k.LoadedAt); e.LoadedAt != "" && k.MaxAge == "" {
+		l.fail(key+".loaded_at", errors.New("it says how old the rows are, and nothing says how old they may be: set max_age"))
+	}
 	if (e.Query == "") == (e.Table == "") {
 		l.fail(key, errors.New("a database takes exactly one of query and table"))
 	}

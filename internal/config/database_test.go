@@ -51,6 +51,8 @@ func TestDatabaseErrors(t *testing.T) {
 	for text, want := range map[string]string{
 		"source = \"postgres://u@h/d\"\n":                                              "c.toml:2: audience[0]: a database takes exactly one of query and table",
 		"source = \"postgres://u@h/d\"\ntable = \"t\"\nquery = \"q\"\n":                "exactly one of query and table",
+		"source = \"a.csv\"\nloaded_at = \"t\"\n":                                      "c.toml:5: audience[0].loaded_at: it is for databases only",
+		"source = \"postgres://u@h/d\"\ntable = \"t\"\nloaded_at = \"a\"\n":            "c.toml:6: audience[0].loaded_at: it says how old the rows are, and nothing says how old they may be: set max_age",
 		"source = \"a.csv\"\ntable = \"t\"\n":                                          "c.toml:5: audience[0].table: it is for databases only",
 		"source = \"a.csv\"\ntimeout = \"10m\"\n":                                      "c.toml:5: audience[0].timeout: it is for databases and commands only",
 		"source = \"postgres://u@h/d\"\ntable = \"t\"\npick = \"all\"\n":               "c.toml:6: audience[0].pick: it is for files only",

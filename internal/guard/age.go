@@ -46,6 +46,15 @@ func lastApplied(applied state.Applied, now time.Time) time.Time {
 	return time.Time{}
 }
 
+// CheckLoaded returns why rows of a database, the newest of which was written at a time, cannot be
+// used, "" if they can or nobody knows the time.
+func CheckLoaded(newest time.Time, maxAge time.Duration, now time.Time) string {
+	if newest.IsZero() || maxAge == 0 || now.Sub(newest) <= maxAge {
+		return ""
+	}
+	return fmt.Sprintf("the newest row is of %s, older than max_age = %s allows: does Segment still fill the table?", newest.UTC().Format(time.RFC3339), maxAge)
+}
+
 // CheckAge returns why an export of that age cannot be used, "" if it can.
 func CheckAge(asOf time.Time, applied state.Applied, maxAge time.Duration, now time.Time) string {
 	before := lastApplied(applied, now)

@@ -8,6 +8,26 @@ import (
 	"gleapsync/state"
 )
 
+// TestCheckLoaded: a table that is not filled any more is found, and where nobody knows nothing is.
+func TestCheckLoaded(t *testing.T) {
+	now := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
+	for name, test := range map[string]struct {
+		newest time.Time
+		maxAge time.Duration
+		held   bool
+	}{
+		"fresh":    {now.Add(-time.Hour), 2 * time.Hour, false},
+		"old":      {now.Add(-3 * time.Hour), 2 * time.Hour, true},
+		"no limit": {now.Add(-3 * time.Hour), 0, false},
+		"unknown":  {time.Time{}, time.Hour, false},
+		"ahead":    {now.Add(time.Hour), time.Hour, false},
+	} {
+		if reason := CheckLoaded(test.newest, test.maxAge, now); test.held != (reason != "") {
+			t.Errorf("%s: %q", name, reason)
+		}
+	}
+}
+
 // TestCheckAge: what a wrong clock or a wrong file left holds nothing for longer than it is
 // wrong, and what was applied in good order holds what is older.
 func TestCheckAge(t *testing.T) {
