@@ -48,8 +48,8 @@ func emptyTables(exports []*export) (names []string) {
 }
 
 // shrunkNotes names the exports that lost rows.
-func shrunkNotes(p *plan) (notes []string) {
-	for _, e := range p.exports {
+func shrunkNotes(exports []*export, minExits int) (notes []string) {
+	for _, e := range exports {
 		before := 0
 		for _, a := range e.attributes {
 			if a.chosen {
@@ -59,7 +59,7 @@ func shrunkNotes(p *plan) (notes []string) {
 		if e.rows == nil || e.refused != nil || e.NamesInRows() {
 			continue
 		}
-		if note := guard.Shrunk(e.Origin(), before, e.result.Rows, p.o.Guard.MinExits); note != "" {
+		if note := guard.Shrunk(e.Origin(), before, e.result.Rows, minExits); note != "" {
 			notes = append(notes, note)
 		}
 	}
