@@ -45,6 +45,7 @@ func (c *csvReader) quotedRow() ([][]byte, error) {
 	row := c.buf[c.start : c.start+size]
 	c.terminated = row[size-1] == '\n'
 	c.countEnds(row)
+	lines := bytes.Count(row, []byte{'\n'}) // before bytes move
 	c.fields = c.fields[:0]
 	for done := false; !done; {
 		var field []byte
@@ -66,7 +67,8 @@ func (c *csvReader) quotedRow() ([][]byte, error) {
 		}
 		c.fields = append(c.fields, field)
 	}
-	c.advance(size)
+	c.start += size
+	c.nextLine += lines
 	return c.fields, nil
 }
 
