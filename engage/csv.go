@@ -39,6 +39,8 @@ type csvReader struct {
 	comma byte
 	max   int // of a row's bytes
 
+	stretch int // bytes of a stretch
+
 	buf        []byte
 	start, end int // what is buffered and not yet returned
 	quote      int // where the next quote stands, or the end if there is none; before start: not known
@@ -55,7 +57,7 @@ type csvReader struct {
 }
 
 func newCSVReader(r io.Reader, comma byte) *csvReader {
-	return &csvReader{r: r, comma: comma, max: cell.MaxRow, buf: make([]byte, 256<<10), quote: -1, nextLine: 1}
+	return &csvReader{r: r, comma: comma, max: cell.MaxRow, stretch: stretchSize, buf: make([]byte, 256<<10), quote: -1, nextLine: 1}
 }
 
 // next returns the fields of the next row that is not empty, io.EOF after the

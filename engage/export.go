@@ -84,6 +84,7 @@ type Export struct {
 	Sorting    Sorting
 
 	Progress func(rows int) // is told of rows that [Source.Read] has read; may be nil
+	Idle     func() bool    // reports whether a processor has nothing to do, see [Source.ReadEncoded]; nil: none has
 
 	// For databases, see internal/postgres.
 	Query        string      // whose rows are read, or

@@ -68,7 +68,31 @@ func (s *Source) read(ctx context.Context, attributes []Attribute, choose func([
 	if s.traits != nil {
 		return s.readProfiles(ctx, attributes, choose, yield)
 	}
-	r := &rowReader{export: s.export, yield: yield}
+	return s.readRows(ctx, &rowReader{export: s.export, yield: yield}, attributes, choose)
+}
+
+// ReadEncoded is [Source.Read] for who keeps rows as encode makes them: it appends what a row at a
+// line says, see [Source.Line], and is called on several processors at a time as long as
+// [Export.Idle] says that there are any. yield is called as that of Read, in the order of the rows.
+// If there is a choose it is [Source.ReadChosen], and attributes do not count.
+func (s *Source) ReadEncoded(ctx context.Context, attributes []Attribute, choose func(columns []string) []Attribute,
+	encode func(dst []byte, line int, cells []attr.Value) []byte, yield func(userID, row []byte) error) (Result, error) {
+	if choose != nil {
+		attributes = nil
+	}
+	var row []byte
+	alone := func(userID []byte, cells []attr.Value) error {
+		row = encode(row[:0], s.Line(), cells)
+		return yield(userID, row)
+	}
+	if s.traits != nil {
+		return s.readProfiles(ctx, attributes, choose, alone)
+	}
+	r := &rowReader{export: s.export, yield: alone, stretches: stretches{encode: encode, add: yield}}
+	return s.readRows(ctx, r, attributes, choose)
+}
+
+func (s *Source) readRows(ctx context.Context, r *rowReader, attributes []Attribute, choose func([]string) []Attribute) (Result, error) {
 	s.reading = r
 	defer func() { s.reading = nil }()
 	r.want(attributes)
@@ -143,12 +167,8 @@ type rowReader struct {
 	cells []attr.Value
 	ids   [][]byte
 
-	// The profile that is being read: several rows may belong to it.
-	profileID     []byte
-	firstID       []byte // with [FirstID]: the id that counts
-	hasID         bool
-	withoutID     int
-	unreadableIDs []Problem // rows whose external ids cannot be read
+	profileRows        // of the profile that is being read
+	firstID     []byte // with [FirstID]: the id that counts
 
 	// What the row's JSON columns hold, as far as that is needed.
 	jsonIDs, jsonTraits jsonscan.Members
@@ -161,6 +181,16 @@ type rowReader struct {
 	traitsSound bool // the row's JSON of traits can be read
 
 	seen idCheck
+
+	stretches
+}
+
+// profileRows is what was seen of a profile: several rows that follow each other may belong to it.
+type profileRows struct {
+	profileID     []byte
+	hasID         bool
+	withoutID     int
+	unreadableIDs []Problem // rows whose external ids cannot be read
 }
 
 // want sets the attributes that are wanted.
@@ -176,7 +206,7 @@ func (r *rowReader) begin(file string, rows table) error {
 		return err
 	}
 	*r = rowReader{
-		export: r.export, yield: r.yield, result: r.result, layout: l, file: file, rows: rows,
+		export: r.export, yield: r.yield, result: r.result, layout: l, file: file, rows: rows, stretches: r.stretches.again(),
 		forms: make([]cell.Form, len(names)), cells: make([]attr.Value, len(l.cells)), seen: idCheck{named: l.named},
 	}
 	r.csv, _ = rows.(*csvTable)
@@ -206,6 +236,11 @@ const tick = 1 << 10
 
 func (r *rowReader) all(ctx context.Context) error {
 	for {
+		if r.result.Rows%tick == 0 && r.mayStretch() {
+			if err := r.readStretches(ctx); err != nil {
+				return err
+			}
+		}
 		fields, err := r.rows.Next()
 		if err == io.EOF {
 			break
@@ -226,14 +261,15 @@ func (r *rowReader) all(ctx context.Context) error {
 			r.unknownRow(r.rows.Line(), broken.reason)
 			continue
 		}
-		if r.csv != nil && r.csv.isSuspect {
-			r.problem(r.csv.Line(), "", suspect)
-			r.result.miss(1, Problem{File: r.file, Line: r.csv.Line(), Reason: suspect})
-		}
 		if err := r.row(fields); err != nil {
 			return err
 		}
 	}
+	return r.end()
+}
+
+// end is called behind the last row of a file.
+func (r *rowReader) end() error {
 	if err := r.endProfile(); err != nil {
 		return err
 	}
@@ -244,6 +280,10 @@ func (r *rowReader) all(ctx context.Context) error {
 const instead = otherForm + " (if they really are your user ids, name their column with user_id)"
 
 func (r *rowReader) row(fields [][]byte) error {
+	if r.csv != nil && r.csv.isSuspect {
+		r.problem(r.csv.Line(), "", suspect)
+		r.result.miss(1, Problem{File: r.file, Line: r.csv.Line(), Reason: suspect})
+	}
 	if r.profile < 0 || len(fields[r.profile]) == 0 || !bytes.Equal(fields[r.profile], r.profileID) {
 		if err := r.endProfile(); err != nil {
 			return err
@@ -252,6 +292,7 @@ func (r *rowReader) row(fields [][]byte) error {
 			r.profileID = append(r.profileID[:0], fields[r.profile]...)
 		}
 	}
+	r.begun = true
 	if reason := r.readIDs(fields); len(r.ids) == 0 {
 		if r.csv != nil && r.csv.mayBreakOff(fields) {
 			return fmt.Errorf("%s: %w", r.file, errTruncated)

@@ -40,6 +40,11 @@ func (r *rowReader) yieldIDs() error {
 
 // endProfile closes the profile whose rows were read.
 func (r *rowReader) endProfile() error {
+	if r.isHead && r.begun { // what is known of it is known elsewhere
+		head := r.profileRows.clone()
+		r.head, r.isHead, r.profileRows = &head, false, profileRows{}
+		return nil
+	}
 	if !r.hasID {
 		r.result.WithoutUserID += r.withoutID
 		for _, row := range r.unreadableIDs {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"runtime"
+	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
 
@@ -23,12 +24,13 @@ type reading struct {
 	log    *slog.Logger
 	meter  *runs.Meter
 	lists  *known.Lists
+	busy   atomic.Int32 // exports that are being read
 }
 
 // open opens an export, and reports whether it could.
 func (r *reading) open(ctx context.Context, e *export) bool {
 	e.Log = func(line string) { r.log.Info("a command says", "command", e.Source, "line", line) }
-	e.Progress = r.meter.Add
+	e.Progress, e.Idle = r.meter.Add, r.isIdle
 	e.Sorting = engage.Sorting{Budget: r.budget / 2, Memory: &r.memory, Temp: r.temp} // there are two tables
 	if e.source, e.openErr = e.Open(ctx); e.openErr != nil {
 		return false
@@ -54,10 +56,17 @@ func (r *reading) each(ctx context.Context, exports []*export, do func(context.C
 	group, ctx := errgroup.WithContext(ctx)
 	group.SetLimit(workers)
 	for _, e := range exports {
-		group.Go(func() error { return do(ctx, e) })
+		group.Go(func() error {
+			r.busy.Add(1)
+			defer r.busy.Add(-1)
+			return do(ctx, e)
+		})
 	}
 	return group.Wait()
 }
+
+// isIdle reports whether there are fewer exports to read than processors.
+func (r *reading) isIdle() bool { return int(r.busy.Load()) < runtime.GOMAXPROCS(0) }
 
 // saw counts rows that were read, so many of an export by now.
 func (r *reading) saw(rows int) {

@@ -145,20 +145,16 @@ func (s *snapshot) read(ctx context.Context) error {
 // [engage.Source.ReadChosen].
 func (s *snapshot) sortRows(ctx context.Context, choose func(columns []string) []engage.Attribute) (err, failed error) {
 	s.rows = s.newRows()
-	var row []byte
-	add := func(userID []byte, cells []attr.Value) error {
-		if row = row[:0]; s.request.traces {
-			row = appendLine(row, s.source.Line())
+	encode := func(dst []byte, line int, cells []attr.Value) []byte {
+		if s.request.traces {
+			dst = appendLine(dst, line)
 		}
-		row = attr.AppendCells(row, cells)
+		return attr.AppendCells(dst, cells)
+	}
+	s.result, err = s.source.ReadEncoded(ctx, s.Attributes, choose, encode, func(userID, row []byte) error {
 		failed = s.rows.Add(userID, row)
 		return failed
-	}
-	if choose != nil {
-		s.result, err = s.source.ReadChosen(ctx, choose, add)
-	} else {
-		s.result, err = s.source.Read(ctx, s.Attributes, add)
-	}
+	})
 	if sort := (*engage.SortError)(nil); errors.As(err, &sort) {
 		failed = cmp.Or(failed, sort.Err)
 	}

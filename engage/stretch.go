@@ -1,0 +1,287 @@
+package engage
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"runtime"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"gleapsync/internal/attr"
+)
+
+// A file is read on several processors by cutting it into stretches: rows that follow each
+// other. One goroutine cuts, which is cheap, some read, each a stretch with a [rowReader] of its
+// own, and the one that asked for the rows gets them in their order. What a reader knows of the
+// rows before, the stretches' readers leave to that one: see [rowReader.join].
+
+// stretchable is a table that can be cut into stretches.
+type stretchable interface {
+	table
+	// cut makes the next rows those of a stretch, and reports false where the table cannot: then
+	// Next goes on behind the last stretch. It is called after Next was called for some rows.
+	cut(*stretch) (ok bool, err error)
+	// takeBack has Next go on with stretches that were cut last and are not used.
+	takeBack([]*stretch)
+}
+
+// stretches is what a [rowReader] needs to read a file in stretches.
+type stretches struct {
+	encode func(dst []byte, line int, cells []attr.Value) []byte // nil: it does not
+	add    func(userID, row []byte) error
+	notYet int // after how many rows it is tried again,
+	wait   int // and how long that took
+
+	// Of the reader of a stretch, whose first profile may have begun before:
+	begun  bool         // it has a row
+	isHead bool         // the first profile is being read,
+	head   *profileRows // or this is what was seen of it
+}
+
+func (s stretches) again() stretches { return stretches{encode: s.encode, add: s.add} }
+
+// stretch is a stretch of a file.
+type stretch struct {
+	table        // its rows, which whoever cuts keeps here to use it again
+	text  []byte // of CSV: as it was read
+	line  int    // and where it begins
+	err   error  // why it could not be cut
+	sound bool   // what was read is what it would be without stretches
+	done  chan struct{}
+
+	reader *rowReader
+	rows   []byte // that were read: the id and the encoded row, each behind its length
+}
+
+// mayStretch reports whether the rest of the file can be read in stretches, and there is a
+// processor with nothing else to do.
+func (r *rowReader) mayStretch() bool {
+	if r.encode == nil || r.result.Rows < r.notYet || r.seen.seen <= enoughIDs || r.export.Idle == nil || !r.export.Idle() {
+		return false
+	}
+	_, ok := r.rows.(stretchable)
+	return ok && (r.export.Identifiers == AllIDs || r.export.Identifiers == "")
+}
+
+// readStretches reads the file in stretches, as far as that can be done. Next goes on behind.
+func (r *rowReader) readStretches(ctx context.Context) error {
+	t := r.rows.(stretchable)
+	workers := runtime.GOMAXPROCS(0)
+	all := make([]stretch, 2*workers+1)
+	free, work, inOrder := make(chan *stretch, len(all)), make(chan *stretch, len(all)), make(chan *stretch, len(all))
+	for i := range all {
+		free <- &all[i]
+	}
+	group, within := errgroup.WithContext(ctx)
+	stop := make(chan struct{})
+	group.Go(func() error {
+		defer close(work)
+		defer close(inOrder)
+		for {
+			select {
+			case <-stop:
+				return nil
+			case <-within.Done():
+				return within.Err()
+			case s := <-free:
+				var ok bool
+				if ok, s.err = t.cut(s); !ok && s.err == nil {
+					return nil
+				}
+				s.done, s.sound = make(chan struct{}), false
+				inOrder <- s
+				work <- s
+				if s.err != nil {
+					return nil
+				}
+			}
+		}
+	})
+	for range workers {
+		group.Go(func() error {
+			for s := range work {
+				if s.err == nil && within.Err() == nil {
+					s.read(r)
+				}
+				close(s.done)
+			}
+			return nil
+		})
+	}
+	err, left := r.joinAll(inOrder, free)
+	close(stop)
+	for s := range inOrder {
+		left = append(left, s)
+	}
+	for _, s := range left {
+		<-s.done
+	}
+	if ended := group.Wait(); err == nil {
+		err = ended
+	}
+	if err == nil && len(left) > 0 {
+		t.takeBack(left)
+	}
+	return err
+}
+
+// joinAll takes the stretches in, in their order. It ends with one that cannot be used, which is
+// left then.
+func (r *rowReader) joinAll(inOrder <-chan *stretch, free chan<- *stretch) (err error, left []*stretch) {
+	for s := range inOrder {
+		<-s.done
+		switch {
+		case s.err != nil:
+			return fmt.Errorf("%s: %w", r.file, s.err), nil
+		case !s.sound || !r.canJoin(s.reader):
+			r.wait = max(tick, 2*r.wait)
+			r.notYet = r.result.Rows + r.wait
+			return nil, []*stretch{s}
+		}
+		if err := r.join(s.reader); err != nil {
+			return err, nil
+		}
+		if err := s.each(r.add); err != nil {
+			return err, nil
+		}
+		free <- s
+	}
+	return nil, nil
+}
+
+// read reads the rows of the stretch for r.
+func (s *stretch) read(r *rowReader) {
+	if s.reader == nil {
+		s.reader = &rowReader{
+			export: r.export, layout: r.layout, file: r.file, forms: r.forms,
+			cells: make([]attr.Value, len(r.cells)), seen: idCheck{seen: enoughIDs + 1},
+		}
+		s.reader.yield = func(userID []byte, cells []attr.Value) error {
+			s.addRow(r, userID, cells)
+			return nil
+		}
+	}
+	own := s.reader
+	own.rows = s.table
+	own.csv, _ = s.table.(*csvTable)
+	own.profileRows = profileRows{}
+	own.stretches = stretches{isHead: r.profile >= 0}
+	own.result = Result{Attributes: make([]AttributeResult, len(r.result.Attributes)), Fields: make([]bool, len(r.result.Fields))}
+	s.rows = s.rows[:0]
+	for {
+		fields, err := s.Next()
+		if s.sound = err == io.EOF; s.sound {
+			return
+		}
+		own.result.Rows++
+		if broken := (*rowError)(nil); errors.As(err, &broken) {
+			own.unknownRow(s.Line(), broken.reason)
+			continue
+		}
+		if err != nil || own.row(fields) != nil {
+			return
+		}
+	}
+}
+
+// sizeBytes is how many bytes the length of an encoded row takes.
+const sizeBytes = 4
+
+func (s *stretch) addRow(r *rowReader, userID []byte, cells []attr.Value) {
+	s.rows = binary.AppendUvarint(s.rows, uint64(len(userID)))
+	s.rows = append(s.rows, userID...)
+	at := len(s.rows)
+	s.rows = append(s.rows, make([]byte, sizeBytes)...)
+	s.rows = r.encode(s.rows, s.Line(), cells)
+	binary.LittleEndian.PutUint32(s.rows[at:], uint32(len(s.rows)-at-sizeBytes))
+}
+
+// each calls add with each of the rows.
+func (s *stretch) each(add func(userID, row []byte) error) error {
+	for rest := s.rows; len(rest) > 0; {
+		size, n := binary.Uvarint(rest)
+		userID := rest[n : n+int(size)]
+		rest = rest[n+int(size):]
+		end := sizeBytes + int(binary.LittleEndian.Uint32(rest))
+		if err := add(userID, rest[sizeBytes:end]); err != nil {
+			return err
+		}
+		rest = rest[end:]
+	}
+	return nil
+}
+
+// canJoin reports whether join makes of a stretch what reading it alone would have made. It does
+// not where rows without an id wait for their profile's end: what is known of them comes in
+// between then.
+func (r *rowReader) canJoin(next *rowReader) bool {
+	return len(r.unreadableIDs) == 0 && (next.head == nil || len(next.head.unreadableIDs) == 0)
+}
+
+// join takes in what was found in the stretch that comes next.
+func (r *rowReader) join(next *rowReader) error {
+	if next.begun {
+		first := &next.profileRows
+		if next.head != nil {
+			first = next.head
+		}
+		if err := r.goOn(first); err != nil {
+			return err
+		}
+		if next.head != nil { // those between are counted
+			if err := r.endProfile(); err != nil {
+				return err
+			}
+			r.profileRows = next.profileRows.clone()
+		}
+	}
+	if ticks := (r.result.Rows+next.result.Rows)/tick - r.result.Rows/tick; ticks > 0 && r.export.Progress != nil {
+		r.export.Progress(ticks * tick)
+	}
+	r.result.join(&next.result)
+	return nil
+}
+
+// goOn goes on with rows of the same profile, or of another one.
+func (r *rowReader) goOn(rows *profileRows) error {
+	if r.profile >= 0 && len(rows.profileID) > 0 && bytes.Equal(rows.profileID, r.profileID) {
+		r.hasID = r.hasID || rows.hasID
+		r.withoutID += rows.withoutID
+		r.unreadableIDs = append(r.unreadableIDs, rows.unreadableIDs...)
+		return nil
+	}
+	if err := r.endProfile(); err != nil {
+		return err
+	}
+	r.profileRows = rows.clone()
+	return nil
+}
+
+func (p *profileRows) clone() profileRows {
+	return profileRows{bytes.Clone(p.profileID), p.hasID, p.withoutID, slices.Clone(p.unreadableIDs)}
+}
+
+// join takes in what comes next.
+func (r *Result) join(next *Result) {
+	r.Rows += next.Rows
+	r.WithoutUserID += next.WithoutUserID
+	r.Invalid += next.Invalid
+	if next.Unknown > 0 {
+		r.miss(next.Unknown, next.FirstUnknown)
+	}
+	for i, a := range next.Attributes {
+		r.Attributes[i].Invalid += a.Invalid
+		r.Attributes[i].Fits.Add(a.Fits)
+	}
+	for i, found := range next.Fields {
+		r.Fields[i] = r.Fields[i] || found
+	}
+	for _, p := range next.Problems {
+		r.remember(p)
+	}
+}
