@@ -9,7 +9,7 @@ const stretchSize = 192 << 10
 // sure: a stray quote makes all the difference. So this is a guess: a stretch ends at a line break
 // behind an even number of quotes. If its reader then comes to the end, and not to one within a
 // row, the next stretch begins with a row.
-func (t *csvTable) cut(s *stretch) (bool, error) {
+func (t *csvTable) cut(_ *rowReader, s *stretch) (bool, error) {
 	c := t.csvReader
 	for size := c.stretch; ; size *= 2 {
 		for c.end-c.start < size {
@@ -29,18 +29,28 @@ func (t *csvTable) cut(s *stretch) (bool, error) {
 	}
 }
 
-// of returns the table of a stretch.
-func (t *csvTable) of(s *stretch) *csvTable {
-	own, ok := s.table.(*csvTable)
+// of returns the rows of a stretch.
+func (t *csvTable) of(s *stretch) *csvRows {
+	rows, ok := s.table.(*csvRows)
 	if !ok {
-		own = &csvTable{csvReader: &csvReader{}, names: t.names}
+		rows = &csvRows{csvTable: csvTable{csvReader: &csvReader{comma: t.comma, max: t.max}, names: t.names}, stretch: s}
 	}
-	c := own.csvReader
+	rows.rewind()
+	return rows
+}
+
+// csvRows are the rows of a stretch.
+type csvRows struct {
+	csvTable
+	stretch *stretch
+}
+
+func (t *csvRows) rewind() {
+	c := t.csvReader
 	*c = csvReader{
-		comma: t.comma, max: t.max, buf: append(c.buf[:0], s.text...), end: len(s.text), quote: -1, eof: true, nextLine: s.line,
-		fields: c.fields, doubled: c.doubled,
+		comma: c.comma, max: c.max, buf: append(c.buf[:0], t.stretch.text...), end: len(t.stretch.text), quote: -1, eof: true,
+		nextLine: t.stretch.line, fields: c.fields, doubled: c.doubled,
 	}
-	return own
 }
 
 // takeBack implements [stretchable].

@@ -125,6 +125,13 @@ func (l *layout) columns() []int {
 	return slices.DeleteFunc(slices.Compact(all), func(i int) bool { return i < 0 })
 }
 
+// others returns the columns that have to be read for anything but the first cells.
+func (l *layout) others(cells int) []int {
+	rest := *l
+	rest.cells = l.cells[cells:]
+	return rest.columns()
+}
+
 // findUserIDs finds the columns with user ids, and returns their names.
 func (l *layout) findUserIDs(names []string, e Export) ([]string, error) {
 	if setting := e.UserID; setting != "" {

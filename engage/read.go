@@ -161,9 +161,10 @@ type rowReader struct {
 	// Of the file that is being read:
 	*layout
 	file  string
-	rows  table
-	csv   *csvTable   // the same, if it is one
-	forms []cell.Form // of the columns
+	rows  rowStream
+	csv   *csvTable    // the same, if it is one,
+	batch *parquetRows // or if it is that
+	forms []cell.Form  // of the columns
 	cells []attr.Value
 	ids   [][]byte
 
@@ -241,31 +242,37 @@ func (r *rowReader) all(ctx context.Context) error {
 				return err
 			}
 		}
-		fields, err := r.rows.Next()
-		if err == io.EOF {
-			break
-		}
-		if r.result.Rows++; r.result.Rows%tick == 0 {
-			if ctx.Err() != nil { // what is decoded already has no buffers
-				return ctx.Err()
-			}
-			if r.export.Progress != nil {
-				r.export.Progress(tick)
-			}
-		}
-		if err != nil {
-			var broken *rowError
-			if !errors.As(err, &broken) {
-				return fmt.Errorf("%s: %w", r.file, err)
-			}
-			r.unknownRow(r.rows.Line(), broken.reason)
-			continue
-		}
-		if err := r.row(fields); err != nil {
+		if err := r.next(ctx); err == io.EOF {
+			return r.end()
+		} else if err != nil {
 			return err
 		}
 	}
-	return r.end()
+}
+
+// next reads the next row. The error is io.EOF behind the last.
+func (r *rowReader) next(ctx context.Context) error {
+	fields, err := r.rows.Next()
+	if err == io.EOF {
+		return err
+	}
+	if r.result.Rows++; r.result.Rows%tick == 0 {
+		if ctx.Err() != nil { // what is decoded already has no buffers
+			return ctx.Err()
+		}
+		if r.export.Progress != nil {
+			r.export.Progress(tick)
+		}
+	}
+	if err == nil {
+		return r.row(fields)
+	}
+	var broken *rowError
+	if !errors.As(err, &broken) {
+		return fmt.Errorf("%s: %w", r.file, err)
+	}
+	r.unknownRow(r.rows.Line(), broken.reason)
+	return nil
 }
 
 // end is called behind the last row of a file.
@@ -360,38 +367,52 @@ func (r *rowReader) readObject(m jsonscan.Members, fields [][]byte, column int) 
 }
 
 func (r *rowReader) readCells(fields [][]byte) {
+	if r.batch != nil {
+		r.cells = r.batch.take(r)
+		for _, i := range r.batch.alone {
+			r.readCell(i, fields)
+		}
+		return
+	}
 	for i := range r.layout.cells {
-		source := &r.layout.cells[i]
-		r.cells[i] = attr.Value{}
-		if i >= len(r.export.Attributes) {
-			r.cells[i] = r.readField(source, fields)
-			if r.cells[i].Kind() != attr.None {
-				r.result.Fields[i-len(r.export.Attributes)] = true
-			}
-			continue
+		r.readCell(i, fields)
+	}
+}
+
+func (r *rowReader) readCell(i int, fields [][]byte) {
+	source := &r.layout.cells[i]
+	r.cells[i] = attr.Value{}
+	if i >= len(r.export.Attributes) {
+		r.cells[i] = r.readField(source, fields)
+		if r.cells[i].Kind() != attr.None {
+			r.result.Fields[i-len(r.export.Attributes)] = true
 		}
-		a := &r.export.Attributes[i]
-		reason, fits := "", &r.result.Attributes[i].Fits
-		switch {
-		case source.member:
-			r.cells[i] = attr.OfBool(true)
-		case source.inJSON && !r.traitsSound:
-			reason = "traits is no JSON object"
-		case source.inJSON:
-			r.cells[i], reason = a.Value(saidByJSON(r.jsonTrait(source)), fits)
-		case source.column >= 0 && a.Kind == Audience && r.forms[source.column] == cell.Text: // the same, but shorter
-			if v, ok := declaredBool(fields[source.column]); ok {
-				r.cells[i] = v
-			} else {
-				reason = notBoolean(fields[source.column])
-			}
-		case source.column >= 0:
-			r.cells[i], reason = a.Value(said(r.forms[source.column], fields[source.column]), fits)
+		return
+	}
+	a := &r.export.Attributes[i]
+	reason, fits := "", &r.result.Attributes[i].Fits
+	switch {
+	case source.member:
+		r.cells[i] = attr.OfBool(true)
+	case source.inJSON && !r.traitsSound:
+		reason = "traits is no JSON object"
+	case source.inJSON:
+		r.cells[i], reason = a.Value(saidByJSON(r.jsonTrait(source)), fits)
+	case source.column >= 0 && r.batch != nil:
+		text := r.batch.columns[i].cells.Cell(r.batch.at)
+		r.cells[i], reason = a.Value(said(r.forms[source.column], text), fits)
+	case source.column >= 0 && a.Kind == Audience && r.forms[source.column] == cell.Text: // the same, but shorter
+		if v, ok := declaredBool(fields[source.column]); ok {
+			r.cells[i] = v
+		} else {
+			reason = notBoolean(fields[source.column])
 		}
-		if reason != "" {
-			r.result.Attributes[i].Invalid++
-			r.problem(r.rows.Line(), cmp.Or(a.Column, a.Key), reason)
-		}
+	case source.column >= 0:
+		r.cells[i], reason = a.Value(said(r.forms[source.column], fields[source.column]), fits)
+	}
+	if reason != "" {
+		r.result.Attributes[i].Invalid++
+		r.problem(r.rows.Line(), cmp.Or(a.Column, a.Key), reason)
 	}
 }
 

@@ -2,6 +2,7 @@ package engage
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/binary"
 	"errors"
@@ -23,11 +24,22 @@ import (
 // stretchable is a table that can be cut into stretches.
 type stretchable interface {
 	table
-	// cut makes the next rows those of a stretch, and reports false where the table cannot: then
-	// Next goes on behind the last stretch. It is called after Next was called for some rows.
-	cut(*stretch) (ok bool, err error)
-	// takeBack has Next go on with stretches that were cut last and are not used.
+	// cut makes the next rows those of a stretch for r, and reports false where it cannot: then
+	// Next goes on behind the last stretch. Some rows were read before, with Next.
+	cut(r *rowReader, s *stretch) (ok bool, err error)
+}
+
+// guessing is a stretchable that may be wrong: a stretch ended within a row.
+type guessing interface {
+	// takeBack has Next go on with the stretches that were cut last.
 	takeBack([]*stretch)
+}
+
+// stretchRows are the rows of a stretch. There is an error other than io.EOF if the stretch was
+// a wrong guess.
+type stretchRows interface {
+	rowStream
+	rewind()
 }
 
 // stretches is what a [rowReader] needs to read a file in stretches.
@@ -47,15 +59,15 @@ func (s stretches) again() stretches { return stretches{encode: s.encode, add: s
 
 // stretch is a stretch of a file.
 type stretch struct {
-	table        // its rows, which whoever cuts keeps here to use it again
-	text  []byte // of CSV: as it was read
-	line  int    // and where it begins
-	err   error  // why it could not be cut
-	sound bool   // what was read is what it would be without stretches
-	done  chan struct{}
+	table stretchRows   // stays here to be used again
+	text  []byte        // of CSV: as it was read,
+	line  int           // and where it begins
+	err   error         // why it could not be cut
+	sound bool          // it was read, to its end
+	done  chan struct{} // closed then
 
 	reader *rowReader
-	rows   []byte // that were read: the id and the encoded row, each behind its length
+	rows   []byte // that were read: the id, behind its length, and the encoded row, behind its
 }
 
 // mayStretch reports whether the rest of the file can be read in stretches, and there is a
@@ -68,15 +80,19 @@ func (r *rowReader) mayStretch() bool {
 	return ok && (r.export.Identifiers == AllIDs || r.export.Identifiers == "")
 }
 
+// mostReaders is how many stretches are read at a time: each keeps some megabytes.
+const mostReaders = 8
+
 // readStretches reads the file in stretches, as far as that can be done. Next goes on behind.
 func (r *rowReader) readStretches(ctx context.Context) error {
 	t := r.rows.(stretchable)
-	workers := runtime.GOMAXPROCS(0)
+	workers := min(runtime.GOMAXPROCS(0), mostReaders)
 	all := make([]stretch, 2*workers+1)
 	free, work, inOrder := make(chan *stretch, len(all)), make(chan *stretch, len(all)), make(chan *stretch, len(all))
 	for i := range all {
 		free <- &all[i]
 	}
+	like := *r // joining changes r meanwhile
 	group, within := errgroup.WithContext(ctx)
 	stop := make(chan struct{})
 	group.Go(func() error {
@@ -90,7 +106,7 @@ func (r *rowReader) readStretches(ctx context.Context) error {
 				return within.Err()
 			case s := <-free:
 				var ok bool
-				if ok, s.err = t.cut(s); !ok && s.err == nil {
+				if ok, s.err = t.cut(&like, s); !ok && s.err == nil {
 					return nil
 				}
 				s.done, s.sound = make(chan struct{}), false
@@ -106,14 +122,14 @@ func (r *rowReader) readStretches(ctx context.Context) error {
 		group.Go(func() error {
 			for s := range work {
 				if s.err == nil && within.Err() == nil {
-					s.read(r)
+					s.read(&like)
 				}
 				close(s.done)
 			}
 			return nil
 		})
 	}
-	err, left := r.joinAll(inOrder, free)
+	err, left := r.joinAll(within, inOrder, free)
 	close(stop)
 	for s := range inOrder {
 		left = append(left, s)
@@ -125,28 +141,30 @@ func (r *rowReader) readStretches(ctx context.Context) error {
 		err = ended
 	}
 	if err == nil && len(left) > 0 {
-		t.takeBack(left)
+		t.(guessing).takeBack(left)
 	}
 	return err
 }
 
-// joinAll takes the stretches in, in their order. It ends with one that cannot be used, which is
-// left then.
-func (r *rowReader) joinAll(inOrder <-chan *stretch, free chan<- *stretch) (err error, left []*stretch) {
+// joinAll takes the stretches in, in their order. It ends with a wrong guess, which is left then.
+func (r *rowReader) joinAll(ctx context.Context, inOrder <-chan *stretch, free chan<- *stretch) (err error, left []*stretch) {
 	for s := range inOrder {
 		<-s.done
 		switch {
 		case s.err != nil:
 			return fmt.Errorf("%s: %w", r.file, s.err), nil
-		case !s.sound || !r.canJoin(s.reader):
+		case ctx.Err() != nil:
+			return ctx.Err(), nil
+		case !s.sound:
 			r.wait = max(tick, 2*r.wait)
 			r.notYet = r.result.Rows + r.wait
 			return nil, []*stretch{s}
+		case r.canJoin(s.reader):
+			err = cmp.Or(r.join(s.reader), s.each(r.add))
+		default:
+			err = r.readAlone(ctx, s)
 		}
-		if err := r.join(s.reader); err != nil {
-			return err, nil
-		}
-		if err := s.each(r.add); err != nil {
+		if err != nil {
 			return err, nil
 		}
 		free <- s
@@ -167,24 +185,57 @@ func (s *stretch) read(r *rowReader) {
 		}
 	}
 	own := s.reader
-	own.rows = s.table
-	own.csv, _ = s.table.(*csvTable)
+	own.turnTo(s.table)
 	own.profileRows = profileRows{}
 	own.stretches = stretches{isHead: r.profile >= 0}
 	own.result = Result{Attributes: make([]AttributeResult, len(r.result.Attributes)), Fields: make([]bool, len(r.result.Fields))}
 	s.rows = s.rows[:0]
 	for {
-		fields, err := s.Next()
+		fields, err := s.table.Next()
 		if s.sound = err == io.EOF; s.sound {
+			if own.batch != nil {
+				own.batch.end(own)
+			}
 			return
 		}
 		own.result.Rows++
 		if broken := (*rowError)(nil); errors.As(err, &broken) {
-			own.unknownRow(s.Line(), broken.reason)
+			own.unknownRow(s.table.Line(), broken.reason)
 			continue
 		}
 		if err != nil || own.row(fields) != nil {
 			return
+		}
+	}
+}
+
+// turnTo has the reader read rows of the same file from somewhere else.
+func (r *rowReader) turnTo(where rowStream) {
+	r.rows, r.csv, r.batch = where, nil, nil
+	switch where := where.(type) {
+	case *csvTable:
+		r.csv = where
+	case *csvRows:
+		r.csv = &where.csvTable
+	case *parquetRows:
+		r.batch = where
+	}
+}
+
+// readAlone reads a stretch once more, as if it were none.
+func (r *rowReader) readAlone(ctx context.Context, s *stretch) error {
+	file, cells := r.rows, r.cells
+	defer func() { r.turnTo(file); r.cells = cells }()
+	s.table.rewind()
+	r.turnTo(s.table)
+	for {
+		if err := r.next(ctx); err == io.EOF {
+			if r.batch != nil {
+				r.batch.end(r)
+			}
+			return nil
+		} else if err != nil {
+			return err
 		}
 	}
 }
@@ -197,7 +248,7 @@ func (s *stretch) addRow(r *rowReader, userID []byte, cells []attr.Value) {
 	s.rows = append(s.rows, userID...)
 	at := len(s.rows)
 	s.rows = append(s.rows, make([]byte, sizeBytes)...)
-	s.rows = r.encode(s.rows, s.Line(), cells)
+	s.rows = r.encode(s.rows, s.table.Line(), cells)
 	binary.LittleEndian.PutUint32(s.rows[at:], uint32(len(s.rows)-at-sizeBytes))
 }
 

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/parquet-go/parquet-go"
 	"pgregory.net/rapid"
 
 	"gleapsync/internal/attr"
@@ -138,3 +139,61 @@ func TestStretches(t *testing.T) {
 }
 
 func pick(r *rand.Rand, of ...string) string { return of[r.IntN(len(of))] }
+
+// TestParquetStretches: random Parquet gives the same in stretches.
+func TestParquetStretches(t *testing.T) {
+	type row struct {
+		Key    string   `parquet:"key,dict"`
+		UserID *string  `parquet:"user_id,optional"`
+		IDs    *string  `parquet:"external_ids,optional,dict"`
+		VIP    *bool    `parquet:"vip,optional"`
+		City   *string  `parquet:"city,optional,dict"`
+		Spent  *float64 `parquet:"spent,optional"`
+		Points int64    `parquet:"points,dict"`
+		Said   *string  `parquet:"said,optional,dict"`
+		Tags   []string `parquet:"tags,list"`
+		Email  *string  `parquet:"email,optional"`
+	}
+	dir := t.TempDir()
+	rounds.Check(t, func(t *rapid.T) {
+		r := rand.New(rand.NewPCG(3, uint64(rapid.Int().Draw(t, "seed"))))
+		sound := rapid.SampledFrom([]int{150, tick + 200}).Draw(t, "rows without any oddity")
+		text := func(of ...string) *string {
+			if s := pick(r, of...); s != "-" {
+				return &s
+			}
+			return nil
+		}
+		var rows []row
+		for n := range rapid.IntRange(1000, 5000).Draw(t, "rows") {
+			yes, spent := r.IntN(2) == 0, float64(r.IntN(100))+0.25
+			one := row{Key: fmt.Sprint("p", n/3), UserID: text(fmt.Sprint("u", n)), VIP: &yes, City: text("Oslo", "7", "-"), Points: int64(r.IntN(9)), Tags: []string{"a", "b"}[:r.IntN(3)], Email: text("-", "a@example.com")}
+			if n > sound {
+				one.UserID = text("-", "-", fmt.Sprint("u", n), "a\\nb")
+				one.IDs = text("-", "-", "-", "[1]", fmt.Sprintf(`{"user_id":["u%d","v%d"]}`, n, n))
+				one.Said = text("-", "1", "x", "\\xff", "[1]")
+				one.Spent = &spent
+				if r.IntN(3) == 0 {
+					one.VIP = nil
+				}
+			}
+			rows = append(rows, one)
+		}
+		var out bytes.Buffer
+		if err := parquet.Write(&out, rows, parquet.MaxRowsPerRowGroup(rapid.SampledFrom([]int64{400, 10_000}).Draw(t, "rows of a group")), parquet.PageBufferSize(1<<10),
+			parquet.DictionaryMaxBytes(rapid.SampledFrom([]int64{0, 100}).Draw(t, "size of a dictionary"))); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, "e.parquet"), out.Bytes(), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		e := Export{Source: "e.parquet", Dir: dir, Fields: []string{"email", "phone"}}
+		for _, key := range []string{"vip", "said"} {
+			e.Attributes = append(e.Attributes, Attribute{Kind: Audience, Key: key + "_in", Name: key, Column: key})
+		}
+		for _, key := range []string{"city", "spent", "points", "said", "tags", "vip"} {
+			e.Attributes = append(e.Attributes, Attribute{Kind: Trait, Key: key, Name: key, Column: key, Type: rapid.SampledFrom([]Type{Auto, Text, Number}).Draw(t, key)})
+		}
+		compareTest(t, e, 1)
+	})
+}

@@ -10,22 +10,26 @@ import (
 
 	"gleapsync/internal/cell"
 	"gleapsync/internal/jsonscan"
-	"gleapsync/internal/parquet"
 	"gleapsync/internal/source"
 )
 
 // table is the rows of one input, whatever its form.
 type table interface {
+	rowStream
 	// Columns returns the names of the columns, without blanks around them.
 	Columns() []string
+	// Close ends the reading. The error says why what was read cannot be trusted.
+	Close() error
+}
+
+// rowStream are the rows that a table has behind its header.
+type rowStream interface {
 	// Next returns the cells of the next row, one for each column and valid until it is
 	// called again, or io.EOF, or a [*rowError] after which reading can go on. Every
 	// other error ends the input.
 	Next() ([][]byte, error)
 	// Line returns where the row that Next returned last begins: in a file its line.
 	Line() int
-	// Close ends the reading. The error says why what was read cannot be trusted.
-	Close() error
 }
 
 // typedTable is a table that knows more of its columns than that they are text.
@@ -101,38 +105,6 @@ func openText(ctx context.Context, in source.Input) (*source.Text, error) {
 }
 
 var errEmpty = errors.New("the file is empty")
-
-// parquetTable is a Parquet file as a table.
-type parquetTable struct {
-	*parquet.File
-	text *source.Text
-}
-
-// openParquet opens text. The format needs random access.
-func openParquet(text *source.Text, tempDir string) (table, error) {
-	if !isParquet(text.Reader) {
-		if _, err := text.Peek(1); err != nil && err != io.EOF {
-			return nil, err
-		}
-		return nil, errors.New("the file is no Parquet")
-	}
-	r, size, err := text.At(tempDir)
-	if err != nil {
-		return nil, err
-	}
-	file, err := parquet.Open(r, size)
-	return &parquetTable{file, text}, err
-}
-
-func (t *parquetTable) Close() error {
-	t.File.Close()
-	return t.text.Close()
-}
-
-func isParquet(r *bufio.Reader) bool {
-	start, _ := r.Peek(len(parquet.Magic))
-	return string(start) == parquet.Magic
-}
 
 // beginsObject reports whether the first byte that is no blank begins a JSON object. It
 // takes nothing.

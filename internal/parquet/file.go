@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"runtime/debug"
+	"sync/atomic"
 
 	"github.com/parquet-go/parquet-go"
 
@@ -23,10 +24,15 @@ type File struct {
 	found []*column // one for each name
 	asked []*column // those that are read
 	file  *parquet.File
-	group int   // how many row groups were begun
-	left  int64 // rows of the present group that are not read yet
-	row   int
-	cells [][]byte
+	group int          // how many row groups were begun
+	left  int64        // rows of the present group that are not read yet
+	room  atomic.Int64 // how many entries more dictionaries may have
+	row   int          // how many were read
+
+	failed error // of ReadBatch
+	batch  Batch // of Next,
+	at     int   // its row,
+	cells  [][]byte
 }
 
 // Open finds the columns of a file of that size.
@@ -52,6 +58,7 @@ func Open(r io.ReaderAt, size int64) (t *File, err error) {
 		return nil, readError(err)
 	}
 	t = &File{file: file}
+	t.room.Store(mostEntries)
 	var rows int64
 	for _, group := range file.RowGroups() {
 		rows += group.NumRows()
@@ -80,44 +87,30 @@ func (t *File) Forms(all []cell.Form) {
 }
 
 // Line counts rows: there are no lines.
-func (t *File) Line() int { return t.row }
+func (t *File) Line() int { return t.batch.First + t.at }
+
+// nextRows is how many rows Next decodes at a time.
+const nextRows = 256
 
 // Next returns the cells of the next row, one for each column and valid until it is called
 // again, or io.EOF. Only the columns that were asked for have a cell.
 func (t *File) Next() (cells [][]byte, err error) {
-	defer recoverDamage(&err, debug.SetPanicOnFault(true))
-	for t.left == 0 {
-		groups := t.file.RowGroups()
-		if t.group == len(groups) {
-			return nil, io.EOF
-		}
-		chunks := groups[t.group].ColumnChunks()
-		described := t.file.Metadata().RowGroups[t.group].Columns
-		t.left = groups[t.group].NumRows()
-		t.group++
-		for _, c := range t.asked {
-			if err := checkPages(t.file, &described[c.leaf.Index()].MetaData); err != nil {
-				return nil, readError(err)
-			}
-			c.begin(chunks[c.leaf.Index()])
+	if t.at++; t.at >= t.batch.Rows {
+		t.at, t.batch.Rows = 0, 0
+		if err := t.read(&t.batch, nextRows); err != nil {
+			return nil, err
 		}
 	}
 	for _, c := range t.asked {
-		if t.cells[c.at], err = c.next(); err != nil {
-			return nil, readError(err)
-		}
-		if t.left == 1 && !c.ended() {
-			return nil, errDamaged
-		}
+		t.cells[c.at] = t.batch.Cells[c.at].Cell(t.at)
 	}
-	t.left--
-	t.row++
 	return t.cells, nil
 }
 
-// Ask says which columns are to be read, before the first row.
+// Ask says which columns are to be read, before the first row. None is asked for twice.
 func (t *File) Ask(columns []int) {
 	for _, i := range columns {
+		t.found[i].room = &t.room
 		t.found[i].at = i
 		t.asked = append(t.asked, t.found[i])
 	}

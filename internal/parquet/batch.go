@@ -1,0 +1,190 @@
+package parquet
+
+import (
+	"io"
+	"runtime"
+	"runtime/debug"
+	"sync"
+	"sync/atomic"
+
+	"github.com/parquet-go/parquet-go"
+)
+
+// Batch is rows that follow each other, column by column.
+type Batch struct {
+	Rows  int
+	Begin int     // those before it Next has returned
+	First int     // the number of the first row, counted from 1
+	Cells []Cells // by column, empty where one was not asked for
+}
+
+// Cells are those of one column in the rows of a batch.
+type Cells struct {
+	Entries []int32 // of each row, the number of its text; -1: the cell is null
+	Texts   *Texts
+	own     Texts
+}
+
+// Cell returns the cell of a row, nil if it is null.
+func (c *Cells) Cell(row int) []byte {
+	if len(c.Entries) == 0 || c.Entries[row] < 0 {
+		return nil
+	}
+	return c.Texts.Text(c.Entries[row])
+}
+
+// Texts are the texts of cells. They are those of a dictionary if other batches may have the
+// same ones.
+type Texts struct {
+	IsDictionary bool
+	bytes        []byte
+	ends         []int
+}
+
+// Len returns how many texts there are.
+func (t *Texts) Len() int { return len(t.ends) }
+
+// Text returns the text of a number.
+func (t *Texts) Text(n int32) []byte {
+	from := 0
+	if n > 0 {
+		from = t.ends[n-1]
+	}
+	end := t.ends[n]
+	return t.bytes[from:end:end]
+}
+
+func (t *Texts) add(text valueText, v parquet.Value) {
+	t.bytes = text.append(t.bytes, v)
+	t.ends = append(t.ends, len(t.bytes))
+}
+
+// booleans is the dictionary of all columns of booleans.
+var booleans = Texts{IsDictionary: true, bytes: []byte("falsetrue"), ends: []int{len("false"), len("falsetrue")}}
+
+func (c *Cells) reset() {
+	c.Entries, c.Texts = c.Entries[:0], nil
+	c.own.bytes, c.own.ends = c.own.bytes[:0], c.own.ends[:0]
+}
+
+// look has the cells that are added next be texts of a dictionary, if all before are. It reports
+// false if they are to be added by addText.
+func (c *Cells) look(dictionary *Texts) bool {
+	if len(c.Entries) == 0 {
+		c.Texts = dictionary
+	}
+	return c.Texts == dictionary
+}
+
+// lookOwn has the cells that are added next be texts of their own.
+func (c *Cells) lookOwn() {
+	if c.Texts == &c.own {
+		return
+	}
+	for row, entry := range c.Entries {
+		if entry >= 0 {
+			c.Entries[row] = c.addOwn(c.Texts.Text(entry))
+		}
+	}
+	c.Texts = &c.own
+}
+
+func (c *Cells) addOwn(text []byte) int32 {
+	c.own.bytes = append(c.own.bytes, text...)
+	c.own.ends = append(c.own.ends, len(c.own.bytes))
+	return int32(len(c.own.ends) - 1)
+}
+
+// ReadBatch reads the next rows, most of them at most, into b. The error is io.EOF after the last.
+// Columns are decoded on all processors.
+func (t *File) ReadBatch(b *Batch, most int) error {
+	if t.at+1 < t.batch.Rows {
+		*b, t.batch = t.batch, *b
+		b.Begin, t.at, t.batch.Rows = t.at+1, 0, 0
+		return nil
+	}
+	b.Begin = 0
+	return t.read(b, most)
+}
+
+func (t *File) read(b *Batch, most int) error {
+	if t.failed == nil {
+		t.failed = t.readBatch(b, most)
+	}
+	return t.failed
+}
+
+func (t *File) readBatch(b *Batch, most int) error {
+	for t.left == 0 {
+		groups := t.file.RowGroups()
+		if t.group == len(groups) {
+			return io.EOF
+		}
+		chunks := groups[t.group].ColumnChunks()
+		described := t.file.Metadata().RowGroups[t.group].Columns
+		t.left = groups[t.group].NumRows()
+		t.group++
+		if err := t.each(func(c *column) error {
+			if err := checkPages(t.file, &described[c.leaf.Index()].MetaData); err != nil {
+				return err
+			}
+			c.begin(chunks[c.leaf.Index()])
+			return nil
+		}); err != nil {
+			return err
+		}
+	}
+	if b.Cells == nil {
+		b.Cells = make([]Cells, len(t.names))
+	}
+	b.Rows, b.First = int(min(t.left, int64(most))), t.row+1
+	isLast := int64(b.Rows) == t.left
+	if err := t.each(func(c *column) error {
+		cells := &b.Cells[c.at]
+		cells.reset()
+		if err := c.read(cells, b.Rows); err != nil { // io.EOF too: a row is missing
+			return err
+		}
+		if isLast && !c.ended() {
+			return errDamaged
+		}
+		return nil
+	}); err != nil {
+		return err
+	}
+	t.left -= int64(b.Rows)
+	t.row += b.Rows
+	return nil
+}
+
+// each calls do for each of the columns that were asked for, on all processors.
+func (t *File) each(do func(*column) error) error {
+	errs := make([]error, len(t.asked))
+	var next atomic.Int32
+	work := func() {
+		for {
+			i := int(next.Add(1)) - 1
+			if i >= len(t.asked) {
+				return
+			}
+			errs[i] = guarded(do, t.asked[i])
+		}
+	}
+	var others sync.WaitGroup
+	for range min(runtime.GOMAXPROCS(0), len(t.asked)) - 1 {
+		others.Go(work)
+	}
+	work()
+	others.Wait()
+	for _, err := range errs {
+		if err != nil {
+			return readError(err)
+		}
+	}
+	return nil
+}
+
+func guarded(do func(*column) error, c *column) (err error) {
+	defer recoverDamage(&err, debug.SetPanicOnFault(true))
+	return do(c)
+}
