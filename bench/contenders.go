@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"strings"
 
 	_ "github.com/duckdb/duckdb-go/v2"
@@ -14,8 +15,12 @@ import (
 // contender makes the plan of a workload in its folder.
 type contender struct {
 	name string
-	// prepare takes the exports of the first day as known; it is not measured.
-	prepare func(w *workload, dir string) error
+	// configure makes what the commands need besides the exports; nil: nothing.
+	configure func(w *workload, dir string) error
+	// first returns the command that reads the exports of the first day.
+	first func(w *workload, dir string) *exec.Cmd
+	// keep returns the command that has them known afterwards; nil: they are.
+	keep func(w *workload, dir string) *exec.Cmd
 	// plan returns the command that compares the second day's exports with that.
 	plan func(w *workload, dir string) *exec.Cmd
 }
@@ -62,8 +67,8 @@ func readChanges(path string) (c changes, err error) {
 func duckDB(self string) contender {
 	return contender{
 		name: "DuckDB",
-		prepare: func(w *workload, dir string) error {
-			return runQuietly(inFolder(dir, self, "duckdb", "CREATE TABLE known AS "+w.selectDay(days[0])))
+		first: func(w *workload, dir string) *exec.Cmd {
+			return inFolder(dir, self, "duckdb", "CREATE OR REPLACE TABLE known AS "+w.selectDay(days[0]))
 		},
 		plan: func(w *workload, dir string) *exec.Cmd {
 			return inFolder(dir, self, "duckdb", "COPY ("+w.selectChanges()+") TO '"+result+"' (HEADER false, DELIMITER '|', QUOTE '')")
@@ -90,7 +95,10 @@ func runDuckDB(statement string) error {
 // selectDay selects all members of a day's audiences, or the table.
 func (w *workload) selectDay(day string) string {
 	audiences, traits := w.attributes()
-	if w.shares == nil {
+	switch {
+	case w.shares == nil && w.parquet:
+		return "SELECT * FROM read_parquet('" + day + "/table.parquet')"
+	case w.shares == nil:
 		columns := `'user_id': 'VARCHAR'`
 		for _, key := range audiences {
 			columns += `, '` + key + `': 'BOOLEAN'`
@@ -106,6 +114,27 @@ func (w *workload) selectDay(day string) string {
 			"SELECT user_id, %d::UTINYINT AS attribute FROM read_csv('%s/%s.csv', header = true, columns = {'key': 'VARCHAR', 'user_id': 'VARCHAR', 'email': 'VARCHAR'})", i, day, key))
 	}
 	return strings.Join(parts, " UNION ALL ")
+}
+
+// toParquet makes Parquet files of the table's CSV files, with columns of the types that a
+// warehouse would give them. The rows stay in their order.
+func (w *workload) toParquet(dir string) error {
+	db, err := sql.Open("duckdb", "")
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	for _, day := range days {
+		path := filepath.Join(dir, day, "table.")
+		typed := "COPY (SELECT * FROM read_csv('" + path + "csv', header = true)) TO '" + path + "parquet' (FORMAT parquet)"
+		if _, err := db.Exec(typed); err != nil {
+			return err
+		}
+		if err := os.Remove(path + "csv"); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // selectChanges selects one row per contact that changed.
@@ -133,8 +162,8 @@ GROUP BY user_id`
 // sortAndComm compares sorted lists of each audience's user ids.
 var sortAndComm = contender{
 	name: "sort and comm",
-	prepare: func(w *workload, dir string) error {
-		return runQuietly(shell(dir, "known() { "+w.list(days[0])+" | "+gnuSort+" >known_$1.txt; }\nfor key in "+w.lists()+"; do known $key; done"))
+	first: func(w *workload, dir string) *exec.Cmd {
+		return shell(dir, "known() { "+w.list(days[0])+" | "+gnuSort+" >known_$1.txt; }\nfor key in "+w.lists()+"; do known $key; done")
 	},
 	plan: func(w *workload, dir string) *exec.Cmd {
 		return shell(dir, "compare() { "+w.list(days[1])+" | "+gnuSort+" | comm --nocheck-order -3 known_$1.txt - | awk -F, "+w.change()+" >changed_$1.txt; }\n"+

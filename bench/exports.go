@@ -17,15 +17,14 @@ type workload struct {
 	name     string
 	contacts int
 	shares   []float64 // of the contacts, for each audience; nil: one wide table
+	wide     [2]int    // of a wide table: how many audiences and traits
+	parquet  bool      // the wide table is a Parquet file, else CSV
 	shuffled bool      // the rows are in no order, else in that of the user ids
 }
 
 const (
 	seed  = 20261124
 	churn = 0.01 // of an audience's members leave and as many enter; of a table's rows change
-
-	wideAudiences = 12
-	wideTraits    = 8
 )
 
 // tenAudiences have from 50 % to 2 % of all contacts: 1.5 rows a contact.
@@ -47,6 +46,9 @@ func (c *changes) add(userID, key, value string) {
 	c.sum += mix(h.Sum64())
 }
 
+// isWide reports whether the workload is a table that is mostly cells.
+func (w *workload) isWide() bool { return w.wide[0]+w.wide[1] >= 100 }
+
 // attributes returns the keys of the workload's audiences and traits.
 func (w *workload) attributes() (audiences, traits []string) {
 	if w.shares != nil {
@@ -55,10 +57,10 @@ func (w *workload) attributes() (audiences, traits []string) {
 		}
 		return audiences, nil
 	}
-	for i := range wideAudiences {
+	for i := range w.wide[0] {
 		audiences = append(audiences, fmt.Sprintf("audience_%02d", i))
 	}
-	for i := range wideTraits {
+	for i := range w.wide[1] {
 		traits = append(traits, fmt.Sprintf("trait_%02d", i))
 	}
 	return audiences, traits
@@ -145,33 +147,40 @@ func (w *workload) writeTable(dir string, ids []uint64) (rows int, c changes, er
 		if uniform(id, 1000) < churn {
 			changed = int(mix(id+1) % uint64(len(keys)))
 			c.contacts++
-			c.add(userID(id), keys[changed], wideValue(id, changed, true))
+			c.add(userID(id), keys[changed], w.wideValue(id, changed, true))
 		}
 		for day, file := range files {
 			file.WriteString(userID(id))
 			for column := range keys {
 				file.WriteByte(',')
-				file.WriteString(wideValue(id, column, day == 1 && column == changed))
+				file.WriteString(w.wideValue(id, column, day == 1 && column == changed))
 			}
 			file.WriteByte('\n')
 		}
 	}
-	return len(ids), c, closeBoth(files)
+	if err := closeBoth(files); err != nil || !w.parquet {
+		return len(ids), c, err
+	}
+	return len(ids), c, w.toParquet(dir)
 }
 
 var colours = []string{"amber", "black", "coral", "denim", "ebony", "green", "ivory", "khaki"}
 
+// kindsOfTraits is after how many traits their kinds of values come again.
+const kindsOfTraits = 8
+
 // wideValue returns a cell of the table.
-func wideValue(id uint64, column int, changed bool) string {
+func (w *workload) wideValue(id uint64, column int, changed bool) string {
 	u := mix(id + uint64(column)*7919)
 	next := uint64(0)
 	if changed {
 		next = 1
 	}
-	switch trait := column - wideAudiences; {
-	case trait < 0:
+	if column < w.wide[0] {
 		share := tenAudiences[column%len(tenAudiences)]
 		return strconv.FormatBool((uniform(id, column) < share) != changed)
+	}
+	switch trait := (column - w.wide[0]) % kindsOfTraits; {
 	case trait < 4: // whole numbers
 		return strconv.FormatUint(u%1000+next, 10)
 	case trait < 6: // amounts

@@ -18,12 +18,13 @@ const (
 // gleapsync is the program itself.
 func gleapsync(binary, url string) contender {
 	return contender{
-		name: "gleapsync",
-		prepare: func(w *workload, dir string) error {
-			if err := w.configure(dir, url, 0); err != nil {
-				return err
-			}
-			return runQuietly(command(dir, binary, days[0], "baseline"))
+		name:      "gleapsync",
+		configure: func(w *workload, dir string) error { return w.configure(dir, url, 0) },
+		first: func(w *workload, dir string) *exec.Cmd {
+			return command(dir, binary, days[0], "plan", "--output", "json")
+		},
+		keep: func(w *workload, dir string) *exec.Cmd {
+			return command(dir, binary, days[0], "baseline")
 		},
 		plan: func(w *workload, dir string) *exec.Cmd {
 			return command(dir, binary, days[1], "plan", "--output", "json")
@@ -54,7 +55,11 @@ memory = "256MiB"
 `, url, rate, concurrency, stateFile)
 	audiences, traits := w.attributes()
 	if w.shares == nil {
-		fmt.Fprintf(&b, "[[table]]\nsource = \"${DAY}/table.csv\"\naudiences = [\"%s\"]\ntraits = [\"%s\"]\n",
+		form := "csv"
+		if w.parquet {
+			form = "parquet"
+		}
+		fmt.Fprintf(&b, "[[table]]\nsource = \"${DAY}/table."+form+"\"\naudiences = [\"%s\"]\ntraits = [\"%s\"]\n",
 			strings.Join(audiences, `", "`), strings.Join(traits, `", "`))
 	} else {
 		for _, key := range audiences {
