@@ -2,8 +2,8 @@ package parquet
 
 import (
 	"io"
-	"runtime"
 	"runtime/debug"
+	"slices"
 	"sync"
 	"sync/atomic"
 
@@ -30,7 +30,10 @@ func (c *Cells) Cell(row int) []byte {
 	if len(c.Entries) == 0 || c.Entries[row] < 0 {
 		return nil
 	}
-	return c.Texts.Text(c.Entries[row])
+	if text := c.Texts.Text(c.Entries[row]); text != nil {
+		return text
+	}
+	return []byte{} // of texts that are all empty
 }
 
 // Texts are the texts of cells. They are those of a dictionary if other batches may have the
@@ -116,6 +119,9 @@ func (t *File) read(b *Batch, most int) error {
 
 func (t *File) readBatch(b *Batch, most int) error {
 	for t.left == 0 {
+		if err := t.finishLater(); err != nil {
+			return err
+		}
 		groups := t.file.RowGroups()
 		if t.group == len(groups) {
 			return io.EOF
@@ -123,8 +129,9 @@ func (t *File) readBatch(b *Batch, most int) error {
 		chunks := groups[t.group].ColumnChunks()
 		described := t.file.Metadata().RowGroups[t.group].Columns
 		t.left = groups[t.group].NumRows()
+		t.rows, t.begun = int(t.left), 0
 		t.group++
-		if err := t.each(func(c *column) error {
+		if err := t.each(slices.Concat(t.asked, t.later), func(c *column, _ int) error {
 			if err := checkPages(t.file, &described[c.leaf.Index()].MetaData); err != nil {
 				return err
 			}
@@ -139,7 +146,7 @@ func (t *File) readBatch(b *Batch, most int) error {
 	}
 	b.Rows, b.First = int(min(t.left, int64(most))), t.row+1
 	isLast := int64(b.Rows) == t.left
-	if err := t.each(func(c *column) error {
+	if err := t.each(t.asked, func(c *column, _ int) error {
 		cells := &b.Cells[c.at]
 		cells.reset()
 		if err := c.read(cells, b.Rows); err != nil { // io.EOF too: a row is missing
@@ -152,29 +159,35 @@ func (t *File) readBatch(b *Batch, most int) error {
 	}); err != nil {
 		return err
 	}
+	if t.prints {
+		if err := t.addPrints(b, isLast); err != nil {
+			return err
+		}
+	}
+	t.begun = t.rows - int(t.left)
 	t.left -= int64(b.Rows)
 	t.row += b.Rows
 	return nil
 }
 
-// each calls do for each of the columns that were asked for, on all processors.
-func (t *File) each(do func(*column) error) error {
-	errs := make([]error, len(t.asked))
+// each calls do for each of some columns, on all processors: it is told on which of them.
+func (t *File) each(columns []*column, do func(c *column, worker int) error) error {
+	errs := make([]error, len(columns))
 	var next atomic.Int32
-	work := func() {
+	work := func(worker int) {
 		for {
 			i := int(next.Add(1)) - 1
-			if i >= len(t.asked) {
+			if i >= len(columns) {
 				return
 			}
-			errs[i] = guarded(do, t.asked[i])
+			errs[i] = guarded(do, columns[i], worker)
 		}
 	}
 	var others sync.WaitGroup
-	for range min(runtime.GOMAXPROCS(0), len(t.asked)) - 1 {
-		others.Go(work)
+	for worker := 1; worker < min(t.workers, len(columns)); worker++ {
+		others.Go(func() { work(worker) })
 	}
-	work()
+	work(0)
 	others.Wait()
 	for _, err := range errs {
 		if err != nil {
@@ -184,7 +197,7 @@ func (t *File) each(do func(*column) error) error {
 	return nil
 }
 
-func guarded(do func(*column) error, c *column) (err error) {
+func guarded(do func(*column, int) error, c *column, worker int) (err error) {
 	defer recoverDamage(&err, debug.SetPanicOnFault(true))
-	return do(c)
+	return do(c, worker)
 }

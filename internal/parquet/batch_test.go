@@ -24,6 +24,9 @@ type randomColumn struct {
 
 func ofString(r *rand.Rand, spread int) (parquet.Value, string) {
 	text := strings.Repeat("x", r.IntN(5)) + fmt.Sprint(r.IntN(spread))
+	if r.IntN(6) == 0 {
+		text = ""
+	}
 	return parquet.ValueOf(text), text
 }
 
@@ -141,11 +144,7 @@ func TestCells(t *testing.T) {
 				t.Fatalf("row %d of %d is said to be %d", row, len(want), line)
 			}
 			for _, column := range columns {
-				got, text := "-", cell(column)
-				if text != nil {
-					got = string(text)
-				}
-				if got != want[row][column] {
+				if got := shown(cell(column)); got != want[row][column] {
 					t.Fatalf("row %d, column %d: %q, want %q", row, column, got, want[row][column])
 				}
 			}
@@ -177,4 +176,11 @@ func TestCells(t *testing.T) {
 			t.Fatalf("%d rows, want %d", row, len(want))
 		}
 	})
+}
+
+func shown(cell []byte) string {
+	if cell == nil {
+		return "-"
+	}
+	return string(cell)
 }

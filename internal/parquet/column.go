@@ -44,6 +44,15 @@ type column struct {
 
 	source parquet.Dictionary // of the row group
 	texts  *Texts             // of the dictionary, nil: there is no room for them
+	looked bool               // there is room, or none
+	taken  int64              // of room
+
+	done int // rows of the group, where they are not read in batches
+
+	// For prints:
+	seed       uint64
+	dictionary []sum // of its texts
+	truths     []sum // of false and true
 
 	batch []parquet.Value // of the page's values
 	ready []parquet.Value // those of the batch that are not read yet
@@ -105,10 +114,10 @@ func (c *column) end() {
 	if c.pages != nil {
 		c.pages.Close()
 	}
-	if c.texts != nil {
-		c.room.Add(int64(c.texts.Len()))
+	if c.taken > 0 {
+		c.room.Add(c.taken)
 	}
-	c.pages, c.source, c.texts = nil, nil, nil
+	c.pages, c.source, c.texts, c.looked, c.taken, c.done, c.dictionary = nil, nil, nil, false, 0, 0, nil
 }
 
 func (c *column) endPage() {
@@ -134,8 +143,7 @@ func (c *column) nextPage() error {
 	case c.list:
 		c.values = page.Values()
 	case dictionary != nil:
-		c.indexes, c.readRows = data.Int32(), (*column).readIndexes
-		c.look(dictionary)
+		c.indexes, c.readRows, c.source = data.Int32(), (*column).readIndexes, dictionary
 	case data.Kind() == encoding.Boolean:
 		c.bits, c.readRows = data.Boolean(), (*column).readBits
 	default:
@@ -144,20 +152,21 @@ func (c *column) nextPage() error {
 	return nil
 }
 
-// look makes texts of a dictionary, if there is room for them.
-func (c *column) look(d parquet.Dictionary) {
-	if c.source == d {
+// look makes texts of the dictionary, if there is room for them. A row group has one at most.
+func (c *column) look() {
+	if c.looked {
 		return
 	}
-	c.source = d
-	entries := int64(d.Len())
+	c.looked = true
+	entries := int64(c.source.Len())
 	if c.room.Add(-entries) < 0 {
 		c.room.Add(entries)
 		return
 	}
+	c.taken += entries
 	c.texts = &Texts{IsDictionary: true, ends: make([]int, 0, entries)}
 	for i := range int32(entries) {
-		c.texts.add(c.text, d.Index(i))
+		c.texts.add(c.text, c.source.Index(i))
 	}
 }
 
@@ -214,6 +223,7 @@ func (c *column) readBits(cells *Cells, rows int) error {
 
 // readIndexes reads cells of the page that are texts of the dictionary.
 func (c *column) readIndexes(cells *Cells, rows int) error {
+	c.look()
 	levels := c.rowLevels(rows)
 	isSame := c.texts != nil && cells.look(c.texts)
 	if !isSame {

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"runtime"
 	"runtime/debug"
+	"slices"
 	"sync/atomic"
 
 	"github.com/parquet-go/parquet-go"
@@ -22,17 +24,25 @@ const Magic = "PAR1"
 type File struct {
 	names []string
 	found []*column // one for each name
-	asked []*column // those that are read
+	asked []*column // those that are read,
+	later []*column // and those that Rest reads, or of which there are prints only
 	file  *parquet.File
 	group int          // how many row groups were begun
 	left  int64        // rows of the present group that are not read yet
 	room  atomic.Int64 // how many entries more dictionaries may have
 	row   int          // how many were read
 
-	failed error // of ReadBatch
-	batch  Batch // of Next,
-	at     int   // its row,
-	cells  [][]byte
+	workers int
+	failed  error // of ReadBatch
+	batch   Batch // of Next,
+	at      int   // its row,
+	cells   [][]byte
+	rested  bool // some of the cells are of Rest
+
+	rows   int     // of the present group,
+	begun  int     // and those before the batch
+	prints bool    // they were asked for
+	sums   [][]sum // of the batch's rows: the prints, and what other goroutines added up
 }
 
 // Open finds the columns of a file of that size.
@@ -57,7 +67,8 @@ func Open(r io.ReaderAt, size int64) (t *File, err error) {
 	if err != nil {
 		return nil, readError(err)
 	}
-	t = &File{file: file}
+	t = &File{file: file, workers: runtime.GOMAXPROCS(0)}
+	t.sums = make([][]sum, t.workers)
 	t.room.Store(mostEntries)
 	var rows int64
 	for _, group := range file.RowGroups() {
@@ -90,7 +101,7 @@ func (t *File) Forms(all []cell.Form) {
 func (t *File) Line() int { return t.batch.First + t.at }
 
 // nextRows is how many rows Next decodes at a time.
-const nextRows = 256
+const nextRows = 1 << 10
 
 // Next returns the cells of the next row, one for each column and valid until it is called
 // again, or io.EOF. Only the columns that were asked for have a cell.
@@ -100,6 +111,12 @@ func (t *File) Next() (cells [][]byte, err error) {
 		if err := t.read(&t.batch, nextRows); err != nil {
 			return nil, err
 		}
+	}
+	if t.rested {
+		for _, c := range t.later {
+			t.cells[c.at] = nil
+		}
+		t.rested = false
 	}
 	for _, c := range t.asked {
 		t.cells[c.at] = t.batch.Cells[c.at].Cell(t.at)
@@ -118,7 +135,7 @@ func (t *File) Ask(columns []int) {
 
 // Close gives back what the reading needed.
 func (t *File) Close() {
-	for _, c := range t.asked {
+	for _, c := range slices.Concat(t.asked, t.later) {
 		c.end()
 	}
 }

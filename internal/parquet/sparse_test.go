@@ -1,0 +1,101 @@
+package parquet
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"gleapsync/internal/rounds"
+)
+
+// TestRest: a row's first cells and the rest of it, whichever rows that is asked of, are what was
+// written.
+func TestRest(t *testing.T) {
+	rounds.Check(t, func(t *rapid.T) {
+		data, want := randomFile(t)
+		file, first := openFirst(t, data)
+		defer file.Close()
+		every := rapid.SampledFrom([]int{1, 3, 100, 5000}).Draw(t, "rows to one that is looked at")
+		r := rand.New(rand.NewPCG(3, 3))
+		for row := 0; ; row++ {
+			cells, err := file.Next()
+			if err == io.EOF && row == len(want) {
+				return
+			}
+			if err != nil || row == len(want) {
+				t.Fatal(row, len(want), err)
+			}
+			for rest := range 2 {
+				for column, cell := range cells {
+					isRead := rest == 1 || slices.Contains(first, column)
+					if got := shown(cell); isRead && got != want[row][column] || !isRead && cell != nil {
+						t.Fatalf("row %d, column %d: %q, want %q", row, column, got, want[row][column])
+					}
+				}
+				if rest == 1 || r.IntN(every) > 0 {
+					break
+				}
+				if cells, err = file.Rest(); err != nil {
+					t.Fatal(row, err)
+				}
+			}
+		}
+	})
+}
+
+// TestPrints: two rows have the same print if all that they have is the same, and only then,
+// whatever way it is stored.
+func TestPrints(t *testing.T) {
+	rounds.Check(t, func(t *rapid.T) {
+		data, want := randomFile(t)
+		file, first := openFirst(t, data)
+		defer file.Close()
+		file.AskPrints(rapid.Uint64().Draw(t, "seed of prints"))
+		prints, rows := map[string][16]byte{}, map[[16]byte]string{}
+		for row := 0; ; row++ {
+			cells, err := file.Next()
+			if err == io.EOF && row == len(want) {
+				return
+			}
+			if err != nil || row == len(want) {
+				t.Fatal(row, len(want), err)
+			}
+			for _, column := range first {
+				if got := shown(cells[column]); got != want[row][column] {
+					t.Fatalf("row %d, column %d: %q, want %q", row, column, got, want[row][column])
+				}
+			}
+			text, print := fmt.Sprintf("%q", want[row]), file.Print()
+			if before, ok := prints[text]; ok && before != print {
+				t.Fatalf("row %d has another print than one that is the same: %s", row, text)
+			}
+			if before, ok := rows[print]; ok && before != text {
+				t.Fatalf("row %d has the print of another one: %s, %s", row, text, before)
+			}
+			prints[text], rows[print] = print, text
+		}
+	})
+}
+
+// openFirst opens a file and asks for all columns, and for some of them first.
+func openFirst(t *rapid.T, data []byte) (file *File, first []int) {
+	file, err := Open(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	file.room.Store(rapid.SampledFrom([]int64{10, mostEntries, mostEntries}).Draw(t, "room for dictionaries"))
+	isFirst := rapid.SliceOfN(rapid.Bool(), len(file.Columns()), -1).Draw(t, "first")
+	for i := range file.Columns() {
+		file.Ask([]int{i})
+		if isFirst[i] {
+			first = append(first, i)
+		}
+	}
+	file.AskFirst(first)
+	return file, first
+}
