@@ -4,7 +4,7 @@
 //	go run -C bench .
 //
 // It needs Linux, GNU sort and comm, awk, 10 GB of disk in the folder for temporary files,
-// a C++ compiler, and about 20 minutes.
+// a C++ compiler, and about 30 minutes.
 package main
 
 import (
