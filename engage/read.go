@@ -2,7 +2,6 @@ package engage
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -343,102 +342,6 @@ func (r *rowReader) dropBadIDs() {
 	default:
 		r.unknownRow(r.rows.Line(), bad)
 	}
-}
-
-// text returns the text of a column's cell: of JSON that of a string without its quotes.
-func (r *rowReader) text(column int, text []byte) []byte {
-	if r.forms[column] != cell.JSON {
-		return text
-	}
-	return scalarOrNothing(text)
-}
-
-// readObject reads the JSON object in a column, which may be none. It reports false if
-// there is something else.
-func (r *rowReader) readObject(m jsonscan.Members, fields [][]byte, column int) (jsonscan.Members, bool) {
-	if column < 0 || isNull(fields[column]) {
-		return m[:0], true
-	}
-	text := fields[column]
-	if text[0] == '"' { // JSON as text within JSON
-		text = jsonscan.Text(text)
-	}
-	return jsonscan.Append(m[:0], text)
-}
-
-func (r *rowReader) readCells(fields [][]byte) {
-	if r.batch != nil {
-		r.cells = r.batch.take(r)
-		for _, i := range r.batch.alone {
-			r.readCell(i, fields)
-		}
-		return
-	}
-	for i := range r.layout.cells {
-		r.readCell(i, fields)
-	}
-}
-
-func (r *rowReader) readCell(i int, fields [][]byte) {
-	source := &r.layout.cells[i]
-	r.cells[i] = attr.Value{}
-	if i >= len(r.export.Attributes) {
-		r.cells[i] = r.readField(source, fields)
-		if r.cells[i].Kind() != attr.None {
-			r.result.Fields[i-len(r.export.Attributes)] = true
-		}
-		return
-	}
-	a := &r.export.Attributes[i]
-	reason, fits := "", &r.result.Attributes[i].Fits
-	switch {
-	case source.member:
-		r.cells[i] = attr.OfBool(true)
-	case source.inJSON && !r.traitsSound:
-		reason = "traits is no JSON object"
-	case source.inJSON:
-		r.cells[i], reason = a.Value(saidByJSON(r.jsonTrait(source)), fits)
-	case source.column >= 0 && r.batch != nil:
-		text := r.batch.columns[i].cells.Cell(r.batch.at)
-		r.cells[i], reason = a.Value(said(r.forms[source.column], text), fits)
-	case source.column >= 0 && a.Kind == Audience && r.forms[source.column] == cell.Text: // the same, but shorter
-		if v, ok := declaredBool(fields[source.column]); ok {
-			r.cells[i] = v
-		} else {
-			reason = notBoolean(fields[source.column])
-		}
-	case source.column >= 0:
-		r.cells[i], reason = a.Value(said(r.forms[source.column], fields[source.column]), fits)
-	}
-	if reason != "" {
-		r.result.Attributes[i].Invalid++
-		r.problem(r.rows.Line(), cmp.Or(a.Column, a.Key), reason)
-	}
-}
-
-// readField reads a contact field: from a column of its own, else from the JSON of
-// traits, else from that of external ids. Who sends it checks it.
-func (r *rowReader) readField(source *cellSource, fields [][]byte) attr.Value {
-	var text []byte
-	if source.column >= 0 {
-		text = r.text(source.column, fields[source.column])
-	} else if raw := r.jsonTrait(source); len(raw) > 0 {
-		text = jsonscan.Text(raw)
-	} else if texts := r.appendIDs(nil, r.jsonIDs.Get(source.name)); len(texts) > 0 {
-		text = texts[0]
-	}
-	if isNull(text) || string(text) == "null" {
-		return attr.Value{}
-	}
-	return attr.OfString(text)
-}
-
-// jsonTrait finds a trait, which may stand there under its name or its key.
-func (r *rowReader) jsonTrait(source *cellSource) json.RawMessage {
-	if raw := r.jsonTraits.Get(source.name); raw != nil {
-		return raw
-	}
-	return r.jsonTraits.Get(source.key)
 }
 
 func (r *rowReader) invalidRow(reason string) {

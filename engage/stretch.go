@@ -129,7 +129,7 @@ func (r *rowReader) readStretches(ctx context.Context) error {
 			return nil
 		})
 	}
-	err, left := r.joinAll(within, inOrder, free)
+	left, err := r.joinAll(within, inOrder, free)
 	close(stop)
 	for s := range inOrder {
 		left = append(left, s)
@@ -147,25 +147,25 @@ func (r *rowReader) readStretches(ctx context.Context) error {
 }
 
 // joinAll takes the stretches in, in their order. It ends with a wrong guess, which is left then.
-func (r *rowReader) joinAll(ctx context.Context, inOrder <-chan *stretch, free chan<- *stretch) (err error, left []*stretch) {
+func (r *rowReader) joinAll(ctx context.Context, inOrder <-chan *stretch, free chan<- *stretch) (left []*stretch, err error) {
 	for s := range inOrder {
 		<-s.done
 		switch {
 		case s.err != nil:
-			return fmt.Errorf("%s: %w", r.file, s.err), nil
+			return nil, fmt.Errorf("%s: %w", r.file, s.err)
 		case ctx.Err() != nil:
-			return ctx.Err(), nil
+			return nil, ctx.Err()
 		case !s.sound:
 			r.wait = max(tick, 2*r.wait)
 			r.notYet = r.result.Rows + r.wait
-			return nil, []*stretch{s}
+			return []*stretch{s}, nil
 		case r.canJoin(s.reader):
 			err = cmp.Or(r.join(s.reader), s.each(r.add))
 		default:
 			err = r.readAlone(ctx, s)
 		}
 		if err != nil {
-			return err, nil
+			return nil, err
 		}
 		free <- s
 	}
