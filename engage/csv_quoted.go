@@ -44,6 +44,9 @@ func (c *csvReader) quotedRow() ([][]byte, error) {
 	}
 	row := c.buf[c.start : c.start+size]
 	c.terminated = row[size-1] == '\n'
+	if c.sparse.prints {
+		c.sparse.print = printOf(row, c.sparse.seed)
+	}
 	c.countEnds(row)
 	c.fields = c.fields[:0]
 	for done := false; !done; {

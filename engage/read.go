@@ -64,11 +64,21 @@ func (s *Source) ReadChosen(ctx context.Context, choose func(columns []string) [
 	return s.read(ctx, nil, choose, yield)
 }
 
+// ReadSome is Read of the rows of some users only: those whose ids are wanted, and all that cannot
+// be read. The result is that of Read if all that is wrong stands in these rows. It is for sources
+// that have prints.
+func (s *Source) ReadSome(ctx context.Context, attributes []Attribute, wanted func(userID []byte) bool, yield func(userID []byte, cells []attr.Value) error) (Result, error) {
+	return s.readRows(ctx, &rowReader{export: s.export, yield: yield, wanted: wanted}, attributes, nil)
+}
+
 func (s *Source) read(ctx context.Context, attributes []Attribute, choose func([]string) []Attribute, yield func([]byte, []attr.Value) error) (Result, error) {
 	if s.traits != nil {
 		return s.readProfiles(ctx, attributes, choose, yield)
 	}
-	r := &rowReader{export: s.export, yield: yield}
+	return s.readRows(ctx, &rowReader{export: s.export, yield: yield}, attributes, choose)
+}
+
+func (s *Source) readRows(ctx context.Context, r *rowReader, attributes []Attribute, choose func([]string) []Attribute) (Result, error) {
 	s.reading = r
 	defer func() { s.reading = nil }()
 	r.want(attributes)
@@ -132,12 +142,14 @@ func (s *Source) readInput(ctx context.Context, in source.Input, r *rowReader, c
 type rowReader struct {
 	export Export // with the attributes that are wanted
 	yield  func([]byte, []attr.Value) error
+	wanted func(userID []byte) bool // nil: the rows of all users are
 	result Result
 
 	// Of the file that is being read:
 	*layout
 	file  string
 	rows  table
+	some  sparseTable // the same, if not all users are wanted
 	csv   *csvTable   // the same, if it is one
 	forms []cell.Form // of the columns
 	cells []attr.Value
@@ -176,7 +188,7 @@ func (r *rowReader) begin(file string, rows table) error {
 		return err
 	}
 	*r = rowReader{
-		export: r.export, yield: r.yield, result: r.result, layout: l, file: file, rows: rows,
+		export: r.export, yield: r.yield, wanted: r.wanted, result: r.result, layout: l, file: file, rows: rows,
 		forms: make([]cell.Form, len(names)), cells: make([]attr.Value, len(l.cells)), seen: idCheck{named: l.named},
 	}
 	r.csv, _ = rows.(*csvTable)
@@ -198,6 +210,13 @@ func (r *rowReader) begin(file string, rows table) error {
 	if t, ok := rows.(askedTable); ok {
 		t.Ask(l.columns())
 	}
+	if r.wanted != nil {
+		r.some, _ = rows.(sparseTable)
+		if r.some == nil {
+			return ErrNoPrints
+		}
+		r.skim(r.some)
+	}
 	return nil
 }
 
@@ -217,6 +236,15 @@ func (r *rowReader) all(ctx context.Context) error {
 			if r.export.Progress != nil {
 				r.export.Progress(tick)
 			}
+		}
+		if err == nil && r.some != nil {
+			if !r.isWanted(fields) {
+				if err := r.passOver(fields); err != nil {
+					return err
+				}
+				continue
+			}
+			fields, err = r.some.Rest()
 		}
 		if err != nil {
 			var broken *rowError
@@ -244,13 +272,8 @@ func (r *rowReader) all(ctx context.Context) error {
 const instead = otherForm + " (if they really are your user ids, name their column with user_id)"
 
 func (r *rowReader) row(fields [][]byte) error {
-	if r.profile < 0 || len(fields[r.profile]) == 0 || !bytes.Equal(fields[r.profile], r.profileID) {
-		if err := r.endProfile(); err != nil {
-			return err
-		}
-		if r.profile >= 0 {
-			r.profileID = append(r.profileID[:0], fields[r.profile]...)
-		}
+	if err := r.enterProfile(fields); err != nil {
+		return err
 	}
 	if reason := r.readIDs(fields); len(r.ids) == 0 {
 		if r.csv != nil && r.csv.mayBreakOff(fields) {
@@ -273,6 +296,20 @@ func (r *rowReader) row(fields [][]byte) error {
 		return err
 	}
 	return r.yieldIDs()
+}
+
+// enterProfile closes the profile before, if the row is of another one.
+func (r *rowReader) enterProfile(fields [][]byte) error {
+	if r.profile >= 0 && len(fields[r.profile]) > 0 && bytes.Equal(fields[r.profile], r.profileID) {
+		return nil
+	}
+	if err := r.endProfile(); err != nil {
+		return err
+	}
+	if r.profile >= 0 {
+		r.profileID = append(r.profileID[:0], fields[r.profile]...)
+	}
+	return nil
 }
 
 // dropBadIDs takes the ids out that no contact can have, and counts the row once.
