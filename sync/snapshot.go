@@ -133,6 +133,9 @@ func (s *snapshot) chooseCells() {
 
 // read implements [input].
 func (s *snapshot) read(ctx context.Context) error {
+	if err := s.compare(ctx); err != nil {
+		return err
+	}
 	err, failed := s.sortRows(ctx, nil)
 	if err != nil {
 		s.refuse(err)
@@ -144,19 +147,27 @@ func (s *snapshot) read(ctx context.Context) error {
 // an error of the run. choose, if there is one, tells what is read, see
 // [engage.Source.ReadChosen].
 func (s *snapshot) sortRows(ctx context.Context, choose func(columns []string) []engage.Attribute) (err, failed error) {
-	s.rows = s.newRows()
+	if s.rows == nil {
+		s.rows = s.newRows()
+	}
 	var row []byte
 	add := func(userID []byte, cells []attr.Value) error {
-		if row = row[:0]; s.request.traces {
+		if row = row[:0]; s.delta.some != nil {
+			row = append(row, deltaRow)
+		}
+		if s.request.traces {
 			row = appendLine(row, s.source.Line())
 		}
 		row = attr.AppendCells(row, cells)
 		failed = s.rows.Add(userID, row)
 		return failed
 	}
-	if choose != nil {
+	switch {
+	case choose != nil:
 		s.result, err = s.source.ReadChosen(ctx, choose, add)
-	} else {
+	case s.delta.some != nil:
+		s.result, err = s.source.ReadSome(ctx, s.Attributes, s.delta.some.has, add)
+	default:
 		s.result, err = s.source.Read(ctx, s.Attributes, add)
 	}
 	if sort := (*engage.SortError)(nil); errors.As(err, &sort) {
@@ -207,6 +218,12 @@ func (s *snapshot) example(a *attribute, invalid int) string {
 // add implements [input]. Of several values of one attribute the last one counts, of a contact
 // field's the first: exports and their further rows come in order.
 func (s *snapshot) add(c *contact, row []byte) error {
+	if s.delta.some != nil {
+		var counts bool
+		if row, counts = c.cutDelta(s.export, row); !counts {
+			return nil
+		}
+	}
 	c.present[s.index] = said[bool]{true, c.now}
 	from := len(c.arena)
 	c.arena = append(c.arena, row...)

@@ -1,0 +1,277 @@
+package sync
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"gleapsync/engage"
+	"gleapsync/gleap"
+	"gleapsync/internal/damping"
+	"gleapsync/internal/planfile"
+	"gleapsync/internal/rounds"
+	"gleapsync/state"
+)
+
+// planText returns the plan of a run as a text: its report and all its entries. deltas is of how
+// many exports no more was read than what differs.
+func (w *world) planText(t fataler, request Request) (text string, deltas int) {
+	r := w.runner(t)
+	request.traces = true
+	p, err := r.plan(context.Background(), r.now(), request)
+	defer p.close()
+	if err != nil {
+		return err.Error(), 0
+	}
+	report, err := json.MarshalIndent(p.report(), "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := []string{string(report)}
+	if err := eachEntry(context.Background(), p.file.Read(p.turns), func(e *planfile.Entry, c *PlannedContact) error {
+		c.describe(p.keys(), e)
+		line := string(c.AppendJSON(nil))
+		for _, f := range e.Fields {
+			line += " " + string(f.Text)
+		}
+		lines = append(lines, line)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range p.exports {
+		if e.delta.some != nil {
+			deltas++
+		}
+	}
+	return strings.Join(lines, "\n"), deltas
+}
+
+// lists returns the paths of the lists of rows.
+func (w *world) lists() []string {
+	lists, _ := filepath.Glob(filepath.Join(w.dir, "state.db.rows-*"))
+	return lists
+}
+
+// withoutLists calls do while there are no lists.
+func (w *world) withoutLists(t fataler, do func()) {
+	lists := w.lists()
+	for _, path := range lists {
+		if err := os.Rename(path, path+".away"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	do()
+	for _, path := range lists {
+		if err := os.Rename(path+".away", path); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// mustPlanAlike checks that a plan is the same with and without lists, and returns of how many
+// exports it read only what differs.
+func (w *world) mustPlanAlike(t interface {
+	fataler
+	Fatalf(string, ...any)
+}, request Request) int {
+	with, deltas := w.planText(t, request)
+	w.withoutLists(t, func() {
+		if without, read := w.planText(t, request); with != without || read > 0 {
+			t.Fatalf("with lists of the rows the plan is\n%s\nwithout\n%s", with, without)
+		}
+	})
+	return deltas
+}
+
+// TestDeltaPlans lets days pass, with all that may keep the records from being what the exports
+// said, and with lists that are lost, damaged and swapped. Each plan is the same as if all was
+// read.
+func TestDeltaPlans(t *testing.T) {
+	deltas := 0
+	rounds.Check(t, func(r *rapid.T) {
+		table := Export{Export: engage.Export{Source: "table.csv", Attributes: []engage.Attribute{
+			{Kind: engage.Audience, Key: "churn", Name: "churn", Column: "churn"},
+			{Kind: engage.Trait, Key: "level", Name: "level", Column: "level", Type: engage.Auto},
+			{Kind: engage.Trait, Key: "score", Name: "score", Column: "score", Type: engage.Auto},
+		}}}
+		w := newWorld(t, table, audience("a.csv", "a"), audience("parts", "b"), trait("t.csv", "t"))
+		defer w.server.Close()
+		w.options.Exports[2].Pick, w.options.Exports[2].AnyParts = engage.PickAll, true
+		for i := range w.options.Exports {
+			w.options.Exports[i].AllowEmpty = rapid.Bool().Draw(r, "empty")
+			w.options.Exports[i].ClearMissing = rapid.Bool().Draw(r, "clear")
+			w.options.Exports[i].KeepAbsent = rapid.Bool().Draw(r, "keep")
+		}
+		if rapid.Bool().Draw(r, "fields") {
+			w.options.Fields = []Field{{gleap.Email, []string{"email"}}}
+		}
+		user := rapid.Map(rapid.IntRange(0, 14), func(n int) string { return fmt.Sprint("u", n) })
+		cells := map[string]*rapid.Generator[string]{
+			"table.csv": rapid.Custom(func(t *rapid.T) string {
+				if rapid.IntRange(0, 40).Draw(t, "unfit") == 0 {
+					return "perhaps,x,x,broken"
+				}
+				return strings.Join([]string{
+					rapid.SampledFrom([]string{"true", "true", "false", ""}).Draw(t, "churn"), rapid.SampledFrom([]string{"1", "2", "", `"2"`}).Draw(t, "level"),
+					rapid.SampledFrom([]string{"100", "101", "150", ""}).Draw(t, "score"), rapid.SampledFrom([]string{"", "x@x.io", "y@x.io"}).Draw(t, "email"),
+				}, ",")
+			}),
+			"a.csv": rapid.Just("x"), "parts": rapid.Just("x"),
+			"t.csv": rapid.SampledFrom([]string{"gold", "silver", "", `"a ""b"""`, "\"two\nlines\"", "null"}),
+		}
+		headers := map[string]string{"table.csv": "user_id,churn,level,score,email", "a.csv": "user_id,x", "parts": "user_id,x", "t.csv": "user_id,value"}
+		rows := map[string][]string{}
+		row := func(name string) string { return user.Draw(r, "user") + "," + cells[name].Draw(r, name) + "\n" }
+		names := []string{"table.csv", "a.csv", "parts", "t.csv"}
+		for _, name := range names {
+			for range rapid.IntRange(3, 12).Draw(r, name) {
+				rows[name] = append(rows[name], row(name))
+			}
+		}
+		write := func(name string) {
+			if name == "parts" {
+				w.writeParts(r, name, headers[name], rows[name], rapid.IntRange(1, 3).Draw(r, "parts"), false)
+			} else {
+				w.write(r, name, headers[name]+"\n"+strings.Join(rows[name], ""))
+			}
+		}
+		for _, name := range names {
+			write(name)
+		}
+		w.sync(r, Request{})
+		for range rapid.IntRange(1, 6).Draw(r, "days") {
+			for _, name := range names {
+				if rapid.IntRange(0, 3).Draw(r, "changes") == 0 {
+					continue
+				}
+				for range rapid.IntRange(0, 3).Draw(r, name) {
+					at := rapid.IntRange(0, len(rows[name])).Draw(r, "at")
+					switch {
+					case rapid.IntRange(0, 15).Draw(r, "broken") == 15:
+						rows[name] = slices.Insert(rows[name], at, "u3,x\"\n")
+					case at == len(rows[name]) || rapid.Bool().Draw(r, "insert"):
+						rows[name] = slices.Insert(rows[name], at, row(name))
+					case rapid.Bool().Draw(r, "delete"):
+						rows[name] = slices.Delete(rows[name], at, at+1)
+					default:
+						id, _, _ := strings.Cut(rows[name][at], ",")
+						rows[name][at] = id + "," + cells[name].Draw(r, "cells") + "\n"
+					}
+				}
+				if rapid.IntRange(0, 3).Draw(r, "mend") > 0 {
+					rows[name] = slices.DeleteFunc(rows[name], func(line string) bool { return line == "u3,x\"\n" })
+				}
+				write(name)
+			}
+			w.disturb(r, user)
+			deltas += w.mustPlanAlike(r, Request{})
+			if rapid.IntRange(0, 3).Draw(r, "only") == 0 {
+				w.mustPlanAlike(r, Request{Only: []string{rapid.SampledFrom([]string{"churn", "a", "t"}).Draw(r, "key")}})
+			}
+			w.mayBeCutShort(r)
+			if _, err := state.Verify(w.runner(r).store); err != nil {
+				r.Fatal(err)
+			}
+		}
+	})
+	if deltas == 0 {
+		t.Error("no export was read as a delta")
+	}
+}
+
+// disturb does something that may come between two runs.
+func (w *world) disturb(r *rapid.T, user *rapid.Generator[string]) {
+	store := w.runner(r).store
+	locked := func(do func() error) {
+		release, err := store.Lock()
+		if err == nil {
+			err = do()
+			release()
+		}
+		if err != nil {
+			r.Fatal(err)
+		}
+	}
+	lists := w.lists()
+	pick := func() string { return rapid.SampledFrom(lists).Draw(r, "list") }
+	table := &w.options.Exports[0]
+	switch what := rapid.IntRange(0, 14).Draw(r, "disturb"); {
+	case what == 0:
+		if _, err := w.runner(r).Forget(context.Background(), []string{user.Draw(r, "forgotten")}); err != nil {
+			r.Fatal(err)
+		}
+	case what == 1:
+		locked(func() error { _, err := state.Resend(store, []string{user.Draw(r, "resent")}); return err })
+	case what == 2:
+		locked(func() error { _, _, err := state.Unpark(store); return err })
+	case what == 3:
+		table.KeepAbsent = !table.KeepAbsent
+	case what == 4:
+		table.Damping = map[string]damping.Rule{"score": {Tolerance: damping.Tolerance{Share: 0.1}}, "level": {MinInterval: time.Hour}}
+	case what == 5:
+		table.Damping = nil
+	case what == 6:
+		w.sync(r, Request{Full: true})
+	case what == 7:
+		table.Exclude = append(table.Exclude, "nothing")
+	case len(lists) == 0:
+	case what == 8:
+		if err := os.Remove(pick()); err != nil {
+			r.Fatal(err)
+		}
+	case what == 9:
+		path := pick()
+		text, err := os.ReadFile(path)
+		if err == nil {
+			text[rapid.IntRange(0, len(text)-1).Draw(r, "at")] ^= 1
+			err = os.WriteFile(path, text, 0o600)
+		}
+		if err != nil {
+			r.Fatal(err)
+		}
+	case what == 10:
+		a, b := pick(), pick()
+		text, err := os.ReadFile(a)
+		if err == nil {
+			err = os.WriteFile(b, text, 0o600)
+		}
+		if err != nil {
+			r.Fatal(err)
+		}
+	}
+}
+
+// mayBeCutShort runs a sync, which may not come to its end, or not with each contact.
+func (w *world) mayBeCutShort(r *rapid.T) {
+	runner := w.runner(r)
+	runner.o.Concurrency = 1
+	at := rapid.IntRange(1, 12).Draw(r, "fault at")
+	fault := map[string]error{"none": nil, "most": nil, "refused": &gleap.RefusedError{Status: 422}, "unreachable": &gleap.UnreachableError{Last: "fault"}}[rapid.SampledFrom([]string{"none", "most", "refused", "unreachable"}).Draw(r, "fault")]
+	runner.client = &failingClient{client: runner.client, at: at, fault: fault}
+	if _, err := runner.Sync(context.Background(), Request{}); err != nil && fault == nil {
+		r.Fatal(err)
+	}
+}
+
+// failingClient fails with one of the calls.
+type failingClient struct {
+	client
+	at    int
+	fault error
+}
+
+func (c *failingClient) Identify(ctx context.Context, contact *gleap.Contact) error {
+	if c.at--; c.at == 0 && c.fault != nil {
+		return c.fault
+	}
+	return c.client.Identify(ctx, contact)
+}
