@@ -129,6 +129,7 @@ func TestDeltaPlans(t *testing.T) {
 			"t.csv": rapid.SampledFrom([]string{"gold", "silver", "", `"a ""b"""`, "\"two\nlines\"", "null"}),
 		}
 		headers := map[string]string{"table.csv": "user_id,churn,level,score,email", "a.csv": "user_id,x", "parts": "user_id,x", "t.csv": "user_id,value"}
+		broken := []string{"u3,x\"\n", "u3,true,1,1,x@x.io,and more\n", "\"u3\"x,1\n"}
 		rows := map[string][]string{}
 		row := func(name string) string { return user.Draw(r, "user") + "," + cells[name].Draw(r, name) + "\n" }
 		names := []string{"table.csv", "a.csv", "parts", "t.csv"}
@@ -157,7 +158,7 @@ func TestDeltaPlans(t *testing.T) {
 					at := rapid.IntRange(0, len(rows[name])).Draw(r, "at")
 					switch {
 					case rapid.IntRange(0, 15).Draw(r, "broken") == 15:
-						rows[name] = slices.Insert(rows[name], at, "u3,x\"\n")
+						rows[name] = slices.Insert(rows[name], at, rapid.SampledFrom(broken).Draw(r, "broken row"))
 					case at == len(rows[name]) || rapid.Bool().Draw(r, "insert"):
 						rows[name] = slices.Insert(rows[name], at, row(name))
 					case rapid.Bool().Draw(r, "delete"):
@@ -168,7 +169,7 @@ func TestDeltaPlans(t *testing.T) {
 					}
 				}
 				if rapid.IntRange(0, 3).Draw(r, "mend") > 0 {
-					rows[name] = slices.DeleteFunc(rows[name], func(line string) bool { return line == "u3,x\"\n" })
+					rows[name] = slices.DeleteFunc(rows[name], func(line string) bool { return slices.Contains(broken, line) })
 				}
 				write(name)
 			}
@@ -274,4 +275,142 @@ func (c *failingClient) Identify(ctx context.Context, contact *gleap.Contact) er
 		return c.fault
 	}
 	return c.client.Identify(ctx, contact)
+}
+
+// TestDeltaMembers: who was a member by the rows before is known also where these said nothing of
+// what the contact has.
+func TestDeltaMembers(t *testing.T) {
+	w := newWorld(t, trait("t.csv", "t"))
+	for i, day := range []struct {
+		rows    string
+		members int
+	}{{"u1,gold\nu2,gold\nu3,gold\n", 3}, {"u1,\nu2,gold\nu3,gold\n", 2}, {"u1,silver\nu2,\nu3,\n", 1}, {"u2,\nu3,bronze\n", 1}} {
+		w.write(t, "t.csv", "user_id,value\n"+day.rows)
+		if deltas := w.mustPlanAlike(t, Request{}); i > 0 && deltas != 1 {
+			t.Errorf("day %d: %d deltas", i, deltas)
+		}
+		if report := w.sync(t, Request{}); report.Exports[0].Members != day.members {
+			t.Errorf("day %d: %+v", i, report.Exports[0])
+		}
+	}
+}
+
+// TestDeltaWaits: as long as a whole reading would find something to do for who does not differ,
+// all is read.
+func TestDeltaWaits(t *testing.T) {
+	table := func() Export {
+		return Export{Export: engage.Export{Source: "t.csv", Attributes: []engage.Attribute{{Kind: engage.Trait, Key: "t", Column: "t", Type: engage.Number}}}}
+	}
+	day1 := map[string]string{"t.csv": "user_id,t,email\nu1,100,\nu2,100,\nu3,,y@x.io\n", "a.csv": list("u1")}
+	for name, c := range map[string]struct {
+		prepare func(*world)
+		refused int // call
+		day2    map[string]string
+		between func(*testing.T, *world)
+		day3    map[string]string
+		deltas  int
+	}{
+		"not at all": {
+			day2:   map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,100,\nu3,,y@x.io\n"},
+			day3:   map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,200,\nu3,,y@x.io\n", "a.csv": list("u1", "u3")},
+			deltas: 2,
+		},
+		"contact fields": {
+			prepare: func(w *world) { w.options.Fields = []Field{{gleap.Email, []string{"email"}}} },
+			day2:    map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,100,\nu3,,y@x.io\n"},
+			day3:    map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,200,\nu3,,y@x.io\n", "a.csv": list("u1", "u3")},
+			deltas:  1, // u3 gets its e-mail address along with a
+		},
+		"contact fields of what changes alone": {
+			prepare: func(w *world) { w.options.Fields = []Field{{gleap.Email, []string{"email"}}} },
+			day2:    map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,100,\nu3,,y@x.io\n"},
+			day3:    map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,200,z@x.io\nu3,,y@x.io\n"},
+			deltas:  1,
+		},
+		"a damped value": {
+			prepare: func(w *world) {
+				w.options.Exports[0].Damping = map[string]damping.Rule{"": {Tolerance: damping.Tolerance{Share: 0.1}}}
+			},
+			day2:   map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,100,\nu3,,y@x.io\n"},
+			day3:   map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,200,\nu3,,y@x.io\n", "a.csv": list("u2")},
+			deltas: 1, // u1's value goes along with its exit
+		},
+		"a parked contact": {
+			refused: 1,
+			day2:    map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,100,\nu3,,y@x.io\n"},
+			day3:    map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,200,\nu3,,y@x.io\n"},
+		},
+		"withheld exits": {
+			day2: map[string]string{"a.csv": list("u2", `u3"`)},
+			day3: map[string]string{"a.csv": list("u2")},
+		},
+		"a contact that is to be sent again": {
+			day2: map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,100,\nu3,,y@x.io\n"},
+			between: func(t *testing.T, w *world) {
+				if unknown, err := state.Resend(w.runner(t).store, []string{"u1"}); err != nil || len(unknown) > 0 {
+					t.Fatal(unknown, err)
+				}
+			},
+			day3: map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,200,\nu3,,y@x.io\n"},
+		},
+		"a contact that is forgotten": {
+			day2: map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,100,\nu3,,y@x.io\n"},
+			between: func(t *testing.T, w *world) {
+				if _, err := w.runner(t).Forget(t.Context(), []string{"u1"}); err != nil || len(w.lists()) > 0 {
+					t.Fatal(w.lists(), err)
+				}
+			},
+			day3: map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,200,\nu3,,y@x.io\n"},
+		},
+		"other settings": {
+			day2:    map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,100,\nu3,,y@x.io\n"},
+			between: func(_ *testing.T, w *world) { w.options.Exports[0].ClearMissing = true },
+			day3:    map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,200,\nu3,,y@x.io\n"},
+		},
+		"another order of the columns": {
+			day3: map[string]string{"t.csv": "user_id,email,t\nu1,,100\nu2,,200\nu3,y@x.io,\n"},
+		},
+		"another type": {
+			day2:    map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,100,\nu3,,y@x.io\n"},
+			between: func(_ *testing.T, w *world) { w.options.Exports[0].Attributes[0].Type = engage.Text },
+			day3:    map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,200,\nu3,,y@x.io\n"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, table(), audience("a.csv", "a"))
+			w.options.Guard.MaxInvalid = limit("100%")
+			if c.prepare != nil {
+				c.prepare(w)
+			}
+			write := func(day map[string]string) {
+				for file, text := range day {
+					w.write(t, file, text)
+				}
+			}
+			write(day1)
+			w.sync(t, Request{})
+			write(c.day2)
+			r := w.runner(t)
+			if c.refused > 0 {
+				r.client = &failingClient{client: r.client, at: c.refused, fault: &gleap.RefusedError{Status: 422}}
+			}
+			if _, err := r.Sync(t.Context(), Request{}); err != nil {
+				t.Fatal(err)
+			}
+			if c.between != nil {
+				c.between(t, w)
+			}
+			write(c.day3)
+			if deltas := w.mustPlanAlike(t, Request{}); deltas != c.deltas {
+				t.Errorf("%d exports were read as deltas, want %d", deltas, c.deltas)
+			}
+			if report := w.sync(t, Request{}); name != "a parked contact" && report.Contacts.Parked > 0 {
+				t.Errorf("%+v", report.Contacts)
+			}
+			if deltas := w.mustPlanAlike(t, Request{Full: true}); deltas != 0 {
+				t.Error("a full resync reads deltas")
+			}
+		})
+	}
 }
