@@ -198,7 +198,9 @@ func removeLists(store *state.Store) {
 	}
 	var keep []string
 	for _, a := range overview.Attributes {
-		keep = append(keep, a.Applied.List)
+		if !a.Retired {
+			keep = append(keep, a.Applied.List)
+		}
 	}
 	rowlist.Remove(store.Path(), keep...)
 }
