@@ -347,6 +347,14 @@ func TestDeltaWaits(t *testing.T) {
 			day2: map[string]string{"a.csv": list("u2", `u3"`)},
 			day3: map[string]string{"a.csv": list("u2")},
 		},
+		"a cell that cannot be read": {
+			day2: map[string]string{"t.csv": "user_id,t,email\nu1,x,\nu2,100,\nu3,,y@x.io\n"},
+			day3: map[string]string{"t.csv": "user_id,t,email\nu1,x,\nu2,200,\nu3,,y@x.io\n"},
+		},
+		"a row with a cell more": {
+			day2: map[string]string{"t.csv": "user_id,t,email\nu1,105,,\nu2,100,\nu3,,y@x.io\n"},
+			day3: map[string]string{"t.csv": "user_id,t,email\nu1,105,,\nu2,200,\nu3,,y@x.io\n"},
+		},
 		"a contact that is to be sent again": {
 			day2: map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,100,\nu3,,y@x.io\n"},
 			between: func(t *testing.T, w *world) {
