@@ -156,7 +156,8 @@ func (s *snapshot) markDifferent(before *rowlist.Reader, rows int) error {
 	sorter, some := s.newRows(), newUsers()
 	var mark []byte
 	var failed error
-	err := rowlist.Compare(before, rowlist.NewRows(s.delta.stream()), func(before, now *rowlist.Row) error {
+	now := rowlist.NewRows(s.delta.stream())
+	err := rowlist.Compare(before, now, func(before, now *rowlist.Row) error {
 		if len(some.hashes) == most {
 			return errMany
 		}
@@ -175,9 +176,9 @@ func (s *snapshot) markDifferent(before *rowlist.Reader, rows int) error {
 		return failed
 	}, nil)
 	switch {
-	case failed != nil || errors.Is(err, extsort.ErrTemp):
+	case failed != nil || now.Err() != nil:
 		sorter.Close()
-		return cmp.Or(failed, err)
+		return cmp.Or(failed, now.Err())
 	case err != nil:
 		sorter.Close()
 		s.log.Debug("all rows of an export are read", "source", s.Source, "reason", err.Error())
