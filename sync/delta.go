@@ -7,7 +7,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"hash/maphash"
 	"math/rand/v2"
 	"runtime/debug"
 	"slices"
@@ -30,7 +29,7 @@ type delta struct {
 	before string          // the id of the list that the rows may be compared with, "": none
 	prints *extsort.Sorter // of the rows by user id, nil: nobody took them
 	header rowlist.Header  // of the list that may be made of them
-	some   *users          // of whom rows were read, nil: of all
+	some   *rowlist.Users  // of whom rows were read, nil: of all
 	after  string          // the id of the list that is left, "": none
 }
 
@@ -41,25 +40,18 @@ func (d *delta) close() {
 	}
 }
 
-// users is a set of user ids, or rather of hashes of them: it may have a few more.
-type users struct {
-	seed   maphash.Seed
-	hashes map[uint64]struct{}
-}
-
-func newUsers() *users { return &users{maphash.MakeSeed(), map[uint64]struct{}{}} }
-
-func (u *users) add(id []byte)      { u.hashes[maphash.Bytes(u.seed, id)] = struct{}{} }
-func (u *users) has(id []byte) bool { _, ok := u.hashes[maphash.Bytes(u.seed, id)]; return ok }
-
 // What a sorter has of a delta export begins with one of these.
 const (
-	deltaNew    = iota // the user was in no row before,
-	deltaKnown         // or was; what follows are the attributes of which they said nothing
-	deltaRow           // a row
-	deltaShare  = 4    // one of so many rows may differ, or all are read,
-	deltaFew    = 200  // unless they are few;
-	deltaMemory = 64   // and a user that differs takes so many bytes
+	deltaNew   = iota // the user was in no row before,
+	deltaKnown        // or was; what follows are the attributes of which they said nothing
+	deltaRow          // a row
+)
+
+// How many users may differ, or all rows are read.
+const (
+	deltaShare  = 4   // one of so many rows,
+	deltaFew    = 200 // or so many in any case,
+	deltaMemory = 64  // if there is memory: each takes so many bytes
 )
 
 // chooseLists decides which of the exports that are to be read may be compared with the lists that
@@ -153,12 +145,12 @@ func (s *snapshot) takePrints(ctx context.Context) (rows int, err error) {
 // markDifferent has the sorter know who differs, before any row.
 func (s *snapshot) markDifferent(before *rowlist.Reader, rows int) error {
 	most := min(max(deltaFew, rows/deltaShare), max(deltaFew, int(s.budget/deltaMemory)))
-	sorter, some := s.newRows(), newUsers()
+	sorter, some := s.newRows(), rowlist.NewUsers()
 	var mark []byte
 	var failed error
 	now := rowlist.NewRows(s.delta.stream())
 	err := rowlist.Compare(before, now, func(before, now *rowlist.Row) error {
-		if len(some.hashes) == most {
+		if some.Len() == most {
 			return errMany
 		}
 		userID := []byte(nil)
@@ -171,7 +163,7 @@ func (s *snapshot) markDifferent(before *rowlist.Reader, rows int) error {
 				mark = binary.AppendUvarint(mark, uint64(id))
 			}
 		}
-		some.add(userID)
+		some.Add(userID)
 		failed = sorter.Add(userID, mark)
 		return failed
 	}, nil)

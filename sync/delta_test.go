@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"slices"
@@ -18,6 +19,7 @@ import (
 	"gleapsync/internal/damping"
 	"gleapsync/internal/planfile"
 	"gleapsync/internal/rounds"
+	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
 
@@ -467,5 +469,29 @@ func TestVerifyLists(t *testing.T) {
 	}
 	if err := VerifyLists(store); err != nil {
 		t.Error(err)
+	}
+}
+
+// TestListThatCannotBeWritten: without a list a run is as it was without lists.
+func TestListThatCannotBeWritten(t *testing.T) {
+	w := newWorld(t, trait("t.csv", "t"))
+	for i, want := range []int{2, 1} {
+		w.write(t, "t.csv", fmt.Sprintf("user_id,value\nu1,%d\nu2,7\n", i))
+		r := w.runner(t)
+		var log strings.Builder
+		r.log = slog.New(slog.NewTextHandler(&log, nil))
+		var err error
+		// No more than 255 bytes fit into a name.
+		if r.store, err = state.Open(state.Options{Path: filepath.Join(w.dir, strings.Repeat("s", 240)), Project: "acme"}); err != nil {
+			t.Fatal(err)
+		}
+		r.ledger = r.store
+		report, err := r.Sync(t.Context(), Request{})
+		if err != nil || report.Outcome != runs.Complete || report.Contacts.Sent != want {
+			t.Errorf("%s, %+v: %v", report.Outcome, report.Contacts, err)
+		}
+		if !strings.Contains(log.String(), "the list of an export's rows cannot be written") {
+			t.Errorf("the log is %s", log.String())
+		}
 	}
 }

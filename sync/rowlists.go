@@ -56,12 +56,16 @@ func (p *plan) writeLists(log *slog.Logger) error {
 		if !p.leavesList(e) {
 			continue
 		}
-		if e.delta.some != nil && len(e.delta.some.hashes) == 0 {
+		if e.delta.some != nil && e.delta.some.Len() == 0 {
 			e.delta.after = e.delta.before
 			continue
 		}
-		err := p.writeList(e)
-		if err != nil && !errors.As(err, new(listError)) && !errors.Is(err, rowlist.ErrDamaged) {
+		before := e.delta.before
+		if e.delta.some == nil { // it was of no use
+			before = ""
+		}
+		err := rowlist.Write(p.store.Path(), e.delta.header, rowlist.NewRows(e.delta.stream()), before, p.unsaidOf(e).of)
+		if err != nil && !errors.As(err, new(rowlist.WriteError)) {
 			return err
 		}
 		if err != nil {
@@ -73,16 +77,6 @@ func (p *plan) writeLists(log *slog.Logger) error {
 	return nil
 }
 
-// listError is one of writing a list, and not of reading what goes into it.
-type listError struct{ error }
-
-func ofList(err error) error {
-	if err != nil {
-		err = listError{err}
-	}
-	return err
-}
-
 // leavesList reports whether the records, once the plan is carried out, have all that the export's
 // rows say.
 func (p *plan) leavesList(e *export) bool {
@@ -91,56 +85,6 @@ func (p *plan) leavesList(e *export) bool {
 		!slices.ContainsFunc(e.attributes, func(a *attribute) bool {
 			return !a.active() || a.withheld > 0 || a.damped > 0 || a.retyped > 0 || a.unlisted > 0 || e.result.Attributes[a.index()].Invalid > 0
 		})
-}
-
-func (p *plan) writeList(e *export) (err error) {
-	to, err := rowlist.Create(p.store.Path(), e.delta.header)
-	if err != nil {
-		return ofList(err)
-	}
-	defer func() {
-		if err != nil {
-			to.Discard()
-		}
-	}()
-	unsaid := p.unsaidOf(e)
-	add := func(row *rowlist.Row) error {
-		ids, forgotten, err := unsaid.of(row.UserID)
-		if err != nil || forgotten {
-			return err
-		}
-		return ofList(to.Add(rowlist.Row{UserID: row.UserID, Print: row.Print, Unsaid: ids}))
-	}
-	rows := rowlist.NewRows(e.delta.stream())
-	if e.delta.some == nil {
-		for row := rows.Next(); row != nil && err == nil; row = rows.Next() {
-			err = add(row)
-		}
-		if err == nil {
-			err = rows.Err()
-		}
-	} else {
-		err = p.writeChanged(e, rows, to, add)
-	}
-	if err != nil {
-		return err
-	}
-	return ofList(to.Close())
-}
-
-// writeChanged takes who does not differ from the list before.
-func (p *plan) writeChanged(e *export, rows *rowlist.Rows, to *rowlist.Writer, add func(*rowlist.Row) error) error {
-	before, err := rowlist.Open(p.store.Path(), e.delta.before)
-	if err != nil {
-		return ofList(err)
-	}
-	defer before.Close()
-	return rowlist.Compare(before, rows, func(_, now *rowlist.Row) error {
-		if now == nil {
-			return nil
-		}
-		return add(now)
-	}, func(row *rowlist.Row) error { return ofList(to.Add(*row)) })
 }
 
 // unsaidRows goes over what the passes noted of an export's contacts.
@@ -161,7 +105,7 @@ func (p *plan) unsaidOf(e *export) *unsaidRows {
 	return u
 }
 
-// of returns what was noted of a contact. Contacts are asked for in order.
+// of implements [rowlist.Unsaid]: a contact that is forgotten is left out.
 func (u *unsaidRows) of(userID []byte) (ids []uint32, forgotten bool, err error) {
 	for !u.begun || u.userID != nil && bytes.Compare(u.userID, userID) < 0 {
 		u.begun = true

@@ -166,7 +166,7 @@ func (s *snapshot) sortRows(ctx context.Context, choose func(columns []string) [
 	case choose != nil:
 		s.result, err = s.source.ReadChosen(ctx, choose, add)
 	case s.delta.some != nil:
-		s.result, err = s.source.ReadSome(ctx, s.Attributes, s.delta.some.has, add)
+		s.result, err = s.source.ReadSome(ctx, s.Attributes, s.delta.some.Has, add)
 	default:
 		s.result, err = s.source.Read(ctx, s.Attributes, add)
 	}

@@ -2,6 +2,7 @@ package rowlist
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -200,6 +201,58 @@ func FuzzReader(f *testing.F) {
 	f.Fuzz(func(t *testing.T, text []byte) {
 		if r, err := NewReader(bytes.NewReader(text)); err == nil {
 			_, _ = read(r)
+		}
+	})
+}
+
+// TestWrite: a list of what changed is the same as one of all.
+func TestWrite(t *testing.T) {
+	state := filepath.Join(t.TempDir(), "state.db")
+	rounds.Check(t, func(t *rapid.T) {
+		before, now := someRows.Draw(t, "before"), someRows.Draw(t, "now")
+		out := ""
+		if len(now) > 0 {
+			out = rapid.SampledFrom(idsOf(now)).Draw(t, "left out")
+		}
+		before = slices.DeleteFunc(before, func(r Row) bool { return string(r.UserID) == out })
+		sorter := extsort.New(1<<20, &extsort.Memory{Room: 1 << 20}, nil)
+		defer sorter.Close()
+		var want []Row
+		for _, r := range now {
+			if err := sorter.Add(r.UserID, r.Print[:]); err != nil {
+				t.Fatal(err)
+			}
+			if i := slices.Index(idsOf(before), string(r.UserID)); i >= 0 && before[i].Print == r.Print {
+				r = before[i]
+			}
+			if string(r.UserID) != out {
+				want = append(want, r)
+			}
+		}
+		if err := sorter.Finish(); err != nil {
+			t.Fatal(err)
+		}
+		h := Header{ID: NewID()}
+		defer os.Remove(write(t, state, h, before))
+		unsaid := func(id []byte) ([]uint32, bool, error) {
+			return now[slices.Index(idsOf(now), string(id))].Unsaid, string(id) == out, nil
+		}
+		written := Header{ID: NewID()}
+		if err := Write(state, written, NewRows(sorter.Stream(extsort.Span{}, 0)), h.Name(), unsaid); err != nil {
+			t.Fatal(err)
+		}
+		defer os.Remove(Path(state, written.Name()))
+		list, err := Open(state, written.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer list.Close()
+		if got, err := read(list); err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Fatalf("the list has %v, not %v: %v", got, want, err)
+		}
+		err = Write(filepath.Join(state, "state.db"), written, NewRows(sorter.Stream(extsort.Span{}, 0)), "", unsaid)
+		if !errors.As(err, new(WriteError)) {
+			t.Fatalf("where nothing can be written: %v", err)
 		}
 	})
 }
