@@ -150,6 +150,14 @@ func TestDeltaPlans(t *testing.T) {
 		for _, name := range names {
 			write(name)
 		}
+		hasKnown := rapid.IntRange(0, 2).Draw(r, "known contacts") == 0
+		writeKnown := func() {
+			w.write(r, "known.csv", list(rapid.SliceOfNDistinct(user, 10, 15, rapid.ID).Draw(r, "known")...))
+		}
+		if hasKnown {
+			w.withLists("known.csv")
+			writeKnown()
+		}
 		w.sync(r, Request{})
 		for range rapid.IntRange(1, 6).Draw(r, "days") {
 			for _, name := range names {
@@ -174,6 +182,9 @@ func TestDeltaPlans(t *testing.T) {
 					rows[name] = slices.DeleteFunc(rows[name], func(line string) bool { return slices.Contains(broken, line) })
 				}
 				write(name)
+			}
+			if hasKnown && rapid.Bool().Draw(r, "others are known") {
+				writeKnown()
 			}
 			w.disturb(r, user)
 			deltas += w.mustPlanAlike(r, Request{})
@@ -306,7 +317,7 @@ func TestDeltaWaits(t *testing.T) {
 	table := func() Export {
 		return Export{Export: engage.Export{Source: "t.csv", Attributes: []engage.Attribute{{Kind: engage.Trait, Key: "t", Column: "t", Type: engage.Number}}}}
 	}
-	day1 := map[string]string{"t.csv": "user_id,t,email\nu1,100,\nu2,100,\nu3,,y@x.io\n", "a.csv": list("u1")}
+	day1 := map[string]string{"known.csv": list("u1", "u2"), "t.csv": "user_id,t,email\nu1,100,\nu2,100,\nu3,,y@x.io\n", "a.csv": list("u1")}
 	for name, c := range map[string]struct {
 		prepare func(*world)
 		refused int // call
@@ -374,6 +385,11 @@ func TestDeltaWaits(t *testing.T) {
 				}
 			},
 			day3: map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,200,\nu3,,y@x.io\n"},
+		},
+		"a contact that no list of known ones has": {
+			prepare: func(w *world) { w.withLists("known.csv") },
+			day2:    map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,100,\nu9,7,\n"},
+			day3:    map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,200,\nu9,7,\n"},
 		},
 		"other settings": {
 			day2:    map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,100,\nu3,,y@x.io\n"},
