@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"slices"
 
-	"gleapsync/internal/attr"
 	"gleapsync/internal/extsort"
 	"gleapsync/internal/rowlist"
 	"gleapsync/state"
@@ -17,37 +16,6 @@ import (
 // that the export is applied. Besides the prints it has what the records do not tell: of which
 // attributes a row says nothing although the contact has them. So who was a member by the rows is
 // known later, of each whose rows are other ones by then.
-
-// countBefore counts a value that Gleap acknowledged. Of a delta export that leaves no more
-// members than those who do not differ.
-func (p *pass) countBefore(a *attribute, known attr.Value) {
-	c, n := &p.contact, a.memberCount(known)
-	index := a.export.index
-	if n > 0 && p.unsaid != nil && a.export.delta.prints != nil && c.present[index].mark == c.now && c.wanted[a.id].mark != c.now {
-		p.silent = append(p.silent, a.id)
-	}
-	switch {
-	case a.export.delta.some == nil:
-		p.tallies[a.id].before += n
-	case c.former.before[index] == c.now && c.former.unsaid[a.id] != c.now:
-		p.tallies[a.id].members -= n
-	}
-}
-
-// keepUnsaid notes for the lists of which attributes a contact's rows said nothing. A contact that
-// is forgotten, with no attribute, is to be in none.
-func (p *pass) keepUnsaid(hasRows, forgotten bool) error {
-	silent := p.silent
-	p.silent = p.silent[:0]
-	if p.unsaid == nil || !hasRows || len(silent) == 0 && !forgotten {
-		return nil
-	}
-	var payload []byte
-	for _, id := range silent {
-		payload = binary.AppendUvarint(payload, uint64(id))
-	}
-	return p.unsaid.WriteRow(p.contact.userID, payload)
-}
 
 // writeLists writes the lists of those exports that are applied once the plan is carried out. A
 // list that cannot be written is one less: the next run reads all. An error is one of the run.
@@ -148,48 +116,3 @@ func removeLists(store *state.Store) {
 	}
 	rowlist.Remove(store.Path(), keep...)
 }
-
-// knownOf returns the records of the contacts of a span. If all that is merged are delta exports
-// these are the contacts that differ, and what the others have nobody looks at.
-func (p *plan) knownOf(sources []*export, bounds [][]byte) func(i int, span extsort.Span, buffer int) (known, said records) {
-	isWhole := func(e *export) bool { return e.delta.some == nil }
-	if p.resyncing() || slices.ContainsFunc(sources, isWhole) || slices.ContainsFunc(p.exports, func(e *export) bool { return e.Changes }) {
-		known, said := p.store.RecordRanges(bounds), p.store.SaidRanges(bounds)
-		return func(i int, _ extsort.Span, _ int) (records, records) { return known[i], said[i] }
-	}
-	return func(_ int, span extsort.Span, buffer int) (records, records) {
-		var streams []extsort.Stream
-		for _, e := range sources {
-			streams = append(streams, e.rows.Stream(span, buffer))
-		}
-		ids := idsOnce{rows: extsort.NewMerger(streams, 0)}
-		return state.FindRecords(p.store, ids.next), none{}
-	}
-}
-
-// idsOnce returns the user ids of rows, each once.
-type idsOnce struct {
-	rows *extsort.Merger
-	last []byte
-}
-
-func (i *idsOnce) next() ([]byte, error) {
-	for {
-		id, _, ok := i.rows.Next()
-		if !ok {
-			return nil, i.rows.Err()
-		}
-		if !bytes.Equal(id, i.last) {
-			i.last = append(i.last[:0], id...)
-			return i.last, nil
-		}
-	}
-}
-
-// none is no records.
-type none struct{}
-
-func (none) Next() bool     { return false }
-func (none) UserID() []byte { return nil }
-func (none) Record() []byte { return nil }
-func (none) Err() error     { return nil }
