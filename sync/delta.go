@@ -30,6 +30,7 @@ type delta struct {
 	prints *extsort.Sorter // of the rows by user id, nil: nobody took them
 	header rowlist.Header  // of the list that may be made of them
 	some   *rowlist.Users  // of whom rows were read, nil: of all
+	kept   map[uint32]int  // by attribute: of how many who do not differ the rows say nothing, see Unsaid
 	after  string          // the id of the list that is left, "": none
 }
 
@@ -146,6 +147,7 @@ func (s *snapshot) takePrints(ctx context.Context) (rows int, err error) {
 func (s *snapshot) markDifferent(before *rowlist.Reader, rows int) error {
 	most := min(max(deltaFew, rows/deltaShare), max(deltaFew, int(s.budget/deltaMemory)))
 	sorter, some := s.newRows(), rowlist.NewUsers()
+	kept := map[uint32]int{}
 	var mark []byte
 	var failed error
 	now := rowlist.NewRows(s.delta.stream())
@@ -166,7 +168,12 @@ func (s *snapshot) markDifferent(before *rowlist.Reader, rows int) error {
 		some.Add(userID)
 		failed = sorter.Add(userID, mark)
 		return failed
-	}, nil)
+	}, func(row *rowlist.Row) error {
+		for _, id := range row.Unsaid {
+			kept[id]++
+		}
+		return nil
+	})
 	switch {
 	case failed != nil || now.Err() != nil:
 		sorter.Close()
@@ -176,7 +183,7 @@ func (s *snapshot) markDifferent(before *rowlist.Reader, rows int) error {
 		s.log.Debug("all rows of an export are read", "source", s.Source, "reason", err.Error())
 		return nil
 	}
-	s.rows, s.delta.some = sorter, some
+	s.rows, s.delta.some, s.delta.kept = sorter, some, kept
 	return nil
 }
 

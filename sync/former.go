@@ -59,6 +59,7 @@ func (p *plan) addFormer() {
 		if a.counts && a.export.delta.some != nil {
 			a.before = p.known[a.Key].Members
 			a.members += a.applied.Members
+			a.kept += a.export.delta.kept[a.id]
 		}
 	}
 }
