@@ -35,6 +35,7 @@ var mayImport = map[string]string{
 	// Sorting and reading know nothing of Gleap.
 	"internal/extsort":  "",
 	"internal/source":   "internal/exchange",
+	"internal/rowlist":  "internal/extsort",
 	"internal/parquet":  "internal/cell",
 	"internal/postgres": "internal/cell internal/secret internal/source internal/textfile",
 
@@ -56,7 +57,7 @@ var mayImport = map[string]string{
 	"internal/planfile":   "gleap internal/attr internal/extsort internal/runs state",
 	"internal/deliveries": "internal/runs",
 	"internal/push":       "gleap internal/attr internal/deliveries internal/extsort internal/planfile internal/runs state",
-	"sync":                "engage gleap internal/attr internal/damping internal/deliveries internal/done internal/events internal/extsort internal/forms internal/guard internal/job internal/kept internal/known internal/planfile internal/push internal/runs internal/savedplan internal/schedule internal/source state",
+	"sync":                "engage gleap internal/attr internal/damping internal/deliveries internal/done internal/events internal/extsort internal/forms internal/guard internal/job internal/kept internal/known internal/planfile internal/push internal/rowlist internal/runs internal/savedplan internal/schedule internal/source state",
 	"internal/inspect":    "engage internal/attr internal/deliveries internal/forms internal/kept internal/runs state sync",
 	"internal/job":        "gleap internal/push state",
 	"internal/savedplan":  "gleap internal/extsort internal/job internal/planfile internal/push internal/runs internal/wholefile state",

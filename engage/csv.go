@@ -54,6 +54,8 @@ type csvReader struct {
 	terminated bool   // the row that was returned last ended with a line break
 	spans      bool   // and went over several lines,
 	ends       [2]int // of which the first and the last one have so many delimiters
+
+	sparse csvSparse
 }
 
 func newCSVReader(r io.Reader, comma byte) *csvReader {
@@ -75,7 +77,13 @@ func (c *csvReader) next() ([][]byte, error) {
 		}
 		c.line, c.spans = c.nextLine, false
 		c.terminated = size > len(line)
-		if !quoted {
+		c.sparse.size = size
+		if c.sparse.prints {
+			c.sparse.print = printOf(line, c.sparse.seed)
+		}
+		if c.sparse.isRow = c.sparse.columns != nil && c.terminated && c.splitFirst(line, quoted); c.sparse.isRow {
+			// The rest is for who asks.
+		} else if !quoted {
 			c.split(line)
 		} else if !c.splitQuoted(line) {
 			return c.quotedRow()

@@ -44,6 +44,9 @@ func (c *csvReader) quotedRow() ([][]byte, error) {
 	}
 	row := c.buf[c.start : c.start+size]
 	c.terminated = row[size-1] == '\n'
+	if c.sparse.prints {
+		c.sparse.print = printOf(row, c.sparse.seed)
+	}
 	c.countEnds(row)
 	lines := bytes.Count(row, []byte{'\n'}) // before bytes move
 	c.fields = c.fields[:0]

@@ -40,6 +40,9 @@ func (t *csvTable) Close() error { return t.text.Close() }
 
 func (t *csvTable) Next() ([][]byte, error) {
 	fields, err := t.csvReader.next()
+	if t.isSuspect = false; err == nil && t.sparse.isRow {
+		return fields, nil
+	}
 	if err == nil && len(fields) == 1 && isFooter(fields[0]) {
 		return nil, fmt.Errorf("line %d is a count of the rows, as psql writes it, and no row: use psql --csv, or switch it off with -P footer=off", t.line)
 	}

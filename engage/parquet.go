@@ -38,6 +38,9 @@ func openParquet(text *source.Text, tempDir string) (table, error) {
 	return &parquetTable{File: file, text: text}, nil
 }
 
+// Print implements [sparseTable].
+func (t *parquetTable) Print() Print { return t.File.Print() }
+
 func isParquet(r *bufio.Reader) bool {
 	start, _ := r.Peek(len(parquet.Magic))
 	return string(start) == parquet.Magic

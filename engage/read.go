@@ -63,6 +63,13 @@ func (s *Source) ReadChosen(ctx context.Context, choose func(columns []string) [
 	return s.read(ctx, nil, choose, yield)
 }
 
+// ReadSome is Read of the rows of some users only: those whose ids are wanted, and all that cannot
+// be read. The result is that of Read if all that is wrong stands in these rows. It is for sources
+// that have prints.
+func (s *Source) ReadSome(ctx context.Context, attributes []Attribute, wanted func(userID []byte) bool, yield func(userID []byte, cells []attr.Value) error) (Result, error) {
+	return s.readRows(ctx, &rowReader{export: s.export, yield: yield, wanted: wanted}, attributes, nil)
+}
+
 func (s *Source) read(ctx context.Context, attributes []Attribute, choose func([]string) []Attribute, yield func([]byte, []attr.Value) error) (Result, error) {
 	if s.traits != nil {
 		return s.readProfiles(ctx, attributes, choose, yield)
@@ -155,12 +162,14 @@ func (s *Source) readInput(ctx context.Context, in source.Input, r *rowReader, c
 type rowReader struct {
 	export Export // with the attributes that are wanted
 	yield  func([]byte, []attr.Value) error
+	wanted func(userID []byte) bool // nil: the rows of all users are
 	result Result
 
 	// Of the file that is being read:
 	*layout
 	file  string
 	rows  rowStream
+	some  sparseTable  // the same, if not all users are wanted
 	csv   *csvTable    // the same, if it is one,
 	batch *parquetRows // or if it is that
 	forms []cell.Form  // of the columns
@@ -206,7 +215,7 @@ func (r *rowReader) begin(file string, rows table) error {
 		return err
 	}
 	*r = rowReader{
-		export: r.export, yield: r.yield, result: r.result, layout: l, file: file, rows: rows, stretches: r.stretches.again(),
+		export: r.export, yield: r.yield, wanted: r.wanted, result: r.result, layout: l, file: file, rows: rows, stretches: r.stretches.again(),
 		forms: make([]cell.Form, len(names)), cells: make([]attr.Value, len(l.cells)), seen: idCheck{named: l.named},
 	}
 	r.csv, _ = rows.(*csvTable)
@@ -227,6 +236,13 @@ func (r *rowReader) begin(file string, rows table) error {
 	}
 	if t, ok := rows.(askedTable); ok {
 		t.Ask(l.columns())
+	}
+	if r.wanted != nil {
+		r.some, _ = rows.(sparseTable)
+		if r.some == nil {
+			return ErrNoPrints
+		}
+		r.skim(r.some)
 	}
 	return nil
 }
@@ -263,6 +279,12 @@ func (r *rowReader) next(ctx context.Context) error {
 			r.export.Progress(tick)
 		}
 	}
+	if err == nil && r.some != nil {
+		if !r.isWanted(fields) {
+			return r.passOver(fields)
+		}
+		fields, err = r.some.Rest()
+	}
 	if err == nil {
 		return r.row(fields)
 	}
@@ -290,13 +312,8 @@ func (r *rowReader) row(fields [][]byte) error {
 		r.problem(r.csv.Line(), "", suspect)
 		r.result.miss(1, Problem{File: r.file, Line: r.csv.Line(), Reason: suspect})
 	}
-	if r.profile < 0 || len(fields[r.profile]) == 0 || !bytes.Equal(fields[r.profile], r.profileID) {
-		if err := r.endProfile(); err != nil {
-			return err
-		}
-		if r.profile >= 0 {
-			r.profileID = append(r.profileID[:0], fields[r.profile]...)
-		}
+	if err := r.enterProfile(fields); err != nil {
+		return err
 	}
 	r.begun = true
 	if reason := r.readIDs(fields); len(r.ids) == 0 {
@@ -320,6 +337,20 @@ func (r *rowReader) row(fields [][]byte) error {
 		return err
 	}
 	return r.yieldIDs()
+}
+
+// enterProfile closes the profile before, if the row is of another one.
+func (r *rowReader) enterProfile(fields [][]byte) error {
+	if r.profile >= 0 && len(fields[r.profile]) > 0 && bytes.Equal(fields[r.profile], r.profileID) {
+		return nil
+	}
+	if err := r.endProfile(); err != nil {
+		return err
+	}
+	if r.profile >= 0 {
+		r.profileID = append(r.profileID[:0], fields[r.profile]...)
+	}
+	return nil
 }
 
 // dropBadIDs takes the ids out that no contact can have, and counts the row once.

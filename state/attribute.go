@@ -68,6 +68,8 @@ type Applied struct {
 	// Unlisted is the version of the lists of known contacts, in a form of the caller's, that left
 	// contacts of the export out; "": nobody was left out.
 	Unlisted string `json:"unlisted,omitempty"`
+	// List is the id of the list of the export's rows, see package rowlist; "": there is none.
+	List string `json:"list,omitempty"`
 }
 
 // MemberCount is 1 for the value of a member of an audience, and for any value of a

@@ -285,5 +285,6 @@ func removeForgotten(tx *bbolt.Tx, userIDs []string) error {
 			return err
 		}
 	}
-	return errors.Join(tally.write(tx), put(tx.Bucket(bucketMeta), keyErased, nil))
+	// The lists of rows have their ids.
+	return errors.Join(tally.write(tx), dropLists(tx), put(tx.Bucket(bucketMeta), keyErased, nil))
 }

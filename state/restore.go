@@ -44,7 +44,10 @@ func Restore(s *Store, backup string, withoutForgotten bool) (Verification, erro
 		return v, err
 	}
 	// The copy is none of any state that there was: more was done to it.
-	if err := to.update(func(tx *bbolt.Tx) error { return putUint(tx.Bucket(bucketMeta), keyCommits, commits) }); err != nil {
+	// What Gleap was told since no list of rows knows, either: the next run is to read all.
+	if err := to.update(func(tx *bbolt.Tx) error {
+		return errors.Join(putUint(tx.Bucket(bucketMeta), keyCommits, commits), dropLists(tx))
+	}); err != nil {
 		return v, err
 	}
 	if err := keepFormer(s.path); err != nil {

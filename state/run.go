@@ -36,7 +36,7 @@ func (s *Store) Begin(attributes []Attribute, epoch uint64, pace []byte) error {
 				known.Computation = a.Computation
 			}
 			if !a.Applied.AsOf.IsZero() {
-				known.Applied.Fingerprint = ""
+				known.Applied.Fingerprint, known.Applied.List = "", ""
 				if a.Applied.AsOf.After(known.Applied.AsOf) || known.Applied.AsOf.After(time.Now()) {
 					known.Applied.AsOf = a.Applied.AsOf
 				}

@@ -22,6 +22,7 @@ type contact struct {
 	fields  []said[fieldText]  // by column of the contact fields
 	differ  []uint32           // by column of the contact fields: the mark, if exports say different things
 	audited []audited          // what the snapshot of an audit says
+	former  former             // what the lists of rows say
 	changed changed            // what change exports said, now and before
 	known   bool               // there is a record
 	record  state.Record

@@ -17,11 +17,11 @@ func (p *pass) diff() {
 	all := c.known && c.record.Epoch < p.epoch // the resync has not come to it yet
 	for _, k := range c.record.Attributes {
 		a := p.attribute(k.ID)
-		active := a != nil && a.counts
+		active := a != nil && a.counts && c.differs(a.export)
 		want := attr.Value{}
 		if active {
 			c.old[k.ID] = c.now
-			p.tallies[k.ID].before += a.memberCount(k.Value)
+			p.countBefore(a, k.Value)
 		}
 		if c.isUnanswered(k.ID) { // see below; of one that this run does not look at the record is no news
 			continue

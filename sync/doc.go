@@ -21,11 +21,12 @@
 //
 //   - basis: options.go, request.go, basis.go, kept.go
 //   - inputs: export.go, catalog.go (all exports and their attributes), reading.go, input.go,
-//     snapshot.go and changes*.go (the two kinds), audit.go, inputs.go, types.go, rows.go
+//     snapshot.go and changes*.go (the two kinds), delta.go (what is read of a snapshot that
+//     changed), audit.go, inputs.go, types.go, rows.go
 //   - merge: merge.go, cursor.go, pass.go; for one contact contact.go, diff.go, fields.go,
-//     damping.go, news.go, class.go, known.go
+//     damping.go, news.go, class.go, known.go, former.go
 //   - guard: withhold.go, and the rules of package guard
-//   - plan: plan.go, findings.go; planner.go takes all these steps
+//   - plan: plan.go, findings.go, rowlists*.go; planner.go takes all these steps
 //   - work: job.go, what a run has to carry out: the job that a plan leaves (package job), and the
 //     calls
 //   - push: absorb.go before it, push.go, convergence.go after it; runner.go is the run as a

@@ -36,9 +36,10 @@ type export struct {
 	parts, idParts int    // how many there are, 0 if it has none, and of its table of identifiers
 	result         engage.Result
 	rows           *extsort.Sorter // nil: not read
-	unfit          []string        // what its patterns take and cannot be an attribute
-	passedOver     map[string]int  // rows, by their class
-	unused         []engage.Named  // computations that it does not take
+	delta          delta
+	unfit          []string       // what its patterns take and cannot be an attribute
+	passedOver     map[string]int // rows, by their class
+	unused         []engage.Named // computations that it does not take
 
 	late    bool // which attributes it has is known only once it is read
 	ageless bool // it may be older than the one last applied

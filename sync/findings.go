@@ -78,6 +78,7 @@ func (f *findings) differing(fields []Field) map[string]int {
 
 // tally counts contacts that have a value of an attribute, before and after, and changes.
 type tally struct {
+	// Of a delta export members are those whose rows are other ones now, less those of them before.
 	before, members, entered, exited, changed int
 	unlisted                                  int       // contacts with a value that may not be created
 	kept                                      int       // members of whom the export says neither true nor false

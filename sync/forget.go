@@ -8,6 +8,7 @@ import (
 	"gleapsync/gleap"
 	"gleapsync/internal/deliveries"
 	"gleapsync/internal/push"
+	"gleapsync/internal/rowlist"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
@@ -79,6 +80,7 @@ func (r *Runner) Forget(ctx context.Context, userIDs []string) (f Forgotten, err
 	if err := r.store.Forget(userIDs); err != nil {
 		return f, fmt.Errorf("forget: %w", err)
 	}
+	rowlist.Remove(r.store.Path()) // they have the ids of all users
 	f.Forgotten = len(userIDs)
 	f.Deletions, err = r.delete(ctx)
 	if err != nil && ctx.Err() != nil {

@@ -2,6 +2,7 @@ package sync
 
 import (
 	"context"
+	"slices"
 
 	"gleapsync/engage"
 	"gleapsync/internal/extsort"
@@ -112,7 +113,8 @@ func (r *reading) readAll(ctx context.Context, ahead func()) error {
 			needed = append(needed, e)
 		}
 	}
-	if len(needed) > 0 {
+	r.chooseLists(needed)
+	if slices.ContainsFunc(needed, func(e *export) bool { return e.delta.before == "" }) {
 		done := make(chan struct{})
 		go func() { ahead(); close(done) }()
 		defer func() { <-done }()
@@ -134,6 +136,7 @@ func (r *reading) close() {
 		if e.rows != nil {
 			e.rows.Close()
 		}
+		e.delta.close()
 	}
 	r.lists.Close()
 	r.memory.Clear()

@@ -76,7 +76,7 @@ func (p *plan) jobOf(a *attribute) job.Attribute {
 	j.Type, j.AsOf, j.Computation, j.HasFields = string(a.typ), a.export.AsOf, a.computation, a.export.result.HasFields
 	if a.withheld > 0 {
 		cut := a.applied
-		cut.Fingerprint, cut.AsOf = "", a.export.AsOf
+		cut.Fingerprint, cut.List, cut.AsOf = "", "", a.export.AsOf
 		cut.Parts, cut.IDParts = a.mostParts()
 		cut.WithheldRuns++
 		j.CutShort = &cut
@@ -94,6 +94,9 @@ func (p *plan) jobOf(a *attribute) job.Attribute {
 	}
 	if p.postponed || a.export.result.HasFields && p.fieldsPostponed || a.withheld > 0 {
 		applied.Fingerprint = ""
+	}
+	if applied.Fingerprint != "" {
+		applied.List = a.export.delta.after
 	}
 	if a.withheld > 0 || a.export.missing != "" && a.absence != "" { // what is missing may come yet
 		applied.Parts, applied.IDParts = a.mostParts()

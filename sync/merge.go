@@ -33,17 +33,24 @@ func (p *plan) merge(ctx context.Context) error {
 	bounds := extsort.Bounds(rows, min(most, runtime.GOMAXPROCS(0)))
 	buffer := extsort.Buffer(p.o.Memory/4, slices.Concat(rows, p.lists.Sorters()), len(bounds)+1)
 	group, ctx := errgroup.WithContext(ctx)
-	records, changes := p.store.RecordRanges(bounds), p.store.SaidRanges(bounds)
-	passes := make([]*pass, len(records))
+	spans := len(bounds) + 1
+	knownOf := p.knownOf(sources, bounds)
+	passes := make([]*pass, spans)
+	keepsLists := slices.ContainsFunc(sources, func(e *export) bool { return e.delta.prints != nil })
 	lists := p.leavers != nil && p.leavers.IsEmpty() // what is held does not leave in a later merge
 	var from []byte
-	for i := range records {
+	for i := range spans {
 		span := extsort.Span{From: from}
 		if i < len(bounds) {
 			span.To, from = bounds[i], bounds[i]
 		}
 		part, said := p.file.Add(p.turns, p.temp), &extsort.Spool{Create: p.temp}
 		p.said = append(p.said, said)
+		var unsaid *extsort.Spool
+		if keepsLists {
+			unsaid = &extsort.Spool{Create: p.temp}
+			p.unsaid = append(p.unsaid, unsaid)
+		}
 		var leavers *planfile.Part
 		if lists {
 			leavers = p.leavers.Add(state.Turns{}, p.temp)
@@ -52,15 +59,16 @@ func (p *plan) merge(ctx context.Context) error {
 		for _, r := range rows {
 			streams = append(streams, r.Stream(span, buffer))
 		}
+		known, changes := knownOf(i, span, buffer)
 		group.Go(func() error {
 			// Here, so that no two passes write to the same line of a cache.
 			pass := newPass(p, span, part, said)
-			pass.leavers = leavers
 			if p.lists != nil {
 				pass.listed = p.lists.Cursor(span, buffer)
 			}
+			pass.leavers, pass.unsaid = leavers, unsaid
 			passes[i] = pass
-			return pass.run(ctx, extsort.NewMerger(streams, extsort.Shared(rows)), sources, records[i], changes[i])
+			return pass.run(ctx, extsort.NewMerger(streams, extsort.Shared(rows)), sources, known, changes)
 		})
 	}
 	if err := group.Wait(); err != nil {
@@ -72,6 +80,7 @@ func (p *plan) merge(ctx context.Context) error {
 			a.tally.add(pass.tallies[a.id])
 		}
 	}
+	p.addFormer()
 	return nil
 }
 
@@ -108,6 +117,7 @@ func newPass(p *plan, span extsort.Span, part *planfile.Part, toStore *extsort.S
 			old:     make([]uint32, len(p.byID)),
 			tried:   make([]uint32, len(p.byID)),
 			silent:  make([]uint32, len(p.byID)),
+			former:  newFormer(p),
 			present: make([]said[bool], len(p.exports)),
 			fields:  make([]said[fieldText], len(columns(p.o.Fields))),
 			differ:  make([]uint32, len(columns(p.o.Fields))),
@@ -190,7 +200,8 @@ func (p *pass) run(ctx context.Context, rows *extsort.Merger, sources []*export,
 		if has[atParked] {
 			parked = &p.parked[0]
 		}
-		if c.known || !p.forgotten.Has(c.userID) {
+		forgotten := !c.known && p.forgotten.Has(c.userID)
+		if !forgotten {
 			if err := p.takeChanges(); err != nil {
 				return err
 			}
@@ -207,6 +218,9 @@ func (p *pass) run(ctx context.Context, rows *extsort.Merger, sources []*export,
 		} else {
 			p.found.contacts.Forgotten++
 			p.settle(parked)
+		}
+		if err := p.keepUnsaid(has[atRows], forgotten); err != nil {
+			return err
 		}
 		// Not before: what c knows lies in the readers' memory.
 		for i := atRecords; i < merged; i++ {

@@ -50,10 +50,14 @@ func (r planner) plan(ctx context.Context, at time.Time, request Request) (*plan
 		if err == nil {
 			err = p.merge(ctx)
 		}
-		if err != nil || !p.holds() {
-			return p, err
+		if err == nil && p.holds() {
+			p.discard() // another one is made, without what is held
+			continue
 		}
-		p.discard() // another one is made, without what is held
+		if err == nil {
+			err = p.writeLists(r.log)
+		}
+		return p, err
 	}
 }
 
@@ -80,7 +84,7 @@ func (r *reading) prepare(ctx context.Context, ahead func()) error {
 // reading returns what is read for a plan: the exports of a configuration, none of which is open
 // yet.
 func (r planner) reading(b *basis) *reading {
-	return &reading{catalog: newCatalog(b), memory: extsort.Memory{Room: roomFor(b.o.Memory)}, budget: b.o.Memory / 4, temp: r.temp, log: r.log, meter: r.meter}
+	return &reading{catalog: newCatalog(b), memory: extsort.Memory{Room: roomFor(b.o.Memory)}, budget: b.o.Memory / 4, temp: r.temp, state: r.store.Path(), log: r.log, meter: r.meter}
 }
 
 // holds decides which exports are held for what the merge found, and reports whether any is.

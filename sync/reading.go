@@ -21,6 +21,7 @@ type reading struct {
 	memory extsort.Memory // of the exports' rows
 	budget int64          // for the rows of one export while they are sorted
 	temp   extsort.CreateTemp
+	state  string // the path of the state, beside which the lists of rows lie
 	log    *slog.Logger
 	meter  *runs.Meter
 	lists  *known.Lists

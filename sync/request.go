@@ -22,6 +22,7 @@ type Request struct {
 	held   bool   // by [Runner.Held]: list who would leave
 	saved  bool   // by [Runner.Save]: leave event exports to a sync
 	assume bool   // by [Runner.Baseline]
+	lists  bool   // by what carries a plan out: leave lists of the rows for the next run
 	retire string // by [Runner.Retire]: a key
 }
 

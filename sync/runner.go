@@ -153,6 +153,7 @@ type find func(ctx context.Context, run string) (runs.Report, *work, error)
 
 // planned finds it out by making a plan.
 func (r *Runner) planned(command string, request Request) find {
+	request.lists = true
 	return func(ctx context.Context, run string) (runs.Report, *work, error) {
 		report, p, err := r.prepare(ctx, run, command, request)
 		return report, p.work(err != nil), err
@@ -312,6 +313,9 @@ func (r *Runner) finish(ctx context.Context, w *work, sent *push.Result, report 
 		report.Contacts.Parked = max(0, overview.Parked-len(w.Unpark))
 		report.Events.Parked = overview.ParkedEvents
 	}
+	if overview.Parked > len(w.Unpark) || len(overview.Unanswered) > 0 {
+		leaveNoLists(applied) // the next run has to look at what these contacts are to have
+	}
 	text, jsonErr := json.Marshal(report)
 	history, historyErr := runs.HistoryWith(r.store, overview, report)
 	storeErr := errors.Join(convergenceErr, overviewErr, jsonErr, historyErr)
@@ -326,6 +330,9 @@ func (r *Runner) finish(ctx context.Context, w *work, sent *push.Result, report 
 		})
 	}
 	report.Recorded = storeErr == nil
+	if storeErr == nil {
+		removeLists(r.store)
+	}
 	if storeErr != nil {
 		report.Outcome = runs.Failed
 		err = errors.Join(err, fmt.Errorf("store the run's report: %w", storeErr))

@@ -133,6 +133,9 @@ func (s *snapshot) chooseCells() {
 
 // read implements [input].
 func (s *snapshot) read(ctx context.Context) error {
+	if err := s.compare(ctx); err != nil {
+		return err
+	}
 	err, failed := s.sortRows(ctx, nil)
 	if err != nil {
 		s.refuse(err)
@@ -144,17 +147,31 @@ func (s *snapshot) read(ctx context.Context) error {
 // an error of the run. choose, if there is one, tells what is read, see
 // [engage.Source.ReadChosen].
 func (s *snapshot) sortRows(ctx context.Context, choose func(columns []string) []engage.Attribute) (err, failed error) {
-	s.rows = s.newRows()
+	if s.rows == nil {
+		s.rows = s.newRows()
+	}
 	encode := func(dst []byte, line int, cells []attr.Value) []byte {
+		if s.delta.some != nil {
+			dst = append(dst, deltaRow)
+		}
 		if s.request.traces {
 			dst = appendLine(dst, line)
 		}
 		return attr.AppendCells(dst, cells)
 	}
-	s.result, err = s.source.ReadEncoded(ctx, s.Attributes, choose, encode, func(userID, row []byte) error {
+	add := func(userID, row []byte) error {
 		failed = s.rows.Add(userID, row)
 		return failed
-	})
+	}
+	if s.delta.some != nil {
+		var row []byte
+		s.result, err = s.source.ReadSome(ctx, s.Attributes, s.delta.some.Has, func(userID []byte, cells []attr.Value) error {
+			row = encode(row[:0], s.source.Line(), cells)
+			return add(userID, row)
+		})
+	} else {
+		s.result, err = s.source.ReadEncoded(ctx, s.Attributes, choose, encode, add)
+	}
 	if sort := (*engage.SortError)(nil); errors.As(err, &sort) {
 		failed = cmp.Or(failed, sort.Err)
 	}
@@ -203,6 +220,12 @@ func (s *snapshot) example(a *attribute, invalid int) string {
 // add implements [input]. Of several values of one attribute the last one counts, of a contact
 // field's the first: exports and their further rows come in order.
 func (s *snapshot) add(c *contact, row []byte) error {
+	if s.delta.some != nil {
+		var counts bool
+		if row, counts = c.cutDelta(s.export, row); !counts {
+			return nil
+		}
+	}
 	c.present[s.index] = said[bool]{true, c.now}
 	from := len(c.arena)
 	c.arena = append(c.arena, row...)

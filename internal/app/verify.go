@@ -5,6 +5,7 @@ import (
 
 	"gleapsync/internal/console"
 	"gleapsync/state"
+	"gleapsync/sync"
 )
 
 type verifyCmd struct{}
@@ -14,6 +15,9 @@ func (c *verifyCmd) Run(a *App) error {
 	return a.locked(func(s *state.Store) error {
 		v, err := state.Verify(s)
 		if err != nil {
+			return err
+		}
+		if err := sync.VerifyLists(s); err != nil {
 			return err
 		}
 		return a.print(v, func(w io.Writer) { console.Verified(w, s.Path(), v) })

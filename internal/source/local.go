@@ -49,7 +49,7 @@ func (p Place) localFile(path string) (Input, error) {
 	f := file{path, name, info}
 	return Input{
 		Name: name, Version: fmt.Sprintf("%d %d", info.Size(), info.ModTime().UnixNano()), exact: identity(path),
-		Time: info.ModTime(), size: info.Size(), Raw: f.open,
+		Time: info.ModTime(), size: info.Size(), local: true, Raw: f.open,
 	}, nil
 }
 

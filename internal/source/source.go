@@ -55,9 +55,14 @@ type Input struct {
 	// trusted: if it changed while it was read, for one.
 	Raw func(context.Context) (io.ReadCloser, error)
 
+	local bool   // it is a file of this machine
 	exact string // changes with the content also where Version does not; "": nobody knows
 	size  int64  // in bytes, as it is stored; of files and objects only
 }
+
+// IsLocal reports whether the input is a file of this machine, which is as good as free to read
+// again.
+func (in Input) IsLocal() bool { return in.local }
 
 // UnreadableError says that inputs are not there or cannot be read, as opposed to inputs
 // whose content is of no use.

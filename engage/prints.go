@@ -1,0 +1,164 @@
+package engage
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+
+	"gleapsync/internal/source"
+
+	"github.com/zeebo/xxh3"
+)
+
+// Print tells a row from another one: a hash of all that it is read from. Nobody who does not
+// know the seed can make two rows of one print.
+type Print [16]byte
+
+// printOf returns the print of text.
+func printOf(text []byte, seed uint64) Print { return xxh3.Hash128Seed(text, seed).Bytes() }
+
+// Prints says of what [Source.Prints] found what the rows do not say.
+type Prints struct {
+	// Form is all that is made of a row depends on, besides the row and the settings: the
+	// format, and the names of the columns. Prints of different forms say nothing.
+	Form string
+	Rows int // without headers
+}
+
+// ErrNoPrints is returned for a source of which nobody can tell which rows changed without reading
+// it as a whole.
+var ErrNoPrints = errors.New("the rows of this export have no prints")
+
+// sparseTable is a table that gives a few cells of a row first, and all of them on request.
+type sparseTable interface {
+	table
+	// Form is that of [Prints].
+	Form() string
+	// AskFirst has Next return the cells of these columns only, which come in their order, and nil
+	// for the others; or all of them, where that is simpler. It is called before the first row,
+	// after Ask where the table has that too.
+	AskFirst(columns []int)
+	// Rest returns what Next would have returned without AskFirst. It is called for the row that
+	// Next returned last, before the next one.
+	Rest() ([][]byte, error)
+	// AskPrints has Print return the hash of the row that Next returned last, over all columns that
+	// were asked for. It is called before the first row.
+	AskPrints(seed uint64)
+	Print() Print
+}
+
+// CanPrint reports whether the source can be read twice, and may have rows with prints.
+func (s *Source) CanPrint() bool {
+	if s.traits != nil || s.query != nil || s.export.Changes || s.export.Format == NDJSON ||
+		s.export.Identifiers != AllIDs && s.export.Identifiers != "" {
+		return false
+	}
+	for _, in := range s.inputs.All {
+		if !in.IsLocal() { // who gets all of it over a network a second time wins nothing
+			return false
+		}
+	}
+	return true
+}
+
+// Prints calls add with each row's print, for each user id of the row and in the order of the rows,
+// and looks at no more of the cells than it takes to find the ids. Rows without a user id, and
+// those that cannot be read, it passes over: [Source.ReadSome] counts them. Both arguments are
+// valid until add returns.
+//
+// The error is [ErrNoPrints], wrapped, where the source has none, else as that of [Source.Read].
+func (s *Source) Prints(ctx context.Context, attributes []Attribute, seed uint64, add func(userID []byte, print Print) error) (Prints, error) {
+	if !s.CanPrint() {
+		return Prints{}, ErrNoPrints
+	}
+	p := &printer{rowReader: rowReader{export: s.export}, add: add}
+	p.want(attributes)
+	p.result.Fields = make([]bool, len(s.export.Fields))
+	for n, in := range s.inputs.All {
+		if err := p.input(ctx, s, in, seed, n == 0); err != nil {
+			return p.found, source.Ended(ctx, err)
+		}
+	}
+	return p.found, nil
+}
+
+// printer takes the prints of rows.
+type printer struct {
+	rowReader
+	add   func([]byte, Print) error
+	found Prints
+}
+
+func (p *printer) input(ctx context.Context, s *Source, in source.Input, seed uint64, isFirst bool) (err error) {
+	t, err := s.openTable(ctx, in, p.export.Attributes)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, t.Close()) }()
+	rows, ok := t.(sparseTable)
+	if !ok || !isFirst && rows.Form() != p.found.Form {
+		return fmt.Errorf("%s: %w", in.Name, ErrNoPrints)
+	}
+	p.found.Form = rows.Form()
+	if err := p.begin(in.Name, rows); err != nil {
+		return fmt.Errorf("%s: %w", in.Name, err)
+	}
+	rows.AskPrints(seed)
+	p.skim(rows)
+	for {
+		fields, err := rows.Next()
+		if err == io.EOF {
+			return nil
+		}
+		if p.found.Rows++; p.found.Rows%tick == 0 && ctx.Err() != nil {
+			return ctx.Err()
+		}
+		if errors.As(err, new(*rowError)) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("%s: %w", in.Name, err)
+		}
+		p.readIDs(fields)
+		for _, id := range p.ids {
+			if err := p.add(id, rows.Print()); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+// skim has a table give first what it takes to find the user ids.
+func (r *rowReader) skim(rows sparseTable) {
+	first := layout{userIDs: r.userIDs, named: r.named, profile: r.profile, external: r.external}
+	if r.named {
+		first.external = -1
+	}
+	rows.AskFirst(first.columns())
+}
+
+// isWanted reports whether all of a row is to be read, of which there are the cells with the user
+// ids. It is if one of its users is wanted, and if they say anything but sound ids: that is
+// counted.
+func (r *rowReader) isWanted(fields [][]byte) bool {
+	if r.readIDs(fields); len(r.ids) == 0 {
+		return true
+	}
+	for _, id := range r.ids {
+		if reason, _ := checkID(id); reason != "" || r.wanted(id) {
+			return true
+		}
+	}
+	return false
+}
+
+// passOver does what reading a row does besides, once its ids are known.
+func (r *rowReader) passOver(fields [][]byte) error {
+	if err := r.enterProfile(fields); err != nil {
+		return err
+	}
+	r.hasID = true
+	r.seen.add(r.ids[0])
+	return r.seen.check(r.file, instead)
+}

@@ -1,0 +1,258 @@
+package rowlist
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"gleapsync/internal/extsort"
+	"gleapsync/internal/rounds"
+)
+
+var someRows = rapid.Map(rapid.SliceOfNDistinct(rapid.StringMatching(`(user_)?[a-c]{1,4}`), 0, 12, rapid.ID), func(ids []string) []Row {
+	slices.Sort(ids)
+	rows := make([]Row, len(ids))
+	for i, id := range ids {
+		rows[i] = Row{UserID: []byte(id), Print: [16]byte{byte(len(id)), byte(i)}}
+		for n := range i % 3 {
+			rows[i].Unsaid = append(rows[i].Unsaid, uint32(n*1000))
+		}
+	}
+	return rows
+})
+
+func write(t interface{ Fatal(...any) }, state string, h Header, rows []Row) string {
+	w, err := Create(state, h)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range rows {
+		if err := w.Add(r); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return Path(state, h.Name())
+}
+
+func read(r *Reader) (rows []Row, err error) {
+	for row := r.Next(); row != nil; row = r.Next() {
+		rows = append(rows, Row{bytes.Clone(row.UserID), row.Print, slices.Clone(row.Unsaid)})
+	}
+	return rows, r.Err()
+}
+
+// TestList: a list is what was written, and with any byte changed, lost or added it is damaged.
+func TestList(t *testing.T) {
+	state := filepath.Join(t.TempDir(), "state.db")
+	rounds.Check(t, func(t *rapid.T) {
+		rows := someRows.Draw(t, "rows")
+		h := Header{ID: NewID(), Seed: 7, Of: [32]byte{1, 2}}
+		path := write(t, state, h, rows)
+		defer os.Remove(path)
+		r, err := Open(state, h.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := read(r)
+		r.Close()
+		if err != nil || r.Header != h || fmt.Sprint(got) != fmt.Sprint(rows) {
+			t.Fatalf("%v of %v was read: %v", got, rows, err)
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		damaged := map[string][]byte{"longer": append(bytes.Clone(text), 0), "shorter": text[:rapid.IntRange(0, len(text)-1).Draw(t, "size")]}
+		at := rapid.IntRange(0, len(text)-1).Draw(t, "at")
+		other := bytes.Clone(text)
+		other[at] ^= byte(rapid.IntRange(1, 255).Draw(t, "with"))
+		damaged["another byte"] = other
+		for what, text := range damaged {
+			r, err := NewReader(bytes.NewReader(text))
+			if err == nil {
+				_, err = read(r)
+			}
+			if err == nil {
+				t.Fatalf("%s: no error", what)
+			}
+		}
+	})
+}
+
+func TestOpenAnotherList(t *testing.T) {
+	state := filepath.Join(t.TempDir(), "state.db")
+	a, b := Header{ID: NewID()}, Header{ID: NewID()}
+	path := write(t, state, a, nil)
+	if err := os.Rename(path, Path(state, b.Name())); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(state, b.Name()); err == nil {
+		t.Error("the list of another id was opened")
+	}
+}
+
+func TestRemove(t *testing.T) {
+	state := filepath.Join(t.TempDir(), "state.db")
+	a, b := Header{ID: NewID()}, Header{ID: NewID()}
+	write(t, state, a, nil)
+	write(t, state, b, nil)
+	for _, name := range []string{state, state + ".rows-mine", state + "2.rows-" + a.Name()} {
+		if err := os.WriteFile(name, nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	Remove(state, b.Name())
+	left, err := filepath.Glob(state + "*")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{state, state + ".rows-mine", state + "2.rows-" + a.Name(), Path(state, b.Name())}; !slices.Equal(left, slices.Sorted(slices.Values(want))) {
+		t.Errorf("these are left: %q", left)
+	}
+}
+
+func TestOrder(t *testing.T) {
+	w, err := Create(filepath.Join(t.TempDir(), "state.db"), Header{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer w.Discard()
+	for _, c := range []struct {
+		id    string
+		taken bool
+	}{{"b", true}, {"c", true}, {"b", false}, {"c", false}, {"", false}} {
+		if err := w.Add(Row{UserID: []byte(c.id)}); (err == nil) != c.taken {
+			t.Errorf("%q: %v", c.id, err)
+		}
+	}
+}
+
+// TestCompare: who is said to differ is who does, in order.
+func TestCompare(t *testing.T) {
+	state := filepath.Join(t.TempDir(), "state.db")
+	rounds.Check(t, func(t *rapid.T) {
+		before, now := someRows.Draw(t, "before"), someRows.Draw(t, "now")
+		several := rapid.SliceOfN(rapid.Bool(), len(now), len(now)).Draw(t, "several")
+		sorter := extsort.New(1<<20, &extsort.Memory{Room: 1 << 20}, nil)
+		defer sorter.Close()
+		for i, r := range now {
+			for range 1 + map[bool]int{true: 1}[several[i]] {
+				if err := sorter.Add(r.UserID, r.Print[:]); err != nil {
+					t.Fatal(err)
+				}
+			}
+		}
+		if err := sorter.Finish(); err != nil {
+			t.Fatal(err)
+		}
+		var want []string
+		for _, id := range slices.Compact(slices.Sorted(slices.Values(slices.Concat(idsOf(before), idsOf(now))))) {
+			b, n := slices.Index(idsOf(before), id), slices.Index(idsOf(now), id)
+			if b < 0 || n < 0 || before[b].Print != now[n].Print || several[n] {
+				want = append(want, fmt.Sprint(id, b >= 0, n >= 0))
+			}
+		}
+		h := Header{ID: NewID()}
+		defer os.Remove(write(t, state, h, before))
+		list, err := Open(state, h.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer list.Close()
+		var got []string
+		kept := 0
+		err = Compare(list, NewRows(sorter.Stream(extsort.Span{}, 0)), func(b, n *Row) error {
+			if b != nil {
+				got = append(got, fmt.Sprint(string(b.UserID), true, n != nil))
+			} else {
+				got = append(got, fmt.Sprint(string(n.UserID), false, true))
+			}
+			return nil
+		}, func(*Row) error { kept++; return nil })
+		if err != nil || !slices.Equal(got, want) {
+			t.Fatalf("%q differ, not %q: %v", got, want, err)
+		}
+	})
+}
+
+func idsOf(rows []Row) (ids []string) {
+	for _, r := range rows {
+		ids = append(ids, string(r.UserID))
+	}
+	return ids
+}
+
+func FuzzReader(f *testing.F) {
+	state := filepath.Join(f.TempDir(), "state.db")
+	text, err := os.ReadFile(write(f, state, Header{}, []Row{{UserID: []byte("ab")}, {UserID: []byte("ac"), Unsaid: []uint32{1, 300}}}))
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(text)
+	f.Fuzz(func(t *testing.T, text []byte) {
+		if r, err := NewReader(bytes.NewReader(text)); err == nil {
+			_, _ = read(r)
+		}
+	})
+}
+
+// TestWrite: a list of what changed is the same as one of all.
+func TestWrite(t *testing.T) {
+	state := filepath.Join(t.TempDir(), "state.db")
+	rounds.Check(t, func(t *rapid.T) {
+		before, now := someRows.Draw(t, "before"), someRows.Draw(t, "now")
+		out := ""
+		if len(now) > 0 {
+			out = rapid.SampledFrom(idsOf(now)).Draw(t, "left out")
+		}
+		before = slices.DeleteFunc(before, func(r Row) bool { return string(r.UserID) == out })
+		sorter := extsort.New(1<<20, &extsort.Memory{Room: 1 << 20}, nil)
+		defer sorter.Close()
+		var want []Row
+		for _, r := range now {
+			if err := sorter.Add(r.UserID, r.Print[:]); err != nil {
+				t.Fatal(err)
+			}
+			if i := slices.Index(idsOf(before), string(r.UserID)); i >= 0 && before[i].Print == r.Print {
+				r = before[i]
+			}
+			if string(r.UserID) != out {
+				want = append(want, r)
+			}
+		}
+		if err := sorter.Finish(); err != nil {
+			t.Fatal(err)
+		}
+		h := Header{ID: NewID()}
+		defer os.Remove(write(t, state, h, before))
+		unsaid := func(id []byte) ([]uint32, bool, error) {
+			return now[slices.Index(idsOf(now), string(id))].Unsaid, string(id) == out, nil
+		}
+		written := Header{ID: NewID()}
+		if err := Write(state, written, NewRows(sorter.Stream(extsort.Span{}, 0)), h.Name(), unsaid); err != nil {
+			t.Fatal(err)
+		}
+		defer os.Remove(Path(state, written.Name()))
+		list, err := Open(state, written.Name())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer list.Close()
+		if got, err := read(list); err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Fatalf("the list has %v, not %v: %v", got, want, err)
+		}
+		err = Write(filepath.Join(state, "state.db"), written, NewRows(sorter.Stream(extsort.Span{}, 0)), "", unsaid)
+		if !errors.As(err, new(WriteError)) {
+			t.Fatalf("where nothing can be written: %v", err)
+		}
+	})
+}

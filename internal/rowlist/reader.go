@@ -1,0 +1,133 @@
+package rowlist
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/binary"
+	"io"
+	"os"
+
+	"github.com/zeebo/xxh3"
+)
+
+// Reader reads a list.
+type Reader struct {
+	Header
+	file  io.Closer
+	buf   *bufio.Reader
+	sum   *xxh3.Hasher
+	row   Row
+	rows  uint64
+	ended bool // soundly
+	err   error
+}
+
+// Open opens the list that a state refers to by an id.
+func Open(state, id string) (*Reader, error) {
+	file, err := os.Open(Path(state, id))
+	if err != nil {
+		return nil, err
+	}
+	r, err := NewReader(file)
+	if err == nil && r.Name() != id {
+		err = ErrDamaged
+	}
+	if err != nil {
+		file.Close()
+		return nil, err
+	}
+	r.file = file
+	return r, nil
+}
+
+// NewReader reads a list's header.
+func NewReader(text io.Reader) (*Reader, error) {
+	r := &Reader{file: io.NopCloser(nil), buf: bufio.NewReaderSize(text, bufferLen), sum: xxh3.New()}
+	head := make([]byte, headSize)
+	if _, err := io.ReadFull(r.buf, head); err != nil || string(head[:len(magic)]) != magic {
+		return nil, ErrDamaged
+	}
+	_, _ = r.sum.Write(head)
+	head = head[len(magic):]
+	copy(r.ID[:], head)
+	r.Seed = binary.BigEndian.Uint64(head[16:])
+	copy(r.Of[:], head[24:])
+	return r, nil
+}
+
+// Next returns the next row, nil at the end and after an error. It is valid until Next is called
+// again.
+func (r *Reader) Next() *Row {
+	if r.ended || r.err != nil {
+		return nil
+	}
+	b, _ := r.buf.Peek(maxRow)
+	row, rest, ok := r.cut(b)
+	if !ok {
+		r.err = ErrDamaged
+		return nil
+	}
+	size := len(b) - len(rest)
+	_, _ = r.sum.Write(b[:size])
+	_, _ = r.buf.Discard(size)
+	if row != nil {
+		r.rows++
+		return row
+	}
+	sum := r.sum.Sum128().Bytes()
+	if end, _ := r.buf.Peek(sumSize + 1); !bytes.Equal(end, sum[:]) {
+		r.err = ErrDamaged
+		return nil
+	}
+	r.ended = true
+	return nil
+}
+
+// cut takes a row off the front of b, or what stands behind the last one: then it is nil.
+func (r *Reader) cut(b []byte) (row *Row, rest []byte, ok bool) {
+	number := func() uint64 {
+		v, n := binary.Uvarint(b)
+		if n <= 0 || !ok {
+			ok = false
+			return 0
+		}
+		b = b[n:]
+		return v
+	}
+	ok = true
+	shared, more := number(), number()
+	if ok && shared == 0 && more == 0 {
+		ok = number() == r.rows && ok
+		return nil, b, ok
+	}
+	if !ok || shared > uint64(len(r.row.UserID)) || more == 0 || more > uint64(len(b)) {
+		return nil, nil, false
+	}
+	id := b[:more]
+	if before := r.row.UserID[shared:]; r.rows > 0 && bytes.Compare(id, before) <= 0 {
+		return nil, nil, false
+	}
+	if b = b[more:]; len(b) < len(r.row.Print) {
+		return nil, nil, false
+	}
+	r.row.UserID = append(r.row.UserID[:shared], id...)
+	b = b[copy(r.row.Print[:], b):]
+	r.row.Unsaid = r.row.Unsaid[:0]
+	for n := number(); ok && n > 0; n-- {
+		attribute := number()
+		ok = ok && attribute <= 1<<32-1
+		r.row.Unsaid = append(r.row.Unsaid, uint32(attribute))
+	}
+	return &r.row, b, ok
+}
+
+// Err returns why the list did not come to a sound end, nil if it did.
+func (r *Reader) Err() error {
+	if r.err == nil && !r.ended {
+		return ErrDamaged
+	}
+	return r.err
+}
+
+// Close closes the list.
+func (r *Reader) Close() error { return r.file.Close() }

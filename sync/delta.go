@@ -1,0 +1,214 @@
+package sync
+
+import (
+	"cmp"
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime/debug"
+	"slices"
+	"strings"
+
+	"gleapsync/engage"
+	"gleapsync/internal/extsort"
+	"gleapsync/internal/rowlist"
+	"gleapsync/internal/runs"
+)
+
+// A delta export is a snapshot of which only what differs from the one last applied is read: the
+// rows of the users whose prints are other ones than in the list that was left then, and the ids
+// of those who have vanished. Whoever is not among these is as before, so nothing of the export
+// counts for him. That is right only as long as a whole reading would find nothing to do for him
+// either, and chooseLists decides that.
+
+// delta is what is known of an export's rows besides.
+type delta struct {
+	before string          // the id of the list that the rows may be compared with, "": none
+	prints *extsort.Sorter // of the rows by user id, nil: nobody took them
+	header rowlist.Header  // of the list that may be made of them
+	some   *rowlist.Users  // of whom rows were read, nil: of all
+	kept   map[uint32]int  // by attribute: of how many who do not differ the rows say nothing, see Unsaid
+	after  string          // the id of the list that is left, "": none
+}
+
+func (d *delta) close() {
+	if d.prints != nil {
+		d.prints.Close()
+		d.prints = nil
+	}
+}
+
+// What a sorter has of a delta export begins with one of these.
+const (
+	deltaNew   = iota // the user was in no row before,
+	deltaKnown        // or was; what follows are the attributes of which they said nothing
+	deltaRow          // a row
+)
+
+// How many users may differ, or all rows are read.
+const (
+	deltaShare  = 4   // one of so many rows,
+	deltaFew    = 200 // or so many in any case,
+	deltaMemory = 64  // if there is memory: each takes so many bytes
+)
+
+// chooseLists decides which of the exports that are to be read may be compared with the lists that
+// were left of them.
+func (r *reading) chooseLists(needed []*export) {
+	if r.resends() || r.alone || len(r.parked) > 0 || len(r.unanswered) > 0 {
+		return
+	}
+	others := slices.ContainsFunc(r.exports, func(e *export) bool { return e.rows != nil })
+	for _, e := range needed {
+		// A contact's fields come from all exports together, and go along with any call.
+		isAlone := len(needed) == 1 && !others
+		if applied := e.appliedAlike(); applied && (isAlone || !e.attributes[0].applied.HasFields) {
+			e.delta.before = e.attributes[0].applied.List
+		}
+	}
+}
+
+// appliedAlike reports whether all attributes of the export count in this run, and were applied
+// with one content of it, of which nothing was left over.
+func (e *export) appliedAlike() bool {
+	return !e.late && len(e.attributes) > 0 && !slices.ContainsFunc(e.attributes, func(a *attribute) bool {
+		last, first := a.applied, e.attributes[0].applied
+		typed := a.typeNow() != "" || a.Type != engage.Auto || last.Members == 0
+		return !a.chosen || a.status != runs.StatusApplied || !typed || last.List == "" || last.List != first.List ||
+			last.Fingerprint == "" || last.Fingerprint != first.Fingerprint || last.HasFields != first.HasFields ||
+			last.WithheldRuns > 0 || !last.Due.IsZero()
+	})
+}
+
+// mayLeaveList reports whether a list of the export's rows can be of use to the next run.
+func (s *snapshot) mayLeaveList() bool {
+	return s.request.lists && !s.alone && len(s.parked) == 0 && len(s.unanswered) == 0 && s.fingerprint != "" &&
+		!slices.ContainsFunc(s.attributes, func(a *attribute) bool { return !a.chosen || a.status != runs.StatusApplied })
+}
+
+// errMany ends a comparison that is not worth it.
+var errMany = errors.New("too many rows differ")
+
+// compare takes the prints of the rows, if they are of any use, and finds out of whom rows have to
+// be read. An error is one of the run: whatever else is wrong, all is read.
+func (s *snapshot) compare(ctx context.Context) error {
+	d := &s.delta
+	if d.before == "" && !s.mayLeaveList() || !s.source.CanPrint() {
+		return nil
+	}
+	var before *rowlist.Reader
+	if d.before != "" {
+		var err error
+		if before, err = rowlist.Open(s.state, d.before); err == nil {
+			defer before.Close()
+		} else {
+			before = nil
+			s.log.Debug("the list of an export's rows cannot be read", "source", s.Source, "reason", err.Error())
+		}
+	}
+	if before == nil && !s.mayLeaveList() {
+		return nil
+	}
+	d.header = rowlist.Header{ID: rowlist.NewID(), Seed: rand.Uint64()}
+	if before != nil {
+		d.header.Seed = before.Seed
+	}
+	rows, err := s.takePrints(ctx)
+	if err != nil || d.prints == nil || before == nil || before.Of != d.header.Of {
+		return err
+	}
+	return s.markDifferent(before, rows)
+}
+
+// takePrints takes the prints of the rows, if they can be had.
+func (s *snapshot) takePrints(ctx context.Context) (rows int, err error) {
+	d := &s.delta
+	d.prints = s.newRows()
+	var failed error
+	found, err := s.source.Prints(ctx, s.Attributes, d.header.Seed, func(userID []byte, print engage.Print) error {
+		failed = d.prints.Add(userID, print[:])
+		return failed
+	})
+	switch {
+	case failed != nil || ctx.Err() != nil:
+		return 0, cmp.Or(failed, ctx.Err())
+	case err != nil: // the reading says it
+		d.close()
+		return 0, nil
+	}
+	d.header.Of = s.listOf(found.Form)
+	return found.Rows, d.prints.Finish()
+}
+
+// markDifferent has the sorter know who differs, before any row.
+func (s *snapshot) markDifferent(before *rowlist.Reader, rows int) error {
+	most := min(max(deltaFew, rows/deltaShare), max(deltaFew, int(s.budget/deltaMemory)))
+	sorter, some := s.newRows(), rowlist.NewUsers()
+	kept := map[uint32]int{}
+	var mark []byte
+	var failed error
+	now := rowlist.NewRows(s.delta.stream())
+	err := rowlist.Compare(before, now, func(before, now *rowlist.Row) error {
+		if some.Len() == most {
+			return errMany
+		}
+		userID := []byte(nil)
+		if mark = append(mark[:0], deltaNew); now != nil {
+			userID = now.UserID
+		}
+		if before != nil {
+			userID, mark[0] = before.UserID, deltaKnown
+			for _, id := range before.Unsaid {
+				mark = binary.AppendUvarint(mark, uint64(id))
+			}
+		}
+		some.Add(userID)
+		failed = sorter.Add(userID, mark)
+		return failed
+	}, func(row *rowlist.Row) error {
+		for _, id := range row.Unsaid {
+			kept[id]++
+		}
+		return nil
+	})
+	switch {
+	case failed != nil || now.Err() != nil:
+		sorter.Close()
+		return cmp.Or(failed, now.Err())
+	case err != nil:
+		sorter.Close()
+		s.log.Debug("all rows of an export are read", "source", s.Source, "reason", err.Error())
+		return nil
+	}
+	s.rows, s.delta.some, s.delta.kept = sorter, some, kept
+	return nil
+}
+
+// stream returns the prints in the order of the user ids.
+func (d *delta) stream() extsort.Stream { return d.prints.Stream(extsort.Span{}, 64<<10) }
+
+// listOf returns what a list of the export's rows is of: the form of the rows, all settings that
+// matter for what is made of them, and the program that makes it.
+func (s *snapshot) listOf(form string) [32]byte {
+	e := s.Export.Export
+	e.Attributes = slices.SortedFunc(slices.Values(e.Attributes), func(a, b engage.Attribute) int { return strings.Compare(a.Key, b.Key) })
+	return sha256.Sum256(fmt.Appendf(nil, "%s %q %s %v %v %v %v %q", program, form, e.Settings(), s.KeepAbsent, s.ClearMissing, s.o.Fields, s.Damping, s.unfit))
+}
+
+// program names what reads rows: another version may make something else of them.
+var program = func() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return ""
+	}
+	name := info.Main.Version
+	for _, s := range info.Settings {
+		if strings.HasPrefix(s.Key, "vcs.") {
+			name += " " + s.Value
+		}
+	}
+	return name
+}()

@@ -1,0 +1,513 @@
+package sync
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"gleapsync/engage"
+	"gleapsync/gleap"
+	"gleapsync/internal/damping"
+	"gleapsync/internal/planfile"
+	"gleapsync/internal/rounds"
+	"gleapsync/internal/runs"
+	"gleapsync/state"
+)
+
+// planText returns the plan of a run as a text: its report and all its entries. deltas is of how
+// many exports no more was read than what differs.
+func (w *world) planText(t fataler, request Request) (text string, deltas int) {
+	r := w.runner(t)
+	request.traces = true
+	p, err := r.plan(context.Background(), r.now(), request)
+	defer p.close()
+	if err != nil {
+		return err.Error(), 0
+	}
+	report, err := json.MarshalIndent(p.report(), "", " ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := []string{string(report)}
+	if err := eachEntry(context.Background(), p.file.Read(p.turns), func(e *planfile.Entry, c *PlannedContact) error {
+		c.describe(p.keys(), e)
+		line := string(c.AppendJSON(nil))
+		for _, f := range e.Fields {
+			line += " " + string(f.Text)
+		}
+		lines = append(lines, line)
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
+	for _, e := range p.exports {
+		if e.delta.some != nil {
+			deltas++
+		}
+	}
+	return strings.Join(lines, "\n"), deltas
+}
+
+// lists returns the paths of the lists of rows.
+func (w *world) lists() []string {
+	lists, _ := filepath.Glob(filepath.Join(w.dir, "state.db.rows-*"))
+	return lists
+}
+
+// withoutLists calls do while there are no lists.
+func (w *world) withoutLists(t fataler, do func()) {
+	lists := w.lists()
+	for _, path := range lists {
+		if err := os.Rename(path, path+".away"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	do()
+	for _, path := range lists {
+		if err := os.Rename(path+".away", path); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// mustPlanAlike checks that a plan is the same with and without lists, and returns of how many
+// exports it read only what differs.
+func (w *world) mustPlanAlike(t interface {
+	fataler
+	Fatalf(string, ...any)
+}, request Request) int {
+	with, deltas := w.planText(t, request)
+	w.withoutLists(t, func() {
+		if without, read := w.planText(t, request); with != without || read > 0 {
+			t.Fatalf("with lists of the rows the plan is\n%s\nwithout\n%s", with, without)
+		}
+	})
+	return deltas
+}
+
+// TestDeltaPlans lets days pass, with all that may keep the records from being what the exports
+// said, and with lists that are lost, damaged and swapped. Each plan is the same as if all was
+// read.
+func TestDeltaPlans(t *testing.T) {
+	deltas := 0
+	rounds.Check(t, func(r *rapid.T) {
+		table := Export{Export: engage.Export{Source: "table.csv", Attributes: []engage.Attribute{
+			{Kind: engage.Audience, Key: "churn", Name: "churn", Column: "churn"},
+			{Kind: engage.Trait, Key: "level", Name: "level", Column: "level", Type: engage.Auto},
+			{Kind: engage.Trait, Key: "score", Name: "score", Column: "score", Type: engage.Auto},
+		}}}
+		w := newWorld(t, table, audience("a.csv", "a"), audience("parts", "b"), trait("t.csv", "t"))
+		defer w.server.Close()
+		w.options.Exports[2].Pick, w.options.Exports[2].AnyParts = engage.PickAll, true
+		for i := range w.options.Exports {
+			w.options.Exports[i].AllowEmpty = rapid.Bool().Draw(r, "empty")
+			w.options.Exports[i].ClearMissing = rapid.Bool().Draw(r, "clear")
+			w.options.Exports[i].KeepAbsent = rapid.Bool().Draw(r, "keep")
+		}
+		if rapid.Bool().Draw(r, "fields") {
+			w.options.Fields = []Field{{gleap.Email, []string{"email"}}}
+		}
+		user := rapid.Map(rapid.IntRange(0, 14), func(n int) string { return fmt.Sprint("u", n) })
+		cells := map[string]*rapid.Generator[string]{
+			"table.csv": rapid.Custom(func(t *rapid.T) string {
+				if rapid.IntRange(0, 40).Draw(t, "unfit") == 0 {
+					return "perhaps,x,x,broken"
+				}
+				return strings.Join([]string{
+					rapid.SampledFrom([]string{"true", "true", "false", ""}).Draw(t, "churn"), rapid.SampledFrom([]string{"1", "2", "", `"2"`}).Draw(t, "level"),
+					rapid.SampledFrom([]string{"100", "101", "150", ""}).Draw(t, "score"), rapid.SampledFrom([]string{"", "x@x.io", "y@x.io"}).Draw(t, "email"),
+				}, ",")
+			}),
+			"a.csv": rapid.Just("x"), "parts": rapid.Just("x"),
+			"t.csv": rapid.SampledFrom([]string{"gold", "silver", "", `"a ""b"""`, "\"two\nlines\"", "null"}),
+		}
+		headers := map[string]string{"table.csv": "user_id,churn,level,score,email", "a.csv": "user_id,x", "parts": "user_id,x", "t.csv": "user_id,value"}
+		broken := []string{"u3,x\"\n", "u3,true,1,1,x@x.io,and more\n", "\"u3\"x,1\n"}
+		rows := map[string][]string{}
+		row := func(name string) string { return user.Draw(r, "user") + "," + cells[name].Draw(r, name) + "\n" }
+		names := []string{"table.csv", "a.csv", "parts", "t.csv"}
+		for _, name := range names {
+			for range rapid.IntRange(3, 12).Draw(r, name) {
+				rows[name] = append(rows[name], row(name))
+			}
+		}
+		write := func(name string) {
+			if name == "parts" {
+				w.writeParts(r, name, headers[name], rows[name], rapid.IntRange(1, 3).Draw(r, "parts"), false)
+			} else {
+				w.write(r, name, headers[name]+"\n"+strings.Join(rows[name], ""))
+			}
+		}
+		for _, name := range names {
+			write(name)
+		}
+		hasKnown := rapid.IntRange(0, 2).Draw(r, "known contacts") == 0
+		writeKnown := func() {
+			w.write(r, "known.csv", list(rapid.SliceOfNDistinct(user, 10, 15, rapid.ID).Draw(r, "known")...))
+		}
+		if hasKnown {
+			w.withLists("known.csv")
+			writeKnown()
+		}
+		w.sync(r, Request{})
+		for range rapid.IntRange(1, 6).Draw(r, "days") {
+			for _, name := range names {
+				if rapid.IntRange(0, 3).Draw(r, "changes") == 0 {
+					continue
+				}
+				for range rapid.IntRange(0, 3).Draw(r, name) {
+					at := rapid.IntRange(0, len(rows[name])).Draw(r, "at")
+					switch {
+					case rapid.IntRange(0, 9).Draw(r, "broken") == 9:
+						rows[name] = slices.Insert(rows[name], at, rapid.SampledFrom(broken).Draw(r, "broken row"))
+					case at == len(rows[name]) || rapid.Bool().Draw(r, "insert"):
+						rows[name] = slices.Insert(rows[name], at, row(name))
+					case rapid.Bool().Draw(r, "delete"):
+						rows[name] = slices.Delete(rows[name], at, at+1)
+					default:
+						id, _, _ := strings.Cut(rows[name][at], ",")
+						rows[name][at] = id + "," + cells[name].Draw(r, "cells") + "\n"
+					}
+				}
+				if rapid.Bool().Draw(r, "mend") {
+					rows[name] = slices.DeleteFunc(rows[name], func(line string) bool { return slices.Contains(broken, line) })
+				}
+				write(name)
+			}
+			if hasKnown && rapid.Bool().Draw(r, "others are known") {
+				writeKnown()
+			}
+			w.disturb(r, user)
+			deltas += w.mustPlanAlike(r, Request{})
+			if rapid.IntRange(0, 3).Draw(r, "only") == 0 {
+				w.mustPlanAlike(r, Request{Only: []string{rapid.SampledFrom([]string{"churn", "a", "t"}).Draw(r, "key")}})
+			}
+			w.mayBeCutShort(r)
+			if _, err := state.Verify(w.runner(r).store); err != nil {
+				r.Fatal(err)
+			}
+			if err := VerifyLists(w.runner(r).store); err != nil {
+				r.Fatal(err)
+			}
+		}
+	})
+	if deltas == 0 {
+		t.Error("no export was read as a delta")
+	}
+}
+
+// disturb does something that may come between two runs.
+func (w *world) disturb(r *rapid.T, user *rapid.Generator[string]) {
+	store := w.runner(r).store
+	locked := func(do func() error) {
+		release, err := store.Lock()
+		if err == nil {
+			err = do()
+			release()
+		}
+		if err != nil {
+			r.Fatal(err)
+		}
+	}
+	lists := w.lists()
+	pick := func() string { return rapid.SampledFrom(lists).Draw(r, "list") }
+	table := &w.options.Exports[0]
+	switch what := rapid.IntRange(0, 14).Draw(r, "disturb"); {
+	case what == 0:
+		if _, err := w.runner(r).Forget(context.Background(), []string{user.Draw(r, "forgotten")}); err != nil {
+			r.Fatal(err)
+		}
+	case what == 1:
+		locked(func() error { _, err := state.Resend(store, []string{user.Draw(r, "resent")}); return err })
+	case what == 2:
+		locked(func() error { _, _, err := state.Unpark(store); return err })
+	case what == 3:
+		table.KeepAbsent = !table.KeepAbsent
+	case what == 4:
+		table.Damping = map[string]damping.Rule{"score": {Tolerance: damping.Tolerance{Share: 0.1}}, "level": {MinInterval: time.Hour}}
+	case what == 5:
+		table.Damping = nil
+	case what == 6:
+		w.sync(r, Request{Full: true})
+	case what == 7:
+		table.Exclude = append(table.Exclude, "nothing")
+	case len(lists) == 0:
+	case what == 8:
+		if err := os.Remove(pick()); err != nil {
+			r.Fatal(err)
+		}
+	case what == 9:
+		path := pick()
+		text, err := os.ReadFile(path)
+		if err == nil {
+			text[rapid.IntRange(0, len(text)-1).Draw(r, "at")] ^= 1
+			err = os.WriteFile(path, text, 0o600)
+		}
+		if err != nil {
+			r.Fatal(err)
+		}
+	case what == 10:
+		a, b := pick(), pick()
+		text, err := os.ReadFile(a)
+		if err == nil {
+			err = os.WriteFile(b, text, 0o600)
+		}
+		if err != nil {
+			r.Fatal(err)
+		}
+	}
+}
+
+// mayBeCutShort runs a sync, which may not come to its end, or not with each contact.
+func (w *world) mayBeCutShort(r *rapid.T) {
+	runner := w.runner(r)
+	runner.o.Concurrency = 1
+	at := rapid.IntRange(1, 12).Draw(r, "fault at")
+	fault := map[string]error{"none": nil, "most": nil, "refused": &gleap.RefusedError{Status: 422}, "unreachable": &gleap.UnreachableError{Last: "fault"}}[rapid.SampledFrom([]string{"none", "most", "refused", "unreachable"}).Draw(r, "fault")]
+	runner.client = &failingClient{client: runner.client, at: at, fault: fault}
+	if _, err := runner.Sync(context.Background(), Request{}); err != nil && fault == nil {
+		r.Fatal(err)
+	}
+}
+
+// failingClient fails with one of the calls.
+type failingClient struct {
+	client
+	at    int
+	fault error
+}
+
+func (c *failingClient) Identify(ctx context.Context, contact *gleap.Contact) error {
+	if c.at--; c.at == 0 && c.fault != nil {
+		return c.fault
+	}
+	return c.client.Identify(ctx, contact)
+}
+
+// TestDeltaMembers: who was a member by the rows before is known also where these said nothing of
+// what the contact has.
+func TestDeltaMembers(t *testing.T) {
+	w := newWorld(t, trait("t.csv", "t"))
+	for i, day := range []struct {
+		rows    string
+		members int
+	}{{"u1,gold\nu2,gold\nu3,gold\n", 3}, {"u1,\nu2,gold\nu3,gold\n", 2}, {"u1,silver\nu2,\nu3,\n", 1}, {"u2,\nu3,bronze\n", 1}} {
+		w.write(t, "t.csv", "user_id,value\n"+day.rows)
+		if deltas := w.mustPlanAlike(t, Request{}); i > 0 && deltas != 1 {
+			t.Errorf("day %d: %d deltas", i, deltas)
+		}
+		if report := w.sync(t, Request{}); report.Exports[0].Members != day.members {
+			t.Errorf("day %d: %+v", i, report.Exports[0])
+		}
+	}
+}
+
+// TestDeltaWaits: as long as a whole reading would find something to do for who does not differ,
+// all is read.
+func TestDeltaWaits(t *testing.T) {
+	table := func() Export {
+		return Export{Export: engage.Export{Source: "t.csv", Attributes: []engage.Attribute{{Kind: engage.Trait, Key: "t", Column: "t", Type: engage.Number}}}}
+	}
+	day1 := map[string]string{"known.csv": list("u1", "u2"), "t.csv": "user_id,t,email\nu1,100,\nu2,100,\nu3,,y@x.io\n", "a.csv": list("u1")}
+	for name, c := range map[string]struct {
+		prepare func(*world)
+		refused int // call
+		day2    map[string]string
+		between func(*testing.T, *world)
+		day3    map[string]string
+		deltas  int
+	}{
+		"not at all": {
+			day2:   map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,100,\nu3,,y@x.io\n"},
+			day3:   map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,200,\nu3,,y@x.io\n", "a.csv": list("u1", "u3")},
+			deltas: 2,
+		},
+		"contact fields": {
+			prepare: func(w *world) { w.options.Fields = []Field{{gleap.Email, []string{"email"}}} },
+			day2:    map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,100,\nu3,,y@x.io\n"},
+			day3:    map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,200,\nu3,,y@x.io\n", "a.csv": list("u1", "u3")},
+			deltas:  1, // u3 gets its e-mail address along with a
+		},
+		"contact fields of what changes alone": {
+			prepare: func(w *world) { w.options.Fields = []Field{{gleap.Email, []string{"email"}}} },
+			day2:    map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,100,\nu3,,y@x.io\n"},
+			day3:    map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,200,z@x.io\nu3,,y@x.io\n"},
+			deltas:  1,
+		},
+		"a damped value": {
+			prepare: func(w *world) {
+				w.options.Exports[0].Damping = map[string]damping.Rule{"": {Tolerance: damping.Tolerance{Share: 0.1}}}
+			},
+			day2:   map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,100,\nu3,,y@x.io\n"},
+			day3:   map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,200,\nu3,,y@x.io\n", "a.csv": list("u2")},
+			deltas: 1, // u1's value goes along with its exit
+		},
+		"a parked contact": {
+			refused: 1,
+			day2:    map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,100,\nu3,,y@x.io\n"},
+			day3:    map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,200,\nu3,,y@x.io\n"},
+		},
+		"withheld exits": {
+			day2: map[string]string{"a.csv": list("u2", `u3"`)},
+			day3: map[string]string{"a.csv": list("u2")},
+		},
+		"a cell that cannot be read": {
+			day2: map[string]string{"t.csv": "user_id,t,email\nu1,x,\nu2,100,\nu3,,y@x.io\n"},
+			day3: map[string]string{"t.csv": "user_id,t,email\nu1,x,\nu2,200,\nu3,,y@x.io\n"},
+		},
+		"a row with a cell more": {
+			day2: map[string]string{"t.csv": "user_id,t,email\nu1,105,,\nu2,100,\nu3,,y@x.io\n"},
+			day3: map[string]string{"t.csv": "user_id,t,email\nu1,105,,\nu2,200,\nu3,,y@x.io\n"},
+		},
+		"a contact that is to be sent again": {
+			day2: map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,100,\nu3,,y@x.io\n"},
+			between: func(t *testing.T, w *world) {
+				if unknown, err := state.Resend(w.runner(t).store, []string{"u1"}); err != nil || len(unknown) > 0 {
+					t.Fatal(unknown, err)
+				}
+			},
+			day3: map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,200,\nu3,,y@x.io\n"},
+		},
+		"a contact that is forgotten": {
+			day2: map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,100,\nu3,,y@x.io\n"},
+			between: func(t *testing.T, w *world) {
+				if _, err := w.runner(t).Forget(t.Context(), []string{"u1"}); err != nil || len(w.lists()) > 0 {
+					t.Fatal(w.lists(), err)
+				}
+			},
+			day3: map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,200,\nu3,,y@x.io\n"},
+		},
+		"a contact that no list of known ones has": {
+			prepare: func(w *world) { w.withLists("known.csv") },
+			day2:    map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,100,\nu9,7,\n"},
+			day3:    map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,200,\nu9,7,\n"},
+		},
+		"other settings": {
+			day2:    map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,100,\nu3,,y@x.io\n"},
+			between: func(_ *testing.T, w *world) { w.options.Exports[0].ClearMissing = true },
+			day3:    map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,200,\nu3,,y@x.io\n"},
+		},
+		"another order of the columns": {
+			day3: map[string]string{"t.csv": "user_id,email,t\nu1,,100\nu2,,200\nu3,y@x.io,\n"},
+		},
+		"another type": {
+			day2:    map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,100,\nu3,,y@x.io\n"},
+			between: func(_ *testing.T, w *world) { w.options.Exports[0].Attributes[0].Type = engage.Text },
+			day3:    map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,200,\nu3,,y@x.io\n"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			w := newWorld(t, table(), audience("a.csv", "a"))
+			w.options.Guard.MaxInvalid = limit("100%")
+			if c.prepare != nil {
+				c.prepare(w)
+			}
+			write := func(day map[string]string) {
+				for file, text := range day {
+					w.write(t, file, text)
+				}
+			}
+			write(day1)
+			w.sync(t, Request{})
+			write(c.day2)
+			r := w.runner(t)
+			if c.refused > 0 {
+				r.client = &failingClient{client: r.client, at: c.refused, fault: &gleap.RefusedError{Status: 422}}
+			}
+			if _, err := r.Sync(t.Context(), Request{}); err != nil {
+				t.Fatal(err)
+			}
+			if c.between != nil {
+				c.between(t, w)
+			}
+			write(c.day3)
+			if deltas := w.mustPlanAlike(t, Request{}); deltas != c.deltas {
+				t.Errorf("%d exports were read as deltas, want %d", deltas, c.deltas)
+			}
+			if report := w.sync(t, Request{}); name != "a parked contact" && report.Contacts.Parked > 0 {
+				t.Errorf("%+v", report.Contacts)
+			}
+			if deltas := w.mustPlanAlike(t, Request{Full: true}); deltas != 0 {
+				t.Error("a full resync reads deltas")
+			}
+		})
+	}
+}
+
+// TestVerifyLists: a list that belongs to other records is found, and one that is damaged or gone
+// is none.
+func TestVerifyLists(t *testing.T) {
+	w := newWorld(t, trait("t.csv", "t"))
+	w.write(t, "t.csv", "user_id,value\nu1,gold\nu2,gold\n")
+	w.sync(t, Request{})
+	w.write(t, "t.csv", "user_id,value\nu1,\nu2,silver\nu3,gold\n")
+	w.sync(t, Request{})
+	store := w.runner(t).store
+	lists := w.lists()
+	if err := VerifyLists(store); err != nil || len(lists) != 1 {
+		t.Fatal(lists, err)
+	}
+	list, err := os.ReadFile(lists[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	release, err := store.Lock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	ack := state.Acknowledgement{UserID: []byte("u3"), At: now(), Epoch: 1, Attributes: []state.Change{{ID: 0, Value: nothing(true)}}}
+	_, err = store.Commit(state.Delivery{Acks: []state.Acknowledgement{ack}})
+	release()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := VerifyLists(store); err == nil || !strings.Contains(err.Error(), lists[0]) {
+		t.Errorf("%v", err)
+	}
+	if err := os.WriteFile(lists[0], list[:len(list)-1], 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := VerifyLists(store); err != nil {
+		t.Error(err)
+	}
+	if err := os.Remove(lists[0]); err != nil {
+		t.Fatal(err)
+	}
+	if err := VerifyLists(store); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestListThatCannotBeWritten: without a list a run is as it was without lists.
+func TestListThatCannotBeWritten(t *testing.T) {
+	w := newWorld(t, trait("t.csv", "t"))
+	for i, want := range []int{2, 1} {
+		w.write(t, "t.csv", fmt.Sprintf("user_id,value\nu1,%d\nu2,7\n", i))
+		r := w.runner(t)
+		var log strings.Builder
+		r.log = slog.New(slog.NewTextHandler(&log, nil))
+		var err error
+		// No more than 255 bytes fit into a name.
+		if r.store, err = state.Open(state.Options{Path: filepath.Join(w.dir, strings.Repeat("s", 240)), Project: "acme"}); err != nil {
+			t.Fatal(err)
+		}
+		r.ledger = r.store
+		report, err := r.Sync(t.Context(), Request{})
+		if err != nil || report.Outcome != runs.Complete || report.Contacts.Sent != want {
+			t.Errorf("%s, %+v: %v", report.Outcome, report.Contacts, err)
+		}
+		if !strings.Contains(log.String(), "the list of an export's rows cannot be written") {
+			t.Errorf("the log is %s", log.String())
+		}
+	}
+}

@@ -1,0 +1,82 @@
+package sync
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"gleapsync/internal/rowlist"
+	"gleapsync/state"
+)
+
+// VerifyLists counts the members of each attribute again whose export left a list of its rows: those
+// whose rows have a value of it, as the list and the records say. A list that is gone or damaged
+// counts for nothing, and is no error. Hold [state.Store.Lock].
+func VerifyLists(store *state.Store) error {
+	o, err := store.Overview()
+	if err != nil || o.Parked > 0 || len(o.Unanswered) > 0 {
+		return err
+	}
+	lists := map[string]map[uint32]*state.Attribute{} // by list, then by id
+	for i, a := range o.Attributes {
+		if a.Retired || a.Applied.List == "" || a.Applied.Fingerprint == "" {
+			continue
+		}
+		if lists[a.Applied.List] == nil {
+			lists[a.Applied.List] = map[uint32]*state.Attribute{}
+		}
+		lists[a.Applied.List][a.ID] = &o.Attributes[i]
+	}
+	for list, attributes := range lists {
+		counted, err := countListed(store, list, attributes)
+		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, rowlist.ErrDamaged) {
+			continue
+		}
+		if err != nil {
+			return err
+		}
+		for id, a := range attributes {
+			if counted[id] != a.Applied.Members {
+				return fmt.Errorf("the list of rows %s does not fit the state: %s had %d members when it was written, and %d are counted. Remove that file: the next sync then reads the whole export",
+					rowlist.Path(store.Path(), list), a.Key, a.Applied.Members, counted[id])
+			}
+		}
+	}
+	return nil
+}
+
+// countListed counts the contacts of a list that have a value of an attribute, and whose rows say
+// one.
+func countListed(store *state.Store, list string, attributes map[uint32]*state.Attribute) (map[uint32]int, error) {
+	rows, err := rowlist.Open(store.Path(), list)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	counted := map[uint32]int{}
+	records := store.Records()
+	var record state.Record
+	has := records.Next()
+	for row := rows.Next(); row != nil; row = rows.Next() {
+		for has && bytes.Compare(records.UserID(), row.UserID) < 0 {
+			has = records.Next()
+		}
+		if !has || !bytes.Equal(records.UserID(), row.UserID) {
+			continue
+		}
+		record = state.Record{Attributes: record.Attributes[:0], Fields: record.Fields[:0]}
+		if err := record.Decode(records.Record()); err != nil {
+			return nil, err
+		}
+		for _, k := range record.Attributes {
+			if a := attributes[k.ID]; a != nil {
+				counted[k.ID] += state.MemberCount(a.Kind == state.KindTrait, k.Value)
+			}
+		}
+		for _, id := range row.Unsaid {
+			counted[id]--
+		}
+	}
+	return counted, errors.Join(rows.Err(), records.Err())
+}
