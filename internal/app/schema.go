@@ -38,7 +38,7 @@ var texts = map[reflect.Type][]string{
 	reflect.TypeFor[runs.Outcome](): {string(runs.Complete), string(runs.Partial), string(runs.Held), string(runs.Failed), string(runs.Interrupted), string(runs.Planned), string(runs.Lost)},
 	reflect.TypeFor[runs.Status]():  {string(runs.StatusApplied), string(runs.StatusUnchanged), string(runs.StatusHeld)},
 	reflect.TypeFor[runs.Class]():   {runs.ClassExit.String(), runs.ClassEntry.String(), runs.ClassChange.String(), runs.ClassFirst.String()},
-	reflect.TypeFor[engage.Kind]():  {string(engage.Audience), string(engage.Trait), string(runs.KindTrack)},
+	reflect.TypeFor[engage.Kind]():  {string(engage.Audience), string(engage.Trait), string(runs.KindTrack), string(runs.KindKnown)},
 }
 
 // Run prints the schema.
