@@ -20,6 +20,7 @@ var mayImport = map[string]string{
 	"internal/exchange":   "",
 	"internal/human":      "",
 	"internal/nearest":    "",
+	"internal/outside":    "",
 	"internal/schedule":   "",
 	"internal/schema":     "",
 	"internal/jsonscan":   "",
@@ -30,14 +31,16 @@ var mayImport = map[string]string{
 	// For tests.
 	"internal/postgrestest": "",
 	"internal/rounds":       "",
+	"internal/s3test":       "",
 	"internal/ttytest":      "",
 
 	// Sorting and reading know nothing of Gleap.
 	"internal/extsort":  "",
-	"internal/source":   "internal/exchange",
+	"internal/bucket":   "internal/exchange internal/outside",
+	"internal/source":   "internal/bucket internal/outside",
 	"internal/rowlist":  "internal/extsort",
 	"internal/parquet":  "internal/cell",
-	"internal/postgres": "internal/cell internal/secret internal/source internal/textfile",
+	"internal/postgres": "internal/cell internal/outside internal/secret internal/source internal/textfile",
 
 	// The three parts of a sync do not know each other, nor sync.
 	"engage": "internal/attr internal/cell internal/extsort internal/jsonscan internal/nearest internal/parquet internal/postgres internal/secret internal/source",

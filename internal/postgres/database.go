@@ -17,6 +17,7 @@ import (
 	"github.com/jackc/pgx/v5/pgproto3"
 
 	"gleapsync/internal/cell"
+	"gleapsync/internal/outside"
 	"gleapsync/internal/secret"
 	"gleapsync/internal/source"
 	"gleapsync/internal/textfile"
@@ -123,7 +124,7 @@ func (d *database) settings() string {
 // Open connects, begins the transaction and finds the columns. The query runs when the
 // first row is asked for.
 func (q Query) Open(ctx context.Context) (*Rows, error) {
-	d := &database{Query: q, redshift: strings.HasPrefix(q.Address, "redshift:"), clean: source.Cleaner(string(q.Password))}
+	d := &database{Query: q, redshift: strings.HasPrefix(q.Address, "redshift:"), clean: outside.Cleaner(string(q.Password))}
 	conn, err := d.connect(ctx)
 	if err != nil {
 		return nil, err
@@ -148,7 +149,7 @@ func (d *database) connect(ctx context.Context) (*pgconn.PgConn, error) {
 	if err != nil {
 		return nil, source.Unreadable("%s: %v", d.Name(), err)
 	}
-	d.role, d.noPassword, d.clean = config.User, config.Password == "", source.Cleaner(config.Password) // wherever that came from
+	d.role, d.noPassword, d.clean = config.User, config.Password == "", outside.Cleaner(config.Password) // wherever that came from
 	conn, err := pgconn.ConnectConfig(ctx, config)
 	if err != nil {
 		if ctx.Err() != nil {

@@ -21,6 +21,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"gleapsync/internal/s3test"
 )
 
 // storedAt is when all objects of the fakes were written.
@@ -278,7 +280,7 @@ func TestAzure(t *testing.T) {
 func TestNoAnswer(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusSwitchingProtocols) }))
 	defer server.Close()
-	setAWS(t, "access", "secret")
+	s3test.SetAWS(t, "access", "secret")
 	t.Setenv("STORAGE_EMULATOR_HOST", server.URL)
 	t.Setenv("AZURE_STORAGE_CONNECTION_STRING", "BlobEndpoint="+server.URL+"/acme;SharedAccessSignature=sv=1&sig=hidden")
 	var all sync.WaitGroup

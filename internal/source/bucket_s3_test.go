@@ -3,117 +3,52 @@
 package source
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
 	"time"
+
+	"gleapsync/internal/bucket"
+	"gleapsync/internal/s3test"
 )
 
-// s3Server is a real S3 server, versitygw, that keeps its objects as files.
+// s3Server is a real S3 server.
 type s3Server struct {
 	folder  string // its buckets
 	address string
-	bucket  *s3Bucket
+	bucket  *bucket.Bucket
 }
 
-// newS3Server starts one with the bucket "exports" and sets the environment for it.
+// newS3Server starts one and sets the environment for it.
 func newS3Server(t *testing.T) *s3Server {
 	t.Helper()
-	program, err := exec.LookPath("versitygw")
-	if err != nil {
-		t.Skip("there is no versitygw: go install github.com/versity/versitygw/cmd/versitygw@latest")
-	}
-	s := &s3Server{folder: t.TempDir(), address: freeAddress(t)}
-	if err := os.Mkdir(filepath.Join(s.folder, "exports"), 0o700); err != nil {
-		t.Fatal(err)
-	}
-	setAWS(t, "test-access", "test-secret")
-	server := exec.Command(program, "--quiet", "--port", s.address, "--access", "test-access", "--secret", "test-secret", "posix", "--sidecar", t.TempDir(), s.folder)
-	var output bytes.Buffer
-	server.Stdout, server.Stderr = &output, &output
-	if err := server.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ended := make(chan struct{})
-	go func() { server.Wait(); close(ended) }()
-	t.Cleanup(func() { server.Process.Kill(); <-ended })
-	for {
-		if conn, err := net.Dial("tcp", s.address); err == nil {
-			conn.Close()
-			break
-		}
-		select {
-		case <-ended:
-			t.Fatalf("versitygw ended: %s", output.String())
-		case <-time.After(10 * time.Millisecond):
-		}
-	}
-	l, err := parseLocation(s3Place("x", s.address).Source)
-	if err == nil {
-		var b bucket
-		b, err = openS3(t.Context(), l)
-		s.bucket, _ = b.(*s3Bucket)
-	}
+	server := s3test.Start(t)
+	a, err := bucket.Parse(server.URL("x"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return s
-}
-
-// setAWS makes these the only credentials that can be found.
-func setAWS(t *testing.T, access, secret string) {
-	for name, value := range map[string]string{
-		"AWS_ACCESS_KEY_ID": access, "AWS_SECRET_ACCESS_KEY": secret, "AWS_SESSION_TOKEN": "", "AWS_REGION": "us-east-1", "AWS_PROFILE": "",
-		"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull, "AWS_EC2_METADATA_DISABLED": "true",
-		"AWS_ENDPOINT_URL": "", "AWS_ENDPOINT_URL_S3": "",
-	} {
-		t.Setenv(name, value)
-	}
-}
-
-// freeAddress returns an address of loopback where nobody listens.
-func freeAddress(t *testing.T) string {
-	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	b, err := a.Open(t.Context())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer listener.Close()
-	return listener.Addr().String()
+	return &s3Server{server.Folder, server.Address, b}
 }
 
 func (s *s3Server) put(t *testing.T, key, text string) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPut, s.bucket.object(key).String(), strings.NewReader(text))
-	if err != nil {
+	if _, err := s.bucket.Put(t.Context(), key, []byte(text), bucket.Condition{}); err != nil {
 		t.Fatal(err)
-	}
-	if err := s.bucket.sign(request, text); err != nil {
-		t.Fatal(err)
-	}
-	answer, err := http.DefaultClient.Do(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	answer.Body.Close()
-	if answer.StatusCode != http.StatusOK {
-		t.Fatalf("put %s: %s", key, answer.Status)
 	}
 }
 
-func s3Place(pattern, address string) Place {
-	return Place{Source: "s3://exports/" + pattern + "?use_path_style=true&endpoint=http://" + address}
-}
+func s3Place(pattern, address string) Place { return Place{Source: s3test.URL(address, pattern)} }
 
 // manyRows returns a CSV of n users, and what reading it gives.
 func manyRows(n int) (text string, want []string) {
@@ -261,7 +196,7 @@ func TestS3ChangedWhileRead(t *testing.T) {
 		t.Errorf("replaced: %v", err)
 	}
 	address, _ := cuttingProxy(t, s.address, 1<<20, 1)
-	if err := read(t, address, another); err != errChanged {
+	if err := read(t, address, another); err != bucket.ErrChanged {
 		t.Errorf("replaced, and the connection broke: %v", err)
 	}
 	if err := read(t, s.address, func() { os.Remove(filepath.Join(s.folder, "exports", "a.csv")) }); err == nil || err.Error() != "s3://exports/a.csv changed while it was read" {
@@ -273,7 +208,7 @@ func TestS3Refuses(t *testing.T) {
 	s := newS3Server(t)
 	s.put(t, "a.csv", "user_id\nu1\n")
 	good := s3Place("a.csv", s.address)
-	nobody := s3Place("a.csv", freeAddress(t))
+	nobody := s3Place("a.csv", s3test.FreeAddress(t))
 	noBucket := good
 	noBucket.Source = strings.Replace(good.Source, "exports", "imports", 1)
 	check := func(e Place, want string) {
@@ -290,17 +225,17 @@ func TestS3Refuses(t *testing.T) {
 	}
 	check(noBucket, "s3://imports cannot be read: it answers 404 NoSuchBucket: there is no such bucket")
 	check(nobody, "s3://exports cannot be read: connection refused: check the address and the network")
-	setAWS(t, "test-access", "wrong-secret")
+	s3test.SetAWS(t, "test-access", "wrong-secret")
 	check(good, "s3://exports cannot be read: it answers 403 SignatureDoesNotMatch: the credentials are wrong")
-	setAWS(t, "nobody", "wrong-secret")
+	s3test.SetAWS(t, "nobody", "wrong-secret")
 	check(good, "s3://exports cannot be read: it answers 40")
-	setAWS(t, "", "")
+	s3test.SetAWS(t, "", "")
 	check(good, "s3://exports cannot be read: no credentials were found: set AWS_ACCESS_KEY_ID")
 }
 
 // TestS3OtherRegion: a bucket says where it is.
 func TestS3OtherRegion(t *testing.T) {
-	setAWS(t, "test-access", "test-secret")
+	s3test.SetAWS(t, "test-access", "test-secret")
 	for want, answer := range map[string]http.HandlerFunc{
 		"it answers 301 Moved Permanently: the bucket is in another region: name it with region=eu-west-1 behind the question mark of its address": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("X-Amz-Bucket-Region", "eu-west-1")
@@ -329,45 +264,6 @@ func TestS3OtherRegion(t *testing.T) {
 	}
 }
 
-// TestS3Address: a bucket has a host of its own where that has a certificate.
-func TestS3Address(t *testing.T) {
-	for name, test := range map[string]struct {
-		bucket, settings string
-		environment      map[string]string
-		want             string // of the key "a b/c=+.csv"
-	}{
-		"AWS":             {"exports", "", nil, "https://exports.s3.us-east-1.amazonaws.com/a%20b/c%3D%2B.csv"},
-		"region":          {"exports", "?region=eu-central-1", nil, "https://exports.s3.eu-central-1.amazonaws.com/a%20b/c%3D%2B.csv"},
-		"China":           {"exports", "?region=cn-north-1", nil, "https://exports.s3.cn-north-1.amazonaws.com.cn/a%20b/c%3D%2B.csv"},
-		"FIPS":            {"exports", "", map[string]string{"AWS_USE_FIPS_ENDPOINT": "true", "AWS_USE_DUALSTACK_ENDPOINT": "true"}, "https://exports.s3-fips.dualstack.us-east-1.amazonaws.com/a%20b/c%3D%2B.csv"},
-		"dots":            {"exports.acme", "", nil, "https://s3.us-east-1.amazonaws.com/exports.acme/a%20b/c%3D%2B.csv"},
-		"path style":      {"exports", "?use_path_style=true&endpoint=https://minio:9000", nil, "https://minio:9000/exports/a%20b/c%3D%2B.csv"},
-		"end point":       {"exports", "?endpoint=https://minio:9000", nil, "https://exports.minio:9000/a%20b/c%3D%2B.csv"},
-		"IP address":      {"exports", "?endpoint=http://127.0.0.1:9000", nil, "http://127.0.0.1:9000/exports/a%20b/c%3D%2B.csv"},
-		"variable":        {"exports", "", map[string]string{"AWS_ENDPOINT_URL": "https://all", "AWS_ENDPOINT_URL_S3": "https://s3.acme"}, "https://exports.s3.acme/a%20b/c%3D%2B.csv"},
-		"ignored":         {"exports", "", map[string]string{"AWS_ENDPOINT_URL_S3": "https://s3.acme", "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS": "true"}, "https://exports.s3.us-east-1.amazonaws.com/a%20b/c%3D%2B.csv"},
-		"before variable": {"exports", "?endpoint=https://minio", map[string]string{"AWS_ENDPOINT_URL_S3": "https://s3.acme"}, "https://exports.minio/a%20b/c%3D%2B.csv"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			setAWS(t, "access", "secret")
-			for name, value := range test.environment {
-				t.Setenv(name, value)
-			}
-			l, err := parseLocation("s3://" + test.bucket + "/x" + test.settings)
-			if err != nil {
-				t.Fatal(err)
-			}
-			b, err := openS3(t.Context(), l)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if got := b.(*s3Bucket).object("a b/c=+.csv").String(); got != test.want {
-				t.Errorf("got %s, want %s", got, test.want)
-			}
-		})
-	}
-}
-
 // TestS3Pages: a list goes on where its page says, and what is no list is no answer.
 func TestS3Pages(t *testing.T) {
 	pages := map[string]string{
@@ -381,7 +277,7 @@ func TestS3Pages(t *testing.T) {
 		io.WriteString(w, pages[r.FormValue("continuation-token")])
 	}))
 	defer server.Close()
-	setAWS(t, "access", "secret")
+	s3test.SetAWS(t, "access", "secret")
 	e := s3Place("day/*.csv", strings.TrimPrefix(server.URL, "http://"))
 	e.Pick = PickAll
 	inputs, err := e.Find(t.Context())

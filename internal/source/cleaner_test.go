@@ -18,6 +18,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"gleapsync/internal/s3test"
 )
 
 // What no error may hold: a secret, and an address of somebody.
@@ -74,7 +76,7 @@ func TestStorageRepeats(t *testing.T) {
 		n, _ := strconv.Atoi(found[1])
 		_, _ = conn.Write([]byte(evilAnswers[n]))
 	})
-	setAWS(t, "ours", knownSecret)
+	s3test.SetAWS(t, "ours", knownSecret)
 	t.Setenv("STORAGE_EMULATOR_HOST", address)
 	t.Setenv("AZURE_STORAGE_CONNECTION_STRING", "DefaultEndpointsProtocol=http;AccountName=acme;AccountKey="+
 		base64.StdEncoding.EncodeToString([]byte(knownSecret))+";BlobEndpoint=http://"+address+"/acme")
@@ -96,33 +98,12 @@ func TestStorageRedirect(t *testing.T) {
 	defer elsewhere.Close()
 	server := httptest.NewServer(http.RedirectHandler(elsewhere.URL+"/elsewhere", http.StatusTemporaryRedirect))
 	defer server.Close()
-	setAWS(t, "ours", knownSecret)
+	s3test.SetAWS(t, "ours", knownSecret)
 	t.Setenv("STORAGE_EMULATOR_HOST", server.URL)
 	t.Setenv("AZURE_STORAGE_CONNECTION_STRING", "DefaultEndpointsProtocol=http;AccountName=acme;AccountKey=AAAA;BlobEndpoint="+server.URL+"/acme")
 	for _, source := range []string{"s3://bucket/a.csv?use_path_style=true&endpoint=" + server.URL, "gs://bucket/a.csv", "azblob://bucket/a.csv"} {
 		if _, err := (Place{Source: source}).Find(t.Context()); err == nil || !strings.Contains(err.Error(), "it answers 307") {
 			t.Errorf("%s: %v", source, err)
-		}
-	}
-}
-
-// TestCleaner: what cannot be shown is taken out, what helps stays.
-func TestCleaner(t *testing.T) {
-	t.Setenv("OUR_TOKEN", "token-of-ours")
-	clean := Cleaner("a secret", "", "abc")
-	for text, want := range map[string]string{
-		"it has a secret and token-of-ours": "it has *** and ***",
-		"abc is too short to be hidden":     "abc is too short to be hidden",
-		"postgres://ada:x@y@db:5432/x":      "postgres://***@db:5432/x",
-		"write to Ada.L+x@mail.example.com": "write to ***",
-		"write to jürgen@bücher.example":    "write to ***",
-		"\xffa\x00b\r\n\tc ":                "�a b   c",
-		"permission denied for table users": "permission denied for table users",
-		"user@host is no address":           "user@host is no address",
-		strings.Repeat("ü", 200):            strings.Repeat("ü", 150) + "…",
-	} {
-		if got := clean(text); got != want {
-			t.Errorf("%q: got %q, want %q", text, got, want)
 		}
 	}
 }

@@ -13,6 +13,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"gleapsync/internal/outside"
 )
 
 // commandTimeout is how long a command may run if its place says nothing else.
@@ -50,7 +52,7 @@ func (p Place) runCommand(ctx context.Context) (io.ReadCloser, error) {
 		name, _, _ := strings.Cut(variable, "=")
 		return slices.ContainsFunc(p.Hidden, func(hidden string) bool { return strings.EqualFold(name, hidden) }) // as Windows has it
 	})
-	said := &saidLines{clean: Cleaner(p.Secrets...), tell: p.Log}
+	said := &saidLines{clean: outside.Cleaner(p.Secrets...), tell: p.Log}
 	output, write := io.Pipe()
 	cmd.Stdout, cmd.Stderr = write, said
 	endGroup(cmd)
@@ -120,7 +122,7 @@ type saidLines struct {
 func (s *saidLines) Write(p []byte) (int, error) {
 	for part := range bytes.Lines(p) {
 		// A secret that is cut in two would not be found: more is kept than is shown.
-		room := max(0, 16*maxOutside-len(s.line))
+		room := max(0, 16*outside.Most-len(s.line))
 		s.line = append(s.line, part[:min(len(part), room)]...)
 		if bytes.HasSuffix(part, []byte("\n")) {
 			s.end()

@@ -8,6 +8,8 @@ import (
 	"io"
 	"io/fs"
 
+	"gleapsync/internal/bucket"
+
 	"github.com/klauspost/compress/gzip"
 	"github.com/klauspost/compress/zstd"
 )
@@ -59,7 +61,7 @@ func (d *decompressor) Read(p []byte) (int, error) {
 func compressionError(format string, err error) error {
 	var path *fs.PathError
 	switch {
-	case errors.As(err, &path), errors.As(err, new(*UnreadableError)), errors.Is(err, errChanged): // the disk or the source, not the data
+	case errors.As(err, &path), errors.As(err, new(*UnreadableError)), errors.Is(err, bucket.ErrChanged): // the disk or the source, not the data
 		return err
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return fmt.Errorf("its %s data breaks off: the export is not complete", format)

@@ -15,5 +15,5 @@
 // from inputs whose content is of no use.
 //
 // What others write, a server or a command, may hold secrets and personal data: whatever
-// of it comes into an error or a log passes [Cleaner].
+// of it comes into an error or a log passes [outside.Cleaner].
 package source

@@ -108,7 +108,7 @@ func (p Place) isMeant(name string) bool {
 		if err != nil || l.isFolder() {
 			return err == nil
 		}
-		pattern = l.pattern
+		pattern = l.Key
 	} else if !strings.ContainsAny(pattern, "*?[") {
 		return true // a folder
 	}

@@ -1,6 +1,6 @@
 //go:build !nocloud
 
-package source
+package bucket
 
 import (
 	"net/http"

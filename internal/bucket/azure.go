@@ -1,6 +1,6 @@
 //go:build !nocloud
 
-package source
+package bucket
 
 import (
 	"cmp"
@@ -34,22 +34,22 @@ type azureBucket struct {
 	authorize func(context.Context, *http.Request) error
 }
 
-func openAzure(ctx context.Context, l location) (bucket, error) {
-	b, err := azureAccess(ctx, l)
+func openAzure(ctx context.Context, a Address) (storage, error) {
+	b, err := azureAccess(ctx, a)
 	if err != nil {
 		return nil, err
 	}
 	b.client = &http.Client{Transport: retryingTransport(), CheckRedirect: stay}
-	b.address = b.address.JoinPath(l.bucket)
+	b.address = b.address.JoinPath(a.Bucket)
 	return b, nil
 }
 
 // azureAccess finds the account and the credentials, in the places where Azure's tools do.
-func azureAccess(ctx context.Context, l location) (*azureBucket, error) {
+func azureAccess(ctx context.Context, a Address) (*azureBucket, error) {
 	if all := os.Getenv("AZURE_STORAGE_CONNECTION_STRING"); all != "" {
 		return parseConnectionString(all)
 	}
-	account := cmp.Or(l.settings.Get("storage_account"), os.Getenv("AZURE_STORAGE_ACCOUNT"))
+	account := cmp.Or(a.settings.Get("storage_account"), os.Getenv("AZURE_STORAGE_ACCOUNT"))
 	if account == "" {
 		return nil, &credentialsError{"name the account with ?storage_account=… or AZURE_STORAGE_ACCOUNT"}
 	}
@@ -146,33 +146,33 @@ type azurePage struct {
 	NextMarker string
 }
 
-func (b *azureBucket) list(ctx context.Context, prefix string) iter.Seq2[blob, error] {
-	return func(yield func(blob, error) bool) {
+func (b *azureBucket) list(ctx context.Context, prefix string) iter.Seq2[Object, error] {
+	return func(yield func(Object, error) bool) {
 		query := url.Values{"restype": {"container"}, "comp": {"list"}, "prefix": {prefix}}
 		for {
 			var page azurePage
-			response, err := b.call(ctx, "", query, nil)
+			response, err := b.call(ctx, http.MethodGet, "", query, http.Header{}, nil)
 			if err == nil {
 				err = readPage(response, func(r io.Reader) error { return xml.NewDecoder(r).Decode(&page) })
 			}
 			if err != nil {
-				yield(blob{}, err)
+				yield(Object{}, err)
 				return
 			}
 			for _, o := range page.Blobs {
 				key := o.Name.Text
 				if o.Name.Encoded {
 					if key, err = url.PathUnescape(key); err != nil {
-						yield(blob{}, fmt.Errorf("%w: %w", errAnswer, err))
+						yield(Object{}, fmt.Errorf("%w: %w", errAnswer, err))
 						return
 					}
 				}
 				at, err := http.ParseTime(o.Properties.LastModified)
 				if err != nil {
-					yield(blob{}, fmt.Errorf("%w: %w", errAnswer, err))
+					yield(Object{}, fmt.Errorf("%w: %w", errAnswer, err))
 					return
 				}
-				if !yield(blob{key, o.Properties.Etag, o.Properties.ContentLength, at}, nil) {
+				if !yield(Object{key, o.Properties.Etag, o.Properties.ContentLength, at}, nil) {
 					return
 				}
 			}
@@ -184,21 +184,47 @@ func (b *azureBucket) list(ctx context.Context, prefix string) iter.Seq2[blob, e
 	}
 }
 
-func (b *azureBucket) get(ctx context.Context, o blob, offset int64) (io.ReadCloser, blob, error) {
+func (b *azureBucket) get(ctx context.Context, o Object, offset int64) (io.ReadCloser, Object, error) {
 	// Lists have the tag without the quotes that are part of it.
-	header := http.Header{"If-Match": {`"` + strings.Trim(o.version, `"`) + `"`}}
+	header := http.Header{}
+	if o.Version != "" {
+		header.Set("If-Match", `"`+strings.Trim(o.Version, `"`)+`"`)
+	}
 	if offset > 0 {
 		header.Set("x-ms-range", fmt.Sprintf("bytes=%d-", offset))
 	}
-	response, err := b.call(ctx, o.key, nil, header)
+	response, err := b.call(ctx, http.MethodGet, o.Key, nil, header, nil)
 	if err != nil {
-		return nil, blob{}, err
+		return nil, Object{}, err
 	}
-	return response.Body, blob{key: o.key, version: o.version, size: response.ContentLength}, nil
+	return response.Body, Object{Key: o.Key, Version: cmp.Or(o.Version, response.Header.Get("ETag")), Size: response.ContentLength, Time: modified(response)}, nil
 }
 
-// call asks for an object, or with an empty key for something of the container.
-func (b *azureBucket) call(ctx context.Context, key string, query url.Values, header http.Header) (*http.Response, error) {
+func (b *azureBucket) put(ctx context.Context, key string, body []byte, c Condition) (version string, err error) {
+	header := http.Header{"Content-Type": {contentType}, "X-Ms-Blob-Type": {"BlockBlob"}}
+	if c.New {
+		header.Set("If-None-Match", "*")
+	}
+	if c.Version != "" {
+		header.Set("If-Match", `"`+strings.Trim(c.Version, `"`)+`"`)
+	}
+	response, err := b.call(ctx, http.MethodPut, key, nil, header, body)
+	if err != nil {
+		return "", err
+	}
+	return response.Header.Get("ETag"), response.Body.Close()
+}
+
+func (b *azureBucket) remove(ctx context.Context, key string) error {
+	response, err := b.call(ctx, http.MethodDelete, key, nil, http.Header{}, nil)
+	if err != nil {
+		return err
+	}
+	return response.Body.Close()
+}
+
+// call asks for something of an object, or with an empty key of the container.
+func (b *azureBucket) call(ctx context.Context, method, key string, query url.Values, header http.Header, body []byte) (*http.Response, error) {
 	address := *b.address
 	if key != "" {
 		address.Path, address.RawPath = address.Path+"/"+key, ""
@@ -206,13 +232,11 @@ func (b *azureBucket) call(ctx context.Context, key string, query url.Values, he
 	if query != nil {
 		address.RawQuery = strings.TrimPrefix(address.RawQuery+"&"+query.Encode(), "&")
 	}
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address.String(), nil)
+	request, err := http.NewRequestWithContext(ctx, method, address.String(), bodyOf(body))
 	if err != nil {
 		return nil, err
 	}
-	if header != nil {
-		request.Header = header
-	}
+	request.Header = header
 	request.Header.Set("x-ms-version", azureVersion)
 	request.Header.Set("x-ms-date", time.Now().UTC().Format(http.TimeFormat))
 	if err := b.authorize(ctx, request); err != nil {
@@ -222,7 +246,7 @@ func (b *azureBucket) call(ctx context.Context, key string, query url.Values, he
 	if err != nil {
 		return nil, err
 	}
-	if response.StatusCode != http.StatusOK && response.StatusCode != http.StatusPartialContent {
+	if !isDone(response) {
 		response.Body.Close()
 		return nil, &storageError{response.StatusCode, response.Header.Get("x-ms-error-code")}
 	}

@@ -1,6 +1,6 @@
 //go:build !nocloud
 
-package source
+package bucket
 
 import (
 	"cmp"
@@ -26,9 +26,10 @@ import (
 type gcsBucket struct {
 	client  *http.Client
 	address string // of the bucket's objects
+	upload  string // where objects are written
 }
 
-func openGCS(ctx context.Context, l location) (bucket, error) {
+func openGCS(ctx context.Context, a Address) (storage, error) {
 	transport := retryingTransport()
 	host := "https://storage.googleapis.com"
 	// Where the emulators' variable is set, nobody asks for credentials.
@@ -43,7 +44,8 @@ func openGCS(ctx context.Context, l location) (bucket, error) {
 		}
 		transport = &oauth2.Transport{Source: credentials.TokenSource, Base: transport}
 	}
-	return &gcsBucket{&http.Client{Transport: transport, CheckRedirect: stay}, host + "/storage/v1/b/" + url.PathEscape(l.bucket) + "/o"}, nil
+	path := "/storage/v1/b/" + url.PathEscape(a.Bucket) + "/o"
+	return &gcsBucket{&http.Client{Transport: transport, CheckRedirect: stay}, host + path, host + "/upload" + path}, nil
 }
 
 // googleCredentials finds credentials and tries them. It does not wait for who gives the
@@ -53,7 +55,7 @@ func googleCredentials(ctx context.Context) (*google.Credentials, error) {
 	found := make(chan *google.Credentials, 1)
 	go func() {
 		tokens := context.WithValue(context.WithoutCancel(ctx), oauth2.HTTPClient, &http.Client{Transport: exchange.Answers(http.DefaultTransport), Timeout: silence})
-		credentials, err := google.FindDefaultCredentials(tokens, "https://www.googleapis.com/auth/devstorage.read_only")
+		credentials, err := google.FindDefaultCredentials(tokens, "https://www.googleapis.com/auth/devstorage.read_write")
 		if err == nil {
 			_, err = credentials.TokenSource.Token()
 		}
@@ -81,24 +83,24 @@ type gcsObject struct {
 	Updated    time.Time `json:"updated"`
 }
 
-func (b *gcsBucket) list(ctx context.Context, prefix string) iter.Seq2[blob, error] {
-	return func(yield func(blob, error) bool) {
+func (b *gcsBucket) list(ctx context.Context, prefix string) iter.Seq2[Object, error] {
+	return func(yield func(Object, error) bool) {
 		query := url.Values{"prefix": {prefix}, "fields": {"nextPageToken,items(name,generation,size,updated)"}}
 		for {
 			var page struct {
 				NextPageToken string      `json:"nextPageToken"`
 				Items         []gcsObject `json:"items"`
 			}
-			response, err := b.call(ctx, "?"+query.Encode(), nil)
+			response, err := b.call(ctx, http.MethodGet, b.address+"?"+query.Encode(), http.Header{}, nil)
 			if err == nil {
 				err = readPage(response, func(r io.Reader) error { return json.NewDecoder(r).Decode(&page) })
 			}
 			if err != nil {
-				yield(blob{}, err)
+				yield(Object{}, err)
 				return
 			}
 			for _, o := range page.Items {
-				if !yield(blob{o.Name, o.Generation, o.Size, o.Updated}, nil) {
+				if !yield(Object{o.Name, o.Generation, o.Size, o.Updated}, nil) {
 					return
 				}
 			}
@@ -110,21 +112,52 @@ func (b *gcsBucket) list(ctx context.Context, prefix string) iter.Seq2[blob, err
 	}
 }
 
-func (b *gcsBucket) get(ctx context.Context, o blob, offset int64) (io.ReadCloser, blob, error) {
+func (b *gcsBucket) get(ctx context.Context, o Object, offset int64) (io.ReadCloser, Object, error) {
 	header := http.Header{"Accept-Encoding": {"gzip"}} // else it unzips what is stored so
 	if offset > 0 {
 		header.Set("Range", fmt.Sprintf("bytes=%d-", offset))
 	}
-	query := url.Values{"alt": {"media"}, "ifGenerationMatch": {o.version}}
-	response, err := b.call(ctx, "/"+url.PathEscape(o.key)+"?"+query.Encode(), header)
-	if err != nil {
-		return nil, blob{}, err
+	query := url.Values{"alt": {"media"}}
+	if o.Version != "" {
+		query.Set("ifGenerationMatch", o.Version)
 	}
-	return response.Body, blob{key: o.key, version: cmp.Or(response.Header.Get("X-Goog-Generation"), o.version), size: response.ContentLength}, nil
+	response, err := b.call(ctx, http.MethodGet, b.object(o.Key)+"?"+query.Encode(), header, nil)
+	if err != nil {
+		return nil, Object{}, err
+	}
+	return response.Body, Object{Key: o.Key, Version: cmp.Or(response.Header.Get("X-Goog-Generation"), o.Version), Size: response.ContentLength, Time: modified(response)}, nil
 }
 
-func (b *gcsBucket) call(ctx context.Context, path string, header http.Header) (*http.Response, error) {
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, b.address+path, nil)
+// object is the address of an object.
+func (b *gcsBucket) object(key string) string { return b.address + "/" + url.PathEscape(key) }
+
+func (b *gcsBucket) put(ctx context.Context, key string, body []byte, c Condition) (version string, err error) {
+	query := url.Values{"uploadType": {"media"}, "name": {key}, "fields": {"generation"}}
+	if c.New {
+		query.Set("ifGenerationMatch", "0")
+	}
+	if c.Version != "" {
+		query.Set("ifGenerationMatch", c.Version)
+	}
+	response, err := b.call(ctx, http.MethodPost, b.upload+"?"+query.Encode(), http.Header{"Content-Type": {contentType}}, body)
+	if err != nil {
+		return "", err
+	}
+	var written gcsObject
+	err = readPage(response, func(r io.Reader) error { return json.NewDecoder(r).Decode(&written) })
+	return written.Generation, err
+}
+
+func (b *gcsBucket) remove(ctx context.Context, key string) error {
+	response, err := b.call(ctx, http.MethodDelete, b.object(key), http.Header{}, nil)
+	if err != nil {
+		return err
+	}
+	return response.Body.Close()
+}
+
+func (b *gcsBucket) call(ctx context.Context, method, address string, header http.Header, body []byte) (*http.Response, error) {
+	request, err := http.NewRequestWithContext(ctx, method, address, bodyOf(body))
 	if err != nil {
 		return nil, err
 	}
@@ -133,7 +166,7 @@ func (b *gcsBucket) call(ctx context.Context, path string, header http.Header) (
 	if err != nil {
 		return nil, err
 	}
-	if response.StatusCode != http.StatusOK && response.StatusCode != http.StatusPartialContent {
+	if !isDone(response) {
 		response.Body.Close()
 		return nil, &storageError{status: response.StatusCode}
 	}

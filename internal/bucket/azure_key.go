@@ -1,6 +1,6 @@
 //go:build !nocloud
 
-package source
+package bucket
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -27,14 +28,18 @@ func (k sharedKey) authorize(_ context.Context, r *http.Request) error {
 	return nil
 }
 
-// text returns what is signed of a request without a body.
+// text returns what is signed of a request.
 func (k sharedKey) text(r *http.Request) string {
 	lines := []string{r.Method}
 	for _, name := range []string{
 		"Content-Encoding", "Content-Language", "Content-Length", "Content-MD5", "Content-Type", "Date",
 		"If-Modified-Since", "If-Match", "If-None-Match", "If-Unmodified-Since", "Range",
 	} {
-		lines = append(lines, r.Header.Get(name))
+		value := r.Header.Get(name)
+		if name == "Content-Length" && r.ContentLength > 0 { // net/http writes it
+			value = strconv.FormatInt(r.ContentLength, 10)
+		}
+		lines = append(lines, value)
 	}
 	for _, name := range slices.Sorted(maps.Keys(r.Header)) {
 		if lower := strings.ToLower(name); strings.HasPrefix(lower, "x-ms-") {

@@ -1,28 +1,29 @@
 //go:build !nocloud
 
-package source
+package bucket
 
 import (
 	"context"
 	"fmt"
 	"io"
 	"net/http"
+	"time"
 
 	"github.com/hashicorp/go-retryablehttp"
 
 	"gleapsync/internal/exchange"
 )
 
-// openBucket returns the bucket of a location, with the credentials that its cloud's
+// openStorage returns the bucket of a location, with the credentials that its cloud's
 // tools would find.
-func openBucket(ctx context.Context, l location) (bucket, error) {
-	switch l.scheme {
+func openStorage(ctx context.Context, a Address) (storage, error) {
+	switch a.Scheme {
 	case "s3":
-		return openS3(ctx, l)
+		return openS3(ctx, a)
 	case "gs":
-		return openGCS(ctx, l)
+		return openGCS(ctx, a)
 	}
-	return openAzure(ctx, l)
+	return openAzure(ctx, a)
 }
 
 // stay is for clients that follow no redirect: no storage needs one, and credentials must not
@@ -51,4 +52,16 @@ func readPage(response *http.Response, decode func(io.Reader) error) error {
 		return fmt.Errorf("%w: %w", errAnswer, err)
 	}
 	return nil
+}
+
+// contentType is that of all objects that are written.
+const contentType = "application/octet-stream"
+
+// isDone reports whether a storage did what it was asked for.
+func isDone(response *http.Response) bool { return response.StatusCode/100 == 2 }
+
+// modified returns when an object was written, as its answer says.
+func modified(response *http.Response) time.Time {
+	at, _ := http.ParseTime(response.Header.Get("Last-Modified"))
+	return at
 }

@@ -1,13 +1,13 @@
 //go:build nocloud
 
-package source
+package bucket
 
 import (
 	"context"
 	"errors"
 )
 
-// openBucket has nothing to open buckets with.
-func openBucket(context.Context, location) (bucket, error) {
+// openStorage has nothing to open buckets with.
+func openStorage(context.Context, Address) (storage, error) {
 	return nil, errors.New("this build of gleapsync has no object storage: use one that was built without the tag nocloud")
 }

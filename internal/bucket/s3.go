@@ -1,6 +1,6 @@
 //go:build !nocloud
 
-package source
+package bucket
 
 import (
 	"cmp"
@@ -34,10 +34,10 @@ type s3Bucket struct {
 	credentials aws.CredentialsProvider
 }
 
-func openS3(ctx context.Context, l location) (bucket, error) {
+func openS3(ctx context.Context, a Address) (storage, error) {
 	settings, err := config.LoadDefaultConfig(ctx,
 		config.WithLogger(logging.Nop{}), // else it writes to standard error itself
-		config.WithRegion(l.settings.Get("region")), config.WithSharedConfigProfile(l.settings.Get("profile")))
+		config.WithRegion(a.settings.Get("region")), config.WithSharedConfigProfile(a.settings.Get("profile")))
 	if err != nil {
 		return nil, &credentialsError{fmt.Sprintf("the AWS configuration cannot be used: %v", err)}
 	}
@@ -45,7 +45,7 @@ func openS3(ctx context.Context, l location) (bucket, error) {
 		return nil, &credentialsError{"set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or a profile, or give this machine a role"}
 	}
 	region := cmp.Or(settings.Region, "us-east-1") // what S3-compatible storages take, and S3 for its oldest region
-	address, err := s3Address(cmp.Or(l.settings.Get("endpoint"), s3Endpoint(ctx, settings, region)), l.bucket, l.bool("use_path_style"))
+	address, err := s3Address(cmp.Or(a.settings.Get("endpoint"), s3Endpoint(ctx, settings, region)), a.Bucket, a.bool("use_path_style"))
 	if err != nil {
 		return nil, err
 	}
@@ -118,21 +118,21 @@ type s3Page struct {
 	NextContinuationToken string
 }
 
-func (b *s3Bucket) list(ctx context.Context, prefix string) iter.Seq2[blob, error] {
-	return func(yield func(blob, error) bool) {
+func (b *s3Bucket) list(ctx context.Context, prefix string) iter.Seq2[Object, error] {
+	return func(yield func(Object, error) bool) {
 		query := url.Values{"list-type": {"2"}, "prefix": {prefix}}
 		for {
 			var page s3Page
-			response, err := b.call(ctx, "", query, http.Header{})
+			response, err := b.call(ctx, http.MethodGet, "", query, http.Header{}, nil)
 			if err == nil {
 				err = readPage(response, func(r io.Reader) error { return xml.NewDecoder(r).Decode(&page) })
 			}
 			if err != nil {
-				yield(blob{}, err)
+				yield(Object{}, err)
 				return
 			}
 			for _, o := range page.Contents {
-				if !yield(blob{o.Key, o.ETag, o.Size, o.LastModified}, nil) {
+				if !yield(Object{o.Key, o.ETag, o.Size, o.LastModified}, nil) {
 					return
 				}
 			}
@@ -144,19 +144,42 @@ func (b *s3Bucket) list(ctx context.Context, prefix string) iter.Seq2[blob, erro
 	}
 }
 
-func (b *s3Bucket) get(ctx context.Context, o blob, offset int64) (io.ReadCloser, blob, error) {
+func (b *s3Bucket) get(ctx context.Context, o Object, offset int64) (io.ReadCloser, Object, error) {
 	header := http.Header{}
-	if o.version != "" {
-		header.Set("If-Match", o.version)
+	if o.Version != "" {
+		header.Set("If-Match", o.Version)
 	}
 	if offset > 0 {
 		header.Set("Range", fmt.Sprintf("bytes=%d-", offset))
 	}
-	response, err := b.call(ctx, o.key, nil, header)
+	response, err := b.call(ctx, http.MethodGet, o.Key, nil, header, nil)
 	if err != nil {
-		return nil, blob{}, err
+		return nil, Object{}, err
 	}
-	return response.Body, blob{key: o.key, version: response.Header.Get("ETag"), size: response.ContentLength}, nil
+	return response.Body, Object{Key: o.Key, Version: response.Header.Get("ETag"), Size: response.ContentLength, Time: modified(response)}, nil
+}
+
+func (b *s3Bucket) put(ctx context.Context, key string, body []byte, c Condition) (version string, err error) {
+	header := http.Header{"Content-Type": {contentType}}
+	if c.New {
+		header.Set("If-None-Match", "*")
+	}
+	if c.Version != "" {
+		header.Set("If-Match", c.Version)
+	}
+	response, err := b.call(ctx, http.MethodPut, key, nil, header, body)
+	if err != nil {
+		return "", err
+	}
+	return response.Header.Get("ETag"), response.Body.Close()
+}
+
+func (b *s3Bucket) remove(ctx context.Context, key string) error {
+	response, err := b.call(ctx, http.MethodDelete, key, nil, http.Header{}, nil)
+	if err != nil {
+		return err
+	}
+	return response.Body.Close()
 }
 
 // s3Escape writes all but a few bytes of a key as %XX, as signatures want it.
@@ -171,23 +194,23 @@ func (b *s3Bucket) object(key string) *url.URL {
 	return &address
 }
 
-// call asks for an object, or with an empty key for something of the bucket.
-func (b *s3Bucket) call(ctx context.Context, key string, query url.Values, header http.Header) (*http.Response, error) {
+// call asks for something of an object, or with an empty key of the bucket.
+func (b *s3Bucket) call(ctx context.Context, method, key string, query url.Values, header http.Header, body []byte) (*http.Response, error) {
 	address := b.object(key)
 	address.RawQuery = query.Encode()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, address.String(), nil)
+	request, err := http.NewRequestWithContext(ctx, method, address.String(), bodyOf(body))
 	if err != nil {
 		return nil, err
 	}
 	request.Header = header
-	if err := b.sign(request, ""); err != nil {
+	if err := b.sign(request, body); err != nil {
 		return nil, err
 	}
 	response, err := b.client.Do(request)
 	if err != nil {
 		return nil, err
 	}
-	if response.StatusCode != http.StatusOK && response.StatusCode != http.StatusPartialContent {
+	if !isDone(response) {
 		defer response.Body.Close()
 		var reason struct {
 			XMLName xml.Name `xml:"Error"`
@@ -206,12 +229,12 @@ func (b *s3Bucket) call(ctx context.Context, key string, query url.Values, heade
 }
 
 // sign signs a request with that body.
-func (b *s3Bucket) sign(r *http.Request, body string) error {
+func (b *s3Bucket) sign(r *http.Request, body []byte) error {
 	credentials, err := b.credentials.Retrieve(r.Context())
 	if err != nil {
 		return &credentialsError{"those that were used until now cannot be renewed"}
 	}
-	hash := fmt.Sprintf("%x", sha256.Sum256([]byte(body)))
+	hash := fmt.Sprintf("%x", sha256.Sum256(body))
 	r.Header.Set("X-Amz-Content-Sha256", hash)
 	return v4.NewSigner().SignHTTP(r.Context(), credentials, r, hash, "s3", b.region, time.Now(), func(o *v4.SignerOptions) {
 		o.DisableURIPathEscaping = true // it is escaped

@@ -1,4 +1,4 @@
-package source
+package outside
 
 import (
 	"cmp"
@@ -13,8 +13,8 @@ import (
 // command the row that it could not write. Whatever of it comes into an error or a log
 // passes [Cleaner], or is said in own words.
 
-// maxOutside is how much of a text from outside is shown, in bytes.
-const maxOutside = 300
+// Most is how much of a text from outside is shown, in bytes.
+const Most = 300
 
 var (
 	secretName = regexp.MustCompile(`(?i)TOKEN|SECRET|PASS|.PWD|KEY|CREDENTIAL|AUTH|CONNECTION_STRING|WEBHOOK`) // not PWD, which is a folder
@@ -51,8 +51,8 @@ func Cleaner(secrets ...string) func(string) string {
 			}
 			return r
 		}, text))
-		if len(text) > maxOutside {
-			text = strings.ToValidUTF8(text[:maxOutside], "") + "…"
+		if len(text) > Most {
+			text = strings.ToValidUTF8(text[:Most], "") + "…"
 		}
 		return text
 	}
