@@ -63,7 +63,19 @@ func (f *file) Exists() bool { return f.salt != nil }
 func (f *file) Path() string { return f.path }
 
 // do opens the file, checks what it is, runs one transaction and closes the file.
-func (f *file) do(o *bbolt.Options, run func(*bbolt.DB, func(*bbolt.Tx) error) error, fn func(*bbolt.Tx) error) (err error) {
+func (f *file) do(o *bbolt.Options, run func(*bbolt.DB, func(*bbolt.Tx) error) error, fn func(*bbolt.Tx) error) error {
+	return f.open(o, func(db *bbolt.DB) error {
+		return run(db, func(tx *bbolt.Tx) error {
+			if err := f.check(tx); err != nil {
+				return err
+			}
+			return fn(tx)
+		})
+	})
+}
+
+// open opens the file, whatever it is, and closes it after fn.
+func (f *file) open(o *bbolt.Options, fn func(*bbolt.DB) error) (err error) {
 	// bbolt reads the file through a memory map: what is damaged can panic, and a
 	// page behind the end of the file is a fault.
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
@@ -80,12 +92,7 @@ func (f *file) do(o *bbolt.Options, run func(*bbolt.DB, func(*bbolt.Tx) error) e
 		return f.openError(err)
 	}
 	defer db.Close()
-	return run(db, func(tx *bbolt.Tx) error {
-		if err := f.check(tx); err != nil {
-			return err
-		}
-		return fn(tx)
-	})
+	return fn(db)
 }
 
 func (f *file) openError(err error) error {
