@@ -49,6 +49,7 @@ var mayImport = map[string]string{
 	// A wire struct that it shared with the client would hide a mistake on the wire.
 	"gleap/sandbox": "",
 
+	"internal/replica":    "internal/attr internal/bucket state",
 	"internal/runs":       "engage state",
 	"internal/guard":      "internal/runs state",
 	"internal/damping":    "internal/attr internal/runs state",
