@@ -38,6 +38,9 @@ type Options struct {
 	BooleanAs          BooleanAs     // how booleans go out
 	Version            string        // of gleapsync, for the User-Agent
 	Log                *slog.Logger
+	// May is asked before each request: an error ends the call, and no request is made. nil: every
+	// request may be made.
+	May func() error
 }
 
 // Client calls Gleap. Its methods may be called by several goroutines.
@@ -196,6 +199,15 @@ func (c *Client) call(ctx context.Context, method string, target *url.URL, body 
 			return &notTakenError{err}
 		case err != nil:
 			return err
+		}
+		if c.o.May != nil {
+			if err := c.o.May(); err != nil {
+				t.done()
+				if attempt == 0 {
+					return &notTakenError{err}
+				}
+				return err
+			}
 		}
 		if attempt > 0 {
 			c.retried.Add(1)

@@ -120,6 +120,11 @@ func (r *Runner) delete(ctx context.Context) (runs.Deletions, error) {
 	if err != nil {
 		return runs.Deletions{}, err
 	}
+	if r.o.Replica != nil && len(forgotten.Owed) > 0 { // else another machine could create them again
+		if err := r.o.Replica.Keep(ctx, r.store, nil); err != nil {
+			return runs.Deletions{Owed: len(forgotten.Owed)}, err
+		}
+	}
 	return push.Delete(ctx, r.client, r.ledger, forgotten.Owed)
 }
 

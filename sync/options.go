@@ -1,6 +1,7 @@
 package sync
 
 import (
+	"context"
 	"time"
 
 	"gleapsync/engage"
@@ -9,6 +10,7 @@ import (
 	"gleapsync/internal/events"
 	"gleapsync/internal/guard"
 	"gleapsync/internal/known"
+	"gleapsync/state"
 )
 
 // Options are a runner's settings.
@@ -31,7 +33,13 @@ type Options struct {
 	Deliveries  Deliveries
 	// Shown is set where somebody who sees the log sees the report below it: what both say is not
 	// logged.
-	Shown bool
+	Shown   bool
+	Replica replica // of the state; nil: there is none
+}
+
+// replica is where the state is kept too: a [*replica.Held].
+type replica interface {
+	Keep(ctx context.Context, s *state.Store, next []state.Announced) error
 }
 
 // Deliveries says where the log of acknowledged calls is.

@@ -2,6 +2,7 @@ package sync
 
 import (
 	"context"
+	"time"
 
 	"gleapsync/internal/deliveries"
 	"gleapsync/internal/push"
@@ -35,7 +36,16 @@ func (r *Runner) pushOptions() push.Options {
 	e := &r.o.Events
 	return push.Options{
 		Client: r.client, Ledger: r.ledger, Store: r.store, Concurrency: r.o.Concurrency, Memory: r.o.Memory,
-		Events: push.Events{Batch: e.Batch, Entered: e.Entered, Exited: e.Exited, Computed: e.Computed},
-		Log:    r.log, Meter: r.meter, Now: r.now,
+		Events:  push.Events{Batch: e.Batch, Entered: e.Entered, Exited: e.Exited, Computed: e.Computed},
+		Replica: r.o.Replica, Slice: sliceOf(r.o.Rate, r.o.Window),
+		Log: r.log, Meter: r.meter, Now: r.now,
 	}
+}
+
+// sliceOf returns how many contacts are sent to in two minutes, 0 if there is no limit.
+func sliceOf(rate int, window time.Duration) int {
+	if window <= 0 || rate <= 0 {
+		return 0
+	}
+	return max(100, int(int64(rate)*int64(2*time.Minute)/int64(window)))
 }

@@ -282,6 +282,9 @@ func (r *Runner) finish(ctx context.Context, w *work, sent *push.Result, report 
 		applied, fields = w.Applied(report.Finished, sent), w.FieldsAfter(w.overview.Fields, sent)
 	}
 	cause := context.Cause(ctx)
+	if errors.As(cause, new(*state.LockedError)) && errors.Is(err, context.Canceled) { // another machine took over
+		err = cause
+	}
 	switch {
 	case err == nil:
 		report.Outcome = runs.Complete

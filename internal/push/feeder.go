@@ -2,6 +2,7 @@ package push
 
 import (
 	"io"
+	"math"
 
 	"gleapsync/internal/planfile"
 )
@@ -21,16 +22,17 @@ type feeder struct {
 	open     int                  // those that were read and have no answer
 	openSize int                  // their bytes
 	mayOpen  int                  // how many may be open
+	granted  int                  // how many may still be begun
 }
 
 func newFeeder(entries *planfile.Reader, mayOpen int) *feeder {
-	return &feeder{entries: entries, begun: make(chan *planfile.Entry, mostOpen), mayOpen: mayOpen}
+	return &feeder{entries: entries, begun: make(chan *planfile.Entry, mostOpen), mayOpen: mayOpen, granted: math.MaxInt}
 }
 
 // read reads the entries whose calls are to be made next, as many as may be open. The error is
 // of the plan, and comes with those before it.
 func (f *feeder) read() (entries []*planfile.Entry, err error) {
-	for f.entries != nil && f.open < f.mayOpen && f.openSize < mostOpenBytes {
+	for f.entries != nil && f.open < f.mayOpen && f.openSize < mostOpenBytes && f.granted > 0 {
 		e, err := f.entries.Next()
 		if err == io.EOF {
 			f.entries = nil
@@ -41,6 +43,7 @@ func (f *feeder) read() (entries []*planfile.Entry, err error) {
 		}
 		entries = append(entries, e)
 		f.open++
+		f.granted--
 		f.openSize += e.Size
 	}
 	return entries, nil
@@ -66,7 +69,7 @@ func (f *feeder) answered(e *planfile.Entry) {
 // grow lets more be open if what was did not last from one commit to the next, and reports
 // whether it did.
 func (f *feeder) grow() bool {
-	if f.entries == nil || f.open >= f.mayOpen/2 || f.openSize >= mostOpenBytes/2 {
+	if f.entries == nil || f.granted == 0 || f.open >= f.mayOpen/2 || f.openSize >= mostOpenBytes/2 {
 		return false
 	}
 	f.mayOpen = min(2*f.mayOpen, mostOpen)

@@ -18,6 +18,7 @@ type loop struct {
 	report   *runs.Report
 	result   *Result
 	feeder   *feeder
+	slicer   *slicer // nil: there is no replica
 	refusals refusals
 	course   *course
 	batch    batch
@@ -31,13 +32,17 @@ type loop struct {
 	stopped error  // it makes no sense to send more; what Gleap took is still written
 }
 
-func newLoop(o *Options, plan *Plan, report *runs.Report, result *Result) *loop {
-	return &loop{
+func newLoop(ctx context.Context, o *Options, plan *Plan, report *runs.Report, result *Result) *loop {
+	l := &loop{
 		o: o, plan: plan, report: report, result: result,
 		feeder: newFeeder(plan.File.Read(plan.Before), 2*o.Concurrency),
 		course: newCourse(plan.Before, plan.Run, plan.File.Counts()),
 		outbox: newOutbox(), contacts: reasons{what: "a contact"}, events: reasons{what: "an event"},
 	}
+	if o.Replica != nil {
+		l.slicer, l.feeder.granted = newSlicer(ctx, o, plan.File.Read(plan.Before)), 0
+	}
+	return l
 }
 
 // run takes answers until their channel is closed. If writing fails, or if it makes no sense to
@@ -63,6 +68,9 @@ func (l *loop) run(answers <-chan answer, stop context.CancelCauseFunc) error {
 				a.committed <- l.failed
 			}
 		case <-tick.C:
+			l.flush()
+		case err := <-l.slicer.result():
+			l.stopped = cmp.Or(l.stopped, l.slicer.take(l.feeder, err))
 			l.flush()
 		}
 	}
@@ -157,6 +165,7 @@ func (l *loop) noteNotTaken(userID []byte) {
 func (l *loop) end() {
 	defer l.contacts.end(l.o.Log)
 	defer l.events.end(l.o.Log)
+	defer l.slicer.end()
 	if l.failed != nil {
 		return
 	}
@@ -181,6 +190,9 @@ func (l *loop) flush() {
 			entries = nil
 		}
 		l.feeder.hand(entries)
+		if l.failed == nil && l.stopped == nil {
+			l.stopped = l.slicer.advance(l.feeder)
+		}
 	}
 	l.outbox.offer()
 }
@@ -221,6 +233,7 @@ func (l *loop) commit() error {
 	l.outbox.add(due)
 	l.pace, l.calls, l.result.Turns = pace, l.course.calls, l.batch.Turns
 	l.batch.count(l.report, l.result)
+	l.slicer.commit(&l.batch)
 	l.o.Log.Debug("committed", "calls", len(l.batch.Acks), "parked", len(l.batch.Parked), "remaining", l.report.Contacts.Remaining)
 	l.batch.reset()
 	return nil

@@ -38,6 +38,8 @@ type Options struct {
 	Ledger      ledger
 	Store       *state.Store // the events that are due are read from it
 	Deliveries  deliveryLog  // of the calls; nil: none is kept
+	Replica     replica      // of the state; nil: there is none
+	Slice       int          // contacts that may be sent to before it is kept again; 0: as many as can be
 	Concurrency int          // calls at a time
 	Memory      int64
 	Events      Events
@@ -97,7 +99,7 @@ func Run(ctx context.Context, o Options, plan Plan, report *runs.Report) (Result
 	defer stop(nil)
 	result := Result{Told: make([]int, len(plan.Attributes))}
 	answers := make(chan answer, 4096) // what comes in while a batch is committed
-	l := newLoop(&o, &plan, report, &result)
+	l := newLoop(sending, &o, &plan, report, &result)
 	ended := make(chan error)
 	go func() { ended <- l.run(answers, stop) }()
 	s := &sender{o: &o, plan: &plan, begun: l.feeder.begun, answers: answers}

@@ -184,7 +184,7 @@ func TestStopCommitsEvents(t *testing.T) {
 		t.Fatal(err)
 	}
 	answers, committed, ended := make(chan answer), make(chan error, 1), make(chan error)
-	l := newLoop(&o, &plan, report, &Result{})
+	l := newLoop(t.Context(), &o, &plan, report, &Result{})
 	stopped, stop := context.WithCancelCause(t.Context())
 	go func() { ended <- l.run(answers, stop) }()
 	for i := range sameRefusals {
