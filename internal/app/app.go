@@ -11,6 +11,7 @@ package app
 import (
 	"bytes"
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -29,6 +30,7 @@ import (
 	"gleapsync/gleap/sandbox"
 	"gleapsync/internal/config"
 	"gleapsync/internal/console"
+	"gleapsync/internal/replica"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
@@ -40,8 +42,9 @@ type App struct {
 	version string
 	out     io.Writer
 	log     *slog.Logger
-	bar     *console.Bar   // nil: no terminal
-	zone    *time.Location // of times that a person reads
+	bar     *console.Bar    // nil: no terminal
+	zone    *time.Location  // of times that a person reads
+	replica *replica.Status // as a command looked at it; nil: there is none, or nobody looked
 }
 
 func newApp(f flags, version string, out io.Writer, errs *os.File) *App {
@@ -97,9 +100,19 @@ func (a *App) config() (*config.Config, error) {
 	return cfg, checkSpace(cfg, spaceLimit())
 }
 
-// load reads the configuration and opens the state.
-func (a *App) load() (*config.Config, *state.Store, error) {
+// lookedAt reads the configuration, for a command that only reads the state, and brings that up
+// to date.
+func (a *App) lookedAt(ctx context.Context) (*config.Config, error) {
 	cfg, err := a.config()
+	if err != nil {
+		return nil, err
+	}
+	return cfg, a.look(ctx, cfg)
+}
+
+// load reads the configuration and opens the state to look into it.
+func (a *App) load(ctx context.Context) (*config.Config, *state.Store, error) {
+	cfg, err := a.lookedAt(ctx)
 	if err != nil {
 		return nil, nil, err
 	}

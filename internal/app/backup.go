@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"fmt"
 	"io"
 
@@ -13,8 +14,8 @@ type backupCmd struct {
 }
 
 // Run copies the state file, also while a run is going on.
-func (c *backupCmd) Run(a *App) error {
-	_, store, err := a.load()
+func (c *backupCmd) Run(ctx context.Context, a *App) error {
+	_, store, err := a.load(ctx)
 	if err != nil {
 		return err
 	}

@@ -4,7 +4,9 @@ import (
 	"context"
 	"io"
 
+	"gleapsync/internal/config"
 	"gleapsync/internal/console"
+	"gleapsync/internal/runs"
 )
 
 type baselineCmd struct {
@@ -16,7 +18,11 @@ type baselineCmd struct {
 // Run takes the exports as delivered.
 func (c *baselineCmd) Run(ctx context.Context, a *App) error {
 	if c.DryRun {
-		_, runner, request, err := a.silent(runFlags{Only: c.Only}, true)
+		cfg, err := a.lookedAt(ctx)
+		if err != nil {
+			return err
+		}
+		runner, request, err := a.silent(cfg, runFlags{Only: c.Only}, true)
 		if err != nil {
 			return err
 		}
@@ -29,10 +35,22 @@ func (c *baselineCmd) Run(ctx context.Context, a *App) error {
 	if err := c.confirm(a, "Take what the exports say as delivered, without telling Gleap?"); err != nil {
 		return err
 	}
-	_, runner, request, err := a.silent(runFlags{Only: c.Only}, true)
+	cfg, err := a.config()
 	if err != nil {
 		return err
 	}
-	report, err := runner.Baseline(ctx, request)
-	return judge(report, a.printRun(report, console.Shown{}, nil, err))
+	cfg, ctx, end, err := a.hold(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	report, err := c.baseline(ctx, a, cfg)
+	return judge(report, a.printRun(report, console.Shown{}, nil, end(err)))
+}
+
+func (c *baselineCmd) baseline(ctx context.Context, a *App, cfg *config.Config) (runs.Report, error) {
+	runner, request, err := a.silent(cfg, runFlags{Only: c.Only}, true)
+	if err != nil {
+		return runs.Report{}, err
+	}
+	return runner.Baseline(ctx, request)
 }

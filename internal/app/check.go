@@ -49,6 +49,13 @@ func (c *checkCmd) Run(ctx context.Context, a *App) error {
 		note("schedule", nil, fmt.Sprintf("the next run of gleapsync serve is at %s %s, %s", next.In(cfg.Zone).Format("2006-01-02 15:04"), cfg.Zone, human.Until(next, time.Now())))
 	}
 	if err == nil {
+		if cfg.Replica != nil {
+			err := a.look(ctx, cfg)
+			if err == nil && a.replica.Problem != "" {
+				err = errors.New(a.replica.Problem)
+			}
+			note("replica", err, a.replica.Address)
+		}
 		store, err := state.Open(cfg.State)
 		if err != nil {
 			store = nil

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"fmt"
 	"io"
 
@@ -11,8 +12,8 @@ import (
 type compactCmd struct{}
 
 // Run writes the state file anew without its free pages.
-func (c *compactCmd) Run(a *App) error {
-	return a.locked(func(s *state.Store) error {
+func (c *compactCmd) Run(ctx context.Context, a *App) error {
+	return a.locked(ctx, func(s *state.Store) error {
 		before, after, err := state.Compact(s)
 		if err != nil {
 			return fmt.Errorf("compact the state: %w", err)

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"fmt"
 	"io"
 
@@ -17,7 +18,7 @@ type discardCmd struct {
 }
 
 // Run removes events that are due or parked, so that they are never sent.
-func (c *discardCmd) Run(a *App) error {
+func (c *discardCmd) Run(ctx context.Context, a *App) error {
 	which := "all events that are due, and those that Gleap refused"
 	if c.Parked {
 		which = "all events that Gleap refused"
@@ -26,7 +27,7 @@ func (c *discardCmd) Run(a *App) error {
 		which += ", of " + human.Count(len(c.IDs), "contact")
 	}
 	if c.DryRun {
-		_, store, err := a.load()
+		_, store, err := a.load(ctx)
 		if err != nil {
 			return err
 		}
@@ -42,7 +43,7 @@ func (c *discardCmd) Run(a *App) error {
 		return err
 	}
 	n := 0
-	if err := a.changes("discard", func(s *state.Store) (t runs.Touched, err error) {
+	if err := a.changes(ctx, "discard", func(s *state.Store) (t runs.Touched, err error) {
 		n, err = state.Discard(s, c.Parked, c.IDs...)
 		return runs.Touched{Events: n}, err
 	}); err != nil {

@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"gleapsync/engage"
+	"gleapsync/internal/config"
 	"gleapsync/internal/console"
 	"gleapsync/internal/human"
 	"gleapsync/internal/textfile"
@@ -61,15 +62,24 @@ func (c *forgetCmd) Run(ctx context.Context, a *App) error {
 	if err != nil {
 		return err
 	}
-	cfg, store, err := a.load()
-	if err != nil {
-		return err
+	if c.DryRun {
+		cfg, store, err := a.load(ctx)
+		if err == nil {
+			err = checkGleap(cfg, store, false)
+		}
+		if err != nil {
+			return err
+		}
+		return a.rehearseForget(store, ids)
 	}
+	return a.held(ctx, func(ctx context.Context, cfg *config.Config, store *state.Store) error {
+		return c.forget(ctx, a, cfg, store, ids)
+	})
+}
+
+func (c *forgetCmd) forget(ctx context.Context, a *App, cfg *config.Config, store *state.Store, ids []string) error {
 	if err := checkGleap(cfg, store, false); err != nil {
 		return err
-	}
-	if c.DryRun {
-		return a.rehearseForget(store, ids)
 	}
 	if err := c.confirm(a, fmt.Sprintf("Delete %s in Gleap and here, and never create them again?", human.Count(len(ids), "contact"))); err != nil {
 		return err

@@ -2,6 +2,7 @@ package app
 
 import (
 	"cmp"
+	"context"
 	"encoding/json"
 	"errors"
 	"io"
@@ -31,6 +32,9 @@ type inspectCmd struct {
 func (a *App) view() (*inspect.View, error) {
 	cfg, err := a.config()
 	if err != nil {
+		return nil, err
+	}
+	if err := a.look(context.Background(), cfg); err != nil {
 		return nil, err
 	}
 	return viewOf(cfg)

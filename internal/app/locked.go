@@ -1,9 +1,11 @@
 package app
 
 import (
+	"context"
 	"errors"
 	"time"
 
+	"gleapsync/internal/config"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
@@ -14,32 +16,28 @@ type dryFlags struct {
 }
 
 // locked runs fn with the state while no run may use it.
-func (a *App) locked(fn func(*state.Store) error) error {
-	_, store, err := a.load()
-	if err != nil {
-		return err
-	}
-	release, err := store.Lock()
-	if err != nil {
-		return err
-	}
-	defer release()
-	return fn(store)
+func (a *App) locked(ctx context.Context, fn func(*state.Store) error) error {
+	return a.held(ctx, func(_ context.Context, _ *config.Config, store *state.Store) error {
+		release, err := store.Lock()
+		if err != nil {
+			return err
+		}
+		defer release()
+		return fn(store)
+	})
 }
 
 // changes is locked for a command that changes what the state says: what it did is in the list of
 // runs, so that nobody has to guess later why the next run did what it did.
-func (a *App) changes(command string, fn func(*state.Store) (runs.Touched, error)) error {
-	cfg, store, err := a.load()
-	if err != nil {
-		return err
-	}
-	release, err := store.Lock()
-	if err != nil {
-		return err
-	}
-	defer release()
-	return a.change(store, cfg.Sync.Project, command, fn)
+func (a *App) changes(ctx context.Context, command string, fn func(*state.Store) (runs.Touched, error)) error {
+	return a.held(ctx, func(_ context.Context, cfg *config.Config, store *state.Store) error {
+		release, err := store.Lock()
+		if err != nil {
+			return err
+		}
+		defer release()
+		return a.change(store, cfg.Sync.Project, command, fn)
+	})
 }
 
 // change carries a change out that a command makes, and has it in the list of runs.

@@ -26,7 +26,11 @@ func (c *planCmd) Run(ctx context.Context, a *App) error {
 	if err := c.changesFlags.check(c.shownFlags); err != nil {
 		return err
 	}
-	cfg, runner, request, err := a.silent(c.runFlags, !c.Changes)
+	cfg, err := a.lookedAt(ctx)
+	if err != nil {
+		return err
+	}
+	runner, request, err := a.silent(cfg, c.runFlags, !c.Changes)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -19,7 +20,7 @@ type resendCmd struct {
 const mostResent = 10_000
 
 // Run has the next run send all values of contacts again.
-func (c *resendCmd) Run(a *App) error {
+func (c *resendCmd) Run(ctx context.Context, a *App) error {
 	ids, err := c.ids()
 	if err != nil {
 		return err
@@ -31,14 +32,14 @@ func (c *resendCmd) Run(a *App) error {
 	said := "The next run sends"
 	if c.DryRun {
 		said = "Nothing was done. The next run would send"
-		_, store, err := a.load()
+		_, store, err := a.load(ctx)
 		if err != nil {
 			return err
 		}
 		if unknown, err = state.Resendable(store, ids); err != nil {
 			return err
 		}
-	} else if err := a.changes("resend", func(s *state.Store) (t runs.Touched, err error) {
+	} else if err := a.changes(ctx, "resend", func(s *state.Store) (t runs.Touched, err error) {
 		if unknown, err = state.Resend(s, ids); err != nil {
 			return t, err
 		}

@@ -1,39 +1,70 @@
 package app
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"io/fs"
 	"os"
 
+	"gleapsync/internal/config"
 	"gleapsync/internal/console"
 	"gleapsync/internal/human"
+	"gleapsync/internal/replica"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
 
 type restoreCmd struct {
-	Path             string `arg:"" help:"The backup."`
+	Path             string `arg:"" optional:"" help:"The backup."`
+	From             string `help:"A snapshot of the replica instead, as inspect lists them." placeholder:"ID"`
 	WithoutForgotten bool   `help:"Restore although the list of forgotten contacts in the present state cannot be read."`
 	confirmFlags
 	dryFlags
 }
 
 // Run replaces the state file by a backup.
-func (c *restoreCmd) Run(a *App) error {
+func (c *restoreCmd) Run(ctx context.Context, a *App) error {
+	if (c.Path == "") == (c.From == "") {
+		return &UsageError{errors.New("name a backup, or with --from a snapshot of the replica")}
+	}
 	cfg, err := a.config()
 	if err != nil {
 		return err
 	}
-	if _, err := os.Stat(c.Path); errors.Is(err, fs.ErrNotExist) {
+	if c.From != "" && cfg.Replica == nil {
+		return &UsageError{errors.New("--from is for a state with a replica: state.replica names none")}
+	}
+	if _, err := os.Stat(c.Path); c.From == "" && errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("there is no backup at %s", human.Printable(c.Path))
 	}
-	if c.DryRun {
+	if c.DryRun && c.From == "" {
 		return c.rehearse(a, cfg.State)
 	}
-	if err := c.confirm(a, fmt.Sprintf("Replace the state %s by %s?", human.Printable(cfg.State.Path), human.Printable(c.Path))); err != nil {
+	if !c.DryRun {
+		if err := c.confirm(a, fmt.Sprintf("Replace the state %s by %s?", human.Printable(cfg.State.Path), human.Printable(c.Path+c.From))); err != nil {
+			return err
+		}
+	}
+	cfg, ctx, end, err := a.hold(ctx, cfg)
+	if err != nil {
 		return err
+	}
+	return end(c.restore(ctx, a, cfg))
+}
+
+func (c *restoreCmd) restore(ctx context.Context, a *App, cfg *config.Config) error {
+	if c.From != "" {
+		c.Path = cfg.State.Path + ".from"
+		os.Remove(c.Path)
+		defer os.Remove(c.Path)
+		if _, err := cfg.Sync.Replica.(*replica.Held).Fetch(ctx, c.From, c.Path); err != nil {
+			return err
+		}
+		if c.DryRun {
+			return c.rehearse(a, cfg.State)
+		}
 	}
 	store := state.Replace(cfg.State)
 	release, err := store.Lock()

@@ -6,9 +6,11 @@ import (
 	"io"
 
 	"gleapsync/engage"
+	"gleapsync/internal/config"
 	"gleapsync/internal/console"
 	"gleapsync/internal/human"
 	"gleapsync/internal/runs"
+	"gleapsync/state"
 	"gleapsync/sync"
 )
 
@@ -21,7 +23,11 @@ type retireCmd struct {
 // Run tells an attribute's members that they are none any more, and forgets it.
 func (c *retireCmd) Run(ctx context.Context, a *App) error {
 	if c.DryRun {
-		cfg, runner, _, err := a.silent(runFlags{}, true)
+		cfg, err := a.lookedAt(ctx)
+		if err != nil {
+			return err
+		}
+		runner, _, err := a.silent(cfg, runFlags{}, true)
 		if err != nil {
 			return err
 		}
@@ -33,10 +39,12 @@ func (c *retireCmd) Run(ctx context.Context, a *App) error {
 			console.Plan(a.screen(w), report, console.Shown{}, cfg.Sync.Rate, cfg.Sync.Window)
 		}))
 	}
-	cfg, store, err := a.load()
-	if err != nil {
-		return err
-	}
+	return a.held(ctx, func(ctx context.Context, cfg *config.Config, store *state.Store) error {
+		return c.retire(ctx, a, cfg, store)
+	})
+}
+
+func (c *retireCmd) retire(ctx context.Context, a *App, cfg *config.Config, store *state.Store) error {
 	o, err := store.Overview()
 	if err != nil {
 		return err

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"fmt"
 	"io"
 
@@ -15,9 +16,9 @@ type retryCmd struct {
 
 // Run unparks contacts and their events, or all of them, so that the next run tries them
 // again.
-func (c *retryCmd) Run(a *App) error {
+func (c *retryCmd) Run(ctx context.Context, a *App) error {
 	contacts, events := 0, 0
-	if err := a.changes("retry", func(s *state.Store) (t runs.Touched, err error) {
+	if err := a.changes(ctx, "retry", func(s *state.Store) (t runs.Touched, err error) {
 		contacts, events, err = state.Unpark(s, c.IDs...)
 		return runs.Touched{Contacts: contacts, Events: events}, err
 	}); err != nil {

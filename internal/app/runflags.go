@@ -62,21 +62,17 @@ func (f shownFlags) shown() console.Shown { return console.Shown(f) }
 
 // silent returns a runner that makes no call, and what is asked of it. reports says that its report
 // is shown.
-func (a *App) silent(f runFlags, reports bool) (*config.Config, *sync.Runner, sync.Request, error) {
-	cfg, err := a.config()
-	if err != nil {
-		return nil, nil, sync.Request{}, err
-	}
+func (a *App) silent(cfg *config.Config, f runFlags, reports bool) (*sync.Runner, sync.Request, error) {
 	store, err := openForRun(cfg, nil)
 	if err != nil {
-		return nil, nil, sync.Request{}, err
+		return nil, sync.Request{}, err
 	}
 	request, err := f.request(cfg)
 	if err == nil {
 		err = checkGleap(cfg, store, request.TellsAll())
 	}
 	cfg.Sync.Shown = reports && a.showsBoth()
-	return cfg, sync.New(cfg.Sync, store, nil, a.log, a.watch()), request, err
+	return sync.New(cfg.Sync, store, nil, a.log, a.watch()), request, err
 }
 
 // call carries out a run that makes calls; all says that it tells everything.

@@ -113,6 +113,9 @@ func (s *syncer) loadToServe() (*config.Config, error) {
 			return nil, err
 		}
 	}
+	if err := s.look(context.Background(), cfg); err != nil {
+		return nil, err
+	}
 	_, err = s.open(cfg)
 	return cfg, err
 }

@@ -44,6 +44,9 @@ func (c *syncCmd) Run(ctx context.Context, a *App) error {
 	}
 	cfg.Sync.Shown = a.showsBoth()
 	if c.Rehearse {
+		if err := a.look(ctx, cfg); err != nil {
+			return err
+		}
 		return a.rehearse(cfg, request, c.shown(), func(runner *sync.Runner) (runs.Report, error) { return runner.Sync(ctx, request) })
 	}
 	report, embedded, err := newSyncer(a).sync(ctx, cfg, request, a.watch())
@@ -68,9 +71,14 @@ func (c *syncCmd) carryOut(ctx context.Context, a *App) error {
 	}
 	defer saved.Close()
 	request := sync.RequestOf(saved)
-	run := func(runner *sync.Runner) (runs.Report, error) { return runner.CarryOut(ctx, saved) }
+	run := func(ctx context.Context, runner *sync.Runner) (runs.Report, error) {
+		return runner.CarryOut(ctx, saved)
+	}
 	if c.Rehearse {
-		return a.rehearse(cfg, request, c.shown(), run)
+		if err := a.look(ctx, cfg); err != nil {
+			return err
+		}
+		return a.rehearse(cfg, request, c.shown(), func(runner *sync.Runner) (runs.Report, error) { return run(ctx, runner) })
 	}
 	report, embedded, err := newSyncer(a).carryOut(ctx, cfg, request, a.watch(), run)
 	return judge(report, a.printRun(report, c.shown(), embedded, err))
@@ -89,7 +97,11 @@ func newSyncer(a *App) *syncer { return &syncer{App: a, states: map[string]*stat
 
 // open opens the state for a sync.
 func (s *syncer) open(cfg *config.Config) (*state.Store, error) {
-	store, err := openForRun(cfg, s.states[cfg.State.Path])
+	known := s.states[cfg.State.Path]
+	if cfg.Replica != nil { // which knows better: another machine may have gone on
+		known = nil
+	}
+	store, err := openForRun(cfg, known)
 	if store != nil {
 		s.remember(store)
 	}
@@ -105,13 +117,13 @@ func (s *syncer) remember(store *state.Store) {
 
 // sync carries out one sync.
 func (s *syncer) sync(ctx context.Context, cfg *config.Config, r sync.Request, watch func(runs.Progress)) (runs.Report, *sandbox.Sandbox, error) {
-	return s.carryOut(ctx, cfg, r, watch, func(runner *sync.Runner) (runs.Report, error) { return runner.Sync(ctx, r) })
+	return s.carryOut(ctx, cfg, r, watch, func(ctx context.Context, runner *sync.Runner) (runs.Report, error) { return runner.Sync(ctx, r) })
 }
 
 // carryOut carries out one sync, of which r says what it is about, tells those who want to know, and
 // leaves its metrics. Of a sync that could not begin the report has the outcome and the error only,
 // and no run id.
-func (s *syncer) carryOut(ctx context.Context, cfg *config.Config, r sync.Request, watch func(runs.Progress), run func(*sync.Runner) (runs.Report, error)) (runs.Report, *sandbox.Sandbox, error) {
+func (s *syncer) carryOut(ctx context.Context, cfg *config.Config, r sync.Request, watch func(runs.Progress), run func(context.Context, *sync.Runner) (runs.Report, error)) (runs.Report, *sandbox.Sandbox, error) {
 	started := time.Now().UTC()
 	var o config.Notify
 	if len(r.Only) == 0 { // else the exports that were not looked at would seem to be well
@@ -123,10 +135,15 @@ func (s *syncer) carryOut(ctx context.Context, cfg *config.Config, r sync.Reques
 	before := s.lastSync(cfg)
 	var told runs.Report
 	var embedded *sandbox.Sandbox
-	store, err := s.open(cfg)
+	held, within, end, err := s.hold(ctx, cfg)
 	if err == nil {
-		told, embedded, err = s.call(cfg, store, r.TellsAll(), watch, run)
-		s.remember(store)
+		before = s.lastSync(cfg)
+		var store *state.Store
+		if store, err = s.open(held); err == nil {
+			told, embedded, err = s.call(held, store, r.TellsAll(), watch, func(runner *sync.Runner) (runs.Report, error) { return run(within, runner) })
+			s.remember(store)
+		}
+		err = end(err)
 	}
 	if errors.As(err, new(*state.LockedError)) || errors.As(err, new(*savedplan.RefusedError)) {
 		return told, embedded, err // the other run says how it ends, or nothing happened

@@ -1,6 +1,7 @@
 package app
 
 import (
+	"context"
 	"io"
 
 	"gleapsync/internal/console"
@@ -11,8 +12,8 @@ import (
 type verifyCmd struct{}
 
 // Run reads the whole state file.
-func (c *verifyCmd) Run(a *App) error {
-	return a.locked(func(s *state.Store) error {
+func (c *verifyCmd) Run(ctx context.Context, a *App) error {
+	return a.locked(ctx, func(s *state.Store) error {
 		v, err := state.Verify(s)
 		if err != nil {
 			return err

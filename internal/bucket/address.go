@@ -29,6 +29,9 @@ var settingsOf = map[string][]string{
 // ErrScheme is the error for an address that begins with none of the schemes.
 var ErrScheme = errors.New("it takes an address that begins with s3://, gs:// or azblob://")
 
+// ErrNotBuilt is the error of a build without object storage.
+var ErrNotBuilt = errors.New("this build of gleapsync has no object storage: use one that was built without the tag nocloud")
+
 // Parse takes a key as it stands, without %XX. The error does not have the settings' values:
 // somebody may have pasted a signed URL.
 func Parse(text string) (Address, error) {

@@ -26,6 +26,9 @@ func openStorage(ctx context.Context, a Address) (storage, error) {
 	return openAzure(ctx, a)
 }
 
+// Built reports whether this build has object storage.
+const Built = true
+
 // stay is for clients that follow no redirect: no storage needs one, and credentials must not
 // go where an answer says.
 func stay(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }

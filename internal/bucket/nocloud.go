@@ -2,12 +2,10 @@
 
 package bucket
 
-import (
-	"context"
-	"errors"
-)
+import "context"
+
+// Built reports whether this build has object storage.
+const Built = false
 
 // openStorage has nothing to open buckets with.
-func openStorage(context.Context, Address) (storage, error) {
-	return nil, errors.New("this build of gleapsync has no object storage: use one that was built without the tag nocloud")
-}
+func openStorage(context.Context, Address) (storage, error) { return nil, ErrNotBuilt }

@@ -15,6 +15,7 @@ import (
 	"github.com/pelletier/go-toml/v2"
 
 	"gleapsync/gleap"
+	"gleapsync/internal/bucket"
 	"gleapsync/internal/events"
 	"gleapsync/internal/guard"
 	"gleapsync/internal/schedule"
@@ -29,6 +30,7 @@ type Config struct {
 	Path     string
 	Sync     sync.Options
 	State    state.Options
+	Replica  *bucket.Address   // where the state lives too, nil: nowhere
 	Gleap    gleap.Options     // without Token, Version and Log
 	Sandbox  bool              // use an embedded sandbox instead of Gleap.BaseURL
 	Schedule schedule.Schedule // of runs that gleapsync begins by itself
@@ -146,6 +148,7 @@ func (l *loader) config(f *file) *Config {
 	if c.State.Path == "" {
 		l.fail("state.path", errors.New("it is empty"))
 	}
+	c.Replica = l.replica(f)
 	c.Sync = sync.Options{
 		Project:     project,
 		Gleap:       c.gleapName(),

@@ -19,6 +19,7 @@ type file struct {
 	State struct {
 		Path      string `toml:"path"`
 		MustExist bool   `toml:"must_exist"`
+		Replica   string `toml:"replica"`
 	} `toml:"state"`
 	Sync struct {
 		Schedule string `toml:"schedule"`
