@@ -65,7 +65,11 @@ type inspectSummaryCmd struct{}
 
 // Run shows what the state holds.
 func (c *inspectSummaryCmd) Run(a *App) error {
-	return answer(a, (*inspect.View).Summary, console.Summary)
+	return answer(a, func(v *inspect.View) (inspect.Summary, error) {
+		s, err := v.Summary()
+		s.Replica = a.replica
+		return s, err
+	}, console.Summary)
 }
 
 type inspectAudiencesCmd struct {

@@ -24,6 +24,9 @@ func Summary(w Out, s inspect.Summary) {
 		return
 	}
 	fmt.Fprintf(w, "State     %s, %s bytes, since %s\n", human.Printable(s.State), human.Grouped(int(s.Bytes)), w.time(s.Created))
+	if s.Replica != nil {
+		replicaOf(w, *s.Replica)
+	}
 	fmt.Fprintf(w, "Holds     %s, %s, %s parked\n", human.Count(s.Contacts, "contact"), human.Count(s.Attributes, "attribute"), human.Grouped(s.Parked))
 	if s.DueEvents+s.ParkedEvents > 0 {
 		fmt.Fprintf(w, "          %s due, %s parked\n", human.Count(s.DueEvents, "event"), human.Grouped(s.ParkedEvents))

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"gleapsync/internal/forms"
+	"gleapsync/internal/replica"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
 	"gleapsync/sync"
@@ -78,6 +79,8 @@ type Summary struct {
 	// runs fail.
 	LastSuccess *runs.Summary `json:"last_success"`
 	Notes       []string      `json:"notes,omitempty"` // on what somebody should know
+	// Replica is the bucket that the state lives in too; missing: it lives here alone.
+	Replica *replica.Status `json:"replica,omitempty"`
 }
 
 // Summary counts what the state holds. It reads all of it.

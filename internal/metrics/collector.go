@@ -5,6 +5,7 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/internal/inspect"
+	"gleapsync/internal/replica"
 	"gleapsync/internal/runs"
 )
 
@@ -55,6 +56,7 @@ var (
 	buildInfo     = describe("build_info", "1; the label is gleapsync's version.", "version")
 	stateReadable = describe("state_readable", "1 if the state file can be read, else 0.")
 	stateBytes    = describe("state_bytes", "Size of the state file in bytes.")
+	replicaTime   = describe("replica_timestamp_seconds", "When the state was kept in its replica last; the replica's age is time() minus it.")
 	resyncing     = describe("resyncing", "1 as long as a first sync or a full resync is not complete, else 0.")
 	parked        = describe("parked_contacts", "Contacts whose calls Gleap refused for good.")
 
@@ -102,6 +104,9 @@ func (c *Collector) collect(s samples) {
 
 func (s samples) overview(o *inspect.Overview) {
 	s.set(stateBytes, float64(o.Bytes))
+	if at := replica.Kept(o.State); !at.IsZero() {
+		s.set(replicaTime, float64(at.Unix()))
+	}
 	s.set(resyncing, truth(o.Resyncing))
 	s.set(parked, float64(o.Parked))
 	s.set(dueEvents, float64(o.DueEvents))
