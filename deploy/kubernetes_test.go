@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/pelletier/go-toml/v2"
 	monitoringv1 "github.com/prometheus-operator/prometheus-operator/pkg/apis/monitoring/v1"
 	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
@@ -76,6 +77,8 @@ func TestKustomizations(t *testing.T) {
 		"base":  append(shared, "CronJob gleapsync"),
 		"serve": append(shared, "StatefulSet gleapsync", "Service gleapsync", "ServiceMonitor gleapsync", "NetworkPolicy gleapsync"),
 		"full":  {"Job gleapsync-full"},
+		// The state lives in a bucket.
+		"replica": {"ConfigMap gleapsync", "PersistentVolumeClaim gleapsync-exports", "CronJob gleapsync"},
 	} {
 		var got []string
 		for id := range build(t, folder) {
@@ -86,6 +89,44 @@ func TestKustomizations(t *testing.T) {
 		if !slices.Equal(got, want) {
 			t.Errorf("%s has %q, want %q", folder, got, want)
 		}
+	}
+}
+
+// TestReplica: without a volume for the state there is a bucket for it, and the pod is else that
+// of the base.
+func TestReplica(t *testing.T) {
+	objects := build(t, "replica")
+	text := get[corev1.ConfigMap](t, objects, "ConfigMap gleapsync").Data[path.Base(configPath)]
+	var config struct {
+		State struct{ Replica string }
+	}
+	if err := toml.Unmarshal([]byte(text), &config); err != nil || config.State.Replica == "" {
+		t.Errorf("the configuration names no replica: %v", err)
+	}
+	// All else is as in the base.
+	lines := strings.Split(text, "\n")
+	for line := range strings.Lines(configText(t)) {
+		if key, _, _ := strings.Cut(line, "#"); strings.Contains(key, "=") && !slices.Contains(lines, strings.TrimSuffix(line, "\n")) {
+			t.Errorf("the base has %s", line)
+		}
+	}
+	base, without := cronJob(t).Spec.JobTemplate.Spec.Template.Spec, get[batchv1.CronJob](t, objects, "CronJob gleapsync").Spec.JobTemplate.Spec.Template.Spec
+	for i := range without.Volumes {
+		v := &without.Volumes[i]
+		if v.Name == "state" && v.EmptyDir == nil {
+			t.Errorf("the state has a volume: %+v", v)
+		}
+		j := slices.IndexFunc(base.Volumes, func(b corev1.Volume) bool { return b.Name == v.Name })
+		if j < 0 || v.Name != "state" && !reflect.DeepEqual(*v, base.Volumes[j]) {
+			t.Errorf("the base has another volume %s", v.Name)
+		}
+	}
+	if len(base.Volumes) != len(without.Volumes) || len(without.Containers) != 1 || len(without.Containers[0].EnvFrom) != 1 {
+		t.Errorf("it has %d volumes and %d containers", len(without.Volumes), len(without.Containers))
+	}
+	without.Containers[0].EnvFrom = nil
+	if !reflect.DeepEqual(base.Containers, without.Containers) {
+		t.Error("the base has another container")
 	}
 }
 

@@ -28,7 +28,6 @@ func (a *App) hold(ctx context.Context, cfg *config.Config) (of *config.Config, 
 	}
 	held := *cfg
 	held.Sync.Replica, held.Gleap.May = h, h.Check
-	held.State.MustExist = cfg.State.MustExist && !h.IsNew()
 	return &held, h.Context(), func(err error) error {
 		ended := h.End(ctx)
 		if errors.As(err, new(*state.LockedError)) && errors.As(ended, new(*state.LockedError)) {

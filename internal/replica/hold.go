@@ -88,9 +88,6 @@ func hold(ctx context.Context, o Options, s *store, lock *flock.Flock, mine []st
 	return h, nil
 }
 
-// IsNew reports whether the bucket has no state yet.
-func (h *Held) IsNew() bool { return h.manifest == nil }
-
 // Context ends with the lease.
 func (h *Held) Context() context.Context { return h.ctx }
 
