@@ -30,6 +30,7 @@ import (
 	"gleapsync/gleap/sandbox"
 	"gleapsync/internal/app"
 	"gleapsync/internal/rounds"
+	"gleapsync/internal/s3test"
 	"gleapsync/state"
 	"gleapsync/sync"
 )
@@ -51,6 +52,7 @@ func TestScript(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"gleap": startGleap, "exit": exitsWith, "sent": sentCalls, "lock": holdLock, "json": jsonHas, "age": setAge, "truncate": truncate, "private": isPrivate,
 			"contact": contactHas, "occupy": occupy, "told": toldEvents, "save": saveAs,
+			"bucket": startBucket,
 		},
 	})
 }
@@ -99,6 +101,17 @@ func startGleap(ts *testscript.TestScript, neg bool, args []string) {
 	server := newGleap(status, 0)
 	ts.Defer(server.Close)
 	ts.Setenv("GLEAP", server.URL)
+}
+
+// startBucket starts a storage and puts the address of a folder of it into $REPLICA.
+func startBucket(ts *testscript.TestScript, neg bool, args []string) {
+	address, err := s3test.Serve(ts.MkAbs("buckets"), ts.Defer)
+	ts.Check(err)
+	for name, value := range s3test.Environment("test-access", "test-secret") {
+		ts.Setenv(name, value)
+	}
+	ts.Setenv("REPLICA", s3test.URL(address, "gleapsync/acme"))
+	ts.Setenv("OTHER", s3test.URL(address, "gleapsync/other"))
 }
 
 // exitsWith runs a program that must end with a code: exit CODE PROGRAM ARGS…

@@ -77,10 +77,13 @@ func (a *App) look(ctx context.Context, cfg *config.Config) error {
 	if err == nil {
 		return nil
 	}
-	info, statErr := os.Stat(cfg.State.Path)
-	if statErr != nil {
+	if _, statErr := os.Stat(cfg.State.Path); statErr != nil || errors.Is(err, replica.ErrOther) {
 		return err
 	}
-	a.log.Warn("the replica cannot be looked at: this is the state as it is here", "reason", err.Error(), "replica_of", replica.Kept(cfg.State.Path), "changed", info.ModTime().UTC().Truncate(time.Second))
+	args := []any{"reason", err.Error()}
+	if kept := replica.Kept(cfg.State.Path); !kept.IsZero() {
+		args = append(args, "kept_last", kept)
+	}
+	a.log.Warn("the replica cannot be looked at: this is the state as it is here", args...)
 	return nil
 }

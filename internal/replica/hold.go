@@ -43,14 +43,19 @@ func Hold(ctx context.Context, o Options) (*Held, error) {
 		return nil, err
 	}
 	lock, mine, err := lockFolder(o)
-	if err != nil {
-		return nil, err
-	}
-	if lock == nil {
+	for began := time.Now(); lock == nil; lock, mine, err = lockFolder(o) {
+		if err != nil {
+			return nil, err
+		}
 		if l, _, err := s.lease(ctx, o.State.Project); err == nil && l != nil && l.isTaken(o, nil) {
 			return nil, l.locked(o)
 		}
-		return nil, &state.LockedError{Path: lockPath(o)}
+		if time.Since(began) > readersTake { // who only reads does not take long
+			return nil, &state.LockedError{Path: lockPath(o)}
+		}
+		if err := sleep(ctx, readersTake/100); err != nil {
+			return nil, err
+		}
 	}
 	h, err := hold(ctx, o, s, lock, mine)
 	if err != nil {
@@ -151,6 +156,9 @@ func (h *Held) nameTaker(ctx context.Context, lost error) error {
 
 // The lock of the folder keeps processes of one machine apart, and remembers the nonces of those
 // that had it: once it is free, they have ended.
+
+// readersTake is for how long a command that only reads may have the lock.
+const readersTake = 20 * time.Second
 
 func lockPath(o Options) string { return o.State.Path + state.TwinSuffix + ".lock" }
 

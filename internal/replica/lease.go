@@ -130,9 +130,14 @@ func take(ctx context.Context, o Options, s *store, mine []string, nonce func(st
 func (h *holding) probe(ctx context.Context) error {
 	key, text := h.store.folder+leaseName, []byte("{}")
 	for _, c := range []bucket.Condition{{New: true}, {Version: h.otherVersion()}} {
-		if _, err := h.store.Put(ctx, key, text, c); err == nil {
+		_, err := h.store.Put(ctx, key, text, c)
+		if err == nil {
 			_ = h.store.Delete(ctx, key)
 			return fmt.Errorf("the storage of %s writes what it is told not to, so that two machines could send at once: use one that knows If-None-Match and If-Match", h.o.Name())
+		}
+		if !errors.Is(err, bucket.ErrCondition) {
+			_ = h.store.Delete(ctx, key)
+			return fmt.Errorf("whether its storage knows conditional writes cannot be tried out: %w", err)
 		}
 	}
 	return nil

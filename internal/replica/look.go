@@ -2,6 +2,8 @@ package replica
 
 import (
 	"context"
+	"errors"
+	"fmt"
 	"time"
 
 	"gleapsync/state"
@@ -42,8 +44,15 @@ func Look(ctx context.Context, o Options) (Status, error) {
 	if err != nil {
 		status.Problem = err.Error()
 	}
+	if status.Here == here[otherLine] || status.Here == here[unknown] && err != nil {
+		err = fmt.Errorf("%w: %w", ErrOther, err)
+	}
 	return status, err
 }
+
+// ErrOther is what [Look] returns, wrapped, if the local state may be another one than the
+// replica's.
+var ErrOther = errors.New("the state here is not that of the replica")
 
 func look(ctx context.Context, o Options, status *Status) error {
 	s, err := openStore(ctx, o)

@@ -171,7 +171,7 @@ func (s *store) read(ctx context.Context, o object, most int64) ([]byte, error) 
 	var text []byte
 	var err error
 	for wait := 100 * time.Millisecond; ; wait *= 2 {
-		text, _, err = s.Get(ctx, s.folder+o.Key, o.Bytes)
+		text, _, err = s.Get(ctx, s.folder+o.Key, o.Bytes+1024)
 		if err == nil || errors.Is(err, bucket.ErrNotFound) || ctx.Err() != nil || wait > 2*time.Second {
 			break
 		}

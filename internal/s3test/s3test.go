@@ -3,6 +3,8 @@ package s3test
 
 import (
 	"bytes"
+	"errors"
+	"fmt"
 	"net"
 	"os"
 	"os/exec"
@@ -21,32 +23,52 @@ type Server struct {
 // versitygw the test is skipped.
 func Start(t *testing.T) *Server {
 	t.Helper()
-	program, err := exec.LookPath("versitygw")
-	if err != nil {
+	s := &Server{Folder: t.TempDir()}
+	SetAWS(t, access, secret)
+	var err error
+	s.Address, err = Serve(s.Folder, t.Cleanup)
+	if errors.Is(err, exec.ErrNotFound) {
 		t.Skip("there is no versitygw: go install github.com/versity/versitygw/cmd/versitygw@latest")
 	}
-	s := &Server{Folder: t.TempDir(), Address: FreeAddress(t)}
-	if err := os.Mkdir(filepath.Join(s.Folder, "exports"), 0o700); err != nil {
+	if err != nil {
 		t.Fatal(err)
 	}
-	SetAWS(t, "test-access", "test-secret")
-	server := exec.Command(program, "--quiet", "--port", s.Address, "--access", "test-access", "--secret", "test-secret", "posix", "--sidecar", t.TempDir(), s.Folder)
+	return s
+}
+
+const access, secret = "test-access", "test-secret"
+
+// Serve starts a server with its buckets in a folder, and returns its address. It ends with what
+// is given to cleanup. Without versitygw the error is [exec.ErrNotFound].
+func Serve(folder string, cleanup func(func())) (address string, err error) {
+	program, err := exec.LookPath("versitygw")
+	if err != nil {
+		return "", exec.ErrNotFound
+	}
+	sidecar, err := os.MkdirTemp("", "sidecar") // not beside the folder, whose name it would begin with
+	if err := errors.Join(err, os.MkdirAll(filepath.Join(folder, "exports"), 0o700)); err != nil {
+		return "", err
+	}
+	if address, err = freeAddress(); err != nil {
+		return "", err
+	}
+	server := exec.Command(program, "--quiet", "--port", address, "--access", access, "--secret", secret, "posix", "--sidecar", sidecar, folder)
 	var output bytes.Buffer
 	server.Stdout, server.Stderr = &output, &output
 	if err := server.Start(); err != nil {
-		t.Fatal(err)
+		return "", err
 	}
 	ended := make(chan struct{})
 	go func() { server.Wait(); close(ended) }()
-	t.Cleanup(func() { server.Process.Kill(); <-ended })
+	cleanup(func() { server.Process.Kill(); <-ended; os.RemoveAll(sidecar) })
 	for {
-		if conn, err := net.Dial("tcp", s.Address); err == nil {
+		if conn, err := net.Dial("tcp", address); err == nil {
 			conn.Close()
-			return s
+			return address, nil
 		}
 		select {
 		case <-ended:
-			t.Fatalf("versitygw ended: %s", output.String())
+			return "", fmt.Errorf("versitygw ended: %s", output.String())
 		case <-time.After(10 * time.Millisecond):
 		}
 	}
@@ -62,22 +84,35 @@ func URL(address, key string) string {
 
 // SetAWS makes these the only credentials that can be found.
 func SetAWS(t *testing.T, access, secret string) {
-	for name, value := range map[string]string{
+	for name, value := range Environment(access, secret) {
+		t.Setenv(name, value)
+	}
+}
+
+// Environment is what makes these the only credentials that can be found.
+func Environment(access, secret string) map[string]string {
+	return map[string]string{
 		"AWS_ACCESS_KEY_ID": access, "AWS_SECRET_ACCESS_KEY": secret, "AWS_SESSION_TOKEN": "", "AWS_REGION": "us-east-1", "AWS_PROFILE": "",
 		"AWS_CONFIG_FILE": os.DevNull, "AWS_SHARED_CREDENTIALS_FILE": os.DevNull, "AWS_EC2_METADATA_DISABLED": "true",
 		"AWS_ENDPOINT_URL": "", "AWS_ENDPOINT_URL_S3": "",
-	} {
-		t.Setenv(name, value)
 	}
 }
 
 // FreeAddress returns an address of loopback where nobody listens.
 func FreeAddress(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	address, err := freeAddress()
 	if err != nil {
 		t.Fatal(err)
 	}
+	return address
+}
+
+func freeAddress() (string, error) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return "", err
+	}
 	defer listener.Close()
-	return listener.Addr().String()
+	return listener.Addr().String(), nil
 }
