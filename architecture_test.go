@@ -70,7 +70,7 @@ var mayImport = map[string]string{
 	"internal/config":  "engage gleap internal/attr internal/bucket internal/damping internal/events internal/exchange internal/guard internal/known internal/nearest internal/postgres internal/schedule internal/schema internal/secret internal/source internal/textfile state sync",
 	"internal/starter": "engage internal/attr internal/config internal/postgres internal/source internal/wholefile",
 	"internal/console": "engage gleap gleap/sandbox internal/attr internal/deliveries internal/human internal/inspect internal/replica internal/runs internal/starter state sync",
-	"internal/metrics": "engage internal/replica internal/config internal/exchange internal/inspect internal/runs sync",
+	"internal/metrics": "engage internal/config internal/exchange internal/inspect internal/replica internal/runs sync",
 	"internal/notify":  "engage internal/config internal/exchange internal/runs internal/secret",
 	"internal/page":    "internal/human internal/inspect internal/runs state sync",
 	"internal/serve":   "engage internal/config internal/exchange internal/inspect internal/metrics internal/page internal/runs internal/schedule internal/textfile state sync",
