@@ -19,10 +19,21 @@ import (
 // It returns the configuration for it, and a context that ends with the lease. end keeps what
 // the command did and adds what went wrong with that to the command's error.
 func (a *App) hold(ctx context.Context, cfg *config.Config) (of *config.Config, within context.Context, end func(error) error, err error) {
+	return a.holdWith(ctx, cfg, false)
+}
+
+// holdToReplace is hold for a command that puts another state in the place of whatever is there.
+func (a *App) holdToReplace(ctx context.Context, cfg *config.Config) (of *config.Config, within context.Context, end func(error) error, err error) {
+	return a.holdWith(ctx, cfg, true)
+}
+
+func (a *App) holdWith(ctx context.Context, cfg *config.Config, replace bool) (of *config.Config, within context.Context, end func(error) error, err error) {
 	if cfg.Replica == nil {
 		return cfg, ctx, func(err error) error { return err }, nil
 	}
-	h, err := replica.Hold(ctx, a.replicaOptions(cfg))
+	o := a.replicaOptions(cfg)
+	o.Replace = replace
+	h, err := replica.Hold(ctx, o)
 	if err != nil {
 		return nil, nil, nil, err
 	}

@@ -73,6 +73,7 @@ func hold(ctx context.Context, o Options, s *store, lock *flock.Flock, mine []st
 		}
 		return nil, fmt.Errorf("the lease of the replica %s cannot be taken, so nothing is sent: %w", o.Name(), err)
 	}
+	snapshot := taken.lease // before it is renewed
 	within, stop := context.WithCancelCause(ctx)
 	taken.mu.Lock()
 	taken.stop = stop
@@ -82,8 +83,13 @@ func hold(ctx context.Context, o Options, s *store, lock *flock.Flock, mine []st
 	var ended sync.WaitGroup
 	ended.Go(func() { taken.renew(renewing) })
 	h.end = func() { end(); ended.Wait(); stop(nil) }
-	if h.manifest, err = s.manifest(within, &taken.lease, o.State.Project); err == nil {
+	removeSpools(filepath.Dir(o.State.Path))
+	if h.manifest, err = s.manifest(within, &snapshot, o.State.Project); err == nil {
 		h.note, err = bring(within, o, s, h.manifest)
+	}
+	if err != nil && o.Replace && within.Err() == nil && !errors.As(err, new(*state.LockedError)) {
+		o.Log.Warn("the state that counts cannot be had, and is replaced", "reason", err.Error())
+		h.note, err = note{}, nil
 	}
 	if err != nil {
 		h.release(context.WithoutCancel(ctx))

@@ -11,6 +11,7 @@ import (
 	"net/http/httputil"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync/atomic"
@@ -165,6 +166,57 @@ func TestDamagedObjects(t *testing.T) {
 	if err := other.hold().End(t.Context()); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestReplace: where the snapshot that counts is damaged, an earlier one or another state takes
+// its place.
+func TestReplace(t *testing.T) {
+	server := s3test.Start(t)
+	m := newMachine(t, server.URL("acme"))
+	for _, id := range []string{"u1", "u2"} {
+		h := m.hold()
+		s, release := m.open()
+		tell(t, s, map[string]bool{id: true})
+		release()
+		if err := h.End(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+	}
+	h := m.hold()
+	last, before := h.manifest.Parts[len(h.manifest.Parts)-1], h.manifest.Former[0].ID
+	if err := h.holding.store.Delete(t.Context(), "acme/"+last.Key); err != nil {
+		t.Fatal(err)
+	}
+	if err := h.End(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	other := newMachine(t, server.URL("acme"))
+	if _, err := Hold(t.Context(), other.Options); err == nil || !strings.Contains(err.Error(), "is gone") {
+		t.Errorf("a part is gone: %v", err)
+	}
+	other.Replace = true
+	h = other.hold()
+	copyOf := filepath.Join(t.TempDir(), "copy.db")
+	if _, err := h.Fetch(t.Context(), before, copyOf); err != nil {
+		t.Fatal(err)
+	}
+	s := state.Replace(other.State)
+	release, err := s.Lock()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := state.Restore(s, copyOf, false); err != nil {
+		t.Fatal(err)
+	}
+	release()
+	if err := h.End(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	m.vanish()
+	h = m.hold()
+	defer h.End(t.Context())
+	records, _ := m.known()
+	equal(t, "records", records, map[string]bool{"u1": true})
 }
 
 // FuzzPart: what is no part gives an error and no panic, and what was packed is read again.

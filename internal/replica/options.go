@@ -14,6 +14,7 @@ type Options struct {
 	Address bucket.Address // its key is the folder
 	State   state.Options  // the local state
 	Command string         // of the one who asks, for others to see
+	Replace bool           // the local state is about to be replaced: that it is not what the bucket has is no error
 	Log     *slog.Logger
 
 	// The zero values stand for what is usual; tests have no time for that.

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"path/filepath"
 
 	"github.com/klauspost/compress/zstd"
 
@@ -53,9 +54,9 @@ type spool struct {
 	size  int64
 }
 
-// newSpool returns a spool in a temporary file of a folder, without a name where that can be.
+// newSpool returns a spool in a temporary file of a folder.
 func newSpool(dir string) (*spool, error) {
-	file, err := os.CreateTemp(dir, ".gleapsync-replica-*")
+	file, err := os.CreateTemp(dir, spoolName)
 	if err != nil {
 		return nil, err
 	}
@@ -64,6 +65,16 @@ func newSpool(dir string) (*spool, error) {
 		return nil, err
 	}
 	return &spool{file: file, zstd: encoder}, nil
+}
+
+const spoolName = ".gleapsync-replica-*"
+
+// removeSpools removes what processes left that were killed.
+func removeSpools(dir string) {
+	left, _ := filepath.Glob(filepath.Join(dir, spoolName))
+	for _, path := range left {
+		os.Remove(path)
+	}
 }
 
 func (s *spool) close() {
