@@ -58,9 +58,11 @@ func newChangeColumns(names []string, e Export) (c changeColumns, err error) {
 	return c, checkOnce(names, append(wanted, e.Fields...))
 }
 
+var errCutOff = errors.New("the last row has no line break, though the files before ended with one: the file may be cut off. Have it written again; if the row is whole, end it with a line break")
+
 // readCSV reads a file of changes.
 func (r *changeReader) readCSV(ctx context.Context, text *source.Text) error {
-	t, err := newCSVTable(text, r.export.Delimiter)
+	t, err := newCSVTable(text, r.export.Delimiter, r.endsLines)
 	if err != nil {
 		return fmt.Errorf("%s: %w", r.file, err)
 	}
@@ -78,7 +80,11 @@ func (r *changeReader) readCSV(ctx context.Context, text *source.Text) error {
 	for {
 		fields, err := t.Next()
 		if err == io.EOF {
+			r.counts.ended(endsOf(t.terminated))
 			return r.seen.end(r.file, instead)
+		}
+		if t.isCut { // what the row says would be missing for good once the file is done
+			return fmt.Errorf("%s:%d: %w", r.file, t.Line(), errCutOff)
 		}
 		r.line = t.Line()
 		if err := r.next(ctx); err != nil {

@@ -19,15 +19,24 @@ type csvTable struct {
 	names     []string
 	text      *source.Text
 	isSuspect bool // the row that was returned last has lines in a cell that look like rows
+	endsLines bool // a row without a line break is cut off, see [Source.EndsLines]
+	isCut     bool // as the row that was returned last is
 }
 
-func newCSVTable(text *source.Text, delimiter byte) (*csvTable, error) {
+func newCSVTable(text *source.Text, delimiter byte, endsLines bool) (*csvTable, error) {
 	rows, header, err := readHeader(text, delimiter)
 	if err != nil {
 		return nil, err
 	}
-	return &csvTable{csvReader: rows, names: columnNames(header), text: text}, nil
+	if endsLines && !rows.terminated {
+		return nil, errTruncated
+	}
+	return &csvTable{csvReader: rows, names: columnNames(header), text: text, endsLines: endsLines}, nil
 }
+
+// cutOff says what is wrong with a last row that has all its fields, of which the last may not be
+// all there.
+const cutOff = "it is the last row and has no line break, though the export before ended with one: it may be cut off"
 
 // suspect says what may be wrong with a row that is read all the same.
 const suspect = "a quoted cell holds whole lines with as many delimiters as the header: a quote may be missing, and rows with it"
@@ -47,8 +56,14 @@ func (t *csvTable) Next() ([][]byte, error) {
 		return nil, fmt.Errorf("line %d is a count of the rows, as psql writes it, and no row: use psql --csv, or switch it off with -P footer=off", t.line)
 	}
 	t.isSuspect = err == nil && t.spans && t.holdsRows(fields)
-	if err != nil || len(fields) == len(t.names) {
-		return fields, err
+	if err != nil {
+		return nil, err
+	}
+	if len(fields) == len(t.names) {
+		if t.isCut = t.endsLines && !t.terminated; t.isCut {
+			return nil, &rowError{t.line, cutOff}
+		}
+		return fields, nil
 	}
 	if len(fields) < len(t.names) && !t.terminated {
 		return nil, errTruncated

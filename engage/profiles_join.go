@@ -56,6 +56,8 @@ func (t *profiles) join(ctx context.Context, yield func(userID []byte, cells []a
 		Sparse:   true, longTraits: &t.traits.result, longIDs: &t.ids.result,
 	}
 	for _, table := range []*longTable{t.traits, t.ids} {
+		result.Cut = result.Cut || table.result.Cut
+		result.ended(table.result.Ends)
 		if n := table.result.Unknown; n > 0 {
 			result.miss(n, table.result.FirstUnknown)
 		}

@@ -293,11 +293,15 @@ func (r *rowReader) next(ctx context.Context) error {
 		return fmt.Errorf("%s: %w", r.file, err)
 	}
 	r.unknownRow(r.rows.Line(), broken.reason)
+	r.result.Cut = r.result.Cut || r.csv != nil && r.csv.isCut
 	return nil
 }
 
 // end is called behind the last row of a file.
 func (r *rowReader) end() error {
+	if r.csv != nil { // stretches end with a line break each, as the row before them did
+		r.result.ended(endsOf(r.csv.terminated))
+	}
 	if err := r.endProfile(); err != nil {
 		return err
 	}

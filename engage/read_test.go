@@ -241,7 +241,14 @@ func TestForms(t *testing.T) {
 			for i := range test.result.Problems {
 				test.result.Problems[i].File = "export.csv"
 			}
-			result.Rows, result.HasFields = 0, false
+			ends := EndsLine
+			if !strings.HasSuffix(test.text, "\n") {
+				ends = EndsWithout
+			}
+			if result.Ends != ends {
+				t.Errorf("it ends %d, want %d", result.Ends, ends)
+			}
+			result.Rows, result.HasFields, result.Ends = 0, false, EndsUnseen
 			if fmt.Sprint(result) != fmt.Sprint(test.result) {
 				t.Errorf("got  %+v\nwant %+v", result, test.result)
 			}

@@ -28,7 +28,34 @@ type Result struct {
 	// are thousands.
 	OtherNames []string
 
+	// Cut says that a row was broken only for want of a line break, see [Source.EndsLines].
+	Cut bool
+	// Ends says how the text ended that has a row on each line, but for JSON, which shows by itself
+	// where it ends.
+	Ends Ends
+
 	longTraits, longIDs *Result // of long tables: what each of them came to
+}
+
+// Ends says how texts ended.
+type Ends byte
+
+// The ways in which texts end.
+const (
+	EndsUnseen  Ends = iota // there was none
+	EndsLine                // each with a line break
+	EndsWithout             // one of them without
+)
+
+// ended notes how texts ended.
+func (r *Result) ended(ends Ends) { r.Ends = max(r.Ends, ends) }
+
+// endsOf says how a text ended whose last row did, or did not, end with a line break.
+func endsOf(terminated bool) Ends {
+	if terminated {
+		return EndsLine
+	}
+	return EndsWithout
 }
 
 // Share is how many of a whole were broken.

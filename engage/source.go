@@ -23,6 +23,7 @@ type Source struct {
 	query   *postgres.Query // is read instead of the input's text; nil: there is none
 
 	traits, ids *Source // of profiles: both long tables; else nil
+	endsLines   bool    // see [Source.EndsLines]
 
 	reading *rowReader // nil: nothing is read, or profiles are
 }
@@ -150,6 +151,17 @@ func (s *Source) Fingerprint(attributes []Attribute) (fingerprint, former string
 		return "", ""
 	}
 	return hex.EncodeToString(now.Sum(nil)[:16]), hex.EncodeToString(then.Sum(nil)[:16])
+}
+
+// EndsLines says before the reading that the export ended with a line break when it was applied
+// last. Then a last row of text that has none is broken, even if it has all its fields: nobody
+// knows whether the last one is all there.
+func (s *Source) EndsLines() {
+	s.endsLines = true
+	if s.traits != nil {
+		s.traits.EndsLines()
+		s.ids.EndsLines()
+	}
 }
 
 // AsOf returns the time of the data: that of the newest input. Of two tables together

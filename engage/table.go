@@ -70,7 +70,7 @@ func (s *Source) openTable(ctx context.Context, in source.Input, attributes []At
 		e.Attributes = attributes
 		return newNDJSONTable(text, e), nil
 	default:
-		if t, err = newCSVTable(text, s.export.Delimiter); err == nil {
+		if t, err = newCSVTable(text, s.export.Delimiter, s.endsLines); err == nil {
 			err = s.export.checkComment(t.Columns())
 		}
 	}

@@ -60,6 +60,9 @@ type Applied struct {
 	Parts       int       `json:"parts,omitempty"`    // of the export, 0: it has none
 	IDParts     int       `json:"id_parts,omitempty"` // of the identifiers, if they are a table of their own
 	Rows        int       `json:"rows,omitempty"`     // of the export, 0: nobody knows
+	// EndsLines says that its text ended with a line break: one of a later one that does not may
+	// be cut off.
+	EndsLines bool `json:"ends_lines,omitempty"`
 	// WithheldRuns is in how many runs, one after the other, exits were withheld.
 	WithheldRuns int `json:"withheld_runs,omitempty"`
 	// Due is when the first of the values may be sent that this export has and that were held

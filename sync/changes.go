@@ -86,6 +86,7 @@ func (x *changes) name() {
 // read implements [input].
 func (x *changes) read(ctx context.Context) error {
 	x.rows = x.newRows()
+	x.expectEnd(x.export, x.Attributes)
 	var row []byte
 	var failed error // of the sorter
 	result, err := x.source.ReadChanges(ctx, func(c *engage.Change) error {

@@ -23,6 +23,7 @@ func (x *changes) ask(ctx context.Context, userID string, changed state.Said) (m
 	}
 	var all []change
 	if err == nil {
+		x.expectEnd(x.export, x.Attributes)
 		var result engage.ChangesResult
 		result, err = x.source.ReadChanges(ctx, func(c *engage.Change) error {
 			if string(c.UserID) == userID && c.Computation >= 0 {

@@ -87,7 +87,7 @@ func (p *plan) jobOf(a *attribute) job.Attribute {
 	applied := state.Applied{
 		Fingerprint: a.export.fingerprint, AsOf: a.export.AsOf,
 		Members: a.members + a.withheld, HasFields: a.export.result.HasFields, Due: a.due, Rows: a.export.result.Rows,
-		Parts: a.export.parts, IDParts: a.export.idParts,
+		Parts: a.export.parts, IDParts: a.export.idParts, EndsLines: a.endsLines(),
 	}
 	if a.unlisted > 0 {
 		applied.Unlisted = p.lists.Version()
@@ -106,6 +106,19 @@ func (p *plan) jobOf(a *attribute) job.Attribute {
 	}
 	j.Done = &applied
 	return j
+}
+
+// endsLines reports whether a text that ends without a line break is one that may be cut off, in
+// the next run. Who lets those leave who would be withheld takes this one for whole.
+func (a *attribute) endsLines() bool {
+	switch r := a.export.result; {
+	case r.Cut:
+		return a.absence != ""
+	case r.Ends == engage.EndsUnseen:
+		return a.applied.EndsLines
+	default:
+		return r.Ends == engage.EndsLine
+	}
 }
 
 // mostParts returns how many parts the export has or had when it was applied last, whatever

@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"runtime"
+	"slices"
 	"sync/atomic"
 
 	"golang.org/x/sync/errgroup"
@@ -41,6 +42,14 @@ func (r *reading) open(ctx context.Context, e *export) bool {
 	}
 	e.Dated = guard.DateOf(e.source.AsOf(), r.at)
 	return true
+}
+
+// expectEnd tells a source that is about to be read how the export ended before, as far as the
+// attributes know that it may have.
+func (r *reading) expectEnd(e *export, attributes []engage.Attribute) {
+	if slices.ContainsFunc(attributes, func(a engage.Attribute) bool { return r.known[a.Key].Applied.EndsLines }) {
+		e.source.EndsLines()
+	}
 }
 
 // newRows returns an empty sorter for one export.

@@ -150,6 +150,7 @@ func (s *snapshot) sortRows(ctx context.Context, choose func(columns []string) [
 	if s.rows == nil {
 		s.rows = s.newRows()
 	}
+	s.expectEnd(s.export, s.wanted(nil))
 	encode := func(dst []byte, line int, cells []attr.Value) []byte {
 		if s.delta.some != nil {
 			dst = append(dst, deltaRow)
@@ -297,6 +298,7 @@ func (s *snapshot) ask(ctx context.Context, userID string, _ state.Said) (map[st
 	places := make([]place, len(attributes))
 	var result engage.Result
 	if s.open(ctx, s.export) {
+		s.expectEnd(s.export, attributes)
 		result, s.openErr = s.source.Read(ctx, attributes, func(id []byte, cells []attr.Value) error {
 			if string(id) != userID {
 				return nil
