@@ -63,10 +63,12 @@ type attribute struct {
 	typ     engage.Type // of its values, "" if there are none
 	convert bool        // what the rows say is to be made values of it
 	fitting byte        // the kinds that values of it have, as bits; 0: any
+	aged    string      // why it is to be held for its age once those are listed who would leave
 	absence string      // why its exits and clears are withheld, "": they go
 
 	damping damping.Rule
 	counts  bool // active, while a merge goes on
+	merged  bool // a merge counted it, whatever became of it
 	events  bool // and its changes are told as events
 	waited  bool // its export did not change: who has no record was left out before
 	tally

@@ -60,7 +60,9 @@ func (r *reading) skipUnchanged() {
 			continue
 		}
 		for _, a := range e.attributes {
-			if reason := e.tooOld(a, r.at); reason != "" {
+			if reason := e.tooOld(a, r.at); reason != "" && r.request.held {
+				a.aged = reason
+			} else if reason != "" {
 				a.hold(reason)
 			} else if a.chosen && e.isApplied(a) && r.lists.IsSettled(a.applied.Unlisted) && !r.resends() && a.status == runs.StatusApplied && !e.pending && !r.isUnanswered(a.id) && !a.isDue(r.at) {
 				a.status = runs.StatusUnchanged

@@ -14,11 +14,29 @@ import (
 // spoke, lists all exits and clears; of these the ones count that do not go in the end.
 
 // Held calls yield with the exits and clears that would go if no guard held their attributes and
-// none was withheld, contact by contact in the order of the classes and of the user ids. It changes
-// nothing, and is otherwise as [Runner.Changes].
-func (r *Runner) Held(ctx context.Context, request Request, yield func(*PlannedContact) error) (runs.Report, error) {
+// none was withheld, contact by contact in the order of the classes and of the user ids. Before,
+// it calls begin with the report, and with how many that are by key: one that is held and not among
+// these could not be read, so that nobody can tell. It changes nothing, and is otherwise as
+// [Runner.Changes].
+func (r *Runner) Held(ctx context.Context, request Request, begin func(runs.Report, map[string]int) error, yield func(*PlannedContact) error) (runs.Report, error) {
 	request.held = true
-	return r.show(ctx, request, func(p *plan, _ *runs.Report) error { return p.held(ctx, yield) })
+	return r.show(ctx, request, func(p *plan, report *runs.Report) error {
+		if err := begin(*report, p.leaving()); err != nil {
+			return err
+		}
+		return p.held(ctx, yield)
+	})
+}
+
+// leaving counts, by key, who would leave what is held or withheld.
+func (p *plan) leaving() map[string]int {
+	exits := map[string]int{}
+	for _, a := range p.attributes {
+		if a.chosen && a.merged && (a.status == runs.StatusHeld || a.withheld > 0) {
+			exits[a.Key] = a.exited + a.withheld
+		}
+	}
+	return exits
 }
 
 // holdBack counts an exit or a clear that is withheld.

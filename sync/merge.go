@@ -99,7 +99,7 @@ func (p *plan) beginTallies() {
 			a.damping = a.export.damping(a.Attribute)
 		}
 		if a.counts {
-			a.tally = tally{}
+			a.tally, a.merged = tally{}, true
 		} else { // it shows what it was held for, and calls nobody
 			a.alone, a.aloneDelta, a.damped = 0, 0, 0
 		}

@@ -321,7 +321,9 @@ func rank(t fataler, name string) (class runs.Class) {
 // checkHeld checks that those are listed whose exits are held or withheld: who would leave if
 // all exits were let go, as many as the report says.
 func (w *world) checkHeld(t *rapid.T, request Request) {
-	report, held := w.changes(t, request, (*Runner).Held)
+	report, held := w.changes(t, request, func(r *Runner, ctx context.Context, request Request, yield func(*PlannedContact) error) (runs.Report, error) {
+		return r.Held(ctx, request, func(runs.Report, map[string]int) error { return nil }, yield)
+	})
 	want := map[string]int{}
 	all := request
 	all.MaxExits = map[string]guard.Limit{}

@@ -94,6 +94,11 @@ func (p *plan) holds() bool {
 		if !a.active() {
 			continue
 		}
+		if a.aged != "" {
+			a.hold(a.aged)
+			held = true
+			continue
+		}
 		limit := p.o.Guard.MaxExits
 		if a.export.MaxExits != nil {
 			limit = *a.export.MaxExits

@@ -40,7 +40,7 @@ func (c *planCmd) Run(ctx context.Context, a *App) error {
 	}
 	var report runs.Report
 	if c.Save != "" {
-		report, err = look(nil)
+		report, err = look(nil, nil)
 	} else {
 		report, err = runner.Plan(ctx, request)
 	}

@@ -53,17 +53,18 @@ func (f changesFlags) chooses(c *sync.PlannedContact) bool {
 		(len(f.Contact) == 0 || slices.Contains(f.Contact, string(c.UserID)))
 }
 
-// look has contacts come, one after the other.
-type look func(yield func(*sync.PlannedContact) error) (runs.Report, error)
+// look has contacts come, one after the other. If they are those who would leave what is held,
+// begin is told before how many that are by key.
+type look func(begin func(report runs.Report, exits map[string]int) error, yield func(*sync.PlannedContact) error) (runs.Report, error)
 
 // look returns where the contacts come from that are shown.
 func (c *planCmd) look(ctx context.Context, runner *sync.Runner, request sync.Request) look {
-	return func(yield func(*sync.PlannedContact) error) (runs.Report, error) {
+	return func(begin func(runs.Report, map[string]int) error, yield func(*sync.PlannedContact) error) (runs.Report, error) {
 		switch {
 		case c.Save != "":
 			return runner.Save(ctx, request, c.Save, yield)
 		case c.Held:
-			return runner.Held(ctx, request, yield)
+			return runner.Held(ctx, request, begin, yield)
 		}
 		return runner.Changes(ctx, request, yield)
 	}
@@ -78,10 +79,20 @@ func (a *App) showChanges(look look, f changesFlags, held bool) (runs.Report, er
 	}
 	w := bufio.NewWriterSize(a.out, 64<<10)
 	screen := a.screen(w)
+	begin := func(report runs.Report, exits map[string]int) error {
+		a.Close()
+		if report.Held() {
+			none = "No exit to show."
+		}
+		if a.asJSON() {
+			return nil
+		}
+		return console.Leaving(screen, report, exits)
+	}
 	limit := f.limit(screen.Width > 0 && !a.asJSON())
 	n := 0
 	var line []byte
-	report, err := look(func(c *sync.PlannedContact) error {
+	report, err := look(begin, func(c *sync.PlannedContact) error {
 		if !f.chooses(c) {
 			return nil
 		}

@@ -2,14 +2,43 @@ package console
 
 import (
 	"bytes"
+	"io"
 	"strconv"
 	"strings"
 	"unicode/utf8"
 
 	"gleapsync/internal/attr"
 	"gleapsync/internal/human"
+	"gleapsync/internal/runs"
 	"gleapsync/sync"
 )
+
+// Leaving writes how many would leave what is held, by key, and of what nobody can tell it.
+func Leaving(w Out, report runs.Report, exits map[string]int) error {
+	var told, untold []string
+	for _, c := range runs.Causes(report.Exports) {
+		unknown := runs.Cause{Source: c.Source, Reason: c.Reason}
+		for _, e := range c.Exports {
+			if n, ok := exits[e.Key]; ok {
+				told = append(told, e.Key+" "+human.Grouped(n))
+			} else {
+				unknown.Exports = append(unknown.Exports, e)
+			}
+		}
+		if len(unknown.Exports) > 0 {
+			untold = append(untold, unknown.Keys()+": nobody can tell: "+unknown.Why())
+		}
+	}
+	if len(told) > 0 {
+		untold = append([]string{"Would leave: " + strings.Join(told, ", ")}, untold...)
+	}
+	for _, line := range untold {
+		if _, err := io.WriteString(w, human.Printable(line)+"\n"); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // longest is how many characters of a value a terminal shows.
 const longest = 40
