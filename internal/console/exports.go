@@ -70,7 +70,7 @@ func (s Shown) choose(w Out, all []runs.ExportReport) (chosen []runs.ExportRepor
 func exports(w Out, r runs.Report, shown Shown) {
 	chosen, as := shown.choose(w, r.Exports)
 	tracks := newRows("EVENTS FROM~", "NEW>", "REPEATED>", "OTHER NAMES>", "INVALID>", "NO ID>", "STATUS")
-	t := newRows("KEY~", "KIND", "TYPE?", "MEMBERS>", "ENTERED>", "EXITED>", "CHANGED>", "INVALID>", "NO ID>", "STATUS")
+	t := newRows("KEY~", "KIND?", "TYPE?", "MEMBERS>", "ENTERED>", "EXITED>", "CHANGED>", "INVALID>", "NO ID>", "STATUS")
 	for _, e := range chosen {
 		if e.Kind == runs.KindTrack {
 			tracks.add(e.Name, human.Grouped(e.Events), human.Grouped(e.Repeated), human.Grouped(e.Unnamed), human.Grouped(e.Invalid), human.Grouped(e.WithoutUserID), e.Status)
@@ -82,7 +82,7 @@ func exports(w Out, r runs.Report, shown Shown) {
 		if c, ok := as[e.Key]; ok {
 			status := string(e.Status)
 			if c.Withheld {
-				status += ", exits withheld"
+				status = "exits withheld"
 			}
 			t.add(c.Number(), human.Dash, human.Dash, human.Dash, human.Dash, human.Dash, human.Dash, human.Grouped(e.Invalid), human.Grouped(e.WithoutUserID), status)
 			continue
@@ -93,20 +93,20 @@ func exports(w Out, r runs.Report, shown Shown) {
 		}
 		status := string(e.Status)
 		if e.Withheld > 0 {
-			status = fmt.Sprintf("%s, %s withheld", status, human.Grouped(e.Withheld))
+			status = human.Grouped(e.Withheld) + " withheld"
 		}
 		t.add(e.Key, e.Kind, cmp.Or(string(e.Type), human.Dash), human.Grouped(e.InGleap()), entered, human.Grouped(e.Exited), changed, human.Grouped(e.Invalid), human.Grouped(e.WithoutUserID), status)
 	}
 	t.write(w)
-	if t.n > 0 && tracks.n > 0 {
+	if len(t.cells) > 0 && len(tracks.cells) > 0 {
 		fmt.Fprintln(w)
 	}
 	tracks.write(w)
-	if t.n+tracks.n > 0 {
+	if len(t.cells)+len(tracks.cells) > 0 {
 		fmt.Fprintln(w)
 	}
-	if t.n > 0 || shown.Held {
-		fmt.Fprintln(w, totals(r.Exports, shown, t.n))
+	if len(t.cells) > 0 || shown.Held {
+		fmt.Fprintln(w, totals(r.Exports, shown, len(t.cells)))
 	}
 }
 

@@ -46,7 +46,7 @@ func TestShown(t *testing.T) {
 		hasNo []string
 	}{
 		"terminal": {write(many(), 80, Shown{}), 4, []string{
-			"99 of t.csv ", "audienc…name_0", "1,234", "applied, 2 withheld",
+			"99 of t.csv ", "audience_with_a_very_long_name_0", "1,234", "2 withheld",
 			"114 attributes: 1 changed (7 entered, 1,234 exited, 0 values), 99 held, 1 with exits withheld; --all shows every one.\n",
 			"Held: 99 of t.csv (table_0, table_1, table_2 and 96 more): t.csv is cut off\n",
 		}, []string{"NO ID", "table_7 "}},
