@@ -199,10 +199,10 @@ func TestReadChangesRefused(t *testing.T) {
 		hashed:                                  `e: the user ids are SHA-256 hashes, which Gleap does not know: have the destination send them as they are (if they really are your user ids, name their column with columns = { user_id = "…" })`,
 		"":                                      "e: the file is empty",
 		" \n":                                   "e: the file is empty",
-		event + event[:100]:                     "e: the file ends inside a row: the export is not complete",
+		event + event[:100]:                     "e: the file ends inside a row: the export is not complete; export it again, and the next run takes it",
 		"audience_name,user_id,timestamp\n":     `e: the header has no column "audience_action": name it under columns; its columns are "audience_name", "user_id", "timestamp"`,
-		gzipped(event)[:50]:                     "e: its gzip data breaks off: the export is not complete",
-		event + strings.TrimRight(event, "}\n"): "e: the file ends inside a row: the export is not complete",
+		gzipped(event)[:50]:                     "e: its gzip data breaks off: the export is not complete; export it again, and the next run takes it",
+		event + strings.TrimRight(event, "}\n"): "e: the file ends inside a row: the export is not complete; export it again, and the next run takes it",
 	} {
 		_, _, err := changes(Export{Dir: write(t, "e", text), Source: "e", Discover: true})
 		if err == nil || err.Error() != want {

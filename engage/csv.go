@@ -18,7 +18,7 @@ var tooLong = fmt.Sprintf("a row is longer than %d MiB: look for a quote that is
 func errTooLong(line int) error { return fmt.Errorf("line %d: %s", line, tooLong) }
 
 // errTruncated says that the input ends where it cannot be complete.
-var errTruncated = errors.New("the file ends inside a row: the export is not complete")
+var errTruncated = errors.New("the file ends inside a row: the export is not complete; export it again, and the next run takes it")
 
 // rowError is a row that cannot be read while the rows after it can. It never
 // holds the row's text.

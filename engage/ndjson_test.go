@@ -50,7 +50,7 @@ func TestNDJSON(t *testing.T) {
 		},
 		"broken off": {
 			text: `{"user_id":"u1","n":1}` + "\n" + `{"user_id":"u2","n"`, attributes: []Attribute{number},
-			want: []string{"u1: 1"}, err: "e: the file ends inside a row: the export is not complete",
+			want: []string{"u1: 1"}, err: "e: the file ends inside a row: the export is not complete; export it again, and the next run takes it",
 		},
 		"no user id": {
 			text: `{"n":1,"m":2}`, attributes: []Attribute{number}, err: "e: the header has no column user_id, userId or external_ids: name the user id's column with user_id, or " + otherForm + `; its columns are "n", "m"`,

@@ -217,12 +217,12 @@ func TestParquetRefused(t *testing.T) {
 		format     Format
 		want       string
 	}{
-		{"cut", string(data[:len(data)-20]), AnyFormat, "a: its Parquet data breaks off: the export is not complete"},
-		{"magic", "PAR1", AnyFormat, "a: its Parquet data breaks off: the export is not complete"},
+		{"cut", string(data[:len(data)-20]), AnyFormat, "a: its Parquet data breaks off: the export is not complete; export it again, and the next run takes it"},
+		{"magic", "PAR1", AnyFormat, "a: its Parquet data breaks off: the export is not complete; export it again, and the next run takes it"},
 		{"footer size", string(size), AnyFormat, "a: its Parquet data is damaged: export it again"},
 		{"panic", string(panics), AnyFormat, "a: its Parquet data is damaged: export it again"},
 		{"schema", "PAR1\xff\xff\xff\xff\x04\x00\x00\x00PAR1", AnyFormat, "a: its Parquet data is damaged: export it again"},
-		{"gzip", gzipped(string(data))[:900], AnyFormat, "a: its gzip data breaks off: the export is not complete"},
+		{"gzip", gzipped(string(data))[:900], AnyFormat, "a: its gzip data breaks off: the export is not complete; export it again, and the next run takes it"},
 		{"CSV", "user_id\nu1\n", Parquet, "a: the file is no Parquet"},
 		{"empty", "", Parquet, "a: the file is empty: it has no header"},
 	} {

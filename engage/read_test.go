@@ -464,9 +464,9 @@ func TestRefused(t *testing.T) {
 		"ends behind a delimiter":  {"key,user_id\nk1,u1\nk2,", "the file ends inside a row"},
 		"ends inside quotes":       {"user_id,x\nu1,1\nu2,\"secret\nsecret", "the file ends inside a row"},
 		"ends inside a broken row": {"user_id,x\nu1,1\nu2,\"secret \"x\" c", "the file ends inside a row"},
-		"gzip breaks off":          {gzipped(big)[:200], "its gzip data breaks off: the export is not complete"},
+		"gzip breaks off":          {gzipped(big)[:200], "its gzip data breaks off: the export is not complete; export it again, and the next run takes it"},
 		"gzip is damaged":          {gzipped(big)[:200] + "secret" + gzipped(big)[206:], "its gzip data is damaged"},
-		"zstd breaks off":          {zstded(big)[:60], "its zstd data breaks off: the export is not complete"},
+		"zstd breaks off":          {zstded(big)[:60], "its zstd data breaks off: the export is not complete; export it again, and the next run takes it"},
 		"not even gzip's header":   {"\x1f\x8b\x08", "its gzip data breaks off"},
 		"ids of a spreadsheet":     {"user_id,x\n1.23457E+11,1\n12345.0,1\n", "all user ids are in scientific notation or end with .0"},
 		"of a German one":          {"user_id;x\n1,23457E+11;1\n1E+12;1\n", "all user ids are in scientific notation or end with .0"},
@@ -568,7 +568,7 @@ func TestHeader(t *testing.T) {
 		"\ufeffkey; external_ids ;\"user;id\"\r\nk;{};u\n": "[key external_ids user;id]",
 		"user_id": "[user_id]",
 		"":        "a.csv: the file is empty: it has no header",
-		"a,\"b":   "a.csv: the file ends inside a row: the export is not complete",
+		"a,\"b":   "a.csv: the file ends inside a row: the export is not complete; export it again, and the next run takes it",
 	} {
 		dir := write(t, "a.csv", text)
 		source, err := Export{Source: "a.csv", Dir: dir}.Open(context.Background())

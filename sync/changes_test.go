@@ -188,13 +188,13 @@ func TestChangesLedger(t *testing.T) {
 		want             string
 		contacts         string
 	}{
-		{"no file", "", "", "events held: events does not exist", "map[]"},
+		{"no file", "", "", "events held: events does not exist: export it again, and the next run takes it (or look at its path in the configuration)", "map[]"},
 		{"two audiences", "1", in("u1", "vip", 1) + in("u2", "churn", 2), "churn applied new\nvip applied new", `map[u1:{"vip":true} u2:{"churn":true}]`},
 		{"nothing new", "", "", "churn unchanged\nvip unchanged", `map[u1:{"vip":true} u2:{"churn":true}]`},
 		{"one more, one left", "2", out("u1", "vip", 5) + in("u3", "new one", 4), "churn applied\nvip applied\nnew_one applied new", `map[u1:{"vip":false} u2:{"churn":true} u3:{"new_one":true}]`},
 		{"an older change comes late", "0", in("u1", "vip", 4), "churn applied\nvip applied\nnew_one applied", `map[u1:{"vip":false} u2:{"churn":true} u3:{"new_one":true}]`},
 		{"a message comes again, with a later time", "3", event("u1", "audience", "vip", "aud_vip", "true", 9, "u1vip1"), "churn applied\nvip applied\nnew_one applied", `map[u1:{"vip":false} u2:{"churn":true} u3:{"new_one":true}]`},
-		{"a file breaks off", "4", in("u4", "vip", 10) + "{", "churn held: events/4: the file ends inside a row: the export is not complete\nvip held: events/4: the file ends inside a row: the export is not complete\nnew_one held: events/4: the file ends inside a row: the export is not complete", `map[u1:{"vip":false} u2:{"churn":true} u3:{"new_one":true}]`},
+		{"a file breaks off", "4", in("u4", "vip", 10) + "{", "churn held: events/4: the file ends inside a row: the export is not complete; export it again, and the next run takes it\nvip held: events/4: the file ends inside a row: the export is not complete; export it again, and the next run takes it\nnew_one held: events/4: the file ends inside a row: the export is not complete; export it again, and the next run takes it", `map[u1:{"vip":false} u2:{"churn":true} u3:{"new_one":true}]`},
 		{"it is whole", "4", in("u4", "vip", 10), "churn applied\nvip applied\nnew_one applied", `map[u1:{"vip":false} u2:{"churn":true} u3:{"new_one":true} u4:{"vip":true}]`},
 		{"deleted and created again", "5", event("u5", "audience", "vip", "aud_other", "true", 11, "m") + in("u5", "churn", 11), "churn applied\nvip held: vip has another id in Engage than before (aud_other, not aud_vip): it was deleted and created again. To go on with the new one name it in exclude, run gleapsync retire vip, and take it out of exclude\nnew_one applied", `map[u1:{"vip":false} u2:{"churn":true} u3:{"new_one":true} u4:{"vip":true} u5:{"churn":true}]`},
 		{"a trait under the same key", "6", event("u1", "trait", "churn", "aud_churn", "true", 12, "m"), "churn held: the changes say that churn is of the kind trait, not audience\nvip held: vip has another id in Engage than before (aud_other, not aud_vip): it was deleted and created again. To go on with the new one name it in exclude, run gleapsync retire vip, and take it out of exclude\nnew_one applied", `map[u1:{"vip":false} u2:{"churn":true} u3:{"new_one":true} u4:{"vip":true} u5:{"churn":true}]`},

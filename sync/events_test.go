@@ -330,7 +330,7 @@ func TestTrackHeld(t *testing.T) {
 			t.Errorf("%s, %+v", report.Outcome, e)
 		}
 	}
-	held("calls does not exist")
+	held("calls does not exist: export it again, and the next run takes it (or look at its path in the configuration)")
 	w.writeCalls(t, "1", call("u1", "x", "m1", ""))
 	if report := w.sync(t, Request{}); report.Outcome != runs.Complete || report.Events.Sent != 1 {
 		t.Errorf("%s, %+v", report.Outcome, report.Events)
@@ -341,7 +341,7 @@ func TestTrackHeld(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.writeCalls(t, "2", call("u1", "x", "m3", "")+"{")
-	held("calls/2: the file ends inside a row: the export is not complete")
+	held("calls/2: the file ends inside a row: the export is not complete; export it again, and the next run takes it")
 	w.writeCalls(t, "2", call("u1", "x", "m3", "")+"{}\n[]\n")
 	held("1 of 2 rows are invalid, more than max_invalid = 1% allows")
 	// Calls that nobody wants do not make up for broken ones.

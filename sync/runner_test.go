@@ -277,7 +277,7 @@ func TestHeldMembersStay(t *testing.T) {
 	w.write(t, "b.csv", list("u2"))
 	for _, full := range []bool{false, true} {
 		report := w.sync(t, Request{Full: full})
-		if report.Outcome != runs.Held || report.Exports[0].Status != runs.StatusHeld || report.Exports[0].Reason != "a.csv does not exist" {
+		if report.Outcome != runs.Held || report.Exports[0].Status != runs.StatusHeld || report.Exports[0].Reason != "a.csv does not exist: export it again, and the next run takes it (or look at its path in the configuration)" {
 			t.Errorf("%+v", report)
 		}
 		want := map[string]string{"u1": `{"a":true,"b":false}`, "u2": `{"a":true,"b":true}`}

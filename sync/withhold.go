@@ -42,11 +42,11 @@ func (a *attribute) withheldReason() string {
 	if a.withheld == 0 {
 		return ""
 	}
-	what := cmp.Or(map[engage.Kind]string{engage.Audience: "exit"}[a.Kind], "cleared value")
+	what, them := cmp.Or(map[engage.Kind]string{engage.Audience: "exit"}[a.Kind], "cleared value"), "it"
 	if a.withheld > 1 {
-		what += "s"
+		what, them = what+"s", "them"
 	}
-	reason := fmt.Sprintf("%d %s withheld: %s", a.withheld, what, a.absence)
+	reason := fmt.Sprintf("%d %s withheld: %s; the first run that has all of it lets %s go", a.withheld, what, a.absence, them)
 	if a.applied.WithheldRuns+1 >= absenceFrom {
 		reason += fmt.Sprintf("; if they are right, run %s once", runs.AcceptAbsence(a.Key))
 	}

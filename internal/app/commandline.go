@@ -21,6 +21,9 @@ const description = `Syncs Segment Engage's audiences and computed traits to Gle
 
 Exit codes: 0 done, 1 could not run, 2 usage, 3 done with parked contacts or newly parked events, 4 done with exports held or exits withheld, 5 Gleap was unreachable, 75 another run holds the lock, 130 and 143 stopped by SIGINT and SIGTERM.`
 
+// defaultConfig is the configuration file that nobody has to name.
+const defaultConfig = "gleapsync.toml"
+
 // flags are those of all commands.
 type flags struct {
 	Config    string           `help:"Configuration file; ${default} if left out." default:"gleapsync.toml" env:"GLEAPSYNC_CONFIG" placeholder:"PATH"`

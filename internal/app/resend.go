@@ -26,7 +26,7 @@ func (c *resendCmd) Run(ctx context.Context, a *App) error {
 		return err
 	}
 	if len(ids) > mostResent {
-		return fmt.Errorf("resend takes %s contacts at most: run sync --full to send all of them again", human.Grouped(mostResent))
+		return fmt.Errorf("resend takes %s contacts at most: run gleapsync sync --full to send all of them again", human.Grouped(mostResent))
 	}
 	var unknown []string
 	said := "The next run sends"

@@ -94,9 +94,9 @@ func classes(c runs.ContactCounts) string {
 }
 
 // remarks writes what somebody should look at.
-func remarks(w io.Writer, r runs.Report) {
+func remarks(w Out, r runs.Report) {
 	for _, cause := range runs.Causes(r.Exports) {
-		fmt.Fprintln(w, human.Printable(cause.String()))
+		fmt.Fprintln(w, human.Printable(w.commands(cause.String())))
 	}
 	if r.Convergence != "" {
 		fmt.Fprintf(w, "The sync %s. Raise sync.deadline, or set min_interval or tolerance for a trait that costs much.\n", human.Printable(r.Convergence))

@@ -42,7 +42,7 @@ func newRows(header ...string) *rows {
 }
 
 func (r *rows) add(cells ...any) {
-	row := make([]string, len(cells))
+	row := make([]string, len(r.columns)) // the last cells may be left out
 	for i, cell := range cells {
 		row[i] = human.Printable(fmt.Sprint(cell))
 		c := &r.columns[i]

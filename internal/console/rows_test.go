@@ -35,6 +35,9 @@ func TestNarrow(t *testing.T) {
 		}
 		seen[key] = true
 	}
+	if got := write(0, header, []any{"vip", "audience"}); !strings.HasSuffix(got, "\nvip  audience\n") {
+		t.Errorf("%q", got)
+	}
 	values := []string{"KEY~", "ACKNOWLEDGED~", "PRESENT EXPORT~", "NEXT RUN"}
 	got = write(60, values, []any{"last_order_of_the_customer", `"2026-11-30T00:10:00Z"`, `"2026-11-30T00:20:00Z"`, "nothing"})
 	if !strings.Contains(got, "10:00Z") || !strings.Contains(got, "20:00Z") {

@@ -51,7 +51,7 @@ func Notes(o state.Overview, epoch uint64, present gleap.BooleanAs) ([]string, e
 	if old == nil {
 		return nil, nil
 	}
-	return []string{fmt.Sprintf("boolean_as is %q now, and contacts that do not change keep what they were told as %s: run sync --full once to tell all of them again",
+	return []string{fmt.Sprintf("boolean_as is %q now, and contacts that do not change keep what they were told as %s: run gleapsync sync --full once to tell all of them again",
 		present, strings.Join(old, " and "))}, nil
 }
 

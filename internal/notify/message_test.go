@@ -196,7 +196,7 @@ func TestGuide(t *testing.T) {
 	limit, _ := guard.ParseLimit("50%")
 	vip := audience("vip_eu", runs.StatusHeld, 40)
 	vip.Name, vip.Exited = "VIPCustomers (EU)", 60
-	vip.Reason = "60 of 100 members would leave, more than max_exits = 30% allows: if that is right, run sync --max-exits vip_eu=60 once"
+	vip.Reason = "60 of 100 members would leave, more than max_exits = 30% allows: if that is right, run gleapsync sync --max-exits vip_eu=60 once"
 	beta := changed("beta_testers", 5200, 4000, 0)
 	beta.Name = "Beta Testers"
 	before := report(runs.Complete, audience("vip_eu", runs.StatusApplied, 100), audience("beta_testers", runs.StatusApplied, 1200))

@@ -141,7 +141,7 @@ func (t *File) Close() {
 }
 
 var (
-	errBreaksOff = errors.New("its Parquet data breaks off: the export is not complete")
+	errBreaksOff = errors.New("its Parquet data breaks off: the export is not complete; export it again, and the next run takes it")
 	errDamaged   = errors.New("its Parquet data is damaged: export it again")
 )
 

@@ -126,6 +126,9 @@ func (c Cause) Resolve() string {
 	return command
 }
 
+// TriesAgain reports whether the command of [Cause.Resolve] changes nothing.
+func (c Cause) TriesAgain() bool { return c.Resolve() == TryAgain }
+
 // FirstOf lists the first of many names.
 func FirstOf(names []string) string {
 	const most = 3

@@ -26,7 +26,7 @@ func TestCauses(t *testing.T) {
 		ExportReport{Key: "f", Source: "e.csv", Status: StatusApplied, Withheld: 3, Reason: "3 exits withheld: x"},
 		ExportReport{Key: "g", Source: "e.csv", Status: StatusApplied})
 	want := []struct{ text, command string }{
-		{"Held: 99 of t.csv (column_0, column_1, column_2 and 96 more): of column_0: 50 of 100 members would leave: run sync --max-exits column_0=50 once; of the others alike", "gleapsync inspect runs last --held"},
+		{"Held: 99 of t.csv (column_0, column_1, column_2 and 96 more): of column_0: 50 of 100 members would leave: run gleapsync sync --max-exits column_0=50 once; of the others alike", "gleapsync inspect runs last --held"},
 		{"Held: 2 exports (a, b): GRANT USAGE ON SCHEMA s TO r", "gleapsync check"},
 		{"Held: c: c.csv does not exist", "gleapsync check"},
 		{"Held: d: d.csv does not exist", "gleapsync check"},

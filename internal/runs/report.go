@@ -226,12 +226,15 @@ func (e ExportReport) Resolve() string {
 		return ""
 	}
 	for _, allow := range []string{AllowExits(e.Key, e.Exited+e.Withheld), AcceptAbsence(e.Key)} {
-		if strings.Contains(e.Reason, allow) {
-			return "gleapsync " + allow
+		if strings.Contains(e.Reason, strings.TrimPrefix(allow, "gleapsync ")) { // as it stands in older reports
+			return allow
 		}
 	}
-	return "gleapsync check"
+	return TryAgain
 }
+
+// TryAgain is the command that tries all exports and sends nothing.
+const TryAgain = "gleapsync check"
 
 // ContactCounts counts contacts.
 type ContactCounts struct {
@@ -299,8 +302,8 @@ type Touched struct {
 
 // AllowExits is the command that lets so many members leave in one run.
 func AllowExits(key string, exits int) string {
-	return fmt.Sprintf("sync --max-exits %s=%d", key, exits)
+	return fmt.Sprintf("gleapsync sync --max-exits %s=%d", key, exits)
 }
 
 // AcceptAbsence is the command that lets withheld exits go in one run.
-func AcceptAbsence(key string) string { return "sync --accept-absence " + key }
+func AcceptAbsence(key string) string { return "gleapsync sync --accept-absence " + key }

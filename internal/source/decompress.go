@@ -64,7 +64,7 @@ func compressionError(format string, err error) error {
 	case errors.As(err, &path), errors.As(err, new(*UnreadableError)), errors.Is(err, bucket.ErrChanged): // the disk or the source, not the data
 		return err
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		return fmt.Errorf("its %s data breaks off: the export is not complete", format)
+		return fmt.Errorf("its %s data breaks off: the export is not complete; export it again, and the next run takes it", format)
 	}
 	return fmt.Errorf("its %s data is damaged: %w", format, err)
 }

@@ -144,7 +144,7 @@ var patternEscaper = strings.NewReplacer("*", "[*]", "?", "[?]", "[", "[[]")
 func readable(name string, err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return Unreadable("%s does not exist", name)
+		return Unreadable("%s does not exist: export it again, and the next run takes it (or look at its path in the configuration)", name)
 	case errors.Is(err, fs.ErrPermission):
 		return Unreadable("%s may not be read: permission denied", name)
 	}

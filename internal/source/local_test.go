@@ -50,7 +50,7 @@ func TestFind(t *testing.T) {
 		{filepath.Join(dir, "day_2.csv"), PickOne, "[u2]"},
 		{"day_*.csv", PickOne, `day_*.csv matches 2 files: set pick to "newest", or to "all" if they are parts of one snapshot`},
 		{"week_*.csv", PickAll, "no file matches week_*.csv"},
-		{"week.csv", PickAll, "week.csv does not exist"},
+		{"week.csv", PickAll, "week.csv does not exist: export it again, and the next run takes it (or look at its path in the configuration)"},
 		{"[.csv", PickAll, "[.csv is not a valid pattern"},
 		{".", PickOne, ". matches 3 files: set pick to \"newest\", or to \"all\" if they are parts of one snapshot"},
 	} {
