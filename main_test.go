@@ -294,7 +294,7 @@ func isPrivate(ts *testscript.TestScript, neg bool, args []string) {
 // TestSandboxCommand: the sandbox runs by itself, takes a sync, and says what it
 // received when it is stopped.
 func TestSandboxCommand(t *testing.T) {
-	cmd := exec.Command("gleapsync", "sandbox", "--listen", "127.0.0.1:0", "--token", "rehearsal", "--latency", "1ms", "--fault", "500=10%")
+	cmd := exec.Command("gleapsync", "sandbox", "--listen", "127.0.0.1:0", "--token", "rehearsal", "--latency", "1ms", "--fault", "500=10%", "--refuse", "u3", "--refuse", "nobody")
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -309,10 +309,10 @@ func TestSandboxCommand(t *testing.T) {
 	if err != nil || !ok {
 		t.Fatalf("%q, %v", first, err)
 	}
-	p := newProject(t, address, "", "u1", "u2")
+	p := newProject(t, address, "", "u1", "u2", "u3")
 	p.env = append(p.env, "TOKEN=rehearsal")
-	if code, written := p.run(t, "sync"); code != 0 {
-		t.Fatal(written)
+	if code, written := p.run(t, "sync"); code != 3 || !strings.Contains(written, "1 contact parked") {
+		t.Fatal(code, written)
 	}
 	answer, err := http.Get(address + "/sandbox/contacts")
 	if err != nil {

@@ -19,6 +19,9 @@
 // and only then is it looked at. Whatever the limit refused or a fault replaced
 // changed nothing, but for the fault Lost, which loses the answer alone.
 //
+// [Options.Refuse] names contacts that are refused whatever is said of them, as
+// Gleap refuses one with a broken e-mail address.
+//
 // Where Gleap's behaviour is not documented the sandbox is the stricter of the
 // two, so that a mistake shows in a rehearsal: the limit holds in every rolling
 // window, a key that stands twice in one object is refused, and so are unknown

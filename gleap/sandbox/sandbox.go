@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -19,6 +20,7 @@ type Options struct {
 	Rate    int           // requests accepted in any Window; 0: no limit
 	Window  time.Duration // 0: 60 s
 	Latency time.Duration // waited before every answer, as long as the client does
+	Refuse  []string      // user ids of contacts of which no identify call is taken
 
 	// Fault is consulted for each request that passed the token and the limit;
 	// nil: no faults. It is called concurrently and must not read the body.
@@ -181,6 +183,9 @@ func (s *Sandbox) identify(r *http.Request) (int, error) {
 	}
 	if err := checkContact(o); err != nil {
 		return http.StatusBadRequest, err
+	}
+	if slices.Contains(s.opts.Refuse, o.values["userId"].(string)) {
+		return http.StatusBadRequest, errors.New("userId: the sandbox was told to refuse this contact")
 	}
 	s.merge(o, r.URL.Query().Get("preventLastActivityUpdate") == "true")
 	return http.StatusOK, nil

@@ -24,6 +24,7 @@ type sandboxCmd struct {
 	Window  time.Duration `help:"Window of the rate limit." default:"60s"`
 	Latency time.Duration `help:"Time that every answer takes." default:"0s"`
 	Fault   []string      `help:"Share of the requests that go wrong: 429=5%, 500=1%, reset=1%, lost=1% (the answer alone is lost); may be repeated." placeholder:"KIND=SHARE"`
+	Refuse  []string      `help:"Refuse this contact with a 400, so that it is parked; may be repeated." placeholder:"ID" sep:"none"`
 	Seed    uint64        `help:"Seed of the faults." default:"1"`
 }
 
@@ -43,7 +44,7 @@ func (c *sandboxCmd) Run(ctx context.Context, a *App) error {
 	}
 	a.Close()
 	fmt.Fprintf(a.out, "A sandbox of Gleap listens on http://%s\nSee /sandbox/contacts, /sandbox/events and /sandbox/counts; end it with Ctrl-C.\n", listener.Addr())
-	s := sandbox.New(sandbox.Options{Token: c.Token, Rate: c.Rate, Window: c.Window, Latency: c.Latency, Fault: fault})
+	s := sandbox.New(sandbox.Options{Token: c.Token, Rate: c.Rate, Window: c.Window, Latency: c.Latency, Fault: fault, Refuse: c.Refuse})
 	server := sandboxServer(s)
 	go func() {
 		<-ctx.Done()
