@@ -51,7 +51,7 @@ var mayImport = map[string]string{
 
 	"internal/replica":    "internal/attr internal/bucket state",
 	"internal/runs":       "engage state",
-	"internal/guard":      "internal/runs state",
+	"internal/guard":      "internal/human internal/runs state",
 	"internal/damping":    "internal/attr internal/runs state",
 	"internal/forms":      "gleap state",
 	"internal/done":       "engage state",
@@ -61,7 +61,7 @@ var mayImport = map[string]string{
 	"internal/planfile":   "gleap internal/attr internal/extsort internal/runs state",
 	"internal/deliveries": "internal/runs",
 	"internal/push":       "gleap internal/attr internal/deliveries internal/extsort internal/planfile internal/runs state",
-	"sync":                "engage gleap internal/attr internal/damping internal/deliveries internal/done internal/events internal/extsort internal/forms internal/guard internal/job internal/kept internal/known internal/planfile internal/push internal/rowlist internal/runs internal/savedplan internal/schedule internal/source state",
+	"sync":                "engage gleap internal/attr internal/damping internal/deliveries internal/done internal/events internal/extsort internal/forms internal/guard internal/human internal/job internal/kept internal/known internal/planfile internal/push internal/rowlist internal/runs internal/savedplan internal/schedule internal/source state",
 	"internal/inspect":    "engage internal/attr internal/deliveries internal/forms internal/kept internal/replica internal/runs state sync",
 	"internal/job":        "gleap internal/push state",
 	"internal/savedplan":  "gleap internal/extsort internal/job internal/planfile internal/push internal/runs internal/wholefile state",

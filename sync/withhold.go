@@ -6,6 +6,7 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/internal/attr"
+	"gleapsync/internal/human"
 	"gleapsync/internal/runs"
 )
 
@@ -22,7 +23,7 @@ func (e *export) unproven() string {
 	if e.result.Unknown > 0 && !e.IgnoreBroken {
 		rows := "1 row of it cannot be read"
 		if e.result.Unknown > 1 {
-			rows = fmt.Sprintf("%d rows of it cannot be read", e.result.Unknown)
+			rows = human.Grouped(e.result.Unknown) + " rows of it cannot be read"
 		}
 		return fmt.Sprintf("%s, so nobody knows who is missing (%s)", rows, e.result.FirstUnknown)
 	}
@@ -46,7 +47,7 @@ func (a *attribute) withheldReason() string {
 	if a.withheld > 1 {
 		what, them = what+"s", "them"
 	}
-	reason := fmt.Sprintf("%d %s withheld: %s; the first run that has all of it lets %s go", a.withheld, what, a.absence, them)
+	reason := fmt.Sprintf("%s %s withheld: %s; the first run that has all of it lets %s go", human.Grouped(a.withheld), what, a.absence, them)
 	if a.applied.WithheldRuns+1 >= absenceFrom {
 		reason += fmt.Sprintf("; if they are right, run %s once", runs.AcceptAbsence(a.Key))
 	}

@@ -103,6 +103,7 @@ var (
 	noValue     = regexp.MustCompile(`^(--[a-z-]+): (?:expected .* value but got .*|missing value, .*)$`)
 	unknownFlag = regexp.MustCompile(`^(unknown flag -\w), did you mean .*$`) // of one letter all are near
 	unknownWord = regexp.MustCompile(`^unexpected argument`)
+	otherWord   = regexp.MustCompile(`^(there is no command (?:status|state|stats|info|show))\b.*$`) // of other programs
 	missing     = regexp.MustCompile(`^expected "<([^>]*)>( \.\.\.)?"$`)
 	noChoice    = regexp.MustCompile(`^(--[a-z-]+) must be one of ("",)?(.*) but got (".*")$`)
 	noCommand   = regexp.MustCompile(`^expected one of`)
@@ -117,6 +118,9 @@ func plain(err error) error {
 	}
 	if parse.Context.Selected() == nil {
 		text = unknownWord.ReplaceAllString(text, "there is no command")
+		if m := otherWord.FindStringSubmatch(text); m != nil {
+			text = m[1] + `, did you mean "inspect"?`
+		}
 	}
 	text = noCommand.ReplaceAllString(text, "there is no command: choose one of")
 	if m := missing.FindStringSubmatch(text); m != nil {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
 	"golang.org/x/term"
@@ -14,6 +15,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/internal/console"
 	"gleapsync/internal/deliveries"
+	"gleapsync/internal/human"
 	"gleapsync/internal/runs"
 	"gleapsync/internal/schedule"
 )
@@ -115,14 +117,55 @@ func since(text string, now time.Time, zone *time.Location) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
-	for _, form := range []string{time.RFC3339, time.DateTime, time.DateOnly} {
+	for _, form := range []string{time.RFC3339, time.DateTime, "2006-01-02 15:04", time.DateOnly} {
 		if at, err := time.ParseInLocation(form, text, zone); err == nil {
+			return at, nil
+		}
+	}
+	now = now.In(zone)
+	today := time.Date(now.Year(), now.Month(), now.Day(), 0, 0, 0, 0, zone)
+	switch text {
+	case "today":
+		return today, nil
+	case "yesterday":
+		return today.AddDate(0, 0, -1), nil
+	}
+	if at, ok := shownTime(text, zone); ok {
+		return at, nil
+	}
+	for _, form := range []string{time.TimeOnly, "15:04"} {
+		if at, err := time.Parse(form, text); err == nil {
+			at = time.Date(now.Year(), now.Month(), now.Day(), at.Hour(), at.Minute(), at.Second(), 0, zone)
+			if at.After(now) { // the last one
+				at = at.AddDate(0, 0, -1)
+			}
 			return at, nil
 		}
 	}
 	ago, err := schedule.ParseDuration(text)
 	if err != nil {
-		return time.Time{}, errors.New("--since takes a date such as 2026-11-29, a time such as 2026-11-29T08:00:00Z, or a duration such as 2d")
+		return time.Time{}, errors.New("--since takes a date such as 2026-11-29, a time such as 2026-11-29T08:00:00Z or 08:00, today, yesterday, or a duration such as 2d")
 	}
 	return now.Add(-ago), nil
+}
+
+// shownTime reads a time as results show it: with the name of a zone behind, which has to be the
+// one of that time here, or UTC.
+func shownTime(text string, zone *time.Location) (time.Time, bool) {
+	i := strings.LastIndex(text, " ")
+	if i < 0 {
+		return time.Time{}, false
+	}
+	for _, zone := range []*time.Location{zone, time.UTC} {
+		at, err := time.ParseInLocation(time.DateTime, text[:i], zone)
+		if err != nil {
+			continue
+		}
+		for _, at := range []time.Time{at, at.Add(-time.Hour), at.Add(time.Hour)} { // an hour may come twice
+			if human.Time(at, zone) == text {
+				return at, true
+			}
+		}
+	}
+	return time.Time{}, false
 }

@@ -103,7 +103,11 @@ func remarks(w Out, r runs.Report) {
 	}
 	for _, e := range r.Exports {
 		if e.Damped > 0 {
-			fmt.Fprintf(w, "Damped: %s of %s make no call of their own: min_interval, tolerance.\n", human.Count(e.Damped, "change"), human.Printable(e.Key))
+			own := "make no call of their own"
+			if e.Damped == 1 {
+				own = "makes no call of its own"
+			}
+			fmt.Fprintf(w, "Damped: %s of %s %s: min_interval, tolerance.\n", human.Count(e.Damped, "change"), human.Printable(e.Key), own)
 		}
 	}
 	for _, e := range r.Exports {

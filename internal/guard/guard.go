@@ -3,6 +3,7 @@ package guard
 import (
 	"fmt"
 
+	"gleapsync/internal/human"
 	"gleapsync/internal/runs"
 )
 
@@ -18,7 +19,7 @@ func CheckInvalid(invalid, rows int, limit Limit) string {
 	if invalid <= limit.Of(rows) {
 		return ""
 	}
-	return fmt.Sprintf("%d of %d rows are invalid, more than max_invalid = %s allows", invalid, rows, limit)
+	return fmt.Sprintf("%s of %s rows are invalid, more than max_invalid = %s allows", human.Grouped(invalid), human.Grouped(rows), limit)
 }
 
 // Shrunk says that an export has far fewer rows than before, "" if it has not. That holds nothing:
@@ -28,7 +29,7 @@ func Shrunk(source string, before, rows, minExits int) string {
 	if before-rows < max(1, minExits) || tenth*(before-rows) <= before {
 		return ""
 	}
-	return fmt.Sprintf("%s has fewer rows: %d, and %d when it was applied last", source, rows, before)
+	return fmt.Sprintf("%s has fewer rows: %s, and %s when it was applied last", source, human.Grouped(rows), human.Grouped(before))
 }
 
 // CheckMembers returns why an attribute of a key whose members change that much cannot be used:
@@ -40,11 +41,11 @@ func CheckMembers(key string, before, exits int, emptied bool, minExits int, lim
 		if exits > 0 {
 			once = "run " + runs.AllowExits(key, exits) + " once, or "
 		}
-		return fmt.Sprintf("the export has no members, and there were %d: if that is right, %sset allow_empty = true", before, once)
+		return fmt.Sprintf("the export has no members, and there were %s: if that is right, %sset allow_empty = true", human.Grouped(before), once)
 	}
 	if exits >= minExits && exits > limit.Of(before) {
-		return fmt.Sprintf("%d of %d members would leave, more than max_exits = %s allows: if that is right, run %s once",
-			exits, before, limit, runs.AllowExits(key, exits))
+		return fmt.Sprintf("%s of %s members would leave, more than max_exits = %s allows: if that is right, run %s once",
+			human.Grouped(exits), human.Grouped(before), limit, runs.AllowExits(key, exits))
 	}
 	return ""
 }

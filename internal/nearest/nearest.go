@@ -16,19 +16,27 @@ func Hint(word string, known []string) string {
 }
 
 // Word returns the word of those known that is nearest to a word, "" if none is near: it
-// differs in a third of its letters at most, or has the word within it.
+// begins with the word, differs in a third of its letters at most, or has the word within it.
 func Word(word string, known []string) string {
+	if begun := shortest(word, known, strings.HasPrefix); begun != "" {
+		return begun
+	}
 	least, found := 1+max(1, len(word)/3), ""
 	for _, w := range known {
 		if d := distance(strings.ToLower(word), strings.ToLower(w)); d < least {
 			least, found = d, w
 		}
 	}
-	if found != "" || len(word) < 3 {
+	if found != "" {
 		return found
 	}
+	return shortest(word, known, strings.Contains)
+}
+
+// shortest returns the shortest word that a word of some letters is a part of, "" if none is.
+func shortest(word string, known []string, isPart func(s, part string) bool) (found string) {
 	for _, w := range known {
-		if strings.Contains(w, word) && (found == "" || len(w) < len(found)) {
+		if len(word) >= 3 && isPart(w, word) && (found == "" || len(w) < len(found)) {
 			found = w
 		}
 	}

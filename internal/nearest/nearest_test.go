@@ -3,10 +3,10 @@ package nearest
 import "testing"
 
 func TestWord(t *testing.T) {
-	known := []string{"audience", "project", "first_name", "last_name", "email", "vip", "max_exits", "on"}
+	known := []string{"audience", "project", "first_name", "last_name", "email", "vip", "max_exits", "on", "zip", "churn_eu"}
 	for word, want := range map[string]string{
 		"audeince": "audience", "audiences": "audience", "Project": "project", "mail": "email", "vpi": "vip", "maxexits": "max_exits",
-		"exits": "max_exits", "name": "last_name", "x": "", "on": "on", "no": "on", "": "", "something": "",
+		"vip": "vip", "churn": "churn_eu", "exits": "max_exits", "name": "last_name", "x": "", "on": "on", "no": "on", "": "", "something": "",
 	} {
 		if got := Word(word, known); got != want {
 			t.Errorf("%s: %q, want %q", word, got, want)

@@ -16,7 +16,7 @@ type Cause struct {
 	Exports  []ExportReport
 }
 
-var number = regexp.MustCompile(`\d+`)
+var number = regexp.MustCompile(`\d+(,\d{3})*`)
 
 // Causes returns the causes, in the order of the exports: those with the same reason are one,
 // and so are those of one source whose reasons differ in keys and numbers only.
