@@ -50,14 +50,31 @@ func (c *inspectDeliveriesCmd) Run(ctx context.Context, a *App) error {
 		encoder.SetEscapeHTML(false)
 		show = func(d deliveries.Delivery) error { return encoder.Encode(d) }
 	}
+	n := 0
+	write := show
+	show = func(d deliveries.Delivery) error { n++; return write(d) }
 	limit := c.Limit
 	if f, ok := a.out.(*os.File); ok && limit == 0 && !a.asJSON() && term.IsTerminal(int(f.Fd())) {
 		limit = 20
 	}
 	if limit == 0 {
-		return deliveries.Read(ctx, dir, q, show)
+		err = deliveries.Read(ctx, dir, q, show)
+	} else {
+		err = c.last(ctx, a.out, dir, q, limit, show)
 	}
-	return c.last(ctx, a.out, dir, q, limit, show)
+	if err != nil || n > 0 || a.asJSON() {
+		return err
+	}
+	begins, err := deliveries.Begins(dir)
+	switch {
+	case err != nil:
+		return err
+	case begins == "":
+		fmt.Fprintln(a.out, "There is no call in the log yet: syncs write it.")
+	default:
+		fmt.Fprintf(a.out, "There is no such call in the log, which begins on %s.\n", begins)
+	}
+	return a.tellParked(a.out, cfg, c.Contact)
 }
 
 // last shows the last deliveries, and says how many there are before them.

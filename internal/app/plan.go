@@ -36,7 +36,7 @@ func (c *planCmd) Run(ctx context.Context, a *App) error {
 	}
 	look := c.look(ctx, runner, request)
 	if c.Changes {
-		return judge(a.showChanges(look, c.changesFlags, c.Held))
+		return judge(a.showChanges(cfg, look, c.changesFlags, c.Held))
 	}
 	var report runs.Report
 	if c.Save != "" {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 
+	"gleapsync/internal/config"
 	"gleapsync/internal/console"
 	"gleapsync/internal/human"
 	"gleapsync/internal/runs"
@@ -72,7 +73,7 @@ func (c *planCmd) look(ctx context.Context, runner *sync.Runner, request sync.Re
 
 // showChanges shows contacts as they come: they may be more than there is memory for. held says
 // that those are shown who would leave if no guard held them and none of them was withheld.
-func (a *App) showChanges(look look, f changesFlags, held bool) (runs.Report, error) {
+func (a *App) showChanges(cfg *config.Config, look look, f changesFlags, held bool) (runs.Report, error) {
 	none := "Nothing to send."
 	if held {
 		none = "Nobody's exit is held or withheld."
@@ -90,12 +91,13 @@ func (a *App) showChanges(look look, f changesFlags, held bool) (runs.Report, er
 		return console.Leaving(screen, report, exits)
 	}
 	limit := f.limit(screen.Width > 0 && !a.asJSON())
-	n := 0
+	n, silent := 0, slices.Clone(f.Contact)
 	var line []byte
 	report, err := look(begin, func(c *sync.PlannedContact) error {
 		if !f.chooses(c) {
 			return nil
 		}
+		silent = slices.DeleteFunc(silent, func(id string) bool { return id == string(c.UserID) })
 		if n++; limit > 0 && n > limit {
 			return nil
 		}
@@ -117,6 +119,11 @@ func (a *App) showChanges(look look, f changesFlags, held bool) (runs.Report, er
 		fmt.Fprintln(w, none)
 	case limit > 0 && n > limit:
 		fmt.Fprintf(w, "\nand %s: --limit 0 shows all\n", human.Count(n-limit, "more contact"))
+	}
+	if !a.asJSON() && !held {
+		if err := a.tellParked(w, cfg, silent); err != nil {
+			return report, err
+		}
 	}
 	return report, w.Flush()
 }

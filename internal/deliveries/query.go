@@ -74,6 +74,18 @@ func Read(ctx context.Context, dir string, q Query, yield func(Delivery) error) 
 	return context.Cause(ctx)
 }
 
+// Begins returns the first day of the log, "" if there is none.
+func Begins(dir string) (day string, err error) {
+	days, err := list(dir)
+	if err != nil {
+		return "", fmt.Errorf("the log of deliveries: %w", err)
+	}
+	if len(days) == 0 {
+		return "", nil
+	}
+	return days[0], nil
+}
+
 type result struct {
 	found []Delivery
 	err   error

@@ -17,7 +17,7 @@ func TestCheckMembers(t *testing.T) {
 		emptied       bool
 		want          string // a part of the reason
 	}{
-		"none left":      {10, 10, true, "run sync --max-exits vip=10 once, or set allow_empty"},
+		"none left":      {10, 10, true, "run gleapsync sync --max-exits vip=10 once, or set allow_empty"},
 		"none said":      {10, 0, true, "10: if that is right, set allow_empty"},
 		"none, and none": {0, 0, true, ""},
 		"half":           {100, 50, false, ""},
