@@ -38,6 +38,18 @@ func (a *attribute) withholds(request Request) string {
 	return a.export.unproven()
 }
 
+// acceptedNotes says whose exits go although nobody knows that they left: those are among them
+// whom a row means that could not be read.
+func (p *plan) acceptedNotes() []string {
+	var notes []string
+	for _, a := range p.attributes {
+		if unproven := a.export.unproven(); a.active() && !a.retired && a.exited > 0 && unproven != "" && p.request.accepts(a.Key) {
+			notes = append(notes, fmt.Sprintf("%s: %s. --accept-absence lets all go who are in none that was read, %s, and among them whoever was meant there", a.Key, unproven, human.Count(a.exited, "contact")))
+		}
+	}
+	return notes
+}
+
 // withheldReason says what is withheld and why, "" if nothing is.
 func (a *attribute) withheldReason() string {
 	if a.withheld == 0 {
@@ -49,7 +61,7 @@ func (a *attribute) withheldReason() string {
 	}
 	reason := fmt.Sprintf("%s %s withheld: %s; the first run that has all of it lets %s go", human.Grouped(a.withheld), what, a.absence, them)
 	if a.applied.WithheldRuns+1 >= absenceFrom {
-		reason += fmt.Sprintf("; if they are right, run %s once", runs.AcceptAbsence(a.Key))
+		reason += fmt.Sprintf("; if they are right, run %s once: whoever is meant where nothing could be read leaves too", runs.AcceptAbsence(a.Key))
 	}
 	return reason
 }

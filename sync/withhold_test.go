@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -201,6 +202,9 @@ func TestAcceptAbsence(t *testing.T) {
 	report := w.sync(t, Request{AcceptAbsence: []string{"v*"}})
 	if vip, beta := report.Exports[0], report.Exports[1]; vip.Exited != 1 || vip.Withheld != 0 || beta.Exited != 0 || beta.Withheld != 1 {
 		t.Errorf("%+v\n%+v", vip, beta)
+	}
+	if want := "vip: 1 row of it cannot be read, so nobody knows who is missing (vip.csv:3: a quote inside a field without quotes). --accept-absence lets all go who are in none that was read, 1 contact, and among them whoever was meant there"; !slices.Equal(report.Notes, []string{want}) {
+		t.Errorf("%q", report.Notes)
 	}
 	report = w.sync(t, Request{})
 	if vip, beta := report.Exports[0], report.Exports[1]; vip.Status != runs.StatusUnchanged || beta.Withheld != 1 || report.Outcome != runs.Held {
