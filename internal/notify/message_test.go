@@ -151,7 +151,9 @@ func TestSizesAreNoNewsWithoutALimit(t *testing.T) {
 func TestLongMessage(t *testing.T) {
 	after := report(runs.Held)
 	for i := range 100 {
-		after.Exports = append(after.Exports, audience(fmt.Sprint("a", i), runs.StatusHeld, 0))
+		e := audience(fmt.Sprint("a", i), runs.StatusHeld, 0)
+		e.Reason = strings.Repeat("a", i+1) + " is wrong"
+		after.Exports = append(after.Exports, e)
 	}
 	m := newMessage(nil, after, config.Notify{})
 	if n := strings.Count(m.Text, "\nHeld: "); n != shown || !strings.HasSuffix(m.Text, "\nand 90 more") || len(m.Held) != 100 {

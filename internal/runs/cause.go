@@ -19,7 +19,8 @@ type Cause struct {
 var number = regexp.MustCompile(`\d+(,\d{3})*`)
 
 // Causes returns the causes, in the order of the exports: those with the same reason are one,
-// and so are those of one source whose reasons differ in keys and numbers only.
+// and so are those of one source whose reasons differ in keys and numbers only, and many whose
+// reasons differ in the source as well.
 func Causes(exports []ExportReport) []Cause {
 	type like struct {
 		withheld       bool
@@ -49,7 +50,43 @@ func Causes(exports []ExportReport) []Cause {
 			c.Source = ""
 		}
 	}
-	return all
+	return fold(all)
+}
+
+// fold makes one cause of many of single exports whose reasons differ in keys, sources and numbers
+// only: of ten files that are not there, ten lines tell less than one.
+func fold(all []Cause) []Cause {
+	const many = 4
+	like := func(c Cause) string {
+		e := c.Exports[0]
+		if len(c.Exports) > 1 || e.Source == "" || !strings.Contains(c.Reason, e.Source) {
+			return ""
+		}
+		key := regexp.MustCompile(`\b` + regexp.QuoteMeta(e.Key) + `\b`)
+		return fmt.Sprint(c.Withheld, number.ReplaceAllString(key.ReplaceAllString(strings.ReplaceAll(c.Reason, e.Source, "SOURCE"), "KEY"), "N"))
+	}
+	alike := map[string]int{}
+	for _, c := range all {
+		alike[like(c)]++
+	}
+	first := map[string]int{} // where the causes went that are alike
+	var folded []Cause
+	for _, c := range all {
+		kind := like(c)
+		if kind == "" || alike[kind] < many {
+			folded = append(folded, c)
+			continue
+		}
+		n, ok := first[kind]
+		if !ok {
+			first[kind] = len(folded)
+			folded = append(folded, c)
+			continue
+		}
+		folded[n].Source = ""
+		folded[n].Exports = append(folded[n].Exports, c.Exports...)
+	}
+	return folded
 }
 
 // Alike returns exports that a single row can stand for, two at least each: they are held for one

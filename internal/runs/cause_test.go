@@ -52,3 +52,25 @@ func TestCauses(t *testing.T) {
 		}
 	}
 }
+
+// TestManyMissing: many files that are not there are one cause, a few are each its own.
+func TestManyMissing(t *testing.T) {
+	for n, want := range map[int]string{
+		3:  "Held: a0: a0.csv does not exist: export it again",
+		4:  "Held: 4 exports (a0, a1, a2, a3): of a0: a0.csv does not exist: export it again; of the others alike",
+		11: "Held: 11 exports (a0, a1, a2 and 8 more): of a0: a0.csv does not exist: export it again; of the others alike",
+	} {
+		all := []ExportReport{{Key: "cut", Source: "cut.csv", Status: StatusHeld, Reason: "cut.csv: it breaks off"}}
+		for i := range n {
+			key := fmt.Sprint("a", i)
+			all = append(all, ExportReport{Key: key, Source: key + ".csv", Status: StatusHeld, Reason: key + ".csv does not exist: export it again"})
+		}
+		causes, lines := Causes(all), 1+n
+		if n > 3 {
+			lines = 2
+		}
+		if len(causes) != lines || causes[1].String() != want {
+			t.Errorf("%d: %v", n, causes)
+		}
+	}
+}
