@@ -152,7 +152,7 @@ func TestTable(t *testing.T) {
 			t.Errorf("%d characters: %s", n, line)
 		}
 	}
-	if !regexp.MustCompile(`\nan_audi\S+…\S+name_eu +audience +2 +2 `).MatchString(first) || strings.Contains(first, name) {
+	if !regexp.MustCompile(`\nan_audi\S+…\S+name_eu +2 +2 +applied`).MatchString(first) || strings.Contains(first, name) {
 		t.Errorf("the terminal shows\n%s", first)
 	}
 	if second := sync(); !regexp.MustCompile(`^Nothing to send: Gleap is up to date \(.*\)\.$`).MatchString(second) {

@@ -8,9 +8,11 @@ import (
 	"time"
 )
 
-// isYounger reports whether the process of that number surely began after a time, so that it is
-// not the one that had the number then. In a container the first process always has the same.
-func isYounger(pid int, since time.Time) bool {
+// isOver reports whether the process that had that number at a time surely ended. It did if the
+// number is that of a younger one: in a container the first process always has the same. It did,
+// too, if it only waits for its parent to ask how it ended. The lock itself is not tried, since
+// whoever began meanwhile would find it held.
+func isOver(pid int, since time.Time) bool {
 	const (
 		ticks = 100 // a second, on every system of today
 		slack = 2 * time.Second
@@ -23,6 +25,9 @@ func isYounger(pid int, since time.Time) bool {
 	const startTime = 19                                            // behind the name
 	if len(fields) <= startTime {
 		return false
+	}
+	if state := string(fields[0]); state == "Z" || state == "X" {
+		return true
 	}
 	start, err := strconv.ParseInt(string(fields[startTime]), 10, 64)
 	if err != nil {

@@ -4,6 +4,6 @@ package state
 
 import "time"
 
-// isYounger reports whether the process of that number surely began after a time: here nobody can
+// isOver reports whether the process that had that number at a time surely ended: here nobody can
 // tell.
-func isYounger(int, time.Time) bool { return false }
+func isOver(int, time.Time) bool { return false }

@@ -93,7 +93,7 @@ func (f *lockFile) goesOn() bool {
 	case f.Host != host:
 		return time.Since(f.Running.At) <= silent
 	}
-	return isAlive(f.PID) && !isYounger(f.PID, f.Since)
+	return isAlive(f.PID) && !isOver(f.PID, f.Since)
 }
 
 // LostRun is a run that ended without a word: it was killed, or its machine was.
