@@ -6,6 +6,7 @@ import (
 	"io"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"gleapsync/gleap/sandbox"
@@ -41,6 +42,16 @@ func Summary(w Out, s inspect.Summary) {
 		fmt.Fprintf(w, "Running   %s since %s, process %d on %s: %s\n", h.Running.Command, w.time(h.Running.Started), h.PID, human.Printable(h.Host), progressOf(h.Running, time.Now()))
 	}
 	lastRun(w, s)
+	var held []string
+	if n := s.Held.Exports; n > 0 {
+		held = append(held, human.Count(n, "export"))
+	}
+	if h := s.Held; h.Of > 0 {
+		held = append(held, fmt.Sprintf("%s withheld in %s", human.Count(h.Withheld, "exit"), human.Grouped(h.Of)))
+	}
+	if len(held) > 0 {
+		fmt.Fprintf(w, "Held      %s by the last sync: gleapsync inspect runs last --held says why\n", strings.Join(held, ", "))
+	}
 	for _, note := range s.Notes {
 		fmt.Fprintf(w, "Note      %s\n", human.Printable(note))
 	}
@@ -96,19 +107,42 @@ func Attributes(w Out, all []inspect.Attribute) {
 			unfed = append(unfed, runs.Orphan{Key: a.Key, Name: a.Name, Kind: a.Kind, Members: a.Members})
 		}
 	}
+	isHeld := slices.ContainsFunc(all, func(a inspect.Attribute) bool { return a.Held || a.Withheld > 0 })
+	if isHeld {
+		header = append(header, "LAST SYNC")
+	}
 	if len(unfed) > 0 {
 		header = append(header, "EXPORT")
 	}
 	t := newRows(header...)
 	for _, a := range all {
 		cells := []any{a.Key, a.Name, a.Kind, cmp.Or(string(a.Type), human.Dash), human.Grouped(a.Members), w.time(a.AsOf), w.time(a.Applied)}
+		if isHeld {
+			cells = append(cells, heldWord(a))
+		}
 		if a.Unfed {
 			cells = append(cells, "none")
 		}
 		t.add(cells...)
 	}
 	t.write(w)
+	if a := all[0]; len(all) == 1 && a.Reason != "" {
+		fmt.Fprintf(w, "The last sync: %s\n", human.Printable(w.commands(a.Reason)))
+	} else if isHeld {
+		fmt.Fprintln(w, "Why exports are held, or exits withheld: gleapsync inspect runs last --held")
+	}
 	orphans(w, unfed)
+}
+
+// heldWord says what the last sync did not believe of an attribute.
+func heldWord(a inspect.Attribute) string {
+	switch {
+	case a.Held:
+		return "held"
+	case a.Withheld > 0:
+		return human.Grouped(a.Withheld) + " withheld"
+	}
+	return human.Dash
 }
 
 // Runs writes a line for each run.

@@ -6,6 +6,7 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/internal/kept"
+	"gleapsync/internal/runs"
 	"gleapsync/state"
 	"gleapsync/sync"
 )
@@ -20,12 +21,39 @@ type Attribute struct {
 	AsOf    time.Time   `json:"as_of,omitzero"`
 	Applied time.Time   `json:"applied,omitzero"`
 	Unfed   bool        `json:"unfed,omitempty"` // no export feeds it, and it is not retired
+	// What the last sync did not believe of it, and why:
+	Held     bool   `json:"held,omitempty"`
+	Withheld int    `json:"withheld,omitempty"` // exits
+	Reason   string `json:"reason,omitempty"`
 }
 
 // Attributes lists the state's attributes.
 func (v *View) Attributes() ([]Attribute, error) {
 	o, err := v.store.Overview()
-	return v.attributesOf(o), err
+	all := v.attributesOf(o)
+	if err == nil {
+		err = v.addHeld(all)
+	}
+	return all, err
+}
+
+// addHeld adds what the last sync held and withheld of attributes.
+func (v *View) addHeld(all []Attribute) error {
+	last, err := v.LastSync()
+	if err != nil || last == nil {
+		return err
+	}
+	held := map[string]runs.ExportReport{}
+	for _, e := range last.Exports {
+		if e.IsHeld() {
+			held[e.Key] = e
+		}
+	}
+	for i := range all {
+		e := held[all[i].Key]
+		all[i].Held, all[i].Withheld, all[i].Reason = e.Status == runs.StatusHeld, e.Withheld, e.Reason
+	}
+	return nil
 }
 
 func (v *View) attributesOf(o state.Overview) []Attribute {
@@ -38,7 +66,7 @@ func (v *View) attributesOf(o state.Overview) []Attribute {
 
 func (v *View) attributeOf(keys map[engage.Named]string, a state.Attribute) Attribute {
 	fed := a.Retired || slices.ContainsFunc(v.o.Exports, func(e sync.Export) bool { return kept.Feeds(e.Export, keys, a) })
-	return Attribute{a.Key, a.Name, engage.Kind(a.Kind), typeOf(a), a.Members, a.Applied.AsOf, a.Applied.At, !fed}
+	return Attribute{a.Key, a.Name, engage.Kind(a.Kind), typeOf(a), a.Members, a.Applied.AsOf, a.Applied.At, !fed, false, 0, ""}
 }
 
 // typeOf returns the type of an attribute's values, "" if nobody knows it.
@@ -56,7 +84,11 @@ func (v *View) Attribute(key string) (Attribute, error) {
 		return Attribute{}, err
 	}
 	a, err := o.Attribute(key)
-	return v.attributeOf(kept.Keys(o.Attributes), a), err
+	all := []Attribute{v.attributeOf(kept.Keys(o.Attributes), a)}
+	if err == nil {
+		err = v.addHeld(all)
+	}
+	return all[0], err
 }
 
 // Members calls yield with the user ids of an attribute's members, in their order.

@@ -75,12 +75,36 @@ type Summary struct {
 	// Running is the process whose run goes on, and how far it is; null: none.
 	Running *state.Holder `json:"running"`
 	LastRun *runs.Summary `json:"last_run"`
+	Held    HeldCounts    `json:"held"` // by the last sync
 	// LastSuccess is the last run that delivered everything. It stays what it was while
 	// runs fail.
 	LastSuccess *runs.Summary `json:"last_success"`
 	Notes       []string      `json:"notes,omitempty"` // on what somebody should know
 	// Replica is the bucket that the state lives in too; missing: it lives here alone.
 	Replica *replica.Status `json:"replica,omitempty"`
+}
+
+// HeldCounts counts what a sync did not believe.
+type HeldCounts struct {
+	Exports  int `json:"exports"`  // that were held
+	Withheld int `json:"withheld"` // exits that were
+	Of       int `json:"of"`       // so many exports
+}
+
+func (v *View) heldCounts() (n HeldCounts, err error) {
+	last, err := v.LastSync()
+	if err != nil || last == nil {
+		return n, err
+	}
+	for _, e := range last.Exports {
+		switch {
+		case e.Status == runs.StatusHeld:
+			n.Exports++
+		case e.Withheld > 0:
+			n.Withheld, n.Of = n.Withheld+e.Withheld, n.Of+1
+		}
+	}
+	return n, nil
 }
 
 // Summary counts what the state holds. It reads all of it.
@@ -93,6 +117,9 @@ func (v *View) Summary() (Summary, error) {
 		Project: o.Project, State: o.State, Bytes: o.Bytes, Created: o.Created, Resyncing: o.Resyncing,
 		Attributes: len(o.Attributes), Parked: o.Parked, Forgotten: o.Forgotten, Deletions: o.Deletions, DueEvents: o.DueEvents, ParkedEvents: o.ParkedEvents,
 		Running: o.Running, LastRun: o.LastRun, LastSuccess: o.History.LastSuccess, Notes: o.Notes,
+	}
+	if s.Held, err = v.heldCounts(); err != nil {
+		return Summary{}, err
 	}
 	records := v.store.Records()
 	for records.Next() {
