@@ -177,6 +177,9 @@ func (c *Client) Authenticate(ctx context.Context) error {
 	return c.call(ctx, http.MethodGet, c.base.JoinPath("admin", "auth"), nil, min(c.o.GiveUp, checkPatience))
 }
 
+// Wait returns how long it takes until the rate limit lets the next call go, 0 if it may at once.
+func (c *Client) Wait() time.Duration { return c.pacer.wait() }
+
 // Counts returns the counts so far.
 func (c *Client) Counts() Counts {
 	return Counts{Requests: c.pacer.tickets(), Retried: int(c.retried.Load()), RateLimited: int(c.limited.Load())}

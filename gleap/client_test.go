@@ -112,6 +112,9 @@ func TestBusy(t *testing.T) {
 		if err := c.Authenticate(t.Context()); !errors.As(err, &busy) || busy.Wait.Round(time.Second) != 15*time.Second || c.Counts().Requests > 0 {
 			t.Errorf("%v", err)
 		}
+		if wait := c.Wait(); wait.Round(time.Second) != 15*time.Second {
+			t.Errorf("it waits for %s", wait)
+		}
 		time.Sleep(11 * time.Second)
 		if err := c.Authenticate(t.Context()); err != nil || c.Counts().Requests != 1 {
 			t.Error(err)

@@ -257,6 +257,11 @@ func (r *Runner) deliver(ctx context.Context, w *work, report *runs.Report, deli
 		return nil, nil
 	}
 	r.meter.Phase("sending", report.Contacts.Planned)
+	if c, ok := r.client.(interface{ Wait() time.Duration }); ok && report.Command != "baseline" {
+		if wait := c.Wait().Round(time.Second); wait > 0 {
+			r.log.Info("the first call waits: what ran before used the rate limit up", "seconds", wait.Seconds())
+		}
+	}
 	return deliver(ctx, w, report)
 }
 

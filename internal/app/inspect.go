@@ -101,14 +101,36 @@ func (c *inspectRunsCmd) Run(a *App) error {
 	case c.ID == "" && c.shown() != (console.Shown{}):
 		return &UsageError{errors.New("--all, --held and --sort are for one run: name its id, or last")}
 	case c.ID != "":
-		return answer(a, func(v *inspect.View) (runs.Report, error) { return v.Find(c.ID) }, func(w console.Out, r runs.Report) { console.Sync(w, r, c.shown()) })
+		if err := answer(a, func(v *inspect.View) (runs.Report, error) { return v.Find(c.ID) }, func(w console.Out, r runs.Report) { console.Sync(w, r, c.shown()) }); err != nil || c.ID != "last" {
+			return err
+		}
+		return a.tellRunning("what stands here is the run before")
 	case a.asJSON():
 		return answer(a, func(v *inspect.View) ([]json.RawMessage, error) {
 			reports, err := v.Reports(c.Limit)
 			return append([]json.RawMessage{}, reports...), err
 		}, nil)
 	}
-	return answer(a, func(v *inspect.View) ([]runs.Summary, error) { return v.Runs(c.Limit) }, console.Runs)
+	if err := answer(a, func(v *inspect.View) ([]runs.Summary, error) { return v.Runs(c.Limit) }, console.Runs); err != nil {
+		return err
+	}
+	return a.tellRunning("it is not among these yet")
+}
+
+// tellRunning says, except in JSON, that a run goes on if one does, and what that means for what
+// was asked.
+func (a *App) tellRunning(means string) error {
+	if a.asJSON() {
+		return nil
+	}
+	v, err := a.view()
+	if err != nil {
+		return err
+	}
+	if h := v.Running(); h != nil {
+		console.GoesOn(a.screen(a.out), h, means)
+	}
+	return nil
 }
 
 type inspectParkedCmd struct {

@@ -2,6 +2,7 @@ package app
 
 import (
 	"context"
+	"errors"
 	"io"
 
 	"gleapsync/internal/console"
@@ -14,6 +15,9 @@ type planCmd struct {
 	changesFlags
 	savedFlags
 }
+
+// sendsThese is what a run that goes on means for a plan.
+const sendsThese = "what it sends meanwhile is in this plan too"
 
 // Run shows what a sync would do.
 func (c *planCmd) Run(ctx context.Context, a *App) error {
@@ -36,7 +40,11 @@ func (c *planCmd) Run(ctx context.Context, a *App) error {
 	}
 	look := c.look(ctx, runner, request)
 	if c.Changes {
-		return judge(a.showChanges(cfg, look, c.changesFlags, c.Held))
+		report, err := a.showChanges(cfg, look, c.changesFlags, c.Held)
+		if err == nil {
+			err = a.tellRunning(sendsThese)
+		}
+		return judge(report, err)
 	}
 	var report runs.Report
 	if c.Save != "" {
@@ -47,8 +55,9 @@ func (c *planCmd) Run(ctx context.Context, a *App) error {
 	if err != nil {
 		return err
 	}
-	return judge(report, a.print(report, func(w io.Writer) {
+	err = a.print(report, func(w io.Writer) {
 		console.Plan(a.screen(w), report, c.shown(), cfg.Sync.Rate, cfg.Sync.Window)
 		c.saved(w, len(cfg.Sync.Tracks) > 0)
-	}))
+	})
+	return judge(report, errors.Join(err, a.tellRunning(sendsThese)))
 }

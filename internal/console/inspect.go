@@ -82,6 +82,12 @@ func lastRun(w Out, s inspect.Summary) {
 	}
 }
 
+// GoesOn writes that a run goes on, and what that means for what was asked.
+func GoesOn(w Out, h *state.Holder, means string) {
+	fmt.Fprintf(w, "A %s of process %d on %s goes on since %s (%s): %s.\n",
+		h.Running.Command, h.PID, human.Printable(h.Host), w.time(h.Running.Started), progressOf(h.Running, time.Now()), means)
+}
+
 // progressOf says how far a run is.
 func progressOf(r state.Running, now time.Time) string {
 	if r.Total > 0 {

@@ -58,6 +58,9 @@ func (v *View) Overview() (Overview, error) {
 	return s, err
 }
 
+// Running returns the process whose run goes on, nil if none does.
+func (v *View) Running() *state.Holder { return state.HolderOf(v.store.Path()) }
+
 // Summary is what the state holds, in numbers.
 type Summary struct {
 	Project      string    `json:"project"`
