@@ -33,6 +33,14 @@ type NextValue struct {
 	Held     string      `json:"held,omitempty"`     // why the export is held
 	Withheld string      `json:"withheld,omitempty"` // why nobody leaves through the export
 	Damped   bool        `json:"damped,omitempty"`   // a change may be too small, or too early
+
+	rule damping.Rule
+}
+
+// WaitsFor says why a change from what Gleap has to another value waits, though nothing else keeps
+// it back; "" if it does not.
+func (n NextValue) WaitsFor(has state.Known, want attr.Value) string {
+	return n.rule.Why(has, want, now())
 }
 
 // AskNext makes the plan of the next run, and returns what it has for a contact. It changes
@@ -57,7 +65,7 @@ func AskNext(ctx context.Context, o Options, store *state.Store, userID string) 
 		return e.mayHoldFieldsBack() && (e.refused != nil || e.openErr != nil || slices.ContainsFunc(e.attributes, func(a *attribute) bool { return a.status == runs.StatusHeld }))
 	})
 	for _, a := range p.attributes {
-		n := NextValue{Kind: a.Kind, Withheld: a.absence, Damped: a.damping != damping.Rule{}}
+		n := NextValue{Kind: a.Kind, Withheld: a.absence, Damped: a.damping != damping.Rule{}, rule: a.damping}
 		if a.status == runs.StatusHeld {
 			n.Held = a.reason
 		}

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"gleapsync/internal/human"
@@ -36,11 +37,18 @@ func Contact(w Out, c inspect.Contact, all, history bool) {
 		}
 		said := c.Said(key)
 		if c.Exports[key].Error != "" {
-			said = "not readable"
+			if said = "not readable"; strings.Contains(c.Exports[key].Error, "does not exist") {
+				said = "no export"
+			}
 		}
 		t.add(key, known, said, c.Will[key], cmp.Or(c.Runs[key], human.Dash), cmp.Or(c.From(key), human.Dash), w.time(c.Acknowledged[key]))
 	}
-	t.write(w)
+	const few = 3 // that are shown whole where the table has no room for all
+	if t.over(w.Width) > 0 && len(t.cells) <= few {
+		t.blocks(w)
+	} else if left := t.write(w); len(left) > 0 {
+		fmt.Fprintf(w, "No room for %s: --key KEY shows one whole, and so does a wider terminal.\n", strings.Join(left, ", "))
+	}
 	if silent > 0 {
 		fmt.Fprintf(w, "Not shown: %s of which Gleap was told nothing, and will be told nothing; --all shows them.\n", human.Count(silent, "attribute"))
 	}
@@ -56,7 +64,7 @@ func Contact(w Out, c inspect.Contact, all, history bool) {
 	if len(c.Events) > 0 {
 		fmt.Fprintln(w)
 	}
-	for i, why := range c.Waits() {
+	for i, why := range c.Waits(all) {
 		if i == 0 {
 			fmt.Fprintln(w)
 		}
@@ -85,7 +93,7 @@ func contactFields(w Out, fields []inspect.FieldState) {
 		case f.Exact:
 			sent = "on " + w.time(f.At)
 		case f.Sent:
-			sent = "by " + w.time(f.At)
+			sent = "not after " + w.time(f.At)
 		}
 		cells := []any{f.Name, sent, f.Will}
 		if exact {

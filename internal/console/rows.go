@@ -52,9 +52,10 @@ func (r *rows) add(cells ...any) {
 	r.cells = append(r.cells, row)
 }
 
-func (r *rows) write(w Out) {
+// write returns the names of columns that say something and that a terminal had no room for.
+func (r *rows) write(w Out) (left []string) {
 	if len(r.cells) == 0 {
-		return
+		return nil
 	}
 	r.fit(w.Width)
 	writer := table.NewWriter()
@@ -68,6 +69,9 @@ func (r *rows) write(w Out) {
 	for i, c := range r.columns {
 		header[i] = c.name
 		configs[i].Number, configs[i].Hidden = i+1, c.hidden
+		if c.hidden && !c.empty {
+			left = append(left, c.name)
+		}
 		if c.number {
 			configs[i].Align, configs[i].AlignHeader = text.AlignRight, text.AlignRight
 		}
@@ -82,6 +86,21 @@ func (r *rows) write(w Out) {
 	}
 	writer.SetColumnConfigs(configs)
 	fmt.Fprintln(w, writer.Render())
+	return left
+}
+
+// blocks writes each row as lines of their own, with nothing left out.
+func (r *rows) blocks(w Out) {
+	wide := 0
+	for _, c := range r.columns[1:] {
+		wide = max(wide, len(c.name))
+	}
+	for _, row := range r.cells {
+		fmt.Fprintln(w, row[0])
+		for i, cell := range row[1:] {
+			fmt.Fprintf(w, "  %-*s  %s\n", wide, strings.ToLower(r.columns[i+1].name), cell)
+		}
+	}
 }
 
 // cell returns what is written of a cell.

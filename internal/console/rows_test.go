@@ -47,3 +47,18 @@ func TestNarrow(t *testing.T) {
 		t.Error(got)
 	}
 }
+
+// TestBlocks: a few rows that a terminal has no room for are shown whole, line by line.
+func TestBlocks(t *testing.T) {
+	r := newRows("KEY~", "ACKNOWLEDGED~", "BY RUN?")
+	r.add("vip", "true", "20261130T005054Z")
+	var b strings.Builder
+	r.blocks(Out{Writer: &b, Width: 20})
+	if want := "vip\n  acknowledged  true\n  by run        20261130T005054Z\n"; b.String() != want {
+		t.Errorf("%q", b.String())
+	}
+	b.Reset()
+	if left := r.write(Out{Writer: &b, Width: 30}); len(left) != 1 || left[0] != "BY RUN" {
+		t.Errorf("%q: %s", left, b.String())
+	}
+}

@@ -40,3 +40,28 @@ func TestDamps(t *testing.T) {
 		}
 	}
 }
+
+// TestWhy: what waits says for what, and until when.
+func TestWhy(t *testing.T) {
+	now := time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)
+	number := func(text string) attr.Value { return attr.Of(attr.Number, []byte(text)) }
+	day, much, share := Rule{MinInterval: 24 * time.Hour}, Rule{Tolerance: Tolerance{Amount: 5}}, Rule{Tolerance: Tolerance{Share: 0.01}}
+	for _, test := range []struct {
+		rule       Rule
+		has, wants string
+		want       string
+	}{
+		{day, "1", "2", "until 2026-12-01 23:00 UTC (min_interval = 24h)"},
+		{Rule{MinInterval: 90 * time.Minute}, "1", "2", "until 2026-12-01 00:30 UTC (min_interval = 1h30m)"},
+		{Rule{MinInterval: time.Minute}, "1", "2", ""},
+		{much, "1", "3", "2 is less than tolerance = 5"},
+		{much, "1", "9", ""},
+		{share, "1000", "1000.5", "0.5 is less than tolerance = 1%"},
+		{Rule{}, "1", "2", ""},
+	} {
+		has := state.Known{At: now.Add(-time.Hour).Unix(), Value: number(test.has)}
+		if got := test.rule.Why(has, number(test.wants), now); got != test.want {
+			t.Errorf("%s to %s: %q, want %q", test.has, test.wants, got, test.want)
+		}
+	}
+}

@@ -187,7 +187,8 @@ func (c *Contact) willDo(key string) string {
 	case said.Absent && has:
 		return stays + ": who is not in the export keeps it"
 	case next.Damped:
-		return "waits: too small a change, or too early"
+		why := next.WaitsFor(state.Known{Value: known, At: c.Acknowledged[key].Unix()}, said.Value)
+		return "waits: " + cmp.Or(why, "too small a change, or too early")
 	}
 	return stays
 }
@@ -258,33 +259,39 @@ func (c *Contact) again() bool {
 
 // Waiting is a reason for which attributes of the contact wait.
 type Waiting struct {
-	What   string // Held, Withheld or Not readable
+	What   string // Held, Held (for contact fields), Withheld or Not readable
 	Keys   []string
 	Reason string
 }
 
-// Waits returns why attributes are held or withheld, each reason once.
-func (c *Contact) Waits() []Waiting {
-	var all []Waiting
+// Waits returns why attributes are held or withheld, each reason once: of all, or of those that
+// say something of the contact, and of others as far as they keep its fields back.
+func (c *Contact) Waits(all bool) []Waiting {
+	var waits []Waiting
 	add := func(what, key, reason string) {
-		i := slices.IndexFunc(all, func(w Waiting) bool { return w.What == what && w.Reason == reason })
+		i := slices.IndexFunc(waits, func(w Waiting) bool { return w.What == what && w.Reason == reason })
 		if i < 0 {
-			i, all = len(all), append(all, Waiting{What: what, Reason: reason})
+			i, waits = len(waits), append(waits, Waiting{What: what, Reason: reason})
 		}
-		all[i].Keys = append(all[i].Keys, key)
+		waits[i].Keys = append(waits[i].Keys, key)
 	}
 	for _, key := range c.Keys() {
 		n, unread := c.Next.Attributes[key], c.Exports[key].Error
 		switch {
 		case n.Held != "" && (unread != "" || c.Will[key] == waitsHeld):
-			add("Held", key, n.Held)
+			switch {
+			case all || c.SaysSomething(key):
+				add("Held", key, n.Held)
+			case c.Next.FieldsWait && len(c.Fields) > 0:
+				add("Held (for contact fields)", key, n.Held)
+			}
 		case c.Will[key] == waitsWithheld:
 			add("Withheld", key, n.Withheld)
-		case unread != "":
+		case unread != "" && (all || c.SaysSomething(key)):
 			add("Not readable", key, unread)
 		}
 	}
-	return all
+	return waits
 }
 
 // From returns where the present export of an attribute is, with the line of the row that says
