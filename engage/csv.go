@@ -76,7 +76,7 @@ func (c *csvReader) next() ([][]byte, error) {
 			continue
 		}
 		c.line, c.spans = c.nextLine, false
-		c.terminated = size > len(line)
+		c.terminated = c.buf[c.start+size-1] == '\n' // a \r alone is what a cut left of a line break
 		c.sparse.size = size
 		if c.sparse.prints {
 			c.sparse.print = printOf(line, c.sparse.seed)

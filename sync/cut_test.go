@@ -270,3 +270,15 @@ func TestCutIsAsked(t *testing.T) {
 		t.Errorf("%+v %v", said, err)
 	}
 }
+
+// TestCutInLineBreak: half of a line break is none.
+func TestCutInLineBreak(t *testing.T) {
+	w := newWorld(t, audience("vip.csv", "vip"))
+	w.options.Guard.MaxInvalid, _ = guard.ParseLimit("100%")
+	w.write(t, "vip.csv", "user_id\r\nu1\r\nu2\r\nu3\r\n")
+	w.sync(t, Request{})
+	w.write(t, "vip.csv", "user_id\r\nu1\r\nu2\r")
+	if e := w.sync(t, Request{}).Exports[0]; e.Exited != 0 || e.Withheld != 2 || e.Invalid != 1 {
+		t.Errorf("%+v", e)
+	}
+}
