@@ -33,6 +33,7 @@ func (s *snapshot) find(ctx context.Context) error {
 		s.columns, s.openErr = s.source.Header(ctx)
 		return ctx.Err()
 	}
+	s.expectEnd(s.export, s.wanted(nil))
 	var failed error
 	s.openErr, failed = s.sortRows(ctx, func(columns []string) []engage.Attribute {
 		s.columns, s.early = columns, s.wanted(columns)
@@ -133,6 +134,7 @@ func (s *snapshot) chooseCells() {
 
 // read implements [input].
 func (s *snapshot) read(ctx context.Context) error {
+	s.expectEnd(s.export, s.wanted(nil))
 	if err := s.compare(ctx); err != nil {
 		return err
 	}
@@ -150,7 +152,6 @@ func (s *snapshot) sortRows(ctx context.Context, choose func(columns []string) [
 	if s.rows == nil {
 		s.rows = s.newRows()
 	}
-	s.expectEnd(s.export, s.wanted(nil))
 	encode := func(dst []byte, line int, cells []attr.Value) []byte {
 		if s.delta.some != nil {
 			dst = append(dst, deltaRow)
