@@ -13,6 +13,7 @@ import (
 type Snapshot struct {
 	Overview *inspect.Overview // nil: the state cannot be read
 	Last     *runs.Report      // the last sync, nil: there was none
+	Replica  time.Time         // when the state was kept in its replica last, as far as is known; zero: never
 }
 
 // Read reads a snapshot of a state. last is the last sync that the caller knows of, nil
@@ -38,7 +39,7 @@ func NewSnapshot(o *inspect.Overview, stored, last *runs.Report) Snapshot {
 		merged.Exports = stored.Exports
 		last = &merged
 	}
-	return Snapshot{o, last}
+	return Snapshot{o, last, replica.Kept(o.State)}
 }
 
 // Collector makes metrics of snapshots, for [Write] and [Publish].
@@ -97,6 +98,9 @@ func (c *Collector) collect(s samples) {
 	if from.Overview != nil {
 		s.overview(from.Overview)
 	}
+	if !from.Replica.IsZero() {
+		s.set(replicaTime, unix(from.Replica))
+	}
 	if from.Last != nil {
 		s.last(from.Last)
 	}
@@ -104,9 +108,6 @@ func (c *Collector) collect(s samples) {
 
 func (s samples) overview(o *inspect.Overview) {
 	s.set(stateBytes, float64(o.Bytes))
-	if at := replica.Kept(o.State); !at.IsZero() {
-		s.set(replicaTime, float64(at.Unix()))
-	}
 	s.set(resyncing, truth(o.Resyncing))
 	s.set(parked, float64(o.Parked))
 	s.set(dueEvents, float64(o.DueEvents))

@@ -35,6 +35,7 @@ func full() Snapshot {
 				LastSuccess: &runs.Summary{Finished: ended},
 			},
 		},
+		Replica: ended.Add(-time.Minute),
 		Last: &runs.Report{
 			Finished: ended.Add(time.Hour), Outcome: runs.Held, Convergence: "does not converge", PlanSeconds: 1.5, PushSeconds: 60,
 			Contacts: runs.ContactCounts{Delta: 4, Backfill: 9, Sent: 12, Remaining: 1},
@@ -90,6 +91,7 @@ gleapsync_last_success_timestamp_seconds 1.7951688e+09
 gleapsync_parked_contacts 3
 gleapsync_rate_limited_total 2
 gleapsync_resyncing 1
+gleapsync_replica_timestamp_seconds 1.79516874e+09
 gleapsync_runs_total{outcome="complete"} 5
 gleapsync_runs_total{outcome="failed"} 1
 gleapsync_runs_total{outcome="held"} 0
