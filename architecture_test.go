@@ -66,17 +66,22 @@ var mayImport = map[string]string{
 	"internal/job":        "gleap internal/push state",
 	"internal/savedplan":  "gleap internal/extsort internal/job internal/planfile internal/push internal/runs internal/wholefile state",
 
-	// Around a sync.
-	"internal/config":  "engage gleap internal/attr internal/bucket internal/damping internal/events internal/exchange internal/guard internal/known internal/nearest internal/postgres internal/schedule internal/schema internal/secret internal/source internal/textfile state sync",
+	// Settings.
+	"internal/config": "engage gleap internal/attr internal/bucket internal/damping internal/events internal/exchange internal/guard internal/known internal/nearest internal/postgres internal/schedule internal/schema internal/secret internal/source internal/textfile state sync",
+
+	// Of several projects.
+	"internal/projects": "internal/config",
+
+	// Around one of them.
 	"internal/starter": "engage internal/attr internal/config internal/postgres internal/source internal/wholefile",
 	"internal/console": "engage gleap gleap/sandbox internal/attr internal/deliveries internal/human internal/inspect internal/replica internal/runs internal/starter state sync",
 	"internal/metrics": "engage internal/config internal/exchange internal/inspect internal/replica internal/runs sync",
 	"internal/notify":  "engage internal/config internal/exchange internal/runs internal/secret",
 	"internal/page":    "internal/human internal/inspect internal/runs state sync",
-	"internal/serve":   "engage internal/config internal/exchange internal/inspect internal/metrics internal/page internal/runs internal/schedule internal/textfile state sync",
+	"internal/serve":   "engage internal/config internal/exchange internal/inspect internal/metrics internal/page internal/projects internal/runs internal/schedule internal/textfile state sync",
 
 	// Commands put it together, for the main package alone.
-	"internal/app": "engage gleap gleap/sandbox internal/completion internal/config internal/console internal/deliveries internal/guard internal/human internal/inspect internal/metrics internal/nearest internal/notify internal/page internal/replica internal/runs internal/savedplan internal/schedule internal/schema internal/secret internal/serve internal/starter internal/textfile internal/wholefile state sync",
+	"internal/app": "engage gleap gleap/sandbox internal/completion internal/config internal/console internal/deliveries internal/guard internal/human internal/inspect internal/metrics internal/nearest internal/notify internal/page internal/projects internal/replica internal/runs internal/savedplan internal/schedule internal/schema internal/secret internal/serve internal/starter internal/textfile internal/wholefile state sync",
 	"":             "gleap internal/app internal/human state sync",
 }
 
