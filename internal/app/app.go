@@ -30,6 +30,7 @@ import (
 	"gleapsync/gleap/sandbox"
 	"gleapsync/internal/config"
 	"gleapsync/internal/console"
+	"gleapsync/internal/projects"
 	"gleapsync/internal/replica"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
@@ -45,10 +46,11 @@ type App struct {
 	bar     *console.Bar    // nil: no terminal
 	zone    *time.Location  // of times that a person reads
 	replica *replica.Status // as a command looked at it; nil: there is none, or nobody looked
+	read    func(path string) (*config.Config, error)
 }
 
 func newApp(f flags, version string, out io.Writer, errs *os.File) *App {
-	a := &App{flags: f, version: version, out: out, zone: time.Local}
+	a := &App{flags: f, version: version, out: out, zone: time.Local, read: config.Load}
 	var w io.Writer = errs
 	if term.IsTerminal(int(errs.Fd())) && os.Getenv("TERM") != "dumb" {
 		a.bar = console.NewBar(errs)
@@ -92,9 +94,12 @@ func (e *UsageError) Error() string { return e.Err.Error() }
 
 // config reads the configuration, and makes sure that there is room for what it asks.
 func (a *App) config() (*config.Config, error) {
-	cfg, err := config.Load(a.flags.Config)
+	if path := a.flags.Config; projects.IsPattern(path) {
+		return nil, &UsageError{fmt.Errorf("--config %s stands for several projects, which check, plan, sync and serve take: name the configuration of one", path)}
+	}
+	cfg, err := a.read(a.flags.Config)
 	if err != nil {
-		return nil, err
+		return cfg, err
 	}
 	a.zone = cfg.Zone
 	return cfg, checkSpace(cfg, spaceLimit())

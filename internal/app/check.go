@@ -15,6 +15,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/gleap"
 	"gleapsync/internal/config"
+	"gleapsync/internal/console"
 	"gleapsync/internal/human"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
@@ -23,10 +24,15 @@ import (
 
 type checkCmd struct{}
 
-// Run tries the configuration, the state, the token and the exports, one after the other,
+// Run tries whether a sync would find all that it needs.
+func (c *checkCmd) Run(ctx context.Context, a *App) error {
+	return a.each(ctx, "", console.OfCheck, c.one)
+}
+
+// one tries the configuration, the state, the token and the exports, one after the other,
 // and sends nothing but the question whether the token is good. It is judged as a plan is
 // which looks at everything.
-func (c *checkCmd) Run(ctx context.Context, a *App) error {
+func (c *checkCmd) one(ctx context.Context, a *App) (runs.Report, error) {
 	var checks []check
 	var report runs.Report
 	failed := false
@@ -98,14 +104,19 @@ func (c *checkCmd) Run(ctx context.Context, a *App) error {
 		}
 	}
 	if ctx.Err() != nil {
-		return context.Cause(ctx)
+		return report, context.Cause(ctx)
 	}
 	if failed || report.Unreadable() {
 		err = errors.New("the check failed")
 	}
-	return judge(report, errors.Join(err, a.print(struct {
-		Checks []check `json:"checks"`
-	}{checks}, func(w io.Writer) { showChecks(w, checks) })))
+	project := ""
+	if cfg != nil {
+		project = cfg.Sync.Project
+	}
+	return report, judge(report, errors.Join(err, a.print(struct {
+		Project string  `json:"project,omitempty"`
+		Checks  []check `json:"checks"`
+	}{project, checks}, func(w io.Writer) { showChecks(w, checks) })))
 }
 
 // check is one thing that was tried.

@@ -26,7 +26,7 @@ const defaultConfig = "gleapsync.toml"
 
 // flags are those of all commands.
 type flags struct {
-	Config    string           `help:"Configuration file; ${default} if left out." default:"gleapsync.toml" env:"GLEAPSYNC_CONFIG" placeholder:"PATH"`
+	Config    string           `help:"Configuration file; ${default} if left out. check, plan, sync and serve take several, as a pattern in quotes." default:"gleapsync.toml" env:"GLEAPSYNC_CONFIG" placeholder:"PATH"`
 	Output    string           `short:"o" help:"Form of results: ${enum}." enum:"text,json" default:"text"`
 	LogFormat string           `help:"Form of log lines: ${enum}." enum:"text,json" default:"text"`
 	LogLevel  string           `help:"Least level that is logged: ${enum}." enum:"debug,info,warn,error" default:"info"`
@@ -104,6 +104,7 @@ var (
 	unknownFlag = regexp.MustCompile(`^(unknown flag -\w), did you mean .*$`) // of one letter all are near
 	unknownWord = regexp.MustCompile(`^unexpected argument`)
 	otherWord   = regexp.MustCompile(`^(there is no command (?:status|state|stats|info|show))\b.*$`) // of other programs
+	moreConfigs = regexp.MustCompile(`^unexpected argument .*\.toml$`)                               // which the shell made of a pattern
 	missing     = regexp.MustCompile(`^expected "<([^>]*)>( \.\.\.)?"$`)
 	noChoice    = regexp.MustCompile(`^(--[a-z-]+) must be one of ("",)?(.*) but got (".*")$`)
 	noCommand   = regexp.MustCompile(`^expected one of`)
@@ -121,6 +122,9 @@ func plain(err error) error {
 		if m := otherWord.FindStringSubmatch(text); m != nil {
 			text = m[1] + `, did you mean "inspect"?`
 		}
+	}
+	if moreConfigs.MatchString(text) {
+		text += ": quote a pattern that stands for several configurations, as in --config 'projects/*.toml'"
 	}
 	text = noCommand.ReplaceAllString(text, "there is no command: choose one of")
 	if m := missing.FindStringSubmatch(text); m != nil {

@@ -30,13 +30,28 @@ func (c *planCmd) Run(ctx context.Context, a *App) error {
 	if err := c.changesFlags.check(c.shownFlags); err != nil {
 		return err
 	}
+	return a.each(ctx, c.alone(), console.OfPlan, c.one)
+}
+
+// alone names a flag that is for one project and was given, "" if none was.
+func (c *planCmd) alone() string {
+	switch {
+	case c.Changes:
+		return "--changes"
+	case c.Save != "":
+		return "--save"
+	}
+	return c.runFlags.alone()
+}
+
+func (c *planCmd) one(ctx context.Context, a *App) (runs.Report, error) {
 	cfg, err := a.lookedAt(ctx)
 	if err != nil {
-		return err
+		return runs.Report{}, err
 	}
 	runner, request, err := a.silent(cfg, c.runFlags, !c.Changes)
 	if err != nil {
-		return err
+		return runs.Report{}, err
 	}
 	look := c.look(ctx, runner, request)
 	if c.Changes {
@@ -44,7 +59,7 @@ func (c *planCmd) Run(ctx context.Context, a *App) error {
 		if err == nil {
 			err = a.tellRunning(sendsThese)
 		}
-		return judge(report, err)
+		return report, judge(report, err)
 	}
 	var report runs.Report
 	if c.Save != "" {
@@ -53,11 +68,11 @@ func (c *planCmd) Run(ctx context.Context, a *App) error {
 		report, err = runner.Plan(ctx, request)
 	}
 	if err != nil {
-		return err
+		return report, err
 	}
 	err = a.print(report, func(w io.Writer) {
 		console.Plan(a.screen(w), report, c.shown(), cfg.Sync.Rate, cfg.Sync.Window)
 		c.saved(w, len(cfg.Sync.Tracks) > 0)
 	})
-	return judge(report, errors.Join(err, a.tellRunning(sendsThese)))
+	return report, judge(report, errors.Join(err, a.tellRunning(sendsThese)))
 }

@@ -25,7 +25,7 @@ func (f savedFlags) check(c *planCmd) error {
 		return &UsageError{errors.New("--changes --held shows whom no run sends, and --save writes whom it sends: give one of them")}
 	case f.Save != "" && c.Full && len(c.Only) > 0:
 		return &UsageError{errors.New("--full with --only cannot be saved, since nobody could tell later what of it is left: save it with one of them")}
-	case f.Show != "" && (c.isSet() || c.All || c.Held || c.Sort != ""):
+	case f.Show != "" && (c.runFlags.alone() != "" || c.All || c.Held || c.Sort != ""):
 		return &UsageError{errors.New("--show shows what the file has: only --contact, --class and --limit choose of that")}
 	case f.Show != "" && c.Limit != nil && *c.Limit < 0:
 		return errLimit

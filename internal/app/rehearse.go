@@ -21,15 +21,15 @@ const rehearsalSpeed = 100
 
 // rehearse carries a sync out with a sandbox and a copy of the state: neither Gleap nor anybody else
 // hears of it.
-func (a *App) rehearse(cfg *config.Config, request sync.Request, shown console.Shown, run func(*sync.Runner) (runs.Report, error)) error {
+func (a *App) rehearse(cfg *config.Config, request sync.Request, shown console.Shown, run func(*sync.Runner) (runs.Report, error)) (report runs.Report, err error) {
 	dir, err := os.MkdirTemp(cfg.Sync.TempDir, "gleapsync-rehearsal-*")
 	if err != nil {
-		return fmt.Errorf("copy the state for a rehearsal (sync.temp_dir): %w", err)
+		return report, fmt.Errorf("copy the state for a rehearsal (sync.temp_dir): %w", err)
 	}
 	defer os.RemoveAll(dir)
 	store, err := openForRun(cfg, nil)
 	if err != nil {
-		return err
+		return report, err
 	}
 	stage := *cfg
 	// Which Gleap is told, sync.Gleap, stays: the copy is about that one.
@@ -38,15 +38,15 @@ func (a *App) rehearse(cfg *config.Config, request sync.Request, shown console.S
 	stage.Gleap.Window /= rehearsalSpeed
 	if store.Exists() {
 		if err := state.Backup(store, stage.State.Path); err != nil {
-			return fmt.Errorf("copy the state for a rehearsal (sync.temp_dir): %w", err)
+			return report, fmt.Errorf("copy the state for a rehearsal (sync.temp_dir): %w", err)
 		}
 	}
 	if store, err = openForRun(&stage, nil); err != nil {
-		return err
+		return report, err
 	}
 	report, embedded, err := a.call(&stage, store, request.TellsAll(), a.watch(), run)
 	if report.Run == "" || embedded == nil {
-		return err
+		return report, err
 	}
 	requests := embedded.Counts().Requests
 	report.Estimate = 0
@@ -58,7 +58,7 @@ func (a *App) rehearse(cfg *config.Config, request sync.Request, shown console.S
 		_, printErr := io.WriteString(a.out, rehearsed(cfg, requests, report))
 		err = errors.Join(err, printErr)
 	}
-	return judge(report, err)
+	return report, err
 }
 
 // rehearsed says what a rehearsal was.

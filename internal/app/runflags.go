@@ -24,9 +24,19 @@ type runFlags struct {
 	AcceptAbsence []string          `help:"Let those go in this run who are in no row that could be read, although some rows could not; may be repeated." placeholder:"KEY|PATTERN"`
 }
 
-// isSet reports whether one of the flags was given.
-func (f runFlags) isSet() bool {
-	return f.Full || len(f.Only)+len(f.MaxExits)+len(f.AcceptAbsence) > 0
+// alone names a flag that is for one project and was given, "" if none was.
+func (f runFlags) alone() string {
+	switch {
+	case f.Full:
+		return "--full"
+	case len(f.Only) > 0:
+		return "--only"
+	case len(f.MaxExits) > 0:
+		return "--max-exits"
+	case len(f.AcceptAbsence) > 0:
+		return "--accept-absence"
+	}
+	return ""
 }
 
 // request checks the flags and turns them into a request for a runner.

@@ -7,6 +7,7 @@ import (
 
 	"gleapsync/gleap/sandbox"
 	"gleapsync/internal/config"
+	"gleapsync/internal/console"
 	"gleapsync/internal/metrics"
 	"gleapsync/internal/notify"
 	"gleapsync/internal/runs"
@@ -23,7 +24,7 @@ type syncCmd struct {
 	Plan     string `help:"Send what a file has that plan --save wrote, and read no export." placeholder:"FILE"`
 }
 
-// Run sends what changed, and shows the report whatever the error.
+// Run sends what changed.
 func (c *syncCmd) Run(ctx context.Context, a *App) error {
 	if c.DryRun && c.Rehearse {
 		return &UsageError{errors.New("--dry-run shows the plan, and --rehearse carries it out in a sandbox: give one of them")}
@@ -34,23 +35,29 @@ func (c *syncCmd) Run(ctx context.Context, a *App) error {
 	if c.DryRun {
 		return (&planCmd{runFlags: c.runFlags, shownFlags: c.shownFlags}).Run(ctx, a)
 	}
+	return a.each(ctx, c.alone(), console.OfSync, c.one)
+}
+
+// one shows the report whatever the error.
+func (c *syncCmd) one(ctx context.Context, a *App) (runs.Report, error) {
 	cfg, err := a.config()
 	if err != nil {
-		return err
+		return runs.Report{}, err
 	}
 	request, err := c.request(cfg)
 	if err != nil {
-		return err
+		return runs.Report{}, err
 	}
 	cfg.Sync.Shown = a.showsBoth()
 	if c.Rehearse {
 		if err := a.look(ctx, cfg); err != nil {
-			return err
+			return runs.Report{}, err
 		}
-		return a.rehearse(cfg, request, c.shown(), func(runner *sync.Runner) (runs.Report, error) { return runner.Sync(ctx, request) })
+		report, err := a.rehearse(cfg, request, c.shown(), func(runner *sync.Runner) (runs.Report, error) { return runner.Sync(ctx, request) })
+		return report, judge(report, err)
 	}
 	report, embedded, err := newSyncer(a).sync(ctx, cfg, request, a.watch())
-	return judge(report, a.printRun(report, c.shown(), embedded, err))
+	return report, judge(report, a.printRun(report, c.shown(), embedded, err))
 }
 
 // carryOut sends what a saved plan has.
@@ -58,7 +65,7 @@ func (c *syncCmd) carryOut(ctx context.Context, a *App) error {
 	if c.DryRun {
 		return &UsageError{errors.New("--dry-run is not for --plan: gleapsync plan --show FILE shows what it would send")}
 	}
-	if c.isSet() {
+	if c.alone() != "" {
 		return &UsageError{errors.New("--plan sends what the file has: --full, --only, --max-exits and --accept-absence go with plan --save, which makes it")}
 	}
 	cfg, err := a.config()
@@ -78,7 +85,7 @@ func (c *syncCmd) carryOut(ctx context.Context, a *App) error {
 		if err := a.look(ctx, cfg); err != nil {
 			return err
 		}
-		return a.rehearse(cfg, request, c.shown(), func(runner *sync.Runner) (runs.Report, error) { return run(ctx, runner) })
+		return judge(a.rehearse(cfg, request, c.shown(), func(runner *sync.Runner) (runs.Report, error) { return run(ctx, runner) }))
 	}
 	report, embedded, err := newSyncer(a).carryOut(ctx, cfg, request, a.watch(), run)
 	return judge(report, a.printRun(report, c.shown(), embedded, err))
