@@ -13,8 +13,7 @@ import (
 
 // Data is what the front page shows.
 type Data struct {
-	Version string
-	Zone    *time.Location      // of times
+	Site
 	At      time.Time           // when it was read
 	Now     *Now                // what the process does, nil: it is a report in a file
 	State   inspect.Overview    // of the state
@@ -27,7 +26,7 @@ type Data struct {
 	Parked  []inspect.ParkedGroup
 	// ParkedEvents are those that Gleap refused.
 	ParkedEvents []inspect.ParkedGroup
-	// Error says why the state cannot be read. Of the fields above only Version, At and
+	// Error says why the state cannot be read. Of the fields above only Site, At and
 	// Now are set then.
 	Error string
 }
@@ -80,8 +79,8 @@ const (
 )
 
 // Read reads what a page shows from a state.
-func Read(v *inspect.View, version string, zone *time.Location, now *Now) Data {
-	d := Data{Version: version, Zone: zone, At: time.Now(), Now: now}
+func Read(v *inspect.View, s Site, now *Now) Data {
+	d := Data{Site: s, At: time.Now(), Now: now}
 	var errs [5]error
 	d.State, errs[0] = v.Overview()
 	d.Last, errs[1] = v.LastSync()
@@ -91,7 +90,7 @@ func Read(v *inspect.View, version string, zone *time.Location, now *Now) Data {
 	events, err := v.ParkedEvents()
 	errs[4] = err
 	if err := errors.Join(errs[:]...); err != nil {
-		return Data{Version: version, Zone: zone, At: d.At, Now: now, Error: err.Error()}
+		return Data{Site: s, At: d.At, Now: now, Error: err.Error()}
 	}
 	if d.Last != nil {
 		for _, e := range d.Last.Exports {
@@ -200,7 +199,7 @@ func (d *Data) Link(run string) string {
 	if d.Now == nil {
 		return "#run-" + run
 	}
-	return "/runs/" + run
+	return d.Base + "/runs/" + run
 }
 
 // Causes returns why exports are held, or exits withheld.

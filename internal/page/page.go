@@ -52,22 +52,31 @@ var functions = template.FuncMap{
 	"choices": func() map[string]string { return map[string]string{"": "all", "changed": "changed", "held": "held"} },
 }
 
-// inZone are the functions that write times.
-func inZone(zone *time.Location) template.FuncMap {
+// Site is what the pages of a project have in common.
+type Site struct {
+	Version string
+	Zone    *time.Location // of times
+	Base    string         // that their addresses begin with, "" where there is one project only
+}
+
+// functions are those that depend on the site.
+func (s Site) functions() template.FuncMap {
 	return template.FuncMap{
-		"time": func(t time.Time) string { return human.Time(t, zone) },
+		"path":    func(rest string) string { return s.Base + rest },
+		"several": func() bool { return s.Base != "" },
+		"time":    func(t time.Time) string { return human.Time(t, s.Zone) },
 		"zone": func() string {
-			if zone == time.Local {
+			if s.Zone == time.Local {
 				return "this machine's time zone"
 			}
-			return zone.String()
+			return s.Zone.String()
 		},
 	}
 }
 
 // render parses the templates when they are needed: no other command has to wait for it.
-func render(w io.Writer, zone *time.Location, name string, data any) error {
-	all, err := template.New("").Funcs(functions).Funcs(inZone(zone)).ParseFS(files, "templates/*.html")
+func render(w io.Writer, s Site, name string, data any) error {
+	all, err := template.New("").Funcs(functions).Funcs(s.functions()).ParseFS(files, "templates/*.html")
 	if err != nil {
 		return fmt.Errorf("the page's templates: %w", err)
 	}
@@ -107,29 +116,28 @@ func number(label string, n int) template.HTML {
 }
 
 // Front writes the front page.
-func Front(w io.Writer, d Data) error { return render(w, d.Zone, "front.html", &d) }
+func Front(w io.Writer, d Data) error { return render(w, d.Site, "front.html", &d) }
 
 // Report writes the front page as a file that is complete in itself, with the details of
 // the last runs.
-func Report(w io.Writer, d Data) error { return render(w, d.Zone, "report.html", &d) }
+func Report(w io.Writer, d Data) error { return render(w, d.Site, "report.html", &d) }
 
 // Run writes the page of one run.
-func Run(w io.Writer, version string, zone *time.Location, r runs.Report) error {
-	return render(w, zone, "run.html", struct {
+func Run(w io.Writer, s Site, r runs.Report) error {
+	return render(w, s, "run.html", struct {
 		Version string
 		Report  runs.Report
-	}{version, r})
+	}{s.Version, r})
 }
 
 // Contact is the look-up of one contact.
 type Contact struct {
-	Version string
-	Zone    *time.Location   // of times
-	Asked   string           // the user id, "": none yet
-	Error   string           // why there is no answer
-	Detail  *inspect.Contact // nil: nothing was asked, or there is no answer
-	Read    bool             // the exports were read for it
-	Last    *runs.Report     // the last sync, if they were not; nil: there was none
+	Site
+	Asked  string           // the user id, "": none yet
+	Error  string           // why there is no answer
+	Detail *inspect.Contact // nil: nothing was asked, or there is no answer
+	Read   bool             // the exports were read for it
+	Last   *runs.Report     // the last sync, if they were not; nil: there was none
 }
 
 // Keys returns the keys of what the look-up shows, sorted.
@@ -187,11 +195,11 @@ func (c *Contact) Known() bool {
 }
 
 // Lookup writes the page on which a contact can be looked up.
-func Lookup(w io.Writer, c Contact) error { return render(w, c.Zone, "contact.html", &c) }
+func Lookup(w io.Writer, c Contact) error { return render(w, c.Site, "contact.html", &c) }
 
 // NotFound writes a page that says what is not there.
-func NotFound(w io.Writer, version string, zone *time.Location, what string) error {
-	return render(w, zone, "notfound.html", struct{ Version, What string }{version, what})
+func NotFound(w io.Writer, s Site, what string) error {
+	return render(w, s, "notfound.html", struct{ Version, What string }{s.Version, what})
 }
 
 func knownValue(d *inspect.Contact, key string) string {

@@ -91,7 +91,7 @@ func TestLeftOver(t *testing.T) {
 		Convergence: "does not converge: score alone costs 81 % of the calls",
 	}
 	var front, run strings.Builder
-	if err := errors.Join(Front(&front, Data{Zone: time.UTC, Last: &report}), Run(&run, "v1", time.UTC, report)); err != nil {
+	if err := errors.Join(Front(&front, Data{Site: Site{Zone: time.UTC}, Last: &report}), Run(&run, Site{Version: "v1", Zone: time.UTC}, report)); err != nil {
 		t.Fatal(err)
 	}
 	if want := "The sync does not converge: score alone costs 81 % of the calls."; !strings.Contains(front.String(), want) {
@@ -117,15 +117,15 @@ func TestEvents(t *testing.T) {
 			{Key: "track more/", Name: "more/", Kind: runs.KindTrack, Status: runs.StatusHeld, Reason: "more/ does not exist"},
 		},
 	}
-	d := Data{Zone: time.UTC, Last: &report, Runs: []runs.Report{report}, Tracks: report.Exports, State: inspect.Overview{DueEvents: 1234, ParkedEvents: 3}}
-	contact := Contact{Zone: time.UTC, Asked: "u1", Detail: &inspect.Contact{UserID: "u1", Events: []inspect.ContactEvent{{Name: "<Order>"}, {Name: "Cart", Reason: "refused"}}}}
+	d := Data{Site: Site{Zone: time.UTC}, Last: &report, Runs: []runs.Report{report}, Tracks: report.Exports, State: inspect.Overview{DueEvents: 1234, ParkedEvents: 3}}
+	contact := Contact{Site: Site{Zone: time.UTC}, Asked: "u1", Detail: &inspect.Contact{UserID: "u1", Events: []inspect.ContactEvent{{Name: "<Order>"}, {Name: "Cart", Reason: "refused"}}}}
 	for name, test := range map[string]struct {
 		write func(*strings.Builder) error
 		want  []string
 	}{
 		"front":   {func(b *strings.Builder) error { return Front(b, d) }, []string{"1,234 due, 3 parked", "0 contacts, 99 events", `<td class="number" data-label="New">1,100</td>`, "more/ does not exist", "<code>gleapsync check</code>", `<td class="number" data-label="Calls">17</td>`}},
 		"report":  {func(b *strings.Builder) error { return Report(b, d) }, []string{"1,100 of 1,200, with 12 requests", "1 in this run, 3 in all"}},
-		"run":     {func(b *strings.Builder) error { return Run(b, "v1", time.UTC, report) }, []string{"17 acknowledged", `<span class="faint">events</span>`}},
+		"run":     {func(b *strings.Builder) error { return Run(b, Site{Version: "v1", Zone: time.UTC}, report) }, []string{"17 acknowledged", `<span class="faint">events</span>`}},
 		"contact": {func(b *strings.Builder) error { return Lookup(b, contact) }, []string{"<strong>&lt;Order&gt;</strong>", "parked: refused"}},
 	} {
 		var b strings.Builder
@@ -147,7 +147,7 @@ func TestEvents(t *testing.T) {
 // made of each export.
 func TestLastSaid(t *testing.T) {
 	c := Contact{
-		Zone:   time.UTC,
+		Site:   Site{Zone: time.UTC},
 		Asked:  "u1",
 		Detail: &inspect.Contact{UserID: "u1", Exports: map[string]sync.Said{"vip": {Value: attr.OfBool(true)}}, Attributes: map[string]attr.Value{"old": attr.OfBool(true)}},
 		Last: &runs.Report{Exports: []runs.ExportReport{
@@ -175,7 +175,7 @@ func TestLastSaid(t *testing.T) {
 // held; 99 of the attributes come from a table, the others have a file each.
 func large() Data {
 	at := time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)
-	d := Data{Zone: time.UTC, At: at, State: inspect.Overview{Project: "acme"}}
+	d := Data{Site: Site{Zone: time.UTC}, At: at, State: inspect.Overview{Project: "acme"}}
 	for n := range 100 {
 		r := runs.Report{Run: fmt.Sprintf("20260101T%06d.000000Z-abcd", n), Command: "sync", Mode: runs.Incremental, Outcome: runs.Held, Started: at, Finished: at.Add(time.Minute)}
 		for i := range 114 {
@@ -208,7 +208,7 @@ func TestLarge(t *testing.T) {
 		t.Fatal(err)
 	}
 	d.Now = &Now{}
-	if err := errors.Join(Front(&front, d), Run(&run, "v1", time.UTC, d.Runs[0])); err != nil {
+	if err := errors.Join(Front(&front, d), Run(&run, Site{Version: "v1", Zone: time.UTC}, d.Runs[0])); err != nil {
 		t.Fatal(err)
 	}
 	t.Logf("the report has %d bytes, the page %d, that of a run %d", report.Len(), front.Len(), run.Len())

@@ -418,7 +418,7 @@ func TestBrowser(t *testing.T) {
 		b.t = t
 		var html bytes.Buffer
 		b.must(w.server.inspect(t.Context(), func(v *inspect.View) error {
-			return page.Report(&html, page.Read(v, "v1", time.UTC, nil))
+			return page.Report(&html, page.Read(v, page.Site{Version: "v1", Zone: time.UTC}, nil))
 		}))
 		path := filepath.Join(w.dir, "report.html")
 		b.must(os.WriteFile(path, html.Bytes(), 0o600))
@@ -499,7 +499,7 @@ func TestBrowser(t *testing.T) {
 // large is what a page shows of 114 attributes, 99 of them of one table, and 100 runs.
 func large() page.Data {
 	at := time.Now()
-	d := page.Data{Version: "v1", Zone: time.UTC, At: at, State: inspect.Overview{Project: "acme-production"}}
+	d := page.Data{Site: page.Site{Version: "v1", Zone: time.UTC}, At: at, State: inspect.Overview{Project: "acme-production"}}
 	d.Parked = []inspect.ParkedGroup{{Status: 422, Reason: "Gleap refused the contact: customData.x must be a number", N: 12, First: at, Last: at}}
 	for n := range 100 {
 		r := runs.Report{Run: fmt.Sprintf("20260101T%06d.000000Z-abcd", n), Command: "sync", Mode: runs.Incremental, Outcome: runs.Held, Started: at, Finished: at.Add(time.Minute), Contacts: runs.ContactCounts{Sent: 12345, Remaining: 7}, Calls: runs.CallCounts{Identify: 12345}}

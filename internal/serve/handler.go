@@ -91,9 +91,9 @@ func secured(next http.Handler) http.Handler {
 
 func (s *site) front(w http.ResponseWriter, r *http.Request) {
 	now := s.now()
-	data := page.Data{Version: s.version, Zone: s.zone(), At: time.Now(), Now: &now}
+	data := page.Data{Site: s.common(), At: time.Now(), Now: &now}
 	if err := s.inspect(r.Context(), func(v *inspect.View) error {
-		data = page.Read(v, s.version, s.zone(), &now)
+		data = page.Read(v, s.common(), &now)
 		return nil
 	}); err != nil {
 		data.Error = err.Error()
@@ -113,10 +113,10 @@ func (s *site) runPage(w http.ResponseWriter, r *http.Request) {
 		s.notFound(w, "The state has no such run: it keeps the last 500.")
 	case err != nil:
 		s.html(w, http.StatusInternalServerError, func(w io.Writer) error {
-			return page.Front(w, page.Data{Version: s.version, Zone: s.zone(), At: time.Now(), Error: err.Error()})
+			return page.Front(w, page.Data{Site: s.common(), At: time.Now(), Error: err.Error()})
 		})
 	default:
-		s.html(w, http.StatusOK, func(w io.Writer) error { return page.Run(w, s.version, s.zone(), report) })
+		s.html(w, http.StatusOK, func(w io.Writer) error { return page.Run(w, s.common(), report) })
 	}
 }
 
@@ -158,7 +158,7 @@ func (s *site) readContact(w http.ResponseWriter, r *http.Request) {
 
 // showContact shows a contact, with what ask finds out about the one that is asked for.
 func (s *site) showContact(w http.ResponseWriter, id string, ask func(*page.Contact) error) {
-	c, status, err := page.Contact{Version: s.version, Zone: s.zone()}, http.StatusOK, error(nil)
+	c, status, err := page.Contact{Site: s.common()}, http.StatusOK, error(nil)
 	if len(id) > engage.MaxUserID || !utf8.ValidString(id) {
 		status, c.Error = http.StatusBadRequest, "A user id has 1 to "+strconv.Itoa(engage.MaxUserID)+" bytes of UTF-8."
 	} else if c.Asked = id; id != "" {
@@ -193,7 +193,7 @@ func (s *site) readExports(ctx context.Context, userID string) (detail inspect.C
 }
 
 func (s *site) notFound(w http.ResponseWriter, what string) {
-	s.html(w, http.StatusNotFound, func(w io.Writer) error { return page.NotFound(w, s.version, s.zone(), what) })
+	s.html(w, http.StatusNotFound, func(w io.Writer) error { return page.NotFound(w, s.common(), what) })
 }
 
 func (s *site) html(w http.ResponseWriter, status int, write func(io.Writer) error) {

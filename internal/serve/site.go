@@ -15,6 +15,7 @@ import (
 // site is what others see of a server: what it does, and what its state says.
 type site struct {
 	version string
+	base    string // that its addresses begin with
 	log     *slog.Logger
 	begun   time.Time
 	config  atomic.Pointer[config.Config] // in force
@@ -42,4 +43,7 @@ func (s *site) now() page.Now {
 	return now
 }
 
-func (s *site) zone() *time.Location { return s.config.Load().Zone }
+// common is what its pages have in common.
+func (s *site) common() page.Site {
+	return page.Site{Version: s.version, Zone: s.config.Load().Zone, Base: s.base}
+}
