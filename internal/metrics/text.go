@@ -13,14 +13,14 @@ import (
 // ContentType is that of what [Write] writes: the text format of Prometheus.
 const ContentType = "text/plain; version=0.0.4; charset=utf-8"
 
-// collector makes metrics of something.
-type collector interface{ collect(samples) }
+// Source makes metrics of something.
+type Source interface{ collect(samples) }
 
 // Write writes the metrics of this moment.
-func Write(w io.Writer, collectors ...collector) error {
+func Write(w io.Writer, sources ...Source) error {
 	s := samples{}
-	for _, c := range collectors {
-		c.collect(s)
+	for _, from := range sources {
+		from.collect(s)
 	}
 	return s.write(w)
 }

@@ -3,6 +3,8 @@
 package schedule
 
 import (
+	"crypto/sha256"
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -20,6 +22,7 @@ type Schedule struct {
 	text   string
 	spec   cron.Schedule
 	jitter time.Duration
+	share  float64 // of the spread: see [Schedule.Spread]
 }
 
 // Parse reads five fields as cron has them, or "@every 2h". They are times of
@@ -50,7 +53,7 @@ func Parse(spec, zone string, jitter time.Duration) (Schedule, error) {
 	if parsed.Next(time.Now()).IsZero() {
 		return Schedule{}, errors.New("there is no such day in the next five years")
 	}
-	return Schedule{spec, parsed, jitter}, nil
+	return Schedule{text: spec, spec: parsed, jitter: jitter}, nil
 }
 
 // forParser writes the fields of a schedule as the parser wants them: it knows neither days
@@ -128,8 +131,22 @@ func (s Schedule) String() string { return s.text }
 // Next returns the first slot after a time.
 func (s Schedule) Next(after time.Time) time.Time { return s.spec.Next(after) }
 
+// Spread returns the schedule for one of several projects that have the same slots: its runs
+// begin later by what follows from its name, always the same.
+func (s Schedule) Spread(name string) Schedule {
+	sum := sha256.Sum256([]byte(name))
+	s.share = float64(binary.BigEndian.Uint32(sum[:])) / (1 << 32)
+	return s
+}
+
+// mostSpread is how much later a run begins at most than its slot since others have that too.
+const mostSpread = 10 * time.Minute
+
 // Delay returns how long after its slot a run begins.
-func (s Schedule) Delay() time.Duration { return rand.N(s.jitter + 1) }
+func (s Schedule) Delay(slot time.Time) time.Duration {
+	spread := min(mostSpread, s.Next(slot).Sub(slot)/10)
+	return time.Duration(s.share*float64(max(0, spread))) + rand.N(s.jitter+1)
+}
 
 // Missed counts the slots after a time up to another one; a clock that jumps may make them
 // very many, so it counts to a thousand.

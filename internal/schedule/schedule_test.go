@@ -132,3 +132,32 @@ func TestMissed(t *testing.T) {
 		}
 	}
 }
+
+// TestSpread: projects with the same slots do not begin together, each of them always at the
+// same time, and late by a tenth of the time between two slots at most.
+func TestSpread(t *testing.T) {
+	slot := time.Date(2026, 11, 30, 2, 0, 0, 0, time.UTC)
+	for spec, most := range map[string]time.Duration{"0 */2 * * *": 10 * time.Minute, "*/10 * * * *": time.Minute, "@every 5m": 30 * time.Second, "0 0 29 2 *": 10 * time.Minute} {
+		s, err := Parse(spec, "UTC", 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if s.Delay(slot) != 0 {
+			t.Errorf("%s: one project alone begins %s late", spec, s.Delay(slot))
+		}
+		begun := map[time.Duration]int{} // by tenths of the spread
+		for n := range 50 {
+			name := fmt.Sprintf("client-%02d", n)
+			delay := s.Spread(name).Delay(slot)
+			if delay < 0 || delay >= most || delay != s.Spread(name).Delay(slot) {
+				t.Errorf("%s: %s begins %s late, then %s", spec, name, delay, s.Spread(name).Delay(slot))
+			}
+			begun[delay/(most/10)]++
+		}
+		for tenth := range time.Duration(10) {
+			if n := begun[tenth]; n == 0 || n > 12 {
+				t.Errorf("%s: %d of 50 begin in tenth %d", spec, n, tenth)
+			}
+		}
+	}
+}

@@ -25,7 +25,22 @@ import (
 
 // Handler answers with the status page, JSON, metrics and probes. Everything but the
 // probes is for users of a; nil lets everybody in who asks by a name that is not public.
-func (s *site) Handler(a *Auth) http.Handler {
+func (s *site) Handler(a *Auth) http.Handler { return guarded(a, s.pages(), s.ready) }
+
+// guarded adds the probes to pages, and keeps off those who may not see these.
+func guarded(a *Auth, pages http.Handler, ready http.HandlerFunc) http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
+	mux.HandleFunc("GET /readyz", ready)
+	mux.Handle("/", a.protect(pages))
+	if a == nil {
+		return secured(private(sameSite(mux)))
+	}
+	return secured(sameSite(mux))
+}
+
+// pages answers with everything but the probes.
+func (s *site) pages() http.Handler {
 	pages := http.NewServeMux()
 	pages.HandleFunc("GET /{$}", s.made(s.front))
 	pages.HandleFunc("GET /runs/{id}", s.made(s.runPage))
@@ -38,14 +53,7 @@ func (s *site) Handler(a *Auth) http.Handler {
 	pages.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) {
 		s.notFound(w, "There is no such page.")
 	})
-	mux := http.NewServeMux()
-	mux.HandleFunc("GET /healthz", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "ok\n") })
-	mux.HandleFunc("GET /readyz", s.ready)
-	mux.Handle("/", a.protect(pages))
-	if a == nil {
-		return secured(private(sameSite(mux)))
-	}
-	return secured(sameSite(mux))
+	return pages
 }
 
 // private does not answer to names that anybody can have: a page on another site can make
@@ -196,10 +204,10 @@ func (s *site) notFound(w http.ResponseWriter, what string) {
 	s.html(w, http.StatusNotFound, func(w io.Writer) error { return page.NotFound(w, s.common(), what) })
 }
 
-func (s *site) html(w http.ResponseWriter, status int, write func(io.Writer) error) {
+func (d *desk) html(w http.ResponseWriter, status int, write func(io.Writer) error) {
 	var text bytes.Buffer
 	if err := write(&text); err != nil {
-		s.log.Error("a page could not be made", "error", err.Error())
+		d.log.Error("a page could not be made", "error", err.Error())
 		http.Error(w, "the page could not be made: see the log", http.StatusInternalServerError)
 		return
 	}
@@ -210,7 +218,11 @@ func (s *site) html(w http.ResponseWriter, status int, write func(io.Writer) err
 
 func (s *site) metrics(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Content-Type", metrics.ContentType)
-	_ = metrics.Write(w, metrics.NewCollector(s.version, s.metricsSnapshot), metrics.LiveCollector(s.metricsLive))
+	_ = metrics.Write(w, s.collectors()...)
+}
+
+func (s *site) collectors() []metrics.Source {
+	return []metrics.Source{metrics.NewCollector(s.version, s.metricsSnapshot), metrics.LiveCollector(s.metricsLive)}
 }
 
 func (s *site) metricsSnapshot() metrics.Snapshot {
@@ -234,23 +246,30 @@ func (s *site) metricsLive() metrics.Live {
 // ready says whether the last success, or if there was none the start of this process, is
 // not older than two slots.
 func (s *site) ready(w http.ResponseWriter, r *http.Request) {
-	since := time.Now().Add(-time.Since(s.begun)) // by today's clock, not by that of the start
-	seen := s.look(r.Context())
-	if seen.err != nil {
-		http.Error(w, "the state cannot be read: see the log of the last run", http.StatusServiceUnavailable)
-		return
-	}
-	if success := seen.overview.History.LastSuccess; success != nil {
-		since = success.Finished
-	}
-	if due := s.schedule().Next(s.schedule().Next(since)); time.Now().After(due) {
-		http.Error(w, "the last sync that delivered everything is older than two slots", http.StatusServiceUnavailable)
+	if problem := s.late(r.Context()); problem != "" {
+		http.Error(w, problem, http.StatusServiceUnavailable)
 		return
 	}
 	io.WriteString(w, "ok\n")
 }
 
-func (s *site) json(w http.ResponseWriter, answer any, err error) {
+// late says why the project is not ready, "": it is.
+func (s *site) late(ctx context.Context) string {
+	since := time.Now().Add(-time.Since(s.begun)) // by today's clock, not by that of the start
+	seen := s.look(ctx)
+	if seen.err != nil {
+		return "the state cannot be read: see the log of the last run"
+	}
+	if success := seen.overview.History.LastSuccess; success != nil {
+		since = success.Finished
+	}
+	if due := s.schedule().Next(s.schedule().Next(since)); time.Now().After(due) {
+		return "the last sync that delivered everything is older than two slots"
+	}
+	return ""
+}
+
+func (d *desk) json(w http.ResponseWriter, answer any, err error) {
 	status := http.StatusOK
 	if err != nil {
 		status = http.StatusInternalServerError

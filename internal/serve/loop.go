@@ -43,11 +43,9 @@ type Server struct {
 
 // New returns a server.
 func New(o Options) *Server {
-	limits := usualLimits()
 	s := &Server{o: o, site: site{
-		version: o.Version, log: o.Log, begun: time.Now(),
+		desk: newDesk(o.Log), version: o.Version, begun: time.Now(),
 		reader: reader{pace: rate.NewLimiter(rate.Every(pause), 1), turn: make(chan struct{}, 1)},
-		limits: limits, making: make(chan struct{}, limits.making), lookUp: make(chan struct{}, 1),
 	}}
 	s.text, _ = os.ReadFile(o.Config.Path)
 	s.config.Store(o.Config)
@@ -98,7 +96,7 @@ func (s *Server) Serve(ctx context.Context) {
 func (s *Server) next() (slot, begin time.Time) {
 	now := time.Now().Round(0) // by the wall clock: the other one stops while a machine sleeps
 	slot = s.schedule().Next(now)
-	return slot, slot.Add(s.schedule().Delay()).UTC()
+	return slot, slot.Add(s.schedule().Delay(slot)).UTC()
 }
 
 // wait waits for a time, at most for as long as a change of the configuration may go

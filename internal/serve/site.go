@@ -1,7 +1,7 @@
 package serve
 
 import (
-	"log/slog"
+	"net/url"
 	"sync/atomic"
 	"time"
 
@@ -14,16 +14,13 @@ import (
 
 // site is what others see of a server: what it does, and what its state says.
 type site struct {
+	*desk
 	version string
-	base    string // that its addresses begin with
-	log     *slog.Logger
+	below   string // what the site's addresses are below, with the project's name; "" for one project alone
 	begun   time.Time
 	config  atomic.Pointer[config.Config] // in force
 	live    live
 	reader  reader
-	limits  limits
-	making  chan struct{} // taken while an answer is made
-	lookUp  chan struct{} // taken while exports are read for somebody
 }
 
 func (s *site) schedule() schedule.Schedule { return s.config.Load().Schedule }
@@ -45,5 +42,10 @@ func (s *site) now() page.Now {
 
 // common is what its pages have in common.
 func (s *site) common() page.Site {
-	return page.Site{Version: s.version, Zone: s.config.Load().Zone, Base: s.base}
+	cfg := s.config.Load()
+	common := page.Site{Version: s.version, Zone: cfg.Zone}
+	if s.below != "" {
+		common.Base = s.below + url.PathEscape(cfg.Sync.Project)
+	}
+	return common
 }

@@ -31,16 +31,31 @@ func usualLimits() limits {
 	}
 }
 
+// desk answers those who ask, within the limits.
+type desk struct {
+	log    *slog.Logger
+	limits limits
+	making chan struct{} // taken while an answer is made
+	lookUp chan struct{} // taken while exports are read for somebody
+}
+
+func newDesk(log *slog.Logger) *desk {
+	limits := usualLimits()
+	return &desk{log, limits, make(chan struct{}, limits.making), make(chan struct{}, 1)}
+}
+
 // Web returns a web server of [site.Handler] that holds its own against clients who send
 // or take nothing, and against many of them.
-func (s *site) Web(a *Auth) *http.Server {
-	crowd := crowd{most: s.limits.connections, all: map[net.Conn]place{}}
+func (s *site) Web(a *Auth) *http.Server { return s.web(s.Handler(a)) }
+
+func (d *desk) web(handler http.Handler) *http.Server {
+	crowd := crowd{most: d.limits.connections, all: map[net.Conn]place{}}
 	return &http.Server{
-		Handler:           s.Handler(a),
-		ReadHeaderTimeout: s.limits.read, ReadTimeout: s.limits.read, WriteTimeout: s.limits.write, IdleTimeout: s.limits.idle,
+		Handler:           handler,
+		ReadHeaderTimeout: d.limits.read, ReadTimeout: d.limits.read, WriteTimeout: d.limits.write, IdleTimeout: d.limits.idle,
 		MaxHeaderBytes: 16 << 10,
 		ConnState:      crowd.watch,
-		ErrorLog:       slog.NewLogLogger(s.log.Handler(), slog.LevelDebug),
+		ErrorLog:       slog.NewLogLogger(d.log.Handler(), slog.LevelDebug),
 	}
 }
 
@@ -92,12 +107,12 @@ func (c *crowd) watch(conn net.Conn, state http.ConnState) {
 
 // made has an answer made in memory, a few at a time so that this memory is bounded, and
 // then sent: a reader that is slow keeps nobody else from being answered.
-func (s *site) made(next http.HandlerFunc) http.HandlerFunc {
+func (d *desk) made(next http.HandlerFunc) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
-		late := time.NewTimer(s.limits.queue)
+		late := time.NewTimer(d.limits.queue)
 		defer late.Stop()
 		select {
-		case s.making <- struct{}{}:
+		case d.making <- struct{}{}:
 		case <-r.Context().Done():
 			return
 		case <-late.C:
@@ -107,10 +122,10 @@ func (s *site) made(next http.HandlerFunc) http.HandlerFunc {
 		}
 		answer := &answer{ResponseWriter: w}
 		func() {
-			defer func() { <-s.making }()
+			defer func() { <-d.making }()
 			next(answer, r)
 		}()
-		s.extend(w)
+		d.extend(w)
 		w.WriteHeader(cmp.Or(answer.status, http.StatusOK))
 		_, _ = answer.body.WriteTo(w) // a reader that went away is nothing to us
 	}
@@ -128,7 +143,7 @@ func (a *answer) Write(p []byte) (int, error) { return a.body.Write(p) }
 
 // extend gives a client the usual time from now on. Where w has no deadlines, as in tests,
 // there are none to change.
-func (s *site) extend(w http.ResponseWriter) { setDeadline(w, time.Now().Add(s.limits.write)) }
+func (d *desk) extend(w http.ResponseWriter) { setDeadline(w, time.Now().Add(d.limits.write)) }
 
 // setDeadline sets until when a client has to take what comes. The other deadline has to go
 // along, even though the request is there: it would end the request's context.
