@@ -154,6 +154,36 @@ func TestServe(t *testing.T) {
 	}
 }
 
+// TestServeSeveral: one process serves the projects of a pattern, takes in one that comes later,
+// and ends with all of their runs.
+func TestServeSeveral(t *testing.T) {
+	t.Parallel() // it waits
+	gleap := httptest.NewServer(sandbox.New(sandbox.Options{Token: "secret-token"}))
+	defer gleap.Close()
+	p := newProject(t, gleap.URL, "", "u1", "u2")
+	configure := func(name string) {
+		p.write(t, name+".conf", fmt.Sprintf("project = %q\nstate.path = \"%s.db\"\n[gleap]\nbase_url = %q\napi_token_env = \"TOKEN\"\n[sync]\nschedule = \"@every 1000h\"\n[[audience]]\nname = \"VIP\"\nsource = \"vip.csv\"\n", name, name, gleap.URL))
+	}
+	configure("acme")
+	configure("bolt")
+	s := p.serveWith(t, func(cmd *exec.Cmd) { cmd.Args[len(cmd.Args)-1] = p.path("*.conf") }, "--now")
+	s.logged(`"msg":"the run ended","project":"acme","outcome":"complete","sent":2`)
+	s.logged(`"msg":"the run ended","project":"bolt","outcome":"complete","sent":2`)
+	configure("corp")
+	s.cmd.Process.Signal(syscall.SIGHUP)
+	s.logged(`"msg":"the run ended","project":"corp","outcome":"complete","sent":2`)
+	for path, want := range map[string]string{
+		"/": `<a href="/projects/bolt/">`, "/projects/corp/": "the next run begins at", "/metrics": `gleapsync_calls_total{project="corp",result="acknowledged"} 2`, "/readyz": "ok",
+	} {
+		if status, body := s.get(path); status != 200 || !strings.Contains(strings.ToLower(body), strings.ToLower(want)) {
+			t.Errorf("%s: %d, no %q in %s", path, status, want, body)
+		}
+	}
+	if code := s.stop(syscall.SIGTERM); code != 143 {
+		t.Errorf("exit code %d\n%s", code, s.log.String())
+	}
+}
+
 // TestServeCrowd: in a process that may have few descriptors, connections on which nobody asks
 // leave those that a run needs, and a probe is answered.
 func TestServeCrowd(t *testing.T) {
