@@ -43,7 +43,13 @@ var types = map[string]func() any{
 // server does, it takes no unknown, misspelt or repeated field.
 func build(t *testing.T, folder string) map[string]any {
 	t.Helper()
-	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), filepath.Join("kubernetes", folder))
+	return buildAt(t, filepath.Join("kubernetes", folder))
+}
+
+// buildAt builds the kustomization at a path.
+func buildAt(t *testing.T, folder string) map[string]any {
+	t.Helper()
+	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), folder)
 	if err != nil {
 		t.Fatal(err)
 	}
