@@ -70,7 +70,7 @@ var mayImport = map[string]string{
 	"internal/config": "engage gleap internal/attr internal/bucket internal/damping internal/events internal/exchange internal/guard internal/known internal/nearest internal/postgres internal/schedule internal/schema internal/secret internal/source internal/textfile state sync",
 
 	// Of several projects.
-	"internal/projects": "internal/config",
+	"internal/projects": "internal/config internal/secret",
 
 	// Around one of them.
 	"internal/starter": "engage internal/attr internal/config internal/postgres internal/source internal/wholefile",

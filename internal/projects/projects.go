@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"gleapsync/internal/config"
+	"gleapsync/internal/secret"
 )
 
 // Project is what is known of one project.
@@ -88,21 +89,31 @@ func separate(all []*Project) {
 }
 
 // claim is what one project alone may have.
-type claim struct{ key, value string }
+type claim struct {
+	key, value string
+	token      secret.Text // instead of a value that may be shown
+}
 
 // claims returns what a project must have for itself.
 func claims(c *config.Config) []claim {
-	all := []claim{{"project", c.Sync.Project}, {"state.path", real(c.State.Path)}}
+	all := []claim{{key: "project", value: c.Sync.Project}, {key: "state.path", value: real(c.State.Path)}}
 	if dir := c.Sync.Deliveries.Dir; dir != "" {
-		all = append(all, claim{"log.path", real(dir)})
+		all = append(all, claim{key: "log.path", value: real(dir)})
 	}
 	if file := c.Metrics.Textfile; file != "" {
-		all = append(all, claim{"metrics.textfile", real(file)})
+		all = append(all, claim{key: "metrics.textfile", value: real(file)})
+	}
+	// A sandbox takes one token from all, and without a token nothing is told.
+	if token, err := c.Token(); err == nil && c.Sync.Gleap != config.Sandbox {
+		all = append(all, claim{key: "token", token: token})
 	}
 	return all
 }
 
 func (c claim) sharedBy(p, other *Project) error {
+	if c.key == "token" {
+		return fmt.Errorf("%s and %s both have the same API token: each Gleap project has one of its own, and with that of another one it would tell the other's contacts", p.Path, other.Path)
+	}
 	remedy := "give each project one of its own"
 	if c.key == "project" {
 		remedy = "each is another Gleap project, so name them apart"

@@ -78,6 +78,28 @@ func TestShared(t *testing.T) {
 	}
 }
 
+// TestSharedToken: with the token of another project the contacts of that one would be told.
+func TestSharedToken(t *testing.T) {
+	t.Setenv("TOKEN_A", "secret-token")
+	t.Setenv("TOKEN_B", "secret-token")
+	t.Setenv("TOKEN_C", "another-token")
+	for where, shared := range map[string]bool{"": true, "gleap.base_url = \"http://127.0.0.1:1\"": false, "gleap.base_url = \"sandbox\"": false} {
+		dir := t.TempDir()
+		for _, name := range []string{"A", "B", "C"} {
+			put(t, dir, name+".toml", of(name, "state.path = \""+name+".db\"\ngleap.api_token_env = \"TOKEN_"+name+"\"\n"+where))
+		}
+		all := load(t, dir)
+		for _, p := range all[:2] {
+			if (p.Err != nil) != shared || shared && (!strings.Contains(p.Err.Error(), "both have the same API token") || strings.Contains(p.Err.Error(), "secret-token")) {
+				t.Errorf("%q: %s: %v", where, p.Path, p.Err)
+			}
+		}
+		if all[2].Err != nil {
+			t.Errorf("%q: %v", where, all[2].Err)
+		}
+	}
+}
+
 // TestSharedByLink: a link to a state file is the state file, and one to its folder too.
 func TestSharedByLink(t *testing.T) {
 	dir := t.TempDir()
