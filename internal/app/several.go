@@ -81,7 +81,11 @@ func (a *App) oneOf(ctx context.Context, p *projects.Project, one func(context.C
 			return runs.Report{}, err
 		}
 		report, err := one(ctx, a)
-		_, outErr := io.WriteString(out, "\n")
+		end := "\n"
+		if gradeOf(err) > held {
+			end = grades[gradeOf(err)] + ": standard error says why.\n\n"
+		}
+		_, outErr := io.WriteString(out, end)
 		return report, errors.Join(err, outErr)
 	}
 	var text bytes.Buffer
