@@ -36,8 +36,9 @@ func documented() map[string]string {
 	return all
 }
 
-// labelsOfScrape are those that Prometheus adds.
-var labelsOfScrape = []string{model.MetricNameLabel, "job"}
+// labelsOfScrape are those that Prometheus adds, and project, which a Pushgateway adds and a
+// process that serves several.
+var labelsOfScrape = []string{model.MetricNameLabel, "job", "project"}
 
 var promQL = parser.NewParser(parser.Options{})
 

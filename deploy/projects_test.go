@@ -21,6 +21,9 @@ func makeProjects(t *testing.T, configs map[string]string) (folder, out string, 
 	if err := os.CopyFS(folder, os.DirFS("kubernetes")); err != nil {
 		t.Fatal(err)
 	}
+	if err := os.RemoveAll(filepath.Join(folder, "projects")); err != nil { // somebody may have made some
+		t.Fatal(err)
+	}
 	cmd := exec.Command("sh", filepath.Join(folder, "projects.sh"))
 	for name, text := range configs {
 		path := filepath.Join(dir, name)
