@@ -94,8 +94,8 @@ func (e *UsageError) Error() string { return e.Err.Error() }
 
 // config reads the configuration, and makes sure that there is room for what it asks.
 func (a *App) config() (*config.Config, error) {
-	if path := a.flags.Config; projects.IsPattern(path) {
-		return nil, &UsageError{fmt.Errorf("--config %s stands for several projects, which check, plan, sync and serve take: name the configuration of one", path)}
+	if err := a.ofOne(); err != nil {
+		return nil, err
 	}
 	cfg, err := a.read(a.flags.Config)
 	if err != nil {
@@ -103,6 +103,14 @@ func (a *App) config() (*config.Config, error) {
 	}
 	a.zone = cfg.Zone
 	return cfg, checkSpace(cfg, spaceLimit())
+}
+
+// ofOne returns an error if --config stands for several projects.
+func (a *App) ofOne() error {
+	if !projects.IsPattern(a.flags.Config) {
+		return nil
+	}
+	return &UsageError{fmt.Errorf("--config %s stands for several projects, which check, plan, sync and serve take: name the configuration of one", a.flags.Config)}
 }
 
 // lookedAt reads the configuration, for a command that only reads the state, and brings that up

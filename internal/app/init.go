@@ -17,6 +17,9 @@ type initCmd struct {
 
 // Run writes a configuration for the exports in a place.
 func (c *initCmd) Run(ctx context.Context, a *App) error {
+	if err := a.ofOne(); err != nil {
+		return err
+	}
 	result, err := starter.Write(ctx, starter.Options{Place: c.Place, Config: a.flags.Config, Project: c.Project, Tables: c.Table, UserID: c.UserID})
 	if err != nil {
 		return err
