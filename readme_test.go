@@ -214,11 +214,15 @@ func TestOperatingPage(t *testing.T) {
 	if err := errors.Join(copyExamples(dir), os.Rename(filepath.Join(dir, "config.example.toml"), filepath.Join(dir, "gleapsync.toml"))); err != nil {
 		t.Fatal(err)
 	}
+	project := "project = \"acme\"\n[gleap]\nbase_url = \"sandbox\"\n[[audience]]\nname = \"First\"\nsource = \"../examples/day1/first_time_shopper.csv\"\n"
+	if err := errors.Join(os.Mkdir(filepath.Join(dir, "projects"), 0o700), os.WriteFile(filepath.Join(dir, "projects", "acme.toml"), []byte(project), 0o600)); err != nil {
+		t.Fatal(err)
+	}
 	commands := 0
 	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(string(page), -1) {
 		for line := range strings.Lines(block[1]) {
-			words := strings.Fields(line)
-			if words[1] == "serve" { // it does not end
+			words := strings.Fields(strings.ReplaceAll(line, "'", "")) // there is no shell that takes a pattern
+			if words[1] == "serve" {                                   // it does not end
 				words = append(words, "--help")
 			}
 			cmd := exec.Command(words[0], words[1:]...)

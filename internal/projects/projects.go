@@ -103,6 +103,9 @@ func claims(c *config.Config) []claim {
 	if file := c.Metrics.Textfile; file != "" {
 		all = append(all, claim{key: "metrics.textfile", value: real(file)})
 	}
+	if r := c.Replica; r != nil {
+		all = append(all, claim{key: "state.replica", value: r.Name(r.Key)})
+	}
 	// A sandbox takes one token from all, and without a token nothing is told.
 	if token, err := c.Token(); err == nil && c.Sync.Gleap != config.Sandbox {
 		all = append(all, claim{key: "token", token: token})
