@@ -35,11 +35,14 @@ func (a *App) each(ctx context.Context, alone string, shown console.Columns, one
 	}
 	var ended []console.Project
 	worst := &severalError{}
-	for _, p := range all {
-		report, err := runs.Report{}, context.Cause(ctx)
-		if err == nil {
-			report, err = a.of(p).oneOf(ctx, p, one)
+	turn := func(ctx context.Context, a *App) (runs.Report, error) {
+		if ctx.Err() != nil { // its turn does not come any more
+			return runs.Report{}, context.Cause(ctx)
 		}
+		return one(ctx, a)
+	}
+	for _, p := range all {
+		report, err := a.of(p).oneOf(ctx, p, turn)
 		worst.add(p, err)
 		ended = append(ended, console.Project{Name: p.Name, Config: p.Path, Result: grades[gradeOf(err)], Report: report})
 	}
