@@ -56,14 +56,16 @@ var functions = template.FuncMap{
 type Site struct {
 	Version string
 	Zone    *time.Location // of times
-	Base    string         // that their addresses begin with, "" where there is one project only
+	Base    string         // that their addresses begin with
+	Several bool           // there is a page of several projects; without a Base it is that one
 }
 
 // functions are those that depend on the site.
 func (s Site) functions() template.FuncMap {
 	return template.FuncMap{
 		"path":    func(rest string) string { return s.Base + rest },
-		"several": func() bool { return s.Base != "" },
+		"several": func() bool { return s.Several },
+		"project": func() bool { return !s.Several || s.Base != "" },
 		"time":    func(t time.Time) string { return human.Time(t, s.Zone) },
 		"zone": func() string {
 			if s.Zone == time.Local {

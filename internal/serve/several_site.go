@@ -54,7 +54,9 @@ func (s *Several) project(w http.ResponseWriter, r *http.Request) {
 	s.notFound(w, "There is no such project.")
 }
 
-func (s *Several) common() page.Site { return page.Site{Version: s.o.Version, Zone: time.Local} }
+func (s *Several) common() page.Site {
+	return page.Site{Version: s.o.Version, Zone: time.Local, Several: true}
+}
 
 func (s *Several) notFound(w http.ResponseWriter, what string) {
 	s.html(w, http.StatusNotFound, func(w io.Writer) error { return page.NotFound(w, s.common(), what) })

@@ -300,6 +300,9 @@ func TestSeveralPages(t *testing.T) {
 	if text := get(h, "/").Body.String(); !strings.Contains(text, strings.ReplaceAll(odd, "&", "&amp;")+"/") {
 		t.Errorf("no link to %s: %s", odd, text)
 	}
+	if text := get(h, "/nowhere").Body.String(); strings.Contains(text, "/contact") || !strings.Contains(text, `<a href="/">All projects</a>`) {
+		t.Errorf("it leads to a page that is not there: %s", text)
+	}
 	if text := get(h, "/metrics").Body.String(); strings.Count(text, "# TYPE gleapsync_build_info gauge") != 1 {
 		t.Error("metrics are described more than once")
 	}

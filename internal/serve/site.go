@@ -45,7 +45,7 @@ func (s *site) common() page.Site {
 	cfg := s.config.Load()
 	common := page.Site{Version: s.version, Zone: cfg.Zone}
 	if s.below != "" {
-		common.Base = s.below + url.PathEscape(cfg.Sync.Project)
+		common.Several, common.Base = true, s.below+url.PathEscape(cfg.Sync.Project)
 	}
 	return common
 }
