@@ -122,6 +122,12 @@ func (e Export) Settings() string {
 	return text
 }
 
+// RowSettings is [Export.Settings] without where the rows are: they mean the same at another place.
+func (e Export) RowSettings() string {
+	e.Source, e.Dir, e.Pick = "", "", ""
+	return e.Settings()
+}
+
 // Fingerprint identifies what would be read of attributes: the inputs by name and version,
 // and the settings that reading depends on. It is equal only as long as reading again would
 // give the same rows. It is "" if nobody can know that without reading, and if reading would

@@ -191,11 +191,12 @@ func (s *snapshot) markDifferent(before *rowlist.Reader, rows int) error {
 func (d *delta) stream() extsort.Stream { return d.prints.Stream(extsort.Span{}, 64<<10) }
 
 // listOf returns what a list of the export's rows is of: the form of the rows, all settings that
-// matter for what is made of them, and the program that makes it.
+// matter for what is made of them, and the program that makes it. Where the rows are does not
+// matter: the file of each day may have another name.
 func (s *snapshot) listOf(form string) [32]byte {
 	e := s.Export.Export
 	e.Attributes = slices.SortedFunc(slices.Values(e.Attributes), func(a, b engage.Attribute) int { return strings.Compare(a.Key, b.Key) })
-	return sha256.Sum256(fmt.Appendf(nil, "%s %q %s %v %v %v %v %q", program, form, e.Settings(), s.KeepAbsent, s.ClearMissing, s.o.Fields, s.Damping, s.unfit))
+	return sha256.Sum256(fmt.Appendf(nil, "%s %q %s %v %v %v %v %q", program, form, e.RowSettings(), s.KeepAbsent, s.ClearMissing, s.o.Fields, s.Damping, s.unfit))
 }
 
 // program names what reads rows: another version may make something else of them.

@@ -399,6 +399,18 @@ func TestDeltaWaits(t *testing.T) {
 		"another order of the columns": {
 			day3: map[string]string{"t.csv": "user_id,email,t\nu1,,100\nu2,,200\nu3,y@x.io,\n"},
 		},
+		"a file of another name, in another folder": {
+			day2: map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,100,\nu3,,y@x.io\n", "a.csv": list("u1", "u3")},
+			between: func(t *testing.T, w *world) {
+				if err := os.Mkdir(filepath.Join(w.dir, "next"), 0o700); err != nil {
+					t.Fatal(err)
+				}
+				w.options.Exports[0].Source, w.options.Exports[1].Dir = "next/t*.csv", filepath.Join(w.dir, "next")
+				w.options.Exports[0].Pick = engage.PickNewest
+			},
+			day3:   map[string]string{"next/t.csv": "user_id,t,email\nu1,105,\nu2,200,\nu3,,y@x.io\n", "next/a.csv": list("u1", "u2")},
+			deltas: 2,
+		},
 		"another type": {
 			day2:    map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,100,\nu3,,y@x.io\n"},
 			between: func(_ *testing.T, w *world) { w.options.Exports[0].Attributes[0].Type = engage.Text },
