@@ -154,6 +154,24 @@ func (b *basis) findUnanswered(userID []byte) (int, bool) {
 	return slices.BinarySearchFunc(b.unanswered, userID, func(u state.Unanswered, id []byte) int { return bytes.Compare(u.UserID, id) })
 }
 
+// unsettled returns the contacts of whom the records may not have what the exports said, although
+// these were applied: the parked and the unanswered ones. Some come twice.
+func (b *basis) unsettled() (userIDs [][]byte) {
+	for _, c := range b.parked {
+		userIDs = append(userIDs, []byte(c.UserID))
+	}
+	for _, u := range b.unanswered {
+		userIDs = append(userIDs, u.UserID)
+	}
+	return userIDs
+}
+
+// isUnsettled reports whether a contact is one of [basis.unsettled].
+func (b *basis) isUnsettled(userID []byte) bool {
+	_, is := b.findUnanswered(userID)
+	return is || len(b.parked) > 0 && b.isParked(string(userID))
+}
+
 // isUnanswered reports whether Gleap may have another value of an attribute than the record,
 // of any contact.
 func (b *basis) isUnanswered(id uint32) bool {

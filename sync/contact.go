@@ -23,6 +23,7 @@ type contact struct {
 	differ  []uint32           // by column of the contact fields: the mark, if exports say different things
 	audited []audited          // what the snapshot of an audit says
 	former  former             // what the lists of rows say
+	told    []said[attr.Value] // by attribute id: what the contact is told, for the lists of rows
 	changed changed            // what change exports said, now and before
 	known   bool               // there is a record
 	record  state.Record

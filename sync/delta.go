@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"crypto/sha256"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -22,7 +21,8 @@ import (
 // rows of the users whose prints are other ones than in the list that was left then, and the ids
 // of those who have vanished. Whoever is not among these is as before, so nothing of the export
 // counts for him. That is right only as long as a whole reading would find nothing to do for him
-// either, and chooseLists decides that.
+// either, and chooseLists decides that. Parked and unanswered contacts differ in any case: for them
+// there may be something to do.
 
 // delta is what is known of an export's rows besides.
 type delta struct {
@@ -30,7 +30,8 @@ type delta struct {
 	prints *extsort.Sorter // of the rows by user id, nil: nobody took them
 	header rowlist.Header  // of the list that may be made of them
 	some   *rowlist.Users  // of whom rows were read, nil: of all
-	kept   map[uint32]int  // by attribute: of how many who do not differ the rows say nothing, see Unsaid
+	differ int             // whose rows differ
+	kept   map[uint32]int  // by attribute: of how many who do not differ the rows say nothing although they have it
 	after  string          // the id of the list that is left, "": none
 }
 
@@ -44,7 +45,7 @@ func (d *delta) close() {
 // What a sorter has of a delta export begins with one of these.
 const (
 	deltaNew   = iota // the user was in no row before,
-	deltaKnown        // or was; what follows are the attributes of which they said nothing
+	deltaKnown        // or was; what follows are the notes of the list
 	deltaRow          // a row
 )
 
@@ -58,7 +59,7 @@ const (
 // chooseLists decides which of the exports that are to be read may be compared with the lists that
 // were left of them.
 func (r *reading) chooseLists(needed []*export) {
-	if r.resends() || r.alone || len(r.parked) > 0 || len(r.unanswered) > 0 {
+	if r.resends() || r.alone {
 		return
 	}
 	others := slices.ContainsFunc(r.exports, func(e *export) bool { return e.rows != nil })
@@ -85,7 +86,7 @@ func (e *export) appliedAlike() bool {
 
 // mayLeaveList reports whether a list of the export's rows can be of use to the next run.
 func (s *snapshot) mayLeaveList() bool {
-	return s.request.lists && !s.alone && len(s.parked) == 0 && len(s.unanswered) == 0 && s.fingerprint != "" &&
+	return s.request.lists && !s.alone && s.fingerprint != "" &&
 		!slices.ContainsFunc(s.attributes, func(a *attribute) bool { return !a.chosen || a.status != runs.StatusApplied })
 }
 
@@ -145,32 +146,41 @@ func (s *snapshot) takePrints(ctx context.Context) (rows int, err error) {
 
 // markDifferent has the sorter know who differs, before any row.
 func (s *snapshot) markDifferent(before *rowlist.Reader, rows int) error {
+	d := &s.delta
 	most := min(max(deltaFew, rows/deltaShare), max(deltaFew, int(s.budget/deltaMemory)))
-	sorter, some := s.newRows(), rowlist.NewUsers()
-	kept := map[uint32]int{}
-	var mark []byte
+	sorter, some, kept := s.newRows(), rowlist.NewUsers(), map[uint32]int{}
+	var text []byte
 	var failed error
-	now := rowlist.NewRows(s.delta.stream())
-	err := rowlist.Compare(before, now, func(before, now *rowlist.Row) error {
-		if some.Len() == most {
-			return errMany
-		}
-		userID := []byte(nil)
-		if mark = append(mark[:0], deltaNew); now != nil {
-			userID = now.UserID
-		}
-		if before != nil {
-			userID, mark[0] = before.UserID, deltaKnown
-			for _, id := range before.Unsaid {
-				mark = binary.AppendUvarint(mark, uint64(id))
+	mark := func(userID []byte, before *rowlist.Row) error {
+		if text = append(text[:0], deltaNew); before != nil {
+			text[0] = deltaKnown
+			for _, n := range before.Notes {
+				text = n.Append(text)
 			}
 		}
 		some.Add(userID)
-		failed = sorter.Add(userID, mark)
+		failed = cmp.Or(failed, sorter.Add(userID, text))
 		return failed
+	}
+	for _, userID := range s.unsettled() { // in a row or in none
+		if err := mark(userID, nil); err != nil {
+			break
+		}
+	}
+	now := rowlist.NewRows(d.stream())
+	err := rowlist.Compare(before, now, func(before, now *rowlist.Row) error {
+		if d.differ++; d.differ > most {
+			return errMany
+		}
+		return mark(cmp.Or(now, before).UserID, before)
 	}, func(row *rowlist.Row) error {
-		for _, id := range row.Unsaid {
-			kept[id]++
+		if s.isUnsettled(row.UserID) {
+			return mark(row.UserID, row)
+		}
+		for _, n := range row.Notes {
+			if n.Said == rowlist.Nothing {
+				kept[n.ID]++
+			}
 		}
 		return nil
 	})
@@ -183,7 +193,7 @@ func (s *snapshot) markDifferent(before *rowlist.Reader, rows int) error {
 		s.log.Debug("all rows of an export are read", "source", s.Source, "reason", err.Error())
 		return nil
 	}
-	s.rows, s.delta.some, s.delta.kept = sorter, some, kept
+	s.rows, d.some, d.kept = sorter, some, kept
 	return nil
 }
 

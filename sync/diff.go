@@ -21,7 +21,9 @@ func (p *pass) diff() {
 		want := attr.Value{}
 		if active {
 			c.old[k.ID] = c.now
-			p.countBefore(a, k.Value)
+			if a.export.delta.some == nil {
+				p.tallies[k.ID].before += a.memberCount(k.Value)
+			}
 		}
 		if c.isUnanswered(k.ID) { // see below; of one that this run does not look at the record is no news
 			continue

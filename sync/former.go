@@ -2,23 +2,24 @@ package sync
 
 import (
 	"bytes"
-	"encoding/binary"
 	"slices"
 
 	"gleapsync/internal/attr"
 	"gleapsync/internal/extsort"
+	"gleapsync/internal/rowlist"
 	"gleapsync/state"
 )
 
 // former is what the lists of rows say of a contact.
 type former struct {
-	differs []uint32 // by export: the mark, if the rows are other ones than before
-	before  []uint32 // by export: the mark, if there were any
-	unsaid  []uint32 // by attribute id: the mark, if the rows before said nothing of it
+	differs []uint32             // by export: the mark, if the rows are other ones than before
+	before  []uint32             // by export: the mark, if there were any
+	any     uint32               // the mark, if there were any of some export
+	notes   []said[rowlist.Said] // by attribute id
 }
 
 func newFormer(p *plan) former {
-	return former{make([]uint32, len(p.exports)), make([]uint32, len(p.exports)), make([]uint32, len(p.byID))}
+	return former{make([]uint32, len(p.exports)), make([]uint32, len(p.exports)), 0, make([]said[rowlist.Said], len(p.byID))}
 }
 
 // differs reports whether anything of an export counts for the contact.
@@ -38,15 +39,11 @@ func (c *contact) cutDelta(e *export, row []byte) (rest []byte, counts bool) {
 	}
 	c.former.differs[e.index] = c.now
 	if what == deltaKnown {
-		c.former.before[e.index] = c.now
+		c.former.before[e.index], c.former.any = c.now, c.now
 	}
-	for len(row) > 0 {
-		id, n := binary.Uvarint(row)
-		if n <= 0 {
-			break
-		}
-		if row = row[n:]; id < uint64(len(c.former.unsaid)) {
-			c.former.unsaid[id] = c.now
+	for note, rest, ok := rowlist.CutNote(row); ok; note, rest, ok = rowlist.CutNote(rest) {
+		if int(note.ID) < len(c.former.notes) {
+			c.former.notes[note.ID] = said[rowlist.Said]{note.Said, c.now}
 		}
 	}
 	return nil, false
@@ -57,42 +54,77 @@ func (c *contact) cutDelta(e *export, row []byte) (rest []byte, counts bool) {
 func (p *plan) addFormer() {
 	for _, a := range p.attributes {
 		if a.counts && a.export.delta.some != nil {
-			a.before = p.known[a.Key].Members
+			a.before += p.known[a.Key].Members
 			a.members += a.applied.Members
 			a.kept += a.export.delta.kept[a.id]
 		}
 	}
 }
 
-// countBefore counts a value that Gleap acknowledged. Of a delta export that leaves no more
-// members than those who do not differ.
-func (p *pass) countBefore(a *attribute, known attr.Value) {
-	c, n := &p.contact, a.memberCount(known)
-	index := a.export.index
-	if n > 0 && p.unsaid != nil && a.export.delta.prints != nil && c.present[index].mark == c.now && c.wanted[a.id].mark != c.now {
-		p.silent = append(p.silent, a.id)
+// takeFormer takes what the rows before said of a contact out of the counts: what it has now comes
+// with its rows. A note tells that also where the record has not what they said.
+func (p *pass) takeFormer() {
+	c := &p.contact
+	if c.former.any != c.now {
+		return
 	}
-	switch {
-	case a.export.delta.some == nil:
-		p.tallies[a.id].before += n
-	case c.former.before[index] == c.now && c.former.unsaid[a.id] != c.now:
+	for _, a := range p.attributes {
+		if !a.counts || c.former.before[a.export.index] != c.now {
+			continue
+		}
+		n := a.memberCount(c.record.Find(a.id).Value)
+		if note := c.former.notes[a.id]; note.mark == c.now {
+			n = 0
+			if note.value == rowlist.Member {
+				n = 1
+			}
+		}
 		p.tallies[a.id].members -= n
 	}
 }
 
-// keepUnsaid notes for the lists of which attributes a contact's rows said nothing. A contact that
-// is forgotten, with no attribute, is to be in none.
-func (p *pass) keepUnsaid(hasRows, forgotten bool) error {
-	silent := p.silent
-	p.silent = p.silent[:0]
-	if p.unsaid == nil || !hasRows || len(silent) == 0 && !forgotten {
+// keepNotes has the lists know what the rows of a contact say where its record does not tell,
+// neither that of now nor the one with what the contact is told. A contact that is forgotten, with
+// no note, is to be in none. told is false if there is nothing of it in the entry.
+func (p *pass) keepNotes(told, forgotten bool) error {
+	c := &p.contact
+	if forgotten {
+		return p.notes.WriteRow(c.userID, nil)
+	}
+	p.noted = p.noted[:0]
+	if told {
+		for _, t := range p.entry.Attributes {
+			c.told[t.ID] = said[attr.Value]{t.Value, c.now}
+		}
+	}
+	for _, a := range p.attributes {
+		if !a.counts || a.export.delta.prints == nil || c.present[a.export.index].mark != c.now {
+			continue
+		}
+		has := a.memberCount(c.record.Find(a.id).Value)
+		will := has
+		if t := c.told[a.id]; t.mark == c.now {
+			will = a.memberCount(t.value)
+		}
+		want, says := 0, c.wanted[a.id].mark == c.now
+		if says {
+			want = a.memberCount(c.wanted[a.id].value)
+		}
+		note := rowlist.Note{ID: a.id, Said: rowlist.Other}
+		switch {
+		case has == want && will == want:
+			continue
+		case !says && will > 0:
+			note.Said = rowlist.Nothing
+		case want > 0:
+			note.Said = rowlist.Member
+		}
+		p.noted = note.Append(p.noted)
+	}
+	if len(p.noted) == 0 {
 		return nil
 	}
-	var payload []byte
-	for _, id := range silent {
-		payload = binary.AppendUvarint(payload, uint64(id))
-	}
-	return p.unsaid.WriteRow(p.contact.userID, payload)
+	return p.notes.WriteRow(c.userID, p.noted)
 }
 
 // knownOf returns the records of the contacts of a span. If all that is merged are delta exports

@@ -46,10 +46,10 @@ func (p *plan) merge(ctx context.Context) error {
 		}
 		part, said := p.file.Add(p.turns, p.temp), &extsort.Spool{Create: p.temp}
 		p.said = append(p.said, said)
-		var unsaid *extsort.Spool
+		var notes *extsort.Spool
 		if keepsLists {
-			unsaid = &extsort.Spool{Create: p.temp}
-			p.unsaid = append(p.unsaid, unsaid)
+			notes = &extsort.Spool{Create: p.temp}
+			p.notes = append(p.notes, notes)
 		}
 		var leavers *planfile.Part
 		if lists {
@@ -66,7 +66,7 @@ func (p *plan) merge(ctx context.Context) error {
 			if p.lists != nil {
 				pass.listed = p.lists.Cursor(span, buffer)
 			}
-			pass.leavers, pass.unsaid = leavers, unsaid
+			pass.leavers, pass.notes = leavers, notes
 			passes[i] = pass
 			return pass.run(ctx, extsort.NewMerger(streams, extsort.Shared(rows)), sources, known, changes)
 		})
@@ -118,6 +118,7 @@ func newPass(p *plan, span extsort.Span, part *planfile.Part, toStore *extsort.S
 			tried:   make([]uint32, len(p.byID)),
 			silent:  make([]uint32, len(p.byID)),
 			former:  newFormer(p),
+			told:    make([]said[attr.Value], len(p.byID)),
 			present: make([]said[bool], len(p.exports)),
 			fields:  make([]said[fieldText], len(columns(p.o.Fields))),
 			differ:  make([]uint32, len(columns(p.o.Fields))),
@@ -196,11 +197,12 @@ func (p *pass) run(ctx context.Context, rows *extsort.Merger, sources []*export,
 				return err
 			}
 		}
+		p.takeFormer()
 		var parked *state.Parked
 		if has[atParked] {
 			parked = &p.parked[0]
 		}
-		forgotten := !c.known && p.forgotten.Has(c.userID)
+		forgotten, told := !c.known && p.forgotten.Has(c.userID), false
 		if !forgotten {
 			if err := p.takeChanges(); err != nil {
 				return err
@@ -210,6 +212,7 @@ func (p *pass) run(ctx context.Context, rows *extsort.Merger, sources []*export,
 			} else if unlisted {
 				p.leaveOut(parked)
 			} else {
+				told = true
 				p.diff()
 				if err := p.keep(parked); err != nil {
 					return err
@@ -219,8 +222,10 @@ func (p *pass) run(ctx context.Context, rows *extsort.Merger, sources []*export,
 			p.found.contacts.Forgotten++
 			p.settle(parked)
 		}
-		if err := p.keepUnsaid(has[atRows], forgotten); err != nil {
-			return err
+		if p.notes != nil && has[atRows] {
+			if err := p.keepNotes(told, forgotten); err != nil {
+				return err
+			}
 		}
 		// Not before: what c knows lies in the readers' memory.
 		for i := atRecords; i < merged; i++ {

@@ -30,8 +30,8 @@ type pass struct {
 	damped  []dampedChange // that go along if the contact is called for something else
 	leavers *planfile.Part // of the file of that name, nil: nobody asks, or it is written
 	leaving []state.Change // the contact's exits and clears that are withheld, if somebody asks
-	unsaid  *extsort.Spool // attributes of contacts that the next lists of rows have to know, nil: there are none
-	silent  []uint32       // those of the contact
+	notes   *extsort.Spool // what the next lists of rows have to know of contacts, nil: there are none
+	noted   []byte         // that of the contact
 	encoded []byte         // what is to be stored that was written last
 }
 

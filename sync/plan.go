@@ -21,7 +21,7 @@ type plan struct {
 	tracks   *events.Inputs
 	lists    *known.Lists     // of contacts that may be created; nil: all may be
 	said     []*extsort.Spool // what is to be stored of change exports: user ids, each with its changes
-	unsaid   []*extsort.Spool // what the next lists of rows have to know of contacts
+	notes    []*extsort.Spool // what the next lists of rows have to know of contacts
 	file     planfile.File    // the plan's entries
 	leavers  *planfile.File   // who would leave if nothing was held, nil: nobody asked
 	findings
@@ -59,7 +59,7 @@ func (p *plan) close() {
 
 // discard removes what a merge wrote.
 func (p *plan) discard() {
-	for _, said := range slices.Concat(p.said, p.unsaid) {
+	for _, said := range slices.Concat(p.said, p.notes) {
 		said.Close()
 	}
 	p.file.Close()

@@ -2,7 +2,6 @@ package sync
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
 	"log/slog"
 	"slices"
@@ -13,9 +12,9 @@ import (
 )
 
 // The list of an export's rows is written once the plan is made, and counts once the state says
-// that the export is applied. Besides the prints it has what the records do not tell: of which
-// attributes a row says nothing although the contact has them. So who was a member by the rows is
-// known later, of each whose rows are other ones by then.
+// that the export is applied. Besides the prints it has what the records may not tell, since a row
+// says nothing of what the contact has, or Gleap refuses what it says. So who was a member by the
+// rows is known later, of each whose rows are other ones by then.
 
 // writeLists writes the lists of those exports that are applied once the plan is carried out. A
 // list that cannot be written is one less: the next run reads all. An error is one of the run.
@@ -24,7 +23,7 @@ func (p *plan) writeLists(log *slog.Logger) error {
 		if !p.leavesList(e) {
 			continue
 		}
-		if e.delta.some != nil && e.delta.some.Len() == 0 {
+		if e.delta.some != nil && e.delta.differ == 0 {
 			e.delta.after = e.delta.before
 			continue
 		}
@@ -32,7 +31,7 @@ func (p *plan) writeLists(log *slog.Logger) error {
 		if e.delta.some == nil { // it was of no use
 			before = ""
 		}
-		err := rowlist.Write(p.store.Path(), e.delta.header, rowlist.NewRows(e.delta.stream()), before, p.unsaidOf(e).of)
+		err := rowlist.Write(p.store.Path(), e.delta.header, rowlist.NewRows(e.delta.stream()), before, p.notesOf(e).of)
 		if err != nil && !errors.As(err, new(rowlist.WriteError)) {
 			return err
 		}
@@ -55,51 +54,49 @@ func (p *plan) leavesList(e *export) bool {
 		})
 }
 
-// unsaidRows goes over what the passes noted of an export's contacts.
-type unsaidRows struct {
+// noteRows goes over what the passes noted of an export's contacts.
+type noteRows struct {
 	plan   *plan
 	export *export
 	rows   extsort.Chain
 	userID []byte
-	ids    []byte
+	text   []byte
 	begun  bool
+	notes  []rowlist.Note
 }
 
-func (p *plan) unsaidOf(e *export) *unsaidRows {
-	u := &unsaidRows{plan: p, export: e}
-	for _, s := range p.unsaid {
-		u.rows.Parts = append(u.rows.Parts, s.Rows(0, s.Position()))
+func (p *plan) notesOf(e *export) *noteRows {
+	n := &noteRows{plan: p, export: e}
+	for _, s := range p.notes {
+		n.rows.Parts = append(n.rows.Parts, s.Rows(0, s.Position()))
 	}
-	return u
+	return n
 }
 
-// of implements [rowlist.Unsaid]: a contact that is forgotten is left out.
-func (u *unsaidRows) of(userID []byte) (ids []uint32, forgotten bool, err error) {
-	for !u.begun || u.userID != nil && bytes.Compare(u.userID, userID) < 0 {
-		u.begun = true
-		u.userID, u.ids, _ = u.rows.Next()
+// of implements [rowlist.NotesOf]: a contact that is forgotten is left out. Of one whose rows were
+// not read the record has by now what the rows said.
+func (n *noteRows) of(userID []byte, before *rowlist.Row) (notes []rowlist.Note, forgotten bool, err error) {
+	if before != nil && !n.plan.isUnsettled(userID) {
+		return slices.DeleteFunc(before.Notes, func(n rowlist.Note) bool { return n.Said != rowlist.Nothing }), false, nil
 	}
-	if err := u.rows.Err(); err != nil || !bytes.Equal(u.userID, userID) {
+	for !n.begun || n.userID != nil && bytes.Compare(n.userID, userID) < 0 {
+		n.begun = true
+		n.userID, n.text, _ = n.rows.Next()
+	}
+	if err := n.rows.Err(); err != nil || !bytes.Equal(n.userID, userID) {
 		return nil, false, err
 	}
-	for b := u.ids; len(b) > 0; {
-		id, n := binary.Uvarint(b)
-		if n <= 0 {
+	n.notes = n.notes[:0]
+	for b := n.text; len(b) > 0; {
+		note, rest, ok := rowlist.CutNote(b)
+		if !ok {
 			return nil, false, extsort.ErrTemp
 		}
-		if b = b[n:]; u.plan.attribute(uint32(id)).export == u.export {
-			ids = append(ids, uint32(id))
+		if b = rest; n.plan.attribute(note.ID).export == n.export {
+			n.notes = append(n.notes, note)
 		}
 	}
-	return ids, len(u.ids) == 0, nil
-}
-
-// leaveNoLists has the state refer to none.
-func leaveNoLists(applied map[uint32]state.Applied) {
-	for id, a := range applied {
-		a.List = ""
-		applied[id] = a
-	}
+	return n.notes, len(n.text) == 0, nil
 }
 
 // removeLists removes the lists that the state does not refer to.

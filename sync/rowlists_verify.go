@@ -5,17 +5,22 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"slices"
 
 	"gleapsync/internal/rowlist"
 	"gleapsync/state"
 )
 
 // VerifyLists counts the members of each attribute again whose export left a list of its rows: those
-// whose rows have a value of it, as the list and the records say. A list that is gone or damaged
+// whose rows have a value of it, as the list says, or else the records. A list that is gone or damaged
 // counts for nothing, and is no error. Hold [state.Store.Lock].
 func VerifyLists(store *state.Store) error {
 	o, err := store.Overview()
-	if err != nil || o.Parked > 0 || len(o.Unanswered) > 0 {
+	if err != nil {
+		return err
+	}
+	b := basis{unanswered: o.Unanswered}
+	if b.parked, err = store.Parked(); err != nil {
 		return err
 	}
 	lists := map[string]map[uint32]*state.Attribute{} // by list, then by id
@@ -29,7 +34,7 @@ func VerifyLists(store *state.Store) error {
 		lists[a.Applied.List][a.ID] = &o.Attributes[i]
 	}
 	for list, attributes := range lists {
-		counted, err := countListed(store, list, attributes)
+		counted, err := b.countListed(store, list, attributes)
 		if errors.Is(err, fs.ErrNotExist) || errors.Is(err, rowlist.ErrDamaged) {
 			continue
 		}
@@ -46,9 +51,9 @@ func VerifyLists(store *state.Store) error {
 	return nil
 }
 
-// countListed counts the contacts of a list that have a value of an attribute, and whose rows say
-// one.
-func countListed(store *state.Store, list string, attributes map[uint32]*state.Attribute) (map[uint32]int, error) {
+// countListed counts the contacts of a list whose rows have a value of an attribute. Where the
+// records have to be what the rows said, these count.
+func (b *basis) countListed(store *state.Store, list string, attributes map[uint32]*state.Attribute) (map[uint32]int, error) {
 	rows, err := rowlist.Open(store.Path(), list)
 	if err != nil {
 		return nil, err
@@ -62,20 +67,21 @@ func countListed(store *state.Store, list string, attributes map[uint32]*state.A
 		for has && bytes.Compare(records.UserID(), row.UserID) < 0 {
 			has = records.Next()
 		}
-		if !has || !bytes.Equal(records.UserID(), row.UserID) {
-			continue
-		}
 		record = state.Record{Attributes: record.Attributes[:0], Fields: record.Fields[:0]}
-		if err := record.Decode(records.Record()); err != nil {
-			return nil, err
-		}
-		for _, k := range record.Attributes {
-			if a := attributes[k.ID]; a != nil {
-				counted[k.ID] += state.MemberCount(a.Kind == state.KindTrait, k.Value)
+		if has && bytes.Equal(records.UserID(), row.UserID) {
+			if err := record.Decode(records.Record()); err != nil {
+				return nil, err
 			}
 		}
-		for _, id := range row.Unsaid {
-			counted[id]--
+		unsettled := b.isUnsettled(row.UserID)
+		for id, a := range attributes {
+			i := slices.IndexFunc(row.Notes, func(n rowlist.Note) bool { return n.ID == id })
+			switch {
+			case i < 0 || !unsettled && row.Notes[i].Said != rowlist.Nothing:
+				counted[id] += state.MemberCount(a.Kind == state.KindTrait, record.Find(id).Value)
+			case row.Notes[i].Said == rowlist.Member:
+				counted[id]++
+			}
 		}
 	}
 	return counted, errors.Join(rows.Err(), records.Err())

@@ -321,9 +321,6 @@ func (r *Runner) finish(ctx context.Context, w *work, sent *push.Result, report 
 		report.Contacts.Parked = max(0, overview.Parked-len(w.Unpark))
 		report.Events.Parked = overview.ParkedEvents
 	}
-	if overview.Parked > len(w.Unpark) || len(overview.Unanswered) > 0 {
-		leaveNoLists(applied) // the next run has to look at what these contacts are to have
-	}
 	text, jsonErr := json.Marshal(report)
 	history, historyErr := runs.HistoryWith(r.store, overview, report)
 	storeErr := errors.Join(convergenceErr, overviewErr, jsonErr, historyErr)

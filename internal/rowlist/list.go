@@ -21,10 +21,26 @@ type Header struct {
 type Row struct {
 	UserID []byte
 	Print  [16]byte
-	// Unsaid are the attributes that the user has in the records and of which the rows said
-	// nothing. They are few.
-	Unsaid []uint32
+	Notes  []Note
 }
+
+// Note says of an attribute what the rows of a user said where the records do not tell, now or
+// once what is to be sent is acknowledged. Of others the record says whether it counted.
+type Note struct {
+	ID   uint32
+	Said Said
+}
+
+// Said is what rows said of an attribute.
+type Said byte
+
+// What rows may have said.
+const (
+	Nothing Said = iota // although the user has it in the records, or will
+	Member              // that the user is one
+	Other               // that the user is none
+	saids
+)
 
 // NewID returns the id of a list that is about to be written.
 func NewID() (id [16]byte) {
@@ -63,7 +79,7 @@ func (h Header) Name() string { return hex.EncodeToString(h.ID[:]) }
 var ErrDamaged = errors.New("the list of rows is damaged")
 
 const (
-	magic     = "gleaprow\x01" // the last byte is the version
+	magic     = "gleaprow\x02" // the last byte is the version
 	headSize  = len(magic) + 16 + 8 + 32
 	sumSize   = 16
 	maxRow    = 128 << 10

@@ -21,7 +21,7 @@ var someRows = rapid.Map(rapid.SliceOfNDistinct(rapid.StringMatching(`(user_)?[a
 	for i, id := range ids {
 		rows[i] = Row{UserID: []byte(id), Print: [16]byte{byte(len(id)), byte(i)}}
 		for n := range i % 3 {
-			rows[i].Unsaid = append(rows[i].Unsaid, uint32(n*1000))
+			rows[i].Notes = append(rows[i].Notes, Note{uint32(n * 1000), Said(n)})
 		}
 	}
 	return rows
@@ -45,7 +45,7 @@ func write(t interface{ Fatal(...any) }, state string, h Header, rows []Row) str
 
 func read(r *Reader) (rows []Row, err error) {
 	for row := r.Next(); row != nil; row = r.Next() {
-		rows = append(rows, Row{bytes.Clone(row.UserID), row.Print, slices.Clone(row.Unsaid)})
+		rows = append(rows, Row{bytes.Clone(row.UserID), row.Print, slices.Clone(row.Notes)})
 	}
 	return rows, r.Err()
 }
@@ -193,7 +193,7 @@ func idsOf(rows []Row) (ids []string) {
 
 func FuzzReader(f *testing.F) {
 	state := filepath.Join(f.TempDir(), "state.db")
-	text, err := os.ReadFile(write(f, state, Header{}, []Row{{UserID: []byte("ab")}, {UserID: []byte("ac"), Unsaid: []uint32{1, 300}}}))
+	text, err := os.ReadFile(write(f, state, Header{}, []Row{{UserID: []byte("ab")}, {UserID: []byte("ac"), Notes: []Note{{1, Nothing}, {300, Other}}}}))
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -224,6 +224,7 @@ func TestWrite(t *testing.T) {
 			}
 			if i := slices.Index(idsOf(before), string(r.UserID)); i >= 0 && before[i].Print == r.Print {
 				r = before[i]
+				r.Notes = append(slices.Clone(r.Notes), Note{9, Member})
 			}
 			if string(r.UserID) != out {
 				want = append(want, r)
@@ -234,11 +235,14 @@ func TestWrite(t *testing.T) {
 		}
 		h := Header{ID: NewID()}
 		defer os.Remove(write(t, state, h, before))
-		unsaid := func(id []byte) ([]uint32, bool, error) {
-			return now[slices.Index(idsOf(now), string(id))].Unsaid, string(id) == out, nil
+		notesOf := func(id []byte, before *Row) ([]Note, bool, error) {
+			if before != nil {
+				return append(slices.Clone(before.Notes), Note{9, Member}), string(id) == out, nil
+			}
+			return now[slices.Index(idsOf(now), string(id))].Notes, string(id) == out, nil
 		}
 		written := Header{ID: NewID()}
-		if err := Write(state, written, NewRows(sorter.Stream(extsort.Span{}, 0)), h.Name(), unsaid); err != nil {
+		if err := Write(state, written, NewRows(sorter.Stream(extsort.Span{}, 0)), h.Name(), notesOf); err != nil {
 			t.Fatal(err)
 		}
 		defer os.Remove(Path(state, written.Name()))
@@ -250,7 +254,7 @@ func TestWrite(t *testing.T) {
 		if got, err := read(list); err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Fatalf("the list has %v, not %v: %v", got, want, err)
 		}
-		err = Write(filepath.Join(state, "state.db"), written, NewRows(sorter.Stream(extsort.Span{}, 0)), "", unsaid)
+		err = Write(filepath.Join(state, "state.db"), written, NewRows(sorter.Stream(extsort.Span{}, 0)), "", notesOf)
 		if !errors.As(err, new(WriteError)) {
 			t.Fatalf("where nothing can be written: %v", err)
 		}

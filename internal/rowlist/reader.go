@@ -112,11 +112,11 @@ func (r *Reader) cut(b []byte) (row *Row, rest []byte, ok bool) {
 	}
 	r.row.UserID = append(r.row.UserID[:shared], id...)
 	b = b[copy(r.row.Print[:], b):]
-	r.row.Unsaid = r.row.Unsaid[:0]
+	r.row.Notes = r.row.Notes[:0]
 	for n := number(); ok && n > 0; n-- {
-		attribute := number()
-		ok = ok && attribute <= 1<<32-1
-		r.row.Unsaid = append(r.row.Unsaid, uint32(attribute))
+		var note Note
+		note, b, ok = CutNote(b)
+		r.row.Notes = append(r.row.Notes, note)
 	}
 	return &r.row, b, ok
 }

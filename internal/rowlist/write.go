@@ -15,13 +15,13 @@ func writing(err error) error {
 	return err
 }
 
-// Unsaid says of a user what is new in a list: [Row.Unsaid], and whether the list must not have
-// the user. It is asked in the order of the user ids.
-type Unsaid func(userID []byte) (ids []uint32, leaveOut bool, err error)
+// NotesOf returns [Row.Notes] of a user, and whether the list must not have the user. before is the
+// row in the list before if that says the same, else nil. It is asked in the order of the user ids.
+type NotesOf func(userID []byte, before *Row) (notes []Note, leaveOut bool, err error)
 
-// Write writes the list of the rows of now. With the id of the list that they were compared with,
-// not "", users who do not differ are taken from that. An error leaves no list.
-func Write(state string, h Header, now *Rows, before string, unsaid Unsaid) (err error) {
+// Write writes the list of the rows of now. before is the id of the list that they were compared
+// with, "" if there is none. An error leaves no list.
+func Write(state string, h Header, now *Rows, before string, notesOf NotesOf) (err error) {
 	to, err := Create(state, h)
 	if err != nil {
 		return writing(err)
@@ -31,16 +31,16 @@ func Write(state string, h Header, now *Rows, before string, unsaid Unsaid) (err
 			to.Discard()
 		}
 	}()
-	add := func(row *Row) error {
-		ids, leaveOut, err := unsaid(row.UserID)
+	add := func(row, before *Row) error {
+		notes, leaveOut, err := notesOf(row.UserID, before)
 		if err != nil || leaveOut {
 			return err
 		}
-		return writing(to.Add(Row{UserID: row.UserID, Print: row.Print, Unsaid: ids}))
+		return writing(to.Add(Row{UserID: row.UserID, Print: row.Print, Notes: notes}))
 	}
 	if before == "" {
 		for row := now.Next(); row != nil; row = now.Next() {
-			if err := add(row); err != nil {
+			if err := add(row, nil); err != nil {
 				return err
 			}
 		}
@@ -54,7 +54,7 @@ func Write(state string, h Header, now *Rows, before string, unsaid Unsaid) (err
 	return writing(to.Close())
 }
 
-func writeChanged(state string, to *Writer, now *Rows, before string, add func(*Row) error) error {
+func writeChanged(state string, to *Writer, now *Rows, before string, add func(row, before *Row) error) error {
 	list, err := Open(state, before)
 	if err != nil {
 		return writing(err)
@@ -64,8 +64,8 @@ func writeChanged(state string, to *Writer, now *Rows, before string, add func(*
 		if row == nil {
 			return nil
 		}
-		return add(row)
-	}, func(row *Row) error { return writing(to.Add(*row)) })
+		return add(row, nil)
+	}, func(row *Row) error { return add(row, row) })
 	if errors.Is(err, ErrDamaged) { // it was sound when they were compared
 		return writing(err)
 	}

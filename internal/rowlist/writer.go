@@ -47,9 +47,9 @@ func (w *Writer) Add(r Row) error {
 	b = binary.AppendUvarint(b, uint64(len(r.UserID)-shared))
 	b = append(b, r.UserID[shared:]...)
 	b = append(b, r.Print[:]...)
-	b = binary.AppendUvarint(b, uint64(len(r.Unsaid)))
-	for _, id := range r.Unsaid {
-		b = binary.AppendUvarint(b, uint64(id))
+	b = binary.AppendUvarint(b, uint64(len(r.Notes)))
+	for _, n := range r.Notes {
+		b = n.Append(b)
 	}
 	if w.row = b; len(b) > maxRow {
 		return errors.New("a row of a list of rows is too long")
