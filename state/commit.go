@@ -68,7 +68,7 @@ func (s *Store) Commit(d Delivery) (due []Event, err error) {
 		tally := newTally(attributes)
 		var record Record
 		var values []byte // of all records: bbolt needs them until the transaction ends
-		added := uint64(0)
+		added, unparked := uint64(0), false
 		for _, ack := range acks {
 			record = Record{Attributes: record.Attributes[:0], Fields: record.Fields[:0]}
 			if old := records.Get(ack.UserID); old == nil {
@@ -84,7 +84,8 @@ func (s *Store) Commit(d Delivery) (due []Event, err error) {
 			if err := records.Put(ack.UserID, values[from:len(values):len(values)]); err != nil {
 				return err
 			}
-			if ack.Unpark {
+			if ack.Unpark && parkedBucket.Get(ack.UserID) != nil {
+				unparked = true
 				if err := remove(parkedBucket, ack.UserID); err != nil {
 					return err
 				}
@@ -101,6 +102,11 @@ func (s *Store) Commit(d Delivery) (due []Event, err error) {
 		}
 		if err := errors.Join(countDelivered(tx, d), answer(tx, d), settle(tx, d.Events, d.RefusedEvents), deleted(tx, d.Deleted), putMeta(tx, keyPace, d.Pace), putTurns(tx, d.Turns), tally.write(tx)); err != nil {
 			return err
+		}
+		if unparked { // behind the tally, which has the attributes as they were
+			if err := dropLists(tx); err != nil {
+				return err
+			}
 		}
 		var over [][]byte
 		for _, ack := range acks {

@@ -8,7 +8,8 @@ import (
 )
 
 // dropLists has no attribute refer to a list of rows any more, so that its export is read as a
-// whole when it changes.
+// whole when it changes. Whatever ends the parking of a contact does that too: until then all of its
+// rows are read, and no list may stand from before that somebody looked at what else they say.
 func dropLists(tx *bbolt.Tx) error {
 	attributes, err := readAttributes(tx)
 	if err != nil {

@@ -28,6 +28,23 @@ func TestListsAreDropped(t *testing.T) {
 			return s.Begin([]Attribute{a}, 1, nil)
 		}},
 		{"a contact is forgotten", func(s *Store) error { return s.Forget([]string{"u1"}) }},
+		{"a parked contact is to be tried again", func(s *Store) error {
+			release, err := s.Lock()
+			if err != nil {
+				return err
+			}
+			defer release()
+			_, _, err = Unpark(s, "u2")
+			return err
+		}},
+		{"a call to a parked contact is acknowledged", func(s *Store) error {
+			acknowledged := ack("u2", 0, attr.OfBool(true))
+			acknowledged.Unpark = true
+			return commit(s, []Acknowledgement{acknowledged}, nil, nil)
+		}},
+		{"nothing is wanted of a parked contact", func(s *Store) error {
+			return s.Finish(Result{Run: "2", Report: []byte("{}"), Unpark: []string{"u2"}})
+		}},
 		{"a backup is restored", func(s *Store) error {
 			backup := filepath.Join(t.TempDir(), "backup.db")
 			if err := Backup(s, backup); err != nil {
@@ -44,7 +61,7 @@ func TestListsAreDropped(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := newStore(t)
-			if err := commit(s, []Acknowledgement{ack("u1", 0, attr.OfBool(true))}, nil, nil); err != nil {
+			if err := commit(s, []Acknowledgement{ack("u1", 0, attr.OfBool(true))}, []Parked{{UserID: "u2"}}, nil); err != nil {
 				t.Fatal(err)
 			}
 			at := time.Now().AddDate(0, 0, -1)

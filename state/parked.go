@@ -99,7 +99,7 @@ func Unpark(s *Store, userIDs ...string) (contacts, events int, err error) {
 			return err
 		}
 		for _, a := range attributes {
-			a.Applied.Fingerprint = ""
+			a.Applied.Fingerprint, a.Applied.List = "", ""
 			if err := putAttribute(tx, a); err != nil {
 				return err
 			}

@@ -82,6 +82,16 @@ func (s *Store) Finish(r Result) error {
 		return err
 	}
 	return s.update(func(tx *bbolt.Tx) error {
+		for _, id := range r.Unpark {
+			if err := remove(tx.Bucket(bucketParked), []byte(id)); err != nil {
+				return err
+			}
+		}
+		if len(r.Unpark) > 0 { // those of this run come after it
+			if err := dropLists(tx); err != nil {
+				return err
+			}
+		}
 		for id, applied := range r.Applied {
 			a, err := readAttribute(tx, id)
 			if err != nil {
@@ -94,11 +104,6 @@ func (s *Store) Finish(r Result) error {
 		}
 		if meta := tx.Bucket(bucketMeta); r.Resynced > getUint(meta, keyResynced) {
 			if err := putUint(meta, keyResynced, r.Resynced); err != nil {
-				return err
-			}
-		}
-		for _, id := range r.Unpark {
-			if err := remove(tx.Bucket(bucketParked), []byte(id)); err != nil {
 				return err
 			}
 		}
