@@ -144,12 +144,16 @@ func TestDeltaPlans(t *testing.T) {
 				rows[name] = append(rows[name], row(name))
 			}
 		}
+		forms := map[string]form{}
+		for _, name := range names {
+			forms[name] = drawForm(r)
+		}
 		write := func(name string) {
+			parts := 0
 			if name == "parts" {
-				w.writeParts(r, name, headers[name], rows[name], rapid.IntRange(1, 3).Draw(r, "parts"), false)
-			} else {
-				w.write(r, name, headers[name]+"\n"+strings.Join(rows[name], ""))
+				parts = rapid.IntRange(1, 3).Draw(r, "parts")
 			}
+			w.writeTable(r, forms[name], name, headers[name], rows[name], parts)
 		}
 		for _, name := range names {
 			write(name)
