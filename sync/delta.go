@@ -65,7 +65,7 @@ func (r *reading) chooseLists(needed []*export) {
 	others := slices.ContainsFunc(r.exports, func(e *export) bool { return e.rows != nil })
 	for _, e := range needed {
 		// A contact's fields come from all exports together, and go along with any call.
-		isAlone := len(needed) == 1 && !others
+		isAlone := !others && !slices.ContainsFunc(needed, func(o *export) bool { return o != e && !o.callsNobody() })
 		if applied := e.appliedAlike(); applied && (isAlone || !e.attributes[0].applied.HasFields) {
 			e.delta.before = e.attributes[0].applied.List
 		}
@@ -82,6 +82,12 @@ func (e *export) appliedAlike() bool {
 			last.Fingerprint == "" || last.Fingerprint != first.Fingerprint || last.HasFields != first.HasFields ||
 			last.WithheldRuns > 0 || !last.Due.IsZero()
 	})
+}
+
+// callsNobody reports whether nothing of the export is new, so that it is read for parked and
+// unanswered contacts only, and has no contact fields.
+func (e *export) callsNobody() bool {
+	return e.appliedAlike() && e.isApplied(e.attributes[0]) && !e.attributes[0].applied.HasFields
 }
 
 // mayLeaveList reports whether a list of the export's rows can be of use to the next run.

@@ -377,6 +377,20 @@ func TestDeltaWaits(t *testing.T) {
 			day3:    map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,200,\nu3,,y@x.io\n"},
 			deltas:  2, // the other export is read for what was refused as a whole
 		},
+		"contact fields and a parked contact": {
+			prepare: func(w *world) { w.options.Fields = []Field{{gleap.Email, []string{"email"}}} },
+			refused: 1,
+			day2:    map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,100,\nu3,,y@x.io\n"},
+			day3:    map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,200,z@x.io\nu3,,y@x.io\n"},
+			deltas:  2,
+		},
+		"contact fields, a parked contact, and another change": {
+			prepare: func(w *world) { w.options.Fields = []Field{{gleap.Email, []string{"email"}}} },
+			refused: 1,
+			day2:    map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,100,\nu3,,y@x.io\n"},
+			day3:    map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,200,\nu3,,y@x.io\n", "a.csv": list("u1", "u3")},
+			deltas:  1,
+		},
 		"a parked contact that is tried again": {
 			refused: 1,
 			day2:    map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,100,\nu3,,y@x.io\n"},
@@ -478,7 +492,7 @@ func TestDeltaWaits(t *testing.T) {
 			if deltas := w.mustPlanAlike(t, Request{}); deltas != c.deltas {
 				t.Errorf("%d exports were read as deltas, want %d", deltas, c.deltas)
 			}
-			if report := w.sync(t, Request{}); name != "a parked contact" && report.Contacts.Parked > 0 {
+			if report := w.sync(t, Request{}); c.refused == 0 && report.Contacts.Parked > 0 {
 				t.Errorf("%+v", report.Contacts)
 			}
 			if deltas := w.mustPlanAlike(t, Request{Full: true}); deltas != 0 {
