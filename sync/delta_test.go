@@ -23,7 +23,7 @@ import (
 	"gleapsync/state"
 )
 
-// planText returns the plan of a run as a text: its report and all its entries. deltas is of how
+// planText returns the plan of a run as a text: its report, what the guard goes by, and all its entries. deltas is of how
 // many exports no more was read than what differs.
 func (w *world) planText(t fataler, request Request) (text string, deltas int) {
 	r := w.runner(t)
@@ -38,6 +38,11 @@ func (w *world) planText(t fataler, request Request) (text string, deltas int) {
 		t.Fatal(err)
 	}
 	lines := []string{string(report)}
+	for _, a := range p.attributes {
+		if a.active() {
+			lines = append(lines, fmt.Sprintf("%s: before %d", a.Key, a.before))
+		}
+	}
 	if err := eachEntry(context.Background(), p.file.Read(p.turns), func(e *planfile.Entry, c *PlannedContact) error {
 		c.describe(p.keys(), e)
 		line := string(c.AppendJSON(nil))
@@ -328,177 +333,6 @@ func TestDeltaMembers(t *testing.T) {
 		if report := w.sync(t, Request{}); report.Exports[0].Members != day.members {
 			t.Errorf("day %d: %+v", i, report.Exports[0])
 		}
-	}
-}
-
-// TestDeltaWaits: as long as a whole reading would find something to do for who does not differ,
-// all is read.
-func TestDeltaWaits(t *testing.T) {
-	table := func() Export {
-		return Export{Export: engage.Export{Source: "t.csv", Attributes: []engage.Attribute{{Kind: engage.Trait, Key: "t", Column: "t", Type: engage.Number}}}}
-	}
-	day1 := map[string]string{"known.csv": list("u1", "u2"), "t.csv": "user_id,t,email\nu1,100,\nu2,100,\nu3,,y@x.io\n", "a.csv": list("u1")}
-	for name, c := range map[string]struct {
-		prepare func(*world)
-		refused int // call
-		day2    map[string]string
-		between func(*testing.T, *world)
-		day3    map[string]string
-		deltas  int
-	}{
-		"not at all": {
-			day2:   map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,100,\nu3,,y@x.io\n"},
-			day3:   map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,200,\nu3,,y@x.io\n", "a.csv": list("u1", "u3")},
-			deltas: 2,
-		},
-		"contact fields": {
-			prepare: func(w *world) { w.options.Fields = []Field{{gleap.Email, []string{"email"}}} },
-			day2:    map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,100,\nu3,,y@x.io\n"},
-			day3:    map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,200,\nu3,,y@x.io\n", "a.csv": list("u1", "u3")},
-			deltas:  1, // u3 gets its e-mail address along with a
-		},
-		"contact fields of what changes alone": {
-			prepare: func(w *world) { w.options.Fields = []Field{{gleap.Email, []string{"email"}}} },
-			day2:    map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,100,\nu3,,y@x.io\n"},
-			day3:    map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,200,z@x.io\nu3,,y@x.io\n"},
-			deltas:  1,
-		},
-		"a damped value": {
-			prepare: func(w *world) {
-				w.options.Exports[0].Damping = map[string]damping.Rule{"": {Tolerance: damping.Tolerance{Share: 0.1}}}
-			},
-			day2:   map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,100,\nu3,,y@x.io\n"},
-			day3:   map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,200,\nu3,,y@x.io\n", "a.csv": list("u2")},
-			deltas: 1, // u1's value goes along with its exit
-		},
-		"a parked contact": {
-			refused: 1,
-			day2:    map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,100,\nu3,,y@x.io\n"},
-			day3:    map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,200,\nu3,,y@x.io\n"},
-			deltas:  2, // the other export is read for what was refused as a whole
-		},
-		"contact fields and a parked contact": {
-			prepare: func(w *world) { w.options.Fields = []Field{{gleap.Email, []string{"email"}}} },
-			refused: 1,
-			day2:    map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,100,\nu3,,y@x.io\n"},
-			day3:    map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,200,z@x.io\nu3,,y@x.io\n"},
-			deltas:  2,
-		},
-		"contact fields, a parked contact, and another change": {
-			prepare: func(w *world) { w.options.Fields = []Field{{gleap.Email, []string{"email"}}} },
-			refused: 1,
-			day2:    map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,100,\nu3,,y@x.io\n"},
-			day3:    map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,200,\nu3,,y@x.io\n", "a.csv": list("u1", "u3")},
-			deltas:  1,
-		},
-		"a parked contact that is tried again": {
-			refused: 1,
-			day2:    map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,100,\nu3,,y@x.io\n"},
-			between: func(t *testing.T, w *world) {
-				if n, _, err := state.Unpark(w.runner(t).store); n != 1 || err != nil {
-					t.Fatal(n, err)
-				}
-			},
-			day3: map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,200,\nu3,,y@x.io\n"},
-		},
-		"withheld exits": {
-			day2: map[string]string{"a.csv": list("u2", `u3"`)},
-			day3: map[string]string{"a.csv": list("u2")},
-		},
-		"a cell that cannot be read": {
-			day2: map[string]string{"t.csv": "user_id,t,email\nu1,x,\nu2,100,\nu3,,y@x.io\n"},
-			day3: map[string]string{"t.csv": "user_id,t,email\nu1,x,\nu2,200,\nu3,,y@x.io\n"},
-		},
-		"a row with a cell more": {
-			day2: map[string]string{"t.csv": "user_id,t,email\nu1,105,,\nu2,100,\nu3,,y@x.io\n"},
-			day3: map[string]string{"t.csv": "user_id,t,email\nu1,105,,\nu2,200,\nu3,,y@x.io\n"},
-		},
-		"a contact that is to be sent again": {
-			day2: map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,100,\nu3,,y@x.io\n"},
-			between: func(t *testing.T, w *world) {
-				if unknown, err := state.Resend(w.runner(t).store, []string{"u1"}); err != nil || len(unknown) > 0 {
-					t.Fatal(unknown, err)
-				}
-			},
-			day3:   map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,200,\nu3,,y@x.io\n"},
-			deltas: 2,
-		},
-		"a contact that is forgotten": {
-			day2: map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,100,\nu3,,y@x.io\n"},
-			between: func(t *testing.T, w *world) {
-				if _, err := w.runner(t).Forget(t.Context(), []string{"u1"}); err != nil || len(w.lists()) > 0 {
-					t.Fatal(w.lists(), err)
-				}
-			},
-			day3: map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,200,\nu3,,y@x.io\n"},
-		},
-		"a contact that no list of known ones has": {
-			prepare: func(w *world) { w.withLists("known.csv") },
-			day2:    map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,100,\nu9,7,\n"},
-			day3:    map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,200,\nu9,7,\n"},
-		},
-		"other settings": {
-			day2:    map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,100,\nu3,,y@x.io\n"},
-			between: func(_ *testing.T, w *world) { w.options.Exports[0].ClearMissing = true },
-			day3:    map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,200,\nu3,,y@x.io\n"},
-		},
-		"another order of the columns": {
-			day3: map[string]string{"t.csv": "user_id,email,t\nu1,,100\nu2,,200\nu3,y@x.io,\n"},
-		},
-		"a file of another name, in another folder": {
-			day2: map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,100,\nu3,,y@x.io\n", "a.csv": list("u1", "u3")},
-			between: func(t *testing.T, w *world) {
-				if err := os.Mkdir(filepath.Join(w.dir, "next"), 0o700); err != nil {
-					t.Fatal(err)
-				}
-				w.options.Exports[0].Source, w.options.Exports[1].Dir = "next/t*.csv", filepath.Join(w.dir, "next")
-				w.options.Exports[0].Pick = engage.PickNewest
-			},
-			day3:   map[string]string{"next/t.csv": "user_id,t,email\nu1,105,\nu2,200,\nu3,,y@x.io\n", "next/a.csv": list("u1", "u2")},
-			deltas: 2,
-		},
-		"another type": {
-			day2:    map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,100,\nu3,,y@x.io\n"},
-			between: func(_ *testing.T, w *world) { w.options.Exports[0].Attributes[0].Type = engage.Text },
-			day3:    map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,200,\nu3,,y@x.io\n"},
-		},
-	} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			w := newWorld(t, table(), audience("a.csv", "a"))
-			w.options.Guard.MaxInvalid = limit("100%")
-			if c.prepare != nil {
-				c.prepare(w)
-			}
-			write := func(day map[string]string) {
-				for file, text := range day {
-					w.write(t, file, text)
-				}
-			}
-			write(day1)
-			w.sync(t, Request{})
-			write(c.day2)
-			r := w.runner(t)
-			if c.refused > 0 {
-				r.client = &failingClient{client: r.client, at: c.refused, fault: &gleap.RefusedError{Status: 422}}
-			}
-			if _, err := r.Sync(t.Context(), Request{}); err != nil {
-				t.Fatal(err)
-			}
-			if c.between != nil {
-				c.between(t, w)
-			}
-			write(c.day3)
-			if deltas := w.mustPlanAlike(t, Request{}); deltas != c.deltas {
-				t.Errorf("%d exports were read as deltas, want %d", deltas, c.deltas)
-			}
-			if report := w.sync(t, Request{}); c.refused == 0 && report.Contacts.Parked > 0 {
-				t.Errorf("%+v", report.Contacts)
-			}
-			if deltas := w.mustPlanAlike(t, Request{Full: true}); deltas != 0 {
-				t.Error("a full resync reads deltas")
-			}
-		})
 	}
 }
 
