@@ -59,7 +59,7 @@ var mayImport = map[string]string{
 	"internal/known":      "engage internal/attr internal/extsort internal/guard internal/runs state",
 	"internal/events":     "engage gleap internal/attr internal/done internal/extsort internal/guard internal/runs state",
 	"internal/planfile":   "gleap internal/attr internal/extsort internal/runs state",
-	"internal/deliveries": "internal/runs",
+	"internal/deliveries": "internal/bucket internal/runs internal/wholefile",
 	"internal/push":       "gleap internal/attr internal/deliveries internal/extsort internal/planfile internal/runs state",
 	"sync":                "engage gleap internal/attr internal/damping internal/deliveries internal/done internal/events internal/extsort internal/forms internal/guard internal/human internal/job internal/kept internal/known internal/planfile internal/push internal/rowlist internal/runs internal/savedplan internal/schedule internal/source state",
 	"internal/inspect":    "engage internal/attr internal/deliveries internal/forms internal/kept internal/replica internal/runs state sync",
@@ -67,7 +67,7 @@ var mayImport = map[string]string{
 	"internal/savedplan":  "gleap internal/extsort internal/job internal/planfile internal/push internal/runs internal/wholefile state",
 
 	// Settings.
-	"internal/config": "engage gleap internal/attr internal/bucket internal/damping internal/events internal/exchange internal/guard internal/known internal/nearest internal/postgres internal/schedule internal/schema internal/secret internal/source internal/textfile state sync",
+	"internal/config": "engage gleap internal/attr internal/bucket internal/damping internal/deliveries internal/events internal/exchange internal/guard internal/known internal/nearest internal/postgres internal/schedule internal/schema internal/secret internal/source internal/textfile state sync",
 
 	// Of several projects.
 	"internal/projects": "internal/config internal/secret",

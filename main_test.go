@@ -111,6 +111,7 @@ func startBucket(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Setenv(name, value)
 	}
 	ts.Setenv("REPLICA", s3test.URL(address, "gleapsync/acme"))
+	ts.Setenv("LOG", s3test.URL(address, "gleapsync/log"))
 	ts.Setenv("OTHER", s3test.URL(address, "gleapsync/other"))
 }
 

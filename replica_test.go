@@ -4,6 +4,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -50,6 +51,7 @@ func newFleet(t *testing.T, machines int, gleapSettings string) *fleet {
 		dir := t.TempDir()
 		config := fmt.Sprintf("project = \"p\"\n[gleap]\nbase_url = %q\napi_token_env = \"TOKEN\"\nconcurrency = 8\n%s\n[state]\npath = %q\nreplica = %q\n[guard]\nmax_exits = \"100%%\"\n",
 			server.URL, gleapSettings, filepath.Join(dir, "state.db"), s3test.URL(strings.TrimPrefix(f.bucket.url, "http://"), "gleapsync/acme"))
+		config += fmt.Sprintf("[log]\npath = %q\n", s3test.URL(strings.TrimPrefix(f.bucket.url, "http://"), "gleapsync/log"))
 		for _, a := range []string{"a0", "a1"} {
 			config += fmt.Sprintf("[[audience]]\nname = %q\nsource = %q\n", a, filepath.Join(f.dir, a+".csv"))
 		}
@@ -137,6 +139,44 @@ func (f *fleet) check(in [][2]bool) {
 	for u := range in {
 		if !seen[u] && in[u] != [2]bool{} {
 			f.t.Fatalf("u%05d is not there", u)
+		}
+	}
+}
+
+// checkLog holds the log of deliveries, as a machine reads it, against Gleap: the machines that
+// vanished took no line with them of which the state knows.
+func (f *fleet) checkLog(machine int) {
+	f.t.Helper()
+	cmd, stderr := f.command(machine, "inspect", "deliveries", "--output", "json")
+	out, err := cmd.Output()
+	if err != nil {
+		f.t.Fatalf("%v: %s", err, stderr)
+	}
+	told, calls := map[string]bool{}, map[string]bool{}
+	for line := range bytes.Lines(out) {
+		var d struct {
+			Run    string
+			Call   int
+			UserID string `json:"user_id"`
+			Set    map[string]any
+		}
+		if err := json.Unmarshal(line, &d); err != nil {
+			f.t.Fatal(err)
+		}
+		if call := fmt.Sprint(d.Run, d.Call); calls[call] {
+			f.t.Fatalf("call %d of run %s is there twice", d.Call, d.Run)
+		} else {
+			calls[call] = true
+		}
+		for key, value := range d.Set {
+			told[fmt.Sprint(d.UserID, key, value)] = true
+		}
+	}
+	for contact := range f.gleap.Contacts() {
+		for key, value := range contact.Attributes {
+			if !told[fmt.Sprint(contact.UserID, key, value)] {
+				f.t.Fatalf("%s has %s = %v, and no line of the log says so", contact.UserID, key, value)
+			}
 		}
 	}
 }
@@ -299,6 +339,7 @@ func TestReplicaKillLoop(t *testing.T) {
 		t.Fatalf("exit code %d", code)
 	}
 	f.check(in)
+	f.checkLog(0)
 	t.Logf("%d kills, %d of them with all that the machine had, %d syncs came to their end", killed, vanished, completed)
 }
 

@@ -3,6 +3,7 @@ package sync
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"maps"
 	"path/filepath"
 	"slices"
@@ -10,20 +11,42 @@ import (
 
 	"pgregory.net/rapid"
 
+	"gleapsync/internal/bucket"
 	"gleapsync/internal/deliveries"
 	"gleapsync/internal/rounds"
+	"gleapsync/internal/s3test"
 )
 
 // TestDeliveriesModel: over random days, with runs that are killed or cut off at any call, no
 // value that the state knows is without a line in the log, and the log played again is what
 // Gleap has in the end.
 func TestDeliveriesModel(t *testing.T) {
+	t.Run("folder", func(t *testing.T) {
+		testDeliveries(t, func(dir string) deliveries.Place { return deliveries.Place{Dir: filepath.Join(dir, "deliveries")} })
+	})
+	t.Run("bucket", func(t *testing.T) {
+		if !bucket.Built {
+			t.Skip("this build has no object storage")
+		}
+		server, round := s3test.Start(t), 0
+		testDeliveries(t, func(dir string) deliveries.Place {
+			round++
+			a, err := bucket.Parse(server.URL(fmt.Sprintf("log/%d", round)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return deliveries.Place{Bucket: deliveries.In(a, filepath.Join(dir, "spool"))}
+		})
+	})
+}
+
+func testDeliveries(t *testing.T, place func(dir string) deliveries.Place) {
 	rounds.Check(t, func(r *rapid.T) {
 		cleared := trait("c.csv", "c")
 		cleared.ClearMissing = true
 		w := newWorld(t, audience("a.csv", "a"), trait("t.csv", "t"), cleared)
 		defer w.server.Close()
-		w.options.Deliveries.Dir = filepath.Join(w.dir, "deliveries")
+		w.options.Deliveries = place(w.dir)
 		for i := range w.options.Exports {
 			w.options.Exports[i].AllowEmpty = true
 		}
@@ -76,7 +99,7 @@ func TestDeliveriesModel(t *testing.T) {
 // them in the end.
 func (w *world) replay(t fataler) (told map[string]map[string][]string, last map[string]map[string]any) {
 	told, last = map[string]map[string][]string{}, map[string]map[string]any{}
-	if err := deliveries.Read(context.Background(), w.options.Deliveries.Dir, deliveries.Query{}, func(d deliveries.Delivery) error {
+	if err := w.options.Deliveries.Read(context.Background(), deliveries.Query{}, func(d deliveries.Delivery) error {
 		if told[d.UserID] == nil {
 			told[d.UserID], last[d.UserID] = map[string][]string{}, map[string]any{}
 		}

@@ -72,11 +72,13 @@ func (r *Runner) Forget(ctx context.Context, userIDs []string) (f Forgotten, err
 	if err := r.resume(overview.Pace); err != nil {
 		return f, err
 	}
-	if dir := r.o.Deliveries.Dir; dir != "" { // first: once the state has forgotten them, nobody asks again
-		if f.Deliveries, err = deliveries.Forget(dir, userIDs); err != nil {
-			return f, err
-		}
+	// First: once the state has forgotten them, nobody asks again. Parts that a bucket keeps for
+	// years are no reason to keep the rest.
+	var still *deliveries.StillError
+	if f.Deliveries, err = r.o.Deliveries.Forget(ctx, userIDs); err != nil && !errors.As(err, &still) {
+		return f, err
 	}
+	inLog := err
 	if err := r.store.Forget(userIDs); err != nil {
 		return f, fmt.Errorf("forget: %w", err)
 	}
@@ -93,7 +95,7 @@ func (r *Runner) Forget(ctx context.Context, userIDs []string) (f Forgotten, err
 		return f, err
 	}
 	report.Touched, report.Deletions = &runs.Touched{Contacts: f.Forgotten}, &f.Deletions
-	return f, errors.Join(err, runs.Done(r.store, report, err), erase(r.store), state.ScrubFormer(r.store))
+	return f, errors.Join(err, inLog, runs.Done(r.store, report, errors.Join(err, inLog)), erase(r.store), state.ScrubFormer(r.store))
 }
 
 // deleteOwed deletes the forgotten contacts that Gleap may still have. That it refuses one of

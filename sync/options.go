@@ -7,6 +7,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/gleap"
 	"gleapsync/internal/damping"
+	"gleapsync/internal/deliveries"
 	"gleapsync/internal/events"
 	"gleapsync/internal/guard"
 	"gleapsync/internal/known"
@@ -30,7 +31,7 @@ type Options struct {
 	BooleanAs   gleap.BooleanAs
 	Events      Events
 	Tracks      []events.Export
-	Deliveries  Deliveries
+	Deliveries  deliveries.Place // the log of acknowledged calls
 	// Shown is set where somebody who sees the log sees the report below it: what both say is not
 	// logged.
 	Shown   bool
@@ -40,12 +41,6 @@ type Options struct {
 // replica is where the state is kept too: a [*replica.Held].
 type replica interface {
 	Keep(ctx context.Context, s *state.Store, next []state.Announced) error
-}
-
-// Deliveries says where the log of acknowledged calls is.
-type Deliveries struct {
-	Dir  string        // "": none is kept
-	Keep time.Duration // 0: for ever
 }
 
 // Export is a source of rows, what it feeds and what guards it.

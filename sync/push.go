@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"gleapsync/internal/deliveries"
 	"gleapsync/internal/push"
 	"gleapsync/internal/runs"
 )
@@ -15,8 +14,8 @@ func (r *Runner) push(ctx context.Context, w *work, report *runs.Report) (*push.
 	if w.names != nil {
 		o.Events = push.Events{Batch: o.Events.Batch, Entered: w.names.Entered, Exited: w.names.Exited, Computed: w.names.Computed}
 	}
-	if d := r.o.Deliveries; d.Dir != "" {
-		log, err := deliveries.Open(d.Dir, d.Keep, report.Run)
+	if r.o.Deliveries.IsKept() {
+		log, err := r.o.Deliveries.Open(report.Run)
 		if err != nil {
 			return nil, err
 		}

@@ -202,6 +202,7 @@ func (r *Runner) run(ctx context.Context, command string, find find, deliver del
 		}
 		report.PushSeconds = secondsSince(planned)
 	}
+	r.shipDeliveries(ctx)
 	if r.client != nil {
 		counts := r.client.Counts()
 		report.Calls.Retried = counts.Retried - before.Retried

@@ -35,9 +35,9 @@ func (c *inspectDeliveriesCmd) Run(ctx context.Context, a *App) error {
 	if err != nil {
 		return err
 	}
-	dir := cfg.Sync.Deliveries.Dir
-	if dir == "" {
-		return errors.New("no log of deliveries is kept: name a folder under [log] path, and syncs write it from then on")
+	log := cfg.Sync.Deliveries
+	if !log.IsKept() {
+		return errors.New("no log of deliveries is kept: name a folder or a bucket under [log] path, and syncs write it from then on")
 	}
 	q, err := c.query(a)
 	if err != nil {
@@ -58,14 +58,14 @@ func (c *inspectDeliveriesCmd) Run(ctx context.Context, a *App) error {
 		limit = 20
 	}
 	if limit == 0 {
-		err = deliveries.Read(ctx, dir, q, show)
+		err = log.Read(ctx, q, show)
 	} else {
-		err = c.last(ctx, a.out, dir, q, limit, show)
+		err = c.last(ctx, a.out, log, q, limit, show)
 	}
 	if err != nil || n > 0 || a.asJSON() {
 		return err
 	}
-	begins, err := deliveries.Begins(dir)
+	begins, err := log.Begins(ctx)
 	switch {
 	case err != nil:
 		return err
@@ -78,10 +78,10 @@ func (c *inspectDeliveriesCmd) Run(ctx context.Context, a *App) error {
 }
 
 // last shows the last deliveries, and says how many there are before them.
-func (c *inspectDeliveriesCmd) last(ctx context.Context, w io.Writer, dir string, q deliveries.Query, limit int, show func(deliveries.Delivery) error) error {
+func (c *inspectDeliveriesCmd) last(ctx context.Context, w io.Writer, log deliveries.Place, q deliveries.Query, limit int, show func(deliveries.Delivery) error) error {
 	var last []deliveries.Delivery
 	before := 0
-	if err := deliveries.Read(ctx, dir, q, func(d deliveries.Delivery) error {
+	if err := log.Read(ctx, q, func(d deliveries.Delivery) error {
 		if last = append(last, d); len(last) > limit {
 			last, before = last[1:], before+1
 		}

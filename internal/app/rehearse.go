@@ -10,6 +10,7 @@ import (
 
 	"gleapsync/internal/config"
 	"gleapsync/internal/console"
+	"gleapsync/internal/deliveries"
 	"gleapsync/internal/human"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
@@ -33,7 +34,7 @@ func (a *App) rehearse(cfg *config.Config, request sync.Request, shown console.S
 	}
 	stage := *cfg
 	// Which Gleap is told, sync.Gleap, stays: the copy is about that one.
-	stage.Sandbox, stage.Sync.Deadline, stage.Sync.Deliveries = true, 0, sync.Deliveries{}
+	stage.Sandbox, stage.Sync.Deadline, stage.Sync.Deliveries = true, 0, deliveries.Place{}
 	stage.State.Path, stage.State.MustExist = filepath.Join(dir, "state.db"), false
 	stage.Gleap.Window /= rehearsalSpeed
 	if store.Exists() {

@@ -9,6 +9,7 @@ import (
 	"gleapsync/internal/config"
 	"gleapsync/internal/replica"
 	"gleapsync/state"
+	"gleapsync/sync"
 )
 
 // A state with a replica lives in a bucket: whoever writes to it takes the lease there first,
@@ -54,6 +55,9 @@ func (a *App) replicaOptions(cfg *config.Config) replica.Options {
 		command = a.command.Selected().Name
 	}
 	o := replica.Options{Address: *cfg.Replica, State: cfg.State, Command: command, Log: a.log}
+	if log := cfg.Sync.Deliveries; log.Bucket != nil {
+		o.First = func(ctx context.Context, s *state.Store) error { return sync.ShipDeliveries(ctx, log, s) }
+	}
 	// Only for tests: leases of minutes cannot be waited for.
 	o.TTL, _ = time.ParseDuration(os.Getenv("GLEAPSYNC_TEST_LEASE"))
 	o.Margin, o.Patience = o.TTL, o.TTL

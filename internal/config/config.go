@@ -171,7 +171,7 @@ func (l *loader) config(f *file) *Config {
 		c.Sync.TempDir = filepath.Dir(c.State.Path)
 	}
 	c.Metrics = l.metrics(f, project)
-	c.Sync.Deliveries = l.log(f)
+	c.Sync.Deliveries = l.log(f, c.State.Path)
 	l.tempDir, l.membership = c.Sync.TempDir, f.Events.Membership
 	l.keys, l.reserved = map[string]string{}, map[string]error{}
 	each(&c.Sync.Exports, "audience", f.Audiences, l.audience)

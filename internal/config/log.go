@@ -2,19 +2,25 @@ package config
 
 import (
 	"errors"
+	"path/filepath"
 	"strings"
 
-	"gleapsync/sync"
+	"gleapsync/internal/deliveries"
 )
 
-// log reads where the log of deliveries is.
-func (l *loader) log(f *file) sync.Deliveries {
-	if strings.Contains(f.Log.Path, "://") {
-		l.fail("log.path", errors.New("it is a folder of this machine: a bucket cannot be written to yet"))
-		return sync.Deliveries{}
-	}
-	d := sync.Deliveries{Dir: l.file("log.path", f.Log.Path), Keep: l.duration("log.keep", f.Log.Keep)}
-	if d.Dir == "" && d.Keep > 0 {
+// log reads where the log of deliveries is. The spool of one in a bucket is beside the state.
+func (l *loader) log(f *file, state string) deliveries.Place {
+	d := deliveries.Place{Keep: l.duration("log.keep", f.Log.Keep)}
+	switch path := l.text("log.path", f.Log.Path); {
+	case strings.Contains(path, "://"):
+		if a := l.folder("log.path", path); a != nil {
+			d.Bucket = deliveries.In(*a, state+".deliveries")
+		}
+	case filepath.IsAbs(path):
+		d.Dir = path
+	case path != "":
+		d.Dir = filepath.Join(l.dir, path)
+	case d.Keep > 0:
 		l.fail("log.keep", errors.New("log.path is missing: without it no log is kept"))
 	}
 	return d

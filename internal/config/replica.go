@@ -9,7 +9,11 @@ import (
 
 // replica reads where the state lives too, nil if it lives here alone.
 func (l *loader) replica(f *file) *bucket.Address {
-	text := l.text("state.replica", f.State.Replica)
+	return l.folder("state.replica", l.text("state.replica", f.State.Replica))
+}
+
+// folder reads a folder of a bucket that is written to; nil: none is named.
+func (l *loader) folder(setting, text string) *bucket.Address {
 	if text == "" {
 		return nil
 	}
@@ -24,7 +28,7 @@ func (l *loader) replica(f *file) *bucket.Address {
 		err = errors.New("it is a folder, without wildcards")
 	}
 	if err != nil {
-		l.fail("state.replica", err)
+		l.fail(setting, err)
 		return nil
 	}
 	a.Key = strings.Trim(a.Key, "/")

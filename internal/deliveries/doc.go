@@ -6,4 +6,7 @@
 // is without one. They hold user ids and values of attributes, and of contact fields the
 // names only. Each has the run and a number that goes up within it: a line that is there
 // twice is read once.
+//
+// A log in a [Bucket] has parts instead of files for days. Lines are on the disk first, in the
+// spool beside the state, and go to the bucket before a state goes there that knows of their calls.
 package deliveries

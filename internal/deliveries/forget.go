@@ -2,7 +2,6 @@ package deliveries
 
 import (
 	"bufio"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -29,15 +28,7 @@ func Forget(dir string, userIDs []string) (forgotten int, err error) {
 }
 
 func forget(path string, userIDs []string) (forgotten int, err error) {
-	q := Query{UserIDs: userIDs}
-	ids := needles(userIDs)
-	isOf := func(line []byte) bool {
-		if !mayHave(line, ids) {
-			return false
-		}
-		var d Delivery
-		return json.Unmarshal(line, &d) != nil || q.asksFor(&d) // nobody knows whom a broken line is about
-	}
+	isOf := about(userIDs)
 	read := func(do func(line []byte) error) error {
 		r, close, err := open(path)
 		if err != nil {

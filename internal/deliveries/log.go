@@ -46,7 +46,6 @@ func Open(dir string, keep time.Duration, run string) (*Log, error) {
 // Append writes deliveries, which get the run and their numbers here, and returns once they
 // are on the disk. After an error none of them is there.
 func (l *Log) Append(all []Delivery) error {
-	call := l.call
 	for len(all) > 0 {
 		day := l.dayOf(all[0])
 		n := slices.IndexFunc(all, func(d Delivery) bool { return l.dayOf(d) != day })
@@ -56,23 +55,32 @@ func (l *Log) Append(all []Delivery) error {
 		if err := l.turnTo(day); err != nil {
 			return fmt.Errorf("the log of deliveries: %w", err)
 		}
-		var lines bytes.Buffer
-		encoder := json.NewEncoder(&lines)
-		encoder.SetEscapeHTML(false)
-		for _, d := range all[:n] {
-			call++
-			d.Run, d.Call, d.At = l.run, call, d.At.UTC()
-			if err := encoder.Encode(d); err != nil {
-				return fmt.Errorf("the log of deliveries: %w", err)
-			}
+		lines, err := encode(all[:n], l.run, l.call)
+		if err == nil {
+			err = l.write(lines)
 		}
-		if err := l.write(lines.Bytes()); err != nil {
+		if err != nil {
 			return fmt.Errorf("the log of deliveries: %w", err)
 		}
-		l.call = call
+		l.call += n
 		all = all[n:]
 	}
 	return nil
+}
+
+// encode returns the lines of deliveries, which get the run and numbers behind call.
+func encode(all []Delivery, run string, call int) ([]byte, error) {
+	var lines bytes.Buffer
+	encoder := json.NewEncoder(&lines)
+	encoder.SetEscapeHTML(false)
+	for _, d := range all {
+		call++
+		d.Run, d.Call, d.At = run, call, d.At.UTC()
+		if err := encoder.Encode(d); err != nil {
+			return nil, err
+		}
+	}
+	return lines.Bytes(), nil
 }
 
 // dayOf returns the day in whose file a delivery belongs. Within a run it never goes back, as

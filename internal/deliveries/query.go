@@ -39,17 +39,31 @@ func Read(ctx context.Context, dir string, q Query, yield func(Delivery) error) 
 		first, _ := slices.BinarySearch(days, q.Since.UTC().Format(dayFormat))
 		days = days[first:]
 	}
+	pieces := make([]piece, len(days))
+	for i, day := range days {
+		pieces[i] = piece{day, func(context.Context) (io.Reader, func(), error) { return open(filepath.Join(dir, day)) }}
+	}
+	return q.read(ctx, pieces, runtime.GOMAXPROCS(0), yield)
+}
+
+// piece is a file or an object with lines of one day.
+type piece struct {
+	day  string
+	open func(context.Context) (r io.Reader, close func(), err error)
+}
+
+// read searches several pieces at a time; what they have comes in their order.
+func (q *Query) read(ctx context.Context, pieces []piece, atOnce int, yield func(Delivery) error) error {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	// Several days are searched at a time, and come in their order.
-	results := make(chan chan result, runtime.GOMAXPROCS(0))
+	results := make(chan chan result, atOnce)
 	go func() {
 		defer close(results)
-		for _, day := range days {
+		for _, p := range pieces {
 			one := make(chan result, 1)
 			select {
 			case results <- one:
-				go func() { one <- q.search(ctx, filepath.Join(dir, day)) }()
+				go func() { one <- q.search(ctx, p) }()
 			case <-ctx.Done():
 				return
 			}
@@ -91,9 +105,9 @@ type result struct {
 	err   error
 }
 
-// search reads one day's file.
-func (q *Query) search(ctx context.Context, path string) result {
-	r, close, err := open(path)
+// search reads one piece.
+func (q *Query) search(ctx context.Context, p piece) result {
+	r, close, err := p.open(ctx)
 	if err != nil {
 		return result{err: err}
 	}

@@ -28,12 +28,12 @@ type Call struct {
 // addHistory adds what the log of deliveries has of a contact. That it cannot be read is said, and
 // no reason to say nothing of the rest.
 func (v *View) addHistory(ctx context.Context, c *Contact) error {
-	dir := v.o.Deliveries.Dir
-	if dir == "" {
+	log := v.o.Deliveries
+	if !log.IsKept() {
 		return nil
 	}
 	fields, last := map[string]Call{}, time.Time{}
-	err := deliveries.Read(ctx, dir, deliveries.Query{UserIDs: []string{c.UserID}}, func(d deliveries.Delivery) error {
+	err := log.Read(ctx, deliveries.Query{UserIDs: []string{c.UserID}}, func(d deliveries.Delivery) error {
 		for _, key := range slices.Sorted(maps.Keys(d.Set)) {
 			c.History = append(c.History, Told{d.At, d.Run, key, d.Was[key], d.Set[key]})
 		}

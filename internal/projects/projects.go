@@ -100,6 +100,9 @@ func claims(c *config.Config) []claim {
 	if dir := c.Sync.Deliveries.Dir; dir != "" {
 		all = append(all, claim{key: "log.path", value: real(dir)})
 	}
+	if b := c.Sync.Deliveries.Bucket; b != nil {
+		all = append(all, claim{key: "log.path", value: b.Name()})
+	}
 	if file := c.Metrics.Textfile; file != "" {
 		all = append(all, claim{key: "metrics.textfile", value: real(file)})
 	}

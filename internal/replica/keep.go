@@ -62,6 +62,11 @@ func (h *Held) keepOnce(ctx context.Context, s *state.Store, next []state.Announ
 		return err
 	}
 	defer packed.close()
+	if h.o.First != nil {
+		if err := h.o.First(ctx, s); err != nil {
+			return err
+		}
+	}
 	h.complete(m, before, whole, end, forgets)
 	if err := h.writeParts(ctx, m, packed); err != nil {
 		return err

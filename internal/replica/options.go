@@ -2,6 +2,7 @@ package replica
 
 import (
 	"cmp"
+	"context"
 	"log/slog"
 	"time"
 
@@ -16,6 +17,9 @@ type Options struct {
 	Command string         // of the one who asks, for others to see
 	Replace bool           // the local state is about to be replaced: that it is not what the bucket has is no error
 	Log     *slog.Logger
+	// First is done before a snapshot of a state counts, once it is clear what is in it: for what
+	// has to be elsewhere before anybody else gets the state. May be nil.
+	First func(context.Context, *state.Store) error
 
 	// The zero values stand for what is usual; tests have no time for that.
 	TTL      time.Duration    // how long a lease holds

@@ -3,6 +3,7 @@
 package replica
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -392,4 +393,39 @@ func knownTo(t *testing.T, s *state.Store) (records map[string]bool, unanswered 
 		unanswered = append(unanswered, string(u.UserID))
 	}
 	return records, unanswered
+}
+
+// TestFirst: what has to be elsewhere first is, with all that a snapshot knows of; if it cannot be,
+// the snapshot does not count.
+func TestFirst(t *testing.T) {
+	server := s3test.Start(t)
+	a, b := newMachine(t, server.URL("acme")), newMachine(t, server.URL("acme"))
+	refused, seen := error(nil), 0
+	a.First = func(_ context.Context, s *state.Store) error {
+		records, _ := knownTo(t, s)
+		seen = len(records)
+		return refused
+	}
+	h := a.hold()
+	s, release := a.open()
+	tell(t, s, map[string]bool{"u1": true})
+	if err := h.Keep(t.Context(), s, nil); err != nil || seen != 1 {
+		t.Fatal(seen, err)
+	}
+	refused = errors.New("no room")
+	tell(t, s, map[string]bool{"u2": true})
+	if err := h.Keep(t.Context(), s, announced("u3")); !errors.Is(err, refused) || seen != 2 {
+		t.Errorf("%d, %v", seen, err)
+	}
+	release()
+	if err := h.End(t.Context()); !errors.Is(err, refused) {
+		t.Errorf("its end: %v", err)
+	}
+	taken := b.hold()
+	records, unanswered := b.known()
+	equal(t, "records", records, map[string]bool{"u1": true})
+	equal(t, "unanswered", unanswered, "[]")
+	if err := taken.End(t.Context()); err != nil {
+		t.Error(err)
+	}
 }
