@@ -31,6 +31,7 @@ func (x *changes) ask(ctx context.Context, userID string, changed state.Said) (m
 			}
 			return nil
 		})
+		x.result = result.Result
 		x.computations, x.columns, x.missing = result.Computations, result.Columns, result.Missing
 		x.judge()
 	}
@@ -53,7 +54,7 @@ func (x *changes) ask(ctx context.Context, userID string, changed state.Said) (m
 	}
 	said := map[string]Said{}
 	for _, a := range x.attributes {
-		said[a.Key] = Said{Absent: true}
+		said[a.Key] = Said{Absent: true, Unread: x.result.Unknown}
 		for _, n := range changed.Attributes {
 			if n.ID == a.id {
 				said[a.Key] = Said{Value: n.Value, File: places[a.id].file, Line: places[a.id].line}

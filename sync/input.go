@@ -35,6 +35,7 @@ type input interface {
 type Said struct {
 	Value  attr.Value `json:"value"`            // null if it says nothing
 	Absent bool       `json:"absent,omitempty"` // the contact is not in the export
+	Unread int        `json:"unread,omitempty"` // where it is absent: rows that cannot be read, of whom nobody knows
 	Error  string     `json:"error,omitempty"`  // the export cannot be read
 	Source string     `json:"source,omitempty"` // the export, as the configuration names it
 	File   string     `json:"file,omitempty"`   // that is read for it, or has the row that says it, if it has another name

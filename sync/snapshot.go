@@ -325,6 +325,9 @@ func (s *snapshot) ask(ctx context.Context, userID string, _ state.Said) (map[st
 		a.decideType(result.Attributes[n].Fits)
 		v := a.value(values[n])
 		said := Said{Value: v, Absent: !found || result.Sparse && v.Kind() == attr.None}
+		if said.Absent {
+			said.Unread = result.Unknown
+		}
 		if missing := result.Attributes[n].Err; missing != nil {
 			said = Said{Error: missing.Error()}
 		} else if !said.Absent && v.Kind() != attr.None {

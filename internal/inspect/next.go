@@ -61,6 +61,9 @@ func (c *Contact) check() error {
 			unread[said.Error] = append(unread[said.Error], key)
 		case !said.Absent:
 			return nil
+		case said.Unread > 0:
+			const rows = "some of its rows"
+			unread[rows] = append(unread[rows], key)
 		}
 	}
 	if len(unread) == 0 {
@@ -118,13 +121,13 @@ func (v *View) addRuns(c *Contact) error {
 }
 
 // SaysSomething reports whether Gleap was told of an attribute of the contact, or will be, or
-// would be if nothing kept it back.
+// would be if nothing kept it back. Of an export that cannot be read nobody can deny it.
 func (c *Contact) SaysSomething(key string) bool {
 	if _, ok := c.Attributes[key]; ok {
 		return true
 	}
 	said := c.Exports[key]
-	return c.Next.Attributes[key].Send != nil || said.Error == "" && !said.Absent && c.tells(key, said.Value)
+	return said.Error != "" || c.Next.Attributes[key].Send != nil || !said.Absent && c.tells(key, said.Value)
 }
 
 // tells reports whether Gleap is told of a value of which it knows none before.
@@ -143,7 +146,7 @@ func (c *Contact) willDo(key string) string {
 	known, has := c.Attributes[key]
 	said, fed := c.Exports[key]
 	next := c.Next.Attributes[key]
-	stays := "nothing: not in it"
+	stays := "nothing: " + notIn(said)
 	switch {
 	case has:
 		stays = "stays" + short(known)

@@ -1,5 +1,7 @@
 package inspect
 
+import "gleapsync/sync"
+
 // Said writes what the present export says about an attribute of the contact.
 func (c Contact) Said(key string) string {
 	said, ok := c.Exports[key]
@@ -9,9 +11,17 @@ func (c Contact) Said(key string) string {
 	case said.Error != "":
 		return "not readable: " + said.Error
 	case said.Absent:
-		return "not in it"
+		return notIn(said)
 	case said.Value.String() == "":
 		return "says nothing"
 	}
 	return string(said.Value.AppendJSON(nil))
+}
+
+// notIn says of an export in whose rows the contact is not how far that is known.
+func notIn(said sync.Said) string {
+	if said.Unread > 0 {
+		return "not in what can be read"
+	}
+	return "not in it"
 }
