@@ -85,4 +85,14 @@ func TestShown(t *testing.T) {
 	if got := write(still, 0, Shown{}); got != upToDate {
 		t.Errorf("%q", got)
 	}
+	for _, parked := range []func(*runs.Report){
+		func(r *runs.Report) { r.Contacts.Parked = 1 },
+		func(r *runs.Report) { r.Events.Parked = 1 },
+	} {
+		r := still
+		parked(&r)
+		if got := write(r, 0, Shown{}); !strings.HasPrefix(got, "Nothing to send except what is parked (0s).\n1 ") {
+			t.Errorf("%q", got)
+		}
+	}
 }

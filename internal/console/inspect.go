@@ -78,7 +78,11 @@ func lastRun(w Out, s inspect.Summary) {
 		fmt.Fprintf(w, "          it failed: %s\n", human.Printable(last.Error))
 	}
 	if last.Outcome != runs.Complete && s.LastSuccess != nil {
-		fmt.Fprintf(w, "          the last one that delivered everything was on %s\n", w.time(s.LastSuccess.Started))
+		everything := "everything"
+		if s.LastSuccess.LeftParked() {
+			everything += " but what is parked"
+		}
+		fmt.Fprintf(w, "          the last one that delivered %s was on %s\n", everything, w.time(s.LastSuccess.Started))
 	}
 }
 

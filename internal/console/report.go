@@ -52,6 +52,8 @@ func Sync(w Out, r runs.Report, shown Shown) {
 		fmt.Fprintf(w, "Nothing was sent (%s).\n", took)
 	case nothing && r.Held():
 		fmt.Fprintf(w, "Nothing to send except what is held (%s).\n", took)
+	case nothing && r.Summary().LeftParked():
+		fmt.Fprintf(w, "Nothing to send except what is parked (%s).\n", took)
 	case nothing:
 		fmt.Fprintf(w, "Nothing to send: Gleap is up to date (%s).\n", took)
 	case r.Command == "baseline":

@@ -30,3 +30,7 @@ func (r *Report) Summary() Summary {
 func (s Summary) IsWhole() bool {
 	return s.Command == "sync" && len(s.Only) == 0 && s.Outcome != Lost
 }
+
+// LeftParked reports whether contacts or events were parked when the run ended, by it or before, so
+// that it delivered everything but these.
+func (s Summary) LeftParked() bool { return s.Contacts.Parked+s.Events.Parked > 0 }
