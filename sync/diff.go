@@ -12,7 +12,7 @@ import (
 // is empty if nothing is.
 func (p *pass) diff() {
 	c, e := &p.contact, &p.entry
-	p.reasons, p.damped, p.leaving = 0, p.damped[:0], p.leaving[:0]
+	p.reasons, p.damped, p.leaving, p.counted = 0, p.damped[:0], p.leaving[:0], p.counted[:0]
 	*e = planfile.Entry{UserID: c.userID, Class: runs.ClassFirst, Attributes: e.Attributes[:0], Fields: e.Fields[:0], News: e.News[:0], Origins: e.Origins[:0]}
 	all := c.known && c.record.Epoch < p.epoch // the resync has not come to it yet
 	for _, k := range c.record.Attributes {
@@ -184,14 +184,6 @@ func (p *pass) takeDamped() {
 
 // count counts a change of an attribute to what is wanted.
 func (p *pass) count(a *attribute, want attr.Value) {
-	t := &p.tallies[a.id]
-	switch {
-	case a.Kind == engage.Trait && want.Kind() == attr.Null,
-		a.Kind == engage.Audience && want.Kind() == attr.False:
-		t.exited++
-	case a.Kind == engage.Trait:
-		t.changed++
-	default:
-		t.entered++
-	}
+	p.tallies[a.id].count(a, want)
+	p.counted = append(p.counted, state.Change{ID: a.id, Value: want})
 }

@@ -3,7 +3,9 @@ package sync
 import (
 	"time"
 
+	"gleapsync/engage"
 	"gleapsync/gleap"
+	"gleapsync/internal/attr"
 	"gleapsync/internal/planfile"
 	"gleapsync/internal/runs"
 )
@@ -79,16 +81,18 @@ func (f *findings) differing(fields []Field) map[string]int {
 // tally counts contacts that have a value of an attribute, before and after, and changes.
 type tally struct {
 	// Of a delta export members are those whose rows are other ones now, less those of them before.
-	before, members, entered, exited, changed int
-	unlisted                                  int       // contacts with a value that may not be created
-	kept                                      int       // members of whom the export says neither true nor false
-	withheld                                  int       // exits and clears that are not told, and none of the others
-	retyped                                   int       // values that are sent again as another type, and no changes
-	mended                                    int       // values of changes that an audit found to be wrong
-	damped                                    int       // changes that make no call
-	due                                       time.Time // when the first of these is, that are held back for their time
-	left                                      int       // contacts that are to be told a value
-	alone, aloneDelta                         int       // contacts that are called for nothing else, and those of them with a change
+	before, members int
+	moves
+	waiting           moves     // of these changes: those of contacts that stay parked
+	unlisted          int       // contacts with a value that may not be created
+	kept              int       // members of whom the export says neither true nor false
+	withheld          int       // exits and clears that are not told, and none of the others
+	retyped           int       // values that are sent again as another type, and no changes
+	mended            int       // values of changes that an audit found to be wrong
+	damped            int       // changes that make no call
+	due               time.Time // when the first of these is, that are held back for their time
+	left              int       // contacts that are to be told a value
+	alone, aloneDelta int       // contacts that are called for nothing else, and those of them with a change
 }
 
 func (t *tally) add(other tally) {
@@ -101,12 +105,37 @@ func (t *tally) add(other tally) {
 	t.aloneDelta += other.aloneDelta
 	t.before += other.before
 	t.members += other.members
-	t.entered += other.entered
-	t.exited += other.exited
-	t.changed += other.changed
+	t.moves.add(other.moves)
+	t.waiting.add(other.waiting)
 	t.withheld += other.withheld
 	t.unlisted += other.unlisted
 	t.retyped += other.retyped
+}
+
+// moves counts changes of an attribute.
+type moves struct{ entered, exited, changed int }
+
+// count counts a change to what is wanted.
+func (n *moves) count(a *attribute, want attr.Value) {
+	switch {
+	case a.leaves(want):
+		n.exited++
+	case a.Kind == engage.Trait:
+		n.changed++
+	default:
+		n.entered++
+	}
+}
+
+func (n *moves) add(other moves) {
+	n.entered += other.entered
+	n.exited += other.exited
+	n.changed += other.changed
+}
+
+// less returns the changes without some of them.
+func (n moves) less(some moves) moves {
+	return moves{n.entered - some.entered, n.exited - some.exited, n.changed - some.changed}
 }
 
 // earlier returns the earlier one of two times, of which the zero one stands for none.

@@ -256,8 +256,10 @@ func (p *pass) keep(parked *state.Parked) error {
 		p.settle(parked)
 		return nil
 	case parked.Wanted == e.WantedHash():
+		p.wait()
 		return nil
 	case !p.whole():
+		p.wait()
 		p.found.postponed = true
 		return nil
 	default:

@@ -28,6 +28,7 @@ type pass struct {
 	reasons int            // attributes in it that are worth a call
 	reason  uint32         // the last one of these
 	damped  []dampedChange // that go along if the contact is called for something else
+	counted []state.Change // what was counted of the contact
 	leavers *planfile.Part // of the file of that name, nil: nobody asks, or it is written
 	leaving []state.Change // the contact's exits and clears that are withheld, if somebody asks
 	notes   *extsort.Spool // what the next lists of rows have to know of contacts, nil: there are none
@@ -63,5 +64,13 @@ func (p *pass) countAlone() {
 func (p *pass) settle(parked *state.Parked) {
 	if parked != nil && p.whole() {
 		p.found.unpark = append(p.found.unpark, parked.UserID)
+	}
+}
+
+// wait has what was counted of a contact be told as nothing new: it stays parked, in run after run.
+// Guards count it all the same.
+func (p *pass) wait() {
+	for _, c := range p.counted {
+		p.tallies[c.ID].waiting.count(p.attribute(c.ID), c.Value)
 	}
 }

@@ -152,6 +152,8 @@ func (a *attribute) report() runs.ExportReport {
 		Note:       kept.Note(&a.export.Export.Export, a.Attribute),
 	}
 	if r.Status == runs.StatusApplied {
+		told := a.moves.less(a.waiting)
+		r.Entered, r.Exited, r.Changed = told.entered, told.exited, told.changed
 		r.Reason = a.withheldReason()
 	}
 	if r.Status == runs.StatusHeld {
