@@ -24,9 +24,40 @@ func (a *App) tellParked(w io.Writer, cfg *config.Config, userIDs []string) erro
 			return err
 		}
 		if p := c.Parked; p != nil {
-			fmt.Fprintf(w, "%s waits: parked since %s: %s. It is tried again when its values change, or after gleapsync retry.\n",
-				human.Printable(id), human.Time(p.First, a.zone), human.Printable(p.Reason))
+			a.isParked(w, human.Printable(id), p)
 		}
 	}
 	return nil
+}
+
+// tellSilent writes of contacts that a plan does not have, and was asked for, why that is, as far as
+// the state knows: an id with a slip in it looks like one of whom there is nothing to send.
+func (a *App) tellSilent(w io.Writer, cfg *config.Config, userIDs []string) error {
+	if len(userIDs) == 0 {
+		return nil
+	}
+	store, err := state.Open(cfg.State)
+	if err != nil {
+		return err
+	}
+	for _, userID := range userIDs {
+		c, err := store.Contact(userID)
+		if err != nil {
+			return err
+		}
+		switch id := human.Printable(userID); {
+		case c.Parked != nil:
+			a.isParked(w, id, c.Parked)
+		case c.Forgotten:
+			fmt.Fprintf(w, "%s was forgotten: no export brings it back.\n", id)
+		case c.Record.Acknowledged == 0:
+			fmt.Fprintf(w, "%s has no record here, and this plan does not have it: gleapsync inspect contact %s says whether an export does.\n", id, id)
+		}
+	}
+	return nil
+}
+
+func (a *App) isParked(w io.Writer, id string, p *state.Parked) {
+	fmt.Fprintf(w, "%s waits: parked since %s: %s. It is tried again when its values change, or after gleapsync retry.\n",
+		id, human.Time(p.First, a.zone), human.Printable(p.Reason))
 }

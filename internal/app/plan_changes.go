@@ -94,10 +94,10 @@ func (a *App) showChanges(cfg *config.Config, look look, f changesFlags, held bo
 	n, silent := 0, slices.Clone(f.Contact)
 	var line []byte
 	report, err := look(begin, func(c *sync.PlannedContact) error {
+		silent = slices.DeleteFunc(silent, func(id string) bool { return id == string(c.UserID) })
 		if !f.chooses(c) {
 			return nil
 		}
-		silent = slices.DeleteFunc(silent, func(id string) bool { return id == string(c.UserID) })
 		if n++; limit > 0 && n > limit {
 			return nil
 		}
@@ -121,7 +121,7 @@ func (a *App) showChanges(cfg *config.Config, look look, f changesFlags, held bo
 		fmt.Fprintf(w, "\nand %s: --limit 0 shows all\n", human.Count(n-limit, "more contact"))
 	}
 	if !a.asJSON() && !held {
-		if err := a.tellParked(w, cfg, silent); err != nil {
+		if err := a.tellSilent(w, cfg, silent); err != nil {
 			return report, err
 		}
 	}
