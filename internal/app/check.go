@@ -83,6 +83,9 @@ func (c *checkCmd) one(ctx context.Context, a *App) (runs.Report, error) {
 				note("exports", err, "")
 			}
 			checks = append(checks, exportChecks(report)...)
+			for _, text := range brokenRows(report) {
+				note("note", nil, text)
+			}
 			for _, table := range report.Empty {
 				note("table", fmt.Errorf("%s has no rows: is it the right one, and did Segment fill it?", table), "")
 			}
