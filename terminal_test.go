@@ -73,6 +73,40 @@ func TestTerminalSaysItOnce(t *testing.T) {
 	}
 }
 
+// TestChangesSayItOnce: what is held stands below the contacts on a terminal, and in the log elsewhere.
+func TestChangesSayItOnce(t *testing.T) {
+	gleap := newGleap(0, 0)
+	defer gleap.Close()
+	p := newProject(t, gleap.URL, "", userIDs(100)...)
+	config, err := os.ReadFile(p.path("c.toml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.write(t, "c.toml", string(config)+"[[audience]]\nname = \"gold\"\nsource = \"gold.csv\"\n")
+	p.write(t, "gold.csv", "user_id\nuser-000001\n")
+	if code, written := p.run(t, "sync"); code != 0 {
+		t.Fatal(written)
+	}
+	p.write(t, "vip.csv", "user_id\nuser-000001\n")
+	if err := os.Remove(p.path("gold.csv")); err != nil {
+		t.Fatal(err)
+	}
+	for _, args := range [][]string{{"plan", "--changes"}, {"plan", "--changes", "--held", "--limit", "1"}} {
+		screen := ttytest.Record(t, 300, func(tty *os.File) {
+			cmd := p.command(args...)
+			cmd.Env = append(cmd.Env, "TERM=xterm-256color", "NO_COLOR=1")
+			cmd.Stdout, cmd.Stderr = tty, tty
+			_ = cmd.Run() // it ends with 4
+		})
+		code, written := p.run(t, args...)
+		for _, reason := range []string{"more than max_exits", "gold.csv does not exist"} {
+			if n := strings.Count(screen, reason); n != 1 || strings.Contains(screen, "WARN") || !strings.Contains(written, reason) || code != 4 {
+				t.Errorf("%q says %q %d times: %s\nand elsewhere, exit code %d: %s", args, reason, n, screen, code, written)
+			}
+		}
+	}
+}
+
 // TestNoTerminal: there is no bar in a file, and none on a terminal that cannot draw one.
 func TestNoTerminal(t *testing.T) {
 	t.Parallel() // it waits

@@ -22,7 +22,7 @@ func (c *baselineCmd) Run(ctx context.Context, a *App) error {
 		if err != nil {
 			return err
 		}
-		runner, request, err := a.silent(cfg, runFlags{Only: c.Only}, true)
+		runner, request, err := a.silent(cfg, runFlags{Only: c.Only})
 		if err != nil {
 			return err
 		}
@@ -48,7 +48,7 @@ func (c *baselineCmd) Run(ctx context.Context, a *App) error {
 }
 
 func (c *baselineCmd) baseline(ctx context.Context, a *App, cfg *config.Config) (runs.Report, error) {
-	runner, request, err := a.silent(cfg, runFlags{Only: c.Only}, true)
+	runner, request, err := a.silent(cfg, runFlags{Only: c.Only})
 	if err != nil {
 		return runs.Report{}, err
 	}

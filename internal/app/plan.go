@@ -49,7 +49,7 @@ func (c *planCmd) one(ctx context.Context, a *App) (runs.Report, error) {
 	if err != nil {
 		return runs.Report{}, err
 	}
-	runner, request, err := a.silent(cfg, c.runFlags, !c.Changes)
+	runner, request, err := a.silent(cfg, c.runFlags)
 	if err != nil {
 		return runs.Report{}, err
 	}

@@ -88,7 +88,11 @@ func (a *App) showChanges(cfg *config.Config, look look, f changesFlags, held bo
 		if a.asJSON() {
 			return nil
 		}
-		return console.Leaving(screen, report, exits)
+		if err := console.Leaving(screen, report, exits); err != nil || !cfg.Sync.Shown {
+			return err
+		}
+		console.Known(screen, report, func(key string) bool { _, ok := exits[key]; return ok })
+		return nil
 	}
 	limit := f.limit(screen.Width > 0 && !a.asJSON())
 	n, silent := 0, slices.Clone(f.Contact)
@@ -121,6 +125,9 @@ func (a *App) showChanges(cfg *config.Config, look look, f changesFlags, held bo
 		fmt.Fprintf(w, "\nand %s: --limit 0 shows all\n", human.Count(n-limit, "more contact"))
 	}
 	if !a.asJSON() && !held {
+		if cfg.Sync.Shown {
+			console.Known(screen, report, func(string) bool { return true })
+		}
 		if err := a.tellSilent(w, cfg, silent); err != nil {
 			return report, err
 		}

@@ -70,9 +70,8 @@ type shownFlags struct {
 
 func (f shownFlags) shown() console.Shown { return console.Shown(f) }
 
-// silent returns a runner that makes no call, and what is asked of it. reports says that its report
-// is shown.
-func (a *App) silent(cfg *config.Config, f runFlags, reports bool) (*sync.Runner, sync.Request, error) {
+// silent returns a runner that makes no call, and what is asked of it.
+func (a *App) silent(cfg *config.Config, f runFlags) (*sync.Runner, sync.Request, error) {
 	store, err := openForRun(cfg, nil)
 	if err != nil {
 		return nil, sync.Request{}, err
@@ -81,7 +80,7 @@ func (a *App) silent(cfg *config.Config, f runFlags, reports bool) (*sync.Runner
 	if err == nil {
 		err = checkGleap(cfg, store, request.TellsAll())
 	}
-	cfg.Sync.Shown = reports && a.showsBoth()
+	cfg.Sync.Shown = a.showsBoth()
 	return sync.New(cfg.Sync, store, nil, a.log, a.watch()), request, err
 }
 

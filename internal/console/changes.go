@@ -2,7 +2,9 @@ package console
 
 import (
 	"bytes"
+	"fmt"
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -38,6 +40,19 @@ func Leaving(w Out, report runs.Report, exits map[string]int) error {
 		}
 	}
 	return nil
+}
+
+// Known writes what the log says of a report where it is shown: why exports are held, as far as some
+// key of theirs is asked for, and the notes.
+func Known(w Out, report runs.Report, of func(key string) bool) {
+	for _, c := range runs.Causes(report.Exports) {
+		if slices.ContainsFunc(c.Exports, func(e runs.ExportReport) bool { return of(e.Key) }) {
+			fmt.Fprintln(w, human.Printable(w.commands(c.String())))
+		}
+	}
+	for _, note := range report.Notes {
+		fmt.Fprintf(w, "Note: %s.\n", human.Printable(note))
+	}
 }
 
 // longest is how many characters of a value a terminal shows.
