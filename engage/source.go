@@ -54,6 +54,10 @@ func (e Export) Open(ctx context.Context) (*Source, error) {
 
 func (e *Export) isDatabase() bool { return len(e.Command) == 0 && postgres.IsAddress(e.Source) }
 
+// HasOrder reports whether rows come in an order that means something. A database sends them as
+// they lie there, which may be another order each time.
+func (e *Export) HasOrder() bool { return !e.isDatabase() }
+
 func (e *Export) query() *postgres.Query {
 	return &postgres.Query{Address: e.Source, Password: e.Password, PasswordFile: e.PasswordFile, Table: e.Table, SQL: e.Query, Timeout: e.Timeout}
 }

@@ -21,6 +21,7 @@ type contact struct {
 	silent  []uint32           // by attribute id: the mark, if a row has them and no value
 	fields  []said[fieldText]  // by column of the contact fields
 	differ  []uint32           // by column of the contact fields: the mark, if exports say different things
+	torn    []torn             // by export
 	audited []audited          // what the snapshot of an audit says
 	former  former             // what the lists of rows say
 	told    []said[attr.Value] // by attribute id: what the contact is told, for the lists of rows

@@ -37,6 +37,7 @@ type export struct {
 	result         engage.Result
 	rows           *extsort.Sorter // nil: not read
 	delta          delta
+	torn           int            // users of whom its rows say different things
 	unfit          []string       // what its patterns take and cannot be an attribute
 	passedOver     map[string]int // rows, by their class
 	unused         []engage.Named // computations that it does not take

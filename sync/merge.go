@@ -79,6 +79,9 @@ func (p *plan) merge(ctx context.Context) error {
 		for _, a := range p.attributes {
 			a.tally.add(pass.tallies[a.id])
 		}
+		for i, t := range pass.contact.torn {
+			p.exports[i].torn += t.users
+		}
 	}
 	p.addFormer()
 	return nil
@@ -87,6 +90,9 @@ func (p *plan) merge(ctx context.Context) error {
 // beginTallies forgets what an earlier merge found, except for the attributes that it led to
 // be held.
 func (p *plan) beginTallies() {
+	for _, e := range p.exports {
+		e.torn = 0
+	}
 	for _, a := range p.attributes {
 		a.counts = a.active()
 		if a.counts {
@@ -122,6 +128,7 @@ func newPass(p *plan, span extsort.Span, part *planfile.Part, toStore *extsort.S
 			present: make([]said[bool], len(p.exports)),
 			fields:  make([]said[fieldText], len(columns(p.o.Fields))),
 			differ:  make([]uint32, len(columns(p.o.Fields))),
+			torn:    make([]torn, len(p.exports)),
 			changed: changed{feeds: fedByChanges(p.attributeList), fields: make([]fieldChange, len(p.o.Fields))},
 		},
 	}

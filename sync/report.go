@@ -86,6 +86,7 @@ func (p *plan) report() runs.Report {
 	r.Exports = append(r.Exports, p.unusable...)
 	r.Notes = slices.Concat(reservedNotes(p.attributes), p.acceptedNotes(), p.formNotes(), aheadNotes(p.exports, slices.Concat(p.tracks.Notes(), p.lists.Notes())))
 	r.Notes = append(r.Notes, shrunkNotes(p.exports, p.o.Guard.MinExits)...)
+	r.Notes = append(r.Notes, tornNotes(p.exports)...)
 	r.Empty = emptyTables(p.exports)
 	r.Unused = unusedNotes(p)
 	if n := p.overview.Deletions; n > 0 {

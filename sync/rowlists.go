@@ -45,10 +45,10 @@ func (p *plan) writeLists(log *slog.Logger) error {
 }
 
 // leavesList reports whether the records, once the plan is carried out, have all that the export's
-// rows say.
+// rows say. Of how many users the rows say different things only a reading of all of them tells.
 func (p *plan) leavesList(e *export) bool {
 	return e.delta.prints != nil && p.request.lists && e.missing == "" && e.result.Invalid == 0 && e.result.Unknown == 0 &&
-		!p.postponed && !p.fieldsPostponed &&
+		!p.postponed && !p.fieldsPostponed && e.torn == 0 &&
 		!slices.ContainsFunc(e.attributes, func(a *attribute) bool {
 			return !a.active() || a.withheld > 0 || a.damped > 0 || a.retyped > 0 || a.unlisted > 0 || e.result.Attributes[a.index()].Invalid > 0
 		})

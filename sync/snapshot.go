@@ -220,7 +220,7 @@ func (s *snapshot) example(a *attribute, invalid int) string {
 }
 
 // add implements [input]. Of several values of one attribute the last one counts, of a contact
-// field's the first: exports and their further rows come in order.
+// field's the first: exports and their further rows come in order, but see several.go.
 func (s *snapshot) add(c *contact, row []byte) error {
 	if s.delta.some != nil {
 		var counts bool
@@ -272,6 +272,8 @@ func (s *snapshot) add(c *contact, row []byte) error {
 			}
 			if c.wanted[id].mark != c.now {
 				c.ids = append(c.ids, id)
+			} else if !c.choose(s.export, c.wanted[id].value, v) {
+				continue
 			}
 			c.wanted[id] = said[attr.Value]{v, c.now}
 			c.stands(id, line)
@@ -281,7 +283,9 @@ func (s *snapshot) add(c *contact, row []byte) error {
 		switch f := &c.fields[column]; {
 		case f.mark != c.now:
 			*f = said[fieldText]{fieldText{text, s.index}, c.now}
-		case f.value.from != s.index && !bytes.Equal(f.value.text, text):
+		case f.value.from == s.index:
+			c.chooseField(s.export, f, text)
+		case !bytes.Equal(f.value.text, text):
 			c.differ[column] = c.now
 		}
 	}
@@ -295,8 +299,7 @@ func (s *snapshot) ask(ctx context.Context, userID string, _ state.Said) (map[st
 		return failed(attributes, errors.New("the standard input is read by a sync only")), nil
 	}
 	found := false
-	values := make([]attr.Value, len(attributes))
-	places := make([]place, len(attributes))
+	rows := make([][]placed, len(attributes)) // what a value counts for is known once its type is
 	var result engage.Result
 	if s.open(ctx, s.export) {
 		s.expectEnd(s.export, attributes)
@@ -305,10 +308,8 @@ func (s *snapshot) ask(ctx context.Context, userID string, _ state.Said) (map[st
 				return nil
 			}
 			found = true
-			for n, cell := range cells[:len(values)] {
-				if cell.Kind() > attr.Null || values[n].Kind() == attr.None { // null says nothing
-					values[n], places[n] = cell.Clone(), place{s.source.File(), s.source.Line()}
-				}
+			for n, cell := range cells[:len(rows)] {
+				rows[n] = append(rows[n], placed{cell.Clone(), place{s.source.File(), s.source.Line()}})
 			}
 			return nil
 		})
@@ -323,7 +324,7 @@ func (s *snapshot) ask(ctx context.Context, userID string, _ state.Said) (map[st
 	for n, settings := range attributes {
 		a := attribute{Attribute: settings}
 		a.decideType(result.Attributes[n].Fits)
-		v := a.value(values[n])
+		v, at := s.chosen(&a, rows[n])
 		said := Said{Value: v, Absent: !found || result.Sparse && v.Kind() == attr.None}
 		if said.Absent {
 			said.Unread = result.Unknown
@@ -331,7 +332,7 @@ func (s *snapshot) ask(ctx context.Context, userID string, _ state.Said) (map[st
 		if missing := result.Attributes[n].Err; missing != nil {
 			said = Said{Error: missing.Error()}
 		} else if !said.Absent && v.Kind() != attr.None {
-			said.File, said.Line = places[n].file, places[n].line
+			said.File, said.Line = at.file, at.line
 		}
 		all[a.Key] = said
 	}

@@ -11,6 +11,7 @@ package attr
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -74,6 +75,11 @@ func (v Value) Clone() Value { return Value{v.kind, bytes.Clone(v.text)} }
 // Equal reports whether v and w are the same value.
 func (v Value) Equal(w Value) bool {
 	return v.kind == w.kind && bytes.Equal(v.text, w.text)
+}
+
+// Compare orders values by their kind and then by their text, byte by byte: false is before true.
+func (v Value) Compare(w Value) int {
+	return cmp.Or(cmp.Compare(v.kind, w.kind), bytes.Compare(v.text, w.text))
 }
 
 // AppendJSON appends v as JSON; None is written as null. Bytes that are not

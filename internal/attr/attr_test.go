@@ -1,6 +1,7 @@
 package attr
 
 import (
+	"cmp"
 	"encoding/json"
 	"testing"
 )
@@ -115,4 +116,16 @@ func FuzzCodec(f *testing.F) {
 			t.Fatalf("%q is no JSON", v.AppendJSON(nil))
 		}
 	})
+}
+
+// TestCompare: the order is that of the kinds, and of the texts within one.
+func TestCompare(t *testing.T) {
+	ordered := []Value{{}, OfNull(), OfBool(false), OfBool(true), OfNumber([]byte("10")), OfNumber([]byte("9")), OfString(nil), OfString([]byte("10")), OfString([]byte("9"))}
+	for i, v := range ordered {
+		for j, w := range ordered {
+			if got := v.Compare(w); got != cmp.Compare(i, j) {
+				t.Errorf("%v, %v: %d", v, w, got)
+			}
+		}
+	}
 }

@@ -1,0 +1,87 @@
+package sync
+
+import (
+	"bytes"
+	"fmt"
+
+	"gleapsync/internal/attr"
+	"gleapsync/internal/human"
+)
+
+// What counts of several rows of one user in one export. A file's rows come in the order in which
+// somebody wrote them, and the last one counts. A database sends them as they lie there, so that
+// an attribute would change from run to run without a change: there true counts before false, and
+// else the greater value.
+
+// torn counts the users whose rows in an export say different things.
+type torn struct {
+	users int
+	mark  uint32 // of the contact that was counted last
+}
+
+// replaces reports whether a value that comes later counts, and not the one before.
+func (e *export) replaces(before, v attr.Value) bool {
+	return e.HasOrder() || v.Compare(before) > 0
+}
+
+// choose reports whether a value that an export says later of an attribute counts.
+func (c *contact) choose(e *export, before, v attr.Value) bool {
+	if !before.Equal(v) {
+		c.tear(e)
+	}
+	return e.replaces(before, v)
+}
+
+// chooseField does the same for a contact field, of which the first text counts where there is an
+// order.
+func (c *contact) chooseField(e *export, f *said[fieldText], text []byte) {
+	order := bytes.Compare(text, f.value.text)
+	if order != 0 {
+		c.tear(e)
+	}
+	if order > 0 && !e.HasOrder() {
+		f.value.text = text
+	}
+}
+
+func (c *contact) tear(e *export) {
+	if t := &c.torn[e.index]; t.mark != c.now {
+		*t = torn{t.users + 1, c.now}
+	}
+}
+
+// placed is what a row says, and where.
+type placed struct {
+	attr.Value
+	place
+}
+
+// chosen returns which of the values of one user's rows counts, and where it stands.
+func (s *snapshot) chosen(a *attribute, rows []placed) (value attr.Value, at place) {
+	for _, row := range rows {
+		v := a.value(row.Value)
+		says, said := v.Kind() > attr.Null, value.Kind() > attr.Null
+		if says && (!said || s.replaces(value, v)) || value.Kind() == attr.None {
+			value, at = v, row.place
+		}
+	}
+	return value, at
+}
+
+// tornNotes names the exports in which users have rows that say different things.
+func tornNotes(exports []*export) (notes []string) {
+	for _, e := range exports {
+		if e.torn == 0 {
+			continue
+		}
+		have, counts := "have", "the last row counts"
+		if e.torn == 1 {
+			have = "has"
+		}
+		if !e.HasOrder() {
+			counts = "true counts before false, and else the greater value; a query with one row for each user can choose another"
+		}
+		notes = append(notes, fmt.Sprintf("%s %s several rows in %s that say different things: %s", human.Count(e.torn, "user"), have, e.Origin(), counts))
+	}
+	return notes
+}
