@@ -62,12 +62,15 @@ func unknown(path string) string {
 			names = append(names, p[dot+1:])
 		}
 	}
+	if table == "track." && ofOtherSources(name) {
+		return "[[track]] takes files only: there is no key " + name
+	}
 	near := nearest.Word(name, names)
 	for _, p := range all {
 		dot := strings.LastIndex(p, ".")
 		switch {
 		case p[:dot+1] == table:
-		case dot < 0 && p == name && near != "" && isTables(known[p]): // audience, for audiences
+		case dot < 0 && p == name && strings.HasPrefix(written(p, known[p]), "["): // audience, for audiences
 		case dot < 0 && p == name:
 			return "there is no such key: it belongs above the first table"
 		case p[dot+1:] == name:
@@ -83,6 +86,14 @@ func unknown(path string) string {
 		return fmt.Sprintf("there is no such key: did you mean %s?", near)
 	}
 	return "there is no such key"
+}
+
+// ofOtherSources reports whether a key is one of databases or commands.
+func ofOtherSources(name string) bool {
+	keys := map[string]reflect.Value{}
+	addKeys(keys, "", reflect.ValueOf(databaseKeys{}))
+	_, ok := keys[name]
+	return ok || name == "command" || name == "env" || name == "timeout"
 }
 
 // expected says what a key takes, with an example: the value that it has where the file
