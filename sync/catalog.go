@@ -56,6 +56,9 @@ func (c *catalog) addAttribute(e *export, settings engage.Attribute) (*attribute
 		chosen: c.request.chooses(settings.Key),
 	}
 	if k, ok := c.known[a.Key]; ok {
+		if k.Kind != string(a.Kind) && k.Name == a.Name {
+			return nil, fmt.Errorf("%q is an attribute of the kind %s in the state, and contacts in Gleap have its values: put it back under %ss, or take it out, run gleapsync retire %s, and then add it as %[5]s", a.Name, k.Kind, k.Kind, a.Key, a.Kind)
+		}
 		if k.Kind != string(a.Kind) {
 			return nil, fmt.Errorf("the key %s belonged to another %s before, and contacts in Gleap have its values: choose another key for the %s %q", a.Key, k.Kind, a.Kind, a.Name)
 		}

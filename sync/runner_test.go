@@ -600,8 +600,14 @@ func TestKeyOfAnotherKind(t *testing.T) {
 	w.sync(t, Request{})
 	w.options.Exports = []Export{trait("a.csv", "a")}
 	w.options.Exports[0].Dir = w.dir
-	if _, err := w.runner(t).Plan(t.Context(), Request{}); err == nil || !strings.Contains(err.Error(), "the key a belonged to another audience before") {
-		t.Errorf("got %v", err)
+	for name, want := range map[string]string{
+		"a":     `"a" is an attribute of the kind audience in the state, and contacts in Gleap have its values: put it back under audiences, or take it out, run gleapsync retire a, and then add it as trait`,
+		"other": "the key a belonged to another audience before",
+	} {
+		w.options.Exports[0].Attributes[0].Name = name
+		if _, err := w.runner(t).Plan(t.Context(), Request{}); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want %s", name, err, want)
+		}
 	}
 }
 
