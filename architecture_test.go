@@ -50,7 +50,7 @@ var mayImport = map[string]string{
 	"gleap/sandbox": "",
 
 	"internal/replica":    "internal/attr internal/bucket state",
-	"internal/runs":       "engage state",
+	"internal/runs":       "engage internal/human state",
 	"internal/guard":      "internal/human internal/runs state",
 	"internal/damping":    "internal/attr internal/runs state",
 	"internal/forms":      "gleap state",

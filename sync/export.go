@@ -119,6 +119,11 @@ func (a *attribute) hold(reason string) {
 	}
 }
 
+// isSilent reports whether all members are in the export's rows, which say nothing of any of them.
+func (a *attribute) isSilent() bool {
+	return a.kept == a.before && a.exited+a.withheld == 0 && !a.export.result.Sparse
+}
+
 // refuse holds all of the export.
 func (e *export) refuse(err error) {
 	e.refused = err

@@ -108,7 +108,11 @@ func (p *plan) holds() bool {
 		}
 		exits := a.exited + a.withheld // they would leave if they were not withheld
 		emptied := a.members == 0 && !a.export.AllowEmpty && !(a.absence == "" && p.request.empties(a.Key, exits))
-		if reason := guard.CheckMembers(a.Key, a.before, exits, emptied, p.o.Guard.MinExits, limit); reason != "" {
+		reason := guard.CheckMembers(a.Key, a.before, exits, emptied, p.o.Guard.MinExits, limit)
+		if emptied && a.before > 0 && a.isSilent() {
+			reason = guard.Silent(a.before)
+		}
+		if reason != "" {
 			a.hold(reason)
 			held = true
 		}

@@ -32,6 +32,12 @@ func Shrunk(source string, before, rows, minExits int) string {
 	return fmt.Sprintf("%s has fewer rows: %s, and %s when it was applied last", source, human.Grouped(rows), human.Grouped(before))
 }
 
+// Silent returns why an attribute is held whose members are all in the export, of none of whom it
+// says anything: nobody leaves for that, whatever may be allowed.
+func Silent(members int) string {
+	return fmt.Sprintf("the column says nothing of any of its members (blank or NULL), and there are %s: was it made anew? They stay members", human.Grouped(members))
+}
+
 // CheckMembers returns why an attribute of a key whose members change that much cannot be used:
 // so many would leave of those before. emptied says that none are left and that this is not
 // normal.

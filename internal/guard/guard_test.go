@@ -30,6 +30,13 @@ func TestCheckMembers(t *testing.T) {
 	}
 }
 
+// TestSilent: the number is written as people read it.
+func TestSilent(t *testing.T) {
+	if got := Silent(2499); !strings.Contains(got, "says nothing of any of its members (blank or NULL), and there are 2,499: ") {
+		t.Errorf("got %q", got)
+	}
+}
+
 // TestShrunk: only a loss of more than a tenth of the rows is worth a word, and of more than a few.
 func TestShrunk(t *testing.T) {
 	for name, test := range map[string]struct {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"gleapsync/engage"
+	"gleapsync/internal/human"
 )
 
 // Mode says what a run compares with.
@@ -190,17 +191,16 @@ func (e ExportReport) InGleap() int {
 // KeptMembers says of how many members the exports have a row and no value, "" if of none. In Gleap
 // they are members, and in the exports' counts they are not.
 func (r *Report) KeptMembers() string {
-	var keys []string
-	members := 0
+	var kept []string
 	for _, e := range r.Exports {
 		if e.Kind == engage.Audience && e.Kept > 0 {
-			keys, members = append(keys, e.Key), members+e.Kept
+			kept = append(kept, human.Grouped(e.Kept)+" of "+e.Key)
 		}
 	}
-	if members == 0 {
+	if len(kept) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("members of whom a row says nothing now (blank or NULL) stay members: %d of %s", members, FirstOf(keys))
+	return "members of whom a row says nothing now (blank or NULL) stay members: " + FirstOf(kept)
 }
 
 // Unreadable reports whether none of the exports could be read at all.
