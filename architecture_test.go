@@ -40,7 +40,7 @@ var mayImport = map[string]string{
 	"internal/source":   "internal/bucket internal/outside",
 	"internal/rowlist":  "internal/extsort",
 	"internal/parquet":  "internal/cell",
-	"internal/postgres": "internal/cell internal/outside internal/secret internal/source internal/textfile",
+	"internal/postgres": "internal/cell internal/nearest internal/outside internal/secret internal/source internal/textfile",
 
 	// The three parts of a sync do not know each other, nor sync.
 	"engage": "internal/attr internal/cell internal/extsort internal/jsonscan internal/nearest internal/parquet internal/postgres internal/secret internal/source",

@@ -154,7 +154,8 @@ func TestDatabase(t *testing.T) {
 			"date '2026-11-20' AS at":                       "2026-11-20T00:00:00Z",
 			"NULL::timestamp AS at":                         "0001-01-01T00:00:00Z",
 			"'2026' AS at":                                  `the column "at", which loaded_at names, has no times`,
-			"1 AS x":                                        `column "at" does not exist`,
+			"1 AS x":                                        `there is no column "at", which loaded_at names`,
+			"1 AS att":                                      `there is no column "at", which loaded_at names: did you mean "att"?`,
 		} {
 			e := of("", "SELECT 'u1' AS user_id, "+column+" UNION ALL SELECT 'u2', NULL", "n")
 			e.LoadedAt = "at"

@@ -2,9 +2,13 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"gleapsync/internal/nearest"
 	"gleapsync/internal/source"
 )
 
@@ -20,6 +24,8 @@ func (q Query) Newest(ctx context.Context, column string) (time.Time, error) {
 	switch {
 	case ctx.Err() != nil:
 		return time.Time{}, ctx.Err()
+	case isMissingColumn(answer.Err):
+		return time.Time{}, source.Unreadable("%s: there is no column %q, which loaded_at names%s", t.Name(), column, nearest.Hint(column, t.names))
 	case answer.Err != nil:
 		return time.Time{}, source.Unreadable("%s: %s", t.Name(), t.reason(answer.Err, began))
 	case answer.Rows[0][0] == nil:
@@ -32,4 +38,10 @@ func (q Query) Newest(ctx context.Context, column string) (time.Time, error) {
 		}
 	}
 	return time.Time{}, fmt.Errorf("%s: the column %q, which loaded_at names, has no times: it takes one of a type such as timestamp", t.Name(), column)
+}
+
+// isMissingColumn reports whether the server has no column of a name.
+func isMissingColumn(err error) bool {
+	refused := (*pgconn.PgError)(nil)
+	return errors.As(err, &refused) && refused.Code == "42703"
 }
