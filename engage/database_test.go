@@ -112,6 +112,25 @@ func TestDatabase(t *testing.T) {
 		}
 	})
 
+	t.Run("columns", func(t *testing.T) { // nobody forgot those that the role may not read
+		for source, want := range map[string]string{
+			"Engage.users": "user_id email in_a n price i f at local day tags data code word",
+			"words":        "user_id word",
+		} {
+			e := of(source, "", "word")
+			opened, err := e.Open(ctx)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err = opened.Read(ctx, e.Attributes, func([]byte, []attr.Value) error { return nil }); err != nil {
+				t.Fatal(err)
+			}
+			if got := strings.Join(opened.Columns(), " "); got != want {
+				t.Errorf("%s: got %s, want %s", source, got, want)
+			}
+		}
+	})
+
 	t.Run("header", func(t *testing.T) { // the rows would take a minute, each
 		source, err := of("slow", "").Open(ctx)
 		if err != nil {

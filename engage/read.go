@@ -35,7 +35,8 @@ func (s *Source) header(ctx context.Context) ([]string, error) {
 	return names, err
 }
 
-// Columns returns the names of the columns of the first input that was read, nil if none was.
+// Columns returns the names of the columns of the first input that was read, as far as they may be
+// read, nil if none was.
 func (s *Source) Columns() []string { return s.columns }
 
 // Once reports whether there is no header to be looked at before: the source can be read only
@@ -144,7 +145,7 @@ func (s *Source) readInput(ctx context.Context, in source.Input, r *rowReader, c
 		}
 	}()
 	if s.columns == nil {
-		s.columns = rows.Columns()
+		s.columns = readable(rows)
 	}
 	if choose != nil {
 		if _, ok := rows.(*ndjsonTable); ok {

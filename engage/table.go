@@ -42,6 +42,18 @@ type typedTable interface {
 // before the first row.
 type askedTable interface{ Ask(columns []int) }
 
+// limitedTable is a table of which not all columns may be read. Readable returns those that may,
+// and is called before the first row.
+type limitedTable interface{ Readable() []string }
+
+// readable returns the names of a table's columns that may be read.
+func readable(t table) []string {
+	if limited, ok := t.(limitedTable); ok {
+		return limited.Readable()
+	}
+	return t.Columns()
+}
+
 // openTable opens an input, so that attributes can be read of it. Errors name it.
 func (s *Source) openTable(ctx context.Context, in source.Input, attributes []Attribute) (table, error) {
 	switch {

@@ -215,17 +215,40 @@ func (t *Rows) unreadable() (names []string) {
 	if t.conn.Exec(t.ctx, "ROLLBACK").Close() != nil {
 		return nil
 	}
-	answer := t.conn.ExecParams(t.ctx, "SELECT attname FROM pg_catalog.pg_attribute WHERE attrelid = $1::text::regclass AND attnum > 0 AND NOT attisdropped AND NOT has_column_privilege(attrelid, attnum, 'SELECT')",
-		[][]byte{[]byte(t.from())}, nil, nil, nil).Read()
+	denied, err := t.denied()
 	for _, column := range t.asked {
-		if slices.ContainsFunc(answer.Rows, func(row [][]byte) bool { return string(row[0]) == t.names[column.at] }) {
+		if slices.Contains(denied, t.names[column.at]) {
 			names = append(names, quoteName(t.names[column.at]))
 		}
 	}
-	if answer.Err != nil || len(names) == len(t.asked) {
+	if err != nil || len(names) == len(t.asked) {
 		return nil
 	}
 	return names
+}
+
+// denied returns the table's columns that the role may not read.
+func (t *Rows) denied() (names []string, err error) {
+	answer := t.conn.ExecParams(t.ctx, "SELECT attname FROM pg_catalog.pg_attribute WHERE attrelid = $1::text::regclass AND attnum > 0 AND NOT attisdropped AND NOT has_column_privilege(attrelid, attnum, 'SELECT')",
+		[][]byte{[]byte(t.from())}, nil, nil, nil).Read()
+	for _, row := range answer.Rows {
+		names = append(names, string(row[0]))
+	}
+	return names, answer.Err
+}
+
+// Readable returns the names of the columns that the role may read: all, if the server does not
+// say. It is called before the first row.
+func (t *Rows) Readable() []string {
+	if t.Table == "" || t.redshift || t.conn.Exec(t.ctx, "SAVEPOINT readable").Close() != nil {
+		return t.names
+	}
+	denied, err := t.denied()
+	if err != nil { // which must not end the transaction
+		_ = t.conn.Exec(t.ctx, "ROLLBACK TO SAVEPOINT readable").Close()
+		return t.names
+	}
+	return slices.DeleteFunc(slices.Clone(t.names), func(name string) bool { return slices.Contains(denied, name) })
 }
 
 // Close ends the query on the server, if it still runs.
