@@ -8,6 +8,7 @@ import (
 	"io"
 	"io/fs"
 	"os"
+	"slices"
 
 	"go.etcd.io/bbolt"
 
@@ -308,6 +309,9 @@ func (t Twin) Adopt(o Options, announced []Announced) error {
 	if err := t.Extract(temporary); err != nil {
 		return err
 	}
+	if err := forgetWith(s, temporary); err != nil {
+		return err
+	}
 	if err := swap(s, temporary); err != nil {
 		return err
 	}
@@ -318,6 +322,25 @@ func (t Twin) Adopt(o Options, announced []Announced) error {
 		return fmt.Errorf("note what may have reached Gleap: %w", err)
 	}
 	return nil
+}
+
+// forgetWith has the file at path, which is about to take the place of a state, forget whom that has
+// forgotten: a process that was killed may have forgotten somebody here alone.
+func forgetWith(s *Store, path string) error {
+	found, _, _ := recall(s) // what can be read of it
+	if len(found.hashes) == 0 {
+		return nil
+	}
+	to := storeOf(Options{Path: path, Project: s.project})
+	if err := to.load(); err != nil {
+		return err
+	}
+	known, err := to.Forgotten()
+	if err != nil || known.includes(found) {
+		return err
+	}
+	found.Owed = slices.DeleteFunc(found.Owed, func(id string) bool { return known.Has([]byte(id)) })
+	return forgetAs(to, found)
 }
 
 // TwinAt returns a twin of no state, which [Twin.Build] makes.

@@ -30,6 +30,7 @@ import (
 	"gleapsync/gleap/sandbox"
 	"gleapsync/internal/config"
 	"gleapsync/internal/console"
+	"gleapsync/internal/human"
 	"gleapsync/internal/projects"
 	"gleapsync/internal/replica"
 	"gleapsync/internal/runs"
@@ -150,8 +151,15 @@ func openForRun(cfg *config.Config, known *state.Mark) (*state.Store, error) {
 // full is right for any.
 func checkGleap(cfg *config.Config, store *state.Store, full bool) error {
 	o, err := store.Overview()
-	if err != nil || full || o.Gleap == "" || o.Gleap == cfg.Sync.Gleap {
+	if err != nil || o.Gleap == "" || o.Gleap == cfg.Sync.Gleap {
 		return err
+	}
+	if full && o.Deletions > 0 { // the other one does not have them, and would have them count as deleted
+		return fmt.Errorf("the state file %s has %s that %s may still have, although they were forgotten: run gleapsync forget there until none is left, and go on with %s then",
+			cfg.State.Path, human.Count(o.Deletions, "contact"), gleapName(o.Gleap), gleapName(cfg.Sync.Gleap))
+	}
+	if full {
+		return nil
 	}
 	return fmt.Errorf("the state file %s knows what %s has, not %s, which gleap.base_url or gleap.region now names: set state.path to another file for each of them; if this one is to go on here, gleapsync sync --full tells everything again",
 		cfg.State.Path, gleapName(o.Gleap), gleapName(cfg.Sync.Gleap))

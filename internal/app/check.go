@@ -235,15 +235,32 @@ func together(group []check) check {
 // send in; where there is none, since a sync has them all, the token is not tried. Without
 // a state, which then is what is wrong, it asks all the same.
 func (a *App) checkToken(ctx context.Context, cfg *config.Config, store *state.Store) (detail string, err error) {
-	client, _, stop, err := a.client(cfg)
-	if err != nil {
-		return "", err
+	ask := func(ctx context.Context, cfg *config.Config, store *state.Store) error {
+		client, _, stop, err := a.client(cfg)
+		if err != nil {
+			return err
+		}
+		defer stop()
+		if store == nil {
+			return client.Authenticate(ctx)
+		}
+		return sync.New(cfg.Sync, store, client, a.log, nil).Ask(ctx, client.Authenticate)
 	}
-	defer stop()
-	if store == nil {
-		err = client.Authenticate(ctx)
-	} else {
-		err = sync.New(cfg.Sync, store, client, a.log, nil).Ask(ctx, client.Authenticate)
+	if cfg.Replica == nil || store == nil || !store.Exists() {
+		err = ask(ctx, cfg, store)
+	} else { // the ticket is written to the state, and a machine that has the lease may have the whole rate
+		held, within, end, holdErr := a.hold(ctx, cfg)
+		switch {
+		case errors.As(holdErr, new(*state.LockedError)):
+			err = holdErr
+		case holdErr != nil: // what is wrong with the replica stands above
+			return "not tried: the replica cannot be used", nil
+		default:
+			if store, err = state.Open(held.State); err == nil {
+				err = ask(within, held, store)
+			}
+			err = end(err)
+		}
 	}
 	var locked *state.LockedError
 	var busy *gleap.BusyError

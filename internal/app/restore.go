@@ -66,6 +66,9 @@ func (c *restoreCmd) restore(ctx context.Context, a *App, cfg *config.Config) er
 			return c.rehearse(a, cfg.State)
 		}
 	}
+	if err := c.checkForgotten(cfg); err != nil {
+		return err
+	}
 	store := state.Replace(cfg.State)
 	release, err := store.Lock()
 	if err != nil {
@@ -88,6 +91,27 @@ func (c *restoreCmd) restore(ctx context.Context, a *App, cfg *config.Config) er
 		console.Verified(w, store.Path(), v)
 		fmt.Fprintf(w, "A file that was there before is kept as %s.\n", human.Printable(store.Path()+state.FormerSuffix))
 	})
+}
+
+// checkForgotten makes sure that the backup knows whom the replica's state has forgotten, if that
+// cannot be had.
+func (c *restoreCmd) checkForgotten(cfg *config.Config) error {
+	held, ok := cfg.Sync.Replica.(*replica.Held)
+	if !ok || c.WithoutForgotten {
+		return nil
+	}
+	counts, missed := held.Missed()
+	if missed == nil || counts != nil && counts.Forgotten == 0 {
+		return nil
+	}
+	backup, err := state.Open(state.Options{Path: c.Path, Project: cfg.Sync.Project, MustExist: true})
+	if err != nil {
+		return err
+	}
+	if has := backup.Mark(); counts != nil && has != nil && has.ID == counts.ID && counts.Forgotten <= has.Forgotten { // a list only grows
+		return nil
+	}
+	return fmt.Errorf("the list of forgotten contacts in the replica's state cannot be read (%w), so that contacts which were erased since the backup could be created again: put back what is missing, or restore with --without-forgotten and then run gleapsync forget with their ids", missed)
 }
 
 // rehearse says what a restore would put in the place of what.

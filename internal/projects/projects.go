@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"gleapsync/internal/config"
@@ -84,6 +85,20 @@ func separate(all []*Project) {
 			}
 			p.Err = errors.Join(p.Err, c.sharedBy(p, other))
 			other.Err = errors.Join(other.Err, c.sharedBy(other, p))
+		}
+	}
+}
+
+// Against adds an error to a project that has something which another one has by a configuration
+// that is in force, whatever its file says by now.
+func (p *Project) Against(inForce *config.Config) {
+	if p.Err != nil {
+		return
+	}
+	taken := claims(inForce)
+	for _, c := range claims(p.Config) {
+		if slices.Contains(taken, c) {
+			p.Err = errors.Join(p.Err, c.sharedBy(p, &Project{Path: inForce.Path}))
 		}
 	}
 }

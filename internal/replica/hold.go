@@ -30,6 +30,7 @@ type Held struct {
 	counts   string    // the key of its object
 	note     note      // of the twin
 	unsure   bool      // the twin is not what the note says
+	missed   error     // why the state that counts is not here, nil: it is
 	written  int       // objects
 	moved    int64     // bytes that were written, without the lease
 }
@@ -89,7 +90,7 @@ func hold(ctx context.Context, o Options, s *store, lock *flock.Flock, mine []st
 	}
 	if err != nil && o.Replace && within.Err() == nil && !errors.As(err, new(*state.LockedError)) {
 		o.Log.Warn("the state that counts cannot be had, and is replaced", "reason", err.Error())
-		h.note, err = note{}, nil
+		h.note, h.missed, err = note{}, err, nil
 	}
 	if err != nil {
 		h.release(context.WithoutCancel(ctx))
@@ -104,6 +105,15 @@ func (h *Held) Context() context.Context { return h.ctx }
 
 // Check returns why nothing may be sent any more, nil if all is well. It does not wait.
 func (h *Held) Check() error { return h.holding.Check() }
+
+// Missed returns why the state that counts could not be had, nil if it is here, and what it is like,
+// nil if nobody knows.
+func (h *Held) Missed() (*state.Mark, error) {
+	if h.missed == nil || h.manifest == nil {
+		return nil, h.missed
+	}
+	return &h.manifest.State, h.missed
+}
 
 // Moved returns how many bytes were written to the bucket, the lease aside.
 func (h *Held) Moved() int64 { return h.moved }
@@ -121,7 +131,9 @@ func (h *Held) End(ctx context.Context) error {
 	if lost := h.Check(); lost != nil {
 		return h.nameTaker(ctx, lost)
 	}
-	h.release(ctx)
+	if err == nil { // else others would not know what was sent in the last minute, and so go above the limit
+		h.release(ctx)
+	}
 	return err
 }
 

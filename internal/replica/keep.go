@@ -2,6 +2,7 @@ package replica
 
 import (
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -139,7 +140,9 @@ func (h *Held) complete(m, before *manifest, whole, end, forgets bool) {
 	if forgets && end {
 		m.Former = nil // they hold what was forgotten
 	}
-	m.ID = fmt.Sprintf("%d-%s", m.Number, h.holding.nonce[:6])
+	var own [3]byte // each has a name of its own, also one that is tried again: the first may count
+	rand.Read(own[:])
+	m.ID = fmt.Sprintf("%d-%x", m.Number, own)
 }
 
 // name returns a name for a new object, which no other process gives.

@@ -55,6 +55,25 @@ func (s *store) lease(ctx context.Context, project string) (*lease, string, erro
 	return &l, found.Version, m.check(project)
 }
 
+// lastFence returns the highest fencing number of the snapshots there are, 0 if there are none.
+func (s *store) lastFence(ctx context.Context) (last uint64, err error) {
+	for o, err := range s.List(ctx, s.folder+manifestNames) {
+		if err != nil {
+			return 0, err
+		}
+		if fence, ok := fenceOf(o.Key); ok {
+			last = max(last, fence)
+		}
+	}
+	return last, nil
+}
+
+// withoutLease is the error for a folder with snapshots and without the lease: nobody knows which of
+// them counts, and to begin anew would leave members who have to leave.
+func (s *store) withoutLease() error {
+	return fmt.Errorf("%s is gone, although there are snapshots: nobody knows which of them counts. Put it back, or run gleapsync restore with a backup; to begin anew with a first sync, empty the folder", s.Name(s.folder+leaseName))
+}
+
 // locked is the error for whoever wants the lease too.
 func (l *lease) locked(o Options) error {
 	return &state.LockedError{Path: o.Name(), PID: l.PID, Host: l.Host, Since: l.Since}
@@ -104,6 +123,12 @@ func take(ctx context.Context, o Options, s *store, mine []string, nonce func(st
 		}
 		if l == nil {
 			l = &lease{}
+			if l.Fence, err = s.lastFence(ctx); err != nil {
+				return nil, err
+			}
+			if l.Fence > 0 && !o.Replace {
+				return nil, s.withoutLease()
+			}
 		} else if !l.Free && l.Nonce != own {
 			o.Log.Warn("the run that had the replica before did not end: what it sent last may be sent again", "command", l.Command, "host", l.Host, "pid", l.PID, "renewed", l.Renewed)
 		}

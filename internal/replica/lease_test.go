@@ -55,6 +55,8 @@ func TestUnconditional(t *testing.T) {
 			fmt.Fprintf(w, `{"generation":"%d"}`, generation)
 		case r.Method == http.MethodDelete:
 			lease = nil
+		case r.URL.Query().Has("prefix"):
+			io.WriteString(w, "{}")
 		case lease == nil:
 			w.WriteHeader(http.StatusNotFound)
 		default:

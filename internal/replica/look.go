@@ -1,6 +1,7 @@
 package replica
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -71,6 +72,11 @@ func look(ctx context.Context, o Options, status *Status) error {
 		var l *lease
 		if l, _, err = s.lease(ctx, o.State.Project); err != nil {
 			return err
+		}
+		if l == nil {
+			if last, err := s.lastFence(ctx); err != nil || last > 0 {
+				return cmp.Or(err, s.withoutLease())
+			}
 		}
 		if l != nil && l.isTaken(o, nil) {
 			status.Holder = &Holder{l.Host, l.PID, l.Command, l.Since, l.Expires, l.Fence}

@@ -281,6 +281,17 @@ func TestStandings(t *testing.T) {
 	} else if err := s.Delete(t.Context(), "acme/"+leaseName); err != nil {
 		t.Fatal(err)
 	}
+	for _, m := range []*machine{a, newMachine(t, server.URL("acme"))} {
+		if _, err := Hold(t.Context(), m.Options); err == nil || !strings.Contains(err.Error(), "although there are snapshots") {
+			t.Errorf("without the lease: %v", err)
+		}
+		if _, err := Look(t.Context(), m.Options); err == nil || !strings.Contains(err.Error(), "although there are snapshots") {
+			t.Errorf("without the lease: %v", err)
+		}
+	}
+	if err := os.RemoveAll(filepath.Join(server.Folder, "exports", "acme")); err != nil {
+		t.Fatal(err)
+	}
 	if _, err := Hold(t.Context(), a.Options); err == nil || !strings.Contains(err.Error(), "although this machine left one there") {
 		t.Errorf("emptied: %v", err)
 	}
@@ -421,6 +432,7 @@ func TestFirst(t *testing.T) {
 	if err := h.End(t.Context()); !errors.Is(err, refused) {
 		t.Errorf("its end: %v", err)
 	}
+	b.Now = func() time.Time { return time.Now().Add(time.Hour) } // the lease has run out
 	taken := b.hold()
 	records, unanswered := b.known()
 	equal(t, "records", records, map[string]bool{"u1": true})

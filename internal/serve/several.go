@@ -140,6 +140,7 @@ func (s *Several) find() error {
 		if m != nil && m.server != nil {
 			continue
 		}
+		against(p, all)
 		all = append(all, s.admit(p, m))
 	}
 	slices.SortFunc(all, func(a, b *member) int { return cmp.Compare(a.path, b.path) })
@@ -147,6 +148,16 @@ func (s *Several) find() error {
 	s.all = all
 	s.mu.Unlock()
 	return nil
+}
+
+// against holds a project against the configurations of others that are in force: one that cannot be
+// read any more, or has another name now, is served all the same.
+func against(p *projects.Project, all []*member) {
+	for _, m := range all {
+		if m.server != nil && m.path != p.Path {
+			p.Against(m.server.config.Load())
+		}
+	}
 }
 
 // admit returns a new member for a project. known is what was there of it, nil: nothing.
@@ -193,6 +204,7 @@ func (s *Several) load(path string, job Job) (*config.Config, error) {
 		return nil, errors.New("its file is gone: end the process, or put the file back")
 	}
 	p := found[i]
+	against(p, s.members())
 	if p.Err != nil {
 		return nil, p.Err
 	}
