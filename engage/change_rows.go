@@ -179,15 +179,23 @@ func (e *Export) rowAttributes() []Attribute {
 	return all
 }
 
+var errRowsCutOff = errors.New("the last row has no line break, though the rows before ended with one: the output may be cut off. Have the command end each row with a line break")
+
 func (r *changeReader) eachRow(ctx context.Context, t table, row *rowOfColumns) error {
 	const instead = `name the column of your own ids with columns = { user_id = "…" }`
 	csv, _ := t.(*csvTable)
 	for {
 		cells, err := t.Next()
 		if err == io.EOF {
+			if csv != nil {
+				r.counts.ended(endsOf(csv.terminated))
+			}
 			return r.seen.end(r.file, instead)
 		}
 		r.line = t.Line()
+		if csv != nil && csv.isCut { // rows may be missing, and the next run asks for later ones
+			return fmt.Errorf("%s:%d: %w", r.file, r.line, errRowsCutOff)
+		}
 		if err := r.next(ctx); err != nil {
 			return err
 		}

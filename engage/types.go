@@ -77,6 +77,9 @@ func (f *Fits) Add(other Fits) {
 	f.notNumber = f.notNumber || other.notNumber
 }
 
+// MayBeText reports whether values that say nothing as it stands are texts once others are.
+func (f Fits) MayBeText() bool { return !f.any && f.notBoolean }
+
 // Type returns the type of all values: [Boolean], [Number] or [Text]; "" if there was none.
 func (f Fits) Type() Type {
 	switch {

@@ -212,7 +212,13 @@ func (d *delta) stream() extsort.Stream { return d.prints.Stream(extsort.Span{},
 func (s *snapshot) listOf(form string) [32]byte {
 	e := s.Export.Export
 	e.Attributes = slices.SortedFunc(slices.Values(e.Attributes), func(a, b engage.Attribute) int { return strings.Compare(a.Key, b.Key) })
-	return sha256.Sum256(fmt.Appendf(nil, "%s %q %s %v %v %v %v %q", program, form, e.RowSettings(), s.KeepAbsent, s.ClearMissing, s.o.Fields, s.Damping, s.unfit))
+	var others []string // a contact's fields come from all exports together
+	for _, o := range s.settings {
+		if len(o.Fields) > 0 {
+			others = append(others, o.RowSettings())
+		}
+	}
+	return sha256.Sum256(fmt.Appendf(nil, "%s %q %s %v %v %v %v %q %q", program, form, e.RowSettings(), s.KeepAbsent, s.ClearMissing, s.o.Fields, s.Damping, s.unfit, others))
 }
 
 // program names what reads rows: another version may make something else of them.

@@ -133,13 +133,13 @@ func TestDeltaPlans(t *testing.T) {
 				}
 				return strings.Join([]string{
 					rapid.SampledFrom([]string{"true", "true", "false", ""}).Draw(t, "churn"), rapid.SampledFrom([]string{"1", "2", "", `"2"`}).Draw(t, "level"),
-					rapid.SampledFrom([]string{"100", "101", "150", ""}).Draw(t, "score"), rapid.SampledFrom([]string{"", "x@x.io", "y@x.io"}).Draw(t, "email"),
+					rapid.SampledFrom([]string{"", "", "", "NaN", "100", "inf"}).Draw(t, "score"), rapid.SampledFrom([]string{"", "x@x.io", "y@x.io"}).Draw(t, "email"),
 				}, ",")
 			}),
 			"a.csv": rapid.Just("x"), "parts": rapid.Just("x"),
-			"t.csv": rapid.SampledFrom([]string{"gold", "silver", "", `"a ""b"""`, "\"two\nlines\"", "null"}),
+			"t.csv": rapid.SampledFrom([]string{"gold,", "silver,t@x.io", ",", "NaN,", "NaN,t@x.io", ",t@x.io", "true,", "null,x@x.io"}),
 		}
-		headers := map[string]string{"table.csv": "user_id,churn,level,score,email", "a.csv": "user_id,x", "parts": "user_id,x", "t.csv": "user_id,value"}
+		headers := map[string]string{"table.csv": "user_id,churn,level,score,email", "a.csv": "user_id,x", "parts": "user_id,x", "t.csv": "user_id,value,email"}
 		broken := []string{"u3,x\"\n", "u3,true,1,1,x@x.io,and more\n", "\"u3\"x,1\n"}
 		rows := map[string][]string{}
 		row := func(name string) string { return user.Draw(r, "user") + "," + cells[name].Draw(r, name) + "\n" }
@@ -225,6 +225,8 @@ func TestDeltaPlans(t *testing.T) {
 	}
 }
 
+var gone []Export
+
 // disturb does something that may come between two runs.
 func (w *world) disturb(r *rapid.T, user *rapid.Generator[string]) {
 	store := w.runner(r).store
@@ -241,7 +243,7 @@ func (w *world) disturb(r *rapid.T, user *rapid.Generator[string]) {
 	lists := w.lists()
 	pick := func() string { return rapid.SampledFrom(lists).Draw(r, "list") }
 	table := &w.options.Exports[0]
-	switch what := rapid.IntRange(0, 14).Draw(r, "disturb"); {
+	switch what := rapid.IntRange(0, 18).Draw(r, "disturb"); {
 	case what == 0:
 		if _, err := w.runner(r).Forget(context.Background(), []string{user.Draw(r, "forgotten")}); err != nil {
 			r.Fatal(err)
@@ -260,6 +262,15 @@ func (w *world) disturb(r *rapid.T, user *rapid.Generator[string]) {
 		w.sync(r, Request{Full: true})
 	case what == 7:
 		table.Exclude = append(table.Exclude, "nothing")
+	case what == 14 && len(w.options.Exports) == 4:
+		gone = w.options.Exports[3:]
+		w.options.Exports = w.options.Exports[:3:3]
+	case what == 15 && len(w.options.Exports) == 3:
+		w.options.Exports = append(w.options.Exports, gone...)
+	case what == 16 && len(w.options.Exports) == 3:
+		_, _ = w.runner(r).Retire(context.Background(), "t")
+	case what == 17:
+		_, _ = w.runner(r).Baseline(context.Background(), Request{})
 	case len(lists) == 0:
 	case what == 8:
 		if err := os.Remove(pick()); err != nil {
@@ -295,7 +306,11 @@ func (w *world) mayBeCutShort(r *rapid.T, refused []string) {
 	at := rapid.IntRange(1, 12).Draw(r, "fault at")
 	fault := map[string]error{"none": nil, "most": nil, "refused": &gleap.RefusedError{Status: 422}, "unreachable": &gleap.UnreachableError{Last: "fault"}}[rapid.SampledFrom([]string{"none", "most", "refused", "unreachable"}).Draw(r, "fault")]
 	runner.client = &failingClient{client: runner.client, at: at, fault: fault, refused: refused}
-	if _, err := runner.Sync(context.Background(), Request{}); err != nil && fault == nil {
+	request := Request{}
+	if rapid.IntRange(0, 2).Draw(r, "sync only") == 0 {
+		request.Only = []string{rapid.SampledFrom([]string{"churn", "a", "b", "level"}).Draw(r, "key")}
+	}
+	if _, err := runner.Sync(context.Background(), request); err != nil && fault == nil {
 		r.Fatal(err)
 	}
 }

@@ -71,6 +71,8 @@ func (p *plan) keys() []job.Key {
 func (p *plan) jobOf(a *attribute) job.Attribute {
 	j := job.Attribute{ID: a.id, Key: a.Key, Kind: string(a.Kind), Name: a.Name, Retired: a.retired, Before: a.applied, Left: a.left}
 	if !a.active() {
+		// Of contacts that others have now it may say what they need.
+		j.Rereads = p.fieldsPostponed && a.applied.HasFields || a.applied.Unlisted != "" && a.applied.Unlisted != p.lists.Version()
 		return j
 	}
 	j.Type, j.AsOf, j.Computation, j.HasFields = string(a.typ), a.export.AsOf, a.computation, a.export.result.HasFields

@@ -50,7 +50,8 @@ func (p *plan) leavesList(e *export) bool {
 	return e.delta.prints != nil && p.request.lists && e.missing == "" && e.result.Invalid == 0 && e.result.Unknown == 0 &&
 		!p.postponed && !p.fieldsPostponed && e.torn == 0 &&
 		!slices.ContainsFunc(e.attributes, func(a *attribute) bool {
-			return !a.active() || a.withheld > 0 || a.damped > 0 || a.retyped > 0 || a.unlisted > 0 || e.result.Attributes[a.index()].Invalid > 0
+			r := e.result.Attributes[a.index()]
+			return !a.active() || a.typ == "" && r.Fits.MayBeText() || a.withheld > 0 || a.damped > 0 || a.retyped > 0 || a.unlisted > 0 || r.Invalid > 0
 		})
 }
 

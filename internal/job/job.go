@@ -51,6 +51,9 @@ type Attribute struct {
 	HasFields bool          `json:"has_fields"` // contact fields come along
 	// Done is what counts once everything was delivered, but for the time; nil: nothing does.
 	Done *state.Applied `json:"done"`
+	// Rereads says that the plan does not look at the attribute, and wants of its export what it has of
+	// contacts besides: it is to be read as a whole again.
+	Rereads bool `json:"rereads,omitempty"`
 	// CutShort is what counts as long as it was not; nil: nothing does.
 	CutShort *state.Applied `json:"cut_short"`
 }
@@ -73,6 +76,9 @@ type Field struct {
 func (j *Job) Begin() []state.Attribute {
 	var all []state.Attribute
 	for _, a := range j.Attributes {
+		if a.Rereads { // nothing is delivered of it: its time stays
+			a.AsOf = a.Before.AsOf
+		}
 		all = append(all, state.Attribute{
 			ID: a.ID, Key: a.Key, Kind: a.Kind, Type: a.Type, Name: a.Name, Retired: a.Retired,
 			Applied: state.Applied{AsOf: a.AsOf}, Computation: a.Computation,
