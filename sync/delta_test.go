@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -220,7 +221,7 @@ func TestDeltaPlans(t *testing.T) {
 			}
 		}
 	})
-	if deltas == 0 || unsettled == 0 {
+	if rounds.Full() && (deltas == 0 || unsettled == 0) { // few rounds may have none
 		t.Errorf("%d exports were read as deltas, %d of them with parked or unanswered contacts", deltas, unsettled)
 	}
 }
@@ -305,7 +306,7 @@ func (w *world) mayBeCutShort(r *rapid.T, refused []string) {
 	runner.o.Concurrency = 1
 	at := rapid.IntRange(1, 12).Draw(r, "fault at")
 	fault := map[string]error{"none": nil, "most": nil, "refused": &gleap.RefusedError{Status: 422}, "unreachable": &gleap.UnreachableError{Last: "fault"}}[rapid.SampledFrom([]string{"none", "most", "refused", "unreachable"}).Draw(r, "fault")]
-	runner.client = &failingClient{client: runner.client, at: at, fault: fault, refused: refused}
+	runner.client = &failingClient{client: runner.client, at: int32(at), fault: fault, refused: refused}
 	request := Request{}
 	if rapid.IntRange(0, 2).Draw(r, "sync only") == 0 {
 		request.Only = []string{rapid.SampledFrom([]string{"churn", "a", "b", "level"}).Draw(r, "key")}
@@ -318,13 +319,14 @@ func (w *world) mayBeCutShort(r *rapid.T, refused []string) {
 // failingClient fails with one of the calls.
 type failingClient struct {
 	client
-	at      int
+	at      int32
+	calls   int32
 	fault   error
 	refused []string // contacts
 }
 
 func (c *failingClient) Identify(ctx context.Context, contact *gleap.Contact) error {
-	if c.at--; c.at == 0 && c.fault != nil {
+	if atomic.AddInt32(&c.calls, 1) == c.at && c.fault != nil {
 		return c.fault
 	}
 	if slices.Contains(c.refused, string(contact.UserID)) {

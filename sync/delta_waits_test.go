@@ -210,7 +210,7 @@ func TestDeltaWaits(t *testing.T) {
 			write(c.day2)
 			r := w.runner(t)
 			if c.refused > 0 {
-				r.client = &failingClient{client: r.client, at: c.refused, fault: &gleap.RefusedError{Status: 422}}
+				r.client = &failingClient{client: r.client, at: int32(c.refused), fault: &gleap.RefusedError{Status: 422}}
 			}
 			if _, err := r.Sync(t.Context(), Request{}); err != nil {
 				t.Fatal(err)
