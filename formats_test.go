@@ -1,10 +1,8 @@
 package main
 
 import (
-	"compress/gzip"
 	"encoding/json"
 	"fmt"
-	"io"
 	"os"
 	"strings"
 	"testing"
@@ -22,21 +20,8 @@ const formats = 4
 // u4 is back in its export, and u3 has a new value.
 func unpackFormat(t *testing.T, version int, gleap, name string) *project {
 	t.Helper()
-	packed, err := os.Open(fmt.Sprintf("testdata/upgrade/formats/v%d.db.gz", version))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer packed.Close()
-	unpacked, err := gzip.NewReader(packed)
-	if err != nil {
-		t.Fatal(err)
-	}
-	text, err := io.ReadAll(unpacked)
-	if err != nil {
-		t.Fatal(err)
-	}
 	p := &project{t.TempDir(), append(os.Environ(), "TOKEN=secret-token")}
-	p.write(t, name, string(text))
+	p.write(t, name, unpack(t, fmt.Sprintf("testdata/upgrade/formats/v%d.db.gz", version)))
 	settings := `project = "acme"
 [gleap]
 base_url = "` + gleap + `"

@@ -40,18 +40,10 @@ type upgrade struct {
 	gleap *httptest.Server
 }
 
-func newUpgrade(t *testing.T, state string) *upgrade {
+// unpack returns what a packed file holds.
+func unpack(t *testing.T, path string) string {
 	t.Helper()
-	u := &upgrade{project{dir: t.TempDir()}, newGleap(0, 0)}
-	t.Cleanup(u.gleap.Close)
-	if _, err := os.Stat(upgradeDir); err != nil {
-		t.Skip("there is no " + upgradeDir)
-	}
-	u.env = append(os.Environ(), "GLEAP="+u.gleap.URL, "GLEAP_API_TOKEN=secret-token")
-	if err := os.CopyFS(u.dir, os.DirFS("testdata/upgrade/round-1")); err != nil {
-		t.Fatal(err)
-	}
-	packed, err := os.Open(u.path(state + ".gz"))
+	packed, err := os.Open(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -64,7 +56,21 @@ func newUpgrade(t *testing.T, state string) *upgrade {
 	if err != nil {
 		t.Fatal(err)
 	}
-	u.write(t, "state.db", string(text))
+	return string(text)
+}
+
+func newUpgrade(t *testing.T, state string) *upgrade {
+	t.Helper()
+	u := &upgrade{project{dir: t.TempDir()}, newGleap(0, 0)}
+	t.Cleanup(u.gleap.Close)
+	if _, err := os.Stat(upgradeDir); err != nil {
+		t.Skip("there is no " + upgradeDir)
+	}
+	u.env = append(os.Environ(), "GLEAP="+u.gleap.URL, "GLEAP_API_TOKEN=secret-token")
+	if err := os.CopyFS(u.dir, os.DirFS("testdata/upgrade/round-1")); err != nil {
+		t.Fatal(err)
+	}
+	u.write(t, "state.db", unpack(t, u.path(state+".gz")))
 	u.age(t)
 	return u
 }

@@ -9,14 +9,20 @@ import (
 	"gleapsync/gleap"
 )
 
-// A contact that --only created without its fields gets them once the other export is read.
-func TestRereadFieldsOnly(t *testing.T) {
+// newReread returns a world in which u2 is about to be created by a, and has its field from b.
+func newReread(t *testing.T) *world {
 	w := newWorld(t, audience("a.csv", "a"), trait("b.csv", "b"))
 	w.options.Fields = []Field{{gleap.Email, []string{"email"}}}
 	w.write(t, "a.csv", "user_id\nu1\n")
 	w.write(t, "b.csv", "user_id,value,email\nu1,1,one@x.io\nu2,,two@x.io\nu3,3,x@x.io\n")
 	w.sync(t, Request{})
 	w.write(t, "a.csv", "user_id\nu1\nu2\n")
+	return w
+}
+
+// A contact that --only created without its fields gets them once the other export is read.
+func TestRereadFieldsOnly(t *testing.T) {
+	w := newReread(t)
 	w.sync(t, Request{Only: []string{"a"}})
 	w.write(t, "b.csv", "user_id,value,email\nu1,1,one@x.io\nu2,,two@x.io\nu3,4,x@x.io\n")
 	w.mustPlanAlike(t, Request{})
@@ -24,12 +30,7 @@ func TestRereadFieldsOnly(t *testing.T) {
 
 // The same where the export was held.
 func TestRereadFieldsHeld(t *testing.T) {
-	w := newWorld(t, audience("a.csv", "a"), trait("b.csv", "b"))
-	w.options.Fields = []Field{{gleap.Email, []string{"email"}}}
-	w.write(t, "a.csv", "user_id\nu1\n")
-	w.write(t, "b.csv", "user_id,value,email\nu1,1,one@x.io\nu2,,two@x.io\nu3,3,x@x.io\n")
-	w.sync(t, Request{})
-	w.write(t, "a.csv", "user_id\nu1\nu2\n")
+	w := newReread(t)
 	w.write(t, "b.csv", "nothing\n")
 	w.sync(t, Request{})
 	w.write(t, "b.csv", "user_id,value,email\nu1,1,one@x.io\nu2,,two@x.io\nu3,4,x@x.io\n")
@@ -38,12 +39,7 @@ func TestRereadFieldsHeld(t *testing.T) {
 
 // Without any change of b the contact that --only created gets its fields, too.
 func TestRereadFieldsOnlySame(t *testing.T) {
-	w := newWorld(t, audience("a.csv", "a"), trait("b.csv", "b"))
-	w.options.Fields = []Field{{gleap.Email, []string{"email"}}}
-	w.write(t, "a.csv", "user_id\nu1\n")
-	w.write(t, "b.csv", "user_id,value,email\nu1,1,one@x.io\nu2,,two@x.io\nu3,3,x@x.io\n")
-	w.sync(t, Request{})
-	w.write(t, "a.csv", "user_id\nu1\nu2\n")
+	w := newReread(t)
 	w.sync(t, Request{Only: []string{"a"}})
 	w.sync(t, Request{})
 	if c := w.contacts()["u2"]; c != `{"a":true,"email":"two@x.io"}` {
