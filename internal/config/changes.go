@@ -17,8 +17,11 @@ import (
 // snapshots have contact fields.
 func (l *loader) changes(key string, k *changesKeys, before []sync.Export, fieldsFed bool) sync.Export {
 	keys := exportKeys{
-		Source: k.Source, Command: l.keepSince(k.Command), Env: k.Env, Timeout: k.Timeout, databaseKeys: k.databaseKeys,
-		Delimiter: k.Delimiter, MaxAge: k.MaxAge, MaxExits: k.MaxExits, BrokenRows: k.BrokenRows, Absent: "keep", AllowEmpty: true,
+		inputKeys: inputKeys{
+			Source: k.Source, Command: l.keepSince(k.Command), Env: k.Env, Timeout: k.Timeout, databaseKeys: k.databaseKeys,
+			Delimiter: k.Delimiter, MaxAge: k.MaxAge,
+		},
+		MaxExits: k.MaxExits, BrokenRows: k.BrokenRows, Absent: "keep", AllowEmpty: true,
 	}
 	source, _ := expand(k.Source) // what is wrong with it is said below
 	rows := k.Command != nil || postgres.IsAddress(source)

@@ -75,7 +75,7 @@ func (l *loader) track(key string, k *trackKeys, before []events.Export) events.
 		l.fail(key+".source", errNotFiles)
 		return events.Export{}
 	}
-	e := l.export(key, &exportKeys{Source: k.Source, Pick: "all"})
+	e := l.export(key, &exportKeys{inputKeys: inputKeys{Source: k.Source, Pick: "all"}})
 	t := events.Export{Export: e.Export, Keys: l.patterns(key+".keys", k.Keys), MaxAge: l.duration(key+".max_age", k.MaxAge)}
 	for i, name := range k.Events {
 		t.Names = append(t.Names, l.eventName(fmt.Sprintf("%s.events[%d]", key, i), name))

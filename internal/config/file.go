@@ -83,8 +83,8 @@ type contactTable struct {
 	LastActivity string `toml:"last_activity"`
 }
 
-// exportKeys are the keys that every export may have.
-type exportKeys struct {
+// inputKeys say where rows come from, and how they are read.
+type inputKeys struct {
 	Source      string   `toml:"source"`
 	Command     []string `toml:"command"`
 	Env         []string `toml:"env"`
@@ -94,13 +94,18 @@ type exportKeys struct {
 	Delimiter   string   `toml:"delimiter" one:", : ; | colon comma pipe semicolon tab"`
 	UserID      string   `toml:"user_id"`
 	Identifiers string   `toml:"identifiers" one:"all first last"`
-	Absent      string   `toml:"absent" one:"exit keep"`
 	MaxAge      string   `toml:"max_age"`
-	MaxExits    any      `toml:"max_exits" as:"string integer"`
-	AllowEmpty  bool     `toml:"allow_empty"`
-	BrokenRows  string   `toml:"broken_rows" one:"withhold ignore"`
-	Parts       string   `toml:"parts" one:"all any"`
 	databaseKeys
+}
+
+// exportKeys are the keys that every export may have.
+type exportKeys struct {
+	inputKeys
+	Absent     string `toml:"absent" one:"exit keep"`
+	MaxExits   any    `toml:"max_exits" as:"string integer"`
+	AllowEmpty bool   `toml:"allow_empty"`
+	BrokenRows string `toml:"broken_rows" one:"withhold ignore"`
+	Parts      string `toml:"parts" one:"all any"`
 }
 
 // namedKeys are those of exports with several audiences and traits, by their names.
@@ -194,16 +199,4 @@ type trackKeys struct {
 }
 
 // knownListKeys are those of a list of the contacts that may be created.
-type knownListKeys struct {
-	Source      string   `toml:"source"`
-	Command     []string `toml:"command"`
-	Env         []string `toml:"env"`
-	Timeout     string   `toml:"timeout"`
-	Pick        string   `toml:"pick" one:"newest all"`
-	Format      string   `toml:"format" one:"csv ndjson parquet"`
-	Delimiter   string   `toml:"delimiter" one:", : ; | colon comma pipe semicolon tab"`
-	UserID      string   `toml:"user_id"`
-	Identifiers string   `toml:"identifiers" one:"all first last"`
-	MaxAge      string   `toml:"max_age"`
-	databaseKeys
-}
+type knownListKeys struct{ inputKeys }
