@@ -165,7 +165,7 @@ func TestDashboard(t *testing.T) {
 	if err := json.Unmarshal(text, &board); err != nil {
 		t.Fatal(err)
 	}
-	if n := len(board.Panels); n < 8 || n > 12 {
+	if n := len(board.Panels); n < 12 || n > 20 {
 		t.Errorf("%d panels", n)
 	}
 	if v := board.Templating.List[0]; v.Name != "datasource" || v.Type != "datasource" {

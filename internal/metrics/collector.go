@@ -1,6 +1,7 @@
 package metrics
 
 import (
+	"cmp"
 	"time"
 
 	"gleapsync/engage"
@@ -34,9 +35,9 @@ func NewSnapshot(o *inspect.Overview, stored, last *runs.Report) Snapshot {
 	case stored == nil:
 	case last == nil || last.Recorded || stored.Finished.After(last.Finished):
 		last = stored // it is also about the exports that the last sync did not look at
-	case len(last.Exports) == 0: // it could not begin: what was held still is
+	case len(last.Exports) == 0: // it could not begin: what was held or left over still is
 		merged := *last
-		merged.Exports = stored.Exports
+		merged.Exports, merged.Classes = stored.Exports, stored.Classes
 		last = &merged
 	}
 	return Snapshot{o, last, replica.Kept(o.State)}
@@ -78,6 +79,7 @@ var (
 	lastSent      = describe("last_run_contacts_sent", "Contacts that Gleap acknowledged in the last sync.")
 	lastRemaining = describe("last_run_contacts_remaining", "Contacts that the last sync left for the next one.")
 
+	leftSince  = describe("remaining_since_timestamp_seconds", "When the run began since which each sync has left contacts of the class over; 0 if none are left.", "class")
 	converging = describe("converging", "0 if more changes came with each of the last three syncs than fit, else 1.")
 
 	members  = describe("attribute_members", "Contacts for which Gleap acknowledged true (audience) or a value (trait).", "key", "kind")
@@ -144,6 +146,13 @@ func (s samples) last(r *runs.Report) {
 		s.set(lastContacts, float64(r.Contacts.Delta), "delta")
 		s.set(lastContacts, float64(r.Contacts.Backfill), "backfill")
 		s.set(lastRemaining, float64(r.Contacts.Remaining))
+	}
+	for _, c := range r.Classes {
+		var since float64
+		if at := runs.Began(cmp.Or(c.Since, r.Run)); c.Left > 0 && !at.IsZero() {
+			since = unix(at)
+		}
+		s.set(leftSince, since, c.Class.String())
 	}
 	s.set(converging, truth(r.Convergence == ""))
 	for _, x := range r.Exports {

@@ -39,6 +39,7 @@ func full() Snapshot {
 		Last: &runs.Report{
 			Finished: ended.Add(time.Hour), Outcome: runs.Held, Convergence: "does not converge", PlanSeconds: 1.5, PushSeconds: 60,
 			Contacts: runs.ContactCounts{Delta: 4, Backfill: 9, Sent: 12, Remaining: 1},
+			Classes:  []runs.ClassReport{{Class: runs.ClassExit, Planned: 3}, {Class: runs.ClassChange, Planned: 1, Left: 1, Since: "20261120T080000.000000Z-00ff"}},
 			Exports: []runs.ExportReport{
 				{Key: "vip", Kind: "audience", Status: runs.StatusHeld, Entered: 1, Exited: 6},
 				{Key: "new", Kind: "trait", Status: runs.StatusApplied, Changed: 8},
@@ -91,6 +92,8 @@ gleapsync_last_success_timestamp_seconds 1.7951688e+09
 gleapsync_parked_contacts 3
 gleapsync_rate_limited_total 2
 gleapsync_resyncing 1
+gleapsync_remaining_since_timestamp_seconds{class="change"} 1.7951616e+09
+gleapsync_remaining_since_timestamp_seconds{class="exit"} 0
 gleapsync_replica_timestamp_seconds 1.79516874e+09
 gleapsync_runs_total{outcome="complete"} 5
 gleapsync_runs_total{outcome="failed"} 1
@@ -270,7 +273,7 @@ func TestPushURL(t *testing.T) {
 // it does not have.
 func TestNewSnapshot(t *testing.T) {
 	report := func(run string, hour int, recorded bool, exports ...runs.ExportReport) *runs.Report {
-		return &runs.Report{Run: run, Finished: ended.Add(time.Duration(hour) * time.Hour), Recorded: recorded, Exports: exports}
+		return &runs.Report{Run: run, Finished: ended.Add(time.Duration(hour) * time.Hour), Recorded: recorded, Exports: exports, Classes: make([]runs.ClassReport, len(exports))}
 	}
 	held := runs.ExportReport{Key: "vip", Status: runs.StatusHeld}
 	for name, test := range map[string]struct {
@@ -291,8 +294,8 @@ func TestNewSnapshot(t *testing.T) {
 		if got == nil {
 			got = &runs.Report{}
 		}
-		if got.Run != test.run || len(got.Exports) != test.exports {
-			t.Errorf("%s: run %q with %d exports", name, got.Run, len(got.Exports))
+		if got.Run != test.run || len(got.Exports) != test.exports || len(got.Classes) != test.exports {
+			t.Errorf("%s: run %q with %d exports and %d classes", name, got.Run, len(got.Exports), len(got.Classes))
 		}
 	}
 }

@@ -22,5 +22,8 @@ func TestNewID(t *testing.T) {
 		if got := NewID(rubbish); !strings.HasPrefix(got, "20") {
 			t.Errorf("after %q: %s", rubbish, got)
 		}
+		if at := Began(rubbish); !at.IsZero() {
+			t.Errorf("%q began at %s", rubbish, at)
+		}
 	}
 }
