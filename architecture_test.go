@@ -35,15 +35,17 @@ var mayImport = map[string]string{
 	"internal/ttytest":      "",
 
 	// Sorting and reading know nothing of Gleap.
-	"internal/extsort":  "",
-	"internal/bucket":   "internal/exchange internal/outside",
-	"internal/source":   "internal/bucket internal/outside",
-	"internal/rowlist":  "internal/extsort",
-	"internal/parquet":  "internal/cell",
+	"internal/extsort": "",
+	"internal/bucket":  "internal/exchange internal/outside",
+	"internal/source":  "internal/bucket internal/outside",
+	"internal/rowlist": "internal/extsort",
+	"internal/parquet": "internal/cell",
+	// One protocol each, and which of them an address is for.
 	"internal/postgres": "internal/cell internal/nearest internal/outside internal/secret internal/source internal/textfile",
+	"internal/database": "internal/cell internal/postgres internal/secret",
 
 	// The three parts of a sync do not know each other, nor sync.
-	"engage": "internal/attr internal/cell internal/extsort internal/jsonscan internal/nearest internal/parquet internal/postgres internal/secret internal/source",
+	"engage": "internal/attr internal/cell internal/database internal/extsort internal/jsonscan internal/nearest internal/parquet internal/secret internal/source",
 	"gleap":  "internal/attr internal/exchange internal/secret",
 	"state":  "internal/attr internal/nearest internal/wholefile",
 	// A wire struct that it shared with the client would hide a mistake on the wire.
@@ -67,13 +69,13 @@ var mayImport = map[string]string{
 	"internal/savedplan":  "gleap internal/extsort internal/job internal/planfile internal/push internal/runs internal/wholefile state",
 
 	// Settings.
-	"internal/config": "engage gleap internal/attr internal/bucket internal/damping internal/deliveries internal/events internal/exchange internal/guard internal/known internal/nearest internal/postgres internal/schedule internal/schema internal/secret internal/source internal/textfile state sync",
+	"internal/config": "engage gleap internal/attr internal/bucket internal/damping internal/database internal/deliveries internal/events internal/exchange internal/guard internal/known internal/nearest internal/schedule internal/schema internal/secret internal/source internal/textfile state sync",
 
 	// Of several projects.
 	"internal/projects": "internal/config internal/secret",
 
 	// Around one of them.
-	"internal/starter": "engage internal/attr internal/config internal/postgres internal/source internal/wholefile",
+	"internal/starter": "engage internal/attr internal/config internal/database internal/source internal/wholefile",
 	"internal/console": "engage gleap gleap/sandbox internal/attr internal/deliveries internal/human internal/inspect internal/replica internal/runs internal/starter state sync",
 	"internal/metrics": "engage internal/config internal/exchange internal/inspect internal/replica internal/runs sync",
 	"internal/notify":  "engage internal/config internal/exchange internal/runs internal/secret",

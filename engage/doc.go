@@ -9,7 +9,7 @@
 //
 // The package knows forms, and nothing of what Gleap has or of what a row leads to. Where
 // bytes come from is the business of internal/source; what the cells of a Parquet file or
-// of a database are, that of internal/parquet and internal/postgres.
+// of a database are, that of internal/parquet and internal/database.
 //
 // # Words
 //

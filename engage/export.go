@@ -86,7 +86,7 @@ type Export struct {
 	Progress func(rows int) // is told of rows that [Source.Read] has read; may be nil
 	Idle     func() bool    // reports whether a processor has nothing to do, see [Source.ReadEncoded]; nil: none has
 
-	// For databases, see internal/postgres.
+	// For databases, see internal/database.
 	Query        string      // whose rows are read, or
 	Table        string      // with its schema before a dot, as the catalogue has the names
 	Password     secret.Text // "": that of libpq's environment, if any

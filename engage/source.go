@@ -10,7 +10,7 @@ import (
 	"strings"
 	"time"
 
-	"gleapsync/internal/postgres"
+	"gleapsync/internal/database"
 	"gleapsync/internal/source"
 )
 
@@ -20,7 +20,7 @@ type Source struct {
 	export  Export
 	inputs  *source.Inputs
 	columns []string        // of the first input that was read
-	query   *postgres.Query // is read instead of the input's text; nil: there is none
+	query   *database.Query // is read instead of the input's text; nil: there is none
 
 	traits, ids *Source // of profiles: both long tables; else nil
 	endsLines   bool    // see [Source.EndsLines]
@@ -52,14 +52,14 @@ func (e Export) Open(ctx context.Context) (*Source, error) {
 	return &Source{export: e, inputs: inputs}, nil
 }
 
-func (e *Export) isDatabase() bool { return len(e.Command) == 0 && postgres.IsAddress(e.Source) }
+func (e *Export) isDatabase() bool { return len(e.Command) == 0 && database.IsAddress(e.Source) }
 
 // HasOrder reports whether rows come in an order that means something. A database sends them as
 // they lie there, which may be another order each time.
 func (e *Export) HasOrder() bool { return !e.isDatabase() }
 
-func (e *Export) query() *postgres.Query {
-	return &postgres.Query{Address: e.Source, Password: e.Password, PasswordFile: e.PasswordFile, Table: e.Table, SQL: e.Query, Timeout: e.Timeout}
+func (e *Export) query() *database.Query {
+	return &database.Query{Address: e.Source, Password: e.Password, PasswordFile: e.PasswordFile, Table: e.Table, SQL: e.Query, Timeout: e.Timeout}
 }
 
 // Origin is what people call the source: of a database it has the table.
@@ -73,7 +73,7 @@ func (e *Export) Origin() string {
 // CheckSource returns what is wrong with the way a source is written. It does not look
 // whether there is anything.
 func CheckSource(text string) error {
-	if postgres.IsAddress(text) {
+	if database.IsAddress(text) {
 		return nil
 	}
 	return source.Check(text)

@@ -60,11 +60,7 @@ func (s *Source) openTable(ctx context.Context, in source.Input, attributes []At
 	case s.inputs.Incomplete != nil:
 		return nil, s.inputs.Incomplete
 	case s.query != nil:
-		t, err := s.query.Open(ctx)
-		if err != nil { // not a nil *Rows in an interface
-			return nil, err
-		}
-		return t, nil
+		return s.query.Open(ctx)
 	}
 	text, err := openText(ctx, in)
 	switch {

@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"gleapsync/engage"
-	"gleapsync/internal/postgres"
+	"gleapsync/internal/database"
 	"gleapsync/internal/schedule"
 	"gleapsync/sync"
 )
@@ -24,7 +24,7 @@ func (l *loader) changes(key string, k *changesKeys, before []sync.Export, field
 		MaxExits: k.MaxExits, BrokenRows: k.BrokenRows, Absent: "keep", AllowEmpty: true,
 	}
 	source, _ := expand(k.Source) // what is wrong with it is said below
-	rows := k.Command != nil || postgres.IsAddress(source)
+	rows := k.Command != nil || database.IsAddress(source)
 	if !rows {
 		keys.Pick = "all"
 	}

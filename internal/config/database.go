@@ -4,7 +4,7 @@ import (
 	"errors"
 
 	"gleapsync/engage"
-	"gleapsync/internal/postgres"
+	"gleapsync/internal/database"
 )
 
 // databaseKeys are the keys of exports that are read from a database.
@@ -18,10 +18,10 @@ type databaseKeys struct {
 // database reads the keys of a database, and takes the password out of the source: it is
 // shown in reports. In all other exports the keys are wrong.
 func (l *loader) database(key string, k *exportKeys, e *engage.Export) {
-	if !postgres.IsAddress(e.Source) {
+	if !database.IsAddress(e.Source) {
 		for _, set := range [][2]string{{"query", k.Query}, {"table", k.Table}, {"password_file", k.PasswordFile}, {"loaded_at", k.LoadedAt}} {
 			if set[1] != "" && e.Source != "" && engage.CheckSource(e.Source) == nil { // else what is wrong is the source
-				l.fail(key+"."+set[0], errors.New("it is for databases only, whose source begins with postgres://, postgresql:// or redshift://"))
+				l.fail(key+"."+set[0], errors.New("it is for databases only, whose source begins with "+database.Schemes))
 			}
 		}
 		return
@@ -40,7 +40,7 @@ func (l *loader) database(key string, k *exportKeys, e *engage.Export) {
 		l.fail(key, errors.New("a database takes exactly one of query and table"))
 	}
 	var err error
-	if e.Source, e.Password, err = postgres.CutPassword(e.Source); err != nil {
+	if e.Source, e.Password, err = database.CutPassword(e.Source); err != nil {
 		e.Source = "postgres://" // what is wrong with the source was said
 		l.fail(key+".source", err)
 	}

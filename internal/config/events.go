@@ -8,9 +8,9 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/gleap"
+	"gleapsync/internal/database"
 	"gleapsync/internal/events"
 	"gleapsync/internal/nearest"
-	"gleapsync/internal/postgres"
 	"gleapsync/sync"
 )
 
@@ -71,7 +71,7 @@ func (l *loader) eventName(key, value string) string {
 
 // track reads an export of events, which comes after others.
 func (l *loader) track(key string, k *trackKeys, before []events.Export) events.Export {
-	if source, _ := expand(k.Source); source == engage.Stdin || postgres.IsAddress(source) {
+	if source, _ := expand(k.Source); source == engage.Stdin || database.IsAddress(source) {
 		l.fail(key+".source", errNotFiles)
 		return events.Export{}
 	}

@@ -7,8 +7,8 @@ import (
 	"strings"
 
 	"gleapsync/engage"
+	"gleapsync/internal/database"
 	"gleapsync/internal/nearest"
-	"gleapsync/internal/postgres"
 	"gleapsync/sync"
 )
 
@@ -106,7 +106,7 @@ func (l *loader) export(key string, k *exportKeys) sync.Export {
 		limit := l.limit(key+".max_exits", k.MaxExits)
 		e.MaxExits = &limit
 	}
-	if e.Timeout = l.duration(key+".timeout", k.Timeout); e.Timeout > 0 && len(k.Command) == 0 && !postgres.IsAddress(e.Source) {
+	if e.Timeout = l.duration(key+".timeout", k.Timeout); e.Timeout > 0 && len(k.Command) == 0 && !database.IsAddress(e.Source) {
 		l.fail(key+".timeout", errors.New("it is for databases and commands only"))
 	}
 	l.command(key, k, &e.Export)

@@ -33,12 +33,6 @@ const (
 	cancelTimeout = 3 * time.Second
 )
 
-// IsAddress reports whether a source is the address of a database: PostgreSQL or Redshift.
-func IsAddress(address string) bool {
-	scheme, _, found := strings.Cut(address, "://")
-	return found && (scheme == "postgres" || scheme == "postgresql" || scheme == "redshift")
-}
-
 // databaseParameters may stand behind the question mark of a database's URL, with the
 // meaning that libpq gives them. Those that hold a secret are not among them.
 var databaseParameters = []string{

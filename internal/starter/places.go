@@ -6,11 +6,11 @@ import (
 	"strings"
 
 	"gleapsync/engage"
-	"gleapsync/internal/postgres"
+	"gleapsync/internal/database"
 )
 
 // isBucket reports whether a place is one in object storage.
-func isBucket(place string) bool { return strings.Contains(place, "://") && !postgres.IsAddress(place) }
+func isBucket(place string) bool { return strings.Contains(place, "://") && !database.IsAddress(place) }
 
 // where names a source in one line.
 func (s source) where() string {

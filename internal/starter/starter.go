@@ -13,7 +13,7 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/internal/config"
-	"gleapsync/internal/postgres"
+	"gleapsync/internal/database"
 	"gleapsync/internal/wholefile"
 )
 
@@ -109,8 +109,8 @@ func Write(ctx context.Context, o Options) (Result, error) {
 func look(ctx context.Context, o Options, base string) (shown string, sources []source, err error) {
 	place := o.Place
 	switch {
-	case postgres.IsAddress(place):
-		if shown, _, err = postgres.CutPassword(place); err == nil {
+	case database.IsAddress(place):
+		if shown, _, err = database.CutPassword(place); err == nil {
 			sources, err = tables(ctx, o)
 		}
 		return shown, sources, err
@@ -149,7 +149,7 @@ func reason(path string, err error) string {
 func nothing(ctx context.Context, o Options, place string, leftOut []LeftOut) error {
 	errs := []error{fmt.Errorf("there is no export in %s or in the folders in it: audiences, traits and tables are expected as .csv, .tsv, .txt, .ndjson, .jsonl or .json, plain or with .gz or .zst, or as .parquet", place)}
 	var seen []string
-	if postgres.IsAddress(place) {
+	if database.IsAddress(place) {
 		errs = []error{fmt.Errorf("%s has no table with a row for each user, in a column %s, that its role may read", place, cmp.Or(o.UserID, "user_id"))}
 		var err error
 		if seen, err = unread(ctx, o); err != nil { // the catalogue may be another one

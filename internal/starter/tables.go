@@ -13,7 +13,7 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/internal/attr"
-	"gleapsync/internal/postgres"
+	"gleapsync/internal/database"
 )
 
 // sampled is how many rows of a table are looked at: a warehouse may have very many.
@@ -23,7 +23,7 @@ const sampled = 10_000
 func (s source) export(base string) engage.Export {
 	e := engage.Export{Source: s.Path, Dir: base, Pick: s.Pick, UserID: s.UserID}
 	if s.Table != "" {
-		e.Source, e.Password, _ = postgres.CutPassword(s.address)
+		e.Source, e.Password, _ = database.CutPassword(s.address)
 		columns := make([]string, len(s.columns)) // those that the role may read
 		for i, name := range s.columns {
 			columns[i] = quoteName(name)
@@ -75,7 +75,7 @@ var (
 
 // tables returns the tables of a database.
 func tables(ctx context.Context, o Options) ([]source, error) {
-	shown, password, err := postgres.CutPassword(o.Place)
+	shown, password, err := database.CutPassword(o.Place)
 	if err != nil {
 		return nil, err
 	}
@@ -167,7 +167,7 @@ const maxSeen = 10
 // unread says of the tables of a database why there is nothing in them to sync, those first that
 // look like Engage's.
 func unread(ctx context.Context, o Options) ([]string, error) {
-	shown, password, err := postgres.CutPassword(o.Place)
+	shown, password, err := database.CutPassword(o.Place)
 	if err != nil {
 		return nil, err
 	}

@@ -1,0 +1,117 @@
+// Package database knows which sources are databases, and asks each of them in its own
+// protocol: see internal/postgres.
+package database
+
+import (
+	"context"
+	"strings"
+	"time"
+
+	"gleapsync/internal/cell"
+	"gleapsync/internal/postgres"
+	"gleapsync/internal/secret"
+)
+
+// Schemes says how the addresses of databases begin, for errors.
+const Schemes = "postgres://, postgresql:// or redshift://"
+
+// Query is a table or a query of a database.
+type Query struct {
+	Address      string        // without its password
+	Password     secret.Text   // "": that of the environment, if any
+	PasswordFile string        // holds the password, instead of Password
+	Table        string        // with its schema before a dot, as the catalogue has the names, or
+	SQL          string        // whose rows are read
+	Timeout      time.Duration // 0: 10 minutes
+}
+
+// Rows are the rows of a query. It has all columns that the query has, but asks for the values
+// of those only that are wanted.
+type Rows interface {
+	// Columns returns the names of the columns.
+	Columns() []string
+	// Forms sets the forms of the columns, in their order.
+	Forms([]cell.Form)
+	// Readable returns the names of the columns that may be read, all if nobody knows. It is
+	// called before the first row.
+	Readable() []string
+	// Ask says which columns are to be read, before the first row.
+	Ask(columns []int)
+	// Since has only those rows be read, before the first, whose column is not before a time or is
+	// NULL; of a zero time all. They come in the order of the column and then of another one, -1: of
+	// none. The column has to hold times.
+	Since(column int, at time.Time, then int) error
+	// Next returns the cells of the next row, one for each column and valid until it is called
+	// again, or io.EOF. Only the columns that were asked for have a cell.
+	Next() ([][]byte, error)
+	// Line returns 0: the rows come in no order, so that their numbers name nothing.
+	Line() int
+	// Close ends the query on the server, if it still runs.
+	Close() error
+}
+
+// engine is a kind of database.
+type engine struct {
+	cutPassword func(address string) (shown string, password secret.Text, err error)
+	open        func(context.Context, Query) (Rows, error)
+	newest      func(ctx context.Context, q Query, column string) (time.Time, error)
+}
+
+var ofPostgres = engine{
+	postgres.CutPassword,
+	func(ctx context.Context, q Query) (Rows, error) { return opened(postgres.Query(q).Open(ctx)) },
+	func(ctx context.Context, q Query, column string) (time.Time, error) {
+		return postgres.Query(q).Newest(ctx, column)
+	},
+}
+
+// opened keeps a nil pointer out of an interface.
+func opened[R Rows](rows R, err error) (Rows, error) {
+	if err != nil {
+		return nil, err
+	}
+	return rows, nil
+}
+
+// engineOf returns the kind of database that an address is of.
+func engineOf(address string) (e engine, ok bool) {
+	scheme, _, _ := strings.Cut(address, "://")
+	switch scheme {
+	case "postgres", "postgresql", "redshift":
+		return ofPostgres, true
+	}
+	return engine{}, false
+}
+
+// IsAddress reports whether a source is the address of a database.
+func IsAddress(address string) bool {
+	_, ok := engineOf(address)
+	return ok && strings.Contains(address, "://")
+}
+
+// CutPassword takes the password, if there is one, out of a database's address. What is left can
+// be shown. The error does not hold the address.
+func CutPassword(address string) (shown string, password secret.Text, err error) {
+	e, _ := engineOf(address)
+	return e.cutPassword(address)
+}
+
+// Name is what people call it.
+func (q Query) Name() string {
+	if q.Table != "" {
+		return q.Table + " in " + q.Address
+	}
+	return q.Address
+}
+
+// Open asks for the columns. The query runs when the first row is asked for.
+func (q Query) Open(ctx context.Context) (Rows, error) {
+	e, _ := engineOf(q.Address)
+	return e.open(ctx, q)
+}
+
+// Newest returns the latest of the times in a column, the zero one if there is none.
+func (q Query) Newest(ctx context.Context, column string) (time.Time, error) {
+	e, _ := engineOf(q.Address)
+	return e.newest(ctx, q, column)
+}
