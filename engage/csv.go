@@ -58,8 +58,12 @@ type csvReader struct {
 	sparse csvSparse
 }
 
+// csvBuffer is the size of a reader's buffer. It has room for what a [source.Text] buffers behind
+// the start of a row: so bytes of a file come straight into it.
+const csvBuffer = 320 << 10
+
 func newCSVReader(r io.Reader, comma byte) *csvReader {
-	return &csvReader{r: r, comma: comma, max: cell.MaxRow, stretch: stretchSize, buf: make([]byte, 256<<10), quote: -1, nextLine: 1}
+	return &csvReader{r: r, comma: comma, max: cell.MaxRow, stretch: stretchSize, buf: make([]byte, csvBuffer), quote: -1, nextLine: 1}
 }
 
 // next returns the fields of the next row that is not empty, io.EOF after the
@@ -244,7 +248,7 @@ func (c *csvReader) fill() bool {
 		if c.end >= c.max {
 			return false
 		}
-		c.buf = append(c.buf, make([]byte, len(c.buf))...)
+		c.buf = append(c.buf, make([]byte, min(len(c.buf), c.max-len(c.buf)))...)
 	}
 	for range 100 {
 		n, err := c.r.Read(c.buf[c.end:])

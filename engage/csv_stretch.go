@@ -2,8 +2,9 @@ package engage
 
 import "bytes"
 
-// stretchSize is how many bytes a stretch of CSV has. A reader's buffer holds them and a row.
-const stretchSize = 192 << 10
+// stretchSize is how many bytes a stretch of CSV has. A reader's buffer holds them and a row, and
+// what goes on behind them is little.
+const stretchSize = csvBuffer - 32<<10
 
 // cut implements [stretchable]. Where a row ends only who has read all rows before can tell for
 // sure: a stray quote makes all the difference. So this is a guess: a stretch ends at a line break
@@ -21,35 +22,54 @@ func (t *csvTable) cut(_ *rowReader, s *stretch) (bool, error) {
 		if end == 0 {
 			continue
 		}
-		s.text = append(s.text[:0], c.buf[c.start:c.start+end]...)
 		s.line = c.nextLine
+		start := c.start
 		c.advance(end)
-		s.table = t.of(s)
+		s.text = c.buf[start:c.start]
+		c.handOver(s)
+		if s.table == nil {
+			s.table = t.rowsOf(s)
+		}
 		return true, nil
 	}
 }
 
-// of returns the rows of a stretch.
-func (t *csvTable) of(s *stretch) *csvRows {
-	rows, ok := s.table.(*csvRows)
-	if !ok {
-		rows = &csvRows{csvTable: csvTable{csvReader: &csvReader{comma: t.comma, max: t.max}, names: t.names}, stretch: s}
+// handOver leaves the buffer to the stretch whose text stands in it, and takes that of its last one
+// instead: what a buffer holds is far more than what goes on behind the stretch.
+func (c *csvReader) handOver(s *stretch) {
+	other := s.buf
+	if len(other) < len(c.buf) {
+		other = make([]byte, len(c.buf))
 	}
-	rows.rewind()
-	return rows
+	s.buf = c.buf
+	c.end = copy(other, c.buf[c.start:c.end])
+	c.buf, c.start, c.quote = other, 0, -1
+}
+
+// rowsOf returns what goes over the rows of a stretch.
+func (t *csvTable) rowsOf(s *stretch) *csvRows {
+	own := &csvReader{comma: t.comma, max: t.max, sparse: t.sparse}
+	own.sparse.cells = make([][]byte, len(t.sparse.cells))
+	return &csvRows{csvTable: csvTable{csvReader: own, names: t.names}, stretch: s}
 }
 
 // csvRows are the rows of a stretch.
 type csvRows struct {
 	csvTable
 	stretch *stretch
+	copied  []byte // the text, if there are quotes in it: a reader takes them out in place
 }
 
 func (t *csvRows) rewind() {
+	text := t.stretch.text
+	if bytes.IndexByte(text, '"') >= 0 {
+		t.copied = append(t.copied[:0], text...)
+		text = t.copied
+	}
 	c := t.csvReader
 	*c = csvReader{
-		comma: c.comma, max: c.max, buf: append(c.buf[:0], t.stretch.text...), end: len(t.stretch.text), quote: -1, eof: true,
-		nextLine: t.stretch.line, fields: c.fields, doubled: c.doubled,
+		comma: c.comma, max: c.max, buf: text, end: len(text), quote: -1, eof: true,
+		nextLine: t.stretch.line, fields: c.fields, doubled: c.doubled, sparse: c.sparse,
 	}
 }
 

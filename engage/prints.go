@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 
 	"gleapsync/internal/source"
 
@@ -68,66 +67,61 @@ func (s *Source) CanPrint() bool {
 // valid until add returns.
 //
 // The error is [ErrNoPrints], wrapped, where the source has none, else as that of [Source.Read].
-func (s *Source) Prints(ctx context.Context, attributes []Attribute, seed uint64, add func(userID []byte, print Print) error) (Prints, error) {
+func (s *Source) Prints(ctx context.Context, attributes []Attribute, seed uint64, add func(userID, print []byte) error) (Prints, error) {
 	if !s.CanPrint() {
 		return Prints{}, ErrNoPrints
 	}
-	p := &printer{rowReader: rowReader{export: s.export}, add: add}
-	p.want(attributes)
-	p.result.Fields = make([]bool, len(s.export.Fields))
+	r := &rowReader{export: s.export, addPrint: add, stretches: stretches{add: add}}
+	r.export.Progress = nil // who reads the rows tells of them
+	r.want(attributes)
+	r.result.Fields = make([]bool, len(s.export.Fields))
+	var found Prints
 	for n, in := range s.inputs.All {
-		if err := p.input(ctx, s, in, seed, n == 0); err != nil {
-			return p.found, source.Ended(ctx, err)
-		}
-	}
-	return p.found, nil
-}
-
-// printer takes the prints of rows.
-type printer struct {
-	rowReader
-	add   func([]byte, Print) error
-	found Prints
-}
-
-func (p *printer) input(ctx context.Context, s *Source, in source.Input, seed uint64, isFirst bool) (err error) {
-	t, err := s.openTable(ctx, in, p.export.Attributes)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, t.Close()) }()
-	rows, ok := t.(sparseTable)
-	if !ok || !isFirst && rows.Form() != p.found.Form {
-		return fmt.Errorf("%s: %w", in.Name, ErrNoPrints)
-	}
-	p.found.Form = rows.Form()
-	if err := p.begin(in.Name, rows); err != nil {
-		return fmt.Errorf("%s: %w", in.Name, err)
-	}
-	rows.AskPrints(seed)
-	p.skim(rows)
-	for {
-		fields, err := rows.Next()
-		if err == io.EOF {
-			return nil
-		}
-		if p.found.Rows++; p.found.Rows%tick == 0 && ctx.Err() != nil {
-			return ctx.Err()
-		}
-		if errors.As(err, new(*rowError)) {
-			continue
+		form, err := s.inputPrints(ctx, in, r, seed)
+		if err == nil && n > 0 && form != found.Form {
+			err = fmt.Errorf("%s: %w", in.Name, ErrNoPrints)
 		}
 		if err != nil {
-			return fmt.Errorf("%s: %w", in.Name, err)
+			return Prints{}, source.Ended(ctx, err)
 		}
-		p.readIDs(fields)
-		for _, id := range p.ids {
-			if err := p.add(id, rows.Print()); err != nil {
-				return err
-			}
+		found = Prints{Form: form, Rows: r.result.Rows}
+	}
+	return found, nil
+}
+
+func (s *Source) inputPrints(ctx context.Context, in source.Input, r *rowReader, seed uint64) (form string, err error) {
+	rows, err := s.openTable(ctx, in, r.export.Attributes)
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, rows.Close()) }()
+	if err := r.begin(in.Name, rows); err != nil {
+		return "", fmt.Errorf("%s: %w", in.Name, err)
+	}
+	r.some.AskPrints(seed)
+	return r.some.Form(), r.all(ctx)
+}
+
+// takePrint takes the print of the next row, if that can be read.
+func (r *rowReader) takePrint(fields [][]byte, err error) error {
+	if errors.As(err, new(*rowError)) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("%s: %w", r.file, err)
+	}
+	r.readIDs(fields)
+	print := r.some.Print()
+	for _, id := range r.ids {
+		if err := r.addPrint(id, print[:]); err != nil {
+			return err
 		}
 	}
+	return nil
 }
+
+// isSparse reports whether not all cells of all rows are read.
+func (r *rowReader) isSparse() bool { return r.wanted != nil || r.addPrint != nil }
 
 // skim has a table give first what it takes to find the user ids.
 func (r *rowReader) skim(rows sparseTable) {
@@ -158,7 +152,7 @@ func (r *rowReader) passOver(fields [][]byte) error {
 	if err := r.enterProfile(fields); err != nil {
 		return err
 	}
-	r.hasID = true
+	r.begun, r.hasID = true, true
 	r.seen.add(r.ids[0])
 	return r.seen.check(r.file, instead)
 }

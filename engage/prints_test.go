@@ -23,8 +23,8 @@ func somePrints(t interface{ Fatal(...any) }, e Export) (Prints, map[string][]Pr
 		t.Fatal(err)
 	}
 	all := map[string][]Print{}
-	found, err := s.Prints(context.Background(), e.Attributes, 7, func(userID []byte, print Print) error {
-		all[string(userID)] = append(all[string(userID)], print)
+	found, err := s.Prints(context.Background(), e.Attributes, 7, func(userID, print []byte) error {
+		all[string(userID)] = append(all[string(userID)], Print(print))
 		return nil
 	})
 	if err != nil {
@@ -41,19 +41,22 @@ func saidOf(t interface{ Fatal(...any) }, e Export, wanted func([]byte) bool) (m
 		t.Fatal(err)
 	}
 	all := map[string][]string{}
-	yield := func(userID []byte, cells []attr.Value) error {
-		said := fmt.Sprint(s.Line())
+	encode := func(said []byte, line int, cells []attr.Value) []byte {
+		said = fmt.Append(said, line)
 		for _, c := range cells {
-			said += fmt.Sprintf(" %d:%q", c.Kind(), c.Text())
+			said = fmt.Appendf(said, " %d:%q", c.Kind(), c.Text())
 		}
-		all[string(userID)] = append(all[string(userID)], said)
+		return said
+	}
+	yield := func(userID, said []byte) error {
+		all[string(userID)] = append(all[string(userID)], string(said))
 		return nil
 	}
 	var result Result
 	if wanted == nil {
-		result, err = s.Read(context.Background(), e.Attributes, yield)
+		result, err = s.ReadEncoded(context.Background(), e.Attributes, nil, encode, yield)
 	} else {
-		result, err = s.ReadSome(context.Background(), e.Attributes, wanted, yield)
+		result, err = s.ReadSome(context.Background(), e.Attributes, wanted, encode, yield)
 	}
 	if err != nil {
 		t.Fatal(err)

@@ -64,11 +64,12 @@ func (s *Source) ReadChosen(ctx context.Context, choose func(columns []string) [
 	return s.read(ctx, nil, choose, yield)
 }
 
-// ReadSome is Read of the rows of some users only: those whose ids are wanted, and all that cannot
-// be read. The result is that of Read if all that is wrong stands in these rows. It is for sources
-// that have prints.
-func (s *Source) ReadSome(ctx context.Context, attributes []Attribute, wanted func(userID []byte) bool, yield func(userID []byte, cells []attr.Value) error) (Result, error) {
-	return s.readRows(ctx, &rowReader{export: s.export, yield: yield, wanted: wanted}, attributes, nil)
+// ReadSome is [Source.ReadEncoded] of the rows of some users only: those whose ids are wanted, and
+// all that cannot be read. The result is that of Read if all that is wrong stands in these rows. It
+// is for sources that have prints. wanted, too, is called on several processors at a time.
+func (s *Source) ReadSome(ctx context.Context, attributes []Attribute, wanted func(userID []byte) bool,
+	encode func(dst []byte, line int, cells []attr.Value) []byte, yield func(userID, row []byte) error) (Result, error) {
+	return s.readRows(ctx, s.encoder(wanted, encode, yield), attributes, nil)
 }
 
 func (s *Source) read(ctx context.Context, attributes []Attribute, choose func([]string) []Attribute, yield func([]byte, []attr.Value) error) (Result, error) {
@@ -87,16 +88,21 @@ func (s *Source) ReadEncoded(ctx context.Context, attributes []Attribute, choose
 	if choose != nil {
 		attributes = nil
 	}
+	r := s.encoder(nil, encode, yield)
+	if s.traits != nil {
+		return s.readProfiles(ctx, attributes, choose, r.yield)
+	}
+	return s.readRows(ctx, r, attributes, choose)
+}
+
+// encoder returns what reads rows for who keeps them encoded.
+func (s *Source) encoder(wanted func([]byte) bool, encode func([]byte, int, []attr.Value) []byte, yield func(userID, row []byte) error) *rowReader {
 	var row []byte
 	alone := func(userID []byte, cells []attr.Value) error {
 		row = encode(row[:0], s.Line(), cells)
 		return yield(userID, row)
 	}
-	if s.traits != nil {
-		return s.readProfiles(ctx, attributes, choose, alone)
-	}
-	r := &rowReader{export: s.export, yield: alone, stretches: stretches{encode: encode, add: yield}}
-	return s.readRows(ctx, r, attributes, choose)
+	return &rowReader{export: s.export, wanted: wanted, yield: alone, stretches: stretches{encode: encode, add: yield}}
 }
 
 func (s *Source) readRows(ctx context.Context, r *rowReader, attributes []Attribute, choose func([]string) []Attribute) (Result, error) {
@@ -166,11 +172,13 @@ type rowReader struct {
 	wanted func(userID []byte) bool // nil: the rows of all users are
 	result Result
 
+	addPrint func(userID, print []byte) error // gets the prints of rows, of which nothing else is read; nil: they are read
+
 	// Of the file that is being read:
 	*layout
 	file  string
 	rows  rowStream
-	some  sparseTable  // the same, if not all users are wanted
+	some  sparseTable  // the same, if not all cells are wanted
 	csv   *csvTable    // the same, if it is one,
 	batch *parquetRows // or if it is that
 	forms []cell.Form  // of the columns
@@ -216,7 +224,7 @@ func (r *rowReader) begin(file string, rows table) error {
 		return err
 	}
 	*r = rowReader{
-		export: r.export, yield: r.yield, wanted: r.wanted, result: r.result, layout: l, file: file, rows: rows, stretches: r.stretches.again(),
+		export: r.export, yield: r.yield, wanted: r.wanted, addPrint: r.addPrint, result: r.result, layout: l, file: file, rows: rows, stretches: r.stretches.again(),
 		forms: make([]cell.Form, len(names)), cells: make([]attr.Value, len(l.cells)), seen: idCheck{named: l.named},
 	}
 	r.csv, _ = rows.(*csvTable)
@@ -238,7 +246,7 @@ func (r *rowReader) begin(file string, rows table) error {
 	if t, ok := rows.(askedTable); ok {
 		t.Ask(l.columns())
 	}
-	if r.wanted != nil {
+	if r.isSparse() {
 		r.some, _ = rows.(sparseTable)
 		if r.some == nil {
 			return ErrNoPrints
@@ -280,7 +288,15 @@ func (r *rowReader) next(ctx context.Context) error {
 			r.export.Progress(tick)
 		}
 	}
-	if err == nil && r.some != nil {
+	return r.take(fields, err)
+}
+
+// take takes the next row, or what is wrong with it.
+func (r *rowReader) take(fields [][]byte, err error) error {
+	switch {
+	case r.addPrint != nil:
+		return r.takePrint(fields, err)
+	case err == nil && r.some != nil:
 		if !r.isWanted(fields) {
 			return r.passOver(fields)
 		}
@@ -300,6 +316,9 @@ func (r *rowReader) next(ctx context.Context) error {
 
 // end is called behind the last row of a file.
 func (r *rowReader) end() error {
+	if r.addPrint != nil {
+		return nil
+	}
 	if r.csv != nil { // stretches end with a line break each, as the row before them did
 		r.result.ended(endsOf(r.csv.terminated))
 	}

@@ -5,7 +5,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"runtime"
@@ -61,6 +60,7 @@ func (s stretches) again() stretches { return stretches{encode: s.encode, add: s
 type stretch struct {
 	table stretchRows   // stays here to be used again
 	text  []byte        // of CSV: as it was read,
+	buf   []byte        // where that stands,
 	line  int           // and where it begins
 	err   error         // why it could not be cut
 	sound bool          // it was read, to its end
@@ -73,7 +73,13 @@ type stretch struct {
 // mayStretch reports whether the rest of the file can be read in stretches, and there is a
 // processor with nothing else to do.
 func (r *rowReader) mayStretch() bool {
-	if r.encode == nil || r.result.Rows < r.notYet || r.seen.seen <= enoughIDs || r.export.Idle == nil || !r.export.Idle() {
+	if r.result.Rows < max(r.notYet, 1) || r.export.Idle == nil || !r.export.Idle() {
+		return false
+	}
+	if r.addPrint == nil && (r.encode == nil || r.seen.seen <= enoughIDs) {
+		return false
+	}
+	if r.some != nil && r.csv == nil { // stretches of Parquet have all cells, and no prints
 		return false
 	}
 	_, ok := r.rows.(stretchable)
@@ -176,8 +182,11 @@ func (r *rowReader) joinAll(ctx context.Context, inOrder <-chan *stretch, free c
 func (s *stretch) read(r *rowReader) {
 	if s.reader == nil {
 		s.reader = &rowReader{
-			export: r.export, layout: r.layout, file: r.file, forms: r.forms,
+			export: r.export, layout: r.layout, file: r.file, forms: r.forms, wanted: r.wanted,
 			cells: make([]attr.Value, len(r.cells)), seen: idCheck{seen: enoughIDs + 1},
+		}
+		if r.addPrint != nil {
+			s.reader.addPrint = s.addEncoded
 		}
 		s.reader.yield = func(userID []byte, cells []attr.Value) error {
 			s.addRow(r, userID, cells)
@@ -185,6 +194,7 @@ func (s *stretch) read(r *rowReader) {
 		}
 	}
 	own := s.reader
+	s.table.rewind()
 	own.turnTo(s.table)
 	own.profileRows = profileRows{}
 	own.stretches = stretches{isHead: r.profile >= 0}
@@ -199,11 +209,7 @@ func (s *stretch) read(r *rowReader) {
 			return
 		}
 		own.result.Rows++
-		if broken := (*rowError)(nil); errors.As(err, &broken) {
-			own.unknownRow(s.table.Line(), broken.reason)
-			continue
-		}
-		if err != nil || own.row(fields) != nil {
+		if own.take(fields, err) != nil {
 			return
 		}
 	}
@@ -212,6 +218,9 @@ func (s *stretch) read(r *rowReader) {
 // turnTo has the reader read rows of the same file from somewhere else.
 func (r *rowReader) turnTo(where rowStream) {
 	r.rows, r.csv, r.batch = where, nil, nil
+	if r.isSparse() {
+		r.some = where.(sparseTable)
+	}
 	switch where := where.(type) {
 	case *csvTable:
 		r.csv = where
@@ -244,12 +253,19 @@ func (r *rowReader) readAlone(ctx context.Context, s *stretch) error {
 const sizeBytes = 4
 
 func (s *stretch) addRow(r *rowReader, userID []byte, cells []attr.Value) {
+	_ = s.addEncoded(userID, nil)
+	at := len(s.rows)
+	s.rows = r.encode(s.rows, s.table.Line(), cells)
+	binary.LittleEndian.PutUint32(s.rows[at-sizeBytes:], uint32(len(s.rows)-at))
+}
+
+// addEncoded adds a row that is encoded. There is no error.
+func (s *stretch) addEncoded(userID, row []byte) error {
 	s.rows = binary.AppendUvarint(s.rows, uint64(len(userID)))
 	s.rows = append(s.rows, userID...)
-	at := len(s.rows)
-	s.rows = append(s.rows, make([]byte, sizeBytes)...)
-	s.rows = r.encode(s.rows, s.table.Line(), cells)
-	binary.LittleEndian.PutUint32(s.rows[at:], uint32(len(s.rows)-at-sizeBytes))
+	s.rows = binary.LittleEndian.AppendUint32(s.rows, uint32(len(row)))
+	s.rows = append(s.rows, row...)
+	return nil
 }
 
 // each calls add with each of the rows.

@@ -26,9 +26,16 @@ func encodeTest(dst []byte, line int, cells []attr.Value) []byte {
 	return dst
 }
 
+// What readTest reads.
+const (
+	testAll    = "all"
+	testSome   = "some users"
+	testPrints = "prints"
+)
+
 // readTest reads an export, with as many rows or bytes in a stretch if it is read in stretches,
 // and returns all that comes of it.
-func readTest(t *rapid.T, e Export, size int) (rows []string, result Result, progress int, err error) {
+func readTest(t *rapid.T, e Export, what string, size int) (rows []string, result Result, progress int, err error) {
 	if e.Progress = func(n int) { progress += n }; size > 0 {
 		e.Idle = func() bool { return true }
 	}
@@ -42,6 +49,12 @@ func readTest(t *rapid.T, e Export, size int) (rows []string, result Result, pro
 		rows = append(rows, string(userID)+string(row))
 		return nil
 	}
+	switch what {
+	case testSome:
+		r.wanted = func(userID []byte) bool { return userID[len(userID)-1]%4 == 0 }
+	case testPrints:
+		r.addPrint = r.add
+	}
 	r.yield = func(userID []byte, cells []attr.Value) error { return r.add(userID, encodeTest(nil, s.Line(), cells)) }
 	r.want(e.Attributes)
 	r.result.Fields = make([]bool, len(e.Fields))
@@ -54,6 +67,9 @@ func readTest(t *rapid.T, e Export, size int) (rows []string, result Result, pro
 			csv.stretch = size
 		}
 		if err = r.begin(in.Name, table); err == nil {
+			if what == testPrints {
+				r.some.AskPrints(7)
+			}
 			err = r.all(t.Context())
 		}
 		table.Close()
@@ -65,9 +81,9 @@ func readTest(t *rapid.T, e Export, size int) (rows []string, result Result, pro
 }
 
 // compareTest reads an export as a whole and in stretches.
-func compareTest(t *rapid.T, e Export, size int) {
-	rows, result, progress, err := readTest(t, e, 0)
-	inRows, inResult, inProgress, inErr := readTest(t, e, size)
+func compareTest(t *rapid.T, e Export, what string, size int) {
+	rows, result, progress, err := readTest(t, e, what, 0)
+	inRows, inResult, inProgress, inErr := readTest(t, e, what, size)
 	if fmt.Sprint(err) != fmt.Sprint(inErr) {
 		t.Fatalf("%v in stretches, else %v", inErr, err)
 	}
@@ -134,7 +150,7 @@ func TestStretches(t *testing.T) {
 		compareTest(t, Export{
 			Source: "e.csv", Dir: dir, Fields: []string{"email", "phone"},
 			Attributes: []Attribute{{Kind: Audience, Key: "vip", Name: "vip", Column: "vip"}, {Kind: Trait, Key: "city", Name: "city", Column: "city", Type: Auto}},
-		}, rapid.SampledFrom([]int{1, 50, 200, 3000}).Draw(t, "bytes of a stretch"))
+		}, rapid.SampledFrom([]string{testAll, testSome, testPrints}).Draw(t, "what"), rapid.SampledFrom([]int{1, 50, 200, 3000}).Draw(t, "bytes of a stretch"))
 	})
 }
 
@@ -194,6 +210,6 @@ func TestParquetStretches(t *testing.T) {
 		for _, key := range []string{"city", "spent", "points", "said", "tags", "vip"} {
 			e.Attributes = append(e.Attributes, Attribute{Kind: Trait, Key: key, Name: key, Column: key, Type: rapid.SampledFrom([]Type{Auto, Text, Number}).Draw(t, key)})
 		}
-		compareTest(t, e, 1)
+		compareTest(t, e, testAll, 1)
 	})
 }

@@ -135,8 +135,8 @@ func (s *snapshot) takePrints(ctx context.Context) (rows int, err error) {
 	d := &s.delta
 	d.prints = s.newRows()
 	var failed error
-	found, err := s.source.Prints(ctx, s.Attributes, d.header.Seed, func(userID []byte, print engage.Print) error {
-		failed = d.prints.Add(userID, print[:])
+	found, err := s.source.Prints(ctx, s.Attributes, d.header.Seed, func(userID, print []byte) error {
+		failed = d.prints.Add(userID, print)
 		return failed
 	})
 	switch {

@@ -166,11 +166,7 @@ func (s *snapshot) sortRows(ctx context.Context, choose func(columns []string) [
 		return failed
 	}
 	if s.delta.some != nil {
-		var row []byte
-		s.result, err = s.source.ReadSome(ctx, s.Attributes, s.delta.some.Has, func(userID []byte, cells []attr.Value) error {
-			row = encode(row[:0], s.source.Line(), cells)
-			return add(userID, row)
-		})
+		s.result, err = s.source.ReadSome(ctx, s.Attributes, s.delta.some.Has, encode, add)
 	} else {
 		s.result, err = s.source.ReadEncoded(ctx, s.Attributes, choose, encode, add)
 	}
