@@ -78,17 +78,20 @@ var mayImport = map[string]string{
 	"internal/starter": "engage internal/attr internal/config internal/database internal/source internal/wholefile",
 	"internal/console": "engage gleap gleap/sandbox internal/attr internal/deliveries internal/human internal/inspect internal/replica internal/runs internal/starter state sync",
 	"internal/metrics": "engage internal/config internal/exchange internal/inspect internal/replica internal/runs sync",
-	"internal/notify":  "engage internal/config internal/exchange internal/runs internal/secret",
-	"internal/page":    "internal/human internal/inspect internal/runs state sync",
-	"internal/serve":   "engage internal/config internal/exchange internal/inspect internal/metrics internal/page internal/projects internal/runs internal/schedule internal/textfile state sync",
+	// Linked with a tag only, and so beside metrics, which it takes as data.
+	"internal/otlp":   "internal/exchange internal/metrics internal/runs",
+	"internal/notify": "engage internal/config internal/exchange internal/runs internal/secret",
+	"internal/page":   "internal/human internal/inspect internal/runs state sync",
+	"internal/serve":  "engage internal/config internal/exchange internal/inspect internal/metrics internal/page internal/projects internal/runs internal/schedule internal/textfile state sync",
 
 	// Commands put it together, for the main package alone.
-	"internal/app": "engage gleap gleap/sandbox internal/completion internal/config internal/console internal/deliveries internal/guard internal/human internal/inspect internal/metrics internal/nearest internal/notify internal/page internal/projects internal/replica internal/runs internal/savedplan internal/schedule internal/schema internal/secret internal/serve internal/starter internal/textfile internal/wholefile state sync",
+	"internal/app": "engage gleap gleap/sandbox internal/completion internal/config internal/console internal/deliveries internal/guard internal/human internal/inspect internal/metrics internal/nearest internal/notify internal/otlp internal/page internal/projects internal/replica internal/runs internal/savedplan internal/schedule internal/schema internal/secret internal/serve internal/starter internal/textfile internal/wholefile state sync",
 	"":             "gleap internal/app internal/human state sync",
 }
 
 // mustNotLink says what must not come into a program along with a package.
 var mustNotLink = map[string][]string{
+	"":                {"go.opentelemetry.io", "google.golang.org/grpc"},
 	"internal/config": {"github.com/prometheus"},
 	"internal/page":   {"gleapsync/internal/console", "github.com/jedib0t/go-pretty", "golang.org/x/term"},
 }

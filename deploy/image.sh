@@ -3,7 +3,7 @@
 #   deploy/image.sh 1.2.3 registry.example.com/gleapsync:1.2.3
 # It starts from nothing and asks no registry. It takes Go, buildah or docker, and the
 # certificates and time zones of this machine (on Debian: ca-certificates, tzdata). GOARCH says
-# for which processor, this one's if it is not set.
+# for which processor, this one's if it is not set; TAGS=otel makes one that speaks OTLP.
 set -euo pipefail
 version=${1:?usage: deploy/image.sh VERSION NAME} name=${2:?usage: deploy/image.sh VERSION NAME}
 cd "$(dirname "$0")/.."
@@ -13,7 +13,7 @@ arch=${GOARCH:-$(go env GOARCH)}
 
 mkdir -p "$root"/{etc/ssl/certs,usr/local/bin,usr/share,tmp,var/lib/gleapsync}
 chmod 1777 "$root/tmp"
-CGO_ENABLED=0 GOOS=linux GOARCH=$arch go build -trimpath -ldflags "-s -w -X main.version=$version" -o "$root/usr/local/bin/gleapsync" .
+CGO_ENABLED=0 GOOS=linux GOARCH=$arch go build -trimpath -tags "${TAGS:-}" -ldflags "-s -w -X main.version=$version" -o "$root/usr/local/bin/gleapsync" .
 cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
 cp -RL /usr/share/zoneinfo "$root/usr/share/"
 echo 'gleapsync:x:65532:65532::/var/lib/gleapsync:/sbin/nologin' >"$root/etc/passwd"

@@ -121,7 +121,12 @@ func (r *reading) readAll(ctx context.Context, ahead func()) error {
 		go func() { ahead(); close(done) }()
 		defer func() { <-done }()
 	}
-	if err := r.each(ctx, needed, func(ctx context.Context, e *export) error { return e.read(ctx) }); err != nil {
+	err := r.each(ctx, needed, func(ctx context.Context, e *export) error {
+		end := r.meter.Span("read", e.Origin())
+		defer func() { end(e.result.Rows) }()
+		return e.read(ctx)
+	})
+	if err != nil {
 		return err
 	}
 	for _, e := range r.exports {

@@ -48,7 +48,9 @@ func (r planner) plan(ctx context.Context, at time.Time, request Request) (*plan
 			tracks: tracks, lists: in.lists, store: r.store, temp: r.temp, leavers: leavers,
 		}
 		if err == nil {
+			end := r.meter.Span("merge", "")
 			err = p.merge(ctx)
+			end(p.contacts.Planned)
 		}
 		if err == nil && p.holds() {
 			p.discard() // another one is made, without what is held

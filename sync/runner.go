@@ -196,10 +196,11 @@ func (r *Runner) run(ctx context.Context, command string, find find, deliver del
 		for i := range report.Classes {
 			report.Classes[i].Left = report.Classes[i].Planned
 		}
-		planned := time.Now()
+		planned, end := time.Now(), r.meter.Span("push", "")
 		if err = r.deleteOwed(ctx, w.overview, &report); err == nil {
 			sent, err = r.deliver(ctx, w, &report, deliver)
 		}
+		end(report.Contacts.Planned)
 		report.PushSeconds = secondsSince(planned)
 	}
 	r.shipDeliveries(ctx)
@@ -208,6 +209,7 @@ func (r *Runner) run(ctx context.Context, command string, find find, deliver del
 		report.Calls.Retried = counts.Retried - before.Retried
 		report.Calls.RateLimited = counts.RateLimited - before.RateLimited
 	}
+	report.Spans = r.meter.TakeSpans()
 	report, err = r.finish(ctx, w, sent, report, err)
 	if errors.Is(err, state.ErrTakenAway) || errors.Is(err, state.ErrDamaged) {
 		return report, err

@@ -10,6 +10,7 @@ import (
 	"gleapsync/internal/console"
 	"gleapsync/internal/metrics"
 	"gleapsync/internal/notify"
+	"gleapsync/internal/otlp"
 	"gleapsync/internal/runs"
 	"gleapsync/internal/savedplan"
 	"gleapsync/state"
@@ -182,7 +183,8 @@ func (s *syncer) lastSync(cfg *config.Config) *runs.Report {
 	return stored
 }
 
-// publish leaves the metrics of a sync where the configuration says. It never fails a run.
+// publish leaves the metrics of a sync where the configuration says, and tells an OpenTelemetry
+// collector of it. It never fails a run.
 func (s *syncer) publish(ctx context.Context, cfg *config.Config, last runs.Report) {
 	c := metrics.NewCollector(s.version, func() metrics.Snapshot {
 		v, err := viewOf(cfg)
@@ -193,5 +195,8 @@ func (s *syncer) publish(ctx context.Context, cfg *config.Config, last runs.Repo
 	})
 	if err := metrics.Publish(ctx, cfg.Metrics, c); err != nil {
 		s.log.Warn("the metrics could not be left", "error", err.Error())
+	}
+	if err := otlp.Send(ctx, s.version, &last, c); err != nil {
+		s.log.Warn("the collector was not told all of the run", "error", err.Error())
 	}
 }

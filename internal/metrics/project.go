@@ -19,7 +19,7 @@ func (p ofProject) collect(to samples) {
 	label := `{project="` + escaper.Replace(strings.ToValidUTF8(p.name, "\ufffd")) + `"`
 	for m, all := range own {
 		if to[m] == nil {
-			to[m] = map[string]float64{}
+			to[m] = map[string]sample{}
 		}
 		for series, value := range all {
 			others := "}"

@@ -58,13 +58,18 @@ func (m *metric) series(values []string) string {
 }
 
 // samples are the values of metrics, by series: each is written once, whatever was set twice.
-type samples map[*metric]map[string]float64
+type samples map[*metric]map[string]sample
+
+type sample struct {
+	value  float64
+	labels []string
+}
 
 func (s samples) set(m *metric, value float64, labels ...string) {
 	if s[m] == nil {
-		s[m] = map[string]float64{}
+		s[m] = map[string]sample{}
 	}
-	s[m][m.series(labels)] = value
+	s[m][m.series(labels)] = sample{value, labels}
 }
 
 func (s samples) write(w io.Writer) error {
@@ -72,7 +77,7 @@ func (s samples) write(w io.Writer) error {
 	for _, m := range slices.SortedFunc(maps.Keys(s), func(a, b *metric) int { return strings.Compare(a.name, b.name) }) {
 		fmt.Fprintf(&out, "# HELP %s %s\n# TYPE %s %s\n", m.name, m.help, m.name, m.kind())
 		for _, series := range slices.Sorted(maps.Keys(s[m])) {
-			fmt.Fprintf(&out, "%s %s\n", series, strconv.FormatFloat(s[m][series], 'g', -1, 64))
+			fmt.Fprintf(&out, "%s %s\n", series, strconv.FormatFloat(s[m][series].value, 'g', -1, 64))
 		}
 	}
 	_, err := w.Write(out.Bytes())

@@ -21,6 +21,7 @@ type Meter struct {
 	done  atomic.Int64
 	total atomic.Int64
 	last  atomic.Int64 // when the watcher was told, in nanoseconds
+	spans spans
 }
 
 // NewMeter returns a meter; the watcher may be nil.

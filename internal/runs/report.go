@@ -81,6 +81,8 @@ type Report struct {
 	// How long the plan took, and what came after it: the calls and the commits.
 	PlanSeconds float64 `json:"plan_seconds"`
 	PushSeconds float64 `json:"push_seconds"`
+	// Spans are the run's parts, for a trace.
+	Spans []Span `json:"-"`
 	// Recorded is set if the state has the report.
 	Recorded bool `json:"-"`
 }
