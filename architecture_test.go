@@ -40,9 +40,11 @@ var mayImport = map[string]string{
 	"internal/source":  "internal/bucket internal/outside",
 	"internal/rowlist": "internal/extsort",
 	"internal/parquet": "internal/cell",
+	// What a database keeps of exports: SQL, and no connection.
+	"internal/generation": "",
 	// One protocol each, and which of them an address is for.
-	"internal/postgres": "internal/cell internal/nearest internal/outside internal/secret internal/source internal/textfile",
-	"internal/database": "internal/cell internal/postgres internal/secret",
+	"internal/postgres": "internal/cell internal/generation internal/nearest internal/outside internal/secret internal/source internal/textfile",
+	"internal/database": "internal/cell internal/generation internal/postgres internal/secret",
 
 	// The three parts of a sync do not know each other, nor sync.
 	"engage": "internal/attr internal/cell internal/database internal/extsort internal/jsonscan internal/nearest internal/parquet internal/secret internal/source",

@@ -83,6 +83,7 @@ func (q Query) Name() string {
 type database struct {
 	Query
 	redshift   bool
+	schema     string              // in which tables are made, "": in none
 	role       string              // that reads, once that is known
 	noPassword bool                // none was given
 	clean      func(string) string // makes what the server says fit to be shown
@@ -106,8 +107,8 @@ func (d *database) from() string {
 func quoteName(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
 
 // settings hold for one transaction, so that they work behind a pool of connections too.
-func (d *database) settings() string {
-	begin := "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY; SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO'; " +
+func (d *database) settings(mode string) string {
+	begin := "BEGIN ISOLATION LEVEL REPEATABLE READ " + mode + "; SET LOCAL TimeZone = 'UTC'; SET LOCAL DateStyle = 'ISO'; " +
 		fmt.Sprintf("SET LOCAL statement_timeout = %d", max(1, d.timeout().Milliseconds()))
 	if !d.redshift { // there it adds digits that nobody wrote: 0.1 would become 0.10000000000000001
 		begin += "; SET LOCAL extra_float_digits = 1"
@@ -246,7 +247,12 @@ func (d *database) refusal(e *pgconn.PgError) string {
 		return message + ": look at table or query in the configuration"
 	case "42601":
 		return message + ": query takes one SELECT, which becomes a part of a larger one"
-	case "3F000", "42703":
+	case "3F000":
+		if d.schema != "" && strings.Contains(said, quoteName(d.schema)) {
+			return message + fmt.Sprintf(": let the owner of the database run CREATE SCHEMA %s AUTHORIZATION %s;", quoteName(d.schema), quoteName(d.role))
+		}
+		return message + ": look at table or query in the configuration"
+	case "42703":
 		return message + ": look at table or query in the configuration"
 	case "57014":
 		return message + ": the query was ended on the server"
@@ -270,13 +276,17 @@ var deniedObject = regexp.MustCompile(`^permission denied for (\w+(?: \w+)*) (\S
 // grant returns what the owner can run so that the role may read.
 func (d *database) grant(message string) string {
 	role := quoteName(d.role)
+	denied := deniedObject.FindStringSubmatch(message)
+	if denied != nil && denied[1] == "schema" && denied[2] == d.schema {
+		return fmt.Sprintf("let its owner run GRANT USAGE, CREATE ON SCHEMA %s TO %s;", quoteName(d.schema), role)
+	}
 	if schema, _, found := strings.Cut(d.Table, "."); found {
 		return fmt.Sprintf("let the owner run GRANT USAGE ON SCHEMA %s TO %s; GRANT SELECT ON %s TO %s;", quoteName(schema), role, d.from(), role)
 	}
 	if d.Table != "" {
 		return fmt.Sprintf("let the owner run GRANT SELECT ON %s TO %s;", d.from(), role)
 	}
-	if denied := deniedObject.FindStringSubmatch(message); denied != nil {
+	if denied != nil {
 		switch kind, name := denied[1], denied[2]; kind {
 		case "schema":
 			return fmt.Sprintf("let the owner run GRANT USAGE ON SCHEMA %s TO %s;", name, role)

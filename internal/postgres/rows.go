@@ -59,7 +59,7 @@ var numericOIDs = []uint32{20, 21, 23, 700, 701, 1700}
 
 // describe begins the transaction and finds the columns.
 func (d *database) describe(ctx context.Context, conn *pgconn.PgConn) (*Rows, error) {
-	if err := conn.Exec(ctx, d.settings()).Close(); err != nil {
+	if err := conn.Exec(ctx, d.settings("READ ONLY")).Close(); err != nil {
 		return nil, err
 	}
 	statement, err := conn.Prepare(ctx, "", "SELECT * FROM "+d.from(), nil)
