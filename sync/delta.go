@@ -160,9 +160,7 @@ func (s *snapshot) markDifferent(before *rowlist.Reader, rows int) error {
 	mark := func(userID []byte, before *rowlist.Row) error {
 		if text = append(text[:0], deltaNew); before != nil {
 			text[0] = deltaKnown
-			for _, n := range before.Notes {
-				text = n.Append(text)
-			}
+			text = append(text, before.Notes...)
 		}
 		some.Add(userID)
 		failed = cmp.Or(failed, sorter.Add(userID, text))
@@ -183,10 +181,8 @@ func (s *snapshot) markDifferent(before *rowlist.Reader, rows int) error {
 		if s.isUnsettled(row.UserID) {
 			return mark(row.UserID, row)
 		}
-		for _, n := range row.Notes {
-			if n.Said == rowlist.Nothing {
-				kept[n.ID]++
-			}
+		for n := range row.Notes.Nothing().All() {
+			kept[n.ID]++
 		}
 		return nil
 	})

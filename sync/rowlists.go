@@ -63,7 +63,7 @@ type noteRows struct {
 	userID []byte
 	text   []byte
 	begun  bool
-	notes  []rowlist.Note
+	notes  rowlist.Notes
 }
 
 func (p *plan) notesOf(e *export) *noteRows {
@@ -76,9 +76,9 @@ func (p *plan) notesOf(e *export) *noteRows {
 
 // of implements [rowlist.NotesOf]: a contact that is forgotten is left out. Of one whose rows were
 // not read the record has by now what the rows said.
-func (n *noteRows) of(userID []byte, before *rowlist.Row) (notes []rowlist.Note, forgotten bool, err error) {
+func (n *noteRows) of(userID []byte, before *rowlist.Row) (notes rowlist.Notes, forgotten bool, err error) {
 	if before != nil && !n.plan.isUnsettled(userID) {
-		return slices.DeleteFunc(before.Notes, func(n rowlist.Note) bool { return n.Said != rowlist.Nothing }), false, nil
+		return before.Notes.Nothing(), false, nil
 	}
 	for !n.begun || n.userID != nil && bytes.Compare(n.userID, userID) < 0 {
 		n.begun = true
@@ -94,7 +94,7 @@ func (n *noteRows) of(userID []byte, before *rowlist.Row) (notes []rowlist.Note,
 			return nil, false, extsort.ErrTemp
 		}
 		if b = rest; n.plan.attribute(note.ID).export == n.export {
-			n.notes = append(n.notes, note)
+			n.notes = note.Append(n.notes)
 		}
 	}
 	return n.notes, len(n.text) == 0, nil

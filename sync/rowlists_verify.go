@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"slices"
 
 	"gleapsync/internal/rowlist"
 	"gleapsync/state"
@@ -59,7 +58,7 @@ func (b *basis) countListed(store *state.Store, list string, attributes map[uint
 		return nil, err
 	}
 	defer rows.Close()
-	counted := map[uint32]int{}
+	counted, noted := map[uint32]int{}, map[uint32]rowlist.Said{}
 	records := store.Records()
 	var record state.Record
 	has := records.Next()
@@ -74,12 +73,16 @@ func (b *basis) countListed(store *state.Store, list string, attributes map[uint
 			}
 		}
 		unsettled := b.isUnsettled(row.UserID)
+		clear(noted)
+		for n := range row.Notes.All() {
+			noted[n.ID] = n.Said
+		}
 		for id, a := range attributes {
-			i := slices.IndexFunc(row.Notes, func(n rowlist.Note) bool { return n.ID == id })
+			said, isNoted := noted[id]
 			switch {
-			case i < 0 || !unsettled && row.Notes[i].Said != rowlist.Nothing:
+			case !isNoted || !unsettled && said != rowlist.Nothing:
 				counted[id] += state.MemberCount(a.Kind == state.KindTrait, record.Find(id).Value)
-			case row.Notes[i].Said == rowlist.Member:
+			case said == rowlist.Member:
 				counted[id]++
 			}
 		}

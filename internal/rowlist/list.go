@@ -21,7 +21,7 @@ type Header struct {
 type Row struct {
 	UserID []byte
 	Print  [16]byte
-	Notes  []Note
+	Notes  Notes
 }
 
 // Note says of an attribute what the rows of a user said where the records do not tell, now or
@@ -79,7 +79,7 @@ func (h Header) Name() string { return hex.EncodeToString(h.ID[:]) }
 var ErrDamaged = errors.New("the list of rows is damaged")
 
 const (
-	magic     = "gleaprow\x02" // the last byte is the version
+	magic     = "gleaprow\x03" // the last byte is the version
 	headSize  = len(magic) + 16 + 8 + 32
 	sumSize   = 16
 	maxRow    = 128 << 10

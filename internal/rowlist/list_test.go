@@ -20,12 +20,44 @@ var someRows = rapid.Map(rapid.SliceOfNDistinct(rapid.StringMatching(`(user_)?[a
 	rows := make([]Row, len(ids))
 	for i, id := range ids {
 		rows[i] = Row{UserID: []byte(id), Print: [16]byte{byte(len(id)), byte(i)}}
-		for n := range i % 3 {
-			rows[i].Notes = append(rows[i].Notes, Note{uint32(n * 1000), Said(n)})
+		for n := range i % 3 { // those of nothing in front
+			rows[i].Notes = Note{uint32(n * 1000), Said(n)}.Append(rows[i].Notes)
 		}
 	}
 	return rows
 })
+
+func notes(of ...Note) (all Notes) {
+	for _, n := range of {
+		all = n.Append(all)
+	}
+	return all
+}
+
+// TestNotes: those that say nothing are found without a look at the others, however they came.
+func TestNotes(t *testing.T) {
+	state := filepath.Join(t.TempDir(), "state.db")
+	h := Header{ID: NewID()}
+	member, nothing, other := Note{7, Member}, Note{300, Nothing}, Note{1, Other}
+	write(t, state, h, []Row{{UserID: []byte("a"), Notes: notes(member, nothing, other)}, {UserID: []byte("b"), Notes: notes(other)}, {UserID: []byte("c")}})
+	r, err := Open(state, h.Name())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	rows, err := read(r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, want := range [][2]Notes{{notes(nothing, member, other), notes(nothing)}, {notes(other), nil}, {nil, nil}} {
+		if got := rows[i].Notes; !bytes.Equal(got, want[0]) || !bytes.Equal(got.Nothing(), want[1]) {
+			t.Errorf("row %d has %v, of nothing %v", i, got, got.Nothing())
+		}
+	}
+	if got := slices.Collect(rows[0].Notes.All()); !slices.Equal(got, []Note{nothing, member, other}) {
+		t.Errorf("the notes are %v", got)
+	}
+}
 
 func write(t interface{ Fatal(...any) }, state string, h Header, rows []Row) string {
 	w, err := Create(state, h)
@@ -193,7 +225,7 @@ func idsOf(rows []Row) (ids []string) {
 
 func FuzzReader(f *testing.F) {
 	state := filepath.Join(f.TempDir(), "state.db")
-	text, err := os.ReadFile(write(f, state, Header{}, []Row{{UserID: []byte("ab")}, {UserID: []byte("ac"), Notes: []Note{{1, Nothing}, {300, Other}}}}))
+	text, err := os.ReadFile(write(f, state, Header{}, []Row{{UserID: []byte("ab")}, {UserID: []byte("ac"), Notes: notes(Note{1, Nothing}, Note{300, Other})}}))
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -224,7 +256,7 @@ func TestWrite(t *testing.T) {
 			}
 			if i := slices.Index(idsOf(before), string(r.UserID)); i >= 0 && before[i].Print == r.Print {
 				r = before[i]
-				r.Notes = append(slices.Clone(r.Notes), Note{9, Member})
+				r.Notes = Note{9, Member}.Append(slices.Clone(r.Notes))
 			}
 			if string(r.UserID) != out {
 				want = append(want, r)
@@ -235,9 +267,9 @@ func TestWrite(t *testing.T) {
 		}
 		h := Header{ID: NewID()}
 		defer os.Remove(write(t, state, h, before))
-		notesOf := func(id []byte, before *Row) ([]Note, bool, error) {
+		notesOf := func(id []byte, before *Row) (Notes, bool, error) {
 			if before != nil {
-				return append(slices.Clone(before.Notes), Note{9, Member}), string(id) == out, nil
+				return Note{9, Member}.Append(slices.Clone(before.Notes)), string(id) == out, nil
 			}
 			return now[slices.Index(idsOf(now), string(id))].Notes, string(id) == out, nil
 		}

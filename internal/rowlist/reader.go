@@ -112,13 +112,12 @@ func (r *Reader) cut(b []byte) (row *Row, rest []byte, ok bool) {
 	}
 	r.row.UserID = append(r.row.UserID[:shared], id...)
 	b = b[copy(r.row.Print[:], b):]
-	r.row.Notes = r.row.Notes[:0]
-	for n := number(); ok && n > 0; n-- {
-		var note Note
-		note, b, ok = CutNote(b)
-		r.row.Notes = append(r.row.Notes, note)
+	size := number()
+	if !ok || size > uint64(len(b)) {
+		return nil, nil, false
 	}
-	return &r.row, b, ok
+	r.row.Notes = b[:size]
+	return &r.row, b[size:], true
 }
 
 // Err returns why the list did not come to a sound end, nil if it did.

@@ -17,7 +17,7 @@ func writing(err error) error {
 
 // NotesOf returns [Row.Notes] of a user, and whether the list must not have the user. before is the
 // row in the list before if that says the same, else nil. It is asked in the order of the user ids.
-type NotesOf func(userID []byte, before *Row) (notes []Note, leaveOut bool, err error)
+type NotesOf func(userID []byte, before *Row) (notes Notes, leaveOut bool, err error)
 
 // Write writes the list of the rows of now. before is the id of the list that they were compared
 // with, "" if there is none. An error leaves no list.

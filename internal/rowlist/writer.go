@@ -48,8 +48,12 @@ func (w *Writer) Add(r Row) error {
 	b = append(b, r.UserID[shared:]...)
 	b = append(b, r.Print[:]...)
 	b = binary.AppendUvarint(b, uint64(len(r.Notes)))
-	for _, n := range r.Notes {
-		b = n.Append(b)
+	for _, ofNothing := range []bool{true, false} {
+		for n := range r.Notes.All() {
+			if (n.Said == Nothing) == ofNothing {
+				b = n.Append(b)
+			}
+		}
 	}
 	if w.row = b; len(b) > maxRow {
 		return errors.New("a row of a list of rows is too long")
