@@ -65,13 +65,14 @@ var mayImport = map[string]string{
 	"internal/planfile":   "gleap internal/attr internal/extsort internal/runs state",
 	"internal/deliveries": "internal/bucket internal/runs internal/wholefile",
 	"internal/push":       "gleap internal/attr internal/deliveries internal/extsort internal/planfile internal/runs state",
-	"sync":                "engage gleap internal/attr internal/damping internal/deliveries internal/done internal/events internal/extsort internal/forms internal/guard internal/human internal/job internal/kept internal/known internal/planfile internal/push internal/rowlist internal/runs internal/savedplan internal/schedule internal/source state",
-	"internal/inspect":    "engage internal/attr internal/deliveries internal/forms internal/kept internal/replica internal/runs state sync",
+	"internal/inputs":     "engage gleap internal/attr internal/damping internal/done internal/extsort internal/guard internal/human internal/kept internal/known internal/rowlist internal/runs internal/schedule state",
+	"sync":                "engage gleap internal/attr internal/damping internal/deliveries internal/done internal/events internal/extsort internal/forms internal/guard internal/human internal/inputs internal/job internal/known internal/planfile internal/push internal/rowlist internal/runs internal/savedplan state",
+	"internal/inspect":    "engage internal/attr internal/deliveries internal/forms internal/inputs internal/kept internal/replica internal/runs state sync",
 	"internal/job":        "gleap internal/push state",
 	"internal/savedplan":  "gleap internal/extsort internal/job internal/planfile internal/push internal/runs internal/wholefile state",
 
 	// Settings.
-	"internal/config": "engage gleap internal/attr internal/bucket internal/damping internal/database internal/deliveries internal/events internal/exchange internal/guard internal/known internal/nearest internal/schedule internal/schema internal/secret internal/source internal/textfile state sync",
+	"internal/config": "engage gleap internal/attr internal/bucket internal/damping internal/database internal/deliveries internal/events internal/exchange internal/guard internal/inputs internal/known internal/nearest internal/schedule internal/schema internal/secret internal/source internal/textfile state sync",
 
 	// Of several projects.
 	"internal/projects": "internal/config internal/secret",
@@ -87,7 +88,7 @@ var mayImport = map[string]string{
 	"internal/serve":  "engage internal/config internal/exchange internal/inspect internal/metrics internal/page internal/projects internal/runs internal/schedule internal/textfile state sync",
 
 	// Commands put it together, for the main package alone.
-	"internal/app": "engage gleap gleap/sandbox internal/completion internal/config internal/console internal/deliveries internal/guard internal/human internal/inspect internal/metrics internal/nearest internal/notify internal/otlp internal/page internal/projects internal/replica internal/runs internal/savedplan internal/schedule internal/schema internal/secret internal/serve internal/starter internal/textfile internal/wholefile state sync",
+	"internal/app": "engage gleap gleap/sandbox internal/completion internal/config internal/console internal/deliveries internal/guard internal/human internal/inputs internal/inspect internal/metrics internal/nearest internal/notify internal/otlp internal/page internal/projects internal/replica internal/runs internal/savedplan internal/schedule internal/schema internal/secret internal/serve internal/starter internal/textfile internal/wholefile state sync",
 	"":             "gleap internal/app internal/human state sync",
 }
 

@@ -11,6 +11,7 @@ import (
 	"pgregory.net/rapid"
 
 	"gleapsync/gleap"
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/rounds"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
@@ -64,13 +65,13 @@ func TestAttackedModel(t *testing.T) {
 			w.swapBetween()
 			switch rapid.SampledFrom([]string{"sync", "sync", "sync", "full", "only", "only", "only full", "retry", "forget"}).Draw(r, "command") {
 			case "sync":
-				w.run(Request{})
+				w.run(inputs.Request{})
 			case "full":
-				w.run(Request{Full: true})
+				w.run(inputs.Request{Full: true})
 			case "only":
-				w.run(Request{Only: []string{rapid.SampledFrom([]string{"a", "k", "t"}).Draw(r, "key")}})
+				w.run(inputs.Request{Only: []string{rapid.SampledFrom([]string{"a", "k", "t"}).Draw(r, "key")}})
 			case "only full":
-				w.run(Request{Full: true, Only: []string{rapid.SampledFrom([]string{"a", "k", "t"}).Draw(r, "key")}})
+				w.run(inputs.Request{Full: true, Only: []string{rapid.SampledFrom([]string{"a", "k", "t"}).Draw(r, "key")}})
 			case "retry":
 				w.retry()
 			case "forget":
@@ -85,10 +86,10 @@ func TestAttackedModel(t *testing.T) {
 			}
 		}
 		w.retry()
-		w.sync(r, Request{})
+		w.sync(r, inputs.Request{})
 		w.mustMatch(r)
 		w.mustBeForgotten()
-		if report := w.sync(r, Request{}); report.Calls.Identify != 0 || report.Deletions != nil {
+		if report := w.sync(r, inputs.Request{}); report.Calls.Identify != 0 || report.Deletions != nil {
 			r.Fatalf("%d calls without a change, %+v", report.Calls.Identify, report.Deletions)
 		}
 	})
@@ -157,7 +158,7 @@ func (w *attacked) swapBetween() {
 	store, err := state.Open(state.Options{Path: w.path, Project: "acme"})
 	if err == nil {
 		runner := New(w.options, store, whole.client, whole.log, nil)
-		_, err = runner.Sync(w.r.Context(), Request{})
+		_, err = runner.Sync(w.r.Context(), inputs.Request{})
 		_, forgetErr := runner.Forget(w.r.Context(), []string{"u1"})
 		if err == nil || forgetErr == nil {
 			w.r.Fatalf("%s: a run went on: %v, %v", how, err, forgetErr)
@@ -170,7 +171,7 @@ func (w *attacked) swapBetween() {
 }
 
 // run carries out a sync that may be killed, cut off, or have its state stolen.
-func (w *attacked) run(request Request) {
+func (w *attacked) run(request inputs.Request) {
 	runner := w.runner(w.r)
 	runner.now = func() time.Time { return now().Add(w.clock) }
 	unanswered := w.unansweredBut(request.Only)

@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"gleapsync/engage"
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/postgrestest"
 	"gleapsync/internal/rounds"
 	"gleapsync/internal/runs"
@@ -22,8 +23,8 @@ import (
 )
 
 // rowsExport is a table of calls in a database.
-func rowsExport(server *postgrestest.Server, table string) Export {
-	return Export{
+func rowsExport(server *postgrestest.Server, table string) inputs.Export {
+	return inputs.Export{
 		Export: engage.Export{
 			Source: server.URL("postgres"), Password: secret.Text(postgrestest.Password), Table: table, Changes: true, AllowEmpty: true, Cursor: "received_at",
 			Attributes: []engage.Attribute{{Kind: engage.Audience, Key: "vip", Name: "vip", Column: "vip"}},
@@ -95,7 +96,7 @@ func TestRowsModel(t *testing.T) {
 				w.syncBreaking(t, rapid.IntRange(0, 12).Draw(r, "operation"), rapid.Bool().Draw(r, "after"))
 				continue
 			}
-			report := w.sync(r, Request{})
+			report := w.sync(r, inputs.Request{})
 			most := 0
 			for _, came := range received {
 				if !came.Before(read.Add(-15 * time.Minute)) {
@@ -107,7 +108,7 @@ func TestRowsModel(t *testing.T) {
 			}
 			read = latest
 		}
-		w.sync(r, Request{})
+		w.sync(r, inputs.Request{})
 		want, got := map[[2]string]string{}, map[[2]string]string{}
 		for k, n := range model {
 			if n.value != "false" {
@@ -125,7 +126,7 @@ func TestRowsModel(t *testing.T) {
 			r.Fatalf("Gleap has %v\nwant %v", got, want)
 		}
 		calls := w.gleap.Counts().Identify
-		if w.sync(r, Request{}); w.gleap.Counts().Identify != calls {
+		if w.sync(r, inputs.Request{}); w.gleap.Counts().Identify != calls {
 			r.Fatal("a run without changes sends")
 		}
 	})
@@ -142,7 +143,7 @@ func TestRows(t *testing.T) {
 	}
 	check := func(what string, sent, rows int) {
 		t.Helper()
-		if r := w.sync(t, Request{}); r.Contacts.Sent != sent || r.Exports[0].Rows != rows {
+		if r := w.sync(t, inputs.Request{}); r.Contacts.Sent != sent || r.Exports[0].Rows != rows {
 			t.Errorf("%s: %d contacts sent, %d rows read, want %d and %d\n%s", what, r.Contacts.Sent, r.Exports[0].Rows, sent, rows, statuses(r))
 		}
 	}
@@ -178,7 +179,7 @@ func TestRows(t *testing.T) {
 	exec(`ALTER TABLE calls RENAME COLUMN beta TO gamma`)
 	row("m10", "u8", "now()", "2026-02-01 08:44", "true, NULL")
 	row("m11", "u9", "now()", "2026-02-01 08:44", "true, NULL")
-	held := w.sync(t, Request{})
+	held := w.sync(t, inputs.Request{})
 	if held.Contacts.Sent != 2 || held.Outcome != runs.Held || !strings.Contains(statuses(held), `there is no column "beta"`) {
 		t.Errorf("%+v\n%s", held.Contacts, statuses(held))
 	}
@@ -189,7 +190,7 @@ func TestRows(t *testing.T) {
 		"received": `there is no column "received"`, "user_id": "the column user_id holds no times",
 	} {
 		e.Cursor = cursor
-		if r := w.sync(t, Request{}); !strings.Contains(statuses(r), reason) {
+		if r := w.sync(t, inputs.Request{}); !strings.Contains(statuses(r), reason) {
 			t.Errorf("%s: %s", cursor, statuses(r))
 		}
 	}
@@ -208,14 +209,14 @@ func TestRowsAudit(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	e.Audit = &Audit{Snapshot: snapshot, Schedule: weekly}
+	e.Audit = &inputs.Audit{Snapshot: snapshot, Schedule: weekly}
 	w := newWorld(t, e)
 	at := now()
 	days := func(n int) runs.Report {
 		t.Helper()
 		r := w.runner(t)
 		r.now = func() time.Time { return at.Add(time.Duration(n) * 24 * time.Hour) }
-		report, err := r.Sync(t.Context(), Request{})
+		report, err := r.Sync(t.Context(), inputs.Request{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -268,7 +269,7 @@ func TestRowsAudit(t *testing.T) {
 	}
 	// Where changes take over from a table, records are what is known.
 	taken := w.options.Exports[0]
-	w.options.Exports[0] = Export{Export: engage.Export{Source: e.Source, Password: e.Password, Table: "users", Attributes: []engage.Attribute{{Kind: engage.Audience, Key: "gold", Name: "gold", Column: "gold"}}}}
+	w.options.Exports[0] = inputs.Export{Export: engage.Export{Source: e.Source, Password: e.Password, Table: "users", Attributes: []engage.Attribute{{Kind: engage.Audience, Key: "gold", Name: "gold", Column: "gold"}}}}
 	exec(`ALTER TABLE users ADD COLUMN gold boolean; ALTER TABLE calls ADD COLUMN gold boolean; UPDATE users SET gold = user_id <> 'u1'`)
 	days(15)
 	exec(`UPDATE users SET gold = user_id = 'u0'`)

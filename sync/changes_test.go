@@ -16,14 +16,15 @@ import (
 	"gleapsync/engage"
 	"gleapsync/gleap"
 	"gleapsync/internal/guard"
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/rounds"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
 
 // changeExport is a folder of files that grows.
-func changeExport(named ...engage.Attribute) Export {
-	return Export{
+func changeExport(named ...engage.Attribute) inputs.Export {
+	return inputs.Export{
 		Export:     engage.Export{Source: "events", Pick: engage.PickAll, Changes: true, Discover: len(named) == 0, Attributes: named, AllowEmpty: true},
 		KeepAbsent: true,
 	}
@@ -130,18 +131,18 @@ func TestChangesModel(t *testing.T) {
 				w.syncBreaking(t, rapid.IntRange(0, 12).Draw(r, "operation"), rapid.Bool().Draw(r, "after"))
 			}
 			if day%2 == 0 {
-				if report := w.sync(r, Request{}); report.Outcome != runs.Complete {
+				if report := w.sync(r, inputs.Request{}); report.Outcome != runs.Complete {
 					r.Fatalf("%s\n%s", report.Outcome, statuses(report))
 				}
 			}
 		}
 		before, _ := os.ReadFile(filepath.Join(w.dir, "state.db"))
-		planned, err := w.runner(r).Plan(t.Context(), Request{})
+		planned, err := w.runner(r).Plan(t.Context(), inputs.Request{})
 		if after, _ := os.ReadFile(filepath.Join(w.dir, "state.db")); err != nil || !bytes.Equal(before, after) {
 			r.Fatalf("a plan changes the state, or fails: %v", err)
 		}
 		calls := w.gleap.Counts().Identify
-		report := w.sync(r, Request{})
+		report := w.sync(r, inputs.Request{})
 		if files > 0 && report.Outcome != runs.Complete {
 			r.Fatalf("%s\n%s", report.Outcome, statuses(report))
 		}
@@ -166,7 +167,7 @@ func TestChangesModel(t *testing.T) {
 			r.Fatalf("Gleap has %v\nwant %v", got, want)
 		}
 		calls = w.gleap.Counts().Identify
-		if report := w.sync(r, Request{}); w.gleap.Counts().Identify != calls || strings.Contains(statuses(report), "applied") {
+		if report := w.sync(r, inputs.Request{}); w.gleap.Counts().Identify != calls || strings.Contains(statuses(report), "applied") {
 			r.Fatalf("a run without changes reads or sends: %s", statuses(report))
 		}
 		if _, err := state.Verify(w.runner(r).store); err != nil {
@@ -177,7 +178,7 @@ func TestChangesModel(t *testing.T) {
 
 // syncBreaking lets the n-th operation of a run fail.
 func (w *world) syncBreaking(t *testing.T, n int, after bool) {
-	w.syncWith(t, &faults{left: n, after: after}, Request{})
+	w.syncWith(t, &faults{left: n, after: after}, inputs.Request{})
 }
 
 // TestChangesLedger: files are done once all of what they say is, and not before.
@@ -203,7 +204,7 @@ func TestChangesLedger(t *testing.T) {
 		if step.file != "" {
 			w.writeEvents(t, step.file, step.text)
 		}
-		report := w.sync(t, Request{})
+		report := w.sync(t, inputs.Request{})
 		if got := statuses(report); got != step.want {
 			t.Errorf("%s: got\n%s\nwant\n%s", step.name, got, step.want)
 		}
@@ -219,21 +220,21 @@ func TestChangesLedger(t *testing.T) {
 	if _, err := w.runner(t).Retire(t.Context(), "churn"); err == nil || !strings.Contains(err.Error(), "exclude") {
 		t.Errorf("retire of a key that comes back: %v", err)
 	}
-	if got := statuses(w.sync(t, Request{})); got != "churn applied\nnew_one applied" {
+	if got := statuses(w.sync(t, inputs.Request{})); got != "churn applied\nnew_one applied" {
 		t.Error(got)
 	}
 	if _, err := w.runner(t).Retire(t.Context(), "vip"); err != nil {
 		t.Error(err)
 	}
 	w.options.Exports[0].Exclude = nil
-	if got := statuses(w.sync(t, Request{})); got != "churn applied\nnew_one applied\nvip applied new" {
+	if got := statuses(w.sync(t, inputs.Request{})); got != "churn applied\nnew_one applied\nvip applied new" {
 		t.Error(got)
 	}
 	if got, want := fmt.Sprint(w.contacts()), `map[u1:{"vip":false} u2:{"churn":true} u3:{"new_one":true} u4:{"vip":false} u5:{"churn":true,"vip":true}]`; got != want {
 		t.Errorf("Gleap has %s\nwant %s", got, want)
 	}
 	w.writeEvents(t, "5", in("u6", "churn", 20))
-	if got := statuses(w.sync(t, Request{})); strings.Count(got, "held: events/5 was read before and has changed since") != 3 {
+	if got := statuses(w.sync(t, inputs.Request{})); strings.Count(got, "held: events/5 was read before and has changed since") != 3 {
 		t.Error(got)
 	}
 }
@@ -248,16 +249,16 @@ func TestChangesParked(t *testing.T) {
 		}
 		return nil
 	}}
-	if report, err := w.with(t, refuse).Sync(t.Context(), Request{}); err != nil || report.Contacts.Parked != 1 {
+	if report, err := w.with(t, refuse).Sync(t.Context(), inputs.Request{}); err != nil || report.Contacts.Parked != 1 {
 		t.Fatalf("%+v, %v", report.Contacts, err)
 	}
-	if report := w.sync(t, Request{}); report.Contacts.Planned != 0 || report.Contacts.Parked != 1 {
+	if report := w.sync(t, inputs.Request{}); report.Contacts.Planned != 0 || report.Contacts.Parked != 1 {
 		t.Errorf("%+v", report.Contacts)
 	}
 	if _, _, err := state.Unpark(w.runner(t).store); err != nil {
 		t.Fatal(err)
 	}
-	if report := w.sync(t, Request{}); report.Contacts.Sent != 1 || report.Contacts.Parked != 0 {
+	if report := w.sync(t, inputs.Request{}); report.Contacts.Sent != 1 || report.Contacts.Parked != 0 {
 		t.Errorf("%+v", report.Contacts)
 	}
 }
@@ -266,23 +267,23 @@ func TestChangesParked(t *testing.T) {
 // stored as text.
 func TestChangesFields(t *testing.T) {
 	w := newWorld(t, changeExport())
-	w.options.Fields = []Field{{gleap.Name, []string{"first_name", "last_name"}}, {gleap.Email, []string{"email"}}}
+	w.options.Fields = []inputs.Field{{Field: gleap.Name, Columns: []string{"first_name", "last_name"}}, {Field: gleap.Email, Columns: []string{"email"}}}
 	with := func(user, traits string, at int) string {
 		line := in(user, "vip", at)
 		return strings.Replace(line, `"traits":{`, `"traits":{`+traits+`,`, 1)
 	}
 	w.writeEvents(t, "1", with("u1", `"email":"old@x.io","first_name":"Ada"`, 1)+with("u1", `"email":"new@x.io","first_name":"Ada","last_name":"Lovelace"`, 3)+with("u1", `"email":"late@x.io"`, 2))
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	want := `map[u1:{"email":"new@x.io","name":"Ada Lovelace","vip":true}]`
 	if got := fmt.Sprint(w.contacts()); got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	w.writeEvents(t, "2", with("u1", `"email":"older@x.io"`, 2)+`{"type":"identify","userId":"u2","traits":{"email":"b@x.io"},"timestamp":"2023-11-14T22:13:20Z"}`)
-	if report := w.sync(t, Request{}); report.Calls.Identify != 0 {
+	if report := w.sync(t, inputs.Request{}); report.Calls.Identify != 0 {
 		t.Errorf("%+v, %v", report.Calls, w.contacts())
 	}
 	w.writeEvents(t, "3", with("u1", `"email":"newest@x.io"`, 9))
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	if got := fmt.Sprint(w.contacts()); got != strings.Replace(want, "new@", "newest@", 1) {
 		t.Errorf("got %s", got)
 	}
@@ -304,14 +305,14 @@ func TestChangesGuard(t *testing.T) {
 		}
 	}
 	w.writeEvents(t, "1", entered)
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	w.writeEvents(t, "2", left)
 	for range 2 {
-		if report := w.sync(t, Request{}); report.Outcome != runs.Held || report.Calls.Identify != 0 {
+		if report := w.sync(t, inputs.Request{}); report.Outcome != runs.Held || report.Calls.Identify != 0 {
 			t.Errorf("%s, %+v", statuses(report), report.Calls)
 		}
 	}
-	if report := w.sync(t, Request{MaxExits: map[string]guard.Limit{"vip": limit("6")}}); report.Outcome != runs.Complete || report.Exports[0].Exited != 6 {
+	if report := w.sync(t, inputs.Request{MaxExits: map[string]guard.Limit{"vip": limit("6")}}); report.Outcome != runs.Complete || report.Exports[0].Exited != 6 {
 		t.Errorf("%s, %+v", statuses(report), report.Exports[0])
 	}
 }
@@ -322,12 +323,12 @@ func TestChangesUnreadable(t *testing.T) {
 	w := newWorld(t, audience("a.csv", "a"), changeExport())
 	w.write(t, "a.csv", list("u1"))
 	refuse := &fakeGleap{after: func(int) error { return &gleap.RefusedError{Status: 422} }}
-	if report, err := w.with(t, refuse).Sync(t.Context(), Request{}); err != nil || report.Contacts.Parked != 1 || report.Outcome != runs.Held {
+	if report, err := w.with(t, refuse).Sync(t.Context(), inputs.Request{}); err != nil || report.Contacts.Parked != 1 || report.Outcome != runs.Held {
 		t.Fatalf("%+v, %v\n%s", report.Contacts, err, statuses(report))
 	}
 	w.options.Exports[0].AllowEmpty = true
 	w.write(t, "a.csv", list())
-	if report := w.sync(t, Request{}); report.Contacts.Parked != 1 {
+	if report := w.sync(t, inputs.Request{}); report.Contacts.Parked != 1 {
 		t.Errorf("unparked: %+v", report.Contacts)
 	}
 }

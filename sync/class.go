@@ -9,9 +9,9 @@ import (
 // classOf returns the class of telling Gleap a value of an attribute where it has another,
 // or may have it.
 func classOf(a *attribute, has, told attr.Value) runs.Class {
-	was, is := a.memberCount(has) > 0, a.memberCount(told) > 0
+	was, is := a.MemberCount(has) > 0, a.MemberCount(told) > 0
 	switch {
-	case a.applied.At.IsZero() || told.Equal(has):
+	case a.Applied.At.IsZero() || told.Equal(has):
 		return runs.ClassFirst
 	case a.Kind == engage.Audience && is:
 		return runs.ClassEntry

@@ -10,6 +10,7 @@ import (
 
 	"gleapsync/internal/attr"
 	"gleapsync/internal/damping"
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
@@ -25,20 +26,20 @@ func TestFileFromTheFuture(t *testing.T) {
 		}
 	}
 	write(time.Now().AddDate(10, 0, 0), "u1", "u2")
-	report := w.sync(t, Request{})
+	report := w.sync(t, inputs.Request{})
 	if len(report.Notes) != 1 || !strings.Contains(report.Notes[0], "a.csv is dated ") || report.Exports[0].AsOf.After(time.Now()) {
 		t.Errorf("%q, %v", report.Notes, report.Exports[0].AsOf)
 	}
 	write(time.Now().Add(-time.Hour), "u3") // from before the run
-	if report = w.sync(t, Request{}); report.Outcome != runs.Held || !strings.Contains(report.Exports[0].Reason, "give the file a new time") {
+	if report = w.sync(t, inputs.Request{}); report.Outcome != runs.Held || !strings.Contains(report.Exports[0].Reason, "give the file a new time") {
 		t.Errorf("%s: %s", report.Outcome, report.Exports[0].Reason)
 	}
 	write(time.Now(), "u1", "u4")
-	if report = w.sync(t, Request{}); report.Outcome != runs.Complete || len(report.Notes) > 0 {
+	if report = w.sync(t, inputs.Request{}); report.Outcome != runs.Complete || len(report.Notes) > 0 {
 		t.Errorf("%s: %s, %q", report.Outcome, report.Exports[0].Reason, report.Notes)
 	}
 	write(time.Now().Add(time.Minute), "u1", "u5") // clocks are never quite the same
-	if report = w.sync(t, Request{}); report.Outcome != runs.Complete || len(report.Notes) > 0 {
+	if report = w.sync(t, inputs.Request{}); report.Outcome != runs.Complete || len(report.Notes) > 0 {
 		t.Errorf("%s: %s, %q", report.Outcome, report.Exports[0].Reason, report.Notes)
 	}
 	want := map[string]string{"u1": `{"a":true}`, "u2": `{"a":false}`, "u4": `{"a":false}`, "u5": `{"a":true}`}
@@ -67,7 +68,7 @@ func TestJumpingClock(t *testing.T) {
 		}
 		r := w.runner(t)
 		r.now = func() time.Time { return now().Add(clock) }
-		report, err := r.Sync(t.Context(), Request{})
+		report, err := r.Sync(t.Context(), inputs.Request{})
 		if err != nil || report.Outcome != runs.Complete {
 			t.Errorf("a clock that is %s ahead: %s, %+v, %v", clock, report.Outcome, report.Exports, err)
 		}
@@ -108,31 +109,18 @@ func TestJumpingClock(t *testing.T) {
 	}
 }
 
-// TestDueFromTheFuture: what a clock that was wrong holds back is not held back until then.
-func TestDueFromTheFuture(t *testing.T) {
-	now := time.Date(2026, 5, 1, 12, 0, 0, 0, time.UTC)
-	e := &export{Export: trait("t.csv", "t")}
-	e.Damping = map[string]damping.Rule{"": {MinInterval: 24 * time.Hour}}
-	for ahead, want := range map[time.Duration]bool{-time.Second: true, time.Hour: false, 24 * time.Hour: false, 48 * time.Hour: true} {
-		a := &attribute{Attribute: e.Attributes[0], export: e, applied: state.Applied{Due: now.Add(ahead)}}
-		if a.isDue(now) != want {
-			t.Errorf("due in %s: %t", ahead, !want)
-		}
-	}
-}
-
 // TestChangeFromTheFuture: one that an earlier version stored does not win for ever.
 func TestChangeFromTheFuture(t *testing.T) {
 	w := newWorld(t, changeExport())
 	w.writeEvents(t, "1", in("u1", "vip", 1))
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	store := w.runner(t).store
 	said := state.Said{Attributes: []state.Newest{{ID: 0, At: time.Date(2099, 1, 1, 0, 0, 0, 0, time.UTC).UnixNano(), Value: attr.OfBool(true)}}}
 	if err := store.AbsorbChanges([]state.Absorbed{{UserID: []byte("u1"), Said: said.Append(nil)}}); err != nil {
 		t.Fatal(err)
 	}
 	w.writeEvents(t, "2", out("u1", "vip", 2))
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	if c, _ := w.gleap.Contact("u1"); asJSON(c.Attributes) != `{"vip":false}` {
 		t.Errorf("u1 is %s", asJSON(c.Attributes))
 	}

@@ -16,12 +16,13 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/internal/guard"
+	"gleapsync/internal/inputs"
 )
 
 // patterns is a table of which all columns of audiences are taken that match.
-func patterns(export engage.Export, pattern string) Export {
+func patterns(export engage.Export, pattern string) inputs.Export {
 	export.Wildcards = []engage.Wildcard{{Kind: engage.Audience, Pattern: pattern}}
-	return Export{Export: export}
+	return inputs.Export{Export: export}
 }
 
 // command is what a shell script writes.
@@ -43,7 +44,7 @@ func TestCommandsInTurn(t *testing.T) {
 		e.Dir = w.dir
 		w.options.Exports = append(w.options.Exports, e)
 	}
-	report, err := w.runner(t).Sync(t.Context(), Request{})
+	report, err := w.runner(t).Sync(t.Context(), inputs.Request{})
 	if err != nil || report.Held() || len(report.Exports) != tables || len(w.contacts()) != tables {
 		t.Fatalf("%v, %+v, %d contacts", err, report.Exports, len(w.contacts()))
 	}
@@ -75,7 +76,7 @@ func TestCommandsLikeFiles(t *testing.T) {
 	of := func(export func(name string) engage.Export) string {
 		w := newWorld(t)
 		for _, name := range []string{"0.csv", "1.csv", "2.csv"} {
-			e := Export{Export: export(name)}
+			e := inputs.Export{Export: export(name)}
 			e.Dir = w.dir
 			e.Wildcards = []engage.Wildcard{{Kind: engage.Audience, Pattern: "vip*"}, {Kind: engage.Trait, Pattern: "plan", Type: engage.Auto}}
 			w.options.Exports = append(w.options.Exports, e)
@@ -86,7 +87,7 @@ func TestCommandsLikeFiles(t *testing.T) {
 			for i, text := range day {
 				w.write(t, fmt.Sprintf("%d.csv", i), text)
 			}
-			report, err := w.runner(t).Sync(t.Context(), Request{})
+			report, err := w.runner(t).Sync(t.Context(), inputs.Request{})
 			for _, e := range report.Exports {
 				reason := e.Reason
 				for i := range 3 {
@@ -131,16 +132,16 @@ func TestUnchangedHeader(t *testing.T) {
 	for _, step := range []struct {
 		name, text string // "": as before
 		opens      bool
-		request    Request
+		request    inputs.Request
 		want       string
 	}{
-		{"the first day", "", true, Request{}, "vip applied, vip_eu applied"},
-		{"unchanged", "", false, Request{}, "vip unchanged, vip_eu unchanged"},
-		{"in full", "", true, Request{Full: true}, "vip applied, vip_eu applied"},
-		{"a column more", "user_id,vip,vip_us,vip_eu\nu1,1,1,0\n", true, Request{}, "vip applied, vip_us applied, vip_eu applied"},
-		{"unchanged since", "", false, Request{}, "vip unchanged, vip_eu unchanged, vip_us unchanged"},
-		{"a key twice", "user_id,vip,vip_x,VIP-X\nu1,1,1,1\n", true, Request{}, "vip applied, vip_eu held, vip_us held, vip_x held, vip_x held"},
-		{"still twice", "", true, Request{}, "vip unchanged, vip_eu held, vip_us held, vip_x held, vip_x held"},
+		{"the first day", "", true, inputs.Request{}, "vip applied, vip_eu applied"},
+		{"unchanged", "", false, inputs.Request{}, "vip unchanged, vip_eu unchanged"},
+		{"in full", "", true, inputs.Request{Full: true}, "vip applied, vip_eu applied"},
+		{"a column more", "user_id,vip,vip_us,vip_eu\nu1,1,1,0\n", true, inputs.Request{}, "vip applied, vip_us applied, vip_eu applied"},
+		{"unchanged since", "", false, inputs.Request{}, "vip unchanged, vip_eu unchanged, vip_us unchanged"},
+		{"a key twice", "user_id,vip,vip_x,VIP-X\nu1,1,1,1\n", true, inputs.Request{}, "vip applied, vip_eu held, vip_us held, vip_x held, vip_x held"},
+		{"still twice", "", true, inputs.Request{}, "vip unchanged, vip_eu held, vip_us held, vip_x held, vip_x held"},
 	} {
 		before := opened
 		if step.text != "" {

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"gleapsync/internal/extsort"
+	"gleapsync/internal/inputs"
 	"gleapsync/state"
 )
 
@@ -44,6 +45,14 @@ func (u *uncheckedRecords) Err() error     { return nil }
 // TestOrderOfTheMerge: what does not come in the order of the user ids, or comes twice where it
 // must not, ends the merge: it would make contacts look absent.
 func TestOrderOfTheMerge(t *testing.T) {
+	b, err := newWorld(t, inputs.Export{}).runner(t).recall(now(), inputs.Request{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	in := inputs.New(b.Basis)
+	if err := in.Read(t.Context(), func() {}); err != nil { // there is nothing to read
+		t.Fatal(err)
+	}
 	for name, test := range map[string]struct {
 		ids  []string
 		fits bool // for all but rows, which may come twice
@@ -54,10 +63,7 @@ func TestOrderOfTheMerge(t *testing.T) {
 		for from, isDamage := range map[string]error{
 			"rows": extsort.ErrTemp, "records": state.ErrDamaged, "changes": state.ErrDamaged, "unanswered": state.ErrDamaged, "parked": state.ErrDamaged,
 		} {
-			p := &plan{basis: &basis{forgotten: &state.Forgotten{}}}
-			e := &export{}
-			e.input = &snapshot{reading: &reading{}, export: e}
-			p.exports = []*export{e}
+			p := &plan{basis: b, in: in, exports: in.All}
 			pass := newPass(p, extsort.Span{}, p.file.Add(state.Turns{}, nil), nil)
 			rows, records, changes := &uncheckedRows{}, &uncheckedRecords{}, &uncheckedRecords{}
 			records.payload, changes.payload = []byte{0, 0, 0}, (&state.Said{}).Append(nil)
@@ -77,7 +83,7 @@ func TestOrderOfTheMerge(t *testing.T) {
 					pass.parked = append(pass.parked, state.Parked{UserID: id})
 				}
 			}
-			err := pass.run(t.Context(), extsort.NewMerger([]extsort.Stream{rows}, 0), []*export{e}, records, changes)
+			err := pass.run(t.Context(), extsort.NewMerger([]extsort.Stream{rows}, 0), in.All, records, changes)
 			switch fits := test.fits || from == "rows" && name == "twice"; {
 			case fits && err != nil:
 				t.Errorf("%s %s: %v", from, name, err)

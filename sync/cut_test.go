@@ -15,13 +15,14 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/internal/guard"
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/rounds"
 	"gleapsync/internal/runs"
 )
 
 // cutForm is a form of text that may be cut off anywhere.
 type cutForm struct {
-	export Export
+	export inputs.Export
 	files  map[string]string
 	cut    string // the file that is
 	zipped bool
@@ -38,10 +39,10 @@ func cutForms() map[string]cutForm {
 		}
 		return text
 	}
-	one := func(e Export, text string) cutForm {
+	one := func(e inputs.Export, text string) cutForm {
 		return cutForm{e, map[string]string{e.Source: text}, e.Source, false}
 	}
-	column := func(source string, kind engage.Kind) Export {
+	column := func(source string, kind engage.Kind) inputs.Export {
 		e := audience(source, "vip")
 		e.Attributes[0].Kind, e.Attributes[0].Column = kind, "vip"
 		e.ClearMissing = true
@@ -123,17 +124,17 @@ func TestCutAnywhere(t *testing.T) {
 		text := f.files[f.cut]
 		size := rapid.IntRange(1, len(text)-1).Filter(func(n int) bool { return text[n-1] != '\n' }).Draw(r, "size")
 		w := f.start(t)
-		w.sync(t, Request{})
+		w.sync(t, inputs.Request{})
 		whole := w.contacts()
 		for range 2 {
 			f.write(w, t, size)
-			_, _ = w.runner(t).Sync(t.Context(), Request{}) // nothing can be read of a header that is cut
+			_, _ = w.runner(t).Sync(t.Context(), inputs.Request{}) // nothing can be read of a header that is cut
 			if got := w.contacts(); !maps.Equal(got, whole) {
 				r.Fatalf("of %q there is %q: %v, before %v", text, text[:size], got, whole)
 			}
 		}
 		f.write(w, t, len(text))
-		if report := w.sync(t, Request{}); report.Outcome != runs.Complete || !maps.Equal(w.contacts(), whole) {
+		if report := w.sync(t, inputs.Request{}); report.Outcome != runs.Complete || !maps.Equal(w.contacts(), whole) {
 			r.Fatalf("%s %+v", report.Outcome, report.Exports)
 		}
 	})
@@ -148,11 +149,11 @@ func TestCutInLastField(t *testing.T) {
 		}
 		t.Run(name, func(t *testing.T) {
 			w := f.start(t)
-			w.sync(t, Request{})
+			w.sync(t, inputs.Request{})
 			whole := w.contacts()
 			size := strings.LastIndex(f.files[f.cut], "\r\n") // the last row has all but its break
 			f.write(w, t, size)
-			report := w.sync(t, Request{})
+			report := w.sync(t, inputs.Request{})
 			e := report.Exports[0]
 			if report.Outcome != runs.Held || e.Status != runs.StatusApplied || e.Withheld != 1 || e.Invalid != 1 || !strings.Contains(e.Reason, "no line break") {
 				t.Errorf("%s %+v", report.Outcome, e)
@@ -173,12 +174,12 @@ func TestEndWithoutLineBreak(t *testing.T) {
 		w.options.Guard.MaxInvalid, _ = guard.ParseLimit("90%")
 		w.options.Guard.MaxExits, _ = guard.ParseLimit("100%")
 		w.write(t, "vip.csv", text)
-		if report := w.sync(t, Request{}); report.Exports[0].Members != 3 {
+		if report := w.sync(t, inputs.Request{}); report.Exports[0].Members != 3 {
 			t.Fatalf("%+v", report.Exports[0])
 		}
 		return w
 	}
-	next := func(t *testing.T, w *world, text string, request Request, want string) {
+	next := func(t *testing.T, w *world, text string, request inputs.Request, want string) {
 		t.Helper()
 		w.write(t, "vip.csv", text)
 		e := w.sync(t, request).Exports[0]
@@ -188,37 +189,37 @@ func TestEndWithoutLineBreak(t *testing.T) {
 	}
 	t.Run("at first", func(t *testing.T) {
 		w := start(t, open)
-		next(t, w, "user_id\nu1\nu2\nu30\nu4", Request{}, "1 in, 0 out, 0 withheld, 0 invalid")
-		next(t, w, "user_id\nu1\nu2\nu3", Request{}, "1 in, 2 out, 0 withheld, 0 invalid") // nothing tells that
-		next(t, w, closed, Request{}, "1 in, 1 out, 0 withheld, 0 invalid")
-		next(t, w, "user_id\nu1\nu2\nu30\nu4", Request{}, "0 in, 0 out, 0 withheld, 1 invalid") // u30 is there, u4 may be a part
+		next(t, w, "user_id\nu1\nu2\nu30\nu4", inputs.Request{}, "1 in, 0 out, 0 withheld, 0 invalid")
+		next(t, w, "user_id\nu1\nu2\nu3", inputs.Request{}, "1 in, 2 out, 0 withheld, 0 invalid") // nothing tells that
+		next(t, w, closed, inputs.Request{}, "1 in, 1 out, 0 withheld, 0 invalid")
+		next(t, w, "user_id\nu1\nu2\nu30\nu4", inputs.Request{}, "0 in, 0 out, 0 withheld, 1 invalid") // u30 is there, u4 may be a part
 	})
 	t.Run("accepted", func(t *testing.T) {
 		w := start(t, closed)
-		next(t, w, "user_id\nu1\nu9\nu3", Request{}, "1 in, 0 out, 2 withheld, 1 invalid")
-		next(t, w, "user_id\nu1\nu9\nu3", Request{AcceptAbsence: []string{"vip"}}, "0 in, 2 out, 0 withheld, 1 invalid")
-		next(t, w, "user_id\nu1\nu9\nu31", Request{}, "1 in, 0 out, 0 withheld, 0 invalid")
+		next(t, w, "user_id\nu1\nu9\nu3", inputs.Request{}, "1 in, 0 out, 2 withheld, 1 invalid")
+		next(t, w, "user_id\nu1\nu9\nu3", inputs.Request{AcceptAbsence: []string{"vip"}}, "0 in, 2 out, 0 withheld, 1 invalid")
+		next(t, w, "user_id\nu1\nu9\nu31", inputs.Request{}, "1 in, 0 out, 0 withheld, 0 invalid")
 	})
 	t.Run("ignored", func(t *testing.T) {
 		w := start(t, closed)
 		w.options.Exports[0].IgnoreBroken = true
-		next(t, w, "user_id\nu1\nu9\nu3", Request{}, "1 in, 2 out, 0 withheld, 1 invalid")
-		next(t, w, "user_id\nu1\nu9\nu31", Request{}, "1 in, 0 out, 0 withheld, 0 invalid")
+		next(t, w, "user_id\nu1\nu9\nu3", inputs.Request{}, "1 in, 2 out, 0 withheld, 1 invalid")
+		next(t, w, "user_id\nu1\nu9\nu31", inputs.Request{}, "1 in, 0 out, 0 withheld, 0 invalid")
 	})
 	t.Run("JSON in between", func(t *testing.T) {
 		w := start(t, closed)
-		next(t, w, `{"user_id":"u1"}`+"\n"+`{"user_id":"u2"}`+"\n"+`{"user_id":"u4"}`, Request{}, "1 in, 1 out, 0 withheld, 0 invalid")
-		next(t, w, "user_id\nu1\nu2\nu40", Request{}, "0 in, 0 out, 1 withheld, 1 invalid")
+		next(t, w, `{"user_id":"u1"}`+"\n"+`{"user_id":"u2"}`+"\n"+`{"user_id":"u4"}`, inputs.Request{}, "1 in, 1 out, 0 withheld, 0 invalid")
+		next(t, w, "user_id\nu1\nu2\nu40", inputs.Request{}, "0 in, 0 out, 1 withheld, 1 invalid")
 	})
 	t.Run("one part", func(t *testing.T) {
 		w := start(t, closed)
 		w.options.Exports[0].Source, w.options.Exports[0].Pick = "p*.csv", engage.PickAll
 		w.write(t, "p1.csv", "user_id\nu1\nu2")
 		w.write(t, "p2.csv", "user_id\nu30\n")
-		next(t, w, closed, Request{}, "0 in, 0 out, 1 withheld, 1 invalid")
-		next(t, w, closed, Request{AcceptAbsence: []string{"vip"}}, "0 in, 1 out, 0 withheld, 1 invalid")
+		next(t, w, closed, inputs.Request{}, "0 in, 0 out, 1 withheld, 1 invalid")
+		next(t, w, closed, inputs.Request{AcceptAbsence: []string{"vip"}}, "0 in, 1 out, 0 withheld, 1 invalid")
 		w.write(t, "p1.csv", "user_id\nu1\nu5")
-		next(t, w, closed, Request{}, "1 in, 0 out, 0 withheld, 0 invalid")
+		next(t, w, closed, inputs.Request{}, "1 in, 0 out, 0 withheld, 0 invalid")
 	})
 }
 
@@ -232,19 +233,19 @@ func TestCutChanges(t *testing.T) {
 		return fmt.Sprintf("vip,%s,%d,%s", action, 1_700_000_000+at, user)
 	}
 	w.writeEvents(t, "1.csv", header+row("u1", "true", 1)) // the first without a line break
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	w.writeEvents(t, "2.csv", header+row("u2", "true", 2)) // nor has the second
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	w.writeEvents(t, "3.csv", header+row("u3", "true", 3)+"\n")
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	whole := w.contacts()
 	if len(whole) != 3 {
 		t.Fatal(whole)
 	}
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	w.writeEvents(t, "4.csv", header+row("u4", "true", 4)+"\n"+row("u19", "true", 5))
 	for range 2 {
-		report, _ := w.runner(t).Sync(t.Context(), Request{})
+		report, _ := w.runner(t).Sync(t.Context(), inputs.Request{})
 		if e := report.Exports[0]; e.Status != runs.StatusHeld || !strings.Contains(e.Reason, "4.csv:3: the last row has no line break") {
 			t.Errorf("%s %+v", report.Outcome, e)
 		}
@@ -253,7 +254,7 @@ func TestCutChanges(t *testing.T) {
 		}
 	}
 	w.writeEvents(t, "4.csv", header+row("u4", "true", 4)+"\n"+row("u1904", "true", 5)+"\n")
-	if report := w.sync(t, Request{}); report.Outcome != runs.Complete || len(w.contacts()) != 5 || w.contacts()["u1904"] == "" {
+	if report := w.sync(t, inputs.Request{}); report.Outcome != runs.Complete || len(w.contacts()) != 5 || w.contacts()["u1904"] == "" {
 		t.Errorf("%s %v", report.Outcome, w.contacts())
 	}
 }
@@ -263,7 +264,7 @@ func TestCutChanges(t *testing.T) {
 func TestCutIsAsked(t *testing.T) {
 	w := newWorld(t, audience("vip.csv", "vip"))
 	w.write(t, "vip.csv", "user_id\nu1\nu1904\n")
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	w.write(t, "vip.csv", "user_id\nu1\nu190")
 	said, err := AskExports(t.Context(), w.options, w.runner(t).store, "u190")
 	if err != nil || !said["vip"].Absent {
@@ -276,9 +277,9 @@ func TestCutInLineBreak(t *testing.T) {
 	w := newWorld(t, audience("vip.csv", "vip"))
 	w.options.Guard.MaxInvalid, _ = guard.ParseLimit("100%")
 	w.write(t, "vip.csv", "user_id\r\nu1\r\nu2\r\nu3\r\n")
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	w.write(t, "vip.csv", "user_id\r\nu1\r\nu2\r")
-	if e := w.sync(t, Request{}).Exports[0]; e.Exited != 0 || e.Withheld != 2 || e.Invalid != 1 {
+	if e := w.sync(t, inputs.Request{}).Exports[0]; e.Exited != 0 || e.Withheld != 2 || e.Invalid != 1 {
 		t.Errorf("%+v", e)
 	}
 }

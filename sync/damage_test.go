@@ -16,6 +16,7 @@ import (
 	"testing"
 
 	"gleapsync/internal/guard"
+	"gleapsync/internal/inputs"
 
 	"github.com/parquet-go/parquet-go"
 	"pgregory.net/rapid"
@@ -60,7 +61,7 @@ func newAttacked(t *testing.T, form exportForm, members []string) *attackedForm 
 	w.options.Exports[0].AllowEmpty = true
 	form.write(w, t, members, "")
 	a := &attackedForm{w, members, w.files(t)}
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	return a
 }
 
@@ -69,21 +70,21 @@ func (a *attackedForm) attack(r *rapid.T) {
 	damaged := drawDamage(r, a.sound[file])
 	a.write(r, file, damaged)
 	defer a.write(r, file, a.sound[file])
-	planned, err := a.runner(r).Plan(context.Background(), Request{})
+	planned, err := a.runner(r).Plan(context.Background(), inputs.Request{})
 	if err != nil || planned.Exports[0].Exited == 0 {
 		return
 	}
 	files := maps.Clone(a.sound)
 	files[file] = damaged
 	isNamed := namedIn(files)
-	a.sync(r, Request{})
+	a.sync(r, inputs.Request{})
 	for id, contact := range a.contacts() {
 		if slices.Contains(a.members, id) && isNamed(id) && (contact == "{}" || strings.Contains(contact, "false")) {
 			r.Errorf("%s was removed and is named in %s: %q", id, file, damaged)
 		}
 	}
 	a.write(r, file, a.sound[file])
-	a.sync(r, Request{})
+	a.sync(r, inputs.Request{})
 }
 
 // files returns the export's files, by name.

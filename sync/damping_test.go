@@ -8,6 +8,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/internal/attr"
 	"gleapsync/internal/damping"
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/runs"
 )
 
@@ -25,7 +26,7 @@ func nothing(null bool) value {
 // TestDamping: a change that is not worth a call goes along with others, and delays no
 // membership. What is held back for its time is read again once that is over.
 func TestDamping(t *testing.T) {
-	table := Export{
+	table := inputs.Export{
 		Export: engage.Export{Source: "t.csv", Attributes: []engage.Attribute{
 			{Kind: engage.Trait, Key: "login", Name: "login", Column: "login", Type: engage.Auto},
 			{Kind: engage.Trait, Key: "revenue", Name: "revenue", Column: "revenue", Type: engage.Auto},
@@ -36,10 +37,10 @@ func TestDamping(t *testing.T) {
 	w := newWorld(t, table, audience("a.csv", "a"))
 	w.write(t, "t.csv", "user_id,login,revenue,level\nu1,mon,100,1\nu2,mon,100,1\nu3,mon,100,1\nu4,mon,100,1\nu6,,50,\n")
 	w.write(t, "a.csv", list("u9"))
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	w.write(t, "t.csv", "user_id,login,revenue,level\nu1,tue,100,1\nu2,mon,105,1\nu3,tue,105,2\nu4,tue,105,1\nu5,tue,7,1\nu6,,52,\n")
 	w.write(t, "a.csv", list("u9", "u4"))
-	report := w.sync(t, Request{})
+	report := w.sync(t, inputs.Request{})
 	login, revenue := report.Exports[0], report.Exports[1]
 	if report.Outcome != runs.Complete || report.Contacts.Sent != 3 || login.Damped != 1 || login.Changed != 3 || revenue.Damped != 2 || revenue.Changed != 3 {
 		t.Errorf("%+v\n%+v\n%+v", report.Contacts, login, revenue)
@@ -58,23 +59,23 @@ func TestDamping(t *testing.T) {
 		}
 	}
 	// Before its time the export is not even read, then it is, whatever its fingerprint.
-	if report := w.sync(t, Request{}); report.Exports[0].Status != runs.StatusUnchanged || report.Exports[0].Rows != 0 || report.Contacts.Planned != 0 {
+	if report := w.sync(t, inputs.Request{}); report.Exports[0].Status != runs.StatusUnchanged || report.Exports[0].Rows != 0 || report.Contacts.Planned != 0 {
 		t.Errorf("%+v", report.Exports[0])
 	}
 	report = w.syncAfter(t, 24*time.Hour)
 	if got := w.contacts()["u1"]; report.Contacts.Sent != 1 || report.Exports[0].Status != runs.StatusApplied || report.Exports[0].Changed != 1 || got != `{"level":1,"login":"tue","revenue":100}` {
 		t.Errorf("%+v, u1 is %s", report.Contacts, got)
 	}
-	if report := w.sync(t, Request{}); report.Exports[0].Status != runs.StatusUnchanged {
+	if report := w.sync(t, inputs.Request{}); report.Exports[0].Status != runs.StatusUnchanged {
 		t.Errorf("%+v", report.Exports[0])
 	}
 	// A full resync has all of it, and other settings are looked at again.
 	w.options.Exports[0].Damping = nil
-	if planned, err := w.runner(t).Plan(t.Context(), Request{}); err != nil || planned.Contacts.Planned != 2 {
+	if planned, err := w.runner(t).Plan(t.Context(), inputs.Request{}); err != nil || planned.Contacts.Planned != 2 {
 		t.Errorf("%+v, %v", planned.Contacts, err)
 	}
 	w.options.Exports[0].Damping = table.Damping
-	w.sync(t, Request{Full: true})
+	w.sync(t, inputs.Request{Full: true})
 	if got := w.contacts(); got["u2"] != `{"level":1,"login":"mon","revenue":105}` || got["u6"] != `{"revenue":52}` {
 		t.Errorf("%v", got)
 	}
@@ -84,7 +85,7 @@ func TestDamping(t *testing.T) {
 func (w *world) syncAfter(t fataler, d time.Duration) runs.Report {
 	r := w.runner(t)
 	r.now = func() time.Time { return now().Add(d) }
-	report, err := r.Sync(context.Background(), Request{})
+	report, err := r.Sync(context.Background(), inputs.Request{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -98,16 +99,16 @@ func TestDampingOfChanges(t *testing.T) {
 	e.Damping = map[string]damping.Rule{"": {MinInterval: time.Hour}}
 	w := newWorld(t, e)
 	w.writeEvents(t, "1.json", event("u1", "trait", "level", "tra_1", "1", 1, "m1"))
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	w.writeEvents(t, "2.json", event("u1", "trait", "level", "tra_1", "2", 2, "m2"))
-	if report := w.sync(t, Request{}); report.Contacts.Planned != 0 || report.Exports[0].Damped != 1 || report.Outcome != runs.Complete {
+	if report := w.sync(t, inputs.Request{}); report.Contacts.Planned != 0 || report.Exports[0].Damped != 1 || report.Outcome != runs.Complete {
 		t.Errorf("%+v, %+v", report.Contacts, report.Exports)
 	}
-	if report := w.sync(t, Request{}); report.Contacts.Planned != 0 || report.Exports[0].Status != runs.StatusUnchanged {
+	if report := w.sync(t, inputs.Request{}); report.Contacts.Planned != 0 || report.Exports[0].Status != runs.StatusUnchanged {
 		t.Errorf("%+v", report.Exports)
 	}
 	w.writeEvents(t, "3.json", event("u2", "trait", "level", "tra_1", "1", 3, "m3"))
-	if report := w.sync(t, Request{}); report.Contacts.Sent != 1 {
+	if report := w.sync(t, inputs.Request{}); report.Contacts.Sent != 1 {
 		t.Errorf("%+v", report.Contacts)
 	}
 	if report := w.syncAfter(t, time.Hour); report.Contacts.Sent != 1 || w.contacts()["u1"] != `{"level":2}` {

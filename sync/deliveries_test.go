@@ -13,6 +13,7 @@ import (
 
 	"gleapsync/internal/bucket"
 	"gleapsync/internal/deliveries"
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/rounds"
 	"gleapsync/internal/s3test"
 )
@@ -73,7 +74,7 @@ func testDeliveries(t *testing.T, place func(dir string) deliveries.Place) {
 			case "cut and kill":
 				runner.ledger, runner.client = &killedLedger{ledger: runner.store}, w.cut(r, runner.client)
 			}
-			_, _ = runner.Sync(t.Context(), Request{Full: rapid.IntRange(0, 9).Draw(r, "full") == 0})
+			_, _ = runner.Sync(t.Context(), inputs.Request{Full: rapid.IntRange(0, 9).Draw(r, "full") == 0})
 			told, _ := w.replay(r)
 			for id, known := range w.known(r) {
 				for key, value := range known {
@@ -85,7 +86,7 @@ func testDeliveries(t *testing.T, place func(dir string) deliveries.Place) {
 			}
 		}
 		day()
-		w.sync(r, Request{})
+		w.sync(r, inputs.Request{})
 		_, last := w.replay(r)
 		for id, want := range w.contacts() {
 			if got := asJSON(last[id]); got != want {

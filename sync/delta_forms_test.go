@@ -15,6 +15,7 @@ import (
 	"pgregory.net/rapid"
 
 	"gleapsync/engage"
+	"gleapsync/internal/inputs"
 )
 
 // A form is what a table's file is like, given the lines of CSV.
@@ -94,7 +95,7 @@ func TestDeltaForms(t *testing.T) {
 		for _, parts := range []int{0, 3} {
 			t.Run(fmt.Sprint(name, parts), func(t *testing.T) {
 				t.Parallel()
-				w := newWorld(t, Export{Export: engage.Export{Source: "t.csv", AnyParts: true, Attributes: []engage.Attribute{{Kind: engage.Trait, Key: "t", Column: "t", Type: engage.Number}}}})
+				w := newWorld(t, inputs.Export{Export: engage.Export{Source: "t.csv", AnyParts: true, Attributes: []engage.Attribute{{Kind: engage.Trait, Key: "t", Column: "t", Type: engage.Number}}}})
 				if parts > 0 {
 					w.options.Exports[0].Pick = engage.PickAll
 				}
@@ -111,12 +112,12 @@ func TestDeltaForms(t *testing.T) {
 						lines = append(lines[:7], lines[8:]...)
 					}
 					w.writeTable(t, as, "t.csv", "user_id,t", lines, parts)
-					if deltas := w.mustPlanAlike(t, Request{}); deltas != min(day, 1) {
+					if deltas := w.mustPlanAlike(t, inputs.Request{}); deltas != min(day, 1) {
 						t.Errorf("day %d: %d deltas", day, deltas)
 					}
 					r := w.runner(t)
 					r.client = &failingClient{client: r.client, refused: []string{"u7"}}
-					report, err := r.Sync(t.Context(), Request{})
+					report, err := r.Sync(t.Context(), inputs.Request{})
 					if err != nil || day == 2 != (report.Contacts.Parked == 0) || report.Exports[0].Members != len(lines) {
 						t.Errorf("day %d: %+v, %+v: %v", day, report.Contacts, report.Exports, err)
 					}

@@ -18,6 +18,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/gleap"
 	"gleapsync/internal/damping"
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/planfile"
 	"gleapsync/internal/rounds"
 	"gleapsync/internal/runs"
@@ -26,9 +27,9 @@ import (
 
 // planText returns the plan of a run as a text: its report, what the guard goes by, and all its entries. deltas is of how
 // many exports no more was read than what differs.
-func (w *world) planText(t fataler, request Request) (text string, deltas int) {
+func (w *world) planText(t fataler, request inputs.Request) (text string, deltas int) {
 	r := w.runner(t)
-	request.traces = true
+	request.Traces = true
 	p, err := r.plan(context.Background(), r.now(), request)
 	defer p.close()
 	if err != nil {
@@ -40,7 +41,7 @@ func (w *world) planText(t fataler, request Request) (text string, deltas int) {
 	}
 	lines := []string{string(report)}
 	for _, a := range p.attributes {
-		if a.active() {
+		if a.Active() {
 			lines = append(lines, fmt.Sprintf("%s: before %d", a.Key, a.before))
 		}
 	}
@@ -56,7 +57,7 @@ func (w *world) planText(t fataler, request Request) (text string, deltas int) {
 		t.Fatal(err)
 	}
 	for _, e := range p.exports {
-		if e.delta.some != nil {
+		if e.IsDelta() {
 			deltas++
 		}
 	}
@@ -90,7 +91,7 @@ func (w *world) withoutLists(t fataler, do func()) {
 func (w *world) mustPlanAlike(t interface {
 	fataler
 	Fatalf(string, ...any)
-}, request Request) int {
+}, request inputs.Request) int {
 	with, deltas := w.planText(t, request)
 	w.withoutLists(t, func() {
 		if without, read := w.planText(t, request); with != without || read > 0 {
@@ -110,7 +111,7 @@ func (w *world) mustPlanAlike(t interface {
 func TestDeltaPlans(t *testing.T) {
 	deltas, unsettled := 0, 0
 	rounds.Check(t, func(r *rapid.T) {
-		table := Export{Export: engage.Export{Source: "table.csv", Attributes: []engage.Attribute{
+		table := inputs.Export{Export: engage.Export{Source: "table.csv", Attributes: []engage.Attribute{
 			{Kind: engage.Audience, Key: "churn", Name: "churn", Column: "churn"},
 			{Kind: engage.Trait, Key: "level", Name: "level", Column: "level", Type: engage.Auto},
 			{Kind: engage.Trait, Key: "score", Name: "score", Column: "score", Type: engage.Auto},
@@ -124,7 +125,7 @@ func TestDeltaPlans(t *testing.T) {
 			w.options.Exports[i].KeepAbsent = rapid.Bool().Draw(r, "keep")
 		}
 		if rapid.Bool().Draw(r, "fields") {
-			w.options.Fields = []Field{{gleap.Email, []string{"email"}}}
+			w.options.Fields = []inputs.Field{{Field: gleap.Email, Columns: []string{"email"}}}
 		}
 		user := rapid.Map(rapid.IntRange(0, 14), func(n int) string { return fmt.Sprint("u", n) })
 		cells := map[string]*rapid.Generator[string]{
@@ -202,7 +203,7 @@ func TestDeltaPlans(t *testing.T) {
 				writeKnown()
 			}
 			w.disturb(r, user)
-			n := w.mustPlanAlike(r, Request{})
+			n := w.mustPlanAlike(r, inputs.Request{})
 			deltas += n
 			if o, err := w.runner(r).store.Overview(); err != nil {
 				r.Fatal(err)
@@ -210,13 +211,13 @@ func TestDeltaPlans(t *testing.T) {
 				unsettled += n
 			}
 			if rapid.IntRange(0, 3).Draw(r, "only") == 0 {
-				w.mustPlanAlike(r, Request{Only: []string{rapid.SampledFrom([]string{"churn", "a", "t"}).Draw(r, "key")}})
+				w.mustPlanAlike(r, inputs.Request{Only: []string{rapid.SampledFrom([]string{"churn", "a", "t"}).Draw(r, "key")}})
 			}
 			w.mayBeCutShort(r, refused.Draw(r, "refused"))
 			if _, err := state.Verify(w.runner(r).store); err != nil {
 				r.Fatal(err)
 			}
-			if err := VerifyLists(w.runner(r).store); err != nil {
+			if err := inputs.VerifyLists(w.runner(r).store); err != nil {
 				r.Fatal(err)
 			}
 		}
@@ -226,7 +227,7 @@ func TestDeltaPlans(t *testing.T) {
 	}
 }
 
-var gone []Export
+var gone []inputs.Export
 
 // disturb does something that may come between two runs.
 func (w *world) disturb(r *rapid.T, user *rapid.Generator[string]) {
@@ -260,7 +261,7 @@ func (w *world) disturb(r *rapid.T, user *rapid.Generator[string]) {
 	case what == 5:
 		table.Damping = nil
 	case what == 6:
-		w.sync(r, Request{Full: true})
+		w.sync(r, inputs.Request{Full: true})
 	case what == 7:
 		table.Exclude = append(table.Exclude, "nothing")
 	case what == 14 && len(w.options.Exports) == 4:
@@ -271,7 +272,7 @@ func (w *world) disturb(r *rapid.T, user *rapid.Generator[string]) {
 	case what == 16 && len(w.options.Exports) == 3:
 		_, _ = w.runner(r).Retire(context.Background(), "t")
 	case what == 17:
-		_, _ = w.runner(r).Baseline(context.Background(), Request{})
+		_, _ = w.runner(r).Baseline(context.Background(), inputs.Request{})
 	case len(lists) == 0:
 	case what == 8:
 		if err := os.Remove(pick()); err != nil {
@@ -307,7 +308,7 @@ func (w *world) mayBeCutShort(r *rapid.T, refused []string) {
 	at := rapid.IntRange(1, 12).Draw(r, "fault at")
 	fault := map[string]error{"none": nil, "most": nil, "refused": &gleap.RefusedError{Status: 422}, "unreachable": &gleap.UnreachableError{Last: "fault"}}[rapid.SampledFrom([]string{"none", "most", "refused", "unreachable"}).Draw(r, "fault")]
 	runner.client = &failingClient{client: runner.client, at: int32(at), fault: fault, refused: refused}
-	request := Request{}
+	request := inputs.Request{}
 	if rapid.IntRange(0, 2).Draw(r, "sync only") == 0 {
 		request.Only = []string{rapid.SampledFrom([]string{"churn", "a", "b", "level"}).Draw(r, "key")}
 	}
@@ -344,10 +345,10 @@ func TestDeltaMembers(t *testing.T) {
 		members int
 	}{{"u1,gold\nu2,gold\nu3,gold\n", 3}, {"u1,\nu2,gold\nu3,gold\n", 2}, {"u1,silver\nu2,\nu3,\n", 1}, {"u2,\nu3,bronze\n", 1}} {
 		w.write(t, "t.csv", "user_id,value\n"+day.rows)
-		if deltas := w.mustPlanAlike(t, Request{}); i > 0 && deltas != 1 {
+		if deltas := w.mustPlanAlike(t, inputs.Request{}); i > 0 && deltas != 1 {
 			t.Errorf("day %d: %d deltas", i, deltas)
 		}
-		if report := w.sync(t, Request{}); report.Exports[0].Members != day.members {
+		if report := w.sync(t, inputs.Request{}); report.Exports[0].Members != day.members {
 			t.Errorf("day %d: %+v", i, report.Exports[0])
 		}
 	}
@@ -358,12 +359,12 @@ func TestDeltaMembers(t *testing.T) {
 func TestVerifyLists(t *testing.T) {
 	w := newWorld(t, trait("t.csv", "t"))
 	w.write(t, "t.csv", "user_id,value\nu1,gold\nu2,gold\n")
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	w.write(t, "t.csv", "user_id,value\nu1,\nu2,silver\nu3,gold\n")
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	store := w.runner(t).store
 	lists := w.lists()
-	if err := VerifyLists(store); err != nil || len(lists) != 1 {
+	if err := inputs.VerifyLists(store); err != nil || len(lists) != 1 {
 		t.Fatal(lists, err)
 	}
 	list, err := os.ReadFile(lists[0])
@@ -380,19 +381,19 @@ func TestVerifyLists(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := VerifyLists(store); err == nil || !strings.Contains(err.Error(), lists[0]) {
+	if err := inputs.VerifyLists(store); err == nil || !strings.Contains(err.Error(), lists[0]) {
 		t.Errorf("%v", err)
 	}
 	if err := os.WriteFile(lists[0], list[:len(list)-1], 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if err := VerifyLists(store); err != nil {
+	if err := inputs.VerifyLists(store); err != nil {
 		t.Error(err)
 	}
 	if err := os.Remove(lists[0]); err != nil {
 		t.Fatal(err)
 	}
-	if err := VerifyLists(store); err != nil {
+	if err := inputs.VerifyLists(store); err != nil {
 		t.Error(err)
 	}
 }
@@ -411,7 +412,7 @@ func TestListThatCannotBeWritten(t *testing.T) {
 			t.Fatal(err)
 		}
 		r.ledger = r.store
-		report, err := r.Sync(t.Context(), Request{})
+		report, err := r.Sync(t.Context(), inputs.Request{})
 		if err != nil || report.Outcome != runs.Complete || report.Contacts.Sent != want {
 			t.Errorf("%s, %+v: %v", report.Outcome, report.Contacts, err)
 		}

@@ -8,6 +8,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/gleap"
 	"gleapsync/internal/damping"
+	"gleapsync/internal/inputs"
 	"gleapsync/state"
 )
 
@@ -43,17 +44,17 @@ func TestDeltaUnanswered(t *testing.T) {
 			w.write(t, "b.csv", list("u1"))
 			for i, day := range days {
 				w.write(t, "t.csv", "user_id,value\n"+day.rows)
-				if deltas := w.mustPlanAlike(t, Request{}); deltas != day.deltas {
+				if deltas := w.mustPlanAlike(t, inputs.Request{}); deltas != day.deltas {
 					t.Errorf("day %d: %d deltas", i, deltas)
 				}
 				r := w.runner(t)
 				day.client.client = r.client
 				r.client = &day.client
-				report, err := r.Sync(t.Context(), Request{})
+				report, err := r.Sync(t.Context(), inputs.Request{})
 				if (err != nil) != (day.client.fault != nil) || report.Contacts.Parked != day.parked {
 					t.Fatalf("day %d: %+v: %v", i, report.Contacts, err)
 				}
-				if err := VerifyLists(r.store); err != nil {
+				if err := inputs.VerifyLists(r.store); err != nil {
 					t.Errorf("day %d: %v", i, err)
 				}
 			}
@@ -64,8 +65,8 @@ func TestDeltaUnanswered(t *testing.T) {
 // TestDeltaWaits: as long as a whole reading would find something to do for who does not differ,
 // all is read.
 func TestDeltaWaits(t *testing.T) {
-	table := func() Export {
-		return Export{Export: engage.Export{Source: "t.csv", Attributes: []engage.Attribute{{Kind: engage.Trait, Key: "t", Column: "t", Type: engage.Number}}}}
+	table := func() inputs.Export {
+		return inputs.Export{Export: engage.Export{Source: "t.csv", Attributes: []engage.Attribute{{Kind: engage.Trait, Key: "t", Column: "t", Type: engage.Number}}}}
 	}
 	day1 := map[string]string{"known.csv": list("u1", "u2"), "t.csv": "user_id,t,email\nu1,100,\nu2,100,\nu3,,y@x.io\n", "a.csv": list("u1")}
 	for name, c := range map[string]struct {
@@ -82,13 +83,13 @@ func TestDeltaWaits(t *testing.T) {
 			deltas: 2,
 		},
 		"contact fields": {
-			prepare: func(w *world) { w.options.Fields = []Field{{gleap.Email, []string{"email"}}} },
+			prepare: func(w *world) { w.options.Fields = []inputs.Field{{Field: gleap.Email, Columns: []string{"email"}}} },
 			day2:    map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,100,\nu3,,y@x.io\n"},
 			day3:    map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,200,\nu3,,y@x.io\n", "a.csv": list("u1", "u3")},
 			deltas:  1, // u3 gets its e-mail address along with a
 		},
 		"contact fields of what changes alone": {
-			prepare: func(w *world) { w.options.Fields = []Field{{gleap.Email, []string{"email"}}} },
+			prepare: func(w *world) { w.options.Fields = []inputs.Field{{Field: gleap.Email, Columns: []string{"email"}}} },
 			day2:    map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,100,\nu3,,y@x.io\n"},
 			day3:    map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,200,z@x.io\nu3,,y@x.io\n"},
 			deltas:  1,
@@ -108,14 +109,14 @@ func TestDeltaWaits(t *testing.T) {
 			deltas:  2, // the other export is read for what was refused as a whole
 		},
 		"contact fields and a parked contact": {
-			prepare: func(w *world) { w.options.Fields = []Field{{gleap.Email, []string{"email"}}} },
+			prepare: func(w *world) { w.options.Fields = []inputs.Field{{Field: gleap.Email, Columns: []string{"email"}}} },
 			refused: 1,
 			day2:    map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,100,\nu3,,y@x.io\n"},
 			day3:    map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,200,z@x.io\nu3,,y@x.io\n"},
 			deltas:  2,
 		},
 		"contact fields, a parked contact, and another change": {
-			prepare: func(w *world) { w.options.Fields = []Field{{gleap.Email, []string{"email"}}} },
+			prepare: func(w *world) { w.options.Fields = []inputs.Field{{Field: gleap.Email, Columns: []string{"email"}}} },
 			refused: 1,
 			day2:    map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,100,\nu3,,y@x.io\n"},
 			day3:    map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,200,\nu3,,y@x.io\n", "a.csv": list("u1", "u3")},
@@ -206,26 +207,26 @@ func TestDeltaWaits(t *testing.T) {
 				}
 			}
 			write(day1)
-			w.sync(t, Request{})
+			w.sync(t, inputs.Request{})
 			write(c.day2)
 			r := w.runner(t)
 			if c.refused > 0 {
 				r.client = &failingClient{client: r.client, at: int32(c.refused), fault: &gleap.RefusedError{Status: 422}}
 			}
-			if _, err := r.Sync(t.Context(), Request{}); err != nil {
+			if _, err := r.Sync(t.Context(), inputs.Request{}); err != nil {
 				t.Fatal(err)
 			}
 			if c.between != nil {
 				c.between(t, w)
 			}
 			write(c.day3)
-			if deltas := w.mustPlanAlike(t, Request{}); deltas != c.deltas {
+			if deltas := w.mustPlanAlike(t, inputs.Request{}); deltas != c.deltas {
 				t.Errorf("%d exports were read as deltas, want %d", deltas, c.deltas)
 			}
-			if report := w.sync(t, Request{}); c.refused == 0 && report.Contacts.Parked > 0 {
+			if report := w.sync(t, inputs.Request{}); c.refused == 0 && report.Contacts.Parked > 0 {
 				t.Errorf("%+v", report.Contacts)
 			}
-			if deltas := w.mustPlanAlike(t, Request{Full: true}); deltas != 0 {
+			if deltas := w.mustPlanAlike(t, inputs.Request{Full: true}); deltas != 0 {
 				t.Error("a full resync reads deltas")
 			}
 		})

@@ -1,7 +1,6 @@
 package sync
 
 import (
-	"gleapsync/engage"
 	"gleapsync/internal/attr"
 	"gleapsync/internal/planfile"
 	"gleapsync/internal/runs"
@@ -14,50 +13,50 @@ func (p *pass) diff() {
 	c, e := &p.contact, &p.entry
 	p.reasons, p.damped, p.leaving, p.counted = 0, p.damped[:0], p.leaving[:0], p.counted[:0]
 	*e = planfile.Entry{UserID: c.userID, Class: runs.ClassFirst, Attributes: e.Attributes[:0], Fields: e.Fields[:0], News: e.News[:0], Origins: e.Origins[:0]}
-	all := c.known && c.record.Epoch < p.epoch // the resync has not come to it yet
+	all := c.known && c.record.Epoch < p.Epoch // the resync has not come to it yet
 	for _, k := range c.record.Attributes {
 		a := p.attribute(k.ID)
-		active := a != nil && a.counts && c.differs(a.export)
+		active := a != nil && a.counts && c.Counts(a.Input)
 		want := attr.Value{}
 		if active {
 			c.old[k.ID] = c.now
-			if a.export.delta.some == nil {
-				p.tallies[k.ID].before += a.memberCount(k.Value)
+			if !a.Input.IsDelta() {
+				p.tallies[k.ID].before += a.MemberCount(k.Value)
 			}
 		}
 		if c.isUnanswered(k.ID) { // see below; of one that this run does not look at the record is no news
 			continue
 		}
 		if active {
-			want = p.withhold(a, c.want(a, k.Value), k.Value)
-			if a.memberCount(k.Value) > 0 && c.present[a.export.index].mark == c.now && c.wanted[k.ID].mark != c.now {
+			want = p.withhold(a, c.Of(a.Attribute, k.Value), k.Value)
+			if _, says := c.Value(k.ID); !says && a.MemberCount(k.Value) > 0 && c.IsIn(a.Input) {
 				p.tallies[k.ID].kept++
 			}
 		}
 		switch {
-		case active && a.hasOtherType(k.Value) && (want.Kind() == attr.None || want.Equal(a.asType(k.Value))):
-			if v := a.asType(k.Value); v.Kind() != attr.None {
+		case active && a.HasOtherType(k.Value) && (want.Kind() == attr.None || want.Equal(a.AsType(k.Value))):
+			if v := a.AsType(k.Value); v.Kind() != attr.None {
 				p.tallies[k.ID].retyped++
 				p.tell(a, state.Change{ID: k.ID, Value: v}, runs.ClassFirst, false)
 			}
 		case want.Kind() != attr.None && !want.Equal(k.Value):
-			if all || p.resend || !p.damp(a, k, want) {
+			if all || p.Resend || !p.damp(a, k, want) {
 				p.count(a, want)
 				p.tell(a, state.Change{ID: k.ID, Value: want}, classOf(a, k.Value, want), true)
 			}
-		case (all || active && p.resend) && p.byID[k.ID].key != "":
-			p.tell(a, state.Change{ID: k.ID, Value: k.Value}, runs.ClassFirst, active && a.memberCount(k.Value) > 0)
+		case (all || active && p.Resend) && p.byID[k.ID].key != "":
+			p.tell(a, state.Change{ID: k.ID, Value: k.Value}, runs.ClassFirst, active && a.MemberCount(k.Value) > 0)
 		}
 	}
-	for _, id := range c.ids {
+	for _, id := range c.IDs() {
 		a := p.attribute(id)
 		if !a.counts {
 			continue
 		}
-		v := c.wanted[id].value
-		p.tallies[id].members += a.memberCount(v)
+		v, _ := c.Value(id)
+		p.tallies[id].members += a.MemberCount(v)
 		left := a.leaves(v)
-		if c.old[id] == c.now || c.isUnanswered(id) || left && c.tried[id] != c.now {
+		if c.old[id] == c.now || c.isUnanswered(id) || left && !c.IsTried(id) {
 			continue // compared already; nobody is told false who was never told true, or null who had no value
 		}
 		if left && a.absence != "" {
@@ -74,10 +73,10 @@ func (p *pass) diff() {
 		p.tell(a, state.Change{ID: id, Value: v}, class, !left && (class != runs.ClassFirst || !a.waited || p.o.Events.Backfill))
 	}
 	if c.unanswered != nil {
-		p.diffUnanswered(all || p.resend)
+		p.diffUnanswered(all || p.Resend)
 	}
 	if c.known || len(e.Attributes) > 0 {
-		p.diffFields((all || p.resend || c.unanswered != nil) && p.fieldsComplete)
+		p.diffFields((all || p.Resend || c.unanswered != nil) && p.fieldsComplete)
 	}
 	p.takeDamped()
 }
@@ -93,7 +92,7 @@ func (p *pass) diffUnanswered(all bool) {
 			continue
 		}
 		known := c.record.Find(u.ID).Value
-		want := c.want(a, u.Value)
+		want := c.Of(a.Attribute, u.Value)
 		if want.Kind() == attr.None {
 			want = u.Value
 		}
@@ -104,7 +103,7 @@ func (p *pass) diffUnanswered(all bool) {
 			}
 			want = u.Value
 		}
-		was, may, is := a.memberCount(known) > 0, a.memberCount(u.Value) > 0, a.memberCount(want) > 0
+		was, may, is := a.MemberCount(known) > 0, a.MemberCount(u.Value) > 0, a.MemberCount(want) > 0
 		if may && !was { // else it is counted already
 			p.tallies[u.ID].before++
 		}
@@ -115,23 +114,6 @@ func (p *pass) diffUnanswered(all bool) {
 		class := min(classOf(a, known, want), classOf(a, u.Value, want))
 		p.tell(a, state.Change{ID: u.ID, Value: want}, class, changed || all && is)
 	}
-}
-
-// want returns what the exports say about an attribute of which Gleap knows a value,
-// None if they say nothing.
-func (c *contact) want(a *attribute, known attr.Value) attr.Value {
-	if c.wanted[a.id].mark == c.now {
-		return c.wanted[a.id].value
-	}
-	absent := c.present[a.export.index].mark != c.now || a.export.result.Sparse && c.silent[a.id] != c.now
-	switch {
-	case !absent:
-	case a.Kind == engage.Audience && known.Kind() == attr.True && !a.export.KeepAbsent:
-		return attr.OfBool(false)
-	case a.Kind == engage.Trait && known.Kind() != attr.Null && a.export.ClearMissing:
-		return attr.OfNull()
-	}
-	return attr.Value{}
 }
 
 // withhold returns what is wanted, None for an exit or a clear that is withheld.
@@ -149,7 +131,7 @@ func (p *pass) tell(a *attribute, c state.Change, class runs.Class, isNews bool)
 	e.Class = min(e.Class, class)
 	p.reasons, p.reason = p.reasons+1, c.ID
 	if isNews && a.events {
-		e.News = append(e.News, planfile.News{Index: len(e.Attributes), At: p.contact.timeOf(a)})
+		e.News = append(e.News, planfile.News{Index: len(e.Attributes), At: p.contact.Time(a.Attribute)})
 	}
 	e.Attributes = append(e.Attributes, c)
 }
@@ -157,9 +139,9 @@ func (p *pass) tell(a *attribute, c state.Change, class runs.Class, isNews bool)
 // damp puts a change of an attribute aside if it is not worth a call of its own, and reports
 // whether it did.
 func (p *pass) damp(a *attribute, has state.Known, want attr.Value) bool {
-	damps, due := a.damping.Damps(has, want, p.at)
+	damps, due := a.damping.Damps(has, want, p.At)
 	if damps {
-		p.damped = append(p.damped, dampedChange{a, state.Change{ID: a.id, Value: want}, due})
+		p.damped = append(p.damped, dampedChange{a, state.Change{ID: a.ID, Value: want}, due})
 	}
 	return damps
 }
@@ -175,7 +157,7 @@ func (p *pass) takeDamped() {
 			p.tell(d.attribute, d.change, runs.ClassFirst, true)
 			continue
 		}
-		t := &p.tallies[d.attribute.id]
+		t := &p.tallies[d.attribute.ID]
 		t.damped++
 		t.due = earlier(t.due, d.due)
 	}
@@ -184,6 +166,6 @@ func (p *pass) takeDamped() {
 
 // count counts a change of an attribute to what is wanted.
 func (p *pass) count(a *attribute, want attr.Value) {
-	p.tallies[a.id].count(a, want)
-	p.counted = append(p.counted, state.Change{ID: a.id, Value: want})
+	p.tallies[a.ID].count(a, want)
+	p.counted = append(p.counted, state.Change{ID: a.ID, Value: want})
 }

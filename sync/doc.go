@@ -1,32 +1,28 @@
 // Package sync works out what changed and sends it.
 //
 // A [Runner] has a plan made and carries it out. A plan starts from a basis: what is wanted,
-// and what the state says. The exports are read and sorted by user id within a memory budget
-// (package extsort); what an export is, a snapshot or changes, its input alone knows. All of
-// them are merged with the sorted records of the state, and with what else is known of
-// contacts: in one pass on each processor over a span of the user ids, which sees each contact
-// once with all that is wanted and all that is known. The differences go to a plan file (package
-// planfile), sorted by their class: those who leave an audience, those who enter one, other
-// changes, first deliveries. Counts for each attribute come out of the same passes. An export
-// that a guard refuses (package guard) is held, and the merge is done again without it. Only
-// then is the first call sent (package push); what Gleap acknowledges is committed to the state
-// in batches.
+// and what the state says. The exports are read and sorted by user id (package inputs); what an
+// export is, a snapshot or changes, its input alone knows. All of them are merged with the sorted
+// records of the state, and with what else is known of contacts: in one pass on each processor over
+// a span of the user ids, which sees each contact once with all that is wanted and all that is
+// known. The differences go to a plan file (package planfile), sorted by their class: those who
+// leave an audience, those who enter one, other changes, first deliveries. Counts for each attribute
+// come out of the same passes. An export that a guard refuses (package guard) is held, and the merge
+// is done again without it. Only then is the first call sent (package push); what Gleap acknowledges
+// is committed to the state in batches.
 //
 // Who asks what will change ([Runner.Changes]) is shown the entries of the plan file, in the order
 // of the push. Only then rows are sorted with their lines, and entries say what Gleap has now.
 //
-// So the way is basis, inputs, merge, guard, plan. A new kind of export is another input, and
-// nobody else asks of which kind one is. A file uses names of those before it on that way, and not
-// of those behind it. The files of each step:
+// So the way is basis, inputs, merge, guard, plan. A file uses names of those before it on that
+// way, and not of those behind it. The files of each step:
 //
-//   - basis: options.go, request.go, basis.go, kept.go
-//   - inputs: export.go, catalog.go (all exports and their attributes), reading.go, input.go,
-//     snapshot.go and changes*.go (the two kinds), delta.go (what is read of a snapshot that
-//     changed), audit.go, inputs.go, types.go, rows.go
-//   - merge: merge.go, cursor.go, pass.go; for one contact contact.go, diff.go, fields.go,
-//     damping.go, news.go, class.go, known.go, former.go
+//   - basis: options.go, basis.go
+//   - inputs: package inputs
+//   - merge: attribute.go (what it finds of one), merge.go, cursor.go, pass.go; for one contact
+//     contact.go, diff.go, fields.go, damping.go, news.go, class.go, known.go, former.go
 //   - guard: withhold.go, and the rules of package guard
-//   - plan: plan.go, findings.go, rowlists*.go; planner.go takes all these steps
+//   - plan: plan.go, findings.go, rowlists.go; planner.go takes all these steps
 //   - work: job.go, what a run has to carry out: the job that a plan leaves (package job), and the
 //     calls
 //   - push: absorb.go before it, push.go, convergence.go after it; runner.go is the run as a

@@ -21,13 +21,14 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/internal/events"
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/rounds"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
 
 // newEventsWorld is a world in which all changes are told as events.
-func newEventsWorld(t testing.TB, exports ...Export) *world {
+func newEventsWorld(t testing.TB, exports ...inputs.Export) *world {
 	for i := range exports {
 		exports[i].Membership = true
 	}
@@ -67,7 +68,7 @@ func TestNews(t *testing.T) {
 		if changes != "" {
 			w.writeEvents(t, fmt.Sprintf("%d.json", w.day), changes)
 		}
-		report := w.sync(t, Request{})
+		report := w.sync(t, inputs.Request{})
 		if report.Outcome != runs.Complete || report.Events.Remaining != 0 || report.Events.Sent != report.Events.Planned {
 			t.Errorf("%s, %+v", report.Outcome, report.Events)
 		}
@@ -102,22 +103,22 @@ u1 Trait Computed {"total":"8","trait_key":"total"} 2026-01-01T00:00:10Z`},
 		}
 	}
 	w.write(t, "vip.csv", list("u2", "u3", "u4"))
-	w.sync(t, Request{Full: true})
+	w.sync(t, inputs.Request{Full: true})
 	if got := w.told(&sent); got != "" {
 		t.Errorf("a resync tells %s", got)
 	}
 	w.write(t, "vip.csv", list("u2", "u3", "u5"))
-	if _, err := w.runner(t).Baseline(t.Context(), Request{}); err != nil {
+	if _, err := w.runner(t).Baseline(t.Context(), inputs.Request{}); err != nil {
 		t.Fatal(err)
 	}
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	if got := w.told(&sent); got != "" {
 		t.Errorf("a baseline tells %s", got)
 	}
 	w.options.Events.Backfill = true
 	w.write(t, "vip.csv", list("u2"))
 	w.write(t, "total.csv", "user_id,value\nu9,1\n")
-	w.sync(t, Request{Full: true})
+	w.sync(t, inputs.Request{Full: true})
 	want := `u2 Audience Entered {"audience_key":"vip","vip":true} 2026-01-01T00:00:19Z
 u3 Audience Exited {"audience_key":"vip","vip":false} 2026-01-01T00:00:19Z`
 	if got := w.told(&sent); !strings.Contains(got, want) || !strings.Contains(got, "u9 Trait Computed") {
@@ -143,7 +144,7 @@ func TestNewsOnDemand(t *testing.T) {
 		w.write(t, "beta.csv", list(id))
 		w.write(t, "total.csv", "user_id,value\n"+id+",1\n")
 		w.write(t, "plan.csv", "user_id,value\n"+id+",1\n")
-		w.sync(t, Request{})
+		w.sync(t, inputs.Request{})
 	}
 	sent := 0
 	const want = `u1 Audience Exited {"audience_key":"vip","vip":false} 2026-01-01T00:00:05Z
@@ -158,7 +159,7 @@ u2 in-the-club {"audience_key":"vip","vip":true} 2026-01-01T00:00:05Z`
 // is one of several, and not if Gleap refuses it.
 func TestNewsComeAfterTheCall(t *testing.T) {
 	t.Parallel() // it waits for the disk
-	var exports []Export
+	var exports []inputs.Export
 	for i := range 80 {
 		exports = append(exports, audience(fmt.Sprintf("a%d.csv", i), fmt.Sprintf("a%d", i)))
 	}
@@ -169,7 +170,7 @@ func TestNewsComeAfterTheCall(t *testing.T) {
 		}
 	}
 	write("u0")
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	refuse := true
 	gleapHandler := w.server.Config.Handler
 	w.server.Config.Handler = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
@@ -191,7 +192,7 @@ func TestNewsComeAfterTheCall(t *testing.T) {
 	write("u0", "u1", "u2")
 	w.options.Tracks = []events.Export{trackExport(w)}
 	w.writeCalls(t, "1", call("u2", "x", "m1", "")+call("u9", "x", "m2", ""))
-	report := w.sync(t, Request{})
+	report := w.sync(t, inputs.Request{})
 	if len(w.gleap.Events()) != 152 || report.Contacts.Parked != 1 || report.Events != (runs.EventCounts{Planned: 162, Sent: 152}) {
 		t.Errorf("%d events, %+v, %+v", len(w.gleap.Events()), report.Contacts, report.Events)
 	}
@@ -199,7 +200,7 @@ func TestNewsComeAfterTheCall(t *testing.T) {
 	if _, _, err := state.Unpark(w.runner(t).store); err != nil {
 		t.Fatal(err)
 	}
-	if report := w.sync(t, Request{}); len(w.gleap.Events()) != 162 || report.Events.Sent != 10 {
+	if report := w.sync(t, inputs.Request{}); len(w.gleap.Events()) != 162 || report.Events.Sent != 10 {
 		t.Errorf("%d events, %+v", len(w.gleap.Events()), report.Events)
 	}
 }
@@ -230,11 +231,11 @@ func TestTrack(t *testing.T) {
 	sent := 0
 	run := func(want string, counts runs.TrackCounts) {
 		t.Helper()
-		planned, err := w.runner(t).Plan(t.Context(), Request{})
+		planned, err := w.runner(t).Plan(t.Context(), inputs.Request{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		report := w.sync(t, Request{})
+		report := w.sync(t, inputs.Request{})
 		e := report.Exports[len(report.Exports)-1]
 		if report.Outcome != runs.Complete || e.Kind != runs.KindTrack || e.TrackCounts != counts || planned.Events.Planned != report.Events.Sent || planned.Calls.Track != report.Calls.Track {
 			t.Errorf("%s, %+v, %+v, %+v", report.Outcome, e, planned.Events, report.Events)
@@ -278,12 +279,12 @@ u1 pageView {"page":"https://x.io"} 2026-03-01T12:00:00Z`, runs.TrackCounts{Even
 		t.Fatal(err)
 	}
 	w.options.Tracks[0].Source = "./calls/[0-9]*"
-	report := w.sync(t, Request{})
+	report := w.sync(t, inputs.Request{})
 	if e := report.Exports[1]; e.Status != runs.StatusHeld { // of this source nothing was read
 		t.Errorf("%+v", e)
 	}
 	w.options.Tracks[0].Source = "./calls/*"
-	if e := w.sync(t, Request{}).Exports[1]; e.Status != runs.StatusUnchanged {
+	if e := w.sync(t, inputs.Request{}).Exports[1]; e.Status != runs.StatusUnchanged {
 		t.Errorf("%+v", e)
 	}
 	if err := errors.Join(os.Remove(filepath.Join(w.dir, "calls")), os.Rename(kept, filepath.Join(w.dir, "calls"))); err != nil {
@@ -297,13 +298,13 @@ u1 pageView {"page":"https://x.io"} 2026-03-01T12:00:00Z`, runs.TrackCounts{Even
 	tracks := w.options.Tracks
 	w.options.Tracks = nil
 	w.write(t, "vip.csv", list("u1"))
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	w.options.Tracks = tracks
 	run("", runs.TrackCounts{})
 
 	// A baseline takes what is there as told.
 	w.writeCalls(t, "4", call("u1", "x", "m9", ""))
-	if report, err := w.runner(t).Baseline(t.Context(), Request{}); err != nil || report.Events.Planned != 0 {
+	if report, err := w.runner(t).Baseline(t.Context(), inputs.Request{}); err != nil || report.Events.Planned != 0 {
 		t.Fatalf("%+v, %v", report.Events, err)
 	}
 	run("", runs.TrackCounts{})
@@ -324,7 +325,7 @@ func TestTrackHeld(t *testing.T) {
 	w.write(t, "vip.csv", list("u1"))
 	held := func(want string) {
 		t.Helper()
-		report := w.sync(t, Request{})
+		report := w.sync(t, inputs.Request{})
 		e := report.Exports[len(report.Exports)-1]
 		if report.Outcome != runs.Held || e.Status != runs.StatusHeld || e.Reason != want {
 			t.Errorf("%s, %+v", report.Outcome, e)
@@ -332,7 +333,7 @@ func TestTrackHeld(t *testing.T) {
 	}
 	held("calls does not exist: export it again, and the next run takes it (or look at its path in the configuration)")
 	w.writeCalls(t, "1", call("u1", "x", "m1", ""))
-	if report := w.sync(t, Request{}); report.Outcome != runs.Complete || report.Events.Sent != 1 {
+	if report := w.sync(t, inputs.Request{}); report.Outcome != runs.Complete || report.Events.Sent != 1 {
 		t.Errorf("%s, %+v", report.Outcome, report.Events)
 	}
 	w.writeCalls(t, "1", call("u1", "x", "m1", "")+call("u1", "x", "m2", ""))
@@ -349,12 +350,12 @@ func TestTrackHeld(t *testing.T) {
 	held("1 of 10 rows are invalid, more than max_invalid = 1% allows")
 	w.writeCalls(t, "2", call("u1", "x", "m3", ""))
 	w.options.Tracks[0].MaxAge = time.Second
-	report := w.sync(t, Request{})
+	report := w.sync(t, inputs.Request{})
 	if e := report.Exports[1]; !strings.Contains(e.Reason, "max_age") {
 		t.Errorf("%+v", e)
 	}
 	w.options.Tracks[0].MaxAge = 0
-	if report := w.sync(t, Request{}); report.Outcome != runs.Complete || report.Events.Sent != 1 || len(w.gleap.Events()) != 2 {
+	if report := w.sync(t, inputs.Request{}); report.Outcome != runs.Complete || report.Events.Sent != 1 || len(w.gleap.Events()) != 2 {
 		t.Errorf("%s, %+v", report.Outcome, report.Events)
 	}
 }
@@ -396,7 +397,7 @@ func TestPoisonedEvent(t *testing.T) {
 		text += call(fmt.Sprintf("u%02d", i), name, fmt.Sprint(i), "")
 	}
 	w.writeCalls(t, "1", text)
-	report := w.sync(t, Request{})
+	report := w.sync(t, inputs.Request{})
 	if report.Outcome != runs.Complete || report.Events != (runs.EventCounts{Planned: 100, Sent: 99, Refused: 1, Parked: 1}) {
 		t.Errorf("%s, %+v", report.Outcome, report.Events)
 	}
@@ -407,14 +408,14 @@ func TestPoisonedEvent(t *testing.T) {
 	if err != nil || len(parked) != 1 || string(parked[0].UserID) != "u37" || parked[0].Reason != "Gleap refused the event: 422 Unprocessable Entity" {
 		t.Errorf("%+v, %v", parked, err)
 	}
-	if report := w.sync(t, Request{}); report.Events != (runs.EventCounts{Parked: 1}) {
+	if report := w.sync(t, inputs.Request{}); report.Events != (runs.EventCounts{Parked: 1}) {
 		t.Errorf("%+v", report.Events)
 	}
 	w.server.Config.Handler = w.gleap
 	if _, events, err := state.Unpark(w.runner(t).store); events != 1 || err != nil {
 		t.Fatal(events, err)
 	}
-	if report := w.sync(t, Request{}); report.Events.Sent != 1 || len(w.gleap.Events()) != 100 {
+	if report := w.sync(t, inputs.Request{}); report.Events.Sent != 1 || len(w.gleap.Events()) != 100 {
 		t.Errorf("%+v", report.Events)
 	}
 }
@@ -431,14 +432,14 @@ func TestEventsRefusedOneAndAll(t *testing.T) {
 		text += call(fmt.Sprintf("u%02d", i), "Poison", fmt.Sprint(i), "")
 	}
 	w.writeCalls(t, "1", text+call("z", "Fine", "z", ""))
-	report, err := w.runner(t).Sync(t.Context(), Request{})
+	report, err := w.runner(t).Sync(t.Context(), inputs.Request{})
 	const want = "Gleap refused the event: 422 Unprocessable Entity: so it was for each of the first 20 events"
 	if err == nil || !strings.HasPrefix(err.Error(), want) || report.Outcome != runs.Failed || report.Contacts.Sent != 1 ||
 		report.Events != (runs.EventCounts{Planned: 51, Refused: 20, Parked: 20, Remaining: 31}) {
 		t.Fatalf("%v, %s, %+v", err, report.Outcome, report.Events)
 	}
 	for range 3 {
-		report, err = w.runner(t).Sync(t.Context(), Request{})
+		report, err = w.runner(t).Sync(t.Context(), inputs.Request{})
 	}
 	if err != nil || report.Events.Parked != 50 || len(w.gleap.Events()) != 1 {
 		t.Errorf("%v, %+v, %d events", err, report.Events, len(w.gleap.Events()))
@@ -509,11 +510,11 @@ func TestEventsModel(t *testing.T) {
 				bound += w.options.Events.Batch
 				w.syncBreaking(t, rapid.IntRange(0, 20).Draw(r, "operation"), rapid.Bool().Draw(r, "after"))
 			}
-			planned, err := w.runner(r).Plan(t.Context(), Request{})
+			planned, err := w.runner(r).Plan(t.Context(), inputs.Request{})
 			if err != nil {
 				r.Fatal(err)
 			}
-			report := w.sync(r, Request{})
+			report := w.sync(r, inputs.Request{})
 			if report.Outcome != runs.Complete || report.Events.Sent != planned.Events.Planned || report.Events.Remaining != 0 {
 				r.Fatalf("%s, %+v, planned %+v\n%s", report.Outcome, report.Events, planned.Events, statuses(report))
 			}
@@ -563,17 +564,17 @@ func TestEventsFaults(t *testing.T) {
 					w.options.Memory = 1
 					w.write(t, "vip.csv", list("u1", "u2"))
 					w.writeCalls(t, "0", call("u1", "old", "m0", ""))
-					w.sync(t, Request{})
+					w.sync(t, inputs.Request{})
 					w.write(t, "vip.csv", list("u2", "u3", "u4", "u5"))
 					text := ""
 					for i := range 10 {
 						text += call(fmt.Sprintf("u%d", i), "new", fmt.Sprintf("n%d", i), `"text":"`+strings.Repeat("x", 30_000)+`"`)
 					}
 					w.writeCalls(t, "1", text)
-					if hit = w.syncWith(t, &faults{kind: kind, left: n, after: after}, Request{}); hit != "" {
+					if hit = w.syncWith(t, &faults{kind: kind, left: n, after: after}, inputs.Request{}); hit != "" {
 						failed++
 					}
-					report := w.sync(t, Request{})
+					report := w.sync(t, inputs.Request{})
 					if report.Outcome != runs.Complete || report.Events.Remaining != 0 {
 						t.Fatalf("the next run: %s, %+v, want %s", report.Outcome, report.Events, runs.Complete)
 					}
@@ -620,11 +621,11 @@ func TestEventsStop(t *testing.T) {
 		}
 		w.gleap.ServeHTTP(rw, r)
 	})
-	report, err := w.runner(t).Sync(ctx, Request{})
+	report, err := w.runner(t).Sync(ctx, inputs.Request{})
 	if err != ErrInterrupted || report.Outcome != runs.Interrupted || report.Events != (runs.EventCounts{Planned: 10, Sent: 4, Remaining: 6}) || report.Calls.Track != 2 {
 		t.Errorf("%v, %s, %+v", err, report.Outcome, report.Events)
 	}
-	if report := w.sync(t, Request{}); report.Events != (runs.EventCounts{Planned: 6, Sent: 6}) || len(w.gleap.Events()) != 10 {
+	if report := w.sync(t, inputs.Request{}); report.Events != (runs.EventCounts{Planned: 6, Sent: 6}) || len(w.gleap.Events()) != 10 {
 		t.Errorf("%+v", report.Events)
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"gleapsync/gleap"
 	"gleapsync/internal/attr"
 	"gleapsync/internal/extsort"
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/rounds"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
@@ -145,8 +146,8 @@ func TestFaults(t *testing.T) {
 	}
 	for name, scenario := range map[string]struct {
 		days    int // before the one with the fault
-		request Request
-	}{"first sync": {0, Request{}}, "changes": {1, Request{}}, "full resync": {1, Request{Full: true}}} {
+		request inputs.Request
+	}{"first sync": {0, inputs.Request{}}, "changes": {1, inputs.Request{}}, "full resync": {1, inputs.Request{Full: true}}} {
 		for _, after := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, after %t", name, after), func(t *testing.T) {
 				t.Parallel()
@@ -166,7 +167,7 @@ func TestFaults(t *testing.T) {
 							}
 							for i := range scenario.days {
 								day(i)
-								w.sync(t, Request{})
+								w.sync(t, inputs.Request{})
 							}
 							day(scenario.days)
 							if hit = w.syncWith(t, &faults{kind: kind, left: n, after: after}, scenario.request); hit != "" {
@@ -174,7 +175,7 @@ func TestFaults(t *testing.T) {
 							}
 							w.checkState(t, want)
 							before := w.gleap.Counts().Identify
-							report := w.sync(t, Request{})
+							report := w.sync(t, inputs.Request{})
 							if calls := w.gleap.Counts().Identify - before; report.Outcome != runs.Complete || report.Calls.Identify != calls {
 								t.Errorf("the next run: %s, %+v, want %s with %d calls", report.Outcome, report.Calls, runs.Complete, calls)
 							}
@@ -182,7 +183,7 @@ func TestFaults(t *testing.T) {
 							if got := w.contacts(); !maps.Equal(got, want) {
 								t.Error("Gleap has not what it should")
 							}
-							if report = w.sync(t, Request{}); report.Contacts.Planned != 0 || report.Mode != runs.Incremental {
+							if report = w.sync(t, inputs.Request{}); report.Contacts.Planned != 0 || report.Mode != runs.Incremental {
 								t.Errorf("the third run plans %+v, want nothing", report)
 							}
 						})
@@ -210,14 +211,14 @@ func TestFailedPlanUnparksNobody(t *testing.T) {
 		}
 		return nil
 	}}
-	if report, err := w.with(t, refuse).Sync(t.Context(), Request{}); err != nil || report.Contacts.Parked != 1 {
+	if report, err := w.with(t, refuse).Sync(t.Context(), inputs.Request{}); err != nil || report.Contacts.Parked != 1 {
 		t.Fatalf("%+v, %v", report.Contacts, err)
 	}
 	w.options.Exports[0].AllowEmpty = true
 	w.write(t, "a.csv", list())
 	reads := 0
 	for n := 0; ; n++ {
-		hit := w.syncWith(t, &faults{left: n}, Request{})
+		hit := w.syncWith(t, &faults{left: n}, inputs.Request{})
 		parked, err := w.runner(t).store.Parked()
 		if err != nil {
 			t.Fatal(err)
@@ -253,13 +254,13 @@ func want(t *testing.T, days []map[string]string) map[string]string {
 		for file, text := range day {
 			w.write(t, file, text)
 		}
-		w.sync(t, Request{})
+		w.sync(t, inputs.Request{})
 	}
 	return w.contacts()
 }
 
 // syncWith runs a sync with a fault and returns the operation that failed.
-func (w *world) syncWith(t *testing.T, f *faults, request Request) string {
+func (w *world) syncWith(t *testing.T, f *faults, request inputs.Request) string {
 	r := w.runner(t)
 	r.o.Concurrency = 1
 	r.client, r.ledger = faultyClient{r.client, f}, faultyLedger{r.ledger, f}

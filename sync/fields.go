@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"gleapsync/gleap"
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
@@ -11,19 +12,19 @@ import (
 // missingFields returns the columns and traits under [contact] that no export has. What was
 // not read in this run is as the last whole sync had it.
 func (p *plan) missingFields() []string {
-	if p.alone {
+	if p.Alone {
 		return nil
 	}
-	columns := columns(p.o.Fields)
+	columns := inputs.Columns(p.o.Fields)
 	found := make([]bool, len(columns))
 	all := true
 	for _, e := range p.exports {
 		switch {
 		case len(e.Fields) == 0:
-		case e.rows == nil:
+		case e.Rows == nil:
 			all = false
 		default:
-			for i, has := range e.result.Fields {
+			for i, has := range e.Result.Fields {
 				found[i] = found[i] || has
 			}
 		}
@@ -54,8 +55,8 @@ func (p *pass) diffFields(all bool) {
 	first := p.isFirst()
 	column := 0
 	for i, f := range p.o.Fields {
-		text := c.field(column, len(f.Columns))
-		if slices.Contains(c.differ[column:column+len(f.Columns)], c.now) {
+		text, differs := c.Field(column, len(f.Columns))
+		if differs {
 			p.found.differ[i]++
 		}
 		column += len(f.Columns)

@@ -6,6 +6,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/gleap"
 	"gleapsync/internal/attr"
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/planfile"
 	"gleapsync/internal/runs"
 )
@@ -68,7 +69,7 @@ func (f *findings) add(other *findings) {
 
 // differing returns how many contacts got different values for a field from several
 // exports, by Gleap's name of the field. The first export of the configuration wins.
-func (f *findings) differing(fields []Field) map[string]int {
+func (f *findings) differing(fields []inputs.Field) map[string]int {
 	all := map[string]int{}
 	for i, n := range f.differ {
 		if n > 0 {

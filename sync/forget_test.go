@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"gleapsync/gleap"
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
@@ -40,12 +41,12 @@ func (c *deleting) Delete(ctx context.Context, userID string) (bool, error) {
 // run has done the rest, whatever that run is for.
 func TestDeletionsAreOwed(t *testing.T) {
 	goesOn := map[string]func(w *world) error{
-		"sync": func(w *world) error { _, err := w.runner(t).Sync(t.Context(), Request{}); return err },
+		"sync": func(w *world) error { _, err := w.runner(t).Sync(t.Context(), inputs.Request{}); return err },
 		"sync --only": func(w *world) error {
-			_, err := w.runner(t).Sync(t.Context(), Request{Only: []string{"a"}})
+			_, err := w.runner(t).Sync(t.Context(), inputs.Request{Only: []string{"a"}})
 			return err
 		},
-		"sync --full": func(w *world) error { _, err := w.runner(t).Sync(t.Context(), Request{Full: true}); return err },
+		"sync --full": func(w *world) error { _, err := w.runner(t).Sync(t.Context(), inputs.Request{Full: true}); return err },
 		"forget":      func(w *world) error { _, err := w.runner(t).Forget(t.Context(), []string{"nobody"}); return err },
 	}
 	for name, next := range goesOn {
@@ -56,7 +57,7 @@ func TestDeletionsAreOwed(t *testing.T) {
 				ids = append(ids, fmt.Sprintf("u%d", i))
 			}
 			w.write(t, "a.csv", list(ids...))
-			w.sync(t, Request{})
+			w.sync(t, inputs.Request{})
 			r := w.runner(t)
 			cut := &deleting{client: r.client, answer: func(n int, _ string) error {
 				if n > 3 {
@@ -78,7 +79,7 @@ func TestDeletionsAreOwed(t *testing.T) {
 			if v, err := state.Verify(w.runner(t).store); err != nil || v.Deletions != want || v.Forgotten != 8 || v.Contacts != 2 {
 				t.Errorf("%s: %+v, %v", name, v, err)
 			}
-			planned, err := w.runner(t).Plan(t.Context(), Request{})
+			planned, err := w.runner(t).Plan(t.Context(), inputs.Request{})
 			if err != nil || planned.Deletions == nil || planned.Deletions.Owed != want {
 				t.Errorf("%s: %+v, %v", name, planned.Deletions, err)
 			}
@@ -92,7 +93,7 @@ func TestDeletionsAreOwed(t *testing.T) {
 			if o, err := store.Overview(); err != nil || o.Deletions != 0 || o.Erased {
 				t.Errorf("%s: %+v, %v", name, o, err)
 			}
-			if report := w.sync(t, Request{}); report.Deletions != nil || report.Calls.All() != 0 {
+			if report := w.sync(t, inputs.Request{}); report.Deletions != nil || report.Calls.All() != 0 {
 				t.Errorf("%s: it does not end: %+v", name, report)
 			}
 		}
@@ -117,7 +118,7 @@ func (l *deadLedger) Commit(d state.Delivery) ([]state.Event, error) {
 func TestRefusedDeletions(t *testing.T) {
 	w := newWorld(t, audience("a.csv", "a"))
 	w.write(t, "a.csv", list("u1", "u2", "u3"))
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	refuse := func(_ int, userID string) error {
 		if userID == "u1" {
 			return &gleap.RefusedError{Status: 400}
@@ -133,11 +134,11 @@ func TestRefusedDeletions(t *testing.T) {
 	w.write(t, "a.csv", list("u1", "u2", "u4"))
 	r = w.runner(t)
 	r.client = &deleting{client: r.client, answer: refuse}
-	report, err := r.Sync(t.Context(), Request{})
+	report, err := r.Sync(t.Context(), inputs.Request{})
 	if err != nil || report.Contacts.Sent != 2 || report.Contacts.Forgotten != 2 || report.Deletions.Owed != 1 {
 		t.Errorf("%+v %+v, %v", report.Contacts, report.Deletions, err)
 	}
-	if report := w.sync(t, Request{}); *report.Deletions != (runs.Deletions{Deleted: 1}) {
+	if report := w.sync(t, inputs.Request{}); *report.Deletions != (runs.Deletions{Deleted: 1}) {
 		t.Errorf("%+v", report.Deletions)
 	}
 }
@@ -147,14 +148,14 @@ func TestDeletionsArePaced(t *testing.T) {
 	w := newWorld(t, audience("a.csv", "a"))
 	w.options.Rate = 1000
 	w.write(t, "a.csv", list("u1", "u2"))
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	r := w.runner(t)
 	r.client = &deleting{client: r.client, answer: func(int, string) error { return &gleap.UnreachableError{} }}
 	if _, err := r.Forget(t.Context(), []string{"u1", "u2"}); err == nil {
 		t.Fatal("not cut off")
 	}
 	w.write(t, "a.csv", list("u1", "u2", "u3"))
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	next := w.runner(t)
 	o, err := next.store.Overview()
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 
 	"gleapsync/gleap"
 	"gleapsync/internal/forms"
+	"gleapsync/internal/inputs"
 )
 
 // TestForms: every run says which forms contacts may still have that are not the present
@@ -17,7 +18,7 @@ import (
 func TestForms(t *testing.T) {
 	w := newWorld(t, audience("a.csv", "a"))
 	sent := 0
-	day := func(form gleap.BooleanAs, request Request, calls int, want string) {
+	day := func(form gleap.BooleanAs, request inputs.Request, calls int, want string) {
 		t.Helper()
 		w.options.BooleanAs = form
 		f := &fakeGleap{after: func(n int) error {
@@ -48,18 +49,18 @@ func TestForms(t *testing.T) {
 		}
 	}
 	const all = 100
-	day(gleap.AsText, Request{}, 1, "||") // the first sync, cut short
-	day(gleap.AsText, Request{}, all, "||")
-	day(gleap.AsBoolean, Request{}, 0, `|"text"|"text"`) // nothing is sent
-	day(gleap.AsText, Request{}, all, "||")
-	day(gleap.AsBoolean, Request{}, all, `|"text"|"text"`)
-	day(gleap.AsText, Request{}, all, `|"boolean"|"boolean"`)
-	day(gleap.AsNumber, Request{}, all, `|"boolean" and "text"|"boolean" and "text"`)
-	day(gleap.AsNumber, Request{Full: true, Only: []string{"a"}}, all, `|"boolean" and "text"|"boolean" and "text"`)
-	day(gleap.AsText, Request{Full: true}, 1, "||") // cut short, in another form
-	day(gleap.AsNumber, Request{}, all, `|"text"|"text"`)
-	day(gleap.AsNumber, Request{Full: true}, all, "||")
-	day(gleap.AsNumber, Request{}, all, "||")
+	day(gleap.AsText, inputs.Request{}, 1, "||") // the first sync, cut short
+	day(gleap.AsText, inputs.Request{}, all, "||")
+	day(gleap.AsBoolean, inputs.Request{}, 0, `|"text"|"text"`) // nothing is sent
+	day(gleap.AsText, inputs.Request{}, all, "||")
+	day(gleap.AsBoolean, inputs.Request{}, all, `|"text"|"text"`)
+	day(gleap.AsText, inputs.Request{}, all, `|"boolean"|"boolean"`)
+	day(gleap.AsNumber, inputs.Request{}, all, `|"boolean" and "text"|"boolean" and "text"`)
+	day(gleap.AsNumber, inputs.Request{Full: true, Only: []string{"a"}}, all, `|"boolean" and "text"|"boolean" and "text"`)
+	day(gleap.AsText, inputs.Request{Full: true}, 1, "||") // cut short, in another form
+	day(gleap.AsNumber, inputs.Request{}, all, `|"text"|"text"`)
+	day(gleap.AsNumber, inputs.Request{Full: true}, all, "||")
+	day(gleap.AsNumber, inputs.Request{}, all, "||")
 }
 
 // TestFormsOfEarlierVersions: a state that knows no forms has booleans.
@@ -67,22 +68,22 @@ func TestFormsOfEarlierVersions(t *testing.T) {
 	w := newWorld(t, audience("a.csv", "a"))
 	w.write(t, "a.csv", list())
 	w.options.BooleanAs = gleap.AsText
-	if report := w.sync(t, Request{}); report.Notes != nil {
+	if report := w.sync(t, inputs.Request{}); report.Notes != nil {
 		t.Errorf("without members: %s", report.Notes)
 	}
 	w.options.BooleanAs = gleap.AsBoolean
 	w.write(t, "a.csv", list("u1"))
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	if o, err := w.runner(t).store.Overview(); err != nil || o.Booleans != nil {
 		t.Errorf("booleans are remembered: %s, %v", o.Booleans, err)
 	}
 	w.options.BooleanAs = gleap.AsText
-	if report, err := w.runner(t).Plan(t.Context(), Request{}); err != nil || len(report.Notes) != 1 {
+	if report, err := w.runner(t).Plan(t.Context(), inputs.Request{}); err != nil || len(report.Notes) != 1 {
 		t.Errorf("%s, %v", report.Notes, err)
 	}
 	w.write(t, "a.csv", list("u1", "u2"))
 	broken := errors.New("broken")
-	if _, err := w.with(t, &fakeGleap{after: func(int) error { return broken }}).Sync(t.Context(), Request{}); !errors.Is(err, broken) {
+	if _, err := w.with(t, &fakeGleap{after: func(int) error { return broken }}).Sync(t.Context(), inputs.Request{}); !errors.Is(err, broken) {
 		t.Error(err)
 	}
 	o, err := w.runner(t).store.Overview() // before the first call, which may have arrived

@@ -8,6 +8,7 @@ import (
 	"gleapsync/internal/done"
 	"gleapsync/internal/events"
 	"gleapsync/internal/extsort"
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/job"
 	"gleapsync/internal/planfile"
 	"gleapsync/internal/push"
@@ -40,7 +41,7 @@ func (p *plan) work(failed bool) *work {
 // job returns what the plan leaves to do beside its calls.
 func (p *plan) job() job.Job {
 	j := job.Job{
-		Epoch: p.epoch, Whole: p.whole(), Resend: p.resend, TakesTurns: p.takesTurns, Before: p.turns,
+		Epoch: p.Epoch, Whole: p.whole(), Resend: p.Resend, TakesTurns: p.takesTurns, Before: p.turns,
 		Keys: p.keys(), Files: p.doneFiles(), Unpark: p.unpark, Costliest: costliest(p),
 	}
 	for _, a := range p.attributes {
@@ -60,7 +61,7 @@ func (p *plan) keys() []job.Key {
 	for id, ref := range p.byID {
 		keys[id].Key = ref.key
 		if a := ref.attribute; a != nil {
-			keys[id].IsAudience, keys[id].Source = a.Kind == engage.Audience, a.export.Origin()
+			keys[id].IsAudience, keys[id].Source = a.Kind == engage.Audience, a.Input.Origin()
 		}
 	}
 	return keys
@@ -69,64 +70,42 @@ func (p *plan) keys() []job.Key {
 // jobOf returns what the job has of an attribute. An export of which something is left for another
 // run has no fingerprint: it has to be read again.
 func (p *plan) jobOf(a *attribute) job.Attribute {
-	j := job.Attribute{ID: a.id, Key: a.Key, Kind: string(a.Kind), Name: a.Name, Retired: a.retired, Before: a.applied, Left: a.left}
-	if !a.active() {
+	j := job.Attribute{ID: a.ID, Key: a.Key, Kind: string(a.Kind), Name: a.Name, Retired: a.Retired, Before: a.Applied, Left: a.left}
+	if !a.Active() {
 		// Of contacts that others have now it may say what they need.
-		j.Rereads = p.fieldsPostponed && a.applied.HasFields || a.applied.Unlisted != "" && a.applied.Unlisted != p.lists.Version()
+		j.Rereads = p.fieldsPostponed && a.Applied.HasFields || a.Applied.Unlisted != "" && a.Applied.Unlisted != p.lists().Version()
 		return j
 	}
-	j.Type, j.AsOf, j.Computation, j.HasFields = string(a.typ), a.export.AsOf, a.computation, a.export.result.HasFields
+	j.Type, j.AsOf, j.Computation, j.HasFields = string(a.Decided), a.Input.AsOf, a.Computation, a.Input.Result.HasFields
 	if a.withheld > 0 {
-		cut := a.applied
-		cut.Fingerprint, cut.List, cut.AsOf = "", "", a.export.AsOf
-		cut.Parts, cut.IDParts = a.mostParts()
+		cut := a.Applied
+		cut.Fingerprint, cut.List, cut.AsOf = "", "", a.Input.AsOf
+		cut.Parts, cut.IDParts = a.MostParts()
 		cut.WithheldRuns++
 		j.CutShort = &cut
 	}
-	if a.retired {
+	if a.Retired {
 		return j
 	}
-	applied := state.Applied{
-		Fingerprint: a.export.fingerprint, AsOf: a.export.AsOf,
-		Members: a.members + a.withheld, HasFields: a.export.result.HasFields, Due: a.due, Rows: a.export.result.Rows,
-		Parts: a.export.parts, IDParts: a.export.idParts, EndsLines: a.endsLines(),
-	}
+	applied := a.AppliedNow(a.absence == "")
+	applied.Members, applied.Due = a.members+a.withheld, a.due
 	if a.unlisted > 0 {
-		applied.Unlisted = p.lists.Version()
+		applied.Unlisted = p.lists().Version()
 	}
-	if p.postponed || a.export.result.HasFields && p.fieldsPostponed || a.withheld > 0 {
+	if p.postponed || a.Input.Result.HasFields && p.fieldsPostponed || a.withheld > 0 {
 		applied.Fingerprint = ""
 	}
-	if applied.Fingerprint != "" {
-		applied.List = a.export.delta.after
+	if applied.Fingerprint == "" {
+		applied.List = ""
 	}
-	if a.withheld > 0 || a.export.missing != "" && a.absence != "" { // what is missing may come yet
-		applied.Parts, applied.IDParts = a.mostParts()
+	if a.withheld > 0 || a.Input.Missing != "" && a.absence != "" { // what is missing may come yet
+		applied.Parts, applied.IDParts = a.MostParts()
 	}
 	if a.withheld > 0 {
-		applied.WithheldRuns = a.applied.WithheldRuns + 1
+		applied.WithheldRuns = a.Applied.WithheldRuns + 1
 	}
 	j.Done = &applied
 	return j
-}
-
-// endsLines reports whether a text that ends without a line break is one that may be cut off, in
-// the next run. Who lets those leave who would be withheld takes this one for whole.
-func (a *attribute) endsLines() bool {
-	switch r := a.export.result; {
-	case r.Cut:
-		return a.absence != ""
-	case r.Ends == engage.EndsUnseen:
-		return a.applied.EndsLines
-	default:
-		return r.Ends == engage.EndsLine
-	}
-}
-
-// mostParts returns how many parts the export has or had when it was applied last, whatever
-// is more: where not all that stands in them counted, fewer of them later must not.
-func (a *attribute) mostParts() (parts, ids int) {
-	return max(a.export.parts, a.applied.Parts), max(a.export.idParts, a.applied.IDParts)
 }
 
 // doneFiles returns the files of change exports that are done once everything is delivered. Files
@@ -134,27 +113,25 @@ func (a *attribute) mostParts() (parts, ids int) {
 func (p *plan) doneFiles() []state.DoneFile {
 	var files []state.DoneFile
 	for _, e := range p.exports {
-		if e.input != nil {
-			files = append(files, e.filesAfter(p.isDone(e))...)
-		}
+		files = append(files, e.FilesAfter(p.isDone(e))...)
 	}
 	return files
 }
 
 // isDone reports whether all that an export's files say counted.
-func (p *plan) isDone(e *export) bool {
-	return e.rows != nil && e.refused == nil && !(e.result.HasFields && p.fieldsPostponed) &&
-		!slices.ContainsFunc(e.attributes, func(a *attribute) bool { return !a.active() || a.withheld > 0 }) &&
-		!slices.ContainsFunc(p.unusable, func(r runs.ExportReport) bool { return r.Source == e.Origin() && r.Status == runs.StatusHeld })
+func (p *plan) isDone(e *inputs.Input) bool {
+	return e.Rows != nil && !e.IsRefused() && !(e.Result.HasFields && p.fieldsPostponed) &&
+		!slices.ContainsFunc(e.Feeds, func(a *inputs.Attribute) bool { return !a.Active() || p.attribute(a.ID).withheld > 0 }) &&
+		!slices.ContainsFunc(p.in.Unusable, func(r runs.ExportReport) bool { return r.Source == e.Origin() && r.Status == runs.StatusHeld })
 }
 
 // filesAfter returns the files that are done after a run that delivered everything, nil if they are
 // those from before.
 func (w *work) filesAfter() []state.DoneFile {
-	if w.alone {
+	if w.Alone {
 		return nil
 	}
-	before := w.files
+	before := w.DoneFiles
 	if w.tracks != nil {
 		before = w.tracks.Files()
 	}
@@ -182,6 +159,6 @@ func (w *work) toPush(report *runs.Report) push.Plan {
 	return push.Plan{
 		Run: report.Run, File: w.file, Attributes: w.Push(), Epoch: w.Epoch, Whole: w.Whole, Events: report.Events.Planned,
 		Before: w.Before, TakesTurns: w.TakesTurns,
-		WasParked: w.isParked, WasUnanswered: func(userID []byte) bool { _, was := w.findUnanswered(userID); return was },
+		WasParked: w.IsParked, WasUnanswered: func(userID []byte) bool { _, was := w.FindUnanswered(userID); return was },
 	}
 }

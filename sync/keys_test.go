@@ -8,12 +8,13 @@ import (
 	"testing"
 
 	"gleapsync/engage"
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/runs"
 )
 
 // wild is a table whose audiences are those of a pattern.
-func wild(source string, patterns ...string) Export {
-	e := Export{Export: engage.Export{Source: source}}
+func wild(source string, patterns ...string) inputs.Export {
+	e := inputs.Export{Export: engage.Export{Source: source}}
 	for _, p := range patterns {
 		e.Wildcards = append(e.Wildcards, engage.Wildcard{Kind: engage.Audience, Pattern: p})
 	}
@@ -63,7 +64,7 @@ func TestSharedKeys(t *testing.T) {
 		w.writeEvents(t, day+".json", text)
 	}
 	for form, test := range map[string]struct {
-		export Export
+		export inputs.Export
 		write  func(w *world, day string)
 	}{
 		"csv":      {wild("t.csv", "a*"), table},
@@ -82,7 +83,7 @@ func TestSharedKeys(t *testing.T) {
 					test.write(w, "one")
 				}
 				test.write(w, day)
-				report = w.sync(t, Request{})
+				report = w.sync(t, inputs.Request{})
 			}
 			status := map[string]runs.Status{}
 			for _, e := range report.Exports {
@@ -106,7 +107,7 @@ func TestSharedKeys(t *testing.T) {
 				t.Errorf("%s %v: got %s, want %s", form, days, got, want)
 			}
 			w.options.Exports[0].Keys = map[string]string{"A-B": "a_or_b"}
-			if report := w.sync(t, Request{}); report.Outcome != runs.Complete {
+			if report := w.sync(t, inputs.Request{}); report.Outcome != runs.Complete {
 				t.Errorf("%s %v, with a key: %s", form, days, statuses(report))
 			}
 			if got, want := fmt.Sprint(w.contacts()), `map[u1:{"a__b":true} u2:{"a_b":true} u3:{"a_or_b":true}]`; got != want {
@@ -123,11 +124,11 @@ func TestNamedAgainstFound(t *testing.T) {
 	w := newWorld(t, e)
 	w.writeEvents(t, "1", event("u1", "trait", "Score", "tra_2", `"high"`, 1, "m1")+event("u1", "trait", "score", "tra_1", "5", 2, "m2"))
 	want := "score applied\nscore held: trait \"Score\" has the key score, and so has trait \"score\": give one of them another key under keys, or name \"Score\" in exclude"
-	if got := statuses(w.sync(t, Request{})); got != want {
+	if got := statuses(w.sync(t, inputs.Request{})); got != want {
 		t.Errorf("got %s\nwant %s", got, want)
 	}
 	w.options.Exports[0].Exclude = []string{"Score"}
-	if got := statuses(w.sync(t, Request{})); got != "score applied" {
+	if got := statuses(w.sync(t, inputs.Request{})); got != "score applied" {
 		t.Error(got)
 	}
 	if got, want := fmt.Sprint(w.contacts()), `map[u1:{"score":5}]`; got != want {
@@ -136,9 +137,9 @@ func TestNamedAgainstFound(t *testing.T) {
 	// What is only like the name is that attribute, as long as it is the only one.
 	w = newWorld(t, changeExport(engage.Attribute{Kind: engage.Audience, Key: "vip", Name: "VIP"}))
 	w.writeEvents(t, "1", in("u1", "vip", 1))
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	w.writeEvents(t, "2", event("u2", "audience", "Vip", "aud_vip", "true", 2, "m2"))
-	if got, want := statuses(w.sync(t, Request{})), `vip held: the changes have "Vip", and each may be "VIP": name the one that is meant as they have it`; got != want {
+	if got, want := statuses(w.sync(t, inputs.Request{})), `vip held: the changes have "Vip", and each may be "VIP": name the one that is meant as they have it`; got != want {
 		t.Errorf("got %s\nwant %s", got, want)
 	}
 	if got, want := fmt.Sprint(w.contacts()), `map[u1:{"vip":true}]`; got != want {
@@ -152,13 +153,13 @@ func TestColumnsApart(t *testing.T) {
 	w := newWorld(t, wild("t.csv", "a__*"), wild("t.csv", "a_?"))
 	w.options.Exports[1].Exclude = []string{"a__b"}
 	w.write(t, "t.csv", "user_id,a_b,a__b\nu1,true,false\nu2,false,true\n")
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	want := `map[u1:{"a_b":true} u2:{"a__b":true}]`
 	if got := fmt.Sprint(w.contacts()); got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	w.write(t, "t.csv", "user_id,a_b\nu1,true\nu2,false\n")
-	if got := statuses(w.sync(t, Request{})); got != "a__b held: t.csv: the header has no column \"a__b\": did you mean \"a_b\"? Its columns are \"user_id\", \"a_b\"; if it is gone for good, run gleapsync retire a__b\na_b applied" {
+	if got := statuses(w.sync(t, inputs.Request{})); got != "a__b held: t.csv: the header has no column \"a__b\": did you mean \"a_b\"? Its columns are \"user_id\", \"a_b\"; if it is gone for good, run gleapsync retire a__b\na_b applied" {
 		t.Error(got)
 	}
 	if got := fmt.Sprint(w.contacts()); got != want {
@@ -173,11 +174,11 @@ func TestKeptKeys(t *testing.T) {
 	named := func(key string) engage.Attribute {
 		return engage.Attribute{Kind: engage.Audience, Key: key, Name: name, Column: name}
 	}
-	table := Export{Export: engage.Export{Source: "t.csv", Attributes: []engage.Attribute{named(name)}}}
+	table := inputs.Export{Export: engage.Export{Source: "t.csv", Attributes: []engage.Attribute{named(name)}}}
 	discover := changeExport()
 	profiles := longTables([]string{"j_*"}, nil)
 	for form, test := range map[string]struct {
-		export Export
+		export inputs.Export
 		write  func(w *world, day int)
 	}{
 		"named":    {table, func(w *world, day int) { w.write(t, "t.csv", "user_id,"+name+"\n"+strings.Repeat("u1,true\n", day)) }},
@@ -198,7 +199,7 @@ func TestKeptKeys(t *testing.T) {
 			e.Kept = map[engage.Named]string{{Kind: engage.Audience, Name: name}: former}
 		}
 		test.write(w, 1)
-		w.sync(t, Request{})
+		w.sync(t, inputs.Request{})
 		if form == "named" {
 			e.Attributes = []engage.Attribute{named(name)}
 		}
@@ -208,13 +209,13 @@ func TestKeptKeys(t *testing.T) {
 			if day > 0 {
 				test.write(w, 2)
 			}
-			report := w.sync(t, Request{})
+			report := w.sync(t, inputs.Request{})
 			if len(report.Exports) != 1 || report.Exports[0].Key != former || report.Exports[0].Status != want || report.Exports[0].Note != note || report.Calls.Identify != 0 || len(report.Orphans) > 0 {
 				t.Errorf("%s, day %d: %+v, %+v", form, day, report.Exports, report.Calls)
 			}
 		}
 		for _, key := range []string{name, former} {
-			if report := w.sync(t, Request{Only: []string{key}}); len(report.Exports) != 1 || report.Exports[0].Key != former {
+			if report := w.sync(t, inputs.Request{Only: []string{key}}); len(report.Exports) != 1 || report.Exports[0].Key != former {
 				t.Errorf("%s, --only %s: %+v", form, key, report.Exports)
 			}
 		}
@@ -230,7 +231,7 @@ func TestKeptKeys(t *testing.T) {
 		} else {
 			e.Keys = map[string]string{name: name}
 		}
-		report := w.sync(t, Request{})
+		report := w.sync(t, inputs.Request{})
 		if len(report.Exports) != 1 || report.Exports[0].Key != name || report.Exports[0].Note != "" || len(report.Orphans) != 1 || report.Orphans[0].Key != former {
 			t.Errorf("%s, chosen: %+v, %+v", form, report.Exports, report.Orphans)
 		}
@@ -242,11 +243,11 @@ func TestKeptKeyTaken(t *testing.T) {
 	w := newWorld(t, audience("a.csv", "a_b"))
 	w.options.Exports[0].Attributes[0].Name, w.options.Exports[0].Attributes[0].Chosen = "a__b", true
 	w.write(t, "a.csv", list("u1"))
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	w.options.Exports[0].Attributes[0].Key, w.options.Exports[0].Attributes[0].Chosen = "a__b", false
 	w.options.Exports = append(w.options.Exports, w.options.Exports[0])
 	w.options.Exports[1].Attributes = []engage.Attribute{{Kind: engage.Audience, Key: "a_b", Name: "a_b"}}
-	_, err := w.runner(t).Sync(t.Context(), Request{})
+	_, err := w.runner(t).Sync(t.Context(), inputs.Request{})
 	if want := `audience "a_b" has the key a_b, and so has audience "a__b": choose another one with key = "…"`; err == nil || err.Error() != want {
 		t.Errorf("got %v\nwant %s", err, want)
 	}
@@ -258,12 +259,12 @@ func TestClasses(t *testing.T) {
 	w := newWorld(t, changeExport())
 	prediction := event("u1", "prediction", "likely", "pre_1", "0.5", 1, "m1")
 	w.writeEvents(t, "1", prediction)
-	report := w.sync(t, Request{})
+	report := w.sync(t, inputs.Request{})
 	if report.Outcome != runs.Complete || len(report.Exports) != 1 || report.Exports[0].PassedOver["prediction"] != 1 {
 		t.Errorf("nothing else: %+v", report)
 	}
 	w.writeEvents(t, "2", prediction+event("u1", "journey_step", "j_o_x__y", "jst_1", `"true"`, 2, "m2")+event("u2", "journey_step", "j_o_x__y", "jst_1", `"false"`, 2, "m3"))
-	report = w.sync(t, Request{})
+	report = w.sync(t, inputs.Request{})
 	if got := statuses(report); got != "j_o_x__y applied new" || report.Exports[0].PassedOver["prediction"] != 1 || report.Exports[0].Kind != engage.Audience {
 		t.Errorf("%s, %+v", got, report.Exports)
 	}
@@ -278,7 +279,7 @@ func TestClasses(t *testing.T) {
 	want := `likely held: "likely" was passed over: it is of the class "prediction", and only audiences, journey steps and traits are taken
 vip* held: "vip" is no trait in the changes: they have it as audience
 lik* held: "likely" was passed over: it is of the class "prediction", and only audiences, journey steps and traits are taken`
-	if got := statuses(w.sync(t, Request{})); got != want {
+	if got := statuses(w.sync(t, inputs.Request{})); got != want {
 		t.Errorf("got %s\nwant %s", got, want)
 	}
 }

@@ -2,12 +2,10 @@ package sync
 
 import (
 	"context"
-	"log/slog"
 	"slices"
 
 	"gleapsync/internal/attr"
-	"gleapsync/internal/extsort"
-	"gleapsync/internal/known"
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
@@ -16,25 +14,10 @@ import (
 // list has it. Which ones those were nobody remembers: an attribute remembers the version of the
 // lists that left somebody of its export out, so that the export is read again once they change.
 
-// readKnown reads the lists of known contacts.
-func (r *reading) readKnown(ctx context.Context) (err error) {
-	if !r.alone {
-		r.lists, err = known.Read(ctx, r.listOptions())
-	}
-	return err
-}
-
-func (r *reading) listOptions() known.Options {
-	return known.Options{
-		Lists: r.o.Known, Budget: r.budget, Memory: &r.memory, Temp: r.temp, Meter: r.meter, MaxInvalid: r.o.Guard.MaxInvalid, At: r.at,
-		Log: func(list, line string) { r.log.Info("a command says", "command", list, "line", line) },
-	}
-}
-
 // listsChanged reports whether an attribute's export is as it was applied last, and is looked at
 // for those who were left out then.
 func (p *plan) listsChanged(a *attribute) bool {
-	return a.export.isApplied(a) && !p.lists.IsSettled(a.applied.Unlisted)
+	return a.Input.IsApplied(a.Attribute) && !p.lists().IsSettled(a.Applied.Unlisted)
 }
 
 // isUnlisted reports whether the contact may not be created. One that Gleap may have is not.
@@ -50,10 +33,10 @@ func (p *pass) isUnlisted() (bool, error) {
 // leaveOut counts what the exports say of a contact that may not be created.
 func (p *pass) leaveOut(parked *state.Parked) {
 	c, any := &p.contact, false
-	for _, id := range c.ids {
+	for _, id := range c.IDs() {
 		a := p.attribute(id)
-		if v := c.wanted[id].value; a.counts && !a.leaves(v) {
-			p.tallies[id].members += a.memberCount(v)
+		if v, _ := c.Value(id); a.counts && !a.leaves(v) {
+			p.tallies[id].members += a.MemberCount(v)
 			p.tallies[id].unlisted++
 			any = true
 		}
@@ -61,7 +44,7 @@ func (p *pass) leaveOut(parked *state.Parked) {
 	if any {
 		p.found.contacts.Unknown++
 	}
-	if !p.lists.Held() { // else it may be on the list
+	if !p.lists().Held() { // else it may be on the list
 		p.settle(parked)
 	}
 }
@@ -82,18 +65,17 @@ func (p *pass) isFirst() bool {
 }
 
 // askKnown returns why a contact would be left out, "" if it would not be.
-func askKnown(ctx context.Context, o Options, store *state.Store, userID string) (string, error) {
-	stored, err := store.Contact(userID)
+func (r planner) askKnown(ctx context.Context, userID string) (string, error) {
+	stored, err := r.store.Contact(userID)
 	if err != nil || stored.Record.Acknowledged > 0 {
 		return "", err
 	}
-	b, err := recall(o, store, now(), Request{})
+	b, err := r.read(now(), inputs.Request{})
 	if err != nil {
 		return "", err
 	}
-	if _, has := b.findUnanswered([]byte(userID)); has {
+	if _, has := b.FindUnanswered([]byte(userID)); has {
 		return "", nil
 	}
-	r := planner{o, store, extsort.TempIn(o.TempDir), slog.New(slog.DiscardHandler), runs.NewMeter(nil)}.reading(b)
-	return known.Ask(ctx, r.listOptions(), userID)
+	return inputs.New(b).AskKnown(ctx, userID)
 }

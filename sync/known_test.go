@@ -12,6 +12,7 @@ import (
 	"pgregory.net/rapid"
 
 	"gleapsync/engage"
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/known"
 	"gleapsync/internal/rounds"
 	"gleapsync/internal/runs"
@@ -79,7 +80,7 @@ func TestKnownModel(t *testing.T) {
 			if rapid.IntRange(0, 2).Draw(r, "broken off") == 0 {
 				w.syncBreaking(t, rapid.IntRange(0, 12).Draw(r, "operation"), rapid.Bool().Draw(r, "after"))
 			}
-			report := w.sync(r, Request{})
+			report := w.sync(r, inputs.Request{})
 			if held := len(lists) < 2; held != (report.Outcome == runs.Held) {
 				r.Fatalf("with %d lists: %s\n%s", len(lists), report.Outcome, statuses(report))
 			}
@@ -109,7 +110,7 @@ func TestKnownModel(t *testing.T) {
 				r.Fatalf("%d contacts were left out, not %d", report.Contacts.Unknown, left+1)
 			}
 			calls := w.gleap.Counts().Identify
-			again := w.sync(r, Request{})
+			again := w.sync(r, inputs.Request{})
 			if w.gleap.Counts().Identify != calls {
 				r.Fatal("a run without changes sends")
 			}
@@ -134,17 +135,17 @@ func TestKnownOrder(t *testing.T) {
 	w.write(t, "one.csv", text(ids[:1000]))
 	w.write(t, "two.csv", text(ids[500:2000]))
 	w.withLists("one.csv", "two.csv")
-	if r := w.sync(t, Request{}); r.Contacts.Sent != 2000 || r.Contacts.Unknown != 1000 {
+	if r := w.sync(t, inputs.Request{}); r.Contacts.Sent != 2000 || r.Contacts.Unknown != 1000 {
 		t.Errorf("%+v", r.Contacts)
 	}
 	other := slices.Clone(ids[500:2000])
 	slices.Reverse(other)
 	w.write(t, "two.csv", text(other))
-	if r := w.sync(t, Request{}); !strings.Contains(statuses(r), "vip unchanged") {
+	if r := w.sync(t, inputs.Request{}); !strings.Contains(statuses(r), "vip unchanged") {
 		t.Errorf("the same ids in another order: %s", statuses(r))
 	}
 	w.write(t, "two.csv", text(ids[500:2001]))
-	if r := w.sync(t, Request{}); r.Contacts.Sent != 1 || r.Contacts.Backfill != 1 {
+	if r := w.sync(t, inputs.Request{}); r.Contacts.Sent != 1 || r.Contacts.Backfill != 1 {
 		t.Errorf("with one more: %+v", r.Contacts)
 	}
 	contacts := w.contacts()

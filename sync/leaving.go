@@ -5,6 +5,7 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/internal/attr"
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/planfile"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
@@ -18,8 +19,8 @@ import (
 // it calls begin with the report, and with how many that are by key: one that is held and not among
 // these could not be read, so that nobody can tell. It changes nothing, and is otherwise as
 // [Runner.Changes].
-func (r *Runner) Held(ctx context.Context, request Request, begin func(runs.Report, map[string]int) error, yield func(*PlannedContact) error) (runs.Report, error) {
-	request.held = true
+func (r *Runner) Held(ctx context.Context, request inputs.Request, begin func(runs.Report, map[string]int) error, yield func(*PlannedContact) error) (runs.Report, error) {
+	request.Held = true
 	return r.show(ctx, request, func(p *plan, report *runs.Report) error {
 		if err := begin(*report, p.leaving()); err != nil {
 			return err
@@ -32,7 +33,7 @@ func (r *Runner) Held(ctx context.Context, request Request, begin func(runs.Repo
 func (p *plan) leaving() map[string]int {
 	exits := map[string]int{}
 	for _, a := range p.attributes {
-		if a.chosen && a.merged && (a.status == runs.StatusHeld || a.withheld > 0) {
+		if a.Asked && a.merged && (a.Status == runs.StatusHeld || a.withheld > 0) {
 			exits[a.Key] = a.exited + a.withheld
 		}
 	}
@@ -41,9 +42,9 @@ func (p *plan) leaving() map[string]int {
 
 // holdBack counts an exit or a clear that is withheld.
 func (p *pass) holdBack(a *attribute, want attr.Value) {
-	p.tallies[a.id].withheld++
+	p.tallies[a.ID].withheld++
 	if p.leavers != nil {
-		p.leaving = append(p.leaving, state.Change{ID: a.id, Value: want})
+		p.leaving = append(p.leaving, state.Change{ID: a.ID, Value: want})
 	}
 }
 
@@ -90,7 +91,7 @@ func keepHeld(p *plan, e *planfile.Entry) {
 	e.Class = runs.ClassFirst
 	for i, told := range e.Attributes {
 		a := p.attribute(told.ID)
-		if a.status != runs.StatusHeld && a.absence == "" {
+		if a.Status != runs.StatusHeld && a.absence == "" {
 			continue
 		}
 		has := e.Origins[i].Old

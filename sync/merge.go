@@ -7,9 +7,9 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
-	"gleapsync/internal/attr"
 	"gleapsync/internal/damping"
 	"gleapsync/internal/extsort"
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/planfile"
 	"gleapsync/state"
 )
@@ -18,25 +18,25 @@ import (
 // over a span of the user ids.
 func (p *plan) merge(ctx context.Context) error {
 	p.beginTallies()
-	p.fieldsComplete = !slices.ContainsFunc(p.exports, (*export).mayHoldFieldsBack)
-	var sources []*export
+	p.fieldsComplete = !slices.ContainsFunc(p.exports, (*inputs.Input).MayHoldFieldsBack)
+	var sources []*inputs.Input
 	var rows []*extsort.Sorter
 	for _, e := range p.exports {
-		if e.rows != nil && e.usable() {
-			sources, rows = append(sources, e), append(rows, e.rows)
+		if e.Rows != nil && e.Usable() {
+			sources, rows = append(sources, e), append(rows, e.Rows)
 		}
 	}
-	if len(sources) == 0 && !p.resyncing() {
+	if len(sources) == 0 && !p.Resyncing() {
 		return nil
 	}
 	most := 2 + int(p.o.Memory>>25) // each pass takes some 5 MiB besides
 	bounds := extsort.Bounds(rows, min(most, runtime.GOMAXPROCS(0)))
-	buffer := extsort.Buffer(p.o.Memory/4, slices.Concat(rows, p.lists.Sorters()), len(bounds)+1)
+	buffer := extsort.Buffer(p.o.Memory/4, slices.Concat(rows, p.lists().Sorters()), len(bounds)+1)
 	group, ctx := errgroup.WithContext(ctx)
 	spans := len(bounds) + 1
 	knownOf := p.knownOf(sources, bounds)
 	passes := make([]*pass, spans)
-	keepsLists := slices.ContainsFunc(sources, func(e *export) bool { return e.delta.prints != nil })
+	keepsLists := slices.ContainsFunc(sources, (*inputs.Input).HasList)
 	lists := p.leavers != nil && p.leavers.IsEmpty() // what is held does not leave in a later merge
 	var from []byte
 	for i := range spans {
@@ -63,8 +63,8 @@ func (p *plan) merge(ctx context.Context) error {
 		group.Go(func() error {
 			// Here, so that no two passes write to the same line of a cache.
 			pass := newPass(p, span, part, said)
-			if p.lists != nil {
-				pass.listed = p.lists.Cursor(span, buffer)
+			if p.lists() != nil {
+				pass.listed = p.lists().Cursor(span, buffer)
 			}
 			pass.leavers, pass.notes = leavers, notes
 			passes[i] = pass
@@ -77,10 +77,11 @@ func (p *plan) merge(ctx context.Context) error {
 	for _, pass := range passes {
 		p.findings.add(&pass.found)
 		for _, a := range p.attributes {
-			a.tally.add(pass.tallies[a.id])
+			a.tally.add(pass.tallies[a.ID])
+			a.mended += pass.contact.Mended(a.Attribute)
 		}
-		for i, t := range pass.contact.torn {
-			p.exports[i].torn += t.users
+		for i, e := range p.exports {
+			p.torn[i] += pass.contact.Torn(e)
 		}
 	}
 	p.addFormer()
@@ -90,19 +91,17 @@ func (p *plan) merge(ctx context.Context) error {
 // beginTallies forgets what an earlier merge found, except for the attributes that it led to
 // be held.
 func (p *plan) beginTallies() {
-	for _, e := range p.exports {
-		e.torn = 0
-	}
+	p.torn = make([]int, len(p.exports))
 	for _, a := range p.attributes {
-		a.counts = a.active()
+		a.counts = a.Active()
 		if a.counts {
-			a.absence = a.withholds(p.request)
+			a.absence = a.withholds(p.Request)
 		}
 		a.events = a.counts && p.announces(a)
 		a.waited = a.counts && p.listsChanged(a)
 		a.damping = damping.Rule{}
-		if !p.assume && !p.alone {
-			a.damping = a.export.damping(a.Attribute)
+		if !p.Request.Assume && !p.Alone {
+			a.damping = a.Input.DampingOf(a.Attribute.Attribute)
 		}
 		if a.counts {
 			a.tally, a.merged = tally{}, true
@@ -119,41 +118,30 @@ func newPass(p *plan, span extsort.Span, part *planfile.Part, toStore *extsort.S
 		said:    toStore,
 		tallies: make([]tally, len(p.byID)),
 		contact: contact{
-			wanted:  make([]said[attr.Value], len(p.byID)),
-			old:     make([]uint32, len(p.byID)),
-			tried:   make([]uint32, len(p.byID)),
-			silent:  make([]uint32, len(p.byID)),
-			former:  newFormer(p),
-			told:    make([]said[attr.Value], len(p.byID)),
-			present: make([]said[bool], len(p.exports)),
-			fields:  make([]said[fieldText], len(columns(p.o.Fields))),
-			differ:  make([]uint32, len(columns(p.o.Fields))),
-			torn:    make([]torn, len(p.exports)),
-			changed: changed{feeds: fedByChanges(p.attributeList), fields: make([]fieldChange, len(p.o.Fields))},
+			Wanted: p.in.NewWanted(),
+			old:    make([]uint32, len(p.byID)),
+			told:   make([]told, len(p.byID)),
 		},
 	}
-	if p.request.traces {
-		pass.contact.lines = make([]said[int], len(p.byID))
-	}
-	from, _ := p.findUnanswered(span.From)
-	to := len(p.unanswered)
+	from, _ := p.FindUnanswered(span.From)
+	to := len(p.Unanswered)
 	if span.To != nil {
-		to, _ = p.findUnanswered(span.To)
+		to, _ = p.FindUnanswered(span.To)
 	}
-	pass.unanswered = p.unanswered[from:to]
-	if !p.assume && !p.alone { // else they are tried too
-		from, _ := p.findParked(string(span.From))
-		to := len(p.parked)
+	pass.unanswered = p.Unanswered[from:to]
+	if !p.Request.Assume && !p.Alone { // else they are tried too
+		from, _ := p.FindParked(string(span.From))
+		to := len(p.Parked)
 		if span.To != nil {
-			to, _ = p.findParked(string(span.To))
+			to, _ = p.FindParked(string(span.To))
 		}
-		pass.parked = p.parked[from:to]
+		pass.parked = p.Parked[from:to]
 	}
 	return pass
 }
 
 // run merges all that is known of the contacts.
-func (p *pass) run(ctx context.Context, rows *extsort.Merger, sources []*export, records, changes records) error {
+func (p *pass) run(ctx context.Context, rows *extsort.Merger, sources []*inputs.Input, records, changes records) error {
 	p.cursors = cursors{
 		atRows: {repeats: true, disorder: extsort.ErrTemp, fail: rows.Err, advance: func() (id []byte) {
 			if id, p.row, _ = rows.Next(); id != nil {
@@ -185,12 +173,12 @@ func (p *pass) run(ctx context.Context, rows *extsort.Merger, sources []*export,
 			c.unanswered = &p.unanswered[0]
 		}
 		if has[atChanges] {
-			if err := p.decodeChanges(changes.Record()); err != nil {
+			if err := c.Recall(changes.Record()); err != nil {
 				return err
 			}
 		}
 		for again := has[atRows]; again; {
-			if err := p.from.add(c, p.row); err != nil {
+			if err := c.Add(p.from, p.row); err != nil {
 				return err
 			}
 			var err error
@@ -211,8 +199,10 @@ func (p *pass) run(ctx context.Context, rows *extsort.Merger, sources []*export,
 		}
 		forgotten, told := !c.known && p.forgotten.Has(c.userID), false
 		if !forgotten {
-			if err := p.takeChanges(); err != nil {
-				return err
+			if store := c.TakeChanges(&c.record); store != nil {
+				if err := p.said.WriteRow(c.userID, store); err != nil {
+					return err
+				}
 			}
 			if unlisted, err := p.isUnlisted(); err != nil {
 				return err
@@ -274,7 +264,7 @@ func (p *pass) keep(parked *state.Parked) error {
 	}
 	p.found.count(e)
 	p.countAlone()
-	if p.request.traces {
+	if p.Request.Traces {
 		p.trace(e)
 	}
 	return p.part.Write(e)

@@ -21,6 +21,7 @@ import (
 	"gleapsync/gleap"
 	"gleapsync/gleap/sandbox"
 	"gleapsync/internal/guard"
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/rounds"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
@@ -36,7 +37,7 @@ type world struct {
 	clients []*gleap.Client // of gleap
 }
 
-func newWorld(t testing.TB, exports ...Export) *world {
+func newWorld(t testing.TB, exports ...inputs.Export) *world {
 	w := &world{dir: t.TempDir(), gleap: sandbox.New(sandbox.Options{Token: "token"})}
 	w.server = httptest.NewServer(w.gleap)
 	t.Cleanup(func() {
@@ -120,7 +121,7 @@ func (w *world) writeParts(t fataler, folder, header string, lines []string, n i
 }
 
 // sync runs a sync that must not fail.
-func (w *world) sync(t fataler, request Request) runs.Report {
+func (w *world) sync(t fataler, request inputs.Request) runs.Report {
 	report, err := w.runner(t).Sync(context.Background(), request)
 	if err != nil {
 		t.Fatal(err)
@@ -146,12 +147,12 @@ func asJSON(parts ...map[string]any) string {
 	return string(text)
 }
 
-func audience(source, key string) Export {
-	return Export{Export: engage.Export{Source: source, Attributes: []engage.Attribute{{Kind: engage.Audience, Key: key, Name: key}}}}
+func audience(source, key string) inputs.Export {
+	return inputs.Export{Export: engage.Export{Source: source, Attributes: []engage.Attribute{{Kind: engage.Audience, Key: key, Name: key}}}}
 }
 
-func trait(source, key string) Export {
-	return Export{Export: engage.Export{Source: source, Attributes: []engage.Attribute{{Kind: engage.Trait, Key: key, Name: key, Type: engage.Auto}}}}
+func trait(source, key string) inputs.Export {
+	return inputs.Export{Export: engage.Export{Source: source, Attributes: []engage.Attribute{{Kind: engage.Trait, Key: key, Name: key, Type: engage.Auto}}}}
 }
 
 // TestModel lets days of random exports pass, with rows that cannot be read, values that do
@@ -161,7 +162,7 @@ func trait(source, key string) Export {
 func TestModel(t *testing.T) {
 	t.Parallel() // it waits for the disk
 	rounds.Check(t, func(r *rapid.T) {
-		table := Export{Export: engage.Export{Source: "table.csv", Attributes: []engage.Attribute{
+		table := inputs.Export{Export: engage.Export{Source: "table.csv", Attributes: []engage.Attribute{
 			{Kind: engage.Audience, Key: "churn", Column: "churn"},
 			{Kind: engage.Trait, Key: "level", Column: "level", Type: engage.Auto},
 		}}}
@@ -176,7 +177,7 @@ func TestModel(t *testing.T) {
 		for i := range w.options.Exports {
 			w.options.Exports[i].AllowEmpty = true
 		}
-		w.options.Fields = []Field{{gleap.Email, []string{"email"}}}
+		w.options.Fields = []inputs.Field{{Field: gleap.Email, Columns: []string{"email"}}}
 		w.options.Memory = 1 // as little as the sorter can do with
 		defer w.server.Close()
 
@@ -368,7 +369,7 @@ func TestModel(t *testing.T) {
 			}
 
 			before := w.gleap.Counts().Identify
-			report := w.sync(r, Request{})
+			report := w.sync(r, inputs.Request{})
 			if calls := w.gleap.Counts().Identify - before; calls != len(changed) || report.Calls.Identify != calls || report.Contacts.Planned != calls {
 				r.Fatalf("day %d: %d calls, %d contacts changed, the report says %+v %+v %s", day, calls, len(changed), report.Contacts, report.Calls, report.Outcome)
 			}
@@ -396,10 +397,10 @@ func TestModel(t *testing.T) {
 			}
 		}
 		before := w.gleap.Counts().Identify
-		if w.sync(r, Request{}); w.gleap.Counts().Identify != before {
+		if w.sync(r, inputs.Request{}); w.gleap.Counts().Identify != before {
 			r.Fatal("a run without changes makes calls")
 		}
-		w.sync(r, Request{Full: true})
+		w.sync(r, inputs.Request{Full: true})
 		if calls := w.gleap.Counts().Identify - before; calls != len(model) {
 			r.Fatalf("a full resync of %d contacts makes %d calls", len(model), calls)
 		}

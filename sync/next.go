@@ -11,6 +11,7 @@ import (
 	"gleapsync/gleap"
 	"gleapsync/internal/attr"
 	"gleapsync/internal/damping"
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
@@ -47,8 +48,9 @@ func (n NextValue) WaitsFor(has state.Known, want attr.Value) string {
 // nothing. The standard input is left alone, since a sync needs it.
 func AskNext(ctx context.Context, o Options, store *state.Store, userID string) (Next, error) {
 	o.Tracks = nil
-	o.Exports = slices.DeleteFunc(slices.Clone(o.Exports), func(e Export) bool { return e.Source == engage.Stdin })
-	p, err := New(o, store, nil, slog.New(slog.DiscardHandler), nil).plan(ctx, now(), Request{})
+	o.Exports = slices.DeleteFunc(slices.Clone(o.Exports), func(e inputs.Export) bool { return e.Source == engage.Stdin })
+	r := New(o, store, nil, slog.New(slog.DiscardHandler), nil)
+	p, err := r.plan(ctx, now(), inputs.Request{})
 	defer p.close()
 	next := Next{Attributes: map[string]NextValue{}}
 	if ctx.Err() != nil {
@@ -58,16 +60,16 @@ func AskNext(ctx context.Context, o Options, store *state.Store, userID string) 
 		next.Error = err.Error()
 		return next, nil
 	}
-	if next.Unlisted, err = askKnown(ctx, o, store, userID); err != nil {
+	if next.Unlisted, err = r.askKnown(ctx, userID); err != nil {
 		return next, err
 	}
-	next.FieldsWait = slices.ContainsFunc(p.exports, func(e *export) bool {
-		return e.mayHoldFieldsBack() && (e.refused != nil || e.openErr != nil || slices.ContainsFunc(e.attributes, func(a *attribute) bool { return a.status == runs.StatusHeld }))
+	next.FieldsWait = slices.ContainsFunc(p.exports, func(e *inputs.Input) bool {
+		return e.MayHoldFieldsBack() && e.IsHeld()
 	})
 	for _, a := range p.attributes {
 		n := NextValue{Kind: a.Kind, Withheld: a.absence, Damped: a.damping != damping.Rule{}, rule: a.damping}
-		if a.status == runs.StatusHeld {
-			n.Held = a.reason
+		if a.Status == runs.StatusHeld {
+			n.Held = a.Reason
 		}
 		next.Attributes[a.Key] = n
 	}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"path/filepath"
 	"testing"
+
+	"gleapsync/internal/inputs"
 )
 
 func TestTempDirIsNotThere(t *testing.T) {
@@ -16,7 +18,7 @@ func TestTempDirIsNotThere(t *testing.T) {
 		ids = append(ids, fmt.Sprint(i))
 	}
 	w.write(t, "a.csv", list(ids...))
-	if _, err := w.runner(t).Plan(t.Context(), Request{}); err == nil || !bytes.Contains([]byte(err.Error()), []byte("sync.temp_dir")) {
+	if _, err := w.runner(t).Plan(t.Context(), inputs.Request{}); err == nil || !bytes.Contains([]byte(err.Error()), []byte("sync.temp_dir")) {
 		t.Errorf("got %v", err)
 	}
 }

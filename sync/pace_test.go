@@ -7,6 +7,7 @@ import (
 
 	"gleapsync/gleap"
 	"gleapsync/gleap/sandbox"
+	"gleapsync/internal/inputs"
 	"gleapsync/state"
 )
 
@@ -23,7 +24,7 @@ func TestAsk(t *testing.T) {
 	}
 	ids := []string{"u0"}
 	w.write(t, "a.csv", list(ids...))
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	for range 2 {
 		for range 3 {
 			if err := ask(); err != nil {
@@ -33,7 +34,7 @@ func TestAsk(t *testing.T) {
 		ids = append(ids, ids[0]+"a", ids[0]+"b")
 		ids[0] += "0"
 		w.write(t, "a.csv", list(ids...))
-		w.sync(t, Request{})
+		w.sync(t, inputs.Request{})
 	}
 	if counts := w.gleap.Counts(); counts.RateLimited > 0 || counts.PeakInWindow > rate || counts.Auth != 6 {
 		t.Errorf("%+v", counts)

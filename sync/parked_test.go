@@ -4,6 +4,7 @@ import (
 	"testing"
 
 	"gleapsync/gleap"
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/runs"
 )
 
@@ -14,11 +15,11 @@ func TestParkedIsNoChange(t *testing.T) {
 	w.options.Guard.MaxExits, w.options.Guard.MinExits = limit("50%"), 0
 	w.write(t, "a.csv", list("u1", "u2"))
 	w.write(t, "t.csv", "user_id,value\nu1,1\n")
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	f := &fakeGleap{keep: true, after: func(int) error { return &gleap.RefusedError{Status: 422} }}
 	refused := func(want [3]int) {
 		t.Helper()
-		report, err := w.with(t, f).Sync(t.Context(), Request{})
+		report, err := w.with(t, f).Sync(t.Context(), inputs.Request{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -38,7 +39,7 @@ func TestParkedIsNoChange(t *testing.T) {
 	refused([3]int{0, 1, 1}) // u1 is tried again
 	refused([3]int{})
 	write(list("u3"), "user_id,value\nu1,3\n") // the exit of u1 is one of two
-	report, err := w.with(t, f).Sync(t.Context(), Request{})
+	report, err := w.with(t, f).Sync(t.Context(), inputs.Request{})
 	if err != nil || report.Exports[0].Status != runs.StatusHeld || report.Exports[0].Exited != 2 {
 		t.Errorf("%+v, %v", report.Exports[0], err)
 	}

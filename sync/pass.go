@@ -2,6 +2,7 @@ package sync
 
 import (
 	"gleapsync/internal/extsort"
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/known"
 	"gleapsync/internal/planfile"
 	"gleapsync/state"
@@ -18,7 +19,7 @@ type pass struct {
 
 	cursors    cursors
 	row        []byte // at the cursor
-	from       *export
+	from       *inputs.Input
 	unanswered []state.Unanswered // from the cursor on
 	parked     []state.Parked     // the same
 
@@ -33,14 +34,13 @@ type pass struct {
 	leaving []state.Change // the contact's exits and clears that are withheld, if somebody asks
 	notes   *extsort.Spool // what the next lists of rows have to know of contacts, nil: there are none
 	noted   []byte         // that of the contact
-	encoded []byte         // what is to be stored that was written last
 }
 
 // trace says of each value of an entry what it is told instead of, and where it stands.
 func (p *pass) trace(e *planfile.Entry) {
 	e.Origins = e.Origins[:0]
 	for _, told := range e.Attributes {
-		e.Origins = append(e.Origins, planfile.Origin{Old: p.contact.record.Find(told.ID).Value, Line: p.contact.line(told)})
+		e.Origins = append(e.Origins, planfile.Origin{Old: p.contact.record.Find(told.ID).Value, Line: p.contact.Line(told)})
 	}
 }
 

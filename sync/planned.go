@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"gleapsync/internal/attr"
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/job"
 	"gleapsync/internal/planfile"
 	"gleapsync/internal/runs"
@@ -31,7 +32,7 @@ type PlannedAttribute struct {
 // Changes calls yield with what Sync would send, contact by contact in the order of the calls,
 // and changes nothing. It can run beside a sync. What it yields is valid until yield returns; an
 // error from yield ends it.
-func (r *Runner) Changes(ctx context.Context, request Request, yield func(*PlannedContact) error) (runs.Report, error) {
+func (r *Runner) Changes(ctx context.Context, request inputs.Request, yield func(*PlannedContact) error) (runs.Report, error) {
 	return r.show(ctx, request, func(p *plan, _ *runs.Report) error { return showEntries(ctx, p.file.Read(p.turns), p.keys(), yield) })
 }
 
@@ -44,8 +45,8 @@ func showEntries(ctx context.Context, entries *planfile.Reader, keys []job.Key, 
 }
 
 // show makes a plan that says where its values come from, and lets somebody look at it.
-func (r *Runner) show(ctx context.Context, request Request, look func(*plan, *runs.Report) error) (runs.Report, error) {
-	request.traces = true
+func (r *Runner) show(ctx context.Context, request inputs.Request, look func(*plan, *runs.Report) error) (runs.Report, error) {
+	request.Traces = true
 	report, p, err := r.prepare(ctx, runs.NewID(""), "plan", request)
 	defer p.close()
 	if err == nil {

@@ -18,6 +18,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/gleap"
 	"gleapsync/internal/guard"
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/rounds"
 	"gleapsync/internal/runs"
 	"gleapsync/internal/savedplan"
@@ -50,7 +51,7 @@ func readPlanned(t fataler, c *PlannedContact) planned {
 }
 
 // changes returns what a look at the plan shows.
-func (w *world) changes(t fataler, request Request, look func(*Runner, context.Context, Request, func(*PlannedContact) error) (runs.Report, error)) (runs.Report, []planned) {
+func (w *world) changes(t fataler, request inputs.Request, look func(*Runner, context.Context, inputs.Request, func(*PlannedContact) error) (runs.Report, error)) (runs.Report, []planned) {
 	var all []planned
 	report, err := look(w.runner(t), context.Background(), request, func(c *PlannedContact) error {
 		all = append(all, readPlanned(t, c))
@@ -115,7 +116,7 @@ func (l *listener) Identify(ctx context.Context, c *gleap.Contact) error {
 func TestPlannedModel(t *testing.T) {
 	t.Parallel() // it waits for the disk
 	rounds.Check(t, func(r *rapid.T) {
-		wide := Export{Export: engage.Export{Source: "wide.csv"}}
+		wide := inputs.Export{Export: engage.Export{Source: "wide.csv"}}
 		header := "user_id,tier"
 		for i := range 40 {
 			name := fmt.Sprintf("w%02d", i)
@@ -129,7 +130,7 @@ func TestPlannedModel(t *testing.T) {
 		events := changeExport(engage.Attribute{Kind: engage.Audience, Key: "live", Name: "live"})
 		w := newWorld(t, audience("a.csv", "a"), audience("b.csv", "b"), trait("score.csv", "score"), cleared, wide, events)
 		defer w.server.Close()
-		w.options.Fields = []Field{{gleap.Email, []string{"email"}}}
+		w.options.Fields = []inputs.Field{{Field: gleap.Email, Columns: []string{"email"}}}
 		w.options.Memory = 1
 		w.options.Guard.MaxExits = limit(rapid.SampledFrom([]string{"30%", "70%", "100%"}).Draw(r, "max_exits"))
 		w.options.Guard.MaxInvalid, _ = guard.ParseLimit("100%")
@@ -181,7 +182,7 @@ func TestPlannedModel(t *testing.T) {
 			}
 			w.writeEvents(r, fmt.Sprintf("%d.ndjson", day+1), lines)
 
-			request := Request{Full: rapid.IntRange(0, 6).Draw(r, "full") == 0}
+			request := inputs.Request{Full: rapid.IntRange(0, 6).Draw(r, "full") == 0}
 			if rapid.IntRange(0, 4).Draw(r, "only") == 0 {
 				request.Only = []string{rapid.SampledFrom([]string{"a", "w*", "score"}).Draw(r, "key")}
 			}
@@ -325,8 +326,8 @@ func rank(t fataler, name string) (class runs.Class) {
 
 // checkHeld checks that those are listed whose exits are held or withheld: who would leave if
 // all exits were let go, as many as the report says.
-func (w *world) checkHeld(t *rapid.T, request Request) {
-	report, held := w.changes(t, request, func(r *Runner, ctx context.Context, request Request, yield func(*PlannedContact) error) (runs.Report, error) {
+func (w *world) checkHeld(t *rapid.T, request inputs.Request) {
+	report, held := w.changes(t, request, func(r *Runner, ctx context.Context, request inputs.Request, yield func(*PlannedContact) error) (runs.Report, error) {
 		return r.Held(ctx, request, func(runs.Report, map[string]int) error { return nil }, yield)
 	})
 	want := map[string]int{}

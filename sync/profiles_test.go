@@ -16,13 +16,14 @@ import (
 	"gleapsync/engage"
 	"gleapsync/gleap"
 	"gleapsync/internal/attr"
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/rounds"
 	"gleapsync/internal/runs"
 )
 
 // longTables is an export of t.csv and i.csv.
-func longTables(audiences, traits []string) Export {
-	e := Export{Export: engage.Export{Source: "t.csv", ProfileIDs: &engage.Export{Source: "i.csv"}}}
+func longTables(audiences, traits []string) inputs.Export {
+	e := inputs.Export{Export: engage.Export{Source: "t.csv", ProfileIDs: &engage.Export{Source: "i.csv"}}}
 	add := func(kind engage.Kind, name string, typ engage.Type) {
 		if engage.IsPattern(name) {
 			e.Wildcards = append(e.Wildcards, engage.Wildcard{Kind: kind, Pattern: name, Type: typ})
@@ -39,7 +40,7 @@ func longTables(audiences, traits []string) Export {
 	return e
 }
 
-func newProfilesWorld(t testing.TB, e Export) *world {
+func newProfilesWorld(t testing.TB, e inputs.Export) *world {
 	w := newWorld(t, e)
 	w.options.Exports[0].ProfileIDs.Dir = w.dir
 	return w
@@ -86,7 +87,7 @@ func TestProfilesModel(t *testing.T) {
 		w := newProfilesWorld(t, e)
 		defer w.server.Close()
 		w.options.Memory = 1 // as little as the sorter can do with
-		w.options.Fields = []Field{{gleap.Email, []string{"email"}}}
+		w.options.Fields = []inputs.Field{{Field: gleap.Email, Columns: []string{"email"}}}
 		hasSeq := rapid.Bool().Draw(r, "seq")
 
 		profile := rapid.SampledFrom([]string{"p1", "p2", "p3", "p4", "p1x", "ü"})
@@ -236,7 +237,7 @@ func TestProfilesModel(t *testing.T) {
 			}
 
 			before := w.gleap.Counts().Identify
-			report := w.sync(r, Request{})
+			report := w.sync(r, inputs.Request{})
 			if calls := w.gleap.Counts().Identify - before; calls != len(changed) || report.Calls.Identify != calls {
 				r.Fatalf("day %d: %d calls, %d contacts changed: %s", day, calls, len(changed), profileStatuses(report))
 			}
@@ -271,7 +272,7 @@ func TestProfilesModel(t *testing.T) {
 			}
 		}
 		before := w.gleap.Counts().Identify
-		if w.sync(r, Request{}); w.gleap.Counts().Identify != before {
+		if w.sync(r, inputs.Request{}); w.gleap.Counts().Identify != before {
 			r.Fatal("a run without changes makes calls")
 		}
 	})
@@ -280,11 +281,11 @@ func TestProfilesModel(t *testing.T) {
 // TestProfilesNames lets names come and go.
 func TestProfilesNames(t *testing.T) {
 	w := newProfilesWorld(t, longTables([]string{"vip*", "staff"}, []string{"*_days", "p*"}))
-	w.options.Exports = append([]Export{audience("a.csv", "vip_named")}, w.options.Exports...)
+	w.options.Exports = append([]inputs.Export{audience("a.csv", "vip_named")}, w.options.Exports...)
 	w.options.Exports[0].Dir = w.dir
 	w.write(t, "a.csv", list("u1"))
 	w.write(t, "i.csv", idsHeader+"p1,user_id,u1,1\np2,user_id,u2,1\np3,email,x@x.io,1\n")
-	run := func(day, rows, want string, request Request) runs.Report {
+	run := func(day, rows, want string, request inputs.Request) runs.Report {
 		t.Helper()
 		if rows != "" {
 			w.write(t, "t.csv", traitsHeader+rows)
@@ -309,11 +310,11 @@ func TestProfilesNames(t *testing.T) {
 		trait plan held "plan" is a field that Gleap contacts already have: give it another key under keys, or name it in exclude
 		audience vip_named held another export has the audience "vip_named" too, with the key vip_named: give it another key under keys, or name it in exclude
 		`
-	run("the first day", first, firstReport, Request{})
+	run("the first day", first, firstReport, inputs.Request{})
 	if got, want := fmt.Sprint(w.contacts()), `map[u1:{"r_30_days":7,"staff":true,"vip_named":true} u2:{"vip_eu":true}]`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	run("what cannot be an attribute is found again", "", strings.Replace(firstReport, "vip_named applied", "vip_named unchanged", 1), Request{})
+	run("what cannot be an attribute is found again", "", strings.Replace(firstReport, "vip_named applied", "vip_named unchanged", 1), inputs.Request{})
 	w.options.Exports[1].Exclude = []string{"vip_named", "plan"}
 	const excluded = `
 		audience vip_named unchanged 
@@ -322,19 +323,19 @@ func TestProfilesNames(t *testing.T) {
 		trait r_30_days %[1]s 
 		trait p* held no name matches p*
 		`
-	run("excluded", "", fmt.Sprintf(excluded, "applied"), Request{})
-	run("nothing changed", "", fmt.Sprintf(excluded, "unchanged"), Request{})
+	run("excluded", "", fmt.Sprintf(excluded, "applied"), inputs.Request{})
+	run("nothing changed", "", fmt.Sprintf(excluded, "unchanged"), inputs.Request{})
 	w.options.Exports[1].Wildcards = slices.DeleteFunc(w.options.Exports[1].Wildcards, func(w engage.Wildcard) bool { return w.Pattern == "p*" })
 	const second = "p1,vip_us,true,1\np2,vip_us,false,1\np1,r_30_days,8,1\np1,staff,true,1\n"
-	run("one that is new only", second, "audience vip_us applied \n", Request{Only: []string{"vip_us"}})
-	run("one that nobody has", "", "there is no audience or trait with the key \"vip_x\" in the exports\n", Request{Only: []string{"vip_x"}})
+	run("one that is new only", second, "audience vip_us applied \n", inputs.Request{Only: []string{"vip_us"}})
+	run("one that nobody has", "", "there is no audience or trait with the key \"vip_x\" in the exports\n", inputs.Request{Only: []string{"vip_x"}})
 	run("one is gone", "", `
 		audience vip_named unchanged 
 		audience staff applied 
 		trait r_30_days applied 
 		audience vip_us unchanged 
 		audience vip_eu held t.csv: no row has the name VIP EU: if nobody has it and that is right, set allow_empty = true
-		`, Request{})
+		`, inputs.Request{})
 	if got, want := fmt.Sprint(w.contacts()), `map[u1:{"r_30_days":8,"staff":true,"vip_named":true,"vip_us":true} u2:{"vip_eu":true}]`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
@@ -342,7 +343,7 @@ func TestProfilesNames(t *testing.T) {
 		t.Errorf("retire of a key that may come back: %v", err)
 	}
 	w.options.Exports[1].Exclude = append(w.options.Exports[1].Exclude, "vip_eu", "VIP EU")
-	if report := w.sync(t, Request{}); len(report.Orphans) != 1 || report.Orphans[0].Key != "vip_eu" {
+	if report := w.sync(t, inputs.Request{}); len(report.Orphans) != 1 || report.Orphans[0].Key != "vip_eu" {
 		t.Errorf("orphans %v", report.Orphans)
 	}
 	if _, err := w.runner(t).Retire(t.Context(), "vip_eu"); err != nil {
@@ -353,7 +354,7 @@ func TestProfilesNames(t *testing.T) {
 	}
 	w.options.Exports[1].AllowEmpty = true
 	w.write(t, "t.csv", traitsHeader+"p1,r_30_days,8,1\n")
-	if report := w.sync(t, Request{}); report.Outcome != runs.Complete {
+	if report := w.sync(t, inputs.Request{}); report.Outcome != runs.Complete {
 		t.Errorf("empty is right: %s", profileStatuses(report))
 	}
 	if got, want := w.contacts()["u1"], `{"r_30_days":8,"staff":false,"vip_named":true,"vip_us":false}`; got != want {
@@ -388,7 +389,7 @@ func TestProfilesErrors(t *testing.T) {
 		if test.ids != "none" {
 			w.write(t, "i.csv", test.ids)
 		}
-		report, err := w.runner(t).Plan(t.Context(), Request{})
+		report, err := w.runner(t).Plan(t.Context(), inputs.Request{})
 		if err != nil || len(report.Exports) != 1 || report.Exports[0].Status != runs.StatusHeld || !strings.Contains(report.Exports[0].Reason, test.want) {
 			t.Errorf("%s: %v\n%swant %s", name, err, profileStatuses(report), test.want)
 		}
@@ -404,7 +405,7 @@ func TestProfilesValues(t *testing.T) {
 		"k,"+hash+",vip,t,1668553463000000002\nk,"+hash+",vip,f,999999999999999999\nk,"+hash+",orders,007,\nk,"+hash+",orders,8,\n"+
 		"k,"+hash+",list,\"[\"\"5\"\"]\",1\nk,"+hash+",big,12345678901234567890,1\n")
 	w.write(t, "i.csv", idsHeader+hash+",user_id,u1,1\n"+hash+",user_id,u1,2\n")
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	if got, want := fmt.Sprint(w.contacts()), `map[u1:{"big":"12345678901234567890","list":"5","orders":8,"vip":true}]`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
@@ -419,7 +420,7 @@ func TestProfilesTooManyNames(t *testing.T) {
 	}
 	w.write(t, "t.csv", traitsHeader+"p1,vip,true,1\n"+rows.String())
 	w.write(t, "i.csv", idsHeader+"p1,user_id,u1,1\n")
-	report, err := w.runner(t).Plan(t.Context(), Request{})
+	report, err := w.runner(t).Plan(t.Context(), inputs.Request{})
 	want := "t.csv: the patterns take more than 5000 names: make them narrower, or name in exclude what they are not to take"
 	if err != nil || report.Exports[0].Reason != want {
 		t.Errorf("%v\n%s", err, profileStatuses(report))
@@ -441,10 +442,10 @@ func TestProfilesFaults(t *testing.T) {
 			w.options.Memory = 1
 			w.write(t, "t.csv", traits)
 			w.write(t, "i.csv", ids)
-			if hit = w.syncWith(t, &faults{kind: kind, left: failed}, Request{}); hit == "" && failed == 0 {
+			if hit = w.syncWith(t, &faults{kind: kind, left: failed}, inputs.Request{}); hit == "" && failed == 0 {
 				t.Errorf("no %s failed", kind)
 			}
-			if report := w.sync(t, Request{}); report.Outcome != runs.Complete || report.Exports[0].Members != 6 || len(w.contacts()) != 6 {
+			if report := w.sync(t, inputs.Request{}); report.Outcome != runs.Complete || report.Exports[0].Members != 6 || len(w.contacts()) != 6 {
 				t.Errorf("%s %d: %s", kind, failed, profileStatuses(report))
 			}
 		}
@@ -457,7 +458,7 @@ func TestProfilesAge(t *testing.T) {
 	w := newProfilesWorld(t, longTables([]string{"vip*"}, nil))
 	w.write(t, "i.csv", idsHeader+"p1,user_id,u1,1\n")
 	w.write(t, "t.csv", traitsHeader+"p1,vip,true,1\n")
-	report := w.sync(t, Request{})
+	report := w.sync(t, inputs.Request{})
 	if e := report.Exports[0]; e.AsOf.Second() != 1 || e.Status != runs.StatusApplied {
 		t.Errorf("%+v", e)
 	}
@@ -475,7 +476,7 @@ func TestProfilesAge(t *testing.T) {
 			}
 			w = fresh
 		}
-		report := w.sync(t, Request{})
+		report := w.sync(t, inputs.Request{})
 		for _, e := range report.Exports {
 			if e.Status != runs.StatusHeld || !strings.Contains(e.Reason, "older than max_age") {
 				t.Errorf("%+v", e)

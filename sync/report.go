@@ -9,7 +9,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/gleap"
 	"gleapsync/internal/forms"
-	"gleapsync/internal/kept"
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
@@ -39,22 +39,22 @@ func (p *plan) report() runs.Report {
 		Outcome:  runs.Planned,
 		Contacts: p.contacts,
 		Calls:    runs.CallCounts{Identify: p.calls, Track: p.o.trackCalls(p.events())},
-		Events:   runs.EventCounts{Planned: p.events(), Parked: p.overview.ParkedEvents},
+		Events:   runs.EventCounts{Planned: p.events(), Parked: p.Overview.ParkedEvents},
 		Exports:  []runs.ExportReport{},
 	}
 	switch {
-	case p.assume:
+	case p.Request.Assume:
 		r.Mode = runs.Assuming
-	case p.overview.Resynced == 0 && !p.alone:
+	case p.Overview.Resynced == 0 && !p.Alone:
 		r.Mode = runs.First
-	case p.full || p.resyncing():
+	case p.Request.Full || p.Resyncing():
 		r.Mode = runs.Full
 	}
 	for class, planned := range p.file.Counts() {
 		r.Classes = append(r.Classes, runs.ClassReport{Class: runs.Class(class), Planned: planned.Contacts})
 	}
 	leftSince(&r, p.turns)
-	r.Contacts.Parked = p.overview.Parked - p.retried - len(p.unpark)
+	r.Contacts.Parked = p.Overview.Parked - p.retried - len(p.unpark)
 	for f, n := range p.leftOut {
 		if n > 0 {
 			if r.LeftOut == nil {
@@ -65,34 +65,42 @@ func (p *plan) report() runs.Report {
 	}
 	r.FieldsMissing, r.FieldsDiffer = p.missingFields(), p.differing(p.o.Fields)
 	for _, a := range p.orphans {
-		if !a.Retired && !p.alone {
+		if !a.Retired && !p.Alone {
 			r.Orphans = append(r.Orphans, runs.Orphan{Key: a.Key, Name: a.Name, Kind: engage.Kind(a.Kind), Members: a.Members})
 		}
 	}
 	inOrder := slices.Clone(p.attributes) // those that patterns take were found later
-	slices.SortStableFunc(inOrder, func(a, b *attribute) int { return a.export.index - b.export.index })
+	slices.SortStableFunc(inOrder, func(a, b *attribute) int { return a.Input.Index - b.Input.Index })
 	for _, a := range inOrder {
-		if a.chosen {
+		if a.Asked {
 			e := a.report()
-			if e.Status == runs.StatusApplied && e.Retyped == 0 && a.export.isApplied(a) && p.lists.IsSettled(a.applied.Unlisted) && !p.resyncing() && !p.resend && a.applied.Due.IsZero() {
-				makeUnchanged(&e, a.applied.Members)
+			if e.Status == runs.StatusApplied && e.Retyped == 0 && a.Input.IsApplied(a.Attribute) && p.lists().IsSettled(a.Applied.Unlisted) && !p.Resyncing() && !p.Resend && a.Applied.Due.IsZero() {
+				makeUnchanged(&e, a.Applied.Members)
 			}
-			if known, err := p.overview.Attribute(e.Key); err == nil && e.Status == runs.StatusHeld {
+			if known, err := p.Overview.Attribute(e.Key); err == nil && e.Status == runs.StatusHeld {
 				e.Acknowledged = known.Members
 			}
 			r.Exports = append(r.Exports, e)
 		}
 	}
-	r.Exports = append(r.Exports, p.unusable...)
-	r.Notes = slices.Concat(reservedNotes(p.attributes), p.acceptedNotes(), p.formNotes(), aheadNotes(p.exports, slices.Concat(p.tracks.Notes(), p.lists.Notes())))
-	r.Notes = append(r.Notes, shrunkNotes(p.exports, p.o.Guard.MinExits)...)
-	r.Notes = append(r.Notes, tornNotes(p.exports)...)
-	r.Empty = emptyTables(p.exports)
-	r.Unused = unusedNotes(p)
-	if n := p.overview.Deletions; n > 0 {
+	r.Exports = append(r.Exports, p.in.Unusable...)
+	r.Notes = slices.Concat(reservedNotes(p.attributes), p.acceptedNotes(), p.formNotes(), aheadNotes(p.exports, slices.Concat(p.tracks.Notes(), p.lists().Notes())))
+	r.Notes = append(r.Notes, p.in.Shrunk(p.o.Guard.MinExits)...)
+	for i, users := range p.torn {
+		if note := p.exports[i].TornNote(users); note != "" {
+			r.Notes = append(r.Notes, note)
+		}
+	}
+	r.Empty = p.in.Empty()
+	var tracks []*engage.Export
+	for i := range p.o.Tracks {
+		tracks = append(tracks, &p.o.Tracks[i].Export)
+	}
+	r.Unused = p.in.Unused(tracks)
+	if n := p.Overview.Deletions; n > 0 {
 		r.Deletions = &runs.Deletions{Owed: n}
 	}
-	r.Exports = slices.Concat(r.Exports, p.tracks.Reports(), p.lists.Reports())
+	r.Exports = slices.Concat(r.Exports, p.tracks.Reports(), p.lists().Reports())
 	r.Estimate = p.o.estimate(r.Calls.All())
 	return r
 }
@@ -114,15 +122,15 @@ func (o *Options) estimate(calls int) int {
 
 // formNotes says whether contacts keep booleans in another form than the present one.
 func (b *basis) formNotes() []string {
-	if b.alone {
+	if b.Alone {
 		return nil
 	}
-	notes, _ := forms.Notes(b.overview, b.epoch, b.o.BooleanAs) // the run itself reads them again
+	notes, _ := forms.Notes(b.Overview, b.Epoch, b.o.BooleanAs) // the run itself reads them again
 	return notes
 }
 
 // aheadNotes names the exports whose times lie ahead, and adds what is said of others.
-func aheadNotes(exports []*export, others []string) (notes []string) {
+func aheadNotes(exports []*inputs.Input, others []string) (notes []string) {
 	add := func(note string) {
 		if note != "" && !slices.Contains(notes, note) {
 			notes = append(notes, note)
@@ -138,20 +146,9 @@ func aheadNotes(exports []*export, others []string) (notes []string) {
 }
 
 func (a *attribute) report() runs.ExportReport {
-	result := a.export.result
-	r := runs.ExportReport{
-		Key: a.Key, Name: a.Name, Kind: a.Kind, Source: a.export.Origin(),
-		Status: a.status, Reason: a.reason, AsOf: a.export.AsOf,
-		Rows: result.Rows, WithoutUserID: result.WithoutUserID, Invalid: result.Invalid,
-		Unreadable: a.export.unreadable,
-		New:        a.isNew,
-		Members:    a.members + a.withheld, Entered: a.entered, Exited: a.exited, Changed: a.changed,
-		Type: a.typeNow(), Withheld: a.withheld, Retyped: a.retyped,
-		Damped: a.damped, Mended: a.mended, CallsAlone: a.alone, Kept: a.kept,
-		Problems:   result.Problems,
-		PassedOver: a.export.passedOver,
-		Note:       kept.Note(&a.export.Export.Export, a.Attribute),
-	}
+	r := a.Report()
+	r.Members, r.Entered, r.Exited, r.Changed = a.members+a.withheld, a.entered, a.exited, a.changed
+	r.Withheld, r.Retyped, r.Damped, r.Mended, r.CallsAlone, r.Kept = a.withheld, a.retyped, a.damped, a.mended, a.alone, a.kept
 	if r.Status == runs.StatusApplied {
 		told := a.moves.less(a.waiting)
 		r.Entered, r.Exited, r.Changed = told.entered, told.exited, told.changed
@@ -160,23 +157,18 @@ func (a *attribute) report() runs.ExportReport {
 	if r.Status == runs.StatusHeld {
 		r.Exited, r.Members, r.Withheld, r.Retyped = r.Exited+r.Withheld, a.members, 0, 0
 	}
-	if len(result.Attributes) > a.index() {
-		r.Invalid += result.Attributes[a.index()].Invalid
-	}
 	if r.Status == runs.StatusUnchanged {
-		makeUnchanged(&r, a.applied.Members)
+		makeUnchanged(&r, a.Applied.Members)
 	}
 	return r
 }
-
-func (a *attribute) index() int { return slices.Index(a.export.attributes, a) }
 
 // reservedNotes names the attributes that go on only since they were delivered before.
 func reservedNotes(attributes []*attribute) []string {
 	var notes []string
 	for _, a := range attributes {
 		var reserved *engage.ReservedError
-		if a.chosen && !a.retired && errors.As(engage.CheckKey(a.Key), &reserved) {
+		if a.Asked && !a.Retired && errors.As(engage.CheckKey(a.Key), &reserved) {
 			notes = append(notes, fmt.Sprintf("%s: it goes on since it was delivered before, and may overwrite the field, so choose another key for the %s %q", reserved, a.Kind, a.Name))
 		}
 	}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"gleapsync/internal/guard"
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/runs"
 )
 
@@ -17,12 +18,12 @@ func TestResolve(t *testing.T) {
 	for _, file := range []string{"a.csv", "b.csv", "c.csv"} {
 		w.write(t, file, list("u1", "u2", "u3"))
 	}
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	w.write(t, "a.csv", list("u3"))
 	w.write(t, "c.csv", list("u2", "u3"))
 	os.Remove(filepath.Join(w.dir, "b.csv"))
 	for range 2 {
-		report := w.sync(t, Request{})
+		report := w.sync(t, inputs.Request{})
 		for i, want := range []string{"gleapsync sync --max-exits shrunk=2", "gleapsync check", ""} {
 			if e := report.Exports[i]; e.Resolve() != want {
 				t.Errorf("%s, %s: %q, want %q", e.Key, e.Reason, e.Resolve(), want)
@@ -30,7 +31,7 @@ func TestResolve(t *testing.T) {
 		}
 	}
 	allowed, _ := guard.ParseLimit("2")
-	report := w.sync(t, Request{MaxExits: map[string]guard.Limit{"shrunk": allowed}})
+	report := w.sync(t, inputs.Request{MaxExits: map[string]guard.Limit{"shrunk": allowed}})
 	if e := report.Exports[0]; e.Status != runs.StatusApplied || e.Exited != 2 {
 		t.Errorf("%+v", e)
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"gleapsync/gleap"
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
@@ -17,7 +18,7 @@ func TestRetireGoesOn(t *testing.T) {
 	w := newWorld(t, audience("a.csv", "a"), audience("b.csv", "b"))
 	w.write(t, "a.csv", list("u1", "u2", "u3", "u4"))
 	w.write(t, "b.csv", list("u1"))
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	all := w.options.Exports
 	w.options.Exports = all[1:]
 
@@ -28,7 +29,7 @@ func TestRetireGoesOn(t *testing.T) {
 		}
 		return nil
 	}}
-	if _, err := w.with(t, interrupted).Sync(t.Context(), Request{Full: true}); err == nil {
+	if _, err := w.with(t, interrupted).Sync(t.Context(), inputs.Request{Full: true}); err == nil {
 		t.Fatal("not interrupted")
 	}
 	f := &fakeGleap{keep: true, after: func(n int) error {
@@ -46,7 +47,7 @@ func TestRetireGoesOn(t *testing.T) {
 		t.Errorf("%v, %+v, %v", err, report.Contacts, f.calls)
 	}
 	f = &fakeGleap{keep: true}
-	report, err = w.with(t, f).Sync(t.Context(), Request{})
+	report, err = w.with(t, f).Sync(t.Context(), inputs.Request{})
 	if err != nil || report.Mode != runs.Full || len(report.Orphans) != 0 || !slices.Equal(f.calls, []string{"u3", "u4"}) || report.Contacts.Parked != 1 {
 		t.Errorf("%v, %s %+v, %v", err, report.Mode, report, f.calls)
 	}
@@ -54,7 +55,7 @@ func TestRetireGoesOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	f = &fakeGleap{keep: true}
-	if report, err = w.with(t, f).Sync(t.Context(), Request{}); err != nil || !slices.Equal(f.calls, []string{"u2"}) || report.Contacts.Parked != 0 {
+	if report, err = w.with(t, f).Sync(t.Context(), inputs.Request{}); err != nil || !slices.Equal(f.calls, []string{"u2"}) || report.Contacts.Parked != 0 {
 		t.Errorf("%v, %+v, %v", err, report, f.calls)
 	}
 	o, err := r.store.Overview()
@@ -62,16 +63,16 @@ func TestRetireGoesOn(t *testing.T) {
 		t.Errorf("%+v, %v", attributes, err)
 	}
 	f = &fakeGleap{keep: true}
-	if report, err = w.with(t, f).Sync(t.Context(), Request{}); err != nil || len(f.calls) != 0 || report.Mode != runs.Incremental {
+	if report, err = w.with(t, f).Sync(t.Context(), inputs.Request{}); err != nil || len(f.calls) != 0 || report.Mode != runs.Incremental {
 		t.Errorf("%v, %+v, %v", err, report, f.calls)
 	}
 
 	// It may come back as something else.
 	trait := trait("a.csv", "a")
 	trait.Dir = w.dir
-	w.options.Exports = []Export{all[1], trait}
+	w.options.Exports = []inputs.Export{all[1], trait}
 	w.write(t, "a.csv", "user_id,value\nu1,7\n")
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	if v, err := state.Verify(r.store); err != nil || v.Attributes != 2 {
 		t.Errorf("%+v, %v", v, err)
 	}
@@ -82,16 +83,16 @@ func TestBaselineDoesNotRetire(t *testing.T) {
 	w := newWorld(t, audience("a.csv", "a"), audience("b.csv", "b"))
 	w.write(t, "a.csv", list("u1", "u2"))
 	w.write(t, "b.csv", list("u1"))
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	w.options.Exports = w.options.Exports[1:]
 	f := &fakeGleap{after: func(int) error { return ErrInterrupted }}
 	if _, err := w.with(t, f).Retire(t.Context(), "a"); err != ErrInterrupted {
 		t.Fatal(err)
 	}
-	if _, err := w.with(t, f).Baseline(t.Context(), Request{}); err != nil {
+	if _, err := w.with(t, f).Baseline(t.Context(), inputs.Request{}); err != nil {
 		t.Fatal(err)
 	}
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	want := map[string]string{"u1": `{"a":false,"b":true}`, "u2": `{"a":false}`}
 	if got := w.contacts(); !maps.Equal(got, want) {
 		t.Errorf("Gleap has %v, want %v", got, want)
@@ -102,14 +103,14 @@ func TestBaselineDoesNotRetire(t *testing.T) {
 func TestForgetIsInterrupted(t *testing.T) {
 	w := newWorld(t, audience("a.csv", "a"))
 	w.write(t, "a.csv", list("u1", "u2"))
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(ErrInterrupted)
 	if f, err := w.runner(t).Forget(ctx, []string{"u1"}); err == nil || f.Forgotten != 1 || f.Deleted != 0 {
 		t.Errorf("%+v, %v", f, err)
 	}
 	w.write(t, "a.csv", list("u1", "u2", "u3"))
-	report := w.sync(t, Request{})
+	report := w.sync(t, inputs.Request{})
 	if report.Contacts.Planned != 1 || report.Contacts.Forgotten != 1 || *report.Deletions != (runs.Deletions{Deleted: 1}) {
 		t.Errorf("%+v, %+v", report.Contacts, report.Deletions)
 	}

@@ -10,6 +10,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/postgrestest"
 	"gleapsync/internal/rounds"
 	"gleapsync/internal/secret"
@@ -30,7 +31,7 @@ func TestRoutesOfPostgreSQL(t *testing.T) {
 		s.oneRowEach() // of several rows of a file the last one counts, and a database has no last one
 		want := s.bodies(t, r, routes["CSV"])
 		typed := rapid.Bool().Draw(r, "typed")
-		got := s.bodies(t, r, func(_ *world, _ *rapid.T, s *sheet) Export {
+		got := s.bodies(t, r, func(_ *world, _ *rapid.T, s *sheet) inputs.Export {
 			server.Exec(t, s.sql(typed))
 			e := s.export(server.URL("postgres"))
 			e.Table, e.Password = "e", secret.Text(postgrestest.Password)

@@ -20,6 +20,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/gleap/sandbox"
 	"gleapsync/internal/events"
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/rounds"
 	"gleapsync/internal/runs"
 )
@@ -151,8 +152,8 @@ func drawSheet(r *rapid.T) *sheet {
 }
 
 // export is one of all columns of a file.
-func (s *sheet) export(source string) Export {
-	e := Export{Export: engage.Export{Source: source, AllowEmpty: true}}
+func (s *sheet) export(source string) inputs.Export {
+	e := inputs.Export{Export: engage.Export{Source: source, AllowEmpty: true}}
 	for _, c := range s.columns {
 		a := engage.Attribute{Kind: engage.Trait, Key: c.name, Name: c.name, Column: c.name, Type: engage.Auto}
 		switch {
@@ -167,7 +168,7 @@ func (s *sheet) export(source string) Export {
 }
 
 // A route is a way in which a sheet comes: it writes files, and returns their export.
-type route func(w *world, r *rapid.T, s *sheet) Export
+type route func(w *world, r *rapid.T, s *sheet) inputs.Export
 
 var routes = map[string]route{
 	"CSV":               csvRoute(',', plain("")),
@@ -209,7 +210,7 @@ func copied(c *column, row int) string {
 }
 
 func csvRoute(comma rune, text func(c *column, row int) string) route {
-	return func(w *world, r *rapid.T, s *sheet) Export {
+	return func(w *world, r *rapid.T, s *sheet) inputs.Export {
 		rows := [][]string{{"user_id"}}
 		for i := range s.columns {
 			rows[0] = append(rows[0], s.columns[i].name)
@@ -237,7 +238,7 @@ func (w *world) writeCSV(r *rapid.T, name string, comma rune, rows [][]string) {
 }
 
 // traitsRoute has the traits of a profile in one column, as Segment's own CSV has.
-func traitsRoute(w *world, r *rapid.T, s *sheet) Export {
+func traitsRoute(w *world, r *rapid.T, s *sheet) inputs.Export {
 	rows := [][]string{{"key", "external_ids", "traits"}}
 	for n, id := range s.ids {
 		ids, traits := "{}", []string{}
@@ -255,7 +256,7 @@ func traitsRoute(w *world, r *rapid.T, s *sheet) Export {
 
 // jsonRoute writes JSON lines, if so without the members that are null.
 func jsonRoute(cell func(c *column, row int) string, leaveOut bool) route {
-	return func(w *world, r *rapid.T, s *sheet) Export {
+	return func(w *world, r *rapid.T, s *sheet) inputs.Export {
 		text := ""
 		for n := range s.ids {
 			members := []string{`"user_id":` + s.jsonID(n, leaveOut)}
@@ -276,7 +277,7 @@ func jsonRoute(cell func(c *column, row int) string, leaveOut bool) route {
 
 // parquetRoute writes columns of the cells' types, or of texts.
 func parquetRoute(typed bool) route {
-	return func(w *world, r *rapid.T, s *sheet) Export {
+	return func(w *world, r *rapid.T, s *sheet) inputs.Export {
 		ids := column{"user_id", "text", s.ids}
 		if s.numeric {
 			ids.kind = "long"
@@ -372,7 +373,7 @@ func itemsOf(list string) (texts []string) {
 }
 
 // profilesRoute has each row as a profile of its own.
-func profilesRoute(w *world, r *rapid.T, s *sheet) Export {
+func profilesRoute(w *world, r *rapid.T, s *sheet) inputs.Export {
 	traits, ids := [][]string{{"canonical_segment_id", "name", "value", "seq"}}, [][]string{{"canonical_segment_id", "type", "value", "seq"}}
 	for n, id := range s.ids {
 		profile := fmt.Sprintf("p-%03d", n)
@@ -392,7 +393,7 @@ func profilesRoute(w *world, r *rapid.T, s *sheet) Export {
 
 // eventsRoute has an event for each cell. Who has a value and none later is told so by null,
 // which a table does not say: there are no events of NULL.
-func eventsRoute(w *world, r *rapid.T, s *sheet) Export {
+func eventsRoute(w *world, r *rapid.T, s *sheet) inputs.Export {
 	text := ""
 	for n, id := range s.ids {
 		for i := range s.columns {
@@ -412,7 +413,7 @@ func eventsRoute(w *world, r *rapid.T, s *sheet) Export {
 	return s.changes()
 }
 
-func (s *sheet) changes() Export {
+func (s *sheet) changes() inputs.Export {
 	e := s.export("events")
 	e.Changes, e.Pick, e.KeepAbsent = true, engage.PickAll, true
 	for i := range e.Attributes {
@@ -423,7 +424,7 @@ func (s *sheet) changes() Export {
 
 // changesRoute has a row for each cell, with its value as a text or as JSON too.
 func changesRoute(inJSON bool) route {
-	return func(w *world, r *rapid.T, s *sheet) Export {
+	return func(w *world, r *rapid.T, s *sheet) inputs.Export {
 		rows := [][]string{{"audience_name", "audience_id", "audience_action", "user_id", "timestamp", "traits_or_props"}}
 		for n := range s.ids {
 			for i := range s.columns {
@@ -453,8 +454,8 @@ func (s *sheet) bodies(t *testing.T, r *rapid.T, by route) map[string]string {
 	defer w.server.Close()
 	e := by(w, r, s)
 	e.Dir = w.dir
-	w.options.Exports = []Export{e}
-	report := w.sync(r, Request{})
+	w.options.Exports = []inputs.Export{e}
+	report := w.sync(r, inputs.Request{})
 	for _, e := range report.Exports {
 		if e.Invalid > 0 || e.Status != runs.StatusApplied {
 			r.Fatalf("%+v", e)
@@ -504,7 +505,7 @@ func TestRoutesOfProperties(t *testing.T) {
 			text += strings.Replace(line, `"userId":"u"`, `"userId":`+s.jsonID(n, allTexts), 1)
 		}
 		w.writeCalls(r, "1", text)
-		w.sync(r, Request{})
+		w.sync(r, inputs.Request{})
 		// What the calls of one user say one after the other is what his contact has.
 		told := map[string]map[string]any{}
 		events := w.gleap.Events()

@@ -14,6 +14,7 @@ import (
 	"gleapsync/gleap"
 	"gleapsync/internal/extsort"
 	"gleapsync/internal/forms"
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/push"
 	"gleapsync/internal/runs"
 	"gleapsync/internal/savedplan"
@@ -54,7 +55,7 @@ type Runner struct {
 // New returns a runner. watch is told how a run goes on, a few times a second at most;
 // it may be nil. The client may be nil as long as nothing is to be sent.
 func New(o Options, store *state.Store, client client, log *slog.Logger, watch func(runs.Progress)) *Runner {
-	columns := columns(o.Fields)
+	columns := inputs.Columns(o.Fields)
 	o.Exports = slices.Clone(o.Exports)
 	for i := range o.Exports {
 		if !o.Exports[i].NoFields {
@@ -71,7 +72,7 @@ var ErrInterrupted = errors.New("interrupted")
 var errDeadline = errors.New("the deadline came before the plan was complete: nothing was sent, raise sync.deadline")
 
 // Plan says what Sync would do, and changes nothing. It can run beside a sync.
-func (r *Runner) Plan(ctx context.Context, request Request) (runs.Report, error) {
+func (r *Runner) Plan(ctx context.Context, request inputs.Request) (runs.Report, error) {
 	report, p, err := r.prepare(ctx, runs.NewID(""), "plan", request)
 	p.close()
 	if err != nil {
@@ -87,12 +88,12 @@ func (r *Runner) Plan(ctx context.Context, request Request) (runs.Report, error)
 // The error is a [*state.LockedError] while another run holds the lock,
 // [ErrInterrupted] after ctx was cancelled with it, and one of package gleap's if
 // Gleap ended the run.
-func (r *Runner) Sync(ctx context.Context, request Request) (runs.Report, error) {
+func (r *Runner) Sync(ctx context.Context, request inputs.Request) (runs.Report, error) {
 	return r.run(ctx, "sync", r.planned("sync", request), r.push)
 }
 
 // prepare makes a plan and the report that goes with it.
-func (r *Runner) prepare(ctx context.Context, run, command string, request Request) (runs.Report, *plan, error) {
+func (r *Runner) prepare(ctx context.Context, run, command string, request inputs.Request) (runs.Report, *plan, error) {
 	started, begun := r.now(), time.Now()
 	r.meter.Phase("reading", 0)
 	p, err := r.plan(ctx, r.now(), request)
@@ -152,8 +153,8 @@ func (r *Runner) warn(report runs.Report) {
 type find func(ctx context.Context, run string) (runs.Report, *work, error)
 
 // planned finds it out by making a plan.
-func (r *Runner) planned(command string, request Request) find {
-	request.lists = true
+func (r *Runner) planned(command string, request inputs.Request) find {
+	request.Lists = true
 	return func(ctx context.Context, run string) (runs.Report, *work, error) {
 		report, p, err := r.prepare(ctx, run, command, request)
 		return report, p.work(err != nil), err
@@ -197,7 +198,7 @@ func (r *Runner) run(ctx context.Context, command string, find find, deliver del
 			report.Classes[i].Left = report.Classes[i].Planned
 		}
 		planned, end := time.Now(), r.meter.Span("push", "")
-		if err = r.deleteOwed(ctx, w.overview, &report); err == nil {
+		if err = r.deleteOwed(ctx, w.Overview, &report); err == nil {
 			sent, err = r.deliver(ctx, w, &report, deliver)
 		}
 		end(report.Contacts.Planned)
@@ -222,13 +223,13 @@ func (r *Runner) run(ctx context.Context, command string, find find, deliver del
 
 // deliver prepares the state for a plan's acknowledgements and has it delivered.
 func (r *Runner) deliver(ctx context.Context, w *work, report *runs.Report, deliver deliver) (*push.Result, error) {
-	if report.Command == "baseline" && w.epoch > 1 && w.resyncing() {
+	if report.Command == "baseline" && w.basis.Epoch > 1 && w.Resyncing() {
 		return nil, errResyncing
 	}
-	if report.Contacts.Planned > 0 || len(w.Applied(r.now(), nil)) > 0 || w.Epoch > w.overview.Epoch || w.alone || w.absorbs() || w.tracks != nil && w.tracks.HasNew() || report.Events.Planned > 0 {
+	if report.Contacts.Planned > 0 || len(w.Applied(r.now(), nil)) > 0 || w.Epoch > w.Overview.Epoch || w.Alone || w.absorbs() || w.tracks != nil && w.tracks.HasNew() || report.Events.Planned > 0 {
 		var pace []byte
 		if sends(r.client, report) {
-			if err := r.resume(w.overview.Pace); err != nil {
+			if err := r.resume(w.Overview.Pace); err != nil {
 				return nil, err
 			}
 			pace = push.Pace(r.client, true)
@@ -236,14 +237,14 @@ func (r *Runner) deliver(ctx context.Context, w *work, report *runs.Report, deli
 		if err := r.ledger.Begin(w.Begin(), w.Epoch, pace); err != nil {
 			return nil, err
 		}
-		if r.o.Gleap != w.overview.Gleap { // behind the epoch, without which another Gleap would not be told everything
+		if r.o.Gleap != w.Overview.Gleap { // behind the epoch, without which another Gleap would not be told everything
 			if err := r.ledger.SetTold([]byte(r.o.Gleap), nil); err != nil {
 				return nil, err
 			}
 		}
-		if report.Contacts.Planned > 0 && !w.assume {
+		if report.Contacts.Planned > 0 && !w.Request.Assume {
 			store := func(booleans []byte) error { return r.ledger.SetTold(nil, booleans) }
-			if err := forms.Told(w.overview, w.Epoch, r.o.BooleanAs, store); err != nil {
+			if err := forms.Told(w.Overview, w.Epoch, r.o.BooleanAs, store); err != nil {
 				return nil, err
 			}
 		}
@@ -252,7 +253,7 @@ func (r *Runner) deliver(ctx context.Context, w *work, report *runs.Report, deli
 		return nil, err
 	}
 	if w.tracks != nil {
-		if err := w.tracks.Store(ctx, r.ledger, w.assume); err != nil {
+		if err := w.tracks.Store(ctx, r.ledger, w.Request.Assume); err != nil {
 			return nil, err
 		}
 	}
@@ -282,12 +283,12 @@ func (r *Runner) finish(ctx context.Context, w *work, sent *push.Result, report 
 	switch {
 	case err == nil || sent != nil && sent.Delivered: // what may be left are events
 		applied, resynced, files = w.Applied(report.Finished, nil), w.Epoch, w.filesAfter()
-		fields = w.FieldsAfter(w.overview.Fields, nil)
+		fields = w.FieldsAfter(w.Overview.Fields, nil)
 		if w.TakesTurns {
 			turns = &state.Turns{}
 		}
 	case sent != nil:
-		applied, fields = w.Applied(report.Finished, sent), w.FieldsAfter(w.overview.Fields, sent)
+		applied, fields = w.Applied(report.Finished, sent), w.FieldsAfter(w.Overview.Fields, sent)
 	}
 	cause := context.Cause(ctx)
 	if errors.As(cause, new(*state.LockedError)) && errors.Is(err, context.Canceled) { // another machine took over
@@ -339,7 +340,7 @@ func (r *Runner) finish(ctx context.Context, w *work, sent *push.Result, report 
 	}
 	report.Recorded = storeErr == nil
 	if storeErr == nil {
-		removeLists(r.store)
+		inputs.RemoveLists(r.store)
 	}
 	if storeErr != nil {
 		report.Outcome = runs.Failed

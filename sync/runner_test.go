@@ -20,6 +20,7 @@ import (
 	"gleapsync/gleap"
 	"gleapsync/gleap/sandbox"
 	"gleapsync/internal/guard"
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/rounds"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
@@ -68,7 +69,7 @@ func list(ids ...string) string { return "user_id\n" + strings.Join(ids, "\n") +
 
 func TestCallsAreSplitAbove35Attributes(t *testing.T) {
 	header, cells := "user_id", ""
-	table := Export{Export: engage.Export{Source: "t.csv"}}
+	table := inputs.Export{Export: engage.Export{Source: "t.csv"}}
 	for i := range 80 {
 		name := fmt.Sprintf("a%02d", i)
 		header += "," + name
@@ -76,9 +77,9 @@ func TestCallsAreSplitAbove35Attributes(t *testing.T) {
 		table.Attributes = append(table.Attributes, engage.Attribute{Kind: engage.Audience, Key: name, Column: name})
 	}
 	w := newWorld(t, table)
-	w.options.Fields = []Field{{gleap.Plan, []string{"plan"}}}
+	w.options.Fields = []inputs.Field{{Field: gleap.Plan, Columns: []string{"plan"}}}
 	w.write(t, "t.csv", header+",plan\nu1"+cells+",gold\n")
-	report := w.sync(t, Request{})
+	report := w.sync(t, inputs.Request{})
 	if report.Calls.Identify != 3 || report.Contacts.Sent != 1 || w.gleap.Counts().Refused != 0 {
 		t.Errorf("%+v %+v", report.Calls, report.Contacts)
 	}
@@ -94,12 +95,12 @@ func TestCallsAreSplitAbove35Attributes(t *testing.T) {
 		}
 		return nil
 	}}
-	report, err := w.with(t, f).Sync(t.Context(), Request{})
+	report, err := w.with(t, f).Sync(t.Context(), inputs.Request{})
 	if err != nil || report.Contacts.Parked != 1 || report.Contacts.Sent != 0 || report.Calls.Identify != 1 || len(f.calls) != 2 {
 		t.Errorf("%+v %+v, %v, %v", report.Contacts, report.Calls, f.calls, err)
 	}
 	w.write(t, "t.csv", header+",plan\nu2"+cells+",silver\nu1"+cells+",gold\n")
-	report = w.sync(t, Request{})
+	report = w.sync(t, inputs.Request{})
 	if c, _ := w.gleap.Contact("u2"); report.Calls.Identify != 2 || len(c.Attributes) != 45 || c.Fields["plan"] != "silver" {
 		t.Errorf("%+v, Gleap was told %d attributes", report.Calls, len(c.Attributes))
 	}
@@ -111,12 +112,12 @@ func TestOrder(t *testing.T) {
 	cleared := trait("c.csv", "c")
 	cleared.ClearMissing = true
 	w := newWorld(t, audience("a.csv", "a"), audience("b.csv", "b"), cleared, audience("d.csv", "d"))
-	w.options.Fields = []Field{{gleap.Email, []string{"email"}}, {gleap.Phone, []string{"phone"}}}
+	w.options.Fields = []inputs.Field{{Field: gleap.Email, Columns: []string{"email"}}, {Field: gleap.Phone, Columns: []string{"phone"}}}
 	w.write(t, "a.csv", "user_id,email\na_mail,a@x.io\na_phone,\nexit1,\nexit2,\nknown1,\nknown2,\n")
 	w.write(t, "b.csv", list())
 	w.write(t, "c.csv", "user_id,value\na_clear,1\nb_value,1\nknown2,1\n")
 	w.options.Exports = w.options.Exports[:3]
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	w.options.Exports = append(w.options.Exports, audience("d.csv", "d"))
 	w.options.Exports[3].Dir = w.dir
 	w.write(t, "a.csv", "user_id,email,phone\na_mail,b@x.io,\na_new,,\na_phone,,1\nknown1,,\nknown2,,\nz_new,,\n")
@@ -124,7 +125,7 @@ func TestOrder(t *testing.T) {
 	w.write(t, "c.csv", "user_id,value\nb_value,2\nknown2,2\n")
 	w.write(t, "d.csv", list("a_first", "b_value", "known1"))
 	f := &fakeGleap{keep: true}
-	report, err := w.with(t, f).Sync(t.Context(), Request{})
+	report, err := w.with(t, f).Sync(t.Context(), inputs.Request{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -137,7 +138,7 @@ func TestOrder(t *testing.T) {
 		t.Errorf("%+v, %+v", report.Classes, report.Contacts)
 	}
 	// Without a change all of it is a first delivery.
-	planned, err := w.runner(t).Plan(t.Context(), Request{Full: true})
+	planned, err := w.runner(t).Plan(t.Context(), inputs.Request{Full: true})
 	if err != nil || planned.Contacts.Delta != 0 || planned.Contacts.Backfill != 11 {
 		t.Errorf("%+v, %v", planned.Contacts, err)
 	}
@@ -178,7 +179,7 @@ func TestDeadline(t *testing.T) {
 				return err
 			}
 		}
-		report, err := r.Sync(ctx, Request{})
+		report, err := r.Sync(ctx, inputs.Request{})
 		if err != nil && !errors.Is(err, context.Canceled) && !errors.Is(err, context.DeadlineExceeded) {
 			t.Fatal(err)
 		}
@@ -209,7 +210,7 @@ func TestDeadlineIsNoError(t *testing.T) {
 	w.write(t, "a.csv", list("u1", "u2"))
 	r := w.runner(t)
 	r.client = waiting{}
-	report, err := r.Sync(t.Context(), Request{})
+	report, err := r.Sync(t.Context(), inputs.Request{})
 	if err != nil || report.Outcome != runs.Partial || report.Contacts.Remaining != 2 {
 		t.Errorf("%s %+v, %v", report.Outcome, report.Contacts, err)
 	}
@@ -235,9 +236,9 @@ func TestFullResync(t *testing.T) {
 	w := newWorld(t, audience("a.csv", "a"), trait("t.csv", "t"))
 	w.write(t, "a.csv", list("left", "stays1", "stays2"))
 	w.write(t, "t.csv", "user_id,value\nonly_trait,7\n")
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	w.write(t, "a.csv", list("stays1", "stays2"))
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	for _, id := range []string{"left", "stays1", "stays2", "only_trait"} {
 		if _, err := w.runner(t).client.Delete(t.Context(), id); err != nil { // Gleap has lost everything
 			t.Fatal(err)
@@ -249,18 +250,18 @@ func TestFullResync(t *testing.T) {
 		}
 		return nil
 	}}
-	report, err := w.with(t, f).Sync(t.Context(), Request{Full: true})
+	report, err := w.with(t, f).Sync(t.Context(), inputs.Request{Full: true})
 	if report.Mode != runs.Full || report.Contacts.Planned != 4 || report.Contacts.Sent != 2 || err == nil {
 		t.Fatalf("%+v, %v", report.Contacts, err)
 	}
-	report = w.sync(t, Request{})
+	report = w.sync(t, inputs.Request{})
 	if report.Mode != runs.Full || report.Contacts.Sent != 2 || report.Outcome != runs.Complete || report.Exports[0].Entered != 0 || report.Exports[0].Exited != 0 {
 		t.Errorf("the second half: %+v", report)
 	}
-	if report = w.sync(t, Request{}); report.Mode != runs.Incremental || report.Contacts.Planned != 0 {
+	if report = w.sync(t, inputs.Request{}); report.Mode != runs.Incremental || report.Contacts.Planned != 0 {
 		t.Errorf("it does not end: %+v", report)
 	}
-	report = w.sync(t, Request{Full: true})
+	report = w.sync(t, inputs.Request{Full: true})
 	want := map[string]string{"left": `{"a":false}`, "stays1": `{"a":true}`, "stays2": `{"a":true}`, "only_trait": `{"t":7}`}
 	if got := w.contacts(); !maps.Equal(got, want) || report.Contacts.Sent != 4 {
 		t.Errorf("Gleap has %v, want %v", got, want)
@@ -272,11 +273,11 @@ func TestHeldMembersStay(t *testing.T) {
 	w := newWorld(t, audience("a.csv", "a"), audience("b.csv", "b"))
 	w.write(t, "a.csv", list("u1", "u2"))
 	w.write(t, "b.csv", list("u1"))
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	os.Remove(filepath.Join(w.dir, "a.csv"))
 	w.write(t, "b.csv", list("u2"))
 	for _, full := range []bool{false, true} {
-		report := w.sync(t, Request{Full: full})
+		report := w.sync(t, inputs.Request{Full: full})
 		if report.Outcome != runs.Held || report.Exports[0].Status != runs.StatusHeld || report.Exports[0].Reason != "a.csv does not exist: export it again, and the next run takes it (or look at its path in the configuration)" {
 			t.Errorf("%+v", report)
 		}
@@ -288,7 +289,7 @@ func TestHeldMembersStay(t *testing.T) {
 }
 
 func TestColumnsAreGuardedOneByOne(t *testing.T) {
-	table := Export{Export: engage.Export{Source: "t.csv", Attributes: []engage.Attribute{
+	table := inputs.Export{Export: engage.Export{Source: "t.csv", Attributes: []engage.Attribute{
 		{Kind: engage.Audience, Key: "whole", Column: "whole"},
 		{Kind: engage.Audience, Key: "broken", Column: "broken"},
 		{Kind: engage.Audience, Key: "gone", Column: "gone"},
@@ -297,9 +298,9 @@ func TestColumnsAreGuardedOneByOne(t *testing.T) {
 	w := newWorld(t, table)
 	w.options.Guard.MaxExits, _ = guard.ParseLimit("50%")
 	w.write(t, "t.csv", "user_id,whole,broken,gone,shrunk\nu1,t,t,t,t\nu2,t,t,t,t\nu3,t,t,t,t\n")
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	w.write(t, "t.csv", "user_id,whole,broken,shrunk\nu1,f,f,f\nu2,t,?,f\nu3,,f,t\n")
-	report := w.sync(t, Request{})
+	report := w.sync(t, inputs.Request{})
 	var statuses []runs.Status
 	for _, e := range report.Exports {
 		statuses = append(statuses, e.Status)
@@ -322,16 +323,16 @@ func TestColumnsAreGuardedOneByOne(t *testing.T) {
 
 func TestContactFields(t *testing.T) {
 	w := newWorld(t, audience("a.csv", "a"))
-	w.options.Fields = []Field{
-		{gleap.Name, []string{"first", "last"}}, {gleap.Email, []string{"email"}},
-		{gleap.Value, []string{"value"}}, {gleap.LastPageView, []string{"page"}}, {gleap.LastActivity, []string{"seen"}},
+	w.options.Fields = []inputs.Field{
+		{Field: gleap.Name, Columns: []string{"first", "last"}}, {Field: gleap.Email, Columns: []string{"email"}},
+		{Field: gleap.Value, Columns: []string{"value"}}, {Field: gleap.LastPageView, Columns: []string{"page"}}, {Field: gleap.LastActivity, Columns: []string{"seen"}},
 	}
 	const header = "user_id,first,last,email,value,page,seen\n"
 	w.write(t, "a.csv", header+
 		"u1,Ada,Lovelace, a@x.io ,12.50,https://x.io,2026-03-01\n"+
 		"u2,,Hopper,broken,lots,,\n"+
 		"u3,Alan,NULL,,,,\n")
-	report := w.sync(t, Request{})
+	report := w.sync(t, inputs.Request{})
 	if report.LeftOut["email"] != 1 || report.LeftOut["value"] != 1 || report.Contacts.Sent != 3 {
 		t.Errorf("%v %+v", report.LeftOut, report.Contacts)
 	}
@@ -351,7 +352,7 @@ func TestContactFields(t *testing.T) {
 	// Only what changed is sent again; a blank leaves what is known.
 	w.write(t, "a.csv", header+"u1,,,b@x.io,12.5,https://x.io,2026-03-01\nu2,,Hopper,broken,lots,,\nu3,Alan,,,,,\n")
 	before := w.gleap.Counts().Identify
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	if calls := w.gleap.Counts().Identify - before; calls != 1 {
 		t.Errorf("%d calls for one changed address", calls)
 	}
@@ -370,12 +371,12 @@ func TestContactFields(t *testing.T) {
 // the fields that another, unchanged one has for it.
 func TestFieldsOfUnchangedExports(t *testing.T) {
 	w := newWorld(t, audience("a.csv", "a"), trait("t.csv", "t"))
-	w.options.Fields = []Field{{gleap.Email, []string{"email"}}}
+	w.options.Fields = []inputs.Field{{Field: gleap.Email, Columns: []string{"email"}}}
 	w.write(t, "a.csv", list("u1"))
 	w.write(t, "t.csv", "user_id,value,email\nu2,,u2@x.io\nu1,1,u1@x.io\n")
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	w.write(t, "a.csv", list("u1", "u2"))
-	report := w.sync(t, Request{})
+	report := w.sync(t, inputs.Request{})
 	if c, _ := w.gleap.Contact("u2"); c.Fields["email"] != "u2@x.io" {
 		t.Errorf("u2 is %+v", c)
 	}
@@ -404,7 +405,7 @@ func TestSameRefusals(t *testing.T) {
 		}}
 	}
 	f := refuse(func(int) int { return 404 })
-	report, err := w.with(t, f).Sync(t.Context(), Request{})
+	report, err := w.with(t, f).Sync(t.Context(), inputs.Request{})
 	if !errors.As(err, new(*gleap.StopError)) || report.Contacts.Parked != sameRefusals || report.Contacts.Remaining != 60-sameRefusals {
 		t.Errorf("%+v, %v", report.Contacts, err)
 	}
@@ -419,7 +420,7 @@ func TestSameRefusals(t *testing.T) {
 		}
 		return 200
 	})
-	report, err = w.with(t, f).Sync(t.Context(), Request{})
+	report, err = w.with(t, f).Sync(t.Context(), inputs.Request{})
 	if err != nil || report.Contacts.Sent != 60-sameRefusals || report.Contacts.Parked != sameRefusals {
 		t.Errorf("%+v, %v", report.Contacts, err)
 	}
@@ -432,14 +433,14 @@ func TestSameRefusals(t *testing.T) {
 		}
 		return 404
 	})
-	report, err = w.with(t, f).Sync(t.Context(), Request{})
+	report, err = w.with(t, f).Sync(t.Context(), inputs.Request{})
 	if err != nil || report.Contacts.Parked != 59 || report.Contacts.Sent != 1 || report.Contacts.Remaining != 0 {
 		t.Errorf("%+v, %v", report.Contacts, err)
 	}
 	// Fewer than that are parked too.
 	w = newWorld(t, audience("a.csv", "a"))
 	w.write(t, "a.csv", list(ids[:sameRefusals-1]...))
-	report, err = w.with(t, refuse(func(int) int { return 400 })).Sync(t.Context(), Request{})
+	report, err = w.with(t, refuse(func(int) int { return 400 })).Sync(t.Context(), inputs.Request{})
 	if err != nil || report.Contacts.Parked != sameRefusals-1 {
 		t.Errorf("%+v, %v", report.Contacts, err)
 	}
@@ -453,7 +454,7 @@ func TestParked(t *testing.T) {
 	w.write(t, "a.csv", list("u1", "u9"))
 	w.write(t, "b.csv", list("u1"))
 	f := &fakeGleap{keep: true, after: func(int) error { return &gleap.RefusedError{Status: 422} }}
-	refused := func(request Request) runs.Report {
+	refused := func(request inputs.Request) runs.Report {
 		t.Helper()
 		report, err := w.with(t, f).Sync(t.Context(), request)
 		if err != nil {
@@ -461,26 +462,26 @@ func TestParked(t *testing.T) {
 		}
 		return report
 	}
-	if report := refused(Request{}); report.Contacts.Parked != 2 || len(f.calls) != 2 {
+	if report := refused(inputs.Request{}); report.Contacts.Parked != 2 || len(f.calls) != 2 {
 		t.Fatalf("%+v", report.Contacts)
 	}
 	w.write(t, "a.csv", list("u1", "u9"))
-	for _, request := range []Request{{}, {Only: []string{"a"}}, {}} { // nothing changed for them
+	for _, request := range []inputs.Request{{}, {Only: []string{"a"}}, {}} { // nothing changed for them
 		if refused(request); len(f.calls) != 2 {
 			t.Errorf("%+v: calls %v", request, f.calls)
 		}
 	}
 	os.Rename(filepath.Join(w.dir, "b.csv"), filepath.Join(w.dir, "away.csv"))
 	w.write(t, "a.csv", list("u9")) // u1 has left, but what b says is not known
-	if report := refused(Request{}); len(f.calls) != 2 || report.Contacts.Parked != 2 {
+	if report := refused(inputs.Request{}); len(f.calls) != 2 || report.Contacts.Parked != 2 {
 		t.Errorf("%+v, calls %v", report.Contacts, f.calls)
 	}
 	w.write(t, "b.csv", list("u1"))
-	if report := w.sync(t, Request{}); report.Contacts.Sent != 1 || report.Contacts.Parked != 1 {
+	if report := w.sync(t, inputs.Request{}); report.Contacts.Sent != 1 || report.Contacts.Parked != 1 {
 		t.Errorf("%+v", report.Contacts)
 	}
 	w.write(t, "a.csv", list("u2")) // nothing is wanted of u9 any more
-	if report := w.sync(t, Request{}); report.Contacts.Sent != 1 || report.Contacts.Parked != 0 {
+	if report := w.sync(t, inputs.Request{}); report.Contacts.Sent != 1 || report.Contacts.Parked != 0 {
 		t.Errorf("%+v", report.Contacts)
 	}
 	if got, want := w.contacts(), map[string]string{"u1": `{"b":true}`, "u2": `{"a":true}`}; !maps.Equal(got, want) {
@@ -499,10 +500,10 @@ func TestFullResyncOfManyRecords(t *testing.T) {
 		fmt.Fprintf(&text, "u%04d,%d of %s\n", i, i, long)
 	}
 	w.write(t, "t.csv", text.String())
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	want := w.contacts()
 	os.Remove(filepath.Join(w.dir, "t.csv")) // only the state knows the values
-	if report := w.sync(t, Request{Full: true}); report.Contacts.Sent != 1000 {
+	if report := w.sync(t, inputs.Request{Full: true}); report.Contacts.Sent != 1000 {
 		t.Errorf("%+v", report.Contacts)
 	}
 	if got := w.contacts(); !maps.Equal(got, want) {
@@ -517,7 +518,7 @@ func TestBackToTheFormerFile(t *testing.T) {
 	w.write(t, "a.csv", list("u1", "u2"))
 	path := filepath.Join(w.dir, "a.csv")
 	before, _ := os.Stat(path)
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	w.write(t, "a.csv", list())
 	w.options.Exports[0].AllowEmpty = true
 	r := w.with(t, &fakeGleap{after: func(n int) error {
@@ -526,20 +527,20 @@ func TestBackToTheFormerFile(t *testing.T) {
 		}
 		return nil
 	}})
-	if report, err := r.Sync(t.Context(), Request{}); err == nil || report.Contacts.Sent != 1 {
+	if report, err := r.Sync(t.Context(), inputs.Request{}); err == nil || report.Contacts.Sent != 1 {
 		t.Fatalf("%+v, %v", report.Contacts, err)
 	}
 	w.write(t, "a.csv", list("u1", "u2"))
 	// The call of the other one may have come to Gleap: it has to hear of that too.
-	if report := w.sync(t, Request{}); report.Contacts.Sent != 2 || report.Exports[0].Entered != 1 {
+	if report := w.sync(t, inputs.Request{}); report.Contacts.Sent != 2 || report.Exports[0].Entered != 1 {
 		t.Errorf("%+v", report)
 	}
 	// With its old time it is older than what Gleap was told of.
 	w.write(t, "a.csv", list("u1"))
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	w.write(t, "a.csv", list("u1", "u2"))
 	os.Chtimes(path, before.ModTime(), before.ModTime())
-	if report := w.sync(t, Request{}); report.Outcome != runs.Held {
+	if report := w.sync(t, inputs.Request{}); report.Outcome != runs.Held {
 		t.Errorf("%+v", report)
 	}
 }
@@ -548,27 +549,27 @@ func TestBackToTheFormerFile(t *testing.T) {
 // say of a contact's fields does not replace what Gleap has.
 func TestFieldsOfHeldExports(t *testing.T) {
 	w := newWorld(t, audience("a.csv", "a"), audience("b.csv", "b"))
-	w.options.Fields = []Field{{gleap.Name, []string{"first", "last"}}}
+	w.options.Fields = []inputs.Field{{Field: gleap.Name, Columns: []string{"first", "last"}}}
 	w.write(t, "a.csv", "user_id,first\nu1,Ada\n")
 	w.write(t, "b.csv", "user_id,last\nu1,Lovelace\n")
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	path := filepath.Join(w.dir, "b.csv")
 	os.Rename(path, path+".away")
 	w.write(t, "a.csv", "user_id,first\nu1,Ada\nu2,Grace\n")
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	w.write(t, "a.csv", "user_id,first\nu1,Ada\nu2,Grace\n")
-	w.sync(t, Request{Only: []string{"a"}})
+	w.sync(t, inputs.Request{Only: []string{"a"}})
 	want := map[string]string{"u1": `{"a":true,"b":true,"name":"Ada Lovelace"}`, "u2": `{"a":true,"name":"Grace"}`}
 	if got := w.contacts(); !maps.Equal(got, want) {
 		t.Errorf("Gleap has %v, want %v", got, want)
 	}
 	os.Rename(path+".away", path)
 	w.write(t, "b.csv", "user_id,last\nu1,Lovelace\nu2,Hopper\n")
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	if got := w.contacts()["u2"]; got != `{"a":true,"b":true,"name":"Grace Hopper"}` {
 		t.Errorf("u2 is %s", got)
 	}
-	if report := w.sync(t, Request{}); report.Exports[0].Status != runs.StatusUnchanged || report.Exports[0].Rows != 0 {
+	if report := w.sync(t, inputs.Request{}); report.Exports[0].Status != runs.StatusUnchanged || report.Exports[0].Rows != 0 {
 		t.Errorf("%+v", report.Exports)
 	}
 }
@@ -580,16 +581,16 @@ func TestMaxAge(t *testing.T) {
 	path := filepath.Join(w.dir, "a.csv")
 	age := func(d time.Duration) { os.Chtimes(path, time.Now().Add(-d), time.Now().Add(-d)) }
 	age(2 * time.Hour)
-	if report := w.sync(t, Request{}); report.Outcome != runs.Held || !strings.Contains(report.Exports[0].Reason, "older than max_age = 1h0m0s allows") {
+	if report := w.sync(t, inputs.Request{}); report.Outcome != runs.Held || !strings.Contains(report.Exports[0].Reason, "older than max_age = 1h0m0s allows") {
 		t.Errorf("%+v", report)
 	}
 	age(time.Minute)
-	if report := w.sync(t, Request{}); report.Outcome != runs.Complete || report.Contacts.Sent != 1 {
+	if report := w.sync(t, inputs.Request{}); report.Outcome != runs.Complete || report.Contacts.Sent != 1 {
 		t.Errorf("%+v", report)
 	}
 	// An export that nobody writes any more gets too old as well.
 	w.options.Exports[0].MaxAge = time.Second
-	if report := w.sync(t, Request{}); report.Outcome != runs.Held {
+	if report := w.sync(t, inputs.Request{}); report.Outcome != runs.Held {
 		t.Errorf("%+v", report)
 	}
 }
@@ -597,15 +598,15 @@ func TestMaxAge(t *testing.T) {
 func TestKeyOfAnotherKind(t *testing.T) {
 	w := newWorld(t, audience("a.csv", "a"))
 	w.write(t, "a.csv", list("u1"))
-	w.sync(t, Request{})
-	w.options.Exports = []Export{trait("a.csv", "a")}
+	w.sync(t, inputs.Request{})
+	w.options.Exports = []inputs.Export{trait("a.csv", "a")}
 	w.options.Exports[0].Dir = w.dir
 	for name, want := range map[string]string{
 		"a":     `"a" is an attribute of the kind audience in the state, and contacts in Gleap have its values: put it back under audiences, or take it out, run gleapsync retire a, and then add it as trait`,
 		"other": "the key a belonged to another audience before",
 	} {
 		w.options.Exports[0].Attributes[0].Name = name
-		if _, err := w.runner(t).Plan(t.Context(), Request{}); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := w.runner(t).Plan(t.Context(), inputs.Request{}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: got %v, want %s", name, err, want)
 		}
 	}
@@ -615,17 +616,17 @@ func TestKeyOfAnotherKind(t *testing.T) {
 func TestFailedPlanIsRemembered(t *testing.T) {
 	w := newWorld(t, audience("a.csv", "a"))
 	w.write(t, "a.csv", list("u1"))
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	w.write(t, "a.csv", list("u1", "u2"))
 	ctx, cancel := context.WithCancelCause(t.Context())
 	cancel(ErrInterrupted)
 	r := w.runner(t)
-	report, err := r.Sync(ctx, Request{})
+	report, err := r.Sync(ctx, inputs.Request{})
 	if !errors.Is(err, ErrInterrupted) || report.Outcome != runs.Interrupted || report.Run == "" {
 		t.Errorf("%+v, %v", report, err)
 	}
 	w.options.Deadline = time.Nanosecond
-	if report := w.sync(t, Request{}); report.Outcome != runs.Partial || report.Contacts.Sent != 0 || report.Error == "" {
+	if report := w.sync(t, inputs.Request{}); report.Outcome != runs.Partial || report.Contacts.Sent != 0 || report.Error == "" {
 		t.Errorf("%+v", report)
 	}
 	all, err := runs.Summaries(r.store, 10)
@@ -633,7 +634,7 @@ func TestFailedPlanIsRemembered(t *testing.T) {
 		t.Errorf("%+v, %v", all, err)
 	}
 	w.options.Deadline = 0
-	if report := w.sync(t, Request{}); report.Contacts.Sent != 1 {
+	if report := w.sync(t, inputs.Request{}); report.Contacts.Sent != 1 {
 		t.Errorf("%+v", report)
 	}
 }
@@ -641,15 +642,15 @@ func TestFailedPlanIsRemembered(t *testing.T) {
 func TestBaselineDoesNotEndAResync(t *testing.T) {
 	w := newWorld(t, audience("a.csv", "a"))
 	w.write(t, "a.csv", list("u1", "u2"))
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	r := w.with(t, &fakeGleap{after: func(int) error { return &gleap.UnreachableError{} }})
-	if _, err := r.Sync(t.Context(), Request{Full: true}); err == nil {
+	if _, err := r.Sync(t.Context(), inputs.Request{Full: true}); err == nil {
 		t.Fatal("Gleap was reachable")
 	}
-	if _, err := w.runner(t).Baseline(t.Context(), Request{}); err == nil || !strings.Contains(err.Error(), "a full resync is not complete") {
+	if _, err := w.runner(t).Baseline(t.Context(), inputs.Request{}); err == nil || !strings.Contains(err.Error(), "a full resync is not complete") {
 		t.Errorf("got %v", err)
 	}
-	if report := w.sync(t, Request{}); report.Contacts.Sent != 2 {
+	if report := w.sync(t, inputs.Request{}); report.Contacts.Sent != 2 {
 		t.Errorf("%+v", report.Contacts)
 	}
 }
@@ -674,7 +675,7 @@ func TestPaceAcrossRuns(t *testing.T) {
 			}
 		}
 		begin := time.Now()
-		report, err := r.Sync(t.Context(), Request{})
+		report, err := r.Sync(t.Context(), inputs.Request{})
 		if err != nil || report.Contacts.Sent != 30 || report.Calls.Retried > 0 {
 			t.Errorf("%+v %+v, %v", report.Contacts, report.Calls, err)
 		}
@@ -710,14 +711,14 @@ func TestStateThatCannotBeWritten(t *testing.T) {
 		return nil
 	}
 	r.client, r.o.Concurrency = f, 1
-	report, err := r.Sync(t.Context(), Request{})
+	report, err := r.Sync(t.Context(), inputs.Request{})
 	if err == nil || report.Outcome != runs.Failed || report.Contacts.Sent != 0 || report.Contacts.Remaining != 3 {
 		t.Errorf("%s %+v, %v", report.Outcome, report.Contacts, err)
 	}
 	if err := os.Rename(path+".away", path); err != nil {
 		t.Fatal(err)
 	}
-	if report := w.sync(t, Request{}); report.Contacts.Sent != 3 {
+	if report := w.sync(t, inputs.Request{}); report.Contacts.Sent != 3 {
 		t.Errorf("the next run sends %+v", report.Contacts)
 	}
 }
@@ -759,7 +760,7 @@ func TestMillionMembers(t *testing.T) {
 			}
 		}
 	}()
-	report, err := r.Sync(t.Context(), Request{})
+	report, err := r.Sync(t.Context(), inputs.Request{})
 	close(stop)
 	most := <-peak
 	if err != nil || report.Contacts.Sent != members || f.n != members || report.Exports[0].Members != members {
@@ -773,7 +774,7 @@ func TestMillionMembers(t *testing.T) {
 	if left, _ := filepath.Glob(filepath.Join(w.dir, "*.tmp")); len(left) > 0 {
 		t.Errorf("temporary files are left: %v", left)
 	}
-	if report, err = w.with(t, f).Sync(t.Context(), Request{}); err != nil || report.Contacts.Planned != 0 {
+	if report, err = w.with(t, f).Sync(t.Context(), inputs.Request{}); err != nil || report.Contacts.Planned != 0 {
 		t.Errorf("a second run plans %+v, %v", report.Contacts, err)
 	}
 }

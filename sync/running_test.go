@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"testing"
 
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
@@ -26,7 +27,7 @@ func TestRunningIsSeen(t *testing.T) {
 	}}
 	r := w.with(t, f)
 	path = r.store.Path()
-	report, err := r.Sync(t.Context(), Request{})
+	report, err := r.Sync(t.Context(), inputs.Request{})
 	if err != nil || len(seen) != 3 {
 		t.Fatalf("%v, seen %+v, want three times", err, seen)
 	}
@@ -43,11 +44,11 @@ func TestRunningIsSeen(t *testing.T) {
 func TestLostRun(t *testing.T) {
 	w := newWorld(t, audience("a.csv", "a"))
 	w.write(t, "a.csv", list("u1"))
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	w.write(t, "a.csv", list("u1", "u2", "u3", "u4"))
 	r := w.runner(t)
 	r.ledger = endless{r.ledger}
-	killed, err := r.Sync(t.Context(), Request{})
+	killed, err := r.Sync(t.Context(), inputs.Request{})
 	if err == nil {
 		t.Fatal("the run came to its end")
 	}
@@ -63,7 +64,7 @@ func TestLostRun(t *testing.T) {
 	}
 
 	for range 2 {
-		w.sync(t, Request{})
+		w.sync(t, inputs.Request{})
 	}
 	all, err := runs.Summaries(w.runner(t).store, 10)
 	if err != nil || len(all) != 4 {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"gleapsync/internal/extsort"
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/job"
 	"gleapsync/internal/planfile"
 	"gleapsync/internal/runs"
@@ -16,7 +17,7 @@ import (
 
 // Save is [Runner.Changes], and writes the plan to a new file at path before: [Runner.CarryOut] sends
 // what is shown. Event exports are left to the next sync. yield may be nil.
-func (r *Runner) Save(ctx context.Context, request Request, path string, yield func(*PlannedContact) error) (runs.Report, error) {
+func (r *Runner) Save(ctx context.Context, request inputs.Request, path string, yield func(*PlannedContact) error) (runs.Report, error) {
 	if request.Full && len(request.Only) > 0 {
 		return runs.Report{}, errors.New("--full with --only cannot be saved, since nobody could tell later what of it is left: save it without one of them")
 	}
@@ -28,11 +29,11 @@ func (r *Runner) Save(ctx context.Context, request Request, path string, yield f
 		return runs.Report{}, err
 	}
 	mark := r.store.Mark()
-	request.saved = true
+	request.Saved = true
 	return r.show(ctx, request, func(p *plan, report *runs.Report) error {
 		report.Plan = report.Run
 		saved := savedplan.Plan{
-			ID: report.Plan, Project: p.o.Project, Made: p.at, State: mark, Epoch: p.overview.Epoch, Resynced: p.overview.Resynced,
+			ID: report.Plan, Project: p.o.Project, Made: p.At, State: mark, Epoch: p.Overview.Epoch, Resynced: p.Overview.Resynced,
 			Gleap: p.o.Gleap, BooleanAs: p.o.BooleanAs.String(), Events: r.pushOptions().Events, Job: p.job(), Report: *report, Contacts: p.contacts.Planned,
 		}
 		for _, summary := range last {
@@ -70,7 +71,7 @@ func (p *plan) stayParked() []string {
 		unpark[id] = true
 	}
 	var stay []string
-	for _, parked := range p.parked {
+	for _, parked := range p.Parked {
 		if !unpark[parked.UserID] {
 			stay = append(stay, parked.UserID)
 		}
@@ -91,8 +92,8 @@ func ShowSaved(ctx context.Context, f *savedplan.File, tempDir string, yield fun
 }
 
 // RequestOf returns what a plan was asked for that was saved, as far as it matters for its run.
-func RequestOf(f *savedplan.File) Request {
-	return Request{Full: f.Job.Epoch > f.Epoch, Only: f.Report.Only}
+func RequestOf(f *savedplan.File) inputs.Request {
+	return inputs.Request{Full: f.Job.Epoch > f.Epoch, Only: f.Report.Only}
 }
 
 // CarryOut is [Runner.Sync] with a plan that was saved: it reads no export. What an earlier run of the
@@ -111,8 +112,8 @@ func (r *Runner) takeUp(ctx context.Context, run string, f *savedplan.File) (run
 	}
 	w := &work{Job: job.Job{Before: f.Job.Before}, names: &f.Events, made: f.Made, close: func() {}}
 	var err error
-	if w.basis, err = recall(r.o, r.store, r.now(), Request{Only: report.Only}); err == nil {
-		err = r.check(f, &w.overview)
+	if w.basis, err = r.recall(r.now(), inputs.Request{Only: report.Only}); err == nil {
+		err = r.check(f, &w.Overview)
 	}
 	var l *savedplan.Left
 	if err == nil {
@@ -157,14 +158,14 @@ func (b *basis) contactsNow(store *state.Store) savedplan.Now {
 	return savedplan.Now{
 		Store: store, Forgotten: b.forgotten.Has,
 		Unanswered: func(userID []byte) []state.Change {
-			if i, is := b.findUnanswered(userID); is {
-				return b.unanswered[i].Attributes
+			if i, is := b.FindUnanswered(userID); is {
+				return b.Unanswered[i].Attributes
 			}
 			return nil
 		},
 		Parked: func(userID string) *state.Parked {
-			if i, is := b.findParked(userID); is {
-				return &b.parked[i]
+			if i, is := b.FindParked(userID); is {
+				return &b.Parked[i]
 			}
 			return nil
 		},
@@ -174,14 +175,14 @@ func (b *basis) contactsNow(store *state.Store) savedplan.Now {
 // tell has a report say what is left.
 func (w *work) tell(report *runs.Report, l *savedplan.Left) {
 	report.Contacts = l.Contacts
-	report.Events = runs.EventCounts{Planned: l.News + w.overview.DueEvents, Parked: w.overview.ParkedEvents}
+	report.Events = runs.EventCounts{Planned: l.News + w.Overview.DueEvents, Parked: w.Overview.ParkedEvents}
 	report.Calls = runs.CallCounts{Identify: l.Calls, Track: w.o.trackCalls(report.Events.Planned)}
 	report.Estimate = w.o.estimate(report.Calls.All())
 	for class, planned := range w.file.Counts() {
 		report.Classes = append(report.Classes, runs.ClassReport{Class: runs.Class(class), Planned: planned.Contacts})
 	}
 	leftSince(report, w.Before)
-	if n := w.overview.Deletions; n > 0 {
+	if n := w.Overview.Deletions; n > 0 {
 		report.Deletions = &runs.Deletions{Owed: n}
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"gleapsync/internal/done"
 	"gleapsync/internal/events"
 	"gleapsync/internal/extsort"
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/rounds"
 	"gleapsync/internal/runs"
 	"gleapsync/internal/savedplan"
@@ -25,7 +26,7 @@ import (
 )
 
 // save saves a plan, and returns where it is.
-func (w *world) save(t fataler, request Request) string {
+func (w *world) save(t fataler, request inputs.Request) string {
 	path := filepath.Join(w.dir, fmt.Sprintf("%d.plan", w.day))
 	w.day++
 	if _, err := w.runner(t).Save(context.Background(), request, path, nil); err != nil {
@@ -54,20 +55,20 @@ func isRefused(err error, says string) bool {
 // not concern it. Either way the next sync leaves in Gleap what the exports say, and nothing is
 // missing.
 func TestSavedBetween(t *testing.T) {
-	only := func(keys ...string) Request { return Request{Only: keys} }
+	only := func(keys ...string) inputs.Request { return inputs.Request{Only: keys} }
 	for name, test := range map[string]struct {
-		request Request
+		request inputs.Request
 		fields  bool
 		between func(t *testing.T, w *world)
 		refused string // "": it is taken
 	}{
 		"nothing":            {between: func(*testing.T, *world) {}},
-		"another look":       {between: func(t *testing.T, w *world) { w.changes(t, Request{}, (*Runner).Changes) }},
+		"another look":       {between: func(t *testing.T, w *world) { w.changes(t, inputs.Request{}, (*Runner).Changes) }},
 		"newer exports":      {between: func(t *testing.T, w *world) { w.write(t, "a.csv", list("u5")); w.write(t, "b.csv", list()) }},
-		"a sync of the same": {between: func(t *testing.T, w *world) { w.sync(t, Request{}) }, refused: ""},
+		"a sync of the same": {between: func(t *testing.T, w *world) { w.sync(t, inputs.Request{}) }, refused: ""},
 		"a newer export that was applied": {between: func(t *testing.T, w *world) {
 			w.write(t, "a.csv", list("u1", "u6"))
-			w.sync(t, Request{})
+			w.sync(t, inputs.Request{})
 		}, refused: "other data were applied, or are to be read again, of a"},
 		"a newer one of another attribute": {request: only("a"), between: func(t *testing.T, w *world) {
 			w.write(t, "b.csv", list("u1", "u6"))
@@ -88,12 +89,12 @@ func TestSavedBetween(t *testing.T) {
 		"the same ones, of which one call came": {between: func(t *testing.T, w *world) { w.syncCalls(t, 1) }},
 		"a baseline": {between: func(t *testing.T, w *world) {
 			w.write(t, "a.csv", list("u1", "u6"))
-			if _, err := w.runner(t).Baseline(t.Context(), Request{}); err != nil {
+			if _, err := w.runner(t).Baseline(t.Context(), inputs.Request{}); err != nil {
 				t.Fatal(err)
 			}
 			w.write(t, "a.csv", list("u2"))
 		}, refused: "of a"},
-		"a full resync": {between: func(t *testing.T, w *world) { w.sync(t, Request{Full: true}) }, refused: "a full resync was"},
+		"a full resync": {between: func(t *testing.T, w *world) { w.sync(t, inputs.Request{Full: true}) }, refused: "a full resync was"},
 		"a resend": {between: func(t *testing.T, w *world) {
 			if _, err := state.Resend(w.runner(t).store, []string{"u2"}); err != nil {
 				t.Fatal(err)
@@ -131,13 +132,13 @@ func TestSavedBetween(t *testing.T) {
 				w.options.Exports[i].AllowEmpty = true
 			}
 			if test.fields {
-				w.options.Fields = []Field{{gleap.Email, []string{"email"}}}
+				w.options.Fields = []inputs.Field{{Field: gleap.Email, Columns: []string{"email"}}}
 			}
 			w.write(t, "a.csv", "user_id,email\nu1,a@x.io\nu2,b@x.io\nu3,c@x.io\n")
 			w.write(t, "b.csv", list("u2", "u3", "u9"))
 			first := w.runner(t)
 			first.client = refuser{first.client, "u9"}
-			if report, err := first.Sync(t.Context(), Request{}); err != nil || report.Contacts.Parked != 1 {
+			if report, err := first.Sync(t.Context(), inputs.Request{}); err != nil || report.Contacts.Parked != 1 {
 				t.Fatal(report.Contacts, err)
 			}
 			w.write(t, "a.csv", "user_id,email\nu2,b@x.io\nu4,d@x.io\nu5,e@x.io\n")
@@ -152,7 +153,7 @@ func TestSavedBetween(t *testing.T) {
 			if after := w.gleap.Counts(); err != nil && (after != before || report.Run != "") {
 				t.Errorf("it is refused, and Gleap heard %+v after %+v: %+v", after, before, report)
 			}
-			w.sync(t, Request{})
+			w.sync(t, inputs.Request{})
 			want := newWorld(t, w.options.Exports...)
 			for _, name := range []string{"a.csv", "b.csv"} {
 				text, err := os.ReadFile(filepath.Join(w.dir, name))
@@ -161,7 +162,7 @@ func TestSavedBetween(t *testing.T) {
 				}
 				want.write(t, name, string(text))
 			}
-			want.sync(t, Request{})
+			want.sync(t, inputs.Request{})
 			members := func(w *world) []string {
 				var all []string
 				for c := range w.gleap.Contacts() {
@@ -191,7 +192,7 @@ func TestSavedBetween(t *testing.T) {
 // TestSavedInParts: a plan that is cut short again and again goes on within a contact of many
 // attributes, and an attribute counts as delivered with the run that tells the last of its contacts.
 func TestSavedInParts(t *testing.T) {
-	wide := Export{Export: engage.Export{Source: "wide.csv"}}
+	wide := inputs.Export{Export: engage.Export{Source: "wide.csv"}}
 	header, row := "user_id,email", "u1,a@x.io"
 	for i := range 40 {
 		name := fmt.Sprintf("w%02d", i)
@@ -199,11 +200,11 @@ func TestSavedInParts(t *testing.T) {
 		wide.Attributes = append(wide.Attributes, engage.Attribute{Kind: engage.Audience, Key: name, Column: name})
 	}
 	w := newWorld(t, wide, audience("a.csv", "a"), audience("b.csv", "b"))
-	w.options.Fields = []Field{{gleap.Email, []string{"email"}}}
+	w.options.Fields = []inputs.Field{{Field: gleap.Email, Columns: []string{"email"}}}
 	w.write(t, "wide.csv", header+"\n"+row+"\n")
 	w.write(t, "a.csv", list("u2", "u3"))
 	w.write(t, "b.csv", list("u4", "u5"))
-	path := w.save(t, Request{})
+	path := w.save(t, inputs.Request{})
 	delivered := func(key string) bool {
 		o, err := w.runner(t).store.Overview()
 		if err != nil {
@@ -267,7 +268,7 @@ func (w *world) syncCalls(t *testing.T, calls int) {
 	r := w.runner(t)
 	r.o.Concurrency = 1
 	r.client = faultyClient{r.client, &faults{kind: "call", left: calls}}
-	if _, err := r.Sync(t.Context(), Request{}); err == nil {
+	if _, err := r.Sync(t.Context(), inputs.Request{}); err == nil {
 		t.Fatal("no call failed")
 	}
 }
@@ -282,8 +283,8 @@ func TestSavedFaults(t *testing.T) {
 	}
 	for name, scenario := range map[string]struct {
 		days    int
-		request Request
-	}{"first sync": {0, Request{}}, "changes": {1, Request{}}, "full resync": {1, Request{Full: true}}} {
+		request inputs.Request
+	}{"first sync": {0, inputs.Request{}}, "changes": {1, inputs.Request{}}, "full resync": {1, inputs.Request{Full: true}}} {
 		for _, after := range []bool{false, true} {
 			t.Run(fmt.Sprintf("%s, after %t", name, after), func(t *testing.T) {
 				t.Parallel()
@@ -298,7 +299,7 @@ func TestSavedFaults(t *testing.T) {
 								w.write(t, file, text)
 							}
 							if i < scenario.days {
-								w.sync(t, Request{})
+								w.sync(t, inputs.Request{})
 							}
 						}
 						path := w.save(t, scenario.request)
@@ -331,7 +332,7 @@ func TestSavedFaults(t *testing.T) {
 						if got := w.contacts(); !maps.Equal(got, wanted) {
 							t.Errorf("%s %d: Gleap has %d contacts, and not what it should", kind, n, len(got))
 						}
-						if report = w.sync(t, Request{}); report.Contacts.Planned != 0 || report.Exports[0].Status != runs.StatusUnchanged || report.Exports[1].Status != runs.StatusUnchanged {
+						if report = w.sync(t, inputs.Request{}); report.Contacts.Planned != 0 || report.Exports[0].Status != runs.StatusUnchanged || report.Exports[1].Status != runs.StatusUnchanged {
 							t.Errorf("%s %d: a sync plans %+v of %+v", kind, n, report.Contacts, report.Exports)
 						}
 					}
@@ -352,19 +353,19 @@ func TestSavedEvents(t *testing.T) {
 		w.options.Exports[0].AllowEmpty = true
 		w.options.Tracks = []events.Export{trackExport(w)}
 		w.write(t, "a.csv", list("u1", "u2", "u3"))
-		w.sync(t, Request{})
+		w.sync(t, inputs.Request{})
 		w.write(t, "a.csv", list("u3", "u4", "u5"))
 		w.writeCalls(t, "1", call("u1", "Order Completed", "m1", ""))
 		return w, new(int)
 	}
 	w, sent := start()
 	w.options.Tracks = nil
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	want := w.told(sent)
 	for _, kind := range []string{"call", "commit", "track", "finish"} {
 		for n, hit := 0, kind; hit != ""; n++ {
 			w, sent := start()
-			path := w.save(t, Request{})
+			path := w.save(t, inputs.Request{})
 			w.options.Events.Entered = "Renamed"
 			f := &faults{kind: kind, left: n}
 			r := w.runner(t)
@@ -384,7 +385,7 @@ func TestSavedEvents(t *testing.T) {
 			if got != want {
 				t.Errorf("%s %d: told\n%s\nwant\n%s", kind, n, got, want)
 			}
-			if report := w.sync(t, Request{}); report.Events.Sent != 1 || !strings.Contains(w.told(sent), "Order Completed") {
+			if report := w.sync(t, inputs.Request{}); report.Events.Sent != 1 || !strings.Contains(w.told(sent), "Order Completed") {
 				t.Errorf("%s %d: the next sync sends %+v", kind, n, report.Events)
 			}
 		}
@@ -396,11 +397,11 @@ func TestSavedFiles(t *testing.T) {
 	w := newWorld(t, audience("a.csv", "a"), changeExport(engage.Attribute{Kind: engage.Audience, Key: "live", Name: "live"}))
 	w.write(t, "a.csv", list("u1", "u2"))
 	w.writeEvents(t, "1.ndjson", in("u1", "live", 1))
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	w.write(t, "a.csv", list("u1", "u3"))
-	path := w.save(t, Request{Only: []string{"a"}})
+	path := w.save(t, inputs.Request{Only: []string{"a"}})
 	w.writeEvents(t, "2.ndjson", in("u2", "live", 2))
-	w.sync(t, Request{Only: []string{"live"}})
+	w.sync(t, inputs.Request{Only: []string{"live"}})
 	before, err := w.runner(t).store.Files()
 	if err != nil || len(before) != 2 {
 		t.Fatal(before, err)
@@ -411,7 +412,7 @@ func TestSavedFiles(t *testing.T) {
 	if after, err := w.runner(t).store.Files(); err != nil || !done.Same(before, after) {
 		t.Errorf("%v after %v, %v", after, before, err)
 	}
-	if report := w.sync(t, Request{}); report.Contacts.Planned != 0 {
+	if report := w.sync(t, inputs.Request{}); report.Contacts.Planned != 0 {
 		t.Errorf("%+v", report.Contacts)
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"pgregory.net/rapid"
 
 	"gleapsync/gleap"
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/postgrestest"
 	"gleapsync/internal/rounds"
 	"gleapsync/internal/secret"
@@ -41,9 +42,9 @@ func TestSeveralRowsOfPostgreSQL(t *testing.T) {
 			e.Table = "torn"
 		}
 		w := newWorld(t, e)
-		w.options.Fields = []Field{{gleap.Email, []string{"email"}}}
+		w.options.Fields = []inputs.Field{{Field: gleap.Email, Columns: []string{"email"}}}
 		fill(tornTable)
-		report := w.sync(t, Request{})
+		report := w.sync(t, inputs.Request{})
 		want := "2 users have several rows in " + e.Origin() + " that say different things: true counts before false, and else the greater value; a query with one row for each user can choose another"
 		if note := tornNote(report.Notes); note != want {
 			t.Errorf("%q, want %q", note, want)
@@ -56,7 +57,7 @@ func TestSeveralRowsOfPostgreSQL(t *testing.T) {
 		}
 		rounds.Check(t, func(r *rapid.T) {
 			fill(rapid.Permutation(tornTable).Draw(r, "rows"))
-			if report := w.sync(r, Request{}); report.Contacts.Planned != 0 || tornNote(report.Notes) != want {
+			if report := w.sync(r, inputs.Request{}); report.Contacts.Planned != 0 || tornNote(report.Notes) != want {
 				r.Errorf("%+v, %q", report.Contacts, report.Notes)
 			}
 			store := w.runner(r).store

@@ -8,6 +8,7 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/gleap"
+	"gleapsync/internal/inputs"
 )
 
 // tornTable is a table of users with several rows, of which those of u1 and u2 say different things.
@@ -17,8 +18,8 @@ var tornTable = []string{
 	"u2,true,b,", "u3,true,1,c@x.io", "u3,true,1,c@x.io", "u3,,,", "u4,false,2,",
 }
 
-func tornExport(source string) Export {
-	return Export{Export: engage.Export{Source: source, Fields: []string{"email"}, Attributes: []engage.Attribute{
+func tornExport(source string) inputs.Export {
+	return inputs.Export{Export: engage.Export{Source: source, Fields: []string{"email"}, Attributes: []engage.Attribute{
 		{Kind: engage.Audience, Key: "vip", Name: "vip", Column: "vip"},
 		{Kind: engage.Trait, Key: "plan", Name: "plan", Column: "plan", Type: engage.Auto},
 	}}}
@@ -37,9 +38,9 @@ func tornNote(notes []string) string {
 // whose rows say different things, once each.
 func TestSeveralRows(t *testing.T) {
 	w := newWorld(t, tornExport("t.csv"))
-	w.options.Fields = []Field{{gleap.Email, []string{"email"}}}
+	w.options.Fields = []inputs.Field{{Field: gleap.Email, Columns: []string{"email"}}}
 	w.write(t, "t.csv", "user_id,vip,plan,email\n"+strings.Join(tornTable, "\n")+"\n")
-	report := w.sync(t, Request{})
+	report := w.sync(t, inputs.Request{})
 	if note, want := tornNote(report.Notes), "2 users have several rows in t.csv that say different things: the last row counts"; note != want {
 		t.Errorf("%q, want %q", note, want)
 	}
@@ -50,12 +51,12 @@ func TestSeveralRows(t *testing.T) {
 		t.Errorf("%v, want %v", got, want)
 	}
 	w.write(t, "t.csv", "user_id,vip,plan,email\nu1,true,1,\nu1,true,1,\nu2,true,b,\nu2,false,b,\n")
-	report = w.sync(t, Request{})
+	report = w.sync(t, inputs.Request{})
 	if note, want := tornNote(report.Notes), "1 user has several rows in t.csv that say different things: the last row counts"; note != want {
 		t.Errorf("%q, want %q", note, want)
 	}
 	w.write(t, "t.csv", "user_id,vip,plan,email\nu1,true,1,\nu1,true,1,\nu2,,b,\n")
-	if report = w.sync(t, Request{}); tornNote(report.Notes) != "" {
+	if report = w.sync(t, inputs.Request{}); tornNote(report.Notes) != "" {
 		t.Errorf("%q", report.Notes)
 	}
 }

@@ -5,13 +5,14 @@ import (
 	"testing"
 
 	"gleapsync/engage"
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/runs"
 )
 
 // TestSilentColumn: a column that says nothing any more of anybody is held for that, since nobody
 // would leave by it. Where some say false, or are gone, they would leave.
 func TestSilentColumn(t *testing.T) {
-	table := Export{Export: engage.Export{Source: "t.csv", Attributes: []engage.Attribute{{Kind: engage.Audience, Key: "vip", Name: "vip", Column: "vip"}}}}
+	table := inputs.Export{Export: engage.Export{Source: "t.csv", Attributes: []engage.Attribute{{Kind: engage.Audience, Key: "vip", Name: "vip", Column: "vip"}}}}
 	const before = "user_id,vip\nu1,t\nu2,t\nu3,f\n"
 	for name, test := range map[string]struct{ rows, want string }{
 		"blank":     {"user_id,vip\nu1,\nu2,\nu3,\n", "the column says nothing of any of its members (blank or NULL), and there are 2: was it made anew?"},
@@ -20,15 +21,15 @@ func TestSilentColumn(t *testing.T) {
 	} {
 		w := newWorld(t, table)
 		w.write(t, "t.csv", before)
-		w.sync(t, Request{})
+		w.sync(t, inputs.Request{})
 		w.write(t, "t.csv", test.rows)
-		report := w.sync(t, Request{})
+		report := w.sync(t, inputs.Request{})
 		if e := report.Exports[0]; e.Status != runs.StatusHeld || !strings.Contains(e.Reason, test.want) || e.Acknowledged != 2 {
 			t.Errorf("%s: %+v", name, e)
 		}
 		// It is its own reason that allow_empty lets nobody leave.
 		w.options.Exports[0].AllowEmpty = true
-		report = w.sync(t, Request{})
+		report = w.sync(t, inputs.Request{})
 		if e := report.Exports[0]; name == "blank" && (e.Status != runs.StatusApplied || e.Exited != 0) {
 			t.Errorf("%s: with allow_empty: %+v", name, e)
 		}

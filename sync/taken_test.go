@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"gleapsync/gleap"
+	"gleapsync/internal/inputs"
 	"gleapsync/state"
 )
 
@@ -56,7 +57,7 @@ func TestLockRemoved(t *testing.T) {
 	first.client = p
 	ended := make(chan error, 1)
 	go func() {
-		_, err := first.Sync(t.Context(), Request{})
+		_, err := first.Sync(t.Context(), inputs.Request{})
 		ended <- err
 	}()
 	<-p.reached
@@ -64,7 +65,7 @@ func TestLockRemoved(t *testing.T) {
 		t.Fatal(err)
 	}
 	close(p.goOn)
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	if err := <-ended; !errors.Is(err, state.ErrTakenAway) {
 		t.Errorf("the first run ended with %v", err)
 	}
@@ -89,13 +90,13 @@ func TestStateReplacedInARun(t *testing.T) {
 			ids = append(ids, fmt.Sprintf("u%03d", i))
 		}
 		w.write(t, "a.csv", list("u000"))
-		w.sync(t, Request{})
+		w.sync(t, inputs.Request{})
 		older := filepath.Join(w.dir, "older.db")
 		if err := state.Backup(w.runner(t).store, older); err != nil {
 			t.Fatal(err)
 		}
 		w.write(t, "a.csv", list(ids[:100]...))
-		w.sync(t, Request{})
+		w.sync(t, inputs.Request{})
 		w.write(t, "a.csv", list(ids[100:]...))
 		swap := func() {
 			text, err := os.ReadFile(older)
@@ -114,13 +115,13 @@ func TestStateReplacedInARun(t *testing.T) {
 		} else {
 			go func() { <-p.reached; swap(); close(p.goOn) }()
 		}
-		if _, err := r.Sync(t.Context(), Request{}); !errors.Is(err, state.ErrTakenAway) {
+		if _, err := r.Sync(t.Context(), inputs.Request{}); !errors.Is(err, state.ErrTakenAway) {
 			t.Errorf("%s: %v", name, err)
 		}
 		if n := p.n.Load(); at == 0 && n > 0 || n > 299 {
 			t.Errorf("%s: %d calls", name, n)
 		}
-		if _, err := w.runner(t).Sync(t.Context(), Request{}); err == nil {
+		if _, err := w.runner(t).Sync(t.Context(), inputs.Request{}); err == nil {
 			t.Errorf("%s: the next run took the older state", name)
 		}
 		restored := state.Replace(state.Options{Path: path, Project: "acme"})
@@ -132,7 +133,7 @@ func TestStateReplacedInARun(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		w.sync(t, Request{})
+		w.sync(t, inputs.Request{})
 	}
 }
 

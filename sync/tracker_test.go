@@ -11,6 +11,7 @@ import (
 
 	"gleapsync/gleap"
 	"gleapsync/internal/events"
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/runs"
 )
 
@@ -22,7 +23,7 @@ func TestEventsLeftOver(t *testing.T) {
 		w.options.Events.Batch, w.options.Concurrency = 1, 1 // events after all calls
 		w.write(t, "vip.csv", list("u1"))
 		if full {
-			w.sync(t, Request{})
+			w.sync(t, inputs.Request{})
 		}
 		w.options.Tracks = []events.Export{trackExport(w)}
 		text := ""
@@ -40,12 +41,12 @@ func TestEventsLeftOver(t *testing.T) {
 			}
 			w.gleap.ServeHTTP(rw, r)
 		})
-		report, err := w.runner(t).Sync(ctx, Request{Full: full})
+		report, err := w.runner(t).Sync(ctx, inputs.Request{Full: full})
 		if err != ErrInterrupted || report.Contacts.Sent != 1 || report.Events.Remaining != 5 {
 			t.Fatalf("%v, %+v, %+v", err, report.Contacts, report.Events)
 		}
 		w.write(t, "vip.csv", list("u1", "u2"))
-		report = w.sync(t, Request{})
+		report = w.sync(t, inputs.Request{})
 		if report.Mode != runs.Incremental || report.Outcome != runs.Complete || report.Events.Sent != 6 || len(w.gleap.Events()) != 11 {
 			t.Errorf("%s, %s, %+v, %d events", report.Mode, report.Outcome, report.Events, len(w.gleap.Events()))
 		}
@@ -56,14 +57,14 @@ func TestEventsLeftOver(t *testing.T) {
 // does not keep an audience from being told of.
 func TestNewsBesideAHeldExport(t *testing.T) {
 	w := newEventsWorld(t, audience("a.csv", "a"), audience("b.csv", "b")) // b never comes
-	w.options.Fields = []Field{{gleap.Name, []string{"first"}}}
+	w.options.Fields = []inputs.Field{{Field: gleap.Name, Columns: []string{"first"}}}
 	for day := range 3 {
 		text := "user_id,first\n"
 		for i := range day + 1 {
 			text += fmt.Sprintf("u%d,Ada\n", i)
 		}
 		w.write(t, "a.csv", text)
-		if report := w.sync(t, Request{}); report.Outcome != runs.Held || report.Events.Sent != min(day, 1) {
+		if report := w.sync(t, inputs.Request{}); report.Outcome != runs.Held || report.Events.Sent != min(day, 1) {
 			t.Errorf("day %d: %s, %+v", day, report.Outcome, report.Events)
 		}
 	}
@@ -84,18 +85,18 @@ func TestTrackFilesOutOfSight(t *testing.T) {
 		w.writeCalls(t, folder+"/1", strings.Replace(call("u1", "x", "m", ""), `,"messageId":"m"`, "", 1))
 	}
 	mounted, away := filepath.Join(w.dir, "calls/b"), filepath.Join(w.dir, "away")
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	if err := os.Rename(mounted, away); err != nil {
 		t.Fatal(err)
 	}
 	w.writeCalls(t, "a/2", call("u1", "x", "m2", ""))
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	if err := os.Rename(away, mounted); err != nil {
 		t.Fatal(err)
 	}
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	w.options.Tracks[0].Source = filepath.Join(w.dir, "calls")
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	if n := len(w.gleap.Events()); n != 3 {
 		t.Errorf("%d events", n)
 	}

@@ -12,6 +12,7 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/gleap"
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/planfile"
 	"gleapsync/internal/rounds"
 	"gleapsync/internal/runs"
@@ -19,7 +20,7 @@ import (
 )
 
 // syncUpTo is a sync that ends at its deadline, which comes with the call behind so many.
-func (w *world) syncUpTo(t fataler, calls int, request Request) (runs.Report, []string) {
+func (w *world) syncUpTo(t fataler, calls int, request inputs.Request) (runs.Report, []string) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
 	f := &fakeGleap{keep: true}
@@ -53,7 +54,7 @@ func TestNobodyWaitsForEver(t *testing.T) {
 	w := newWorld(t, trait("s.csv", "score"), audience("a.csv", "a"))
 	w.write(t, "s.csv", scores(2000, 0))
 	w.write(t, "a.csv", list("u0000"))
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	lastTold := map[string]int{}
 	var first runs.Report
 	for run := 1; run <= 9; run++ {
@@ -64,7 +65,7 @@ func TestNobodyWaitsForEver(t *testing.T) {
 			members = append(members, fmt.Sprintf("z%d", i+1))
 		}
 		w.write(t, "a.csv", list(members...))
-		report, calls := w.syncUpTo(t, 600, Request{})
+		report, calls := w.syncUpTo(t, 600, inputs.Request{})
 		if run == 1 {
 			first = report
 		}
@@ -94,11 +95,11 @@ func TestNobodyWaitsForEver(t *testing.T) {
 			t.Errorf("run %d: %q, %d", run, report.Convergence, report.Exports[0].CallsAlone)
 		}
 	}
-	planned, err := w.runner(t).Plan(t.Context(), Request{})
+	planned, err := w.runner(t).Plan(t.Context(), inputs.Request{})
 	if err != nil || planned.Convergence != "does not converge: score alone costs 100 % of the calls" || planned.Classes[runs.ClassChange].Since != first.Run {
 		t.Errorf("%q, %+v, %v", planned.Convergence, planned.Classes, err)
 	}
-	if report := w.sync(t, Request{}); report.Convergence != "" || report.Classes[runs.ClassChange] != (runs.ClassReport{Class: runs.ClassChange, Planned: 1401}) {
+	if report := w.sync(t, inputs.Request{}); report.Convergence != "" || report.Classes[runs.ClassChange] != (runs.ClassReport{Class: runs.ClassChange, Planned: 1401}) {
 		t.Errorf("%q, %+v", report.Convergence, report.Classes)
 	}
 	if o, err := w.runner(t).store.Overview(); err != nil || o.Turns.Classes != nil {
@@ -125,7 +126,7 @@ func TestTurnsModel(t *testing.T) {
 		members := map[string]bool{}
 		w.write(r, "s.csv", scores(1, 0))
 		w.write(r, "a.csv", list())
-		w.sync(r, Request{})
+		w.sync(r, inputs.Request{})
 		w.options.Exports = all
 		var newcomers []string
 		for i := range contacts {
@@ -178,7 +179,7 @@ func TestTurnsModel(t *testing.T) {
 				left[classOf(who)]++
 			}
 			planned := left
-			report, calls := w.syncUpTo(r, room, Request{})
+			report, calls := w.syncUpTo(r, room, inputs.Request{})
 			for _, who := range calls {
 				left[classOf(who)]--
 				switch who[0] {
@@ -234,7 +235,7 @@ func TestTinyRooms(t *testing.T) {
 		}
 		w.write(t, "s.csv", scores(contacts, 0))
 		w.write(t, "a.csv", list(ids("x")...))
-		w.sync(t, Request{})
+		w.sync(t, inputs.Request{})
 		w.options.Exports = append(w.options.Exports, audience("n.csv", "new"))
 		w.options.Exports[2].Dir = w.dir
 		w.write(t, "s.csv", scores(contacts, 1))
@@ -243,7 +244,7 @@ func TestTinyRooms(t *testing.T) {
 		left := map[byte]int{'x': contacts, 'e': contacts, 'u': contacts, 'n': contacts}
 		var all []byte // of each call the letter of its class
 		for len(all) < enough {
-			report, calls := w.syncUpTo(t, room, Request{})
+			report, calls := w.syncUpTo(t, room, inputs.Request{})
 			for _, id := range calls {
 				all = append(all, id[0])
 				left[id[0]]--
@@ -272,21 +273,21 @@ func TestTinyRooms(t *testing.T) {
 func TestAudienceBesideChurn(t *testing.T) {
 	w := newWorld(t, trait("s.csv", "score"))
 	w.write(t, "s.csv", scores(100, 0))
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	w.options.Exports = append(w.options.Exports, audience("a.csv", "a"))
 	w.options.Exports[1].Dir = w.dir
 	w.write(t, "a.csv", list("v1", "v2", "v3"))
 	for run := range 3 {
 		w.write(t, "s.csv", scores(100, run+1))
-		w.syncUpTo(t, 50, Request{})
+		w.syncUpTo(t, 50, inputs.Request{})
 	}
 	w.write(t, "s.csv", scores(100, 9))
 	w.write(t, "a.csv", list("v1", "v2", "v3", "v4"))
-	if report, calls := w.syncUpTo(t, 50, Request{}); report.Classes[runs.ClassEntry].Planned != 1 || calls[0] != "v4" {
+	if report, calls := w.syncUpTo(t, 50, inputs.Request{}); report.Classes[runs.ClassEntry].Planned != 1 || calls[0] != "v4" {
 		t.Errorf("%+v, %v", report.Classes, calls[:3])
 	}
 	w.write(t, "s.csv", scores(100, 10))
-	if report, _ := w.syncUpTo(t, 50, Request{}); report.Exports[1].Status != runs.StatusUnchanged {
+	if report, _ := w.syncUpTo(t, 50, inputs.Request{}); report.Exports[1].Status != runs.StatusUnchanged {
 		t.Errorf("%+v", report.Exports[1])
 	}
 }
@@ -296,9 +297,9 @@ func TestTurnsAreOfWholeSyncs(t *testing.T) {
 	w := newWorld(t, trait("s.csv", "score"), audience("a.csv", "a"))
 	w.write(t, "s.csv", scores(20, 0))
 	w.write(t, "a.csv", list("u0000"))
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	w.write(t, "s.csv", scores(20, 1))
-	w.syncUpTo(t, 5, Request{})
+	w.syncUpTo(t, 5, inputs.Request{})
 	turns := func() state.Turns {
 		t.Helper()
 		o, err := w.runner(t).store.Overview()
@@ -311,7 +312,7 @@ func TestTurnsAreOfWholeSyncs(t *testing.T) {
 	if before.Classes["change"].Last != "u0004" || before.At != 5 {
 		t.Fatalf("%+v", before)
 	}
-	w.syncUpTo(t, 3, Request{Only: []string{"score"}})
+	w.syncUpTo(t, 3, inputs.Request{Only: []string{"score"}})
 	w.options.Exports = w.options.Exports[:1]
 	if _, err := w.runner(t).Retire(t.Context(), "a"); err != nil {
 		t.Fatal(err)
@@ -319,7 +320,7 @@ func TestTurnsAreOfWholeSyncs(t *testing.T) {
 	if after := turns(); fmt.Sprint(after) != fmt.Sprint(before) {
 		t.Errorf("%+v\nwant %+v", after, before)
 	}
-	_, calls := w.syncUpTo(t, 3, Request{})
+	_, calls := w.syncUpTo(t, 3, inputs.Request{})
 	if want := []string{"u0008", "u0009", "u0010"}; !slices.Equal(calls, want) {
 		t.Errorf("%v, want %v", calls, want)
 	}
@@ -336,7 +337,10 @@ func TestTurnsAreOfWholeSyncs(t *testing.T) {
 func TestClassOf(t *testing.T) {
 	var delivered state.Applied
 	delivered.At = now()
-	audience, trait := &attribute{Attribute: engage.Attribute{Kind: engage.Audience}}, &attribute{Attribute: engage.Attribute{Kind: engage.Trait}}
+	of := func(kind engage.Kind) *attribute {
+		return &attribute{Attribute: &inputs.Attribute{Attribute: engage.Attribute{Kind: kind}}}
+	}
+	audience, trait := of(engage.Audience), of(engage.Trait)
 	no, yes, null, one, two := bools(false), bools(true), nothing(true), number("1"), number("2")
 	for _, test := range []struct {
 		a             *attribute
@@ -353,11 +357,11 @@ func TestClassOf(t *testing.T) {
 		{trait, no, yes, runs.ClassChange, runs.ClassFirst},
 		{trait, one, one, runs.ClassFirst, runs.ClassFirst},
 	} {
-		test.a.applied = state.Applied{}
+		test.a.Applied = state.Applied{}
 		if got := classOf(test.a, test.has, test.told); got != test.fresh {
 			t.Errorf("%s, not delivered, %v to %v: %s", test.a.Kind, test.has, test.told, got)
 		}
-		test.a.applied = delivered
+		test.a.Applied = delivered
 		if got := classOf(test.a, test.has, test.told); got != test.before {
 			t.Errorf("%s, %v to %v: %s", test.a.Kind, test.has, test.told, got)
 		}
@@ -374,7 +378,7 @@ func (unfinishedLedger) Finish(state.Result) error { return errKilled }
 func TestTurnsAfterAKill(t *testing.T) {
 	w := newWorld(t, trait("s.csv", "score"))
 	w.write(t, "s.csv", scores(20, 0))
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	w.write(t, "s.csv", scores(20, 1))
 	f := &fakeGleap{after: func(n int) error {
 		if n > 5 {
@@ -384,11 +388,11 @@ func TestTurnsAfterAKill(t *testing.T) {
 	}}
 	r := w.with(t, f)
 	r.ledger = unfinishedLedger{r.store}
-	if _, err := r.Sync(t.Context(), Request{}); !errors.Is(err, errKilled) {
+	if _, err := r.Sync(t.Context(), inputs.Request{}); !errors.Is(err, errKilled) {
 		t.Fatal(err)
 	}
 	w.write(t, "s.csv", scores(20, 2))
-	if _, calls := w.syncUpTo(t, 2, Request{}); !slices.Equal(calls, []string{"u0005", "u0006"}) {
+	if _, calls := w.syncUpTo(t, 2, inputs.Request{}); !slices.Equal(calls, []string{"u0005", "u0006"}) {
 		t.Errorf("%v", calls)
 	}
 }
@@ -396,7 +400,7 @@ func TestTurnsAfterAKill(t *testing.T) {
 // TestFieldsOfAnEarlierState: where the state does not say which fields were delivered, those
 // of the configuration were if an export with fields was.
 func TestFieldsOfAnEarlierState(t *testing.T) {
-	email := []Field{{gleap.Email, []string{"email"}}}
+	email := []inputs.Field{{Field: gleap.Email, Columns: []string{"email"}}}
 	for name, test := range map[string]struct {
 		known     []byte
 		hasFields bool
@@ -407,12 +411,12 @@ func TestFieldsOfAnEarlierState(t *testing.T) {
 		"from before":       {nil, true, []byte{byte(gleap.Email)}},
 		"without an export": {nil, false, []byte{}},
 	} {
-		p := &plan{basis: &basis{o: Options{Fields: email}, overview: state.Overview{
+		p := &plan{in: &inputs.Inputs{}, basis: &basis{o: Options{Fields: email}, Basis: &inputs.Basis{Overview: state.Overview{
 			Fields: test.known, Attributes: []state.Attribute{{Applied: state.Applied{At: now(), HasFields: test.hasFields}}},
-		}}}
+		}}}}
 		p.recallFields()
 		j := p.job()
-		got := j.FieldsAfter(p.overview.Fields, nil)
+		got := j.FieldsAfter(p.Overview.Fields, nil)
 		if test.known != nil {
 			if got != nil {
 				t.Errorf("%s: %v is written again", name, got)
@@ -441,7 +445,7 @@ func TestRefusedIsComeTo(t *testing.T) {
 			cancel(errDeadline)
 			return errDeadline
 		}
-		if _, err := w.with(t, f).Sync(ctx, Request{}); err != nil {
+		if _, err := w.with(t, f).Sync(ctx, inputs.Request{}); err != nil {
 			t.Fatal(err)
 		}
 		cancel(nil)

@@ -14,6 +14,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/internal/events"
 	"gleapsync/internal/guard"
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/runs"
 )
 
@@ -23,12 +24,12 @@ func TestTypes(t *testing.T) {
 	w := newWorld(t, trait("total.csv", "total"))
 	w.options.Guard.MaxInvalid, _ = guard.ParseLimit("40%")
 	w.write(t, "total.csv", "user_id,value\nu1,829.10\nu2,450.00\nu3,7\n")
-	if e := w.sync(t, Request{}).Exports[0]; e.Type != engage.Number || w.contacts()["u1"] != `{"total":829.1}` || w.contacts()["u2"] != `{"total":450}` {
+	if e := w.sync(t, inputs.Request{}).Exports[0]; e.Type != engage.Number || w.contacts()["u1"] != `{"total":829.1}` || w.contacts()["u2"] != `{"total":450}` {
 		t.Fatalf("%+v %s", e, w.contacts())
 	}
 	// One value that does not fit: its contact keeps what it has, the others go.
 	w.write(t, "total.csv", "user_id,value\nu1,gold\nu2,451.50\nu3,8\n")
-	e := w.sync(t, Request{}).Exports[0]
+	e := w.sync(t, inputs.Request{}).Exports[0]
 	if e.Status != runs.StatusApplied || e.Invalid != 1 || e.Changed != 2 || e.Withheld != 0 || len(e.Problems) != 1 || e.Problems[0].Line != 2 || e.Problems[0].Column == "" {
 		t.Errorf("%+v", e)
 	}
@@ -37,18 +38,18 @@ func TestTypes(t *testing.T) {
 	}
 	// Too many: the attribute is held, and the reason says what ends it.
 	w.write(t, "total.csv", "user_id,value\nu1,gold\nu2,silver\nu3,9\n")
-	e = w.sync(t, Request{}).Exports[0]
+	e = w.sync(t, inputs.Request{}).Exports[0]
 	if e.Status != runs.StatusHeld || !strings.Contains(e.Reason, `set its type to "string"`) {
 		t.Errorf("%+v", e)
 	}
 	w.options.Exports[0].Attributes[0].Type = engage.Text
-	report := w.sync(t, Request{})
+	report := w.sync(t, inputs.Request{})
 	if c := w.contacts(); report.Outcome != runs.Complete || report.Exports[0].Type != engage.Text || c["u1"] != `{"total":"gold"}` || c["u3"] != `{"total":"9"}` {
 		t.Errorf("%s %+v %s", report.Outcome, report.Exports[0], c)
 	}
 	w.options.Exports[0].Attributes[0].Type = engage.Auto // the state knows what it is
 	w.write(t, "total.csv", "user_id,value\nu1,1\nu2,2\nu3,9\n")
-	if report := w.sync(t, Request{}); report.Exports[0].Type != engage.Text || w.contacts()["u1"] != `{"total":"1"}` {
+	if report := w.sync(t, inputs.Request{}); report.Exports[0].Type != engage.Text || w.contacts()["u1"] != `{"total":"1"}` {
 		t.Errorf("%+v %s", report.Exports[0], w.contacts())
 	}
 }
@@ -83,13 +84,13 @@ func TestTypesOfFormerStates(t *testing.T) {
 	w := newEventsWorld(t, trait("total.csv", "total"))
 	w.options.Exports[0].Attributes[0].Type = engage.Text
 	w.write(t, "total.csv", "user_id,value\nu1,829.10\nu2,00123\nu4,5\n")
-	w.sync(t, Request{}) // as texts
+	w.sync(t, inputs.Request{}) // as texts
 	w.options.Exports[0].Attributes[0].Type = engage.Auto
 	forgetTypes(t, w)
 	calls, events := w.gleap.Counts().Identify, len(w.gleap.Events())
 
 	w.write(t, "total.csv", "user_id,value\nu1,829.10\nu3,8\n")
-	report := w.sync(t, Request{})
+	report := w.sync(t, inputs.Request{})
 	// u1 has the text of the number, u4 is not in the export and has one too, u2's is none.
 	if e := report.Exports[0]; report.Outcome != runs.Complete || e.Type != engage.Number || e.Retyped != 2 || e.Changed != 1 {
 		t.Errorf("%s %+v", report.Outcome, e)
@@ -104,7 +105,7 @@ func TestTypesOfFormerStates(t *testing.T) {
 		t.Errorf("%d events, only u3 has another value", got)
 	}
 	calls = w.gleap.Counts().Identify
-	if w.sync(t, Request{}); w.gleap.Counts().Identify != calls {
+	if w.sync(t, inputs.Request{}); w.gleap.Counts().Identify != calls {
 		t.Error("a run without changes makes calls")
 	}
 }
@@ -118,7 +119,7 @@ func TestPropertyTypes(t *testing.T) {
 	w.writeCalls(t, "1", call("u1", "Order", "m1", `"total":5,"code":"007","on":"t"`)+call("u2", "order", "m2", `"total":"7.50","code":12,"on":false`)+
 		call("u3", "Order", "m3", `"total":"NaN","code":"[]"`)+call("u4", "Cart", "m4", `"total":"gold"`))
 	sent := 0
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	if got, want := w.told(&sent), `u1 Order {"code":"007","on":true,"total":5} 2026-03-01T12:00:00Z
 u2 order {"code":"12","on":false,"total":7.5} 2026-03-01T12:00:00Z
 u3 Order {} 2026-03-01T12:00:00Z
@@ -126,7 +127,7 @@ u4 Cart {"total":"gold"} 2026-03-01T12:00:00Z`; got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
 	}
 	w.writeCalls(t, "2", call("u1", "Order", "m5", `"total":"gold","code":13`))
-	report := w.sync(t, Request{})
+	report := w.sync(t, inputs.Request{})
 	e := report.Exports[len(report.Exports)-1]
 	if got, want := w.told(&sent), `u1 Order {"code":"13"} 2026-03-01T12:00:00Z`; got != want || e.LeftOut != 1 || len(e.Problems) != 1 || e.Problems[0].Line != 1 || e.Problems[0].Reason != "the property came as number before and the value is none: the event goes without it" {
 		t.Errorf("got %s, want %s, %+v", got, want, e)
@@ -145,11 +146,11 @@ func TestPropertyTypesOfHeld(t *testing.T) {
 	w.writeCalls(t, "1", call("u1", "Order", "m1", `"total":5`)+"{broken}\n{broken}\n")
 	w.write(t, "more/1", call("u2", "Order", "m2", `"code":"7"`))
 	sent := 0
-	if report := w.sync(t, Request{}); report.Outcome != runs.Held || w.told(&sent) != `u2 Order {"code":7} 2026-03-01T12:00:00Z` {
+	if report := w.sync(t, inputs.Request{}); report.Outcome != runs.Held || w.told(&sent) != `u2 Order {"code":7} 2026-03-01T12:00:00Z` {
 		t.Errorf("%s", report.Outcome)
 	}
 	w.writeCalls(t, "1", call("u1", "Order", "m1", `"total":5`)+call("u1", "Order", "m3", `"total":"gold"`))
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	if got, want := w.told(&sent), `u1 Order {"total":"5"} 2026-03-01T12:00:00Z
 u1 Order {"total":"gold"} 2026-03-01T12:00:00Z`; got != want {
 		t.Errorf("got\n%s\nwant\n%s", got, want)
@@ -160,7 +161,7 @@ u1 Order {"total":"gold"} 2026-03-01T12:00:00Z`; got != want {
 func TestUnknownMetaStays(t *testing.T) {
 	w := newWorld(t, trait("total.csv", "total"))
 	w.write(t, "total.csv", "user_id,value\nu1,1\n")
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	db, err := bbolt.Open(filepath.Join(w.dir, "state.db"), 0o600, &bbolt.Options{ReadOnly: true})
 	if err != nil {
 		t.Fatal(err)

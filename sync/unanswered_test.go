@@ -17,6 +17,7 @@ import (
 
 	"gleapsync/gleap"
 	"gleapsync/internal/guard"
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/rounds"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
@@ -72,7 +73,7 @@ func TestUnanswered(t *testing.T) {
 	kept := audience("k.csv", "k")
 	kept.KeepAbsent = true
 	w := newWorld(t, audience("a.csv", "a"), kept, trait("t.csv", "t"), cleared)
-	w.options.Fields = []Field{{gleap.Email, []string{"email"}}}
+	w.options.Fields = []inputs.Field{{Field: gleap.Email, Columns: []string{"email"}}}
 	for i := range w.options.Exports {
 		w.options.Exports[i].AllowEmpty = true
 	}
@@ -86,7 +87,7 @@ func TestUnanswered(t *testing.T) {
 		w.write(t, "c.csv", text("1", "changes", "stays"))
 	}
 	before()
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	w.write(t, "a.csv", "user_id,email\ncomes,two@example.com\nstays,other@example.com\n")
 	w.write(t, "k.csv", list("comes", "stays"))
 	w.write(t, "t.csv", text("gold", "changes", "comes"))
@@ -94,11 +95,11 @@ func TestUnanswered(t *testing.T) {
 	w.syncKilled(t)
 	before()
 
-	planned, err := w.runner(t).Plan(t.Context(), Request{})
+	planned, err := w.runner(t).Plan(t.Context(), inputs.Request{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	report := w.sync(t, Request{})
+	report := w.sync(t, inputs.Request{})
 	if report.Contacts.Sent != 4 || planned.Contacts.Planned != 4 {
 		t.Errorf("sent %d, planned %d", report.Contacts.Sent, planned.Contacts.Planned)
 	}
@@ -114,7 +115,7 @@ func TestUnanswered(t *testing.T) {
 	if _, err := state.Verify(w.runner(t).store); err != nil {
 		t.Error(err)
 	}
-	if report := w.sync(t, Request{}); report.Calls.All() != 0 {
+	if report := w.sync(t, inputs.Request{}); report.Calls.All() != 0 {
 		t.Errorf("%d calls after it", report.Calls.All())
 	}
 }
@@ -124,7 +125,7 @@ func (w *world) syncKilled(t *testing.T) {
 	t.Helper()
 	r := w.runner(t)
 	r.ledger = &killedLedger{ledger: r.store}
-	if _, err := r.Sync(t.Context(), Request{}); !errors.Is(err, errKilled) {
+	if _, err := r.Sync(t.Context(), inputs.Request{}); !errors.Is(err, errKilled) {
 		t.Fatal("not killed", err)
 	}
 }
@@ -136,11 +137,11 @@ func TestUnansweredGuard(t *testing.T) {
 	w.write(t, "a.csv", list("u1", "u2", "u3", "u4"))
 	w.syncKilled(t)
 	w.write(t, "a.csv", list("u1"))
-	if report := w.sync(t, Request{}); report.Outcome != runs.Held || report.Calls.Identify != 0 {
+	if report := w.sync(t, inputs.Request{}); report.Outcome != runs.Held || report.Calls.Identify != 0 {
 		t.Errorf("%s, %+v", report.Outcome, report.Calls)
 	}
 	w.write(t, "a.csv", list("u1", "u2", "u5"))
-	report := w.sync(t, Request{})
+	report := w.sync(t, inputs.Request{})
 	if e := report.Exports[0]; report.Outcome != runs.Complete || report.Contacts.Sent != 5 || e.Entered != 1 || e.Exited != 2 {
 		t.Errorf("%s, %+v, %+v", report.Outcome, report.Contacts, e)
 	}
@@ -150,24 +151,24 @@ func TestUnansweredGuard(t *testing.T) {
 // what the record says of it where Gleap may have another value, though it sends all again.
 func TestUnansweredLeftOut(t *testing.T) {
 	for name, run := range map[string]func(w *world){
-		"not chosen": func(w *world) { w.sync(t, Request{Only: []string{"b"}}) },
+		"not chosen": func(w *world) { w.sync(t, inputs.Request{Only: []string{"b"}}) },
 		"held": func(w *world) {
 			os.Remove(filepath.Join(w.dir, "a.csv"))
-			w.sync(t, Request{})
+			w.sync(t, inputs.Request{})
 		},
 		"in no export": func(w *world) {
 			before := w.options.Exports
 			w.options.Exports = before[1:]
-			w.sync(t, Request{})
+			w.sync(t, inputs.Request{})
 			w.options.Exports = before
 		},
 	} {
 		w := newWorld(t, audience("a.csv", "a"), audience("b.csv", "b"))
 		w.write(t, "a.csv", list("u1", "u2"))
 		w.write(t, "b.csv", list("u1", "u2"))
-		w.sync(t, Request{})
+		w.sync(t, inputs.Request{})
 		r := w.with(t, &fakeGleap{after: func(int) error { return &gleap.UnreachableError{} }})
-		if _, err := r.Sync(t.Context(), Request{Full: true}); err == nil {
+		if _, err := r.Sync(t.Context(), inputs.Request{Full: true}); err == nil {
 			t.Fatal("the resync is complete")
 		}
 		w.write(t, "a.csv", list("u2"))
@@ -177,7 +178,7 @@ func TestUnansweredLeftOut(t *testing.T) {
 			t.Errorf("%s: Gleap has %s", name, got)
 		}
 		w.write(t, "a.csv", list("u2"))
-		w.sync(t, Request{})
+		w.sync(t, inputs.Request{})
 		if got := w.contacts()["u1"]; got != `{"a":false,"b":true}` {
 			t.Errorf("%s: in the end Gleap has %s", name, got)
 		}
@@ -189,7 +190,7 @@ func TestUnansweredRetired(t *testing.T) {
 	w := newWorld(t, audience("a.csv", "a"), audience("b.csv", "b"))
 	w.write(t, "a.csv", list("u1"))
 	w.write(t, "b.csv", list("u9"))
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	w.write(t, "a.csv", list("u1", "u2", "u3"))
 	w.syncKilled(t)
 	w.options.Exports = w.options.Exports[1:]
@@ -200,7 +201,7 @@ func TestUnansweredRetired(t *testing.T) {
 	if _, err := r.Retire(t.Context(), "a"); err == nil {
 		t.Fatal("not cut off")
 	}
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	if _, err := w.runner(t).Retire(t.Context(), "a"); err != nil && !strings.Contains(err.Error(), "there is no audience") {
 		t.Fatal(err)
 	}
@@ -208,7 +209,7 @@ func TestUnansweredRetired(t *testing.T) {
 	if got := w.contacts(); !maps.Equal(got, want) {
 		t.Errorf("got %v", got)
 	}
-	if report := w.sync(t, Request{}); report.Calls.All() != 0 {
+	if report := w.sync(t, inputs.Request{}); report.Calls.All() != 0 {
 		t.Errorf("%d calls after it", report.Calls.All())
 	}
 }
@@ -234,13 +235,13 @@ func TestUnansweredParked(t *testing.T) {
 	w.write(t, "t.csv", refused)
 	r := w.runner(t)
 	r.client = refusing{r.client, "u1"}
-	if report, err := r.Sync(t.Context(), Request{}); err != nil || report.Contacts.Parked != 1 {
+	if report, err := r.Sync(t.Context(), inputs.Request{}); err != nil || report.Contacts.Parked != 1 {
 		t.Fatalf("%+v, %v", report.Contacts, err)
 	}
 	w.write(t, "t.csv", "user_id,value\nu1,2\nu2,1\n")
 	w.syncKilled(t)
 	w.write(t, "t.csv", refused)
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	if got := w.contacts()["u1"]; got != `{"t":1}` {
 		t.Errorf("got %s", got)
 	}
@@ -252,10 +253,10 @@ func TestUnansweredBaseline(t *testing.T) {
 	w.write(t, "a.csv", list("u1", "u2"))
 	w.syncKilled(t)
 	w.write(t, "a.csv", list("u3"))
-	if _, err := w.runner(t).Baseline(t.Context(), Request{}); err != nil {
+	if _, err := w.runner(t).Baseline(t.Context(), inputs.Request{}); err != nil {
 		t.Fatal(err)
 	}
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	if got, want := w.contacts(), map[string]string{"u1": `{"a":false}`, "u2": `{"a":false}`}; !maps.Equal(got, want) {
 		t.Errorf("got %v", got)
 	}
@@ -268,11 +269,11 @@ func TestUnansweredBackfill(t *testing.T) {
 	w := newWorld(t, e)
 	w.options.Events.Backfill, w.options.Events.Entered, w.options.Events.Exited = true, "In", "Out"
 	w.write(t, "a.csv", list("u1", "u2", "u3"))
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	w.write(t, "a.csv", list("u1", "u3"))
 	w.syncKilled(t)
 	w.write(t, "a.csv", list("u1", "u2", "u3"))
-	if report := w.sync(t, Request{Full: true}); report.Events.Sent != 3 {
+	if report := w.sync(t, inputs.Request{Full: true}); report.Events.Sent != 3 {
 		t.Errorf("%+v", report.Events)
 	}
 }
@@ -292,7 +293,7 @@ func TestUnansweredModel(t *testing.T) {
 		for i := range w.options.Exports {
 			w.options.Exports[i].AllowEmpty = true
 		}
-		w.options.Fields = []Field{{gleap.Email, []string{"email"}}}
+		w.options.Fields = []inputs.Field{{Field: gleap.Email, Columns: []string{"email"}}}
 		w.options.Memory = 1
 		rows := func(name, header string, cells ...string) (ids []string) {
 			text := header + "\n"
@@ -308,7 +309,7 @@ func TestUnansweredModel(t *testing.T) {
 			rows("k.csv", "user_id", "")
 			rows("t.csv", "user_id,value", ",1", ",2", ",")
 			rows("c.csv", "user_id,value", ",1", ",2", ",")
-			request := Request{Full: rapid.IntRange(0, 9).Draw(r, "full") == 0}
+			request := inputs.Request{Full: rapid.IntRange(0, 9).Draw(r, "full") == 0}
 			runner := w.runner(r)
 			switch rapid.SampledFrom([]string{"", "kill", "cut", "cut and kill"}).Draw(r, "end") {
 			case "kill":
@@ -328,9 +329,9 @@ func TestUnansweredModel(t *testing.T) {
 			}
 			w.mustMatch(r)
 		}
-		w.sync(r, Request{})
+		w.sync(r, inputs.Request{})
 		w.mustMatch(r)
-		if report := w.sync(r, Request{}); report.Calls.Identify != 0 {
+		if report := w.sync(r, inputs.Request{}); report.Calls.Identify != 0 {
 			r.Fatalf("%d calls without a change", report.Calls.Identify)
 		}
 	})
@@ -416,7 +417,7 @@ func TestNotBegun(t *testing.T) {
 		}
 		return nil
 	}})
-	if report, err := r.Sync(t.Context(), Request{}); err == nil || report.Contacts.Sent != 2 || report.Contacts.Parked != 1 {
+	if report, err := r.Sync(t.Context(), inputs.Request{}); err == nil || report.Contacts.Sent != 2 || report.Contacts.Parked != 1 {
 		t.Fatalf("%+v, %v", report.Contacts, err)
 	}
 	if o, err := r.store.Overview(); err != nil || len(o.Unanswered) != 1 || string(o.Unanswered[0].UserID) != "u4" {
@@ -429,7 +430,7 @@ func TestNotBegun(t *testing.T) {
 		}
 		return nil
 	}})
-	if report, err := r.Sync(t.Context(), Request{}); err != nil || report.Contacts.Sent != 2 || report.Contacts.Parked != 2 {
+	if report, err := r.Sync(t.Context(), inputs.Request{}); err != nil || report.Contacts.Sent != 2 || report.Contacts.Parked != 2 {
 		t.Fatalf("%+v, %v", report.Contacts, err)
 	}
 	if o, err := r.store.Overview(); err != nil || len(o.Unanswered) != 1 || string(o.Unanswered[0].UserID) != "u4" {
@@ -447,7 +448,7 @@ func TestRefusedThenCut(t *testing.T) {
 		"surely not taken, and cut": {fmt.Errorf("%w: the token is wrong", gleap.ErrNotTaken), &gleap.UnreachableError{}},
 	} {
 		r := w.with(t, &fakeGleap{after: func(n int) error { return answers[n-1] }})
-		if report, err := r.Sync(t.Context(), Request{}); err == nil || report.Contacts.Sent != 0 {
+		if report, err := r.Sync(t.Context(), inputs.Request{}); err == nil || report.Contacts.Sent != 0 {
 			t.Fatalf("%s: %+v, %v", name, report.Contacts, err)
 		}
 		o, err := r.store.Overview()
@@ -473,7 +474,7 @@ func TestNoMoreIsBegun(t *testing.T) {
 			}
 			return nil
 		}})
-		if report, err := r.Sync(t.Context(), Request{}); err == nil || report.Contacts.Sent != cut-1 {
+		if report, err := r.Sync(t.Context(), inputs.Request{}); err == nil || report.Contacts.Sent != cut-1 {
 			t.Fatalf("%+v, %v", report.Contacts, err)
 		}
 		if o, err := r.store.Overview(); err != nil || len(o.Unanswered) != 1 || string(o.Unanswered[0].UserID) != ids[cut-1] {
@@ -503,7 +504,7 @@ func TestStopLeavesNothingUnanswered(t *testing.T) {
 	r := w.runner(t)
 	ctx, stop := context.WithCancelCause(t.Context())
 	r.client = stoppingClient{r.client, stop}
-	if report, err := r.Sync(ctx, Request{}); !errors.Is(err, ErrInterrupted) || report.Contacts.Sent != 1 {
+	if report, err := r.Sync(ctx, inputs.Request{}); !errors.Is(err, ErrInterrupted) || report.Contacts.Sent != 1 {
 		t.Fatalf("%+v, %v", report.Contacts, err)
 	}
 	if o, err := r.store.Overview(); err != nil || len(o.Unanswered) != 0 {
@@ -518,13 +519,13 @@ func TestUnansweredWithheld(t *testing.T) {
 	w.options.Guard.MaxInvalid, _ = guard.ParseLimit("90%")
 	members := func(userIDs ...string) { w.write(t, "a.csv", "user_id,x\n"+strings.Join(userIDs, ",1\n")+",1\n") }
 	members("u1", "u2", "u3")
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	members("u1")
 	w.syncKilled(t)
 	calls := w.gleap.Counts().Identify
 	w.write(t, "a.csv", "user_id,x\nu1,1\nu2,1\nu9\"\n")
 	for range 2 {
-		report := w.sync(t, Request{})
+		report := w.sync(t, inputs.Request{})
 		if e := report.Exports[0]; report.Outcome != runs.Held || e.Exited != 0 || e.Withheld != 1 || e.Members != 3 {
 			t.Errorf("%s %+v", report.Outcome, e)
 		}
@@ -533,10 +534,10 @@ func TestUnansweredWithheld(t *testing.T) {
 		t.Errorf("%d calls, %s", sent, w.contacts())
 	}
 	members("u1", "u2")
-	if report := w.sync(t, Request{}); report.Outcome != runs.Complete || report.Exports[0].Exited != 1 || w.contacts()["u3"] != `{"a":false}` {
+	if report := w.sync(t, inputs.Request{}); report.Outcome != runs.Complete || report.Exports[0].Exited != 1 || w.contacts()["u3"] != `{"a":false}` {
 		t.Errorf("%s %+v %s", report.Outcome, report.Exports[0], w.contacts())
 	}
-	if report := w.sync(t, Request{}); report.Calls.All() != 0 || report.Exports[0].Status != runs.StatusUnchanged {
+	if report := w.sync(t, inputs.Request{}); report.Calls.All() != 0 || report.Exports[0].Status != runs.StatusUnchanged {
 		t.Errorf("%+v %+v", report.Calls, report.Exports[0])
 	}
 }

@@ -8,17 +8,18 @@ import (
 	"testing"
 
 	"gleapsync/engage"
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/runs"
 )
 
 // TestWildcards lets a table's columns come and go.
 func TestWildcards(t *testing.T) {
-	table := Export{Export: engage.Export{Source: "t.csv", Wildcards: []engage.Wildcard{
+	table := inputs.Export{Export: engage.Export{Source: "t.csv", Wildcards: []engage.Wildcard{
 		{Kind: engage.Audience, Pattern: "vip*"}, {Kind: engage.Trait, Pattern: "*_days", Type: engage.Auto}, {Kind: engage.Trait, Pattern: "p*", Type: engage.Auto},
 	}, Exclude: []string{"vip_old"}}}
 	w := newWorld(t, audience("a.csv", "vip_named"), table)
 	w.write(t, "a.csv", list("u1"))
-	run := func(day, csv, want string, request Request) runs.Report {
+	run := func(day, csv, want string, request inputs.Request) runs.Report {
 		t.Helper()
 		if csv != "" {
 			w.write(t, "t.csv", csv)
@@ -43,7 +44,7 @@ func TestWildcards(t *testing.T) {
 		trait r_30_days applied 
 		audience vip_named held another export has the audience "vip_named" too, with the key vip_named: give it another key under keys, or name it in exclude
 		trait plan held "plan" is a field that Gleap contacts already have: give it another key under keys, or name it in exclude
-		`, Request{})
+		`, inputs.Request{})
 	if got, want := fmt.Sprint(w.contacts()), `map[u1:{"r_30_days":7,"vip":true,"vip_named":true} u2:{"vip_eu":true}]`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
@@ -55,20 +56,20 @@ func TestWildcards(t *testing.T) {
 		trait r_30_days applied 
 		audience vip_eu held t.csv: the header has no column "VIP_EU": did you mean "vip_us"? Its columns are "user_id", "vip", "vip_us", "r_30_days"; if it is gone for good, run gleapsync retire vip_eu
 		trait p* held no column matches p*
-		`, Request{})
+		`, inputs.Request{})
 	if got, want := fmt.Sprint(w.contacts()), `map[u1:{"r_30_days":8,"vip":true,"vip_named":true,"vip_us":true} u2:{"r_30_days":9,"vip_eu":true}]`; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
 	w.options.Exports[1].Wildcards = w.options.Exports[1].Wildcards[:2]
-	run("one key", "user_id,vip,vip_us,r_30_days\nu1,1,1,9\nu3,0,1,\n", "audience vip_us applied \n", Request{Only: []string{"vip_us"}})
-	run("a key that no column has", "", "there is no audience or trait with the key \"vip_x\" in the exports\n", Request{Only: []string{"vip_x"}})
+	run("one key", "user_id,vip,vip_us,r_30_days\nu1,1,1,9\nu3,0,1,\n", "audience vip_us applied \n", inputs.Request{Only: []string{"vip_us"}})
+	run("a key that no column has", "", "there is no audience or trait with the key \"vip_x\" in the exports\n", inputs.Request{Only: []string{"vip_x"}})
 	if report := run("no table", "\n", `
 		audience vip_named unchanged 
 		audience vip held t.csv: the file is empty: it has no header
 		audience vip_eu held t.csv: the file is empty: it has no header
 		trait r_30_days held t.csv: the file is empty: it has no header
 		audience vip_us held t.csv: the file is empty: it has no header
-		`, Request{}); len(report.Orphans) > 0 {
+		`, inputs.Request{}); len(report.Orphans) > 0 {
 		t.Errorf("orphans: %v", report.Orphans)
 	}
 	w.write(t, "t.csv", "user_id,vip,r_30_days\nu1,1,9\n")
@@ -84,7 +85,7 @@ func TestWildcards(t *testing.T) {
 		audience vip_named unchanged 
 		audience vip applied 
 		trait r_30_days applied 
-		`, Request{})
+		`, inputs.Request{})
 	if len(report.Orphans) > 0 || report.Outcome != runs.Complete {
 		t.Errorf("%s, orphans %v", report.Outcome, report.Orphans)
 	}

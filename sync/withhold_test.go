@@ -14,13 +14,14 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/internal/guard"
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/runs"
 )
 
 // exportForm is a way in which an export can come: what writes the members of a day, with one row
 // damaged if there is a text for it.
 type exportForm struct {
-	export Export
+	export inputs.Export
 	write  func(w *world, t *testing.T, members []string, damage string)
 	damage []string // what stands in place of the damaged row
 }
@@ -42,8 +43,8 @@ func exportForms() map[string]exportForm {
 	file := func(name string, text func([]string, string) string) func(*world, *testing.T, []string, string) {
 		return func(w *world, t *testing.T, members []string, damage string) { w.write(t, name, text(members, damage)) }
 	}
-	column := func(source string, kind engage.Kind) Export {
-		return Export{Export: engage.Export{Source: source, Attributes: []engage.Attribute{{Kind: kind, Key: "vip", Name: "vip", Column: "vip"}}}}
+	column := func(source string, kind engage.Kind) inputs.Export {
+		return inputs.Export{Export: engage.Export{Source: source, Attributes: []engage.Attribute{{Kind: kind, Key: "vip", Name: "vip", Column: "vip"}}}}
 	}
 	cleared := trait("vip.csv", "vip")
 	cleared.ClearMissing = true
@@ -65,7 +66,7 @@ func exportForms() map[string]exportForm {
 	json := func(members []string, damage string) string { return strings.TrimPrefix(lines(members, damage), "\n") }
 	traits := csv("canonical_segment_id,name,value,seq", "p-%[1]s,vip,true,1")
 	ids := csv("canonical_segment_id,type,value,seq", "p-%[1]s,user_id,%[1]s,1")
-	profiles := Export{
+	profiles := inputs.Export{
 		Export: engage.Export{
 			Source: "t.csv", Attributes: []engage.Attribute{{Kind: engage.Audience, Key: "vip", Name: "vip", Column: "vip"}},
 			ProfileIDs: &engage.Export{Source: "i.csv"},
@@ -100,7 +101,7 @@ func exportForms() map[string]exportForm {
 		"a command":            {command, file("vip.csv", list), brokenCSV[:2]},
 		"JSON lines":           {column("vip.json", engage.Audience), file("vip.json", json), brokenJSON},
 		"zipped JSON lines":    {column("vip.json.gz", engage.Audience), zipped("vip.json.gz", json), brokenJSON[:1]},
-		"JSON lines of traits": {func() Export { e := column("vip.json", engage.Trait); e.ClearMissing = true; return e }(), file("vip.json", json), brokenJSON},
+		"JSON lines of traits": {func() inputs.Export { e := column("vip.json", engage.Trait); e.ClearMissing = true; return e }(), file("vip.json", json), brokenJSON},
 		"traits of profiles":   {profiles, long("t.csv"), []string{"p-7", `p-7,vip,"x"y,1`, ",vip,true,1", "p-7,,true,1"}},
 		"ids of profiles":      {profiles, long("i.csv"), []string{"p-7", "p-7,user_id,\xff,1", "p-7,user_id,u7,x", "p-7,user_id,1.2E+11,1", ",user_id,u7,1", "p-7,usr_id,u7,1"}},
 		"parts": {folder, func(w *world, t *testing.T, members []string, damage string) {
@@ -146,10 +147,10 @@ func TestDamageRemovesNobody(t *testing.T) {
 				}
 				w.options.Guard.MaxInvalid, _ = guard.ParseLimit("90%")
 				form.write(w, t, []string{"u1", "u2", "u7", "u8"}, "")
-				w.sync(t, Request{})
+				w.sync(t, inputs.Request{})
 				form.write(w, t, []string{"u1", "u2", "u9"}, damage) // u7 is damaged, u8 left
 				for run := 1; run <= 3; run++ {
-					report := w.sync(t, Request{})
+					report := w.sync(t, inputs.Request{})
 					e := report.Exports[0]
 					if report.Outcome != runs.Held || e.Status != runs.StatusApplied || e.Withheld != 2 || e.Exited != 0 || len(e.Problems) == 0 || !strings.Contains(e.Reason, "2 ") {
 						t.Fatalf("run %d: %s %+v", run, report.Outcome, e)
@@ -168,7 +169,7 @@ func TestDamageRemovesNobody(t *testing.T) {
 				}
 				// Whole again, those who are gone have left.
 				form.write(w, t, []string{"u1", "u2", "u7", "u9"}, "")
-				report := w.sync(t, Request{})
+				report := w.sync(t, inputs.Request{})
 				if e := report.Exports[0]; report.Outcome != runs.Complete || e.Exited == 0 || e.Withheld != 0 || e.Reason != "" {
 					t.Errorf("%s %+v", report.Outcome, e)
 				}
@@ -176,7 +177,7 @@ func TestDamageRemovesNobody(t *testing.T) {
 					t.Errorf("u7 %s, u8 %s", c["u7"], c["u8"])
 				}
 				calls := w.gleap.Counts().Identify
-				if report := w.sync(t, Request{}); report.Outcome != runs.Complete || w.gleap.Counts().Identify != calls {
+				if report := w.sync(t, inputs.Request{}); report.Outcome != runs.Complete || w.gleap.Counts().Identify != calls {
 					t.Errorf("a run without changes: %s", report.Outcome)
 				}
 			})
@@ -192,33 +193,33 @@ func TestAcceptAbsence(t *testing.T) {
 		for _, name := range []string{"vip.csv", "beta.csv"} {
 			w.write(t, name, "user_id,x\nu1,\nu2,\n")
 		}
-		w.sync(t, Request{})
+		w.sync(t, inputs.Request{})
 		for _, name := range []string{"vip.csv", "beta.csv"} {
 			w.write(t, name, "user_id,x\nu1,\nx\"\n")
 		}
 		return w
 	}
 	w := start()
-	report := w.sync(t, Request{AcceptAbsence: []string{"v*"}})
+	report := w.sync(t, inputs.Request{AcceptAbsence: []string{"v*"}})
 	if vip, beta := report.Exports[0], report.Exports[1]; vip.Exited != 1 || vip.Withheld != 0 || beta.Exited != 0 || beta.Withheld != 1 {
 		t.Errorf("%+v\n%+v", vip, beta)
 	}
 	if want := "vip: 1 row of it cannot be read, so nobody knows who is missing (vip.csv:3: a quote inside a field without quotes). --accept-absence lets all go who are in none that was read, 1 contact, and among them whoever was meant there"; !slices.Equal(report.Notes, []string{want}) {
 		t.Errorf("%q", report.Notes)
 	}
-	report = w.sync(t, Request{})
+	report = w.sync(t, inputs.Request{})
 	if vip, beta := report.Exports[0], report.Exports[1]; vip.Status != runs.StatusUnchanged || beta.Withheld != 1 || report.Outcome != runs.Held {
 		t.Errorf("%+v\n%+v", vip, beta)
 	}
 	w = start()
 	w.options.Exports[1].IgnoreBroken = true
-	report = w.sync(t, Request{})
+	report = w.sync(t, inputs.Request{})
 	if vip, beta := report.Exports[0], report.Exports[1]; vip.Withheld != 1 || beta.Exited != 1 || beta.Withheld != 0 {
 		t.Errorf("%+v\n%+v", vip, beta)
 	}
 	w = start()
 	w.options.Guard.MaxExits, _ = guard.ParseLimit("10%")
-	if e := w.sync(t, Request{}).Exports[0]; e.Status != runs.StatusHeld || !strings.Contains(e.Reason, "--max-exits vip=1") {
+	if e := w.sync(t, inputs.Request{}).Exports[0]; e.Status != runs.StatusHeld || !strings.Contains(e.Reason, "--max-exits vip=1") {
 		t.Errorf("the guard does not count what is withheld: %+v", e)
 	}
 }
@@ -229,10 +230,10 @@ func TestWithheldExitsOfChanges(t *testing.T) {
 	w := newWorld(t, changeExport())
 	w.options.Guard.MaxInvalid, _ = guard.ParseLimit("90%")
 	w.writeEvents(t, "1.json", in("u1", "vip", 1)+in("u2", "vip", 2))
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	w.writeEvents(t, "2.json", out("u1", "vip", 3)+"{broken}\n"+in("u3", "vip", 4))
 	for range 2 {
-		report := w.sync(t, Request{})
+		report := w.sync(t, inputs.Request{})
 		if e := report.Exports[0]; report.Outcome != runs.Held || e.Withheld != 1 || e.Exited != 0 {
 			t.Fatalf("%s %+v", report.Outcome, e)
 		}
@@ -240,10 +241,10 @@ func TestWithheldExitsOfChanges(t *testing.T) {
 	if c := w.contacts(); c["u1"] != `{"vip":true}` || c["u3"] != `{"vip":true}` {
 		t.Error(c)
 	}
-	if report := w.sync(t, Request{AcceptAbsence: []string{"vip"}}); report.Outcome != runs.Complete || w.contacts()["u1"] != `{"vip":false}` {
+	if report := w.sync(t, inputs.Request{AcceptAbsence: []string{"vip"}}); report.Outcome != runs.Complete || w.contacts()["u1"] != `{"vip":false}` {
 		t.Errorf("%s %s", report.Outcome, w.contacts())
 	}
-	if report := w.sync(t, Request{}); report.Outcome != runs.Complete || report.Exports[0].Status != runs.StatusUnchanged {
+	if report := w.sync(t, inputs.Request{}); report.Outcome != runs.Complete || report.Exports[0].Status != runs.StatusUnchanged {
 		t.Errorf("%s %s", report.Outcome, statuses(report))
 	}
 }
@@ -263,7 +264,7 @@ func TestMissingParts(t *testing.T) {
 			w.write(t, part(n), list(fmt.Sprintf("u%d", n)))
 		}
 		w.write(t, "parts/part-00009.csv", "") // a part of zero bytes is none
-		w.sync(t, Request{})
+		w.sync(t, inputs.Request{})
 		if err := os.Remove(filepath.Join(w.dir, part(2))); err != nil {
 			t.Fatal(err)
 		}
@@ -273,7 +274,7 @@ func TestMissingParts(t *testing.T) {
 	left := func(w *world) bool { return strings.Contains(w.contacts()["u2"], "false") }
 	w := start()
 	for range 2 {
-		report := w.sync(t, Request{})
+		report := w.sync(t, inputs.Request{})
 		if e := report.Exports[0]; report.Outcome != runs.Held || e.Withheld != 1 || !strings.Contains(e.Reason, "part-00002.csv") || left(w) {
 			t.Fatalf("%s %+v", report.Outcome, e)
 		}
@@ -282,19 +283,19 @@ func TestMissingParts(t *testing.T) {
 		t.Error("u9 came and is not told")
 	}
 	w.write(t, part(2), list("u2")) // it comes late
-	if report := w.sync(t, Request{}); report.Outcome != runs.Complete || left(w) {
+	if report := w.sync(t, inputs.Request{}); report.Outcome != runs.Complete || left(w) {
 		t.Errorf("%s", report.Outcome)
 	}
-	for name, let := range map[string]func(w *world) Request{
-		"_SUCCESS": func(w *world) Request { w.write(t, "parts/_SUCCESS", ""); return Request{} },
-		"parts":    func(w *world) Request { w.options.Exports[0].AnyParts = true; return Request{} },
-		"accepted": func(w *world) Request { return Request{AcceptAbsence: []string{"vip"}} },
+	for name, let := range map[string]func(w *world) inputs.Request{
+		"_SUCCESS": func(w *world) inputs.Request { w.write(t, "parts/_SUCCESS", ""); return inputs.Request{} },
+		"parts":    func(w *world) inputs.Request { w.options.Exports[0].AnyParts = true; return inputs.Request{} },
+		"accepted": func(w *world) inputs.Request { return inputs.Request{AcceptAbsence: []string{"vip"}} },
 	} {
 		w := start()
 		if report := w.sync(t, let(w)); report.Outcome != runs.Complete || !left(w) {
 			t.Errorf("%s: %s %+v", name, report.Outcome, report.Exports[0])
 		}
-		if report := w.sync(t, Request{}); report.Exports[0].Status != runs.StatusUnchanged {
+		if report := w.sync(t, inputs.Request{}); report.Exports[0].Status != runs.StatusUnchanged {
 			t.Errorf("%s: %+v", name, report.Exports[0])
 		}
 	}
@@ -313,20 +314,20 @@ func TestWithheldPartsDoNotCount(t *testing.T) {
 	for _, n := range []string{"1", "2", "3"} {
 		w.write(t, "parts/"+n+".csv", "user_id,x\nu"+n+",\n")
 	}
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	if err := os.Remove(filepath.Join(w.dir, "parts", "3.csv")); err != nil {
 		t.Fatal(err)
 	}
 	w.write(t, "parts/2.csv", "user_id,x\nu2,\nx\"\n")
 	w.write(t, "parts/_SUCCESS", "")
-	if e := w.sync(t, Request{}).Exports[0]; e.Withheld != 1 || !strings.Contains(e.Reason, "cannot be read") {
+	if e := w.sync(t, inputs.Request{}).Exports[0]; e.Withheld != 1 || !strings.Contains(e.Reason, "cannot be read") {
 		t.Fatalf("%+v", e)
 	}
 	if err := os.Remove(filepath.Join(w.dir, "parts", "_SUCCESS")); err != nil {
 		t.Fatal(err)
 	}
 	w.write(t, "parts/2.csv", "user_id,x\nu2,\n")
-	if e := w.sync(t, Request{}).Exports[0]; e.Withheld != 1 || !strings.Contains(e.Reason, "2 parts are there, 3 were") {
+	if e := w.sync(t, inputs.Request{}).Exports[0]; e.Withheld != 1 || !strings.Contains(e.Reason, "2 parts are there, 3 were") {
 		t.Errorf("%+v", e)
 	}
 }
@@ -341,19 +342,19 @@ func TestMorePartsWhileWithheld(t *testing.T) {
 		t.Fatal(err)
 	}
 	w.write(t, "parts/1.csv", "user_id,x\nu1,\nu9,\n")
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	w.write(t, "parts/1.csv", "user_id,x\nu1,\nx\"\n") // u9 left, and nobody knows who x is
 	for _, n := range []string{"2", "3", "4"} {
 		w.write(t, "parts/"+n+".csv", "user_id,x\nu"+n+",\n")
 	}
-	if e := w.sync(t, Request{}).Exports[0]; e.Withheld != 1 || e.Entered != 3 {
+	if e := w.sync(t, inputs.Request{}).Exports[0]; e.Withheld != 1 || e.Entered != 3 {
 		t.Fatalf("%+v", e)
 	}
 	w.write(t, "parts/1.csv", "user_id,x\nu1,\n")
 	if err := os.Remove(filepath.Join(w.dir, "parts", "4.csv")); err != nil {
 		t.Fatal(err)
 	}
-	if e := w.sync(t, Request{}).Exports[0]; e.Exited != 0 || e.Withheld != 2 || !strings.Contains(e.Reason, "3 parts are there, 4 were") {
+	if e := w.sync(t, inputs.Request{}).Exports[0]; e.Exited != 0 || e.Withheld != 2 || !strings.Contains(e.Reason, "3 parts are there, 4 were") {
 		t.Errorf("%+v", e)
 	}
 }
@@ -367,10 +368,10 @@ func TestHeldCallsNobody(t *testing.T) {
 		w.options.Guard.MaxExits, _ = guard.ParseLimit("10%")
 		w.write(t, "vip.csv", "user_id,x\nu1,\nu2,\nu3,\n")
 		w.write(t, "beta.csv", list("u1"))
-		w.sync(t, Request{})
+		w.sync(t, inputs.Request{})
 		w.write(t, "vip.csv", "user_id,x\nu1,\nu4,\n"+damage)
 		w.write(t, "beta.csv", list("u1", "u5"))
-		report := w.sync(t, Request{})
+		report := w.sync(t, inputs.Request{})
 		vip, beta := report.Exports[0], report.Exports[1]
 		if vip.Status != runs.StatusHeld || vip.Members != 2 || vip.Exited != 2 || vip.Entered != 1 || vip.Withheld != 0 || vip.CallsAlone != 0 {
 			t.Errorf("%s: %+v", name, vip)
@@ -389,10 +390,10 @@ func TestWithheldBesideChurn(t *testing.T) {
 	w := newWorld(t, e)
 	w.options.Guard.MaxInvalid, _ = guard.ParseLimit("90%")
 	w.write(t, "t.csv", scores(20, 0))
-	w.sync(t, Request{})
+	w.sync(t, inputs.Request{})
 	for run := 1; run <= 4; run++ {
 		w.write(t, "t.csv", scores(18, run)+"x\"\n")
-		report, _ := w.syncUpTo(t, 5, Request{})
+		report, _ := w.syncUpTo(t, 5, inputs.Request{})
 		e := report.Exports[0]
 		if report.Outcome != runs.Partial || e.Withheld != 2 {
 			t.Fatalf("run %d: %s %+v", run, report.Outcome, e)

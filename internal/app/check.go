@@ -17,6 +17,7 @@ import (
 	"gleapsync/internal/config"
 	"gleapsync/internal/console"
 	"gleapsync/internal/human"
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
 	"gleapsync/sync"
@@ -78,7 +79,7 @@ func (c *checkCmd) one(ctx context.Context, a *App) (runs.Report, error) {
 			}
 		}
 		if err == nil {
-			report, err = sync.New(cfg.Sync, store, nil, slog.New(slog.DiscardHandler), a.watch()).Plan(ctx, sync.Request{Full: true})
+			report, err = sync.New(cfg.Sync, store, nil, slog.New(slog.DiscardHandler), a.watch()).Plan(ctx, inputs.Request{Full: true})
 			if err != nil {
 				note("exports", err, "")
 			}

@@ -10,6 +10,7 @@ import (
 	"gleapsync/internal/config"
 	"gleapsync/internal/console"
 	"gleapsync/internal/human"
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/runs"
 	"gleapsync/sync"
 )
@@ -59,7 +60,7 @@ func (f changesFlags) chooses(c *sync.PlannedContact) bool {
 type look func(begin func(report runs.Report, exits map[string]int) error, yield func(*sync.PlannedContact) error) (runs.Report, error)
 
 // look returns where the contacts come from that are shown.
-func (c *planCmd) look(ctx context.Context, runner *sync.Runner, request sync.Request) look {
+func (c *planCmd) look(ctx context.Context, runner *sync.Runner, request inputs.Request) look {
 	return func(begin func(runs.Report, map[string]int) error, yield func(*sync.PlannedContact) error) (runs.Report, error) {
 		switch {
 		case c.Save != "":

@@ -12,6 +12,7 @@ import (
 	"gleapsync/internal/console"
 	"gleapsync/internal/deliveries"
 	"gleapsync/internal/human"
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
 	"gleapsync/sync"
@@ -22,7 +23,7 @@ const rehearsalSpeed = 100
 
 // rehearse carries a sync out with a sandbox and a copy of the state: neither Gleap nor anybody else
 // hears of it.
-func (a *App) rehearse(cfg *config.Config, request sync.Request, shown console.Shown, run func(*sync.Runner) (runs.Report, error)) (report runs.Report, err error) {
+func (a *App) rehearse(cfg *config.Config, request inputs.Request, shown console.Shown, run func(*sync.Runner) (runs.Report, error)) (report runs.Report, err error) {
 	dir, err := os.MkdirTemp(cfg.Sync.TempDir, "gleapsync-rehearsal-*")
 	if err != nil {
 		return report, fmt.Errorf("copy the state for a rehearsal (sync.temp_dir): %w", err)

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"gleapsync/internal/config"
+	"gleapsync/internal/inputs"
 	"gleapsync/state"
 	"gleapsync/sync"
 )
@@ -58,7 +59,7 @@ func TestReserved(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := sync.New(cfg.Sync, store, nil, slog.New(slog.DiscardHandler), nil).Baseline(t.Context(), sync.Request{}); err != nil {
+	if _, err := sync.New(cfg.Sync, store, nil, slog.New(slog.DiscardHandler), nil).Baseline(t.Context(), inputs.Request{}); err != nil {
 		t.Fatal(err)
 	}
 	for command, run := range all {

@@ -10,6 +10,7 @@ import (
 	"gleapsync/internal/config"
 	"gleapsync/internal/console"
 	"gleapsync/internal/guard"
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/nearest"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
@@ -40,8 +41,8 @@ func (f runFlags) alone() string {
 }
 
 // request checks the flags and turns them into a request for a runner.
-func (f runFlags) request(cfg *config.Config) (sync.Request, error) {
-	request := sync.Request{Full: f.Full, Only: f.Only, MaxExits: map[string]guard.Limit{}, AcceptAbsence: f.AcceptAbsence}
+func (f runFlags) request(cfg *config.Config) (inputs.Request, error) {
+	request := inputs.Request{Full: f.Full, Only: f.Only, MaxExits: map[string]guard.Limit{}, AcceptAbsence: f.AcceptAbsence}
 	for key, text := range f.MaxExits {
 		limit, err := guard.ParseLimit(text)
 		if err != nil {
@@ -71,10 +72,10 @@ type shownFlags struct {
 func (f shownFlags) shown() console.Shown { return console.Shown(f) }
 
 // silent returns a runner that makes no call, and what is asked of it.
-func (a *App) silent(cfg *config.Config, f runFlags) (*sync.Runner, sync.Request, error) {
+func (a *App) silent(cfg *config.Config, f runFlags) (*sync.Runner, inputs.Request, error) {
 	store, err := openForRun(cfg, nil)
 	if err != nil {
-		return nil, sync.Request{}, err
+		return nil, inputs.Request{}, err
 	}
 	request, err := f.request(cfg)
 	if err == nil {

@@ -15,6 +15,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/gleap"
 	"gleapsync/internal/config"
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/projects"
 	"gleapsync/internal/runs"
 	"gleapsync/internal/serve"
@@ -132,7 +133,7 @@ func (c *serveCmd) serve(ctx context.Context, a *App, server server, webEnded <-
 
 // run carries out one sync of those of a schedule.
 func (s *syncer) run(ctx context.Context, cfg *config.Config, watch func(runs.Progress)) (runs.Report, error) {
-	report, _, err := s.sync(ctx, cfg, sync.Request{}, watch)
+	report, _, err := s.sync(ctx, cfg, inputs.Request{}, watch)
 	return report, err
 }
 

@@ -8,6 +8,7 @@ import (
 	"gleapsync/gleap/sandbox"
 	"gleapsync/internal/config"
 	"gleapsync/internal/console"
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/metrics"
 	"gleapsync/internal/notify"
 	"gleapsync/internal/otlp"
@@ -124,14 +125,14 @@ func (s *syncer) remember(store *state.Store) {
 }
 
 // sync carries out one sync.
-func (s *syncer) sync(ctx context.Context, cfg *config.Config, r sync.Request, watch func(runs.Progress)) (runs.Report, *sandbox.Sandbox, error) {
+func (s *syncer) sync(ctx context.Context, cfg *config.Config, r inputs.Request, watch func(runs.Progress)) (runs.Report, *sandbox.Sandbox, error) {
 	return s.carryOut(ctx, cfg, r, watch, func(ctx context.Context, runner *sync.Runner) (runs.Report, error) { return runner.Sync(ctx, r) })
 }
 
 // carryOut carries out one sync, of which r says what it is about, tells those who want to know, and
 // leaves its metrics. Of a sync that could not begin the report has the outcome and the error only,
 // and no run id.
-func (s *syncer) carryOut(ctx context.Context, cfg *config.Config, r sync.Request, watch func(runs.Progress), run func(context.Context, *sync.Runner) (runs.Report, error)) (runs.Report, *sandbox.Sandbox, error) {
+func (s *syncer) carryOut(ctx context.Context, cfg *config.Config, r inputs.Request, watch func(runs.Progress), run func(context.Context, *sync.Runner) (runs.Report, error)) (runs.Report, *sandbox.Sandbox, error) {
 	started := time.Now().UTC()
 	var o config.Notify
 	if len(r.Only) == 0 { // else the exports that were not looked at would seem to be well

@@ -6,7 +6,7 @@ import (
 	"strings"
 	"testing"
 
-	"gleapsync/sync"
+	"gleapsync/internal/inputs"
 )
 
 // TestStateVanishes: a process that saw a state, as serve does, takes its absence for no first
@@ -33,7 +33,7 @@ func TestStateVanishes(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		_, _, err = s.sync(t.Context(), cfg, sync.Request{}, nil)
+		_, _, err = s.sync(t.Context(), cfg, inputs.Request{}, nil)
 		return err
 	}
 	first := begin()

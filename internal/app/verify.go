@@ -5,8 +5,8 @@ import (
 	"io"
 
 	"gleapsync/internal/console"
+	"gleapsync/internal/inputs"
 	"gleapsync/state"
-	"gleapsync/sync"
 )
 
 type verifyCmd struct{}
@@ -18,7 +18,7 @@ func (c *verifyCmd) Run(ctx context.Context, a *App) error {
 		if err != nil {
 			return err
 		}
-		if err := sync.VerifyLists(s); err != nil {
+		if err := inputs.VerifyLists(s); err != nil {
 			return err
 		}
 		return a.print(v, func(w io.Writer) { console.Verified(w, s.Path(), v) })

@@ -9,13 +9,13 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/internal/database"
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/schedule"
-	"gleapsync/sync"
 )
 
 // changes reads an export of changes, which comes after others; fieldsFed says that
 // snapshots have contact fields.
-func (l *loader) changes(key string, k *changesKeys, before []sync.Export, fieldsFed bool) sync.Export {
+func (l *loader) changes(key string, k *changesKeys, before []inputs.Export, fieldsFed bool) inputs.Export {
 	keys := exportKeys{
 		inputKeys: inputKeys{
 			Source: k.Source, Command: l.keepSince(k.Command), Env: k.Env, Timeout: k.Timeout, databaseKeys: k.databaseKeys,
@@ -68,7 +68,7 @@ func (l *loader) changes(key string, k *changesKeys, before []sync.Export, field
 const defaultLag = 15 * time.Minute
 
 // rows reads what is said of changes that are rows of a database or of a command.
-func (l *loader) rows(key string, k *changesKeys, e *sync.Export) {
+func (l *loader) rows(key string, k *changesKeys, e *inputs.Export) {
 	e.Cursor, e.Lag = l.text(key+".cursor", k.Cursor), defaultLag
 	if k.Lag != "" {
 		e.Lag = l.duration(key+".lag", k.Lag)
@@ -92,7 +92,7 @@ func (l *loader) rows(key string, k *changesKeys, e *sync.Export) {
 }
 
 // audit reads when rows are compared with a snapshot in the same database, nil: never.
-func (l *loader) audit(key string, k *changesKeys, e *engage.Export) *sync.Audit {
+func (l *loader) audit(key string, k *changesKeys, e *engage.Export) *inputs.Audit {
 	snapshot := *e
 	snapshot.Table, snapshot.Query = l.text(key+".audit_table", k.AuditTable), l.text(key+".audit_query", k.AuditQuery)
 	snapshot.Changes, snapshot.Cursor, snapshot.UserID, snapshot.Columns = false, "", e.Columns.UserID, engage.ChangeColumns{}
@@ -116,7 +116,7 @@ func (l *loader) audit(key string, k *changesKeys, e *engage.Export) *sync.Audit
 		l.fail(key+".audit", err)
 		return nil
 	}
-	return &sync.Audit{Snapshot: snapshot, Schedule: when}
+	return &inputs.Audit{Snapshot: snapshot, Schedule: when}
 }
 
 // keptSince stands for what is no variable of the environment while those are put in.

@@ -8,8 +8,8 @@ import (
 	"strings"
 
 	"gleapsync/engage"
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/source"
-	"gleapsync/sync"
 )
 
 // command reads what an export says of a command, which stands in place of its source.
@@ -56,7 +56,7 @@ func (l *loader) hidden(asked []string) []string {
 }
 
 // onlyOneStdin checks that not two exports are to read the standard input.
-func (l *loader) onlyOneStdin(exports []sync.Export) {
+func (l *loader) onlyOneStdin(exports []inputs.Export) {
 	n := 0
 	for _, e := range exports {
 		if e.Source == engage.Stdin {

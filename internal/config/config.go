@@ -18,6 +18,7 @@ import (
 	"gleapsync/internal/bucket"
 	"gleapsync/internal/events"
 	"gleapsync/internal/guard"
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/schedule"
 	"gleapsync/internal/secret"
 	"gleapsync/internal/textfile"
@@ -121,7 +122,7 @@ func (c *Config) AboveLimit() bool {
 // MayFeed reports whether an export feeds an attribute of a key, or one whose key a pattern
 // matches, or may turn out to.
 func (c *Config) MayFeed(key string) bool {
-	return slices.ContainsFunc(c.Sync.Exports, func(e sync.Export) bool { return e.MayFeed(key) })
+	return slices.ContainsFunc(c.Sync.Exports, func(e inputs.Export) bool { return e.MayFeed(key) })
 }
 
 // loader turns the file into settings.
@@ -179,7 +180,7 @@ func (l *loader) config(f *file) *Config {
 	each(&c.Sync.Exports, "table", f.Tables, l.table)
 	each(&c.Sync.Exports, "profiles", f.Profiles, l.profiles)
 	fieldsFed := len(c.Sync.Exports) > 0 && len(c.Sync.Fields) > 0
-	each(&c.Sync.Exports, "changes", f.Changes, func(key string, k *changesKeys) sync.Export {
+	each(&c.Sync.Exports, "changes", f.Changes, func(key string, k *changesKeys) inputs.Export {
 		return l.changes(key, k, c.Sync.Exports, fieldsFed)
 	})
 	c.Reserved = l.reserved
@@ -270,10 +271,10 @@ func enoughConnections(rate int, window time.Duration) int {
 
 // contact returns the contact fields that are mapped. First and last name make one
 // field, and go together with whichever of them is there.
-func (l *loader) contact(t contactTable) []sync.Field {
-	var fields []sync.Field
+func (l *loader) contact(t contactTable) []inputs.Field {
+	var fields []inputs.Field
 	add := func(field gleap.Field, keysAndColumns ...string) {
-		f := sync.Field{Field: field}
+		f := inputs.Field{Field: field}
 		for i := 0; i < len(keysAndColumns); i += 2 {
 			if column := l.text("contact."+keysAndColumns[i], keysAndColumns[i+1]); column != "" {
 				f.Columns = append(f.Columns, column)

@@ -12,7 +12,7 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/gleap"
-	"gleapsync/sync"
+	"gleapsync/internal/inputs"
 )
 
 const minimal = "project = \"acme\"\n[gleap]\napi_token_env = \"TOKEN\"\n[[audience]]\nname = \"VIP Customers\"\nsource = \"vip.csv\"\n"
@@ -163,7 +163,7 @@ message_id = "message"
 			t.Errorf("may feed %s: %t", key, got)
 		}
 	}
-	wantFields := []sync.Field{{Field: gleap.Name, Columns: []string{"given", "family"}}, {Field: gleap.LastActivity, Columns: []string{"seen"}}}
+	wantFields := []inputs.Field{{Field: gleap.Name, Columns: []string{"given", "family"}}, {Field: gleap.LastActivity, Columns: []string{"seen"}}}
 	if !reflect.DeepEqual(c.Sync.Fields, wantFields) {
 		t.Errorf("contact: %+v", c.Sync.Fields)
 	}
@@ -192,7 +192,7 @@ exclude = ["vip_test"]
 		t.Fatal(err)
 	}
 	dir := filepath.Dir(c.Path)
-	want := sync.Export{
+	want := inputs.Export{
 		Export: engage.Export{
 			Source: "t.csv", Dir: dir, Pick: engage.PickAll, Delimiter: '\t', Identifiers: engage.LastID, TempDir: c.Sync.TempDir,
 			Attributes: []engage.Attribute{{Kind: engage.Audience, Key: "churn_risk", Name: "Churn Risk", Column: "Churn Risk"}},

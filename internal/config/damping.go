@@ -7,12 +7,12 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/internal/damping"
-	"gleapsync/sync"
+	"gleapsync/internal/inputs"
 )
 
 // damping reads which changes of an export's traits are not worth a call of their own: for
 // all of them, or by name. typ is the type of those of which nothing else is said.
-func (l *loader) damping(key string, k dampingKeys, e *sync.Export, typ engage.Type) {
+func (l *loader) damping(key string, k dampingKeys, e *inputs.Export, typ engage.Type) {
 	intervals := byName(l, key+".min_interval", k.MinInterval, e, l.interval)
 	tolerances := byName(l, key+".tolerance", k.Tolerance, e, l.tolerance)
 	for _, name := range slices.Sorted(maps.Keys(tolerances)) {
@@ -43,7 +43,7 @@ func of[T any](said map[string]T, name string) T {
 func mayBeNumber(t engage.Type) bool { return t == engage.Auto || t == engage.Number }
 
 // typeOf returns the type of the trait of a name, as far as the configuration says it.
-func typeOf(e *sync.Export, name string, otherwise engage.Type) engage.Type {
+func typeOf(e *inputs.Export, name string, otherwise engage.Type) engage.Type {
 	if a := attributeOf(e, name); a != nil {
 		return a.Type
 	}
@@ -55,7 +55,7 @@ func typeOf(e *sync.Export, name string, otherwise engage.Type) engage.Type {
 
 // byName reads a value for all traits of an export, which has the name "", or a table of
 // values by name. A name is that of the attribute, if there is one.
-func byName[T any](l *loader, key string, value any, e *sync.Export, read func(key string, value any) T) map[string]T {
+func byName[T any](l *loader, key string, value any, e *inputs.Export, read func(key string, value any) T) map[string]T {
 	var all map[string]T
 	table, isTable := value.(map[string]any)
 	if !isTable && value != nil {

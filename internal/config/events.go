@@ -10,13 +10,14 @@ import (
 	"gleapsync/gleap"
 	"gleapsync/internal/database"
 	"gleapsync/internal/events"
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/nearest"
 	"gleapsync/sync"
 )
 
 // events reads which changes of the exports are told as events too, and how events are
 // sent.
-func (l *loader) events(f *file, exports []sync.Export) sync.Events {
+func (l *loader) events(f *file, exports []inputs.Export) sync.Events {
 	e := sync.Events{
 		Entered:  l.eventName("events.entered", f.Events.Entered),
 		Exited:   l.eventName("events.exited", f.Events.Exited),
@@ -38,7 +39,7 @@ func (l *loader) events(f *file, exports []sync.Export) sync.Events {
 	return e
 }
 
-func traitKeysOf(exports []sync.Export) []string {
+func traitKeysOf(exports []inputs.Export) []string {
 	var keys []string
 	for _, e := range exports {
 		for _, a := range e.Attributes {
@@ -52,8 +53,8 @@ func traitKeysOf(exports []sync.Export) []string {
 
 // mayHaveTrait reports whether one of the exports has a trait that a name or pattern
 // stands for, as far as that is known before they are read.
-func mayHaveTrait(exports []sync.Export, pattern string) bool {
-	return slices.ContainsFunc(exports, func(e sync.Export) bool {
+func mayHaveTrait(exports []inputs.Export, pattern string) bool {
+	return slices.ContainsFunc(exports, func(e inputs.Export) bool {
 		return e.Discover || slices.ContainsFunc(e.Wildcards, func(w engage.Wildcard) bool { return w.Kind == engage.Trait }) ||
 			slices.ContainsFunc(e.Attributes, func(a engage.Attribute) bool {
 				return a.Kind == engage.Trait && engage.MatchesAny([]string{pattern}, a)

@@ -8,18 +8,18 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/internal/database"
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/nearest"
-	"gleapsync/sync"
 )
 
-func (l *loader) audience(key string, a *audienceKeys) sync.Export {
+func (l *loader) audience(key string, a *audienceKeys) inputs.Export {
 	e := l.export(key, &a.exportKeys)
 	e.Membership = or(a.Membership, l.membership)
 	e.Attributes = []engage.Attribute{l.attribute(key, engage.Audience, a.Name, a.Key)}
 	return e
 }
 
-func (l *loader) trait(key string, t *traitKeys) sync.Export {
+func (l *loader) trait(key string, t *traitKeys) inputs.Export {
 	e := l.export(key, &t.exportKeys)
 	a := l.attribute(key, engage.Trait, t.Name, t.Key)
 	a.Type, a.Column = l.traitType(key+".type", t.Type), l.text(key+".value", t.Value)
@@ -29,7 +29,7 @@ func (l *loader) trait(key string, t *traitKeys) sync.Export {
 	return e
 }
 
-func (l *loader) table(key string, t *tableKeys) sync.Export {
+func (l *loader) table(key string, t *tableKeys) inputs.Export {
 	e := l.export(key, &t.exportKeys)
 	e.ClearMissing = l.clearMissing(key, t.OnMissing)
 	l.named(key, &t.namedKeys, &e)
@@ -39,7 +39,7 @@ func (l *loader) table(key string, t *tableKeys) sync.Export {
 	return e
 }
 
-func (l *loader) profiles(key string, p *profilesKeys) sync.Export {
+func (l *loader) profiles(key string, p *profilesKeys) inputs.Export {
 	if p.Source != "" || p.UserID != "" {
 		l.fail(key, errors.New("source and user_id are not for profiles: set traits_source and identifiers_source"))
 	}
@@ -81,8 +81,8 @@ func (l *loader) clearMissing(key, value string) bool {
 	return choice(l.reader, key+".on_missing", value, map[string]bool{"": false, "keep": false, "clear": true})
 }
 
-func (l *loader) export(key string, k *exportKeys) sync.Export {
-	e := sync.Export{
+func (l *loader) export(key string, k *exportKeys) inputs.Export {
+	e := inputs.Export{
 		Export: engage.Export{
 			Source:    l.text(key+".source", k.Source),
 			Dir:       l.dir,

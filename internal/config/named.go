@@ -7,14 +7,14 @@ import (
 	"slices"
 
 	"gleapsync/engage"
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/nearest"
-	"gleapsync/sync"
 )
 
 // named reads which audiences and traits an export with several has, and what is said of
 // them by name. What patterns and discover take has names too, of which nobody knows yet
 // whether they come.
-func (l *loader) named(key string, k *namedKeys, e *sync.Export) {
+func (l *loader) named(key string, k *namedKeys, e *inputs.Export) {
 	e.Membership, e.Exclude = or(k.Membership, l.membership), l.patterns(key+".exclude", k.Exclude)
 	for _, name := range slices.Sorted(maps.Keys(k.Keys)) {
 		set(&e.Keys, name, l.text(key+".keys."+name, k.Keys[name]))
@@ -45,7 +45,7 @@ func (l *loader) named(key string, k *namedKeys, e *sync.Export) {
 }
 
 // columns adds an audience or trait to an export, or those that a pattern takes.
-func (l *loader) columns(key, at string, kind engage.Kind, name string, typ engage.Type, e *sync.Export) {
+func (l *loader) columns(key, at string, kind engage.Kind, name string, typ engage.Type, e *inputs.Export) {
 	text, _ := expand(name) // what is wrong with it the attribute finds
 	if engage.IsPattern(text) {
 		e.Wildcards = append(e.Wildcards, engage.Wildcard{Kind: kind, Pattern: text, Type: typ})
@@ -78,7 +78,7 @@ func sameKey(a, b string) bool {
 }
 
 // attributeOf returns the attribute that an export names so, nil if there is none.
-func attributeOf(e *sync.Export, name string) *engage.Attribute {
+func attributeOf(e *inputs.Export, name string) *engage.Attribute {
 	i := slices.IndexFunc(e.Attributes, func(a engage.Attribute) bool { return a.Name == name })
 	if i < 0 {
 		i = slices.IndexFunc(e.Attributes, func(a engage.Attribute) bool { return sameKey(a.Name, name) })
@@ -90,7 +90,7 @@ func attributeOf(e *sync.Export, name string) *engage.Attribute {
 }
 
 // knows makes sure that an export has, or may come to have, an audience or trait of a name.
-func (l *loader) knows(at, name string, e *sync.Export) bool {
+func (l *loader) knows(at, name string, e *inputs.Export) bool {
 	_, taken := e.Take(name)
 	discovered := e.Discover && !engage.MatchesAny(e.Exclude, engage.Attribute{Name: name, Key: name})
 	if attributeOf(e, name) != nil || taken || discovered {
@@ -105,7 +105,7 @@ func (l *loader) knows(at, name string, e *sync.Export) bool {
 }
 
 // isTrait makes sure that an export has, or may come to have, a trait of a name.
-func (l *loader) isTrait(at, name string, e *sync.Export, why string) bool {
+func (l *loader) isTrait(at, name string, e *inputs.Export, why string) bool {
 	if !l.knows(at, name, e) {
 		return false
 	}

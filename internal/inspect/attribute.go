@@ -5,10 +5,10 @@ import (
 	"time"
 
 	"gleapsync/engage"
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/kept"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
-	"gleapsync/sync"
 )
 
 // Attribute is one attribute of the state.
@@ -65,7 +65,7 @@ func (v *View) attributesOf(o state.Overview) []Attribute {
 }
 
 func (v *View) attributeOf(keys map[engage.Named]string, a state.Attribute) Attribute {
-	fed := a.Retired || slices.ContainsFunc(v.o.Exports, func(e sync.Export) bool { return kept.Feeds(e.Export, keys, a) })
+	fed := a.Retired || slices.ContainsFunc(v.o.Exports, func(e inputs.Export) bool { return kept.Feeds(e.Export, keys, a) })
 	return Attribute{a.Key, a.Name, engage.Kind(a.Kind), typeOf(a), a.Members, a.Applied.AsOf, a.Applied.At, !fed, false, 0, ""}
 }
 

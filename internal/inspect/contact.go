@@ -7,24 +7,25 @@ import (
 	"time"
 
 	"gleapsync/internal/attr"
+	"gleapsync/internal/inputs"
 	"gleapsync/state"
 	"gleapsync/sync"
 )
 
 // Contact is all that is known of one contact.
 type Contact struct {
-	UserID       string                `json:"user_id"`
-	Attributes   map[string]attr.Value `json:"attributes"`   // what Gleap acknowledged last
-	Acknowledged map[string]time.Time  `json:"acknowledged"` // when, by attribute
-	Exports      map[string]sync.Said  `json:"exports"`      // what the present exports say
-	Parked       *state.Parked         `json:"parked"`
-	Events       []ContactEvent        `json:"events"`    // that are due, or parked
-	Forgotten    bool                  `json:"forgotten"` // never to be created again
-	ForgottenAt  time.Time             `json:"forgotten_at,omitzero"`
-	Owed         bool                  `json:"deletion_owed,omitempty"` // it is forgotten, and Gleap may still have it
-	LastCall     time.Time             `json:"last_call,omitzero"`      // that Gleap acknowledged
-	Fields       []string              `json:"fields,omitempty"`        // contact fields that it acknowledged, by Gleap's names
-	Runs         map[string]string     `json:"runs,omitempty"`          // that sent what Gleap acknowledged, by attribute, as far as it can be told
+	UserID       string                 `json:"user_id"`
+	Attributes   map[string]attr.Value  `json:"attributes"`   // what Gleap acknowledged last
+	Acknowledged map[string]time.Time   `json:"acknowledged"` // when, by attribute
+	Exports      map[string]inputs.Said `json:"exports"`      // what the present exports say
+	Parked       *state.Parked          `json:"parked"`
+	Events       []ContactEvent         `json:"events"`    // that are due, or parked
+	Forgotten    bool                   `json:"forgotten"` // never to be created again
+	ForgottenAt  time.Time              `json:"forgotten_at,omitzero"`
+	Owed         bool                   `json:"deletion_owed,omitempty"` // it is forgotten, and Gleap may still have it
+	LastCall     time.Time              `json:"last_call,omitzero"`      // that Gleap acknowledged
+	Fields       []string               `json:"fields,omitempty"`        // contact fields that it acknowledged, by Gleap's names
+	Runs         map[string]string      `json:"runs,omitempty"`          // that sent what Gleap acknowledged, by attribute, as far as it can be told
 	// History is what Gleap was told, call by call, the oldest first, as far as the log of
 	// deliveries has it. HistoryError says why it has not.
 	History      []Told            `json:"history,omitempty"`
@@ -38,7 +39,7 @@ type Contact struct {
 func (c Contact) Keys() []string {
 	keys := maps.Clone(c.Exports)
 	for key := range c.Attributes {
-		keys[key] = sync.Said{}
+		keys[key] = inputs.Said{}
 	}
 	return slices.Sorted(maps.Keys(keys))
 }
@@ -66,7 +67,7 @@ func (v *View) Stored(userID string) (Contact, error) {
 		return Contact{}, err
 	}
 	c := Contact{
-		UserID: userID, Attributes: map[string]attr.Value{}, Acknowledged: map[string]time.Time{}, Exports: map[string]sync.Said{},
+		UserID: userID, Attributes: map[string]attr.Value{}, Acknowledged: map[string]time.Time{}, Exports: map[string]inputs.Said{},
 		Parked: stored.Parked, Forgotten: stored.Forgotten,
 	}
 	keys := map[uint32]string{}
@@ -81,7 +82,7 @@ func (v *View) Stored(userID string) (Contact, error) {
 	}
 	for _, n := range stored.Said.Attributes {
 		if key, ok := keys[n.ID]; ok {
-			c.Exports[key] = sync.Said{Value: n.Value}
+			c.Exports[key] = inputs.Said{Value: n.Value}
 		}
 	}
 	if stored.Record.Acknowledged > 0 {

@@ -12,6 +12,7 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/internal/attr"
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
 	"gleapsync/sync"
@@ -89,7 +90,7 @@ func (c *Contact) keep(asked []string) error {
 	}
 	maps.DeleteFunc(c.Attributes, func(key string, _ attr.Value) bool { return !matches(asked, key) })
 	maps.DeleteFunc(c.Acknowledged, func(key string, _ time.Time) bool { return !matches(asked, key) })
-	maps.DeleteFunc(c.Exports, func(key string, _ sync.Said) bool { return !matches(asked, key) })
+	maps.DeleteFunc(c.Exports, func(key string, _ inputs.Said) bool { return !matches(asked, key) })
 	c.History = slices.DeleteFunc(c.History, func(t Told) bool { return !matches(asked, t.Key) })
 	maps.DeleteFunc(c.Runs, func(key, _ string) bool { return !matches(asked, key) })
 	maps.DeleteFunc(c.Next.Attributes, func(key string, _ sync.NextValue) bool { return !matches(asked, key) })
@@ -196,7 +197,7 @@ func (c *Contact) willDo(key string) string {
 	return stays
 }
 
-func left(s sync.Said) string {
+func left(s inputs.Said) string {
 	if s.Absent {
 		return ": not in the export any more"
 	}

@@ -1,6 +1,6 @@
 package inspect
 
-import "gleapsync/sync"
+import "gleapsync/internal/inputs"
 
 // Said writes what the present export says about an attribute of the contact.
 func (c Contact) Said(key string) string {
@@ -19,7 +19,7 @@ func (c Contact) Said(key string) string {
 }
 
 // notIn says of an export in whose rows the contact is not how far that is known.
-func notIn(said sync.Said) string {
+func notIn(said inputs.Said) string {
 	if said.Unread > 0 {
 		return "not in what can be read"
 	}

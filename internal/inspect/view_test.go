@@ -15,6 +15,7 @@ import (
 	"gleapsync/gleap"
 	"gleapsync/internal/attr"
 	"gleapsync/internal/guard"
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
 	"gleapsync/sync"
@@ -29,7 +30,7 @@ type world struct {
 	day     int
 }
 
-func newWorld(t *testing.T, exports ...sync.Export) *world {
+func newWorld(t *testing.T, exports ...inputs.Export) *world {
 	dir := t.TempDir()
 	for i := range exports {
 		exports[i].Dir = dir
@@ -48,8 +49,8 @@ func limit(t *testing.T, text string) guard.Limit {
 	return l
 }
 
-func audience(source, key string) sync.Export {
-	return sync.Export{Export: engage.Export{Source: source, Attributes: []engage.Attribute{{Kind: engage.Audience, Key: key, Name: key}}}}
+func audience(source, key string) inputs.Export {
+	return inputs.Export{Export: engage.Export{Source: source, Attributes: []engage.Attribute{{Kind: engage.Audience, Key: key, Name: key}}}}
 }
 
 func list(ids ...string) string { return "user_id\n" + strings.Join(ids, "\n") + "\n" }
@@ -89,7 +90,7 @@ func (w *world) runner() *sync.Runner {
 // sync runs a sync that must not fail.
 func (w *world) sync(only ...string) runs.Report {
 	w.t.Helper()
-	report, err := w.runner().Sync(w.t.Context(), sync.Request{Only: only})
+	report, err := w.runner().Sync(w.t.Context(), inputs.Request{Only: only})
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -114,7 +115,7 @@ func (*refusing) Resume(gleap.History)                         {}
 
 // TestChanges: a view knows what change exports said, and what new files say.
 func TestChanges(t *testing.T) {
-	w := newWorld(t, sync.Export{Export: engage.Export{Source: "events", Pick: engage.PickAll, Changes: true, Discover: true, AllowEmpty: true}, KeepAbsent: true})
+	w := newWorld(t, inputs.Export{Export: engage.Export{Source: "events", Pick: engage.PickAll, Changes: true, Discover: true, AllowEmpty: true}, KeepAbsent: true})
 	change := func(user, audience string, enters bool, at int) string {
 		return fmt.Sprintf(`{"type":"identify","userId":%q,"traits":{%q:"%t"},"context":{"personas":{"computation_class":"audience","computation_key":%[2]q,"computation_id":%[2]q}},"timestamp":%[4]q,"messageId":"m%[1]s%[5]d"}`,
 			user, audience, enters, time.Unix(1_700_000_000+int64(at), 0).UTC().Format(time.RFC3339), at) + "\n"
@@ -143,7 +144,7 @@ func TestHistory(t *testing.T) {
 	held := w.sync()
 	w.write("a.csv", list("u1", "u2", "u3", "u4", "u5", "u6"))
 	w.refuse = 1
-	if _, err := w.runner().Baseline(t.Context(), sync.Request{Only: []string{"a"}}); err != nil {
+	if _, err := w.runner().Baseline(t.Context(), inputs.Request{Only: []string{"a"}}); err != nil {
 		t.Fatal(err)
 	}
 	if o, err := w.view().Overview(); err != nil || o.History.LastSuccess.Run != success.Run {

@@ -10,9 +10,9 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/internal/attr"
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/inspect"
 	"gleapsync/internal/runs"
-	"gleapsync/sync"
 )
 
 func TestPlot(t *testing.T) {
@@ -149,7 +149,7 @@ func TestLastSaid(t *testing.T) {
 	c := Contact{
 		Site:   Site{Zone: time.UTC},
 		Asked:  "u1",
-		Detail: &inspect.Contact{UserID: "u1", Exports: map[string]sync.Said{"vip": {Value: attr.OfBool(true)}}, Attributes: map[string]attr.Value{"old": attr.OfBool(true)}},
+		Detail: &inspect.Contact{UserID: "u1", Exports: map[string]inputs.Said{"vip": {Value: attr.OfBool(true)}}, Attributes: map[string]attr.Value{"old": attr.OfBool(true)}},
 		Last: &runs.Report{Exports: []runs.ExportReport{
 			{Key: "vip", Status: runs.StatusApplied}, {Key: "churn", Status: runs.StatusHeld, Reason: "it is <missing>"},
 			{Key: "beta", Status: runs.StatusApplied, Withheld: 2, Reason: "2 exits"}, {Key: "same", Status: runs.StatusUnchanged}, {Key: "track x", Kind: runs.KindTrack},

@@ -17,6 +17,7 @@ import (
 
 	"gleapsync/gleap"
 	"gleapsync/internal/config"
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
 	"gleapsync/sync"
@@ -142,7 +143,7 @@ func (w *world) run(ctx context.Context, cfg *config.Config, watch func(runs.Pro
 	if err != nil {
 		return runs.Report{}, err
 	}
-	return sync.New(cfg.Sync, store, &w.gleap, w.server.o.Log, watch).Sync(ctx, sync.Request{})
+	return sync.New(cfg.Sync, store, &w.gleap, w.server.o.Log, watch).Sync(ctx, inputs.Request{})
 }
 
 // serve begins to serve; the function that it returns ends that.

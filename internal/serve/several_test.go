@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"gleapsync/internal/config"
+	"gleapsync/internal/inputs"
 	"gleapsync/internal/projects"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
@@ -84,7 +85,7 @@ func (f *folder) run(ctx context.Context, cfg *config.Config, watch func(runs.Pr
 	if err != nil {
 		return runs.Report{}, err
 	}
-	return sync.New(cfg.Sync, store, &f.gleap, slog.New(slog.DiscardHandler), watch).Sync(ctx, sync.Request{})
+	return sync.New(cfg.Sync, store, &f.gleap, slog.New(slog.DiscardHandler), watch).Sync(ctx, inputs.Request{})
 }
 
 // serve begins to serve; the function that it returns ends that.

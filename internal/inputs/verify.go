@@ -1,4 +1,4 @@
-package sync
+package inputs
 
 import (
 	"bytes"
@@ -18,8 +18,8 @@ func VerifyLists(store *state.Store) error {
 	if err != nil {
 		return err
 	}
-	b := basis{unanswered: o.Unanswered}
-	if b.parked, err = store.Parked(); err != nil {
+	b := Basis{Unanswered: o.Unanswered}
+	if b.Parked, err = store.Parked(); err != nil {
 		return err
 	}
 	lists := map[string]map[uint32]*state.Attribute{} // by list, then by id
@@ -52,7 +52,7 @@ func VerifyLists(store *state.Store) error {
 
 // countListed counts the contacts of a list whose rows have a value of an attribute. Where the
 // records have to be what the rows said, these count.
-func (b *basis) countListed(store *state.Store, list string, attributes map[uint32]*state.Attribute) (map[uint32]int, error) {
+func (b *Basis) countListed(store *state.Store, list string, attributes map[uint32]*state.Attribute) (map[uint32]int, error) {
 	rows, err := rowlist.Open(store.Path(), list)
 	if err != nil {
 		return nil, err
@@ -72,7 +72,7 @@ func (b *basis) countListed(store *state.Store, list string, attributes map[uint
 				return nil, err
 			}
 		}
-		unsettled := b.isUnsettled(row.UserID)
+		unsettled := b.IsUnsettled(row.UserID)
 		clear(noted)
 		for n := range row.Notes.All() {
 			noted[n.ID] = n.Said

@@ -1,4 +1,4 @@
-package sync
+package inputs
 
 import (
 	"fmt"
@@ -11,37 +11,23 @@ import (
 	"gleapsync/state"
 )
 
-// catalog has the exports of a run and their attributes. These are those that the configuration
-// names, and those that are found while the exports are opened and read.
-type catalog struct {
-	*basis
-	attributeList
-	exports  []*export
-	unusable []runs.ExportReport // of what a wildcard takes and what cannot be an attribute
-}
-
-// newCatalog returns the catalog of a run that has no exports yet.
-func newCatalog(b *basis) catalog {
-	c := catalog{basis: b}
-	for _, a := range b.overview.Attributes {
-		for int(a.ID) >= len(c.byID) {
-			c.byID = append(c.byID, attributeRef{})
-		}
-		if !a.Gone() {
-			c.byID[a.ID].key = a.Key
-		}
+// byKey returns the attribute of a key, nil if no export has it so far.
+func (in *Inputs) byKey(key string) *Attribute {
+	i := slices.IndexFunc(in.Fed, func(a *Attribute) bool { return a.Key == key })
+	if i < 0 {
+		return nil
 	}
-	return c
+	return in.Fed[i]
 }
 
 // add adds an export with the attributes that the configuration names.
-func (c *catalog) add(e *export) error {
-	c.exports = append(c.exports, e)
+func (in *Inputs) add(e *Input) error {
+	in.All = append(in.All, e)
 	for _, settings := range e.Attributes {
-		if other := c.fed(settings.Key); other != nil { // the state kept the key for one of them
+		if other := in.byKey(settings.Key); other != nil { // the state kept the key for one of them
 			return fmt.Errorf(`%s: choose another one with key = "…"`, shareKey(settings, []engage.Attribute{settings, other.Attribute}))
 		}
-		if _, err := c.addAttribute(e, settings); err != nil {
+		if _, err := in.addAttribute(e, settings); err != nil {
 			return err
 		}
 	}
@@ -50,45 +36,45 @@ func (c *catalog) add(e *export) error {
 
 // addAttribute gives an attribute its id: the one that the state has for its key, or the
 // next.
-func (c *catalog) addAttribute(e *export, settings engage.Attribute) (*attribute, error) {
-	a := &attribute{
-		Attribute: settings, export: e, status: runs.StatusApplied,
-		chosen: c.request.chooses(settings.Key),
+func (in *Inputs) addAttribute(e *Input, settings engage.Attribute) (*Attribute, error) {
+	a := &Attribute{
+		Attribute: settings, Input: e, Status: runs.StatusApplied,
+		Asked: in.Request.chooses(settings.Key),
 	}
-	if k, ok := c.known[a.Key]; ok {
+	if k, ok := in.known[a.Key]; ok {
 		if k.Kind != string(a.Kind) && k.Name == a.Name {
 			return nil, fmt.Errorf("%q is an attribute of the kind %s in the state, and contacts in Gleap have its values: put it back under %ss, or take it out, run gleapsync retire %s, and then add it as %[5]s", a.Name, k.Kind, k.Kind, a.Key, a.Kind)
 		}
 		if k.Kind != string(a.Kind) {
 			return nil, fmt.Errorf("the key %s belonged to another %s before, and contacts in Gleap have its values: choose another key for the %s %q", a.Key, k.Kind, a.Kind, a.Name)
 		}
-		a.id, a.applied = k.ID, k.Applied
+		a.ID, a.Applied = k.ID, k.Applied
 	} else {
-		a.id = uint32(len(c.byID))
-		c.byID = append(c.byID, attributeRef{})
+		a.ID = uint32(len(in.byID))
+		in.byID = append(in.byID, attributeRef{})
 	}
-	c.byID[a.id] = attributeRef{a.Key, a}
-	e.attributes = append(e.attributes, a)
-	c.attributes = append(c.attributes, a)
+	in.byID[a.ID] = attributeRef{a.Key, a}
+	e.Feeds = append(e.Feeds, a)
+	in.Fed = append(in.Fed, a)
 	return a, nil
 }
 
 // holdUnusable reports what is held and is no attribute.
-func (c *catalog) holdUnusable(e *export, key, name string, kind engage.Kind, reason string) {
-	c.unusable = append(c.unusable, runs.ExportReport{
+func (in *Inputs) holdUnusable(e *Input, key, name string, kind engage.Kind, reason string) {
+	in.Unusable = append(in.Unusable, runs.ExportReport{
 		Key: key, Name: name, Kind: kind, Source: e.Origin(), Status: runs.StatusHeld, Reason: reason, Unreadable: e.unreadable,
 	})
 }
 
 // holdPatterns reports the export's wildcards that take nothing: somebody expects something of
 // them. reason says why one takes nothing, "" if nothing is to be said of that.
-func (c *catalog) holdPatterns(e *export, takes func(engage.Wildcard, *attribute) bool, reason func(engage.Wildcard) string) {
-	if len(c.request.Only) > 0 {
+func (in *Inputs) holdPatterns(e *Input, takes func(engage.Wildcard, *Attribute) bool, reason func(engage.Wildcard) string) {
+	if len(in.Request.Only) > 0 {
 		return
 	}
 	for _, w := range e.Wildcards {
-		if slices.ContainsFunc(e.attributes, func(a *attribute) bool { return takes(w, a) }) ||
-			slices.ContainsFunc(c.unusable, func(r runs.ExportReport) bool { return r.Source == e.Origin() && w.Matches(r.Name) }) {
+		if slices.ContainsFunc(e.Feeds, func(a *Attribute) bool { return takes(w, a) }) ||
+			slices.ContainsFunc(in.Unusable, func(r runs.ExportReport) bool { return r.Source == e.Origin() && w.Matches(r.Name) }) {
 			continue
 		}
 		text := reason(w)
@@ -96,18 +82,18 @@ func (c *catalog) holdPatterns(e *export, takes func(engage.Wildcard, *attribute
 			text = e.refused.Error()
 		}
 		if text != "" {
-			c.holdUnusable(e, w.Pattern, w.Pattern, w.Kind, text)
+			in.holdUnusable(e, w.Pattern, w.Pattern, w.Kind, text)
 		}
 	}
 }
 
-// orphans returns the attributes of the state that no export feeds.
-func (c *catalog) orphans() []state.Attribute {
+// Orphans returns the attributes of the state that no export feeds.
+func (in *Inputs) Orphans() []state.Attribute {
 	var all []state.Attribute
-	for _, a := range c.overview.Attributes {
-		fed := slices.ContainsFunc(c.exports, func(e *export) bool {
+	for _, a := range in.Overview.Attributes {
+		fed := slices.ContainsFunc(in.All, func(e *Input) bool {
 			_, taken := e.Take(a.Name)
-			return taken && e.isUnknown() && !a.Retired ||
+			return taken && e.IsUnknown() && !a.Retired ||
 				slices.ContainsFunc(e.Attributes, func(f engage.Attribute) bool { return f.Key == a.Key })
 		})
 		if !fed && !a.Gone() {
@@ -120,7 +106,7 @@ func (c *catalog) orphans() []state.Attribute {
 // addTaken adds what an export's wildcards or its discovery take. What cannot be an
 // attribute is held. So are all that share a key: nobody can tell which of them Gleap's
 // contacts are to have.
-func (c *catalog) addTaken(e *export, taken []engage.Attribute) {
+func (in *Inputs) addTaken(e *Input, taken []engage.Attribute) {
 	groups := map[string][]engage.Attribute{}
 	var keys []string
 	for _, a := range taken {
@@ -133,32 +119,32 @@ func (c *catalog) addTaken(e *export, taken []engage.Attribute) {
 		}
 	}
 	for _, key := range keys {
-		c.addFound(e, groups[key])
+		in.addFound(e, groups[key])
 	}
 }
 
 // addFound adds what was found of one key.
-func (c *catalog) addFound(e *export, found []engage.Attribute) {
+func (in *Inputs) addFound(e *Input, found []engage.Attribute) {
 	key := found[0].Key
 	hold := func(reason func(a engage.Attribute) string) {
 		for _, a := range found {
 			e.unfit = append(e.unfit, a.Name)
 		}
-		if !c.request.chooses(key) {
+		if !in.Request.chooses(key) {
 			return
 		}
 		for _, a := range found {
-			c.holdUnusable(e, key, a.Name, a.Kind, reason(a))
+			in.holdUnusable(e, key, a.Name, a.Kind, reason(a))
 		}
 	}
 	all := found
-	other := c.fed(key)
+	other := in.byKey(key)
 	if other != nil {
 		all = append([]engage.Attribute{other.Attribute}, found...)
 	}
 	shared := func(a engage.Attribute) string { return shareKey(a, all) + ": " + tellApart(key, found) }
-	err := c.checkKey(key)
-	switch k, known := c.known[key]; {
+	err := in.checkKey(key)
+	switch k, known := in.known[key]; {
 	case err != nil:
 		hold(func(engage.Attribute) string {
 			return err.Error() + ": give it another key under keys, or name it in exclude"
@@ -166,22 +152,22 @@ func (c *catalog) addFound(e *export, found []engage.Attribute) {
 	case other != nil:
 		// Two exports may have the same name: then the first one feeds it.
 		if other.found && slices.ContainsFunc(found, func(a engage.Attribute) bool { return a.Name != other.Name || a.Kind != other.Kind }) {
-			other.hold(shared(other.Attribute))
+			other.Hold(shared(other.Attribute))
 		}
 		hold(shared)
 	case len(found) > 1:
 		if known { // its attribute is there, and stays as it is
 			i := max(0, slices.IndexFunc(found, func(a engage.Attribute) bool { return a.Name == k.Name && string(a.Kind) == k.Kind }))
-			if a, err := c.addAttribute(e, found[i]); err == nil {
+			if a, err := in.addAttribute(e, found[i]); err == nil {
 				a.found = true
 				e.Attributes = append(e.Attributes, found[i])
-				a.hold(shared(found[i]))
+				a.Hold(shared(found[i]))
 				found = slices.Delete(slices.Clone(found), i, i+1)
 			}
 		}
 		hold(shared)
 	default:
-		a, err := c.addAttribute(e, found[0])
+		a, err := in.addAttribute(e, found[0])
 		if err != nil {
 			hold(func(engage.Attribute) string { return err.Error() + " under keys, or name it in exclude" })
 			return
@@ -218,14 +204,14 @@ func tellApart(key string, found []engage.Attribute) string {
 // checkAsked makes sure that the attributes which the run was asked about are there: whether
 // wildcards take them is not known before. As long as an export cannot be read, nobody can
 // tell what it has.
-func (c *catalog) checkAsked() error {
-	asked := c.request.Only
-	if len(asked) == 0 && !slices.ContainsFunc(c.exports, (*export).isUnknown) {
-		asked = slices.Concat(slices.Sorted(maps.Keys(c.request.MaxExits)), c.request.AcceptAbsence)
+func (in *Inputs) checkAsked() error {
+	asked := in.Request.Only
+	if len(asked) == 0 && !slices.ContainsFunc(in.All, (*Input).IsUnknown) {
+		asked = slices.Concat(slices.Sorted(maps.Keys(in.Request.MaxExits)), in.Request.AcceptAbsence)
 	}
 	for _, key := range asked {
-		if slices.ContainsFunc(c.attributes, func(a *attribute) bool { return matchesKey(key, a.Key) }) ||
-			slices.ContainsFunc(c.unusable, func(r runs.ExportReport) bool { return matchesKey(key, r.Key) }) {
+		if slices.ContainsFunc(in.Fed, func(a *Attribute) bool { return matchesKey(key, a.Key) }) ||
+			slices.ContainsFunc(in.Unusable, func(r runs.ExportReport) bool { return matchesKey(key, r.Key) }) {
 			continue
 		}
 		if engage.IsPattern(key) {
@@ -234,4 +220,14 @@ func (c *catalog) checkAsked() error {
 		return fmt.Errorf("there is no audience or trait with the key %q in the exports", key)
 	}
 	return nil
+}
+
+// KeysByID returns the keys of all attributes that the state knows or will know, "" for those that
+// are gone.
+func (in *Inputs) KeysByID() []string {
+	keys := make([]string, len(in.byID))
+	for id, ref := range in.byID {
+		keys[id] = ref.key
+	}
+	return keys
 }

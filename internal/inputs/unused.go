@@ -1,4 +1,4 @@
-package sync
+package inputs
 
 import (
 	"fmt"
@@ -10,11 +10,12 @@ import (
 	"gleapsync/engage"
 )
 
-// unusedNotes names what is in the exports that were read and in nobody's configuration, and what
+// Unused names what is in the exports that were read and in nobody's configuration, and what
 // to write there: a line for each source, and for each folder. Somebody made it in Engage, and may
 // wait for it in Gleap.
-func unusedNotes(p *plan) (notes []string) {
-	if !p.looksAtAll() {
+// tracks are exports of which this is not asked, and whose files are read too.
+func (in *Inputs) Unused(tracks []*engage.Export) (notes []string) {
+	if !in.LooksAtAll() {
 		return nil
 	}
 	add := func(note string) {
@@ -22,13 +23,13 @@ func unusedNotes(p *plan) (notes []string) {
 			notes = append(notes, note)
 		}
 	}
-	for _, e := range p.exports {
-		add(unusedColumns(p, e))
-		add(unusedComputations(p, e))
+	for _, e := range in.All {
+		add(in.unusedColumns(e))
+		add(in.unusedComputations(e))
 	}
 	seen := map[string]bool{} // files: the exports of one folder have the same beside them
-	for _, e := range p.exports {
-		files := filesBeside(p, e)
+	for _, e := range in.All {
+		files := in.filesBeside(e, tracks)
 		if len(files) == 0 || seen[files[0]] {
 			continue
 		}
@@ -44,33 +45,33 @@ func unusedNotes(p *plan) (notes []string) {
 }
 
 // unusedColumns is about an export that is read as a table. Others may read the same one.
-func unusedColumns(p *plan, e *export) string {
+func (in *Inputs) unusedColumns(e *Input) string {
 	isColumn := func(a engage.Attribute) bool { return a.Column != "" && a.Column == a.Name }
 	if e.source == nil || e.refused != nil || len(e.Wildcards) == 0 && !slices.ContainsFunc(e.Attributes, isColumn) {
 		return ""
 	}
 	columns, noun, entry := e.source.Columns(), "column", "table"
 	if e.NamesInRows() {
-		columns, noun, entry = e.result.OtherNames, "name", "profiles"
+		columns, noun, entry = e.Result.OtherNames, "name", "profiles"
 	}
-	for _, other := range p.exports {
+	for _, other := range in.All {
 		if other.Source == e.Source && other.Dir == e.Dir && other.Table == e.Table && other.Query == e.Query && slices.Equal(other.Command, e.Command) {
 			columns = other.Unused(columns)
 		}
 	}
-	columns = slices.DeleteFunc(slices.Clone(columns), func(column string) bool { return feeds(p, "", column) })
+	columns = slices.DeleteFunc(slices.Clone(columns), func(column string) bool { return in.feeds("", column) })
 	if len(columns) == 0 {
 		return ""
 	}
 	return fmt.Sprintf("not used: %s of %s: add %s to audiences or traits of its [[%s]], or to its exclude", count(columns, noun), e.Origin(), listed(columns), entry)
 }
 
-func unusedComputations(p *plan, e *export) string {
+func (in *Inputs) unusedComputations(e *Input) string {
 	var names, to []string
 	for _, kind := range []engage.Kind{engage.Audience, engage.Trait} {
 		var some []string
 		for _, c := range e.unused {
-			if c.Kind == kind && !feeds(p, kind, c.Name) {
+			if c.Kind == kind && !in.feeds(kind, c.Name) {
 				some = append(some, c.Name)
 			}
 		}
@@ -86,28 +87,25 @@ func unusedComputations(p *plan, e *export) string {
 }
 
 // feeds reports whether some export has an attribute of the key that a name makes.
-func feeds(p *plan, kind engage.Kind, name string) bool {
+func (in *Inputs) feeds(kind engage.Kind, name string) bool {
 	key, _ := engage.Key(name)
-	return slices.ContainsFunc(p.attributes, func(a *attribute) bool {
-		return !a.retired && (a.Key == key || a.Name == name && (kind == "" || a.Kind == kind))
+	return slices.ContainsFunc(in.Fed, func(a *Attribute) bool {
+		return !a.Retired && (a.Key == key || a.Name == name && (kind == "" || a.Kind == kind))
 	})
 }
 
-func filesBeside(p *plan, e *export) (files []string) {
-	if e.source == nil || e.refused != nil || e.result.Rows == 0 {
+func (in *Inputs) filesBeside(e *Input, tracks []*engage.Export) (files []string) {
+	if e.source == nil || e.refused != nil || e.Result.Rows == 0 {
 		return nil
 	}
 	var all []*engage.Export
-	for i := range p.settings {
-		all = append(all, &p.settings[i].Export)
+	for i := range in.Configured {
+		all = append(all, &in.Configured[i].Export)
 	}
-	for i := range p.o.Tracks {
-		all = append(all, &p.o.Tracks[i].Export)
+	for i := range in.o.Known {
+		all = append(all, &in.o.Known[i].Export)
 	}
-	for i := range p.o.Known {
-		all = append(all, &p.o.Known[i].Export)
-	}
-	return e.Beside(all)
+	return e.Beside(append(all, tracks...))
 }
 
 // listed quotes names as a list in the configuration has them. Of many the middle is left out.

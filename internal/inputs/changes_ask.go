@@ -1,4 +1,4 @@
-package sync
+package inputs
 
 import (
 	"context"
@@ -10,7 +10,7 @@ import (
 	"gleapsync/state"
 )
 
-// ask implements [input]. What the new files say counts as it would in a sync.
+// ask implements [kind]. What the new files say counts as it would in a sync.
 func (x *changes) ask(ctx context.Context, userID string, changed state.Said) (map[string]Said, error) {
 	if err := x.find(ctx); err != nil {
 		return nil, err
@@ -23,7 +23,7 @@ func (x *changes) ask(ctx context.Context, userID string, changed state.Said) (m
 	}
 	var all []change
 	if err == nil {
-		x.expectEnd(x.export, x.Attributes)
+		x.expectEnd(x.Input, x.Attributes)
 		var result engage.ChangesResult
 		result, err = x.source.ReadChanges(ctx, func(c *engage.Change) error {
 			if string(c.UserID) == userID && c.Computation >= 0 {
@@ -31,7 +31,7 @@ func (x *changes) ask(ctx context.Context, userID string, changed state.Said) (m
 			}
 			return nil
 		})
-		x.result = result.Result
+		x.Result = result.Result
 		x.computations, x.columns, x.missing = result.Computations, result.Columns, result.Missing
 		x.judge()
 	}
@@ -45,23 +45,23 @@ func (x *changes) ask(ctx context.Context, userID string, changed state.Said) (m
 	for _, c := range all {
 		if a := x.of[c.computation]; a != nil {
 			if v := a.value(c.Value); v.Kind() != attr.None {
-				changed.Add(a.id, c.At, c.Message, v)
-				if slices.ContainsFunc(changed.Attributes, func(n state.Newest) bool { return n.ID == a.id && n.At == c.At && n.Value.Equal(v) }) {
-					places[a.id] = place{c.File, c.Line}
+				changed.Add(a.ID, c.At, c.Message, v)
+				if slices.ContainsFunc(changed.Attributes, func(n state.Newest) bool { return n.ID == a.ID && n.At == c.At && n.Value.Equal(v) }) {
+					places[a.ID] = place{c.File, c.Line}
 				}
 			}
 		}
 	}
 	said := map[string]Said{}
-	for _, a := range x.attributes {
-		said[a.Key] = Said{Absent: true, Unread: x.result.Unknown}
+	for _, a := range x.Feeds {
+		said[a.Key] = Said{Absent: true, Unread: x.Result.Unknown}
 		for _, n := range changed.Attributes {
-			if n.ID == a.id {
-				said[a.Key] = Said{Value: n.Value, File: places[a.id].file, Line: places[a.id].line}
+			if n.ID == a.ID {
+				said[a.Key] = Said{Value: n.Value, File: places[a.ID].file, Line: places[a.ID].line}
 			}
 		}
-		if a.status == runs.StatusHeld {
-			said[a.Key] = Said{Error: a.reason}
+		if a.Status == runs.StatusHeld {
+			said[a.Key] = Said{Error: a.Reason}
 		}
 	}
 	return said, nil

@@ -1,4 +1,4 @@
-package sync
+package inputs
 
 import (
 	"cmp"
@@ -58,27 +58,27 @@ const (
 
 // chooseLists decides which of the exports that are to be read may be compared with the lists that
 // were left of them.
-func (r *reading) chooseLists(needed []*export) {
-	if r.resends() || r.alone {
+func (r *Inputs) chooseLists(needed []*Input) {
+	if r.resends() || r.Alone {
 		return
 	}
-	others := slices.ContainsFunc(r.exports, func(e *export) bool { return e.rows != nil })
+	others := slices.ContainsFunc(r.All, func(e *Input) bool { return e.Rows != nil })
 	for _, e := range needed {
 		// A contact's fields come from all exports together, and go along with any call.
-		isAlone := !others && !slices.ContainsFunc(needed, func(o *export) bool { return o != e && !o.callsNobody() })
-		if applied := e.appliedAlike(); applied && (isAlone || !e.attributes[0].applied.HasFields) {
-			e.delta.before = e.attributes[0].applied.List
+		isAlone := !others && !slices.ContainsFunc(needed, func(o *Input) bool { return o != e && !o.callsNobody() })
+		if applied := e.appliedAlike(); applied && (isAlone || !e.Feeds[0].Applied.HasFields) {
+			e.delta.before = e.Feeds[0].Applied.List
 		}
 	}
 }
 
 // appliedAlike reports whether all attributes of the export count in this run, and were applied
 // with one content of it, of which nothing was left over.
-func (e *export) appliedAlike() bool {
-	return !e.late && len(e.attributes) > 0 && !slices.ContainsFunc(e.attributes, func(a *attribute) bool {
-		last, first := a.applied, e.attributes[0].applied
-		typed := a.typeNow() != "" || a.Type != engage.Auto || last.Members == 0
-		return !a.chosen || a.status != runs.StatusApplied || !typed || last.List == "" || last.List != first.List ||
+func (e *Input) appliedAlike() bool {
+	return !e.late && len(e.Feeds) > 0 && !slices.ContainsFunc(e.Feeds, func(a *Attribute) bool {
+		last, first := a.Applied, e.Feeds[0].Applied
+		typed := a.TypeNow() != "" || a.Type != engage.Auto || last.Members == 0
+		return !a.Asked || a.Status != runs.StatusApplied || !typed || last.List == "" || last.List != first.List ||
 			last.Fingerprint == "" || last.Fingerprint != first.Fingerprint || last.HasFields != first.HasFields ||
 			last.WithheldRuns > 0 || !last.Due.IsZero()
 	})
@@ -86,14 +86,14 @@ func (e *export) appliedAlike() bool {
 
 // callsNobody reports whether nothing of the export is new, so that it is read for parked and
 // unanswered contacts only, and has no contact fields.
-func (e *export) callsNobody() bool {
-	return e.appliedAlike() && e.isApplied(e.attributes[0]) && !e.attributes[0].applied.HasFields
+func (e *Input) callsNobody() bool {
+	return e.appliedAlike() && e.IsApplied(e.Feeds[0]) && !e.Feeds[0].Applied.HasFields
 }
 
 // mayLeaveList reports whether a list of the export's rows can be of use to the next run.
 func (s *snapshot) mayLeaveList() bool {
-	return s.request.lists && !s.alone && s.fingerprint != "" &&
-		!slices.ContainsFunc(s.attributes, func(a *attribute) bool { return !a.chosen || a.status != runs.StatusApplied })
+	return s.Request.Lists && !s.Alone && s.fingerprint != "" &&
+		!slices.ContainsFunc(s.Feeds, func(a *Attribute) bool { return !a.Asked || a.Status != runs.StatusApplied })
 }
 
 // errMany ends a comparison that is not worth it.
@@ -109,11 +109,11 @@ func (s *snapshot) compare(ctx context.Context) error {
 	var before *rowlist.Reader
 	if d.before != "" {
 		var err error
-		if before, err = rowlist.Open(s.state, d.before); err == nil {
+		if before, err = rowlist.Open(s.Basis.state, d.before); err == nil {
 			defer before.Close()
 		} else {
 			before = nil
-			s.log.Debug("the list of an export's rows cannot be read", "source", s.Source, "reason", err.Error())
+			s.o.Log.Debug("the list of an export's rows cannot be read", "source", s.Source, "reason", err.Error())
 		}
 	}
 	if before == nil && !s.mayLeaveList() {
@@ -178,7 +178,7 @@ func (s *snapshot) markDifferent(before *rowlist.Reader, rows int) error {
 		}
 		return mark(cmp.Or(now, before).UserID, before)
 	}, func(row *rowlist.Row) error {
-		if s.isUnsettled(row.UserID) {
+		if s.IsUnsettled(row.UserID) {
 			return mark(row.UserID, row)
 		}
 		for n := range row.Notes.Nothing().All() {
@@ -192,10 +192,10 @@ func (s *snapshot) markDifferent(before *rowlist.Reader, rows int) error {
 		return cmp.Or(failed, now.Err())
 	case err != nil:
 		sorter.Close()
-		s.log.Debug("all rows of an export are read", "source", s.Source, "reason", err.Error())
+		s.o.Log.Debug("all rows of an export are read", "source", s.Source, "reason", err.Error())
 		return nil
 	}
-	s.rows, d.some, d.kept = sorter, some, kept
+	s.Rows, d.some, d.kept = sorter, some, kept
 	return nil
 }
 
@@ -209,7 +209,7 @@ func (s *snapshot) listOf(form string) [32]byte {
 	e := s.Export.Export
 	e.Attributes = slices.SortedFunc(slices.Values(e.Attributes), func(a, b engage.Attribute) int { return strings.Compare(a.Key, b.Key) })
 	var others []string // a contact's fields come from all exports together
-	for _, o := range s.settings {
+	for _, o := range s.Configured {
 		if len(o.Fields) > 0 {
 			others = append(others, o.RowSettings())
 		}

@@ -1,4 +1,4 @@
-package sync
+package inputs
 
 import (
 	"encoding/binary"
@@ -18,27 +18,27 @@ type place struct {
 func appendLine(dst []byte, line int) []byte { return binary.AppendUvarint(dst, uint64(line)) }
 
 // cutLine returns where a row stands, 0 if nobody asked, and what it says.
-func (c *contact) cutLine(row []byte) (line int, said []byte, ok bool) {
-	if c.lines == nil {
+func (w *Wanted) cutLine(row []byte) (line int, said []byte, ok bool) {
+	if w.lines == nil {
 		return 0, row, true
 	}
 	n, size := binary.Uvarint(row)
 	return int(n), row[max(0, size):], size > 0
 }
 
-// line returns where a value of an attribute stands that the contact is told, 0 if no row says
+// Line returns where a value of an attribute stands that the contact is told, 0 if no row says
 // it or nobody asked.
-func (c *contact) line(told state.Change) int {
-	wanted := c.wanted[told.ID]
-	if c.lines == nil || c.lines[told.ID].mark != c.now || wanted.mark != c.now || !wanted.value.Equal(told.Value) {
+func (w *Wanted) Line(told state.Change) int {
+	wanted := w.values[told.ID]
+	if w.lines == nil || w.lines[told.ID].mark != w.now || wanted.mark != w.now || !wanted.value.Equal(told.Value) {
 		return 0
 	}
-	return c.lines[told.ID].value
+	return w.lines[told.ID].value
 }
 
 // stands notes where a value of an attribute stands.
-func (c *contact) stands(id uint32, line int) {
-	if c.lines != nil {
-		c.lines[id] = said[int]{line, c.now}
+func (w *Wanted) stands(id uint32, line int) {
+	if w.lines != nil {
+		w.lines[id] = said[int]{line, w.now}
 	}
 }

@@ -1,4 +1,4 @@
-package sync
+package inputs
 
 import (
 	"cmp"
@@ -13,13 +13,13 @@ import (
 	"gleapsync/state"
 )
 
-// judge implements [input]. It finds the attributes of an export's computations, and adds those that are new.
+// judge implements [kind]. It finds the attributes of an export's computations, and adds those that are new.
 func (x *changes) judge() {
 	if x.refused != nil {
-		if len(x.attributes) == 0 {
-			x.holdUnusable(x.export, x.Source, x.Source, engage.Audience, x.refused.Error())
-			held := &x.unusable[len(x.unusable)-1]
-			held.Rows, held.Invalid, held.WithoutUserID, held.Problems = x.result.Rows, x.result.Invalid, x.result.WithoutUserID, x.result.Problems
+		if len(x.Feeds) == 0 {
+			x.holdUnusable(x.Input, x.Source, x.Source, engage.Audience, x.refused.Error())
+			held := &x.Unusable[len(x.Unusable)-1]
+			held.Rows, held.Invalid, held.WithoutUserID, held.Problems = x.Result.Rows, x.Result.Invalid, x.Result.WithoutUserID, x.Result.Problems
 		}
 		return
 	}
@@ -27,34 +27,34 @@ func (x *changes) judge() {
 	for i, c := range x.computations {
 		keys[c.Attribute.Key] = append(keys[c.Attribute.Key], i)
 	}
-	x.of = make([]*attribute, len(x.computations))
+	x.of = make([]*Attribute, len(x.computations))
 	for _, key := range slices.Sorted(maps.Keys(keys)) {
 		x.identifyKey(key, keys[key])
 	}
 	x.judgeAudit()
-	for _, a := range x.attributes { // also of those that did not change
-		if known := x.known[a.Key].Computation; a.computation == nil && known != nil {
-			a.computation = known
-		} else if a.computation == nil {
-			a.computation = &state.Computation{}
+	for _, a := range x.Feeds { // also of those that did not change
+		if known := x.known[a.Key].Computation; a.Computation == nil && known != nil {
+			a.Computation = known
+		} else if a.Computation == nil {
+			a.Computation = &state.Computation{}
 			if reason := x.mismatched(a.Kind, func(name string) bool { return name == a.Name }); reason != "" && x.known[a.Key].Applied.At.IsZero() {
-				a.hold(reason)
+				a.Hold(reason)
 			}
 		}
 		if err := x.missing[a.Key]; err != nil {
-			a.hold(err.Error())
+			a.Hold(err.Error())
 		}
 		a.decideType(x.fits[a])
 	}
-	x.holdPatterns(x.export, func(w engage.Wildcard, a *attribute) bool { return w.Matches(a.Name) && a.Kind == w.Kind }, func(w engage.Wildcard) string {
+	x.holdPatterns(x.Input, func(w engage.Wildcard, a *Attribute) bool { return w.Matches(a.Name) && a.Kind == w.Kind }, func(w engage.Wildcard) string {
 		if x.columns != nil {
 			return "no column matches " + w.Pattern
 		}
 		return x.mismatched(w.Kind, w.Matches) // what it is to match may come some day
 	})
-	if len(x.attributes) == 0 && len(x.passedOver) > 0 {
-		x.unusable = append(x.unusable, runs.ExportReport{
-			Key: x.Source, Name: x.Source, Kind: engage.Audience, Source: x.Source, Status: runs.StatusApplied, Rows: x.result.Rows, PassedOver: x.passedOver,
+	if len(x.Feeds) == 0 && len(x.passedOver) > 0 {
+		x.Unusable = append(x.Unusable, runs.ExportReport{
+			Key: x.Source, Name: x.Source, Kind: engage.Audience, Source: x.Source, Status: runs.StatusApplied, Rows: x.Result.Rows, PassedOver: x.passedOver,
 		})
 	}
 }
@@ -62,16 +62,16 @@ func (x *changes) judge() {
 // identifyKey finds the attribute of the computations of one key. Where they have several
 // names, the one that the configuration names goes on, and the others are held.
 func (x *changes) identifyKey(key string, computations []int) {
-	a, name := x.fed(key), ""
-	named := a != nil && a.export == x.export && !a.found
+	a, name := x.byKey(key), ""
+	named := a != nil && a.Input == x.Input && !a.found
 	switch {
 	case named:
 		names := x.namesOf(a, computations)
 		if name = nameOf(a.Name, x.known[key].Computation, names); name == "" {
-			a.hold(fmt.Sprintf("the changes have %s, and each may be %q: name the one that is meant as they have it", quoted(names), a.Name))
+			a.Hold(fmt.Sprintf("the changes have %s, and each may be %q: name the one that is meant as they have it", quoted(names), a.Name))
 			return
 		}
-	case a != nil && a.export == x.export:
+	case a != nil && a.Input == x.Input:
 		name = a.Name
 	}
 	var others []engage.Attribute
@@ -86,9 +86,9 @@ func (x *changes) identifyKey(key string, computations []int) {
 			others = append(others, found)
 		}
 	}
-	x.addTaken(x.export, others)
-	added := x.fed(key)
-	if added == nil || added.export != x.export {
+	x.addTaken(x.Input, others)
+	added := x.byKey(key)
+	if added == nil || added.Input != x.Input {
 		return
 	}
 	if added != a {
@@ -113,7 +113,7 @@ func (x *changes) identifyKey(key string, computations []int) {
 }
 
 // namesOf returns the names that computations have which are to be those of an attribute.
-func (x *changes) namesOf(a *attribute, computations []int) []string {
+func (x *changes) namesOf(a *Attribute, computations []int) []string {
 	var names []string
 	for _, i := range computations {
 		if c := &x.computations[i]; c.Attribute.Name == a.Name && !slices.Contains(names, c.Name) {
@@ -141,7 +141,7 @@ func nameOf(name string, known *state.Computation, names []string) string {
 
 // identifyID decides which of the computations of one name are those of the attribute. There
 // are several if its audience was deleted and created again in Engage.
-func (x *changes) identifyID(a *attribute, computations []int) {
+func (x *changes) identifyID(a *Attribute, computations []int) {
 	newest := slices.MaxFunc(computations, func(i, j int) int {
 		return cmp.Compare(x.computations[i].Newest, x.computations[j].Newest)
 	})
@@ -157,10 +157,10 @@ func (x *changes) identifyID(a *attribute, computations []int) {
 	other := slices.IndexFunc(computations, func(i int) bool { return x.computations[i].Kind != "" && x.computations[i].Kind != a.Kind })
 	switch {
 	case other >= 0:
-		a.hold(fmt.Sprintf("the changes say that %s is of the kind %s, not %s", a.Key, x.computations[computations[other]].Kind, a.Kind))
+		a.Hold(fmt.Sprintf("the changes say that %s is of the kind %s, not %s", a.Key, x.computations[computations[other]].Kind, a.Kind))
 		return
 	case n.ID != "" && n.ID != present.ID && n.Newest > present.Newest:
-		a.hold(fmt.Sprintf("%s has another id in Engage than before (%s, not %s): it was deleted and created again. To go on with the new one name it in exclude, run gleapsync retire %s, and take it out of exclude",
+		a.Hold(fmt.Sprintf("%s has another id in Engage than before (%s, not %s): it was deleted and created again. To go on with the new one name it in exclude, run gleapsync retire %s, and take it out of exclude",
 			a.Key, n.ID, present.ID, a.Key))
 		return
 	}
@@ -173,7 +173,7 @@ func (x *changes) identifyID(a *attribute, computations []int) {
 		}
 	}
 	x.fits[a] = fits
-	a.computation = &present
+	a.Computation = &present
 }
 
 func quoted(names []string) string {

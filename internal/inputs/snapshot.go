@@ -1,4 +1,4 @@
-package sync
+package inputs
 
 import (
 	"bytes"
@@ -18,22 +18,22 @@ import (
 // tells. What can be read only once is read as a whole then, and what cannot be an attribute
 // is left out of its rows once all headers are known: two tables may have the same name.
 type snapshot struct {
-	*reading
-	*export
+	*Inputs
+	*Input
 	early []engage.Attribute // what was read before all headers were known, nil: nothing
-	cells []*attribute       // that the cells of rows are of, nil: of none; if this is nil they are the attributes
+	cells []*Attribute       // that the cells of rows are of, nil: of none; if this is nil they are the attributes
 }
 
-// find implements [input].
+// find implements [kind].
 func (s *snapshot) find(ctx context.Context) error {
-	if !s.open(ctx, s.export) || len(s.Wildcards) == 0 || s.isAsBefore() || s.source.Once() && s.isTooOld() {
+	if !s.open(ctx, s.Input) || len(s.Wildcards) == 0 || s.isAsBefore() || s.source.Once() && s.isTooOld() {
 		return nil
 	}
 	if !s.source.Once() {
 		s.columns, s.openErr = s.source.Header(ctx)
 		return ctx.Err()
 	}
-	s.expectEnd(s.export, s.wanted(nil))
+	s.expectEnd(s.Input, s.wanted(nil))
 	var failed error
 	s.openErr, failed = s.sortRows(ctx, func(columns []string) []engage.Attribute {
 		s.columns, s.early = columns, s.wanted(columns)
@@ -81,14 +81,14 @@ func (s *snapshot) isAsBefore() bool {
 func (s *snapshot) isTooOld() bool {
 	all := s.wanted(nil)
 	return len(all) > 0 && !slices.ContainsFunc(all, func(a engage.Attribute) bool {
-		return guard.CheckAge(s.AsOf, s.known[a.Key].Applied, s.MaxAge, s.at) == ""
+		return guard.CheckAge(s.AsOf, s.known[a.Key].Applied, s.MaxAge, s.At) == ""
 	})
 }
 
-// name implements [input]. It adds the attributes for which the wildcards stand.
+// name implements [kind]. It adds the attributes for which the wildcards stand.
 func (s *snapshot) name() {
 	if len(s.Wildcards) > 0 {
-		s.addTaken(s.export, slices.DeleteFunc(s.taken(s.columns), s.isElsewhere))
+		s.addTaken(s.Input, slices.DeleteFunc(s.taken(s.columns), s.isElsewhere))
 	}
 	if s.source != nil {
 		s.fingerprint, s.former = s.print(s.Attributes, s.o.Fields)
@@ -105,36 +105,36 @@ func (s *snapshot) name() {
 	if s.NamesInRows() {
 		what = "name"
 	}
-	s.holdPatterns(s.export, func(w engage.Wildcard, a *attribute) bool { return w.Matches(a.Name) },
+	s.holdPatterns(s.Input, func(w engage.Wildcard, a *Attribute) bool { return w.Matches(a.Name) },
 		func(w engage.Wildcard) string { return "no " + what + " matches " + w.Pattern })
 }
 
 // isElsewhere reports whether an attribute that the wildcards took before, or may have taken,
 // is not one of the columns, and another export feeds it.
 func (s *snapshot) isElsewhere(a engage.Attribute) bool {
-	return !hasKey(s.TakeColumns(s.columns), a.Key) && (s.fed(a.Key) != nil || slices.ContainsFunc(s.exports, func(other *export) bool {
-		return other != s.export && hasKey(other.TakeColumns(other.columns), a.Key)
+	return !hasKey(s.TakeColumns(s.columns), a.Key) && (s.byKey(a.Key) != nil || slices.ContainsFunc(s.All, func(other *Input) bool {
+		return other != s.Input && hasKey(other.TakeColumns(other.columns), a.Key)
 	}))
 }
 
 // chooseCells finds the attributes of which there are cells in rows that were read early.
 func (s *snapshot) chooseCells() {
-	results := make([]engage.AttributeResult, len(s.attributes))
-	s.cells = make([]*attribute, len(s.early))
+	results := make([]engage.AttributeResult, len(s.Feeds))
+	s.cells = make([]*Attribute, len(s.early))
 	for cell, read := range s.early {
-		same := func(a *attribute) bool {
+		same := func(a *Attribute) bool {
 			return a.Key == read.Key && a.Kind == read.Kind && a.Name == read.Name && a.Column == read.Column
 		}
-		if i := slices.IndexFunc(s.attributes, same); i >= 0 {
-			s.cells[cell], results[i] = s.attributes[i], s.result.Attributes[cell]
+		if i := slices.IndexFunc(s.Feeds, same); i >= 0 {
+			s.cells[cell], results[i] = s.Feeds[i], s.Result.Attributes[cell]
 		}
 	}
-	s.result.Attributes = results
+	s.Result.Attributes = results
 }
 
-// read implements [input].
+// read implements [kind].
 func (s *snapshot) read(ctx context.Context) error {
-	s.expectEnd(s.export, s.wanted(nil))
+	s.expectEnd(s.Input, s.wanted(nil))
 	if err := s.compare(ctx); err != nil {
 		return err
 	}
@@ -149,26 +149,26 @@ func (s *snapshot) read(ctx context.Context) error {
 // an error of the run. choose, if there is one, tells what is read, see
 // [engage.Source.ReadChosen].
 func (s *snapshot) sortRows(ctx context.Context, choose func(columns []string) []engage.Attribute) (err, failed error) {
-	if s.rows == nil {
-		s.rows = s.newRows()
+	if s.Rows == nil {
+		s.Rows = s.newRows()
 	}
 	encode := func(dst []byte, line int, cells []attr.Value) []byte {
 		if s.delta.some != nil {
 			dst = append(dst, deltaRow)
 		}
-		if s.request.traces {
+		if s.Request.Traces {
 			dst = appendLine(dst, line)
 		}
 		return attr.AppendCells(dst, cells)
 	}
 	add := func(userID, row []byte) error {
-		failed = s.rows.Add(userID, row)
+		failed = s.Rows.Add(userID, row)
 		return failed
 	}
 	if s.delta.some != nil {
-		s.result, err = s.source.ReadSome(ctx, s.Attributes, s.delta.some.Has, encode, add)
+		s.Result, err = s.source.ReadSome(ctx, s.Attributes, s.delta.some.Has, encode, add)
 	} else {
-		s.result, err = s.source.ReadEncoded(ctx, s.Attributes, choose, encode, add)
+		s.Result, err = s.source.ReadEncoded(ctx, s.Attributes, choose, encode, add)
 	}
 	if sort := (*engage.SortError)(nil); errors.As(err, &sort) {
 		failed = cmp.Or(failed, sort.Err)
@@ -180,25 +180,25 @@ func (s *snapshot) sortRows(ctx context.Context, choose func(columns []string) [
 		s.drop()
 		return err, nil
 	}
-	return nil, s.rows.Finish()
+	return nil, s.Rows.Finish()
 }
 
-// judge implements [input].
+// judge implements [kind].
 func (s *snapshot) judge() {
-	if s.early == nil && s.rows != nil {
+	if s.early == nil && s.Rows != nil {
 		s.judgeRows()
 	}
 }
 
 func (s *snapshot) judgeRows() {
-	for i, a := range s.attributes {
-		r := s.result.Attributes[i]
+	for i, a := range s.Feeds {
+		r := s.Result.Attributes[i]
 		if r.Err != nil {
-			a.hold(r.Err.Error() + a.ifGone())
+			a.Hold(r.Err.Error() + a.ifGone())
 		}
-		for _, share := range s.result.Shares(r) {
-			if reason := guard.CheckInvalid(share.Invalid, share.Of, s.o.Guard.MaxInvalid); reason != "" {
-				a.hold(reason + cmp.Or(a.misfit(r.Invalid), s.example(a, r.Invalid)))
+		for _, share := range s.Result.Shares(r) {
+			if reason := guard.CheckInvalid(share.Invalid, share.Of, s.o.MaxInvalid); reason != "" {
+				a.Hold(reason + cmp.Or(a.misfit(r.Invalid), s.example(a, r.Invalid)))
 			}
 		}
 		a.decideType(r.Fits)
@@ -206,36 +206,36 @@ func (s *snapshot) judgeRows() {
 }
 
 // example says what is wrong with values of an attribute, "" if that is not why rows are invalid.
-func (s *snapshot) example(a *attribute, invalid int) string {
+func (s *snapshot) example(a *Attribute, invalid int) string {
 	column := cmp.Or(a.Column, a.Key)
-	i := slices.IndexFunc(s.result.Problems, func(p engage.Problem) bool { return p.Column == column })
+	i := slices.IndexFunc(s.Result.Problems, func(p engage.Problem) bool { return p.Column == column })
 	if invalid == 0 || i < 0 {
 		return ""
 	}
-	return ": column " + column + ": " + s.result.Problems[i].Reason
+	return ": column " + column + ": " + s.Result.Problems[i].Reason
 }
 
-// add implements [input]. Of several values of one attribute the last one counts, of a contact
+// add implements [kind]. Of several values of one attribute the last one counts, of a contact
 // field's the first: exports and their further rows come in order, but see several.go.
-func (s *snapshot) add(c *contact, row []byte) error {
+func (s *snapshot) add(w *Wanted, row []byte) error {
 	if s.delta.some != nil {
 		var counts bool
-		if row, counts = c.cutDelta(s.export, row); !counts {
+		if row, counts = w.cutDelta(s.Input, row); !counts {
 			return nil
 		}
 	}
-	c.present[s.index] = said[bool]{true, c.now}
-	from := len(c.arena)
-	c.arena = append(c.arena, row...)
-	attributes := s.attributes
+	w.present[s.Index] = said[bool]{true, w.now}
+	from := len(w.arena)
+	w.arena = append(w.arena, row...)
+	attributes := s.Feeds
 	if s.cells != nil {
 		attributes = s.cells
 	}
-	line, cells, ok := c.cutLine(c.arena[from:])
+	line, cells, ok := w.cutLine(w.arena[from:])
 	if !ok {
 		return extsort.ErrTemp
 	}
-	kinds, texts, ok := attr.CutCells(cells, len(attributes)+len(c.fields))
+	kinds, texts, ok := attr.CutCells(cells, len(attributes)+len(w.fields))
 	if !ok {
 		return extsort.ErrTemp
 	}
@@ -248,7 +248,7 @@ func (s *snapshot) add(c *contact, row []byte) error {
 			return extsort.ErrTemp
 		case kind == attr.Null:
 			if a := attributes[cell]; a != nil {
-				c.silent[a.id] = c.now
+				w.silent[a.ID] = w.now
 			}
 			continue
 		case kind.HasText():
@@ -261,34 +261,34 @@ func (s *snapshot) add(c *contact, row []byte) error {
 			if a == nil {
 				continue
 			}
-			id, v := a.id, a.value(attr.Of(attr.Kind(kind), text))
+			id, v := a.ID, a.value(attr.Of(attr.Kind(kind), text))
 			if v.Kind() == attr.None { // of its type it says nothing
-				c.silent[id] = c.now
+				w.silent[id] = w.now
 				continue
 			}
-			if c.wanted[id].mark != c.now {
-				c.ids = append(c.ids, id)
-			} else if !c.choose(s.export, c.wanted[id].value, v) {
+			if w.values[id].mark != w.now {
+				w.ids = append(w.ids, id)
+			} else if !w.choose(s.Input, w.values[id].value, v) {
 				continue
 			}
-			c.wanted[id] = said[attr.Value]{v, c.now}
-			c.stands(id, line)
+			w.values[id] = said[attr.Value]{v, w.now}
+			w.stands(id, line)
 			continue
 		}
 		column := cell - len(attributes)
-		switch f := &c.fields[column]; {
-		case f.mark != c.now:
-			*f = said[fieldText]{fieldText{text, s.index}, c.now}
-		case f.value.from == s.index:
-			c.chooseField(s.export, f, text)
+		switch f := &w.fields[column]; {
+		case f.mark != w.now:
+			*f = said[fieldText]{fieldText{text, s.Index}, w.now}
+		case f.value.from == s.Index:
+			w.chooseField(s.Input, f, text)
 		case !bytes.Equal(f.value.text, text):
-			c.differ[column] = c.now
+			w.differ[column] = w.now
 		}
 	}
 	return nil
 }
 
-// ask implements [input].
+// ask implements [kind].
 func (s *snapshot) ask(ctx context.Context, userID string, _ state.Said) (map[string]Said, error) {
 	attributes := s.wanted(nil)
 	if s.Source == engage.Stdin { // what is there is for a sync, and can be read once
@@ -297,8 +297,8 @@ func (s *snapshot) ask(ctx context.Context, userID string, _ state.Said) (map[st
 	found := false
 	rows := make([][]placed, len(attributes)) // what a value counts for is known once its type is
 	var result engage.Result
-	if s.open(ctx, s.export) {
-		s.expectEnd(s.export, attributes)
+	if s.open(ctx, s.Input) {
+		s.expectEnd(s.Input, attributes)
 		result, s.openErr = s.source.Read(ctx, attributes, func(id []byte, cells []attr.Value) error {
 			if string(id) != userID {
 				return nil
@@ -318,7 +318,7 @@ func (s *snapshot) ask(ctx context.Context, userID string, _ state.Said) (map[st
 	}
 	all := map[string]Said{}
 	for n, settings := range attributes {
-		a := attribute{Attribute: settings}
+		a := Attribute{Attribute: settings}
 		a.decideType(result.Attributes[n].Fits)
 		v, at := s.chosen(&a, rows[n])
 		said := Said{Value: v, Absent: !found || result.Sparse && v.Kind() == attr.None}
@@ -335,10 +335,10 @@ func (s *snapshot) ask(ctx context.Context, userID string, _ state.Said) (map[st
 	return all, nil
 }
 
-// filesAfter implements [input]. Snapshots are known by their fingerprints.
+// filesAfter implements [kind]. Snapshots are known by their fingerprints.
 func (s *snapshot) filesAfter(bool) []state.DoneFile { return nil }
 
-// mayTake implements [input].
+// bringsBack implements [kind].
 func (s *snapshot) bringsBack(ctx context.Context, key, name string, _ engage.Kind) error {
 	return s.patternTakes(ctx, key, name)
 }

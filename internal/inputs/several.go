@@ -1,4 +1,4 @@
-package sync
+package inputs
 
 import (
 	"bytes"
@@ -20,33 +20,33 @@ type torn struct {
 }
 
 // replaces reports whether a value that comes later counts, and not the one before.
-func (e *export) replaces(before, v attr.Value) bool {
+func (e *Input) replaces(before, v attr.Value) bool {
 	return e.HasOrder() || v.Compare(before) > 0
 }
 
 // choose reports whether a value that an export says later of an attribute counts.
-func (c *contact) choose(e *export, before, v attr.Value) bool {
+func (w *Wanted) choose(e *Input, before, v attr.Value) bool {
 	if !before.Equal(v) {
-		c.tear(e)
+		w.tear(e)
 	}
 	return e.replaces(before, v)
 }
 
 // chooseField does the same for a contact field, of which the first text counts where there is an
 // order.
-func (c *contact) chooseField(e *export, f *said[fieldText], text []byte) {
+func (w *Wanted) chooseField(e *Input, f *said[fieldText], text []byte) {
 	order := bytes.Compare(text, f.value.text)
 	if order != 0 {
-		c.tear(e)
+		w.tear(e)
 	}
 	if order > 0 && !e.HasOrder() {
 		f.value.text = text
 	}
 }
 
-func (c *contact) tear(e *export) {
-	if t := &c.torn[e.index]; t.mark != c.now {
-		*t = torn{t.users + 1, c.now}
+func (w *Wanted) tear(e *Input) {
+	if t := &w.torn[e.Index]; t.mark != w.now {
+		*t = torn{t.users + 1, w.now}
 	}
 }
 
@@ -57,7 +57,7 @@ type placed struct {
 }
 
 // chosen returns which of the values of one user's rows counts, and where it stands.
-func (s *snapshot) chosen(a *attribute, rows []placed) (value attr.Value, at place) {
+func (s *snapshot) chosen(a *Attribute, rows []placed) (value attr.Value, at place) {
 	for _, row := range rows {
 		v := a.value(row.Value)
 		says, said := v.Kind() > attr.Null, value.Kind() > attr.Null
@@ -68,20 +68,17 @@ func (s *snapshot) chosen(a *attribute, rows []placed) (value attr.Value, at pla
 	return value, at
 }
 
-// tornNotes names the exports in which users have rows that say different things.
-func tornNotes(exports []*export) (notes []string) {
-	for _, e := range exports {
-		if e.torn == 0 {
-			continue
-		}
-		have, counts := "have", "the last row counts"
-		if e.torn == 1 {
-			have = "has"
-		}
-		if !e.HasOrder() {
-			counts = "true counts before false, and else the greater value; a query with one row for each user can choose another"
-		}
-		notes = append(notes, fmt.Sprintf("%s %s several rows in %s that say different things: %s", human.Count(e.torn, "user"), have, e.Origin(), counts))
+// TornNote says that so many users have rows in the export that say different things, "" if none has.
+func (e *Input) TornNote(users int) string {
+	if users == 0 {
+		return ""
 	}
-	return notes
+	have, counts := "have", "the last row counts"
+	if users == 1 {
+		have = "has"
+	}
+	if !e.HasOrder() {
+		counts = "true counts before false, and else the greater value; a query with one row for each user can choose another"
+	}
+	return fmt.Sprintf("%s %s several rows in %s that say different things: %s", human.Count(users, "user"), have, e.Origin(), counts)
 }

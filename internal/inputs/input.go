@@ -1,4 +1,4 @@
-package sync
+package inputs
 
 import (
 	"context"
@@ -8,9 +8,9 @@ import (
 	"gleapsync/state"
 )
 
-// input is the kind of an export: what it takes to make contacts' values of it. Its methods
+// kind is that of an export: what it takes to make contacts' values of it. Its methods
 // are called in their order, those that read of several exports at a time.
-type input interface {
+type kind interface {
 	// find finds what there is to read. What is wrong with the export name makes known; an error,
 	// as that of read, is one of the run.
 	find(ctx context.Context) error
@@ -21,7 +21,7 @@ type input interface {
 	// judge decides what becomes of the attributes, all of which are known by then.
 	judge()
 	// add has a contact know what one row says.
-	add(c *contact, row []byte) error
+	add(w *Wanted, row []byte) error
 	// ask returns, by key, what the export says of one contact of whom the state has what changes
 	// said. It is called alone, and reads the export for it.
 	ask(ctx context.Context, userID string, changed state.Said) (map[string]Said, error)

@@ -1,4 +1,4 @@
-package sync
+package inputs
 
 import (
 	"cmp"
@@ -44,10 +44,10 @@ func (x *changes) findAudit() {
 	if x.Audit == nil {
 		return
 	}
-	x.audit.last, x.audit.source = done.Find(x.files, x.Audit.Snapshot), "audit with "+cmp.Or(x.Audit.Snapshot.Table, "a query of "+x.Audit.Snapshot.Source)
+	x.audit.last, x.audit.source = done.Find(x.DoneFiles, x.Audit.Snapshot), "audit with "+cmp.Or(x.Audit.Snapshot.Table, "a query of "+x.Audit.Snapshot.Source)
 	// Without one before, the position says how long it can be read: the first run reads all.
 	last := x.audit.last.Since(0)
-	x.audit.due = !last.IsZero() && !x.Audit.Schedule.Next(last).After(x.at)
+	x.audit.due = !last.IsZero() && !x.Audit.Schedule.Next(last).After(x.At)
 }
 
 // readAudit adds what the snapshot says to the rows of changes, behind these. An error is one of the
@@ -61,7 +61,7 @@ func (x *changes) readAudit(ctx context.Context) error {
 	var row []byte
 	var failed error
 	none := make([]attr.Value, len(x.Fields))
-	settings := x.settings[x.index] // without what was found meanwhile
+	settings := x.Configured[x.Index] // without what was found meanwhile
 	choose := func(columns []string) []engage.Attribute {
 		a.of = slices.Concat(settings.Attributes, settings.TakeColumns(columns))
 		for i := range a.of {
@@ -76,14 +76,14 @@ func (x *changes) readAudit(ctx context.Context) error {
 				if value.Kind() == attr.None || value.Kind() == attr.Null {
 					continue
 				}
-				if row = row[:0]; x.request.traces {
+				if row = row[:0]; x.Request.Traces {
 					row = appendLine(row, source.Line())
 				}
 				row = binary.AppendUvarint(row, uint64(len(x.computations)+i+1))
 				row = binary.BigEndian.AppendUint64(row, uint64(a.settled))
 				row = binary.BigEndian.AppendUint64(row, 0)
 				row = attr.AppendCells(value.Append(row), none)
-				if failed = x.rows.Add(userID, row); failed != nil {
+				if failed = x.Rows.Add(userID, row); failed != nil {
 					return failed
 				}
 			}
@@ -96,7 +96,7 @@ func (x *changes) readAudit(ctx context.Context) error {
 	case ctx.Err() != nil:
 		return ctx.Err()
 	case err == nil:
-		err = a.check(x.o.Guard.MaxInvalid)
+		err = a.check(x.o.MaxInvalid)
 	}
 	a.refused = err
 	return nil
@@ -121,8 +121,8 @@ func (a *audit) check(limit guard.Limit) error {
 // judgeAudit finds the attributes that the snapshot has.
 func (x *changes) judgeAudit() {
 	for i, settings := range x.audit.of {
-		a := x.fed(settings.Key)
-		if a != nil && (a.export != x.export || x.audit.refused != nil) {
+		a := x.byKey(settings.Key)
+		if a != nil && (a.Input != x.Input || x.audit.refused != nil) {
 			a = nil
 		}
 		if a != nil {
@@ -133,7 +133,7 @@ func (x *changes) judgeAudit() {
 		x.of = append(x.of, a)
 	}
 	if x.audit.refused != nil {
-		x.unusable = append(x.unusable, runs.ExportReport{
+		x.Unusable = append(x.Unusable, runs.ExportReport{
 			Key: x.audit.source, Name: x.audit.source, Kind: engage.Audience, Source: x.audit.source, Status: runs.StatusHeld,
 			Reason: "the changes go on without it, and the next run tries again: " + x.audit.refused.Error(),
 		})
@@ -142,7 +142,7 @@ func (x *changes) judgeAudit() {
 
 // audited is what a snapshot says of an attribute of a contact.
 type audited struct {
-	*attribute
+	*Attribute
 	settled int64
 	value   attr.Value
 }
@@ -150,24 +150,23 @@ type audited struct {
 // compare takes in what the snapshot says of the contact. Of an attribute of which no change said
 // anything the record tells what is known: most users are in no audience, and nothing is stored of
 // that.
-func (p *pass) compare() {
-	c := &p.contact
-	for _, a := range c.audited {
-		i := slices.IndexFunc(c.changed.Attributes, func(n state.Newest) bool { return n.ID == a.id })
+func (w *Wanted) compare(record *state.Record) {
+	for _, a := range w.audited {
+		i := slices.IndexFunc(w.changed.Attributes, func(n state.Newest) bool { return n.ID == a.ID })
 		if i < 0 {
-			known := c.record.Find(a.id).Value
-			if differs := a.memberCount(a.value)+a.memberCount(known) > 0 && !known.Equal(a.value) && !a.asType(known).Equal(a.value); differs {
-				c.changed.Add(a.id, a.settled, 0, a.value)
-				p.tallies[a.id].mended++
+			known := record.Find(a.ID).Value
+			if differs := a.MemberCount(a.value)+a.MemberCount(known) > 0 && !known.Equal(a.value) && !a.AsType(known).Equal(a.value); differs {
+				w.changed.Add(a.ID, a.settled, 0, a.value)
+				w.mended[a.ID]++
 			}
 			continue
 		}
-		n := &c.changed.Attributes[i]
-		if n.At > a.settled || n.Value.Equal(a.value) || a.asType(n.Value).Equal(a.value) {
+		n := &w.changed.Attributes[i]
+		if n.At > a.settled || n.Value.Equal(a.value) || a.AsType(n.Value).Equal(a.value) {
 			continue
 		}
 		n.Value, n.At = a.value, n.At+1
-		p.tallies[a.id].mended++
+		w.mended[a.ID]++
 	}
 }
 
@@ -178,8 +177,8 @@ func (x *changes) auditAfter(isDone bool) []state.DoneFile {
 	case x.Audit == nil:
 		return nil
 	case isDone && a.refused == nil && (a.due || a.last.Since(0).IsZero()):
-		return a.last.After(x.at, x.at).Entries()
+		return a.last.After(x.At, x.At).Entries()
 	default:
-		return done.Find(x.files, x.Audit.Snapshot).Mine(x.files)
+		return done.Find(x.DoneFiles, x.Audit.Snapshot).Mine(x.DoneFiles)
 	}
 }

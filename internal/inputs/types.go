@@ -1,4 +1,4 @@
-package sync
+package inputs
 
 import (
 	"cmp"
@@ -12,20 +12,20 @@ import (
 // for all of them when the attribute is delivered first, and kept in the state.
 
 // decideType decides the type of the attribute's values, now that all are read.
-func (a *attribute) decideType(fits engage.Fits) {
-	a.typ, a.convert = a.Type, false
+func (a *Attribute) decideType(fits engage.Fits) {
+	a.Decided, a.convert = a.Type, false
 	switch {
 	case a.Kind == engage.Audience:
-		a.typ = engage.Boolean
+		a.Decided = engage.Boolean
 	case a.Type == engage.Datetime:
-		a.typ = engage.Text
+		a.Decided = engage.Text
 	case a.Type != engage.Auto && a.Type != "":
 	case a.Known != "":
-		a.typ = a.Known
+		a.Decided = a.Known
 	default:
-		a.typ, a.convert = fits.Type(), true
+		a.Decided, a.convert = fits.Type(), true
 	}
-	switch a.typ {
+	switch a.Decided {
 	case engage.Number:
 		a.fitting = 1 << attr.Number
 	case engage.Text:
@@ -35,44 +35,44 @@ func (a *attribute) decideType(fits engage.Fits) {
 	}
 }
 
-// typeNow returns the type of the attribute's values as far as it is known, also if nothing
+// TypeNow returns the type of the attribute's values as far as it is known, also if nothing
 // was read.
-func (a *attribute) typeNow() engage.Type {
+func (a *Attribute) TypeNow() engage.Type {
 	if a.Kind == engage.Audience {
 		return engage.Boolean
 	}
-	return cmp.Or(a.typ, a.Known)
+	return cmp.Or(a.Decided, a.Known)
 }
 
 // value makes a value of the attribute's type of what a row says.
-func (a *attribute) value(said attr.Value) attr.Value {
+func (a *Attribute) value(said attr.Value) attr.Value {
 	if !a.convert {
 		return said
 	}
-	v, _ := engage.Convert(a.typ, said) // all of them fit
+	v, _ := engage.Convert(a.Decided, said) // all of them fit
 	return v
 }
 
-// hasOtherType reports whether a value that Gleap has is not of the attribute's type: it was
+// HasOtherType reports whether a value that Gleap has is not of the attribute's type: it was
 // sent before types were decided, or the configuration gave another one.
-func (a *attribute) hasOtherType(known attr.Value) bool {
+func (a *Attribute) HasOtherType(known attr.Value) bool {
 	const values = 1<<attr.False | 1<<attr.True | 1<<attr.Number | 1<<attr.String
 	return a.fitting != 0 && 1<<known.Kind()&values&^a.fitting != 0
 }
 
-// asType returns a value that Gleap has as one of the attribute's type, None if it cannot be.
-func (a *attribute) asType(known attr.Value) attr.Value {
-	if !a.hasOtherType(known) {
+// AsType returns a value that Gleap has as one of the attribute's type, None if it cannot be.
+func (a *Attribute) AsType(known attr.Value) attr.Value {
+	if !a.HasOtherType(known) {
 		return attr.Value{}
 	}
-	v, _ := engage.Convert(a.typ, known)
+	v, _ := engage.Convert(a.Decided, known)
 	return v
 }
 
 // ifGone says what ends that an attribute which a pattern took has no column any more, "" if the
 // configuration names it.
-func (a *attribute) ifGone() string {
-	if !a.found || a.export.NamesInRows() { // of these the reason says what to do
+func (a *Attribute) ifGone() string {
+	if !a.found || a.Input.NamesInRows() { // of these the reason says what to do
 		return ""
 	}
 	return fmt.Sprintf("; if it is gone for good, run gleapsync retire %s", a.Key)
@@ -80,7 +80,7 @@ func (a *attribute) ifGone() string {
 
 // misfit says what ends that values do not fit the type which the attribute had when it was
 // delivered first, "" if that is not why so many are invalid.
-func (a *attribute) misfit(invalid int) string {
+func (a *Attribute) misfit(invalid int) string {
 	if invalid == 0 || a.Known == "" || a.Kind != engage.Trait || a.Type != engage.Auto && a.Type != "" {
 		return ""
 	}

@@ -1,4 +1,4 @@
-package sync
+package inputs
 
 import (
 	"errors"
@@ -18,12 +18,13 @@ type Request struct {
 	// could not be read.
 	AcceptAbsence []string
 
-	traces bool   // by [Runner.Changes]: say of each value what it is told instead of, and where it stands
-	held   bool   // by [Runner.Held]: list who would leave
-	saved  bool   // by [Runner.Save]: leave event exports to a sync
-	assume bool   // by [Runner.Baseline]
-	lists  bool   // by what carries a plan out: leave lists of the rows for the next run
-	retire string // by [Runner.Retire]: a key
+	// Set by package sync, for the run that it makes:
+	Traces bool   // say of each value what it is told instead of, and where it stands
+	Held   bool   // list who would leave
+	Saved  bool   // leave event exports to a sync
+	Assume bool   // nothing is sent: parked contacts are taken as delivered too
+	Lists  bool   // leave lists of the rows for the next run
+	Retire string // the key of an attribute that is to go
 }
 
 // TellsAll reports whether the run tells Gleap everything again, whatever it was told before.
@@ -34,14 +35,14 @@ func (r Request) chooses(key string) bool {
 	return len(r.Only) == 0 || slices.ContainsFunc(r.Only, func(asked string) bool { return matchesKey(asked, key) })
 }
 
-// accepts reports whether exits of the attribute of a key go although rows could not be read.
-func (r Request) accepts(key string) bool {
+// Accepts reports whether exits of the attribute of a key go although rows could not be read.
+func (r Request) Accepts(key string) bool {
 	return slices.ContainsFunc(r.AcceptAbsence, func(asked string) bool { return matchesKey(asked, key) })
 }
 
-// maxExits returns the request's own limit for an attribute with so many members: that of
+// MaxExitsOf returns the request's own limit for an attribute with so many members: that of
 // its key, else of the patterns that match it the one that lets the most go.
-func (r Request) maxExits(key string, members int) (limit guard.Limit, ok bool) {
+func (r Request) MaxExitsOf(key string, members int) (limit guard.Limit, ok bool) {
 	if limit, ok = r.MaxExits[key]; ok {
 		return limit, true
 	}
@@ -53,9 +54,9 @@ func (r Request) maxExits(key string, members int) (limit guard.Limit, ok bool) 
 	return limit, ok
 }
 
-// empties reports whether so many exits of the attribute of a key go although no members are left:
+// Empties reports whether so many exits of the attribute of a key go although no members are left:
 // somebody names this key, and counts them.
-func (r Request) empties(key string, exits int) bool {
+func (r Request) Empties(key string, exits int) bool {
 	l, ok := r.MaxExits[key]
 	return ok && l.Empties(exits)
 }

@@ -1,4 +1,4 @@
-package sync
+package inputs
 
 import (
 	"context"
@@ -13,20 +13,20 @@ import (
 // What the rows of an export tell as a whole, whatever each of its attributes looks like.
 
 // isTable reports whether the export has columns of audiences and traits, as a warehouse's table.
-func (e *export) isTable() bool {
+func (e *Input) isTable() bool {
 	return !e.NamesInRows() && (len(e.Wildcards) > 0 || slices.ContainsFunc(e.Attributes, func(a engage.Attribute) bool {
 		return a.Kind == engage.Audience && a.Column != ""
 	}))
 }
 
 // isEmpty reports whether the export is a table that was read and has no row at all.
-func (e *export) isEmpty() bool {
-	return e.isTable() && e.rows != nil && e.refused == nil && e.result.Rows == 0
+func (e *Input) isEmpty() bool {
+	return e.isTable() && e.Rows != nil && e.refused == nil && e.Result.Rows == 0
 }
 
 // checkLoaded returns an error if nothing was written to a database for longer than its export may
 // be old: the time of a query says nothing of that.
-func (e *export) checkLoaded(ctx context.Context, now time.Time) error {
+func (e *Input) checkLoaded(ctx context.Context, now time.Time) error {
 	newest, err := e.source.Loaded(ctx)
 	if err != nil {
 		return err
@@ -37,29 +37,29 @@ func (e *export) checkLoaded(ctx context.Context, now time.Time) error {
 	return nil
 }
 
-// emptyTables names the tables without rows.
-func emptyTables(exports []*export) (names []string) {
-	for _, e := range exports {
-		if e.isEmpty() && e.usable() {
+// Empty names the tables without rows.
+func (in *Inputs) Empty() (names []string) {
+	for _, e := range in.All {
+		if e.isEmpty() && e.Usable() {
 			names = append(names, e.Origin())
 		}
 	}
 	return names
 }
 
-// shrunkNotes names the exports that lost rows.
-func shrunkNotes(exports []*export, minExits int) (notes []string) {
-	for _, e := range exports {
+// Shrunk names the exports that lost rows.
+func (in *Inputs) Shrunk(minExits int) (notes []string) {
+	for _, e := range in.All {
 		before := 0
-		for _, a := range e.attributes {
-			if a.chosen {
-				before = max(before, a.applied.Rows)
+		for _, a := range e.Feeds {
+			if a.Asked {
+				before = max(before, a.Applied.Rows)
 			}
 		}
-		if e.rows == nil || e.refused != nil || e.NamesInRows() {
+		if e.Rows == nil || e.refused != nil || e.NamesInRows() {
 			continue
 		}
-		if note := guard.Shrunk(e.Origin(), before, e.result.Rows, minExits); note != "" {
+		if note := guard.Shrunk(e.Origin(), before, e.Result.Rows, minExits); note != "" {
 			notes = append(notes, note)
 		}
 	}

@@ -1,4 +1,4 @@
-package sync
+package inputs
 
 import (
 	"cmp"
@@ -23,51 +23,51 @@ import (
 // the records as it does with a snapshot. So a change that was read is never lost, and an
 // older one that comes later does not count.
 type changes struct {
-	*reading
-	*export
+	*Inputs
+	*Input
 	done         []state.DoneFile     // all files that are there, once the new ones are done too
 	computations []engage.Computation // that were read
-	of           []*attribute         // for each of them; nil: it does not count
-	fits         map[*attribute]engage.Fits
+	of           []*Attribute         // for each of them; nil: it does not count
+	fits         map[*Attribute]engage.Fits
 	mismatches   map[string]string // see [engage.ChangesResult]
 	missing      map[string]error  // the same
 	rowsUpTo     done.Position     // of rows with a cursor, instead of done
 	audit        audit
 }
 
-func newChanges(r *reading, e *export) *changes {
+func newChanges(r *Inputs, e *Input) *changes {
 	e.late, e.ageless = true, true // an older file that comes late is no older export
-	return &changes{reading: r, export: e, fits: map[*attribute]engage.Fits{}}
+	return &changes{Inputs: r, Input: e, fits: map[*Attribute]engage.Fits{}}
 }
 
-// find implements [input].
+// find implements [kind].
 func (x *changes) find(ctx context.Context) error {
 	if x.Cursor != "" {
-		x.rowsUpTo = done.Find(x.files, x.settings[x.index].Export)
+		x.rowsUpTo = done.Find(x.DoneFiles, x.Configured[x.Index].Export)
 		x.Since = x.rowsUpTo.Since(x.Lag)
 		x.findAudit()
 	}
-	x.open(ctx, x.export)
+	x.open(ctx, x.Input)
 	return nil
 }
 
-// name implements [input]. It adds the attributes that the export had before, and leaves out
+// name implements [kind]. It adds the attributes that the export had before, and leaves out
 // the files that were done then.
 func (x *changes) name() {
 	var before []engage.Attribute
-	for _, k := range x.overview.Attributes {
+	for _, k := range x.Overview.Attributes {
 		a, ok := x.TakeComputation(k.Name, engage.Kind(k.Kind))
-		if ok && a.Name == k.Name && k.Computation != nil && !k.Gone() && !k.Retired && string(a.Kind) == k.Kind && x.fed(k.Key) == nil && a.Key == k.Key {
+		if ok && a.Name == k.Name && k.Computation != nil && !k.Gone() && !k.Retired && string(a.Kind) == k.Kind && x.byKey(k.Key) == nil && a.Key == k.Key {
 			before = append(before, a)
 		}
 	}
-	x.addTaken(x.export, before)
+	x.addTaken(x.Input, before)
 	if x.openErr != nil {
 		x.refuse(x.openErr)
 		return
 	}
 	// The attributes that were found meanwhile do not matter for how a file is read.
-	hash := sha256.Sum256(fmt.Appendf(nil, "%s %v", x.settings[x.index].Settings(), x.o.Fields))
+	hash := sha256.Sum256(fmt.Appendf(nil, "%s %v", x.Configured[x.Index].Settings(), x.o.Fields))
 	settings := hex.EncodeToString(hash[:8])
 	_, x.fingerprint = x.print(x.Attributes, x.o.Fields) // files that are done are known by size and time
 	var err error
@@ -75,7 +75,7 @@ func (x *changes) name() {
 		x.pending = true
 		return
 	}
-	x.done, err = done.Take(x.files, x.source, x.Source, settings, func(f state.DoneFile) bool { return f.Source == x.Source && f.Settings == settings })
+	x.done, err = done.Take(x.DoneFiles, x.source, x.Source, settings, func(f state.DoneFile) bool { return f.Source == x.Source && f.Settings == settings })
 	x.countParts()
 	x.pending = len(x.source.Files()) > 0
 	if err != nil {
@@ -83,32 +83,32 @@ func (x *changes) name() {
 	}
 }
 
-// read implements [input].
+// read implements [kind].
 func (x *changes) read(ctx context.Context) error {
-	x.rows = x.newRows()
-	x.expectEnd(x.export, x.Attributes)
+	x.Rows = x.newRows()
+	x.expectEnd(x.Input, x.Attributes)
 	var row []byte
 	var failed error // of the sorter
 	result, err := x.source.ReadChanges(ctx, func(c *engage.Change) error {
-		if row = row[:0]; x.request.traces {
+		if row = row[:0]; x.Request.Traces {
 			row = appendLine(row, c.Line)
 		}
 		row = appendChange(row, c)
-		x.result.Rows++
-		x.saw(x.result.Rows)
-		failed = x.rows.Add(c.UserID, row)
+		x.Result.Rows++
+		x.saw(x.Result.Rows)
+		failed = x.Rows.Add(c.UserID, row)
 		return failed
 	})
-	x.rowsUpTo = x.rowsUpTo.After(result.Newest, x.at)
+	x.rowsUpTo = x.rowsUpTo.After(result.Newest, x.At)
 	x.columns, x.missing = result.Columns, result.Missing
-	x.result, x.computations, x.passedOver, x.mismatches, x.unused = result.Result, result.Computations, result.PassedOver, result.Mismatched, result.Unused
+	x.Result, x.computations, x.passedOver, x.mismatches, x.unused = result.Result, result.Computations, result.PassedOver, result.Mismatched, result.Unused
 	for _, class := range slices.Sorted(maps.Keys(x.passedOver)) {
-		x.log.Info("rows of a class were passed over", "source", x.Source, "class", class, "rows", x.passedOver[class])
+		x.o.Log.Info("rows of a class were passed over", "source", x.Source, "class", class, "rows", x.passedOver[class])
 	}
 	if failed != nil || ctx.Err() != nil {
 		return cmp.Or(failed, ctx.Err())
 	}
-	if reason := guard.CheckInvalid(x.result.Invalid, x.result.Rows, x.o.Guard.MaxInvalid); err == nil && reason != "" {
+	if reason := guard.CheckInvalid(x.Result.Invalid, x.Result.Rows, x.o.MaxInvalid); err == nil && reason != "" {
 		err = errors.New(reason)
 	}
 	if err != nil {
@@ -119,7 +119,7 @@ func (x *changes) read(ctx context.Context) error {
 	if err := x.readAudit(ctx); err != nil {
 		return err
 	}
-	return x.rows.Finish()
+	return x.Rows.Finish()
 }
 
 // appendChange appends a change as sorters keep it.
@@ -131,34 +131,25 @@ func appendChange(dst []byte, c *engage.Change) []byte {
 	return attr.AppendCells(dst, c.Fields)
 }
 
-// filesAfter implements [input]. Files are done if all that they say is acknowledged, or parked.
+// filesAfter implements [kind]. Files are done if all that they say is acknowledged, or parked.
 func (x *changes) filesAfter(isDone bool) []state.DoneFile {
 	switch {
 	case x.Cursor == "":
 	case isDone:
 		return append(x.rowsUpTo.Entries(), x.auditAfter(true)...)
 	default:
-		return append(done.Find(x.files, x.settings[x.index].Export).Mine(x.files), x.auditAfter(false)...)
+		return append(done.Find(x.DoneFiles, x.Configured[x.Index].Export).Mine(x.DoneFiles), x.auditAfter(false)...)
 	}
 	if isDone {
 		return x.done
 	}
-	return slices.DeleteFunc(slices.Clone(x.files), func(f state.DoneFile) bool { return f.Source != x.Source })
+	return slices.DeleteFunc(slices.Clone(x.DoneFiles), func(f state.DoneFile) bool { return f.Source != x.Source })
 }
 
-// mayTake implements [input].
+// bringsBack implements [kind].
 func (x *changes) bringsBack(ctx context.Context, key, name string, kind engage.Kind) error {
 	if a, ok := x.TakeComputation(name, kind); ok && a.Key == key {
 		return fmt.Errorf("the changes of %s bring %s back with the next sync: name it in exclude first", x.Source, name)
 	}
 	return x.patternTakes(ctx, key, name)
-}
-
-// fedByChanges reports, by id, which of some attributes change exports feed.
-func fedByChanges(l attributeList) []bool {
-	feeds := make([]bool, len(l.byID))
-	for _, a := range l.attributes {
-		feeds[a.id] = a.export.Changes
-	}
-	return feeds
 }
