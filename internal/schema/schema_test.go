@@ -1,8 +1,11 @@
-package main
+package schema_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -14,10 +17,34 @@ import (
 	"testing"
 
 	"github.com/pelletier/go-toml/v2"
+	"github.com/rogpeppe/go-internal/testscript"
 	"github.com/santhosh-tekuri/jsonschema/v6"
 
 	"gleapsync/gleap/sandbox"
+	"gleapsync/internal/app"
 )
+
+// TestMain has the commands at hand. The program's own tests do not stand here: each of their many
+// commands would begin with what the validator does at its start.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"gleapsync": gleapsync})
+}
+
+// gleapsync runs a command, with the exit code 4 if an export was held.
+func gleapsync() {
+	a, err := app.Parse(os.Args[1:], "test")
+	if err == nil {
+		err = a.Run(context.Background())
+		a.Close()
+	}
+	if errors.Is(err, app.ErrHeld) {
+		os.Exit(4)
+	}
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
 
 // schemaOf returns what gleapsync schema prints, read by a validator.
 func schemaOf(t *testing.T, of string) *jsonschema.Schema {
@@ -61,12 +88,12 @@ func TestSchemaOfConfigurations(t *testing.T) {
 		}
 		return s.Validate(parsed)
 	}
-	example, err := os.ReadFile("config.example.toml")
+	example, err := os.ReadFile("../../config.example.toml")
 	if err != nil {
 		t.Fatal(err)
 	}
 	all := []string{string(example)}
-	pages, err := filepath.Glob("docs/*.md")
+	pages, err := filepath.Glob("../../docs/*.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -114,10 +141,10 @@ func TestSchemaOfOutput(t *testing.T) {
 	gleap := httptest.NewServer(sandbox.New(sandbox.Options{Token: "secret-token"}))
 	defer gleap.Close()
 	dir := t.TempDir()
-	if err := copyExamples(dir); err != nil {
+	if err := os.CopyFS(filepath.Join(dir, "examples"), os.DirFS("../../examples")); err != nil {
 		t.Fatal(err)
 	}
-	config, err := os.ReadFile(filepath.Join(dir, "config.example.toml"))
+	config, err := os.ReadFile("../../config.example.toml")
 	if err != nil {
 		t.Fatal(err)
 	}
