@@ -35,7 +35,7 @@ func Check(t *testing.T, property func(*rapid.T)) {
 		isSet := os.Getenv("RAPID_CHECKS") != ""
 		flag.Visit(func(f *flag.Flag) { isSet = isSet || f.Name == "rapid.checks" })
 		if !isSet && !Full() {
-			_ = flag.Set("rapid.checks", "20")
+			_ = flag.Set("rapid.checks", "10")
 		}
 	})
 	rapid.Check(t, property)
