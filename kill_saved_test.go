@@ -23,7 +23,7 @@ import (
 // said, no more was sent twice than the calls that were not committed when the program died, and a
 // sync has nothing to do.
 func TestKillSavedPlan(t *testing.T) {
-	contacts, plans := rounds.Of(5_000, 20_000), rounds.Of(2, 10)
+	contacts, plans := rounds.Of(2_000, 20_000), rounds.Of(1, 10)
 	const audiences, workers = 3, 32
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)

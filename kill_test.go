@@ -26,7 +26,7 @@ var kills = flag.Int("kills", 0, "how often TestKillLoop kills the program, if n
 // more was sent twice than the calls that were not committed when the program died. Of the
 // events each was told, and no more twice than one request for each kill.
 func TestKillLoop(t *testing.T) {
-	contacts, kills := rounds.Of(5_000, 20_000), cmp.Or(*kills, rounds.Of(10, 200))
+	contacts, kills := rounds.Of(2_000, 20_000), cmp.Or(*kills, rounds.Of(6, 200))
 	const audiences, workers, batch = 10, 32, 100
 	first := time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC) // day 0
 	seed := rand.Uint64()
@@ -66,7 +66,7 @@ func TestKillLoop(t *testing.T) {
 	killed, repeated, needed, uncommitted := 0, 0, 0, 0
 	events := map[string]int{} // that are to be told
 	day := 0
-	for ; killed < kills; day++ {
+	for ; killed < kills || day < 3; day++ {
 		changed := 0
 		files := make([]strings.Builder, audiences)
 		for a := range files {

@@ -265,7 +265,7 @@ func (b *flakyBucket) set(fault func(*http.Request) fault) {
 // The bucket fails meanwhile, loses answers and lists late. Whenever a sync comes to its end,
 // Gleap has what the exports say.
 func TestReplicaKillLoop(t *testing.T) {
-	contacts, kills := rounds.Of(1_000, 5_000), rounds.Of(8, 200)
+	contacts, kills := rounds.Of(300, 5_000), rounds.Of(5, 200)
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 0))
