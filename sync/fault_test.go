@@ -134,6 +134,17 @@ func (t faultyFile) ReadAt(b []byte, at int64) (n int, err error) {
 	return n, err
 }
 
+// sides returns whether operations fail after they were done: both, and one at random if the
+// tests have few rounds.
+func sides() []bool {
+	both := []bool{false, true}
+	if rounds.Full() {
+		return both
+	}
+	n := rand.IntN(2)
+	return both[n : n+1]
+}
+
 // TestFaults lets the n-th call, commit, or work on a temporary file fail, for each of
 // these kinds and n = 0, 1, 2 … until nothing fails any more: in a first sync, in one with changes, in a full
 // resync. After each the promises hold, and the next run makes everything right. Not at full
@@ -148,7 +159,7 @@ func TestFaults(t *testing.T) {
 		days    int // before the one with the fault
 		request inputs.Request
 	}{"first sync": {0, inputs.Request{}}, "changes": {1, inputs.Request{}}, "full resync": {1, inputs.Request{Full: true}}} {
-		for _, after := range []bool{false, true} {
+		for _, after := range sides() {
 			t.Run(fmt.Sprintf("%s, after %t", name, after), func(t *testing.T) {
 				t.Parallel()
 				want := want(t, days[:scenario.days+1])

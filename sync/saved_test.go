@@ -285,7 +285,7 @@ func TestSavedFaults(t *testing.T) {
 		days    int
 		request inputs.Request
 	}{"first sync": {0, inputs.Request{}}, "changes": {1, inputs.Request{}}, "full resync": {1, inputs.Request{Full: true}}} {
-		for _, after := range []bool{false, true} {
+		for _, after := range sides() {
 			t.Run(fmt.Sprintf("%s, after %t", name, after), func(t *testing.T) {
 				t.Parallel()
 				wanted := want(t, days[:scenario.days+1])
