@@ -28,6 +28,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/internal/inspect"
 	"gleapsync/internal/page"
+	"gleapsync/internal/rounds"
 	"gleapsync/internal/runs"
 )
 
@@ -210,6 +211,10 @@ func demo(t *testing.T, w *world) {
 	w.put("gleapsync.toml", strings.NewReplacer(`"acme"`, `"acme-production"`, `"VIP"`, `"`+names[0]+`"`, "vip.csv", "a0.csv", "concurrency = 1", "concurrency = 8").Replace(string(text)))
 	end := time.Now()
 	random := rand.New(rand.NewPCG(5, 5))
+	share := 1 // of the contacts in the pictures
+	if *pictures == "" {
+		share = rounds.Of(5, 1)
+	}
 	synctest.Test(t, func(t *testing.T) {
 		const runs = 24
 		time.Sleep(time.Until(end.Truncate(2 * time.Hour).Add(-(runs - 1) * 2 * time.Hour)))
@@ -219,9 +224,9 @@ func demo(t *testing.T, w *world) {
 		for run := range runs {
 			for i := range sizes {
 				sizes[i] *= 1 + (random.Float64()-.45)/12
-				n := int(sizes[i])
+				n := int(sizes[i]) / share
 				if i == 2 && run > runs-4 {
-					n = 90
+					n = 90 / share
 				}
 				var ids strings.Builder
 				ids.WriteString("user_id\n")
@@ -232,7 +237,7 @@ func demo(t *testing.T, w *world) {
 			}
 			var revenue strings.Builder
 			revenue.WriteString("user_id,value\n")
-			for id := range 3000 {
+			for id := range 3000 / share {
 				fmt.Fprintf(&revenue, "u%05d,%d\n", id, id%500+run*(id%40/39)) // one in forty buys
 			}
 			w.put("revenue.csv", revenue.String())
@@ -441,6 +446,10 @@ func TestBrowser(t *testing.T) {
 		b.must(page.Report(&report, d))
 		d.Now = &page.Now{Next: d.At.Add(54 * time.Minute)}
 		b.must(page.Front(&front, d))
+		schemes := []string{"dark", "light"}
+		if *pictures == "" { // the small pages are looked at in both
+			schemes = schemes[:rounds.Of(1, 2)]
+		}
 		const most = 1_000_000
 		if report.Len() > most || front.Len() > most {
 			t.Errorf("the report has %d bytes, the page %d", report.Len(), front.Len())
@@ -448,7 +457,7 @@ func TestBrowser(t *testing.T) {
 		for name, html := range map[string][]byte{"many-report": report.Bytes(), "many-page": front.Bytes()} {
 			path := filepath.Join(w.dir, name+".html")
 			b.must(os.WriteFile(path, html, 0o600))
-			for _, scheme := range []string{"light", "dark"} {
+			for _, scheme := range schemes {
 				b.scheme(scheme)
 				b.size(375, 812, chromedp.EmulateMobile)
 				b.visit("file://" + path)
