@@ -24,6 +24,7 @@ var mayImport = map[string]string{
 	"internal/schedule":   "",
 	"internal/schema":     "",
 	"internal/jsonscan":   "",
+	"internal/keys":       "",
 	"internal/secret":     "",
 	"internal/textfile":   "",
 	"internal/wholefile":  "",
@@ -47,7 +48,7 @@ var mayImport = map[string]string{
 	"internal/database": "internal/cell internal/generation internal/postgres internal/secret",
 
 	// The three parts of a sync do not know each other, nor sync.
-	"engage": "internal/attr internal/cell internal/database internal/extsort internal/jsonscan internal/nearest internal/parquet internal/secret internal/source",
+	"engage": "internal/attr internal/cell internal/database internal/extsort internal/jsonscan internal/keys internal/nearest internal/parquet internal/secret internal/source",
 	"gleap":  "internal/attr internal/exchange internal/secret",
 	"state":  "internal/attr internal/nearest internal/wholefile",
 	// A wire struct that it shared with the client would hide a mistake on the wire.
@@ -59,26 +60,26 @@ var mayImport = map[string]string{
 	"internal/damping":    "internal/attr internal/runs state",
 	"internal/forms":      "gleap state",
 	"internal/done":       "engage state",
-	"internal/kept":       "engage state",
+	"internal/kept":       "engage internal/keys state",
 	"internal/known":      "engage internal/attr internal/extsort internal/guard internal/runs state",
 	"internal/events":     "engage gleap internal/attr internal/done internal/extsort internal/guard internal/runs state",
 	"internal/planfile":   "gleap internal/attr internal/extsort internal/runs state",
 	"internal/deliveries": "internal/bucket internal/runs internal/wholefile",
 	"internal/push":       "gleap internal/attr internal/deliveries internal/extsort internal/planfile internal/runs state",
-	"internal/inputs":     "engage gleap internal/attr internal/damping internal/done internal/extsort internal/guard internal/human internal/kept internal/known internal/rowlist internal/runs internal/schedule state",
-	"sync":                "engage gleap internal/attr internal/damping internal/deliveries internal/done internal/events internal/extsort internal/forms internal/guard internal/human internal/inputs internal/job internal/known internal/planfile internal/push internal/rowlist internal/runs internal/savedplan state",
+	"internal/inputs":     "engage gleap internal/attr internal/damping internal/done internal/extsort internal/guard internal/human internal/kept internal/keys internal/known internal/rowlist internal/runs internal/schedule state",
+	"sync":                "engage gleap internal/attr internal/damping internal/deliveries internal/done internal/events internal/extsort internal/forms internal/guard internal/human internal/inputs internal/job internal/keys internal/known internal/planfile internal/push internal/rowlist internal/runs internal/savedplan state",
 	"internal/inspect":    "engage internal/attr internal/deliveries internal/forms internal/inputs internal/kept internal/replica internal/runs state sync",
 	"internal/job":        "gleap internal/push state",
 	"internal/savedplan":  "gleap internal/extsort internal/job internal/planfile internal/push internal/runs internal/wholefile state",
 
 	// Settings.
-	"internal/config": "engage gleap internal/attr internal/bucket internal/damping internal/database internal/deliveries internal/events internal/exchange internal/guard internal/inputs internal/known internal/nearest internal/schedule internal/schema internal/secret internal/source internal/textfile state sync",
+	"internal/config": "engage gleap internal/attr internal/bucket internal/damping internal/database internal/deliveries internal/events internal/exchange internal/guard internal/inputs internal/keys internal/known internal/nearest internal/schedule internal/schema internal/secret internal/source internal/textfile state sync",
 
 	// Of several projects.
 	"internal/projects": "internal/config internal/secret",
 
 	// Around one of them.
-	"internal/starter": "engage internal/attr internal/config internal/database internal/source internal/wholefile",
+	"internal/starter": "engage internal/attr internal/config internal/database internal/keys internal/source internal/wholefile",
 	"internal/console": "engage gleap gleap/sandbox internal/attr internal/deliveries internal/human internal/inspect internal/replica internal/runs internal/starter state sync",
 	"internal/metrics": "engage internal/config internal/exchange internal/inspect internal/replica internal/runs sync",
 	// Linked with a tag only, and so beside metrics, which it takes as data.

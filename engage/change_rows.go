@@ -12,6 +12,7 @@ import (
 
 	"gleapsync/internal/attr"
 	"gleapsync/internal/cell"
+	"gleapsync/internal/keys"
 )
 
 // SinceVariable stands in [Export.Command] for the time from which on rows are asked for.
@@ -86,7 +87,7 @@ func newRowColumns(names []string, e *Export) (c rowColumns, found []Computation
 	}
 	for _, a := range e.Attributes {
 		name := cmp.Or(a.Column, a.Name)
-		switch places := placesOf(names, name, e.columns()); len(places) {
+		switch places := keys.Places(names, name, e.columns()); len(places) {
 		case 0:
 			missing[a.Key] = fmt.Errorf("there is no column %q%s", name, present(names))
 		case 1:

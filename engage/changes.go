@@ -12,6 +12,7 @@ import (
 	"gleapsync/internal/attr"
 	"gleapsync/internal/cell"
 	"gleapsync/internal/jsonscan"
+	"gleapsync/internal/keys"
 	"gleapsync/internal/source"
 )
 
@@ -175,7 +176,7 @@ func (e *Export) TakeComputation(name string, kind Kind) (a Attribute, ok bool) 
 	if i := slices.IndexFunc(e.Attributes, func(a Attribute) bool { return a.Name == name }); i >= 0 {
 		return e.Attributes[i], true
 	}
-	if i := slices.IndexFunc(e.Attributes, func(a Attribute) bool { return isSame(a.Name, name) }); i >= 0 && !e.excludes(name) {
+	if i := slices.IndexFunc(e.Attributes, func(a Attribute) bool { return keys.Same(a.Name, name) }); i >= 0 && !e.excludes(name) {
 		return e.Attributes[i], true
 	}
 	return e.Found(name, kind)
@@ -373,7 +374,7 @@ func (r *changeReader) readFields(get func(name string) []byte) {
 func traitText(traits jsonscan.Members, name string) []byte {
 	raw := traits.Get(name)
 	if raw == nil {
-		raw = traits.Get(keyOf(name))
+		raw = traits.Get(keys.Make(name))
 	}
 	if outer, inner, ok := strings.Cut(name, "."); ok && raw == nil {
 		if nested, ok := jsonscan.Append(nil, traits.Get(outer)); ok {

@@ -10,6 +10,7 @@ import (
 
 	"gleapsync/internal/cell"
 	"gleapsync/internal/jsonscan"
+	"gleapsync/internal/keys"
 	"gleapsync/internal/source"
 )
 
@@ -127,7 +128,7 @@ func detectDelimiter(start []byte) byte {
 		}
 		score := len(header)
 		for _, name := range header {
-			if s := snake(string(name)); len(header) > 1 && (s == "user_id" || s == "external_ids") {
+			if s := keys.Snake(string(name)); len(header) > 1 && (s == "user_id" || s == "external_ids") {
 				score += 1 << 20
 				break
 			}

@@ -14,7 +14,7 @@
 // # Words
 //
 // An attribute is what Gleap gets, made from an audience (boolean) or a computed trait
-// (value), and its key is its name there: see [Key]. A contact field is one of Gleap's own
+// (value), and its key is its name there: see [keys.Of]. A contact field is one of Gleap's own
 // fields, such as the e-mail address. The cells of a column have a form (text, JSON,
 // number, boolean); what is made of them, in the same way for all forms, [Attribute.Value]
 // decides. The type of an attribute without one is found once all its values are read, by

@@ -70,7 +70,7 @@ type Export struct {
 	Types map[string]Type   // the types that were chosen for its values
 
 	Known map[string]Type // what [Auto] came to be, by key, for those that were delivered before
-	// Kept has the keys by which a state knows attributes that [Key] would give others
+	// Kept has the keys by which a state knows attributes that [keys.Of] would give others
 	// today. Those in Attributes have theirs already. The rows do not depend on it.
 	Kept map[Named]string
 

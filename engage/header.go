@@ -11,6 +11,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"gleapsync/internal/keys"
 	"gleapsync/internal/nearest"
 )
 
@@ -58,7 +59,7 @@ func newLayout(names []string, e Export) (*layout, error) {
 		switch {
 		case a.Column != "":
 			source.name = a.Column
-			switch places := placesOf(names, a.Column, e.columns()); len(places) {
+			switch places := keys.Places(names, a.Column, e.columns()); len(places) {
 			case 0:
 			case 1:
 				source.column = places[0]
@@ -98,7 +99,7 @@ func newLayout(names []string, e Export) (*layout, error) {
 		l.cells = append(l.cells, source)
 	}
 	for i := range l.cells {
-		if key := keyOf(l.cells[i].name); !slices.ContainsFunc(e.Attributes, func(a Attribute) bool { return a.Name == key }) {
+		if key := keys.Make(l.cells[i].name); !slices.ContainsFunc(e.Attributes, func(a Attribute) bool { return a.Name == key }) {
 			l.cells[i].key = key
 		}
 	}
@@ -260,7 +261,7 @@ func checkOnce(names, needed []string) error {
 // whose names differ only in case, blanks or underscores.
 func columnsOf(names []string, name string) []int {
 	var exact, similar []int
-	want := snake(name)
+	want := keys.Snake(name)
 	for i, n := range names {
 		if n == name {
 			exact = append(exact, i)
@@ -270,7 +271,7 @@ func columnsOf(names []string, name string) []int {
 		return exact
 	}
 	for i, n := range names {
-		if snake(n) == want {
+		if keys.Snake(n) == want {
 			similar = append(similar, i)
 		}
 	}
@@ -278,12 +279,12 @@ func columnsOf(names []string, name string) []int {
 }
 
 // find returns the index of a column: the one of exactly that name, else the first that
-// [isSame].
+// [keys.Same].
 func find(names []string, name string) int {
 	if i := slices.Index(names, name); i >= 0 {
 		return i
 	}
-	return slices.IndexFunc(names, func(n string) bool { return isSame(n, name) })
+	return slices.IndexFunc(names, func(n string) bool { return keys.Same(n, name) })
 }
 
 // findKey finds the column that an attribute's own name gives it, but none of Segment's own.
@@ -293,11 +294,11 @@ func findKey(names []string, a Attribute) int {
 	if i < 0 && !a.Chosen {
 		i = find(names, a.Name)
 	}
-	if s := snake(a.Key); i < 0 && s != "" {
-		i = slices.IndexFunc(names, func(n string) bool { return snake(n) == s })
+	if s := keys.Snake(a.Key); i < 0 && s != "" {
+		i = slices.IndexFunc(names, func(n string) bool { return keys.Snake(n) == s })
 	}
 	if i >= 0 {
-		switch snake(names[i]) {
+		switch keys.Snake(names[i]) {
 		case "key", "external_ids", "traits", "value":
 			return -1
 		}

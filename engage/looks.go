@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"gleapsync/internal/keys"
 )
 
 // Column names, in snake case, that are hardly those of attributes. They are compiled when they
@@ -20,22 +22,22 @@ func pattern(text string) func() *regexp.Regexp {
 }
 
 // LooksLikeID reports whether a column seems to have ids, going by its name.
-func LooksLikeID(column string) bool { return idLike().MatchString(keyOf(column)) }
+func LooksLikeID(column string) bool { return idLike().MatchString(keys.Make(column)) }
 
 // LooksLikeLoading reports whether a column seems to be about the loading of its table.
 func LooksLikeLoading(column string) bool {
-	return strings.HasPrefix(column, "_") || loading().MatchString(keyOf(column))
+	return strings.HasPrefix(column, "_") || loading().MatchString(keys.Make(column))
 }
 
 // LooksPersonal reports whether a column seems to have what nobody should send unasked.
-func LooksPersonal(column string) bool { return personal().MatchString(keyOf(column)) }
+func LooksPersonal(column string) bool { return personal().MatchString(keys.Make(column)) }
 
 // Unused returns the columns that look like audiences or traits and that the export neither
 // takes nor excludes.
 func (e *Export) Unused(columns []string) []string {
 	return slices.DeleteFunc(e.unnamed(columns), func(column string) bool {
 		_, taken := e.Take(column)
-		return taken || e.excludes(column) || CheckKey(keyOf(column)) != nil || IsPattern(column) || isData(column) ||
+		return taken || e.excludes(column) || keys.Check(keys.Make(column)) != nil || IsPattern(column) || isData(column) ||
 			LooksLikeID(column) || LooksLikeLoading(column) || LooksPersonal(column)
 	})
 }

@@ -12,6 +12,7 @@ import (
 
 	"gleapsync/internal/cell"
 	"gleapsync/internal/jsonscan"
+	"gleapsync/internal/keys"
 	"gleapsync/internal/source"
 )
 
@@ -51,7 +52,7 @@ func newNDJSONTable(text *source.Text, e Export) *ndjsonTable {
 	t.want(e.UserID, false, nil)
 	for _, a := range e.Attributes {
 		if a.Column == "" && a.Kind == Audience && findKey(t.names, a) < 0 {
-			t.members = append(t.members, snake(a.Key))
+			t.members = append(t.members, keys.Snake(a.Key))
 		}
 		t.want(a.Column, traits, e.columns())
 	}
@@ -87,7 +88,7 @@ func firstLines(text *bufio.Reader) (*bufio.Reader, []byte) {
 // want adds a column that the first lines do not have, but for one that may be within
 // another, where it is looked for. What is exactly one of others is not it.
 func (t *ndjsonTable) want(name string, within bool, others []string) {
-	if name == "" || len(placesOf(t.names, name, others)) > 0 {
+	if name == "" || len(keys.Places(t.names, name, others)) > 0 {
 		return
 	}
 	if path := strings.Split(name, "."); len(path) > 1 {
@@ -125,7 +126,7 @@ func (t *ndjsonTable) Next() ([][]byte, error) {
 			i, ok := t.places[string(name)]
 			if !ok {
 				i = t.place(string(name))
-				if i < 0 && slices.Contains(t.members, snake(string(name))) {
+				if i < 0 && slices.Contains(t.members, keys.Snake(string(name))) {
 					late = string(name)
 				}
 			}
@@ -158,7 +159,7 @@ func (t *ndjsonTable) misspells(line []byte) (found bool) {
 		return false
 	}
 	jsonscan.Object(line, func(name []byte, value json.RawMessage) {
-		found = found || string(value) != "null" && slices.ContainsFunc(t.idNames, func(want string) bool { return isAlmost(string(name), want) })
+		found = found || string(value) != "null" && slices.ContainsFunc(t.idNames, func(want string) bool { return keys.Almost(string(name), want) })
 	})
 	return found
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/parquet-go/parquet-go/compress"
 
 	"gleapsync/internal/attr"
+	"gleapsync/internal/keys"
 )
 
 // warehouses are the files in testdata, and the same as CSV.
@@ -49,7 +50,7 @@ func columnTexts(t *testing.T, e Export) [][]string {
 		t.Fatal(err)
 	}
 	for _, name := range names {
-		e.Attributes = append(e.Attributes, Attribute{Kind: Trait, Key: snake(name), Column: name})
+		e.Attributes = append(e.Attributes, Attribute{Kind: Trait, Key: keys.Snake(name), Column: name})
 	}
 	table, err := source.openTable(t.Context(), source.inputs.All[0], e.Attributes)
 	if err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"gleapsync/internal/attr"
 	"gleapsync/internal/extsort"
+	"gleapsync/internal/keys"
 )
 
 // Sorting is what the rows of long tables are sorted with, see [Export.ProfileIDs].
@@ -255,7 +256,7 @@ func (p *profiles) places(names []string, ambiguous map[int][]int) [][]int {
 		others = append(others, a.Name)
 	}
 	for i, a := range attributes {
-		found := placesOf(names, a.Name, others)
+		found := keys.Places(names, a.Name, others)
 		if len(found) > 1 {
 			ambiguous[i] = found
 			continue
@@ -265,7 +266,7 @@ func (p *profiles) places(names []string, ambiguous map[int][]int) [][]int {
 		}
 	}
 	for i, field := range p.export.Fields {
-		for _, n := range placesOf(names, field, nil) {
+		for _, n := range keys.Places(names, field, nil) {
 			places[n] = append(places[n], len(attributes)+i)
 		}
 	}
@@ -281,7 +282,7 @@ func idType(name []byte) (int, error) {
 	if i := slices.Index(addressTypes, string(name)); i >= 0 {
 		return 1 + i, nil
 	}
-	if isAlmost(string(name), userIDs) {
+	if keys.Almost(string(name), userIDs) {
 		return misspelt, nil
 	}
 	return -1, nil

@@ -8,6 +8,7 @@ import (
 	"gleapsync/internal/attr"
 	"gleapsync/internal/cell"
 	"gleapsync/internal/jsonscan"
+	"gleapsync/internal/keys"
 )
 
 // yieldIDs hands the row on for those of its ids that count.
@@ -79,7 +80,7 @@ func (r *rowReader) readIDs(fields [][]byte) (reason string) {
 	}
 	if needed {
 		r.ids = r.appendIDs(r.ids, r.jsonIDs.Get("user_id"))
-		if len(r.ids) == 0 && slices.ContainsFunc(r.jsonIDs, func(m jsonscan.Member) bool { return isAlmost(string(m.Name), "user_id") }) {
+		if len(r.ids) == 0 && slices.ContainsFunc(r.jsonIDs, func(m jsonscan.Member) bool { return keys.Almost(string(m.Name), "user_id") }) {
 			reason = "external_ids has no user_id, and a member whose name is almost that"
 		}
 	}

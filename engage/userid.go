@@ -136,23 +136,6 @@ func isSpreadsheetNumber(id []byte) bool {
 // Where the comma is the decimal point it is that of spreadsheets too.
 var spreadsheetNumber = regexp.MustCompile(`^[0-9]([.,][0-9]+)?[Ee]\+[0-9]{1,3}$`)
 
-// isAlmost reports whether a name differs from the one that is wanted in its spelling, or in
-// one byte, which as a backslash may have taken the next one with it. Of short names that
-// says nothing.
-func isAlmost(name, want string) bool {
-	if name == want || len(want) < len("email") {
-		return false
-	}
-	a, b := name, want
-	for len(a) > 0 && len(b) > 0 && a[0] == b[0] {
-		a, b = a[1:], b[1:]
-	}
-	for len(a) > 0 && len(b) > 0 && a[len(a)-1] == b[len(b)-1] {
-		a, b = a[:len(a)-1], b[:len(b)-1]
-	}
-	return len(a) <= 1 && len(b) <= 2 || isSame(name, want)
-}
-
 // enoughIDs is how many ids tell whether all are of a kind.
 const enoughIDs = 100
 

@@ -4,6 +4,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"gleapsync/internal/keys"
 )
 
 // Wildcard takes attributes that are not named one by one: each whose name matches.
@@ -20,7 +22,7 @@ func (w Wildcard) Matches(name string) bool { return matches(w.Pattern, name) }
 func IsPattern(name string) bool { return strings.ContainsAny(name, "*?") }
 
 // Take returns the attribute that the export's wildcards make of a name, false if none of
-// them takes it. Its key may be one that no attribute can have, see [Key].
+// them takes it. Its key may be one that no attribute can have, see [keys.Of].
 func (e *Export) Take(name string) (a Attribute, ok bool) {
 	if len(e.Wildcards) == 0 || e.excludes(name) {
 		return a, false
@@ -37,7 +39,7 @@ func (e *Export) Take(name string) (a Attribute, ok bool) {
 
 // found returns the attribute of a name that came with the data.
 func (e *Export) found(kind Kind, name string, typ Type) Attribute {
-	a := Attribute{Kind: kind, Key: keyOf(name), Name: name, Type: typ}
+	a := Attribute{Kind: kind, Key: keys.Make(name), Name: name, Type: typ}
 	if kept, ok := e.Kept[Named{kind, name}]; ok {
 		a.Key = kept
 	}
@@ -48,7 +50,7 @@ func (e *Export) found(kind Kind, name string, typ Type) Attribute {
 	if ok {
 		a.Key, a.Chosen = chosen, true
 	}
-	if chosen, as := OfName(e.Types, name); as != "" && kind == Trait {
+	if chosen, as := keys.Lookup(e.Types, name); as != "" && kind == Trait {
 		a.Type = chosen
 	}
 	a.Known = e.Known[a.Key]
@@ -74,14 +76,14 @@ func (e *Export) TakeColumns(columns []string) []Attribute {
 func (e *Export) unnamed(columns []string) []string {
 	used := map[int]bool{}
 	for _, a := range e.Attributes {
-		for _, i := range placesOf(columns, a.Column, e.columns()) {
+		for _, i := range keys.Places(columns, a.Column, e.columns()) {
 			used[i] = true
 		}
 	}
 	var others []string
 	for i, column := range columns {
-		s := snake(column)
-		if used[i] || slices.Contains(columns[:i], column) || find(e.Fields, column) >= 0 || isSame(e.UserID, column) || slices.Contains(own, s) || strings.HasPrefix(s, "context_") {
+		s := keys.Snake(column)
+		if used[i] || slices.Contains(columns[:i], column) || find(e.Fields, column) >= 0 || keys.Same(e.UserID, column) || slices.Contains(own, s) || strings.HasPrefix(s, "context_") {
 			continue
 		}
 		others = append(others, column)
@@ -121,10 +123,10 @@ func (e *Export) excludes(name string) bool {
 			return matches(p, name)
 		case p == name:
 			return true
-		case isKey(p):
-			return p == keyOf(name)
+		case keys.Is(p):
+			return p == keys.Make(name)
 		}
-		return p == strings.ToUpper(name) && isKey(name)
+		return p == strings.ToUpper(name) && keys.Is(name)
 	})
 }
 
@@ -137,11 +139,11 @@ func matchesAny(patterns []string, name string) bool {
 func matches(pattern, name string) bool {
 	pattern = strings.ToLower(pattern)
 	if !IsPattern(pattern) {
-		return pattern == strings.ToLower(name) || pattern == keyOf(name)
+		return pattern == strings.ToLower(name) || pattern == keys.Make(name)
 	}
 	pattern = plain.Replace(pattern)
 	asIs, _ := path.Match(pattern, separator.Replace(strings.ToLower(name)))
-	inSnake, _ := path.Match(pattern, snake(name))
+	inSnake, _ := path.Match(pattern, keys.Snake(name))
 	return asIs || inSnake
 }
 

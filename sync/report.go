@@ -10,6 +10,7 @@ import (
 	"gleapsync/gleap"
 	"gleapsync/internal/forms"
 	"gleapsync/internal/inputs"
+	"gleapsync/internal/keys"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
@@ -167,8 +168,8 @@ func (a *attribute) report() runs.ExportReport {
 func reservedNotes(attributes []*attribute) []string {
 	var notes []string
 	for _, a := range attributes {
-		var reserved *engage.ReservedError
-		if a.Asked && !a.Retired && errors.As(engage.CheckKey(a.Key), &reserved) {
+		var reserved *keys.ReservedError
+		if a.Asked && !a.Retired && errors.As(keys.Check(a.Key), &reserved) {
 			notes = append(notes, fmt.Sprintf("%s: it goes on since it was delivered before, and may overwrite the field, so choose another key for the %s %q", reserved, a.Kind, a.Name))
 		}
 	}

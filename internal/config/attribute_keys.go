@@ -3,7 +3,7 @@ package config
 import (
 	"slices"
 
-	"gleapsync/engage"
+	"gleapsync/internal/keys"
 )
 
 // Keys returns the keys of the audiences and traits that the file at path has, as far as
@@ -15,7 +15,7 @@ func Keys(path string) []string {
 	}
 	return slices.DeleteFunc(c.AttributeKeys(), func(key string) bool {
 		_, reserved := c.Reserved[key]
-		return !reserved && engage.CheckKey(key) != nil
+		return !reserved && keys.Check(key) != nil
 	})
 }
 

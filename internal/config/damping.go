@@ -8,6 +8,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/internal/damping"
 	"gleapsync/internal/inputs"
+	"gleapsync/internal/keys"
 )
 
 // damping reads which changes of an export's traits are not worth a call of their own: for
@@ -47,7 +48,7 @@ func typeOf(e *inputs.Export, name string, otherwise engage.Type) engage.Type {
 	if a := attributeOf(e, name); a != nil {
 		return a.Type
 	}
-	if own, said := engage.OfName(e.Types, name); said != "" {
+	if own, said := keys.Lookup(e.Types, name); said != "" {
 		return own
 	}
 	return otherwise

@@ -9,6 +9,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/internal/database"
 	"gleapsync/internal/inputs"
+	"gleapsync/internal/keys"
 	"gleapsync/internal/nearest"
 )
 
@@ -133,9 +134,9 @@ func (l *loader) attribute(at string, kind engage.Kind, name, override string) e
 		l.fail(at+".name", errors.New("it is missing"))
 		return a
 	case a.Key == "":
-		a.Key, err = engage.Key(a.Name)
+		a.Key, err = keys.Of(a.Name)
 	default:
-		err = engage.CheckKey(a.Key)
+		err = keys.Check(a.Key)
 	}
 	l.take(at, fmt.Sprintf("%s %q", kind, a.Name), a.Key, err, instead(at, a.Name))
 	return a
@@ -152,7 +153,7 @@ func instead(at, name string) string {
 // take notes that something has a key, of which err says whether it can be one.
 func (l *loader) take(at, what, key string, err error, instead string) {
 	failed := func(err error) error { return l.at(at, fmt.Errorf("%s: %w: %s", what, err, instead)) }
-	if errors.As(err, new(*engage.ReservedError)) {
+	if errors.As(err, new(*keys.ReservedError)) {
 		l.reserved[key] = failed(err)
 	} else if err != nil {
 		l.errs = append(l.errs, failed(err))

@@ -8,6 +8,7 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/internal/inputs"
+	"gleapsync/internal/keys"
 	"gleapsync/internal/nearest"
 )
 
@@ -35,7 +36,7 @@ func (l *loader) named(key string, k *namedKeys, e *inputs.Export) {
 	for _, name := range slices.Sorted(maps.Keys(e.Keys)) {
 		at := key + ".keys." + name
 		if l.knows(at, name, e) && attributeOf(e, name) == nil { // else the attribute took it
-			l.take(at, fmt.Sprintf("%q", name), e.Keys[name], engage.CheckKey(e.Keys[name]), instead(at, name))
+			l.take(at, fmt.Sprintf("%q", name), e.Keys[name], keys.Check(e.Keys[name]), instead(at, name))
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(e.Types)) {
@@ -51,13 +52,13 @@ func (l *loader) columns(key, at string, kind engage.Kind, name string, typ enga
 		e.Wildcards = append(e.Wildcards, engage.Wildcard{Kind: kind, Pattern: text, Type: typ})
 		return
 	}
-	override, said := engage.OfName(e.Keys, text)
+	override, said := keys.Lookup(e.Keys, text)
 	if said != "" {
 		at = key + ".keys." + said
 	}
 	a := l.attribute(at, kind, name, override)
 	a.Column, a.Type = a.Name, typ
-	if own, said := engage.OfName(e.Types, text); said != "" && kind == engage.Trait {
+	if own, said := keys.Lookup(e.Types, text); said != "" && kind == engage.Trait {
 		a.Type = own
 	}
 	e.Attributes = append(e.Attributes, a)
@@ -72,8 +73,8 @@ func set[T any](m *map[string]T, name string, value T) {
 }
 
 func sameKey(a, b string) bool {
-	first, _ := engage.Key(a) // whether it can be an attribute's does not matter here
-	second, _ := engage.Key(b)
+	first, _ := keys.Of(a) // whether it can be an attribute's does not matter here
+	second, _ := keys.Of(b)
 	return first == second && first != ""
 }
 

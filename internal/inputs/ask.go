@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"gleapsync/engage"
+	"gleapsync/internal/keys"
 	"gleapsync/internal/known"
 	"gleapsync/state"
 )
@@ -84,7 +85,7 @@ func (in *Inputs) CheckRetired(ctx context.Context, key string) error {
 	}
 	for _, e := range in.All {
 		names := []string{key, known.Name}
-		if today, _ := engage.Key(known.Name); today != key && engage.FormerKey(known.Name) == key {
+		if today, _ := keys.Of(known.Name); today != key && keys.Former(known.Name) == key {
 			names = names[1:] // the key is another one's now
 		}
 		for _, name := range slices.Compact(names) {

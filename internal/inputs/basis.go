@@ -9,6 +9,7 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/internal/kept"
+	"gleapsync/internal/keys"
 	"gleapsync/state"
 )
 
@@ -95,8 +96,8 @@ func remembered(e *Export, exports []Export, known []state.Attribute) []engage.A
 // checkKey returns an error if a key cannot be an attribute's. What was delivered before the
 // list of reserved names grew goes on.
 func (b *Basis) checkKey(key string) error {
-	err := engage.CheckKey(key)
-	if errors.As(err, new(*engage.ReservedError)) && !b.known[key].Applied.At.IsZero() {
+	err := keys.Check(key)
+	if errors.As(err, new(*keys.ReservedError)) && !b.known[key].Applied.At.IsZero() {
 		return nil
 	}
 	return err

@@ -3,14 +3,14 @@ package inputs
 import (
 	"slices"
 
-	"gleapsync/engage"
 	"gleapsync/internal/guard"
 	"gleapsync/internal/kept"
+	"gleapsync/internal/keys"
 	"gleapsync/state"
 )
 
 // keepKeys returns the exports with the keys by which the state knows their attributes,
-// where [engage.Key] would give them others than it did when they were sent first: contacts
+// where [keys.Of] would give them others than it did when they were sent first: contacts
 // in Gleap have the former ones. Keys that were chosen stay chosen.
 func keepKeys(exports []Export, known []state.Attribute) []Export {
 	keys := kept.Keys(known)
@@ -30,7 +30,7 @@ func (r Request) named(exports []Export) Request {
 	renamed := map[string]string{}
 	for _, e := range exports {
 		for named, key := range e.Kept {
-			if today, err := engage.Key(named.Name); err == nil {
+			if today, err := keys.Of(named.Name); err == nil {
 				renamed[today] = key
 			}
 		}

@@ -9,6 +9,7 @@ import (
 	"gleapsync/internal/damping"
 	"gleapsync/internal/extsort"
 	"gleapsync/internal/guard"
+	"gleapsync/internal/keys"
 	"gleapsync/internal/known"
 	"gleapsync/internal/runs"
 )
@@ -47,7 +48,7 @@ func (e *Export) DampingOf(a engage.Attribute) damping.Rule {
 	if a.Kind != engage.Trait {
 		return damping.Rule{}
 	}
-	if d, as := engage.OfName(e.Damping, a.Name); as != "" {
+	if d, as := keys.Lookup(e.Damping, a.Name); as != "" {
 		return d
 	}
 	return e.Damping[""]

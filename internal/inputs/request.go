@@ -7,6 +7,7 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/internal/guard"
+	"gleapsync/internal/keys"
 )
 
 // Request says what is wanted of one run.
@@ -66,7 +67,7 @@ func (r Request) Empties(key string, exits int) bool {
 // version.
 func (e *Export) MayFeed(key string) bool {
 	return slices.ContainsFunc(e.Attributes, func(a engage.Attribute) bool {
-		return matchesKey(key, a.Key) || !a.Chosen && engage.FormerKey(a.Name) == key
+		return matchesKey(key, a.Key) || !a.Chosen && keys.Former(a.Name) == key
 	}) || e.mayTake(key)
 }
 
@@ -76,9 +77,9 @@ func (e *Export) mayTake(key string) bool {
 		return e.Discover || len(e.Wildcards) > 0
 	}
 	_, taken := e.Take(key)
-	err := engage.CheckKey(key)
+	err := keys.Check(key)
 	return taken || slices.Contains(slices.Collect(maps.Values(e.Keys)), key) ||
-		e.Discover && (err == nil || errors.As(err, new(*engage.ReservedError)))
+		e.Discover && (err == nil || errors.As(err, new(*keys.ReservedError)))
 }
 
 // matchesKey reports whether an attribute's key is the one that was asked for, or matches

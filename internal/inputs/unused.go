@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"gleapsync/engage"
+	"gleapsync/internal/keys"
 )
 
 // Unused names what is in the exports that were read and in nobody's configuration, and what
@@ -88,7 +89,7 @@ func (in *Inputs) unusedComputations(e *Input) string {
 
 // feeds reports whether some export has an attribute of the key that a name makes.
 func (in *Inputs) feeds(kind engage.Kind, name string) bool {
-	key, _ := engage.Key(name)
+	key, _ := keys.Of(name)
 	return slices.ContainsFunc(in.Fed, func(a *Attribute) bool {
 		return !a.Retired && (a.Key == key || a.Name == name && (kind == "" || a.Kind == kind))
 	})

@@ -1,7 +1,7 @@
 // Package kept tells exports what the state remembers of their attributes, so that a run goes
 // on with what contacts in Gleap have.
 //
-//   - Keys: where [engage.Key] makes another key of a name than an earlier version did, the
+//   - Keys: where [keys.Of] makes another key of a name than an earlier version did, the
 //     attribute keeps the former one ([Keys], [Tell]; [Note] says so in the report).
 //   - Types: a type that was found from the values stays that of the first delivery ([Types]).
 //   - Patterns: an attribute that a wildcard took before is known also while no export has it
@@ -13,21 +13,22 @@ import (
 	"slices"
 
 	"gleapsync/engage"
+	"gleapsync/internal/keys"
 	"gleapsync/state"
 )
 
-// Keys returns the keys by which a state knows attributes, where [engage.Key] would give them
+// Keys returns the keys by which a state knows attributes, where [keys.Of] would give them
 // others than it did when they were sent first: contacts in Gleap have the former ones.
 func Keys(known []state.Attribute) map[engage.Named]string {
-	keys := map[engage.Named]string{}
+	all := map[engage.Named]string{}
 	for _, k := range known {
-		today, err := engage.Key(k.Name)
+		today, err := keys.Of(k.Name)
 		taken := slices.ContainsFunc(known, func(other state.Attribute) bool { return other.Key == today && !other.Gone() })
-		if err == nil && today != k.Key && k.Key == engage.FormerKey(k.Name) && !taken && !k.Gone() && !k.Retired {
-			keys[engage.Named{Kind: engage.Kind(k.Kind), Name: k.Name}] = k.Key
+		if err == nil && today != k.Key && k.Key == keys.Former(k.Name) && !taken && !k.Gone() && !k.Retired {
+			all[engage.Named{Kind: engage.Kind(k.Kind), Name: k.Name}] = k.Key
 		}
 	}
-	return keys
+	return all
 }
 
 // Tell tells an export the keys. Keys that were chosen stay chosen.
@@ -46,7 +47,7 @@ func Note(e *engage.Export, a engage.Attribute) string {
 	if key, ok := e.Kept[engage.Named{Kind: a.Kind, Name: a.Name}]; !ok || a.Chosen || key != a.Key {
 		return ""
 	}
-	today, _ := engage.Key(a.Name)
+	today, _ := keys.Of(a.Name)
 	return fmt.Sprintf("%s keeps the key %s that Gleap's contacts have: set key = %q, or keys, to change it", a.Name, a.Key, today)
 }
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"gleapsync/engage"
+	"gleapsync/internal/keys"
 )
 
 // errEvents is what is wrong with rows that are not one for each user.
@@ -35,7 +36,7 @@ func readChanges(ctx context.Context, s source, base string, otherwise error) (*
 	}
 	f := &found{source: s, Kind: "changes", Rows: changes.Rows, Broken: changes.Invalid}
 	for _, c := range changes.Computations {
-		key, _ := engage.Key(c.Name)
+		key, _ := keys.Of(c.Name)
 		column := column{Name: c.Name, Key: key, Audience: c.Kind == engage.Audience, Values: string(c.Fits.Type())}
 		if err := unwritable(c.Name); err != nil {
 			column.LeftOut = err.Error()

@@ -8,6 +8,7 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/internal/attr"
+	"gleapsync/internal/keys"
 )
 
 // contactFields are the keys of [contact] and the columns that may hold them, the
@@ -157,7 +158,7 @@ func read(ctx context.Context, s source, base string) (*found, error) {
 func classify(names []string, ids string) (kind string, columns []column, err error) {
 	var snakes []string
 	for _, name := range names {
-		snake, _ := engage.Key(name)
+		snake, _ := keys.Of(name)
 		snakes = append(snakes, snake)
 	}
 	has := func(name string) bool { return slices.Contains(snakes, name) }
@@ -191,7 +192,7 @@ func classify(names []string, ids string) (kind string, columns []column, err er
 		case engage.IsPattern(name):
 			c.LeftOut, isList = "its name would be a pattern: rename it", false
 		case c.Key == "":
-			c.LeftOut, isList = engage.ErrNoKey.Error(), false
+			c.LeftOut, isList = keys.ErrNone.Error(), false
 		default:
 			isList = false
 		}

@@ -11,9 +11,9 @@ import (
 	"slices"
 	"strings"
 
-	"gleapsync/engage"
 	"gleapsync/internal/config"
 	"gleapsync/internal/database"
+	"gleapsync/internal/keys"
 	"gleapsync/internal/wholefile"
 )
 
@@ -170,7 +170,7 @@ func nothing(ctx context.Context, o Options, place string, leftOut []LeftOut) er
 // projectName makes a project's name of that of the configuration's folder.
 func projectName(folder string) string {
 	name := filepath.Base(folder)
-	if _, err := engage.Key(name); errors.Is(err, engage.ErrNoKey) || unwritable(name) != nil {
+	if _, err := keys.Of(name); errors.Is(err, keys.ErrNone) || unwritable(name) != nil {
 		return "my-project"
 	}
 	return name
@@ -185,7 +185,7 @@ func giveKeys(all []*found) {
 	})
 	taken := map[string]string{}
 	take := func(name, path string) (string, error) {
-		key, err := engage.Key(name)
+		key, err := keys.Of(name)
 		if err == nil && taken[key] != "" {
 			err = fmt.Errorf("the key %s is that of %s", key, taken[key])
 		}

@@ -13,8 +13,8 @@ import (
 	"github.com/klauspost/compress/gzip"
 	"pgregory.net/rapid"
 
-	"gleapsync/engage"
 	"gleapsync/internal/config"
+	"gleapsync/internal/keys"
 	"gleapsync/internal/rounds"
 )
 
@@ -336,8 +336,8 @@ func TestErrors(t *testing.T) {
 		t.Errorf("something was written: %q, %v", text, entries)
 	}
 	ctx, cancel := context.WithCancelCause(context.Background())
-	cancel(engage.ErrNoKey)
-	if _, err := Write(ctx, Options{Place: dir, Config: filepath.Join(dir, "c.toml")}); err != engage.ErrNoKey {
+	cancel(keys.ErrNone)
+	if _, err := Write(ctx, Options{Place: dir, Config: filepath.Join(dir, "c.toml")}); err != keys.ErrNone {
 		t.Errorf("interrupted: %v", err)
 	}
 }

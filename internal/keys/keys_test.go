@@ -1,4 +1,4 @@
-package engage
+package keys
 
 import (
 	"errors"
@@ -49,13 +49,13 @@ func TestKey(t *testing.T) {
 		"tab\there\nnew":                     "tab_here_new",
 		"x\x00y":                             "x_y",
 	} {
-		got, err := Key(name)
+		got, err := Of(name)
 		if err != nil || got != want {
 			t.Errorf("Key(%q) = %q, %v, want %q", name, got, err, want)
 		}
 	}
 	for _, name := range []string{"", "   ", "🔥", "'", "---", "\u0301", "Email", "user ID", "Plan", "phone", "NAME", "userId"} {
-		if key, err := Key(name); err == nil {
+		if key, err := Of(name); err == nil {
 			t.Errorf("Key(%q) = %q, want an error", name, key)
 		}
 	}
@@ -80,20 +80,20 @@ func TestPlaces(t *testing.T) {
 		{[]string{"a_b"}, "A-B", []string{"a_b"}, "[]"},
 		{[]string{"", "🔥"}, "💧", nil, "[]"},
 	} {
-		if got := fmt.Sprint(placesOf(test.names, test.name, test.others)); got != test.want {
+		if got := fmt.Sprint(Places(test.names, test.name, test.others)); got != test.want {
 			t.Errorf("%q in %q: %s, want %s", test.name, test.names, got, test.want)
 		}
 	}
 }
 
-func TestCheckKey(t *testing.T) {
+func TestCheck(t *testing.T) {
 	for _, key := range []string{"vip", "isVip", "vip-eu", "über_30"} {
-		if err := CheckKey(key); err != nil {
+		if err := Check(key); err != nil {
 			t.Errorf("CheckKey(%q): %v", key, err)
 		}
 	}
 	for _, key := range append([]string{"", "a b", "a.b", "$a", "a\n"}, reserved...) {
-		if CheckKey(key) == nil {
+		if Check(key) == nil {
 			t.Errorf("CheckKey(%q) accepts it", key)
 		}
 	}
@@ -103,8 +103,8 @@ func TestCheckKey(t *testing.T) {
 // can be told from what they refused.
 func TestReserved(t *testing.T) {
 	for _, field := range slices.Concat(reserved, reservedToo) {
-		for _, key := range []string{field, snake(field), strings.ToLower(field), strings.ToUpper(field), "_" + snake(field) + "_"} {
-			err := CheckKey(key)
+		for _, key := range []string{field, Snake(field), strings.ToLower(field), strings.ToUpper(field), "_" + Snake(field) + "_"} {
+			err := Check(key)
 			if err == nil || !strings.Contains(err.Error(), "is a field that Gleap contacts already have") {
 				t.Errorf("%s: %v", key, err)
 			}
@@ -112,11 +112,11 @@ func TestReserved(t *testing.T) {
 				t.Errorf("%s: taken by earlier versions: %t", key, took)
 			}
 		}
-		if err := CheckKey(field + "_eu"); err != nil {
+		if err := Check(field + "_eu"); err != nil {
 			t.Error(err)
 		}
 	}
-	if err := CheckKey("updated_at"); err.Error() != `"updated_at" is a field that Gleap contacts already have, as updatedAt` {
+	if err := Check("updated_at"); err.Error() != `"updated_at" is a field that Gleap contacts already have, as updatedAt` {
 		t.Error(err)
 	}
 }
@@ -126,20 +126,20 @@ func FuzzKey(f *testing.F) {
 		f.Add(name)
 	}
 	f.Fuzz(func(t *testing.T, name string) {
-		key, err := Key(name)
+		key, err := Of(name)
 		if err != nil {
 			return
 		}
 		if key == "" || slices.Contains(reserved, key) {
 			t.Fatalf("Key(%q) = %q", name, key)
 		}
-		if again, err := Key(key); again != key || err != nil {
+		if again, err := Of(key); again != key || err != nil {
 			t.Fatalf("the key of %q is %q, and the key of that %q, %v", name, key, again, err)
 		}
 	})
 }
 
-func TestOfName(t *testing.T) {
+func TestLookup(t *testing.T) {
 	said := map[string]int{"Total Orders": 1, "total_orders": 2, "VIP": 3, "🔥": 4}
 	for name, want := range map[string]struct {
 		value int
@@ -148,11 +148,11 @@ func TestOfName(t *testing.T) {
 		"Total Orders": {1, "Total Orders"}, "total_orders": {2, "total_orders"}, "TotalOrders": {1, "Total Orders"},
 		"vip": {3, "VIP"}, "🔥": {4, "🔥"}, "💧": {0, ""}, "orders": {0, ""}, "": {0, ""},
 	} {
-		if value, as := OfName(said, name); value != want.value || as != want.as {
+		if value, as := Lookup(said, name); value != want.value || as != want.as {
 			t.Errorf("%q: %d of %q, want %v", name, value, as, want)
 		}
 	}
-	if _, as := OfName[int](nil, "vip"); as != "" {
+	if _, as := Lookup[int](nil, "vip"); as != "" {
 		t.Errorf("nothing says something of %q", as)
 	}
 }

@@ -1,4 +1,9 @@
-package engage
+// Package keys makes the names that attributes have in Gleap of those that audiences and traits
+// have in Engage, and tells which names are the same.
+//
+// A name that is a key already stays as it is, every other one is snake_cased ([Of]). What an
+// earlier version made of a name is [Former]: contacts have such keys, so they are never forgotten.
+package keys
 
 import (
 	"errors"
@@ -29,7 +34,7 @@ var reservedToo = []string{
 	"unsubscribeReason", "unsubscribedAt", "updatedAt",
 }
 
-// ReservedError is returned by [CheckKey] for a key that is one of Gleap's fields, which
+// ReservedError is returned by [Check] for a key that is one of Gleap's fields, which
 // earlier versions took. An attribute that was delivered by one of them may go on.
 type ReservedError struct{ Key, Field string }
 
@@ -52,33 +57,33 @@ func reservedField(key string) string {
 	return ""
 }
 
-// ErrNoKey is returned by [Key] for a name without a letter or digit.
-var ErrNoKey = errors.New("the name has no letter or digit to make a key of")
+// ErrNone is returned by [Of] for a name without a letter or digit.
+var ErrNone = errors.New("the name has no letter or digit to make a key of")
 
-// Key returns the name that an audience or computed trait has in Gleap. A name that is a
+// Of returns the name that an audience or computed trait has in Gleap. A name that is a
 // key already stays as it is: Segment gives such names itself, j_o_first_order__opened for
 // one. Every other name is snake_cased, as Segment's own destination does it: "Order
 // completed last 30days" becomes order_completed_last_30days. A key that Gleap's contacts
 // already use as a field is an error.
-func Key(name string) (string, error) {
-	key := keyOf(name)
+func Of(name string) (string, error) {
+	key := Make(name)
 	if key == "" {
-		return "", ErrNoKey
+		return "", ErrNone
 	}
-	return key, CheckKey(key)
+	return key, Check(key)
 }
 
-// keyOf is Key without a look at what Gleap takes; "" if nothing of the name can stand in a
+// Make is [Of] without a look at what Gleap takes; "" if nothing of the name can stand in a
 // key.
-func keyOf(name string) string {
-	if isKey(name) {
+func Make(name string) string {
+	if Is(name) {
 		return name
 	}
-	return snake(name)
+	return Snake(name)
 }
 
-// isKey reports whether a name is a key as it stands.
-func isKey(name string) bool {
+// Is reports whether a name is a key as it stands.
+func Is(name string) bool {
 	letter := false
 	for i := range len(name) {
 		switch c := name[i]; {
@@ -91,62 +96,79 @@ func isKey(name string) bool {
 	return letter
 }
 
-// OfName returns what settings such as [Export.Keys] say of the audience or trait of a name:
+// Lookup returns what settings such as chosen keys say of the audience or trait of a name:
 // what they say of the name itself, or else of one that makes the same key. as is the name
 // that was found, "" if none was.
-func OfName[T any](said map[string]T, name string) (value T, as string) {
+func Lookup[T any](said map[string]T, name string) (value T, as string) {
 	if value, ok := said[name]; ok {
 		return value, name
 	}
-	key, _ := Key(name) // whether it can be an attribute's does not matter here
+	key, _ := Of(name) // whether it can be an attribute's does not matter here
 	for _, other := range slices.Sorted(maps.Keys(said)) {
-		if k, _ := Key(other); k == key && key != "" {
+		if k, _ := Of(other); k == key && key != "" {
 			return said[other], other
 		}
 	}
 	return value, ""
 }
 
-// FormerKey returns the key that earlier versions made of a name, "" if it had none: they
+// Former returns the key that earlier versions made of a name, "" if it had none: they
 // put underscores together, and took them off the ends, of names that are keys too.
 // Contacts in Gleap have those keys, so whoever has a state that knows them goes on with
 // them.
-func FormerKey(name string) string { return snake(name) }
+func Former(name string) string { return Snake(name) }
 
-// isSame reports whether two names differ only in case, blanks and the way in which their
+// Same reports whether two names differ only in case, blanks and the way in which their
 // words are joined, as names in headers do. Two that are keys already are two names. So
 // are A__B and A_B of a warehouse that has all names in upper case.
-func isSame(a, b string) bool {
+func Same(a, b string) bool {
 	a = loose(a)
 	return a != "" && a == loose(b)
 }
 
 func loose(name string) string {
-	if lower := strings.ToLower(name); isKey(lower) && strings.ToUpper(name) == name {
+	if lower := strings.ToLower(name); Is(lower) && strings.ToUpper(name) == name {
 		return lower
 	}
-	return keyOf(name)
+	return Make(name)
 }
 
-// placesOf returns which of the names are that of an attribute: the one of exactly that name,
+// Places returns which of the names are that of an attribute: the one of exactly that name,
 // else those that are the same otherwise and exactly the name of none of the others. More
 // than one place says that nobody can tell.
-func placesOf(names []string, name string, others []string) []int {
+func Places(names []string, name string, others []string) []int {
 	if i := slices.Index(names, name); i >= 0 {
 		return []int{i}
 	}
 	var places []int
 	for i, n := range names {
-		if isSame(n, name) && !slices.Contains(others, n) {
+		if Same(n, name) && !slices.Contains(others, n) {
 			places = append(places, i)
 		}
 	}
 	return places
 }
 
-// CheckKey returns an error if key cannot be an attribute's name in Gleap, a
+// Almost reports whether a name differs from the one that is wanted in its spelling, or in
+// one byte, which as a backslash may have taken the next one with it. Of short names that
+// says nothing.
+func Almost(name, want string) bool {
+	if name == want || len(want) < len("email") {
+		return false
+	}
+	a, b := name, want
+	for len(a) > 0 && len(b) > 0 && a[0] == b[0] {
+		a, b = a[1:], b[1:]
+	}
+	for len(a) > 0 && len(b) > 0 && a[len(a)-1] == b[len(b)-1] {
+		a, b = a[:len(a)-1], b[:len(b)-1]
+	}
+	return len(a) <= 1 && len(b) <= 2 || Same(name, want)
+}
+
+// Check returns an error if key cannot be an attribute's name in Gleap, a
 // [*ReservedError] if earlier versions took it. It is for keys that were chosen by hand.
-func CheckKey(key string) error {
+func Check(key string) error {
 	switch {
 	case key == "":
 		return errors.New("the key is empty")
@@ -163,8 +185,8 @@ func CheckKey(key string) error {
 	return nil
 }
 
-// snake returns name in snake_case, "" if nothing of it can stand in a key.
-func snake(name string) string {
+// Snake returns name in snake_case, "" if nothing of it can stand in a key.
+func Snake(name string) string {
 	runes := fold(name)
 	key := make([]rune, 0, len(runes)+4)
 	for i, r := range runes {
