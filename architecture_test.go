@@ -27,6 +27,7 @@ var mayImport = map[string]string{
 	"internal/keys":       "",
 	"internal/secret":     "",
 	"internal/textfile":   "",
+	"internal/values":     "internal/attr internal/cell internal/jsonscan",
 	"internal/wholefile":  "",
 
 	// For tests.
@@ -48,38 +49,38 @@ var mayImport = map[string]string{
 	"internal/database": "internal/cell internal/generation internal/postgres internal/secret",
 
 	// The three parts of a sync do not know each other, nor sync.
-	"engage": "internal/attr internal/cell internal/database internal/extsort internal/jsonscan internal/keys internal/nearest internal/parquet internal/secret internal/source",
+	"engage": "internal/attr internal/cell internal/database internal/extsort internal/jsonscan internal/keys internal/nearest internal/parquet internal/secret internal/source internal/values",
 	"gleap":  "internal/attr internal/exchange internal/secret",
 	"state":  "internal/attr internal/nearest internal/wholefile",
 	// A wire struct that it shared with the client would hide a mistake on the wire.
 	"gleap/sandbox": "",
 
 	"internal/replica":    "internal/attr internal/bucket state",
-	"internal/runs":       "engage internal/human state",
+	"internal/runs":       "engage internal/human internal/values state",
 	"internal/guard":      "internal/human internal/runs state",
 	"internal/damping":    "internal/attr internal/runs state",
 	"internal/forms":      "gleap state",
 	"internal/done":       "engage state",
-	"internal/kept":       "engage internal/keys state",
+	"internal/kept":       "engage internal/keys internal/values state",
 	"internal/known":      "engage internal/attr internal/extsort internal/guard internal/runs state",
-	"internal/events":     "engage gleap internal/attr internal/done internal/extsort internal/guard internal/runs state",
+	"internal/events":     "engage gleap internal/attr internal/done internal/extsort internal/guard internal/runs internal/values state",
 	"internal/planfile":   "gleap internal/attr internal/extsort internal/runs state",
 	"internal/deliveries": "internal/bucket internal/runs internal/wholefile",
 	"internal/push":       "gleap internal/attr internal/deliveries internal/extsort internal/planfile internal/runs state",
-	"internal/inputs":     "engage gleap internal/attr internal/damping internal/done internal/extsort internal/guard internal/human internal/kept internal/keys internal/known internal/rowlist internal/runs internal/schedule state",
+	"internal/inputs":     "engage gleap internal/attr internal/damping internal/done internal/extsort internal/guard internal/human internal/kept internal/keys internal/known internal/rowlist internal/runs internal/schedule internal/values state",
 	"sync":                "engage gleap internal/attr internal/damping internal/deliveries internal/done internal/events internal/extsort internal/forms internal/guard internal/human internal/inputs internal/job internal/keys internal/known internal/planfile internal/push internal/rowlist internal/runs internal/savedplan state",
-	"internal/inspect":    "engage internal/attr internal/deliveries internal/forms internal/inputs internal/kept internal/replica internal/runs state sync",
+	"internal/inspect":    "engage internal/attr internal/deliveries internal/forms internal/inputs internal/kept internal/replica internal/runs internal/values state sync",
 	"internal/job":        "gleap internal/push state",
 	"internal/savedplan":  "gleap internal/extsort internal/job internal/planfile internal/push internal/runs internal/wholefile state",
 
 	// Settings.
-	"internal/config": "engage gleap internal/attr internal/bucket internal/damping internal/database internal/deliveries internal/events internal/exchange internal/guard internal/inputs internal/keys internal/known internal/nearest internal/schedule internal/schema internal/secret internal/source internal/textfile state sync",
+	"internal/config": "engage gleap internal/attr internal/bucket internal/damping internal/database internal/deliveries internal/events internal/exchange internal/guard internal/inputs internal/keys internal/known internal/nearest internal/schedule internal/schema internal/secret internal/source internal/textfile internal/values state sync",
 
 	// Of several projects.
 	"internal/projects": "internal/config internal/secret",
 
 	// Around one of them.
-	"internal/starter": "engage internal/attr internal/config internal/database internal/keys internal/source internal/wholefile",
+	"internal/starter": "engage internal/attr internal/config internal/database internal/keys internal/source internal/values internal/wholefile",
 	"internal/console": "engage gleap gleap/sandbox internal/attr internal/deliveries internal/human internal/inspect internal/replica internal/runs internal/starter state sync",
 	"internal/metrics": "engage internal/config internal/exchange internal/inspect internal/replica internal/runs sync",
 	// Linked with a tag only, and so beside metrics, which it takes as data.
@@ -89,7 +90,7 @@ var mayImport = map[string]string{
 	"internal/serve":  "engage internal/config internal/exchange internal/inspect internal/metrics internal/page internal/projects internal/runs internal/schedule internal/textfile state sync",
 
 	// Commands put it together, for the main package alone.
-	"internal/app": "engage gleap gleap/sandbox internal/completion internal/config internal/console internal/deliveries internal/guard internal/human internal/inputs internal/inspect internal/metrics internal/nearest internal/notify internal/otlp internal/page internal/projects internal/replica internal/runs internal/savedplan internal/schedule internal/schema internal/secret internal/serve internal/starter internal/textfile internal/wholefile state sync",
+	"internal/app": "engage gleap gleap/sandbox internal/completion internal/config internal/console internal/deliveries internal/guard internal/human internal/inputs internal/inspect internal/metrics internal/nearest internal/notify internal/otlp internal/page internal/projects internal/replica internal/runs internal/savedplan internal/schedule internal/schema internal/secret internal/serve internal/starter internal/textfile internal/values internal/wholefile state sync",
 	"":             "gleap internal/app internal/human state sync",
 }
 

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"gleapsync/internal/attr"
+	"gleapsync/internal/values"
 )
 
 // BenchmarkRead reads whole exports of the forms that Segment has.
@@ -20,7 +21,7 @@ func BenchmarkRead(b *testing.B) {
 	for i := range wide {
 		wide[i] = Attribute{Kind: Audience, Key: fmt.Sprintf("c%02d", i), Column: fmt.Sprintf("c%02d", i)}
 		if i >= 12 {
-			wide[i].Kind, wide[i].Type = Trait, Auto
+			wide[i].Kind, wide[i].Type = Trait, values.Auto
 		}
 		header += "," + wide[i].Key
 	}

@@ -15,6 +15,7 @@ import (
 	"gleapsync/internal/cell"
 	"gleapsync/internal/jsonscan"
 	"gleapsync/internal/source"
+	"gleapsync/internal/values"
 )
 
 // eventReader reads files of what happened, and counts.
@@ -111,7 +112,7 @@ func (r *eventReader) check(userID, at, message []byte) (nanoseconds int64, hash
 		r.invalid("timestamp", "the time stamp is more than a day ahead: look at the clock of what wrote it")
 		return 0, 0, false
 	}
-	if !isNull(message) {
+	if !values.IsNull(message) {
 		sum := sha256.Sum256(message)
 		hash = max(1, binary.BigEndian.Uint64(sum[:]))
 	}
@@ -213,7 +214,7 @@ func (e *event) parse(line []byte) bool {
 
 // user returns the user id; of a list or an object all of it, so that it is found to be none.
 func (e *event) user() []byte {
-	if len(e.userID) > 0 && isList(e.userID) {
+	if len(e.userID) > 0 && values.IsList(e.userID) {
 		return e.userID
 	}
 	if len(e.text(e.userID)) == 0 {

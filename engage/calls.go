@@ -11,6 +11,7 @@ import (
 	"gleapsync/internal/attr"
 	"gleapsync/internal/jsonscan"
 	"gleapsync/internal/source"
+	"gleapsync/internal/values"
 )
 
 // CallType is a type of Segment's calls that say what a user did.
@@ -87,9 +88,9 @@ func (r *callReader) call(e *event) error {
 		return nil
 	}
 	switch {
-	case isNull(c.Name) && c.Type == Page:
+	case values.IsNull(c.Name) && c.Type == Page:
 		c.Name = nil
-	case isNull(c.Name):
+	case values.IsNull(c.Name):
 		r.invalid("", fmt.Sprintf("the %s call has no name", c.Type))
 		return nil
 	case !utf8.Valid(c.Name):
@@ -111,13 +112,13 @@ func (r *callReader) call(e *event) error {
 const maxProperties = 1000
 
 // Properties returns the call's properties that have a value, in their order; of a name that
-// comes twice the last one counts. Values are what is said, as of a trait of type [Auto]
-// before its type is known, see [Convert]. What cannot be one is left out and counted. They
+// comes twice the last one counts. Values are what is said, as of a trait of type [values.Auto]
+// before its type is known, see [values.Convert]. What cannot be one is left out and counted. They
 // are valid as long as the call.
 func (c *Call) Properties() (properties []Property, unusable int) {
 	properties = c.parsed[:0]
 	jsonscan.Object(c.properties, func(name []byte, raw json.RawMessage) {
-		value := saidByJSON(raw)
+		value := values.SaidByJSON(raw)
 		if !utf8.Valid(value.Text()) || !utf8.Valid(name) {
 			unusable++
 			return

@@ -13,6 +13,7 @@ import (
 	"gleapsync/internal/attr"
 	"gleapsync/internal/jsonscan"
 	"gleapsync/internal/source"
+	"gleapsync/internal/values"
 )
 
 // changeColumns says where in a row the parts of a change stand, -1: nowhere.
@@ -124,21 +125,21 @@ func (r *changeReader) row(fields [][]byte, c *changeColumns) error {
 	}
 	r.seen.add(r.change.UserID)
 	name, action := cell(c.name), cell(c.action)
-	if isNull(name) {
+	if values.IsNull(name) {
 		r.invalid("audience_name", "the row names no audience and no trait")
 		return nil
 	}
 	r.traits = r.traits[:0]
 	sound := true
-	if text := cell(c.traits); !isNull(text) {
+	if text := cell(c.traits); !values.IsNull(text) {
 		r.traits, sound = jsonscan.Append(r.traits, text)
 	}
 	said := r.traits.Get(string(name))
 	kind := r.kind(name, cell(c.id), action, said)
-	member, ok := declaredBool(action)
+	member, ok := values.ReadBool(action)
 	switch {
 	case kind == Audience && (!ok || member.Kind() == attr.None):
-		r.invalid("audience_action", neither)
+		r.invalid("audience_action", values.Neither)
 		return nil
 	case kind == Trait && !sound:
 		r.invalid("traits_or_props", "the JSON of the traits is no object")
@@ -181,10 +182,10 @@ func (r *changeReader) kind(name, id, action []byte, said json.RawMessage) Kind 
 	if a, ok := r.export.TakeComputation(string(name), ""); ok {
 		return a.Kind
 	}
-	if isNull(action) && said != nil {
+	if values.IsNull(action) && said != nil {
 		action = said
 	}
-	if _, ok := declaredBool(action); ok {
+	if _, ok := values.ReadBool(action); ok {
 		return Audience
 	}
 	return Trait

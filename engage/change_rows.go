@@ -13,6 +13,7 @@ import (
 	"gleapsync/internal/attr"
 	"gleapsync/internal/cell"
 	"gleapsync/internal/keys"
+	"gleapsync/internal/values"
 )
 
 // SinceVariable stands in [Export.Command] for the time from which on rows are asked for.
@@ -259,7 +260,7 @@ func (r *changeReader) call(row *rowOfColumns) error {
 	}
 	for n, column := range row.values {
 		a := &r.result.Computations[n].Attribute
-		value, reason := a.Value(said(row.forms[column], row.cells[column]), &r.result.Computations[n].Fits)
+		value, reason := a.Value(values.Said(row.forms[column], row.cells[column]), &r.result.Computations[n].Fits)
 		if reason != "" {
 			r.invalid(a.Key, reason)
 		}

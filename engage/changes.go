@@ -14,6 +14,7 @@ import (
 	"gleapsync/internal/jsonscan"
 	"gleapsync/internal/keys"
 	"gleapsync/internal/source"
+	"gleapsync/internal/values"
 )
 
 // Change is what one event, or one row, says of one attribute of a user.
@@ -30,12 +31,12 @@ type Change struct {
 
 // Computation is an audience or a trait of which changes were read.
 type Computation struct {
-	Attribute Attribute // what the export makes of it
-	Name      string    // as the changes have it
-	ID        string    // Engage's own, "" if the changes do not have it
-	Kind      Kind      // as the changes have it, "" if they do not say
-	Newest    int64     // the time of its newest change, in nanoseconds since 1970
-	Fits      Fits      // of the values whose type is not known yet
+	Attribute Attribute   // what the export makes of it
+	Name      string      // as the changes have it
+	ID        string      // Engage's own, "" if the changes do not have it
+	Kind      Kind        // as the changes have it, "" if they do not say
+	Newest    int64       // the time of its newest change, in nanoseconds since 1970
+	Fits      values.Fits // of the values whose type is not known yet
 }
 
 // isMisfit reports whether the changes have another kind than the configuration. Their
@@ -188,7 +189,7 @@ func (e *Export) Found(name string, kind Kind) (a Attribute, ok bool) {
 	if a, ok = e.Take(name); ok && (kind == "" || a.Kind == kind) {
 		return a, true
 	}
-	return e.found(kind, name, Auto), e.Discover && kind != "" && !e.excludes(name)
+	return e.found(kind, name, values.Auto), e.Discover && kind != "" && !e.excludes(name)
 }
 
 // pass remembers a computation that nobody asks for.
@@ -308,13 +309,13 @@ func (r *changeReader) sayRaw(n int, raw json.RawMessage) error {
 	var value attr.Value
 	var reason string
 	if a.Kind == Audience {
-		if value, _ = a.Value(saidByJSON(raw), nil); value.Kind() == attr.None {
-			reason = neither
+		if value, _ = a.Value(values.SaidByJSON(raw), nil); value.Kind() == attr.None {
+			reason = values.Neither
 		}
 	} else if string(raw) == "null" { // Engage says so of a trait that has no value any more
 		value = attr.OfNull()
 	} else {
-		value, reason = a.Value(saidByJSON(raw), &c.Fits)
+		value, reason = a.Value(values.SaidByJSON(raw), &c.Fits)
 	}
 	if reason != "" {
 		r.invalid(a.Key, reason)
@@ -332,7 +333,7 @@ func (r *changeReader) sayText(n int, text []byte) error {
 	if c.isMisfit() {
 		return r.say(n, attr.Value{})
 	}
-	value, reason := c.Attribute.Value(said(cell.Text, text), &c.Fits)
+	value, reason := c.Attribute.Value(values.Said(cell.Text, text), &c.Fits)
 	if reason != "" {
 		r.invalid(c.Attribute.Key, reason)
 	}
@@ -355,7 +356,7 @@ func (r *changeReader) readFields(get func(name string) []byte) {
 	r.fields = r.fields[:0]
 	for _, name := range r.export.Fields {
 		text := get(name)
-		if isNull(text) || string(text) == "null" {
+		if values.IsNull(text) || string(text) == "null" {
 			text = nil
 		}
 		value := attr.Value{}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"gleapsync/internal/attr"
+	"gleapsync/internal/values"
 )
 
 // changes reads a change export and returns what it said, one "id key value @time" each.
@@ -54,7 +55,7 @@ func identify(user, class, key, id, value string, second int) string {
 }
 
 func TestReadChanges(t *testing.T) {
-	named := []Attribute{{Kind: Audience, Key: "vip", Name: "vip"}, {Kind: Trait, Key: "total", Name: "total", Type: Auto}}
+	named := []Attribute{{Kind: Audience, Key: "vip", Name: "vip"}, {Kind: Trait, Key: "total", Name: "total", Type: values.Auto}}
 	const header = "audience_name,audience_id,audience_action,email,user_id,anonymous_id,timestamp,message_id,properties_or_traits\n"
 	for name, test := range map[string]struct {
 		text   string
@@ -82,7 +83,7 @@ func TestReadChanges(t *testing.T) {
 		},
 		"a wildcard takes its own kind": {
 			text:   identify("u1", "audience", "vip", "aud_1", "true", 1) + identify("u2", "trait", "vip_days", "tra_1", "7", 2),
-			export: Export{Wildcards: []Wildcard{{Trait, "vip*", Auto}}},
+			export: Export{Wildcards: []Wildcard{{Trait, "vip*", values.Auto}}},
 			want:   []string{"u2 vip_days/ttra_1 7 @02.5"}, rows: 2,
 		},
 		"broken": {
@@ -161,8 +162,8 @@ func TestReadChangesClasses(t *testing.T) {
 	text := identify("u1", "prediction", "likely", "pre_1", "0.5", 1) + identify("u2", "prediction", "likely", "pre_1", "0.5", 1) +
 		identify("u1", "journey_step", "j_o_x__y", "jst_1", `"true"`, 2) + identify("u1", "audience", "vip", "aud_1", "true", 2)
 	got, result, err := changes(Export{
-		Dir: write(t, "e", text), Source: "e", Attributes: []Attribute{{Kind: Trait, Key: "likely", Name: "likely", Type: Auto}},
-		Wildcards: []Wildcard{{Audience, "j_*", ""}, {Trait, "v*", Auto}},
+		Dir: write(t, "e", text), Source: "e", Attributes: []Attribute{{Kind: Trait, Key: "likely", Name: "likely", Type: values.Auto}},
+		Wildcards: []Wildcard{{Audience, "j_*", ""}, {Trait, "v*", values.Auto}},
 	})
 	if want := "[u1 j_o_x__y/ajst_1 true @02.5]"; err != nil || fmt.Sprint(got) != want {
 		t.Errorf("%v, %v", got, err)

@@ -17,6 +17,7 @@ import (
 
 	"gleapsync/internal/attr"
 	"gleapsync/internal/postgrestest"
+	"gleapsync/internal/values"
 )
 
 func TestSecret(t *testing.T) {
@@ -36,7 +37,7 @@ func read(ctx context.Context, e Export) (said []string, result Result, err erro
 // attributes makes one of each column: an audience if its name says so, else a trait.
 func attributes(columns ...string) (all []Attribute) {
 	for _, column := range columns {
-		a := Attribute{Kind: Trait, Key: column, Name: column, Column: column, Type: Auto}
+		a := Attribute{Kind: Trait, Key: column, Name: column, Column: column, Type: values.Auto}
 		if strings.HasPrefix(column, "in_") {
 			a.Kind = Audience
 		}

@@ -18,7 +18,7 @@
 // fields, such as the e-mail address. The cells of a column have a form (text, JSON,
 // number, boolean); what is made of them, in the same way for all forms, [Attribute.Value]
 // decides. The type of an attribute without one is found once all its values are read, by
-// [Fits], and [Convert] makes it of each.
+// [Fits], and [values.Convert] makes it of each.
 //
 // # Invariants
 //

@@ -5,6 +5,7 @@ import (
 
 	"gleapsync/internal/secret"
 	"gleapsync/internal/source"
+	"gleapsync/internal/values"
 )
 
 // Kind says what an attribute is made from.
@@ -66,10 +67,10 @@ type Export struct {
 	Fields      []string    // columns or traits that hold contact fields, not all need to be there
 
 	// Of what Wildcards and Discover take, by the name of the audience or trait:
-	Keys  map[string]string // the keys that were chosen for it
-	Types map[string]Type   // the types that were chosen for its values
+	Keys  map[string]string      // the keys that were chosen for it
+	Types map[string]values.Type // the types that were chosen for its values
 
-	Known map[string]Type // what [Auto] came to be, by key, for those that were delivered before
+	Known map[string]values.Type // what [values.Auto] came to be, by key, for those that were delivered before
 	// Kept has the keys by which a state knows attributes that [keys.Of] would give others
 	// today. Those in Attributes have theirs already. The rows do not depend on it.
 	Kept map[Named]string
@@ -130,12 +131,12 @@ func (e *Export) NamesInRows() bool { return e.Changes || e.ProfileIDs != nil }
 // Attribute is one attribute that an export feeds.
 type Attribute struct {
 	Kind   Kind
-	Key    string // its name in Gleap
-	Name   string // the name of the audience or trait in Engage
-	Column string // the column that holds it, "": an audience's members, a trait's column "value"
-	Type   Type   // of a trait's values
-	Known  Type   // what [Auto] came to be when the trait was delivered first, "": not yet
-	Chosen bool   // the key was chosen, and not made of the name
+	Key    string      // its name in Gleap
+	Name   string      // the name of the audience or trait in Engage
+	Column string      // the column that holds it, "": an audience's members, a trait's column "value"
+	Type   values.Type // of a trait's values
+	Known  values.Type // what [values.Auto] came to be when the trait was delivered first, "": not yet
+	Chosen bool        // the key was chosen, and not made of the name
 }
 
 // Named is an audience or a trait by its name in Engage.

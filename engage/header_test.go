@@ -4,14 +4,16 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"gleapsync/internal/values"
 )
 
 // TestDoubledColumns: where a needed column stands twice nobody can tell which is meant,
 // in any form. What is not needed may stand as often as it likes.
 func TestDoubledColumns(t *testing.T) {
 	vip := Attribute{Kind: Audience, Key: "vip", Name: "VIP", Column: "vip"}
-	orders := Attribute{Kind: Trait, Key: "orders", Name: "Orders", Column: "orders", Type: Auto}
-	value := Attribute{Kind: Trait, Key: "ltv", Name: "LTV", Type: Auto}
+	orders := Attribute{Kind: Trait, Key: "orders", Name: "Orders", Column: "orders", Type: values.Auto}
+	value := Attribute{Kind: Trait, Key: "ltv", Name: "LTV", Type: values.Auto}
 	for name, test := range map[string]struct {
 		names  string
 		export Export

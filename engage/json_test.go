@@ -4,13 +4,15 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+
+	"gleapsync/internal/values"
 )
 
 // TestNoNumbers: Python's words for what is no number break no line and no object, in
 // whatever form they come, and say nothing within other JSON.
 func TestNoNumbers(t *testing.T) {
 	for _, word := range []string{"NaN", "Infinity", "-Infinity"} {
-		n := Attribute{Kind: Trait, Key: "n", Name: "n", Column: "n", Type: Auto}
+		n := Attribute{Kind: Trait, Key: "n", Name: "n", Column: "n", Type: values.Auto}
 		inner := `{"m":1,"list":[` + word + `],"x":` + word + `,"t":"a \" ` + word + `"}`
 		for form, text := range map[string]string{
 			"line":           `{"user_id":"u1","x":` + word + `,"y":[1,` + word + `],"z":` + inner + `,"n":7}`,

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"gleapsync/internal/attr"
+	"gleapsync/internal/values"
 )
 
 // TestLine: while a row is read, its source knows where it begins.
@@ -26,7 +27,7 @@ func TestLine(t *testing.T) {
 			t.Fatal(err)
 		}
 		var got []string
-		attributes := []Attribute{{Kind: Trait, Key: "x", Column: "x", Type: Auto}}
+		attributes := []Attribute{{Kind: Trait, Key: "x", Column: "x", Type: values.Auto}}
 		if _, err := s.Read(t.Context(), attributes, func(id []byte, _ []attr.Value) error {
 			got = append(got, fmt.Sprintf("%s:%d", id, s.Line()))
 			return nil

@@ -7,10 +7,11 @@ import (
 	"testing"
 
 	"gleapsync/internal/attr"
+	"gleapsync/internal/values"
 )
 
 func TestNDJSON(t *testing.T) {
-	number := Attribute{Kind: Trait, Key: "n", Name: "n", Column: "n", Type: Auto}
+	number := Attribute{Kind: Trait, Key: "n", Name: "n", Column: "n", Type: values.Auto}
 	for name, test := range map[string]struct {
 		text       string
 		export     Export
@@ -32,7 +33,7 @@ func TestNDJSON(t *testing.T) {
 		},
 		"nested": {
 			text:       `{"userId":"u1","traits":{"n":3,"company":{"name":"Acme","n":4}},"a":{"b":{"c":"d\u00e9"}}}`,
-			attributes: []Attribute{number, {Kind: Trait, Key: "x", Column: "traits.company.n", Type: Auto}, {Kind: Trait, Key: "y", Column: "a.b.c", Type: Auto}},
+			attributes: []Attribute{number, {Kind: Trait, Key: "x", Column: "traits.company.n", Type: values.Auto}, {Kind: Trait, Key: "y", Column: "a.b.c", Type: values.Auto}},
 			want:       []string{`u1: 3 4 "dé"`},
 		},
 		"external ids": {

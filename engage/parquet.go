@@ -10,6 +10,7 @@ import (
 	"gleapsync/internal/cell"
 	"gleapsync/internal/parquet"
 	"gleapsync/internal/source"
+	"gleapsync/internal/values"
 )
 
 // parquetTable is a Parquet file as a table.
@@ -197,16 +198,16 @@ type madeValues struct {
 	of      *parquet.Texts
 	once    sync.Once
 	values  []attr.Value
-	fits    []Fits
-	allFits Fits
+	fits    []values.Fits
+	allFits values.Fits
 	invalid bool // some of them are
 }
 
 func (m *madeValues) make(a *Attribute, form cell.Form) {
-	m.values, m.fits = make([]attr.Value, m.of.Len()), make([]Fits, m.of.Len())
+	m.values, m.fits = make([]attr.Value, m.of.Len()), make([]values.Fits, m.of.Len())
 	for i := range m.values {
 		var reason string
-		m.values[i], reason = a.Value(said(form, m.of.Text(int32(i))), &m.fits[i])
+		m.values[i], reason = a.Value(values.Said(form, m.of.Text(int32(i))), &m.fits[i])
 		m.invalid = m.invalid || reason != ""
 		m.allFits.Add(m.fits[i])
 	}

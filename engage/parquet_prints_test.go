@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"gleapsync/internal/rounds"
+	"gleapsync/internal/values"
 )
 
 // TestParquetPrints: of two Parquet files the prints tell which users to read, whatever way the
@@ -29,7 +30,7 @@ func TestParquetPrints(t *testing.T) {
 	dir := t.TempDir()
 	e := Export{Source: "e.parquet", Dir: dir}
 	for _, key := range []string{"vip", "city", "spent", "tags"} {
-		e.Attributes = append(e.Attributes, Attribute{Kind: Trait, Key: key, Name: key, Column: key, Type: Text})
+		e.Attributes = append(e.Attributes, Attribute{Kind: Trait, Key: key, Name: key, Column: key, Type: values.Text})
 	}
 	rounds.Check(t, func(t *rapid.T) {
 		r := rand.New(rand.NewPCG(4, uint64(rapid.Int().Draw(t, "seed"))))

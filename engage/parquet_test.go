@@ -17,6 +17,7 @@ import (
 
 	"gleapsync/internal/attr"
 	"gleapsync/internal/keys"
+	"gleapsync/internal/values"
 )
 
 // warehouses are the files in testdata, and the same as CSV.
@@ -116,7 +117,7 @@ func TestParquetExport(t *testing.T) {
 		Source: "testdata/snowflake.parquet", Dir: ".",
 		Attributes: []Attribute{
 			{Kind: Audience, Key: "first_time_shopper", Column: "FIRST_TIME_SHOPPER"},
-			{Kind: Trait, Key: "total_orders", Column: "TOTAL_ORDERS", Type: Number},
+			{Kind: Trait, Key: "total_orders", Column: "TOTAL_ORDERS", Type: values.Number},
 		},
 		Fields: []string{"last_login"},
 	})
@@ -267,7 +268,7 @@ func BenchmarkParquet(b *testing.B) {
 	}
 	for i := range traits {
 		key := fmt.Sprintf("t%02d", i)
-		all = append(all, Attribute{Kind: Trait, Key: key, Column: key, Type: Auto})
+		all = append(all, Attribute{Kind: Trait, Key: key, Column: key, Type: values.Auto})
 	}
 	var text bytes.Buffer
 	text.WriteString("user_id")
@@ -325,7 +326,7 @@ func TestParquetListOfFloats(t *testing.T) {
 	if err := parquet.Write(&b, []row{{"u1", []float64{1.5, math.NaN(), 2}}, {"u2", []float64{math.Inf(1)}}, {"u3", nil}}); err != nil {
 		t.Fatal(err)
 	}
-	n := Attribute{Kind: Trait, Key: "n", Name: "n", Column: "n", Type: Text}
+	n := Attribute{Kind: Trait, Key: "n", Name: "n", Column: "n", Type: values.Text}
 	got, _, err := rows(Export{Source: "x", Dir: write(t, "x", b.String()), Attributes: []Attribute{n}})
 	if want := []string{`u1: "1.5, 2"`, "u2: null", "u3: null"}; err != nil || !slices.Equal(got, want) {
 		t.Errorf("%q, %v", got, err)

@@ -14,6 +14,7 @@ import (
 
 	"gleapsync/internal/attr"
 	"gleapsync/internal/rounds"
+	"gleapsync/internal/values"
 )
 
 // somePrints returns the prints of an export's rows by user id, in their order.
@@ -94,7 +95,7 @@ func TestPrints(t *testing.T) {
 		lines := rapid.SliceOfN(rapid.Custom(func(t *rapid.T) string { return row(soundID, soundCell) }), 1, 20).Draw(t, "rows")
 		path := filepath.Join(dir, "table.csv")
 		e := Export{Source: path, Attributes: []Attribute{
-			{Kind: Audience, Key: "vip", Name: "vip", Column: "vip"}, {Kind: Trait, Key: "score", Name: "score", Column: "score", Type: Text},
+			{Kind: Audience, Key: "vip", Name: "vip", Column: "vip"}, {Kind: Trait, Key: "score", Name: "score", Column: "score", Type: values.Text},
 		}, Fields: []string{"email", "vip"}}
 		write := func(lines []string) {
 			end := rapid.SampledFrom([]string{"\n", "\r\n"}).Draw(t, "end")
@@ -146,7 +147,7 @@ func TestPrints(t *testing.T) {
 				t.Fatalf("%s is %q, read alone %q", id, all[id], some[id])
 			}
 		}
-		whole.Attributes[1].Fits, part.Attributes[1].Fits = Fits{}, Fits{} // the type is known
+		whole.Attributes[1].Fits, part.Attributes[1].Fits = values.Fits{}, values.Fits{} // the type is known
 		if !reflect.DeepEqual(whole, part) {
 			t.Fatalf("the result is\n%+v, of some\n%+v", whole, part)
 		}

@@ -14,6 +14,7 @@ import (
 	"gleapsync/internal/attr"
 	"gleapsync/internal/extsort"
 	"gleapsync/internal/keys"
+	"gleapsync/internal/values"
 )
 
 // Sorting is what the rows of long tables are sorted with, see [Export.ProfileIDs].
@@ -76,7 +77,7 @@ func (e Export) long(what string) Export {
 	e.UserID, e.Identifiers, e.ProfileIDs = profileID, AllIDs, nil
 	e.Attributes, e.Wildcards, e.Exclude, e.Fields = nil, nil, nil, nil
 	for _, column := range []string{what, "value", "seq"} {
-		e.Attributes = append(e.Attributes, Attribute{Kind: Trait, Key: column, Name: column, Column: column, Type: Raw})
+		e.Attributes = append(e.Attributes, Attribute{Kind: Trait, Key: column, Name: column, Column: column, Type: values.Raw})
 	}
 	return e
 }

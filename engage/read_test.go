@@ -18,6 +18,7 @@ import (
 
 	"gleapsync/internal/attr"
 	"gleapsync/internal/cell"
+	"gleapsync/internal/values"
 )
 
 // write puts files into a folder of their own, in order of their age.
@@ -41,7 +42,7 @@ func write(t *testing.T, files ...string) string {
 func rows(e Export) ([]string, Result, error) {
 	got, result, err := readLines(context.Background(), e, ": ")
 	for i := range result.Attributes {
-		result.Attributes[i].Fits = Fits{}
+		result.Attributes[i].Fits = values.Fits{}
 	}
 	result.FirstUnknown, result.Fields = Problem{}, nil
 	return got, result, err
@@ -79,16 +80,16 @@ func readLines(ctx context.Context, e Export, separator string) ([]string, Resul
 }
 
 // converted makes the value of what was read once all of it was.
-func converted(a Attribute, fits Fits, v attr.Value) attr.Value {
-	if a.Kind == Trait && a.Type == Auto && a.Known == "" {
-		v, _ = Convert(fits.Type(), v)
+func converted(a Attribute, fits values.Fits, v attr.Value) attr.Value {
+	if a.Kind == Trait && a.Type == values.Auto && a.Known == "" {
+		v, _ = values.Convert(fits.Type(), v)
 	}
 	return v
 }
 
 var audience = Attribute{Kind: Audience, Key: "shopper", Name: "Shopper"}
 
-func trait(typ Type) Attribute {
+func trait(typ values.Type) Attribute {
 	return Attribute{Kind: Trait, Key: "total_orders", Name: "Total Orders", Type: typ}
 }
 
@@ -134,22 +135,22 @@ func TestForms(t *testing.T) {
 		}, {
 			name:      "trait, unformatted",
 			text:      "key,value,external_ids\nuse_1,12.5,\"{\"\"user_id\"\":[\"\"u1\"\"]}\"\n",
-			attribute: trait(Auto),
+			attribute: trait(values.Auto),
 			want:      []string{"u1: 12.5"},
 		}, {
 			name:      "trait, formatted",
 			text:      "key,value,external_ids,user_id,email\nuse_1,gold,{},u1,a@x.io\n",
-			attribute: trait(Auto),
+			attribute: trait(values.Auto),
 			want:      []string{`u1: "gold"`},
 		}, {
 			name:      "trait in the JSON of traits",
 			text:      "key,external_ids,traits\nuse_1,\"{\"\"user_id\"\":[\"\"u1\"\"]}\",\"{\"\"total_orders\"\":9007199254740993}\"\n",
-			attribute: trait(Auto),
+			attribute: trait(values.Auto),
 			want:      []string{`u1: "9007199254740993"`},
 		}, {
 			name:      "trait in a column of its own",
 			text:      "USER_ID,TOTAL_ORDERS\nu1,3\n",
-			attribute: trait(Number),
+			attribute: trait(values.Number),
 			want:      []string{"u1: 3"},
 		}, {
 			name: "audience with a column of its own name",
@@ -185,15 +186,15 @@ func TestForms(t *testing.T) {
 			text: "key,external_ids,user_id\nuse_1,{},u1a\nuse_1,{},u1\nuse_2,\"{\"\"user_id\"\":[\"\"u2a\"\",\"\"u2\"\"]}\",\n",
 			want: users,
 		}, {
-			name: "last id, blank on its own row", export: Export{Identifiers: LastID}, attribute: trait(Auto),
+			name: "last id, blank on its own row", export: Export{Identifiers: LastID}, attribute: trait(values.Auto),
 			text: "key,value,user_id\nuse_1,7,u1a\nuse_1,,u1\n",
 			want: []string{"u1: 7"},
 		}, {
-			name: "a list makes all values texts", attribute: trait(Auto),
+			name: "a list makes all values texts", attribute: trait(values.Auto),
 			text: "user_id,traits\nu1,\"{\"\"total_orders\"\":\"\"42\"\"}\"\nu2,\"{\"\"total_orders\"\":42}\"\nu3,\"{\"\"total_orders\"\":[1,\"\"b\"\"]}\"\nu4,\"{\"\"total_orders\"\":null}\"\nu5,\n",
 			want: []string{`u1: "42"`, `u2: "42"`, `u3: "1, b"`, "u4: null", "u5: null"},
 		}, {
-			name: "broken JSON of traits", attribute: trait(Auto),
+			name: "broken JSON of traits", attribute: trait(values.Auto),
 			text: "user_id,traits\nu1,{oops\n",
 			want: []string{"u1: null"},
 			result: Result{Attributes: []AttributeResult{{Invalid: 1}}, Problems: []Problem{
@@ -264,7 +265,7 @@ func TestTable(t *testing.T) {
 			{Kind: Audience, Key: "vip", Column: "vip"},
 			{Kind: Audience, Key: "gone", Column: "gone"},
 			{Kind: Audience, Key: "churn_risk", Column: "churn_risk"},
-			{Kind: Trait, Key: "total_orders", Column: "total_orders", Type: Number},
+			{Kind: Trait, Key: "total_orders", Column: "total_orders", Type: values.Number},
 		},
 	}
 	got, result, err := rows(e)
@@ -282,22 +283,22 @@ func TestTable(t *testing.T) {
 
 func TestTypes(t *testing.T) {
 	for _, test := range []struct {
-		typ        Type
+		typ        values.Type
 		cell, want string
 	}{
-		{Auto, "42", "42"}, {Auto, "0042", `"0042"`}, {Auto, "1.50", "1.5"}, {Auto, "true", "true"}, {Auto, "T", "true"}, {Auto, "NaN", "null"}, {Auto, "[]", "null"}, {Auto, "[null]", "null"},
-		{Auto, "false", "false"}, {Auto, "1e3", `"1e3"`}, {Auto, "n/a", `"n/a"`}, {Auto, "[5]", `"5"`}, {Auto, `["x",null,[],"y"]`, `"x, y"`}, {Auto, "{}", `"{}"`}, {Auto, "gold", `"gold"`}, {Auto, " 1", `" 1"`}, {Auto, "12345678901234567890", `"12345678901234567890"`},
-		{Auto, `["a","b",3]`, `"a, b, 3"`}, {Auto, `[{"a": 1}, "x"]`, `"{\"a\":1}, x"`}, {Auto, `{ "a" : 9007199254740993 }`, `"{\"a\":9007199254740993}"`},
-		{Auto, "[not json", `"[not json"`}, {Auto, "", "null"}, {Auto, "NULL", "null"}, {Auto, `\N`, "null"}, {Auto, "Null", `"Null"`},
-		{Auto, "\xff", "error"},
-		{Text, "42", `"42"`}, {Text, "true", `"true"`}, {Text, "[1]", `"1"`},
-		{Number, "1.50", "1.5"}, {Number, "007", "7"}, {Number, " 1e3 ", "1000"}, {Number, "x", "error"}, {Number, "9007199254740993", "error"}, {Number, " ", "null"},
-		{Boolean, "YES", "true"}, {Boolean, "0", "false"}, {Boolean, "null", "null"}, {Boolean, "2", "error"},
-		{Datetime, "2026-03-01 12:00:00+02", `"2026-03-01T10:00:00Z"`}, {Datetime, "soon", "error"},
+		{values.Auto, "42", "42"}, {values.Auto, "0042", `"0042"`}, {values.Auto, "1.50", "1.5"}, {values.Auto, "true", "true"}, {values.Auto, "T", "true"}, {values.Auto, "NaN", "null"}, {values.Auto, "[]", "null"}, {values.Auto, "[null]", "null"},
+		{values.Auto, "false", "false"}, {values.Auto, "1e3", `"1e3"`}, {values.Auto, "n/a", `"n/a"`}, {values.Auto, "[5]", `"5"`}, {values.Auto, `["x",null,[],"y"]`, `"x, y"`}, {values.Auto, "{}", `"{}"`}, {values.Auto, "gold", `"gold"`}, {values.Auto, " 1", `" 1"`}, {values.Auto, "12345678901234567890", `"12345678901234567890"`},
+		{values.Auto, `["a","b",3]`, `"a, b, 3"`}, {values.Auto, `[{"a": 1}, "x"]`, `"{\"a\":1}, x"`}, {values.Auto, `{ "a" : 9007199254740993 }`, `"{\"a\":9007199254740993}"`},
+		{values.Auto, "[not json", `"[not json"`}, {values.Auto, "", "null"}, {values.Auto, "NULL", "null"}, {values.Auto, `\N`, "null"}, {values.Auto, "Null", `"Null"`},
+		{values.Auto, "\xff", "error"},
+		{values.Text, "42", `"42"`}, {values.Text, "true", `"true"`}, {values.Text, "[1]", `"1"`},
+		{values.Number, "1.50", "1.5"}, {values.Number, "007", "7"}, {values.Number, " 1e3 ", "1000"}, {values.Number, "x", "error"}, {values.Number, "9007199254740993", "error"}, {values.Number, " ", "null"},
+		{values.Boolean, "YES", "true"}, {values.Boolean, "0", "false"}, {values.Boolean, "null", "null"}, {values.Boolean, "2", "error"},
+		{values.Datetime, "2026-03-01 12:00:00+02", `"2026-03-01T10:00:00Z"`}, {values.Datetime, "soon", "error"},
 	} {
 		a := trait(test.typ)
-		var fits Fits
-		v, reason := a.Value(said(cell.Text, []byte(test.cell)), &fits)
+		var fits values.Fits
+		v, reason := a.Value(values.Said(cell.Text, []byte(test.cell)), &fits)
 		v = converted(a, fits, v)
 		got := string(v.AppendJSON(nil))
 		if reason != "" {
@@ -340,47 +341,47 @@ func TestFits(t *testing.T) {
 	for _, test := range []struct {
 		form   cell.Form
 		values string // apart by |
-		typ    Type
+		typ    values.Type
 		want   string
 	}{
-		{cell.Text, "t|f|True|FALSE|true", Boolean, "true|false|true|false|true"},
-		{cell.Text, "49.90|49.95|50.00|7", Number, "49.9|49.95|50|7"},
-		{cell.Text, "49.90|49.95|1e3|7", Text, `"49.90"|"49.95"|"1e3"|"7"`},
-		{cell.Text, "00123|12345", Text, `"00123"|"12345"`},
-		{cell.Text, "50|NaN|inf|-Infinity|", Number, "50|null|null|null|null"},
-		{cell.Text, "gold|NaN", Text, `"gold"|"NaN"`},
+		{cell.Text, "t|f|True|FALSE|true", values.Boolean, "true|false|true|false|true"},
+		{cell.Text, "49.90|49.95|50.00|7", values.Number, "49.9|49.95|50|7"},
+		{cell.Text, "49.90|49.95|1e3|7", values.Text, `"49.90"|"49.95"|"1e3"|"7"`},
+		{cell.Text, "00123|12345", values.Text, `"00123"|"12345"`},
+		{cell.Text, "50|NaN|inf|-Infinity|", values.Number, "50|null|null|null|null"},
+		{cell.Text, "gold|NaN", values.Text, `"gold"|"NaN"`},
 		{cell.Text, "NaN|nan", "", "null|null"},
 		{cell.Text, `NULL|\N|[]| `, "", "null|null|null|null"},
-		{cell.Text, "1|0|true", Text, `"1"|"0"|"true"`},
-		{cell.Text, "3|9007199254740993", Text, `"3"|"9007199254740993"`},
-		{cell.Text, "n/a|none|undefined|null", Text, `"n/a"|"none"|"undefined"|"null"`},
-		{cell.JSON, `829.10|"450.00"|"12"`, Number, "829.1|450|12"},
-		{cell.JSON, `1e3|2`, Number, "1000|2"},
-		{cell.JSON, `3|12345678901234567`, Text, `"3"|"12345678901234567"`},
-		{cell.JSON, `true|"t"|"FALSE"`, Boolean, "true|true|false"},
-		{cell.JSON, `true|1`, Text, `"true"|"1"`},
-		{cell.JSON, `NaN|Infinity|5|null|""`, Number, "null|null|5|null|null"},
-		{cell.JSON, `[]|["x",null]|{"a": 1}`, Text, `null|"x"|"{\"a\":1}"`},
-		{cell.JSON, `[5]|[6]`, Text, `"5"|"6"`},
-		{cell.Number, "7|NaN|1e+20", Text, `"7"|null|"100000000000000000000"`},
-		{cell.JSON, `"gold"|1e+20|[1,NaN]|{"a":[-Infinity,"NaN"]}`, Text, `"gold"|"100000000000000000000"|"1"|"{\"a\":[null,\"NaN\"]}"`},
-		{cell.Text, `[NaN]|["x", NaN]|[NaN`, Text, `null|"x"|"[NaN"`},
-		{cell.Number, "829.10|NaN|1e-7", Number, "829.1|null|0.0000001"},
-		{cell.Boolean, "t|f|true", Boolean, "true|false|true"},
+		{cell.Text, "1|0|true", values.Text, `"1"|"0"|"true"`},
+		{cell.Text, "3|9007199254740993", values.Text, `"3"|"9007199254740993"`},
+		{cell.Text, "n/a|none|undefined|null", values.Text, `"n/a"|"none"|"undefined"|"null"`},
+		{cell.JSON, `829.10|"450.00"|"12"`, values.Number, "829.1|450|12"},
+		{cell.JSON, `1e3|2`, values.Number, "1000|2"},
+		{cell.JSON, `3|12345678901234567`, values.Text, `"3"|"12345678901234567"`},
+		{cell.JSON, `true|"t"|"FALSE"`, values.Boolean, "true|true|false"},
+		{cell.JSON, `true|1`, values.Text, `"true"|"1"`},
+		{cell.JSON, `NaN|Infinity|5|null|""`, values.Number, "null|null|5|null|null"},
+		{cell.JSON, `[]|["x",null]|{"a": 1}`, values.Text, `null|"x"|"{\"a\":1}"`},
+		{cell.JSON, `[5]|[6]`, values.Text, `"5"|"6"`},
+		{cell.Number, "7|NaN|1e+20", values.Text, `"7"|null|"100000000000000000000"`},
+		{cell.JSON, `"gold"|1e+20|[1,NaN]|{"a":[-Infinity,"NaN"]}`, values.Text, `"gold"|"100000000000000000000"|"1"|"{\"a\":[null,\"NaN\"]}"`},
+		{cell.Text, `[NaN]|["x", NaN]|[NaN`, values.Text, `null|"x"|"[NaN"`},
+		{cell.Number, "829.10|NaN|1e-7", values.Number, "829.1|null|0.0000001"},
+		{cell.Boolean, "t|f|true", values.Boolean, "true|false|true"},
 	} {
-		a := trait(Auto)
-		var fits Fits
-		var values []attr.Value
+		a := trait(values.Auto)
+		var fits values.Fits
+		var all []attr.Value
 		for value := range strings.SplitSeq(test.values, "|") {
-			v, reason := a.Value(said(test.form, []byte(value)), &fits)
+			v, reason := a.Value(values.Said(test.form, []byte(value)), &fits)
 			if reason != "" {
 				t.Errorf("%s: %q: %s", test.values, value, reason)
 			}
-			values = append(values, v)
+			all = append(all, v)
 		}
 		var got []string
-		for _, v := range values {
-			v, ok := Convert(fits.Type(), v)
+		for _, v := range all {
+			v, ok := values.Convert(fits.Type(), v)
 			if !ok {
 				t.Errorf("%s: %s does not fit the type that was decided", test.values, v)
 			}
@@ -395,17 +396,17 @@ func TestFits(t *testing.T) {
 // TestKnownTypes: what does not fit the type that an attribute has is an invalid value.
 func TestKnownTypes(t *testing.T) {
 	for _, test := range []struct {
-		known      Type
+		known      values.Type
 		cell, want string
 	}{
-		{Number, "829.10", "829.1"}, {Number, "007", "error"}, {Number, "1e3", "error"}, {Number, "gold", "error"}, {Number, "9007199254740993", "error"},
-		{Number, "NaN", "null"}, {Number, "[]", "null"}, {Number, "[5]", "error"}, {Number, "true", "error"}, {Number, "", "null"},
-		{Boolean, "T", "true"}, {Boolean, "1", "error"}, {Boolean, "yes", "error"}, {Boolean, "[]", "null"}, {Boolean, "NULL", "null"},
-		{Text, "829.10", `"829.10"`}, {Text, "NaN", `"NaN"`}, {Text, "[]", "null"}, {Text, `["a",null]`, `"a"`}, {Text, "\xff", "error"},
+		{values.Number, "829.10", "829.1"}, {values.Number, "007", "error"}, {values.Number, "1e3", "error"}, {values.Number, "gold", "error"}, {values.Number, "9007199254740993", "error"},
+		{values.Number, "NaN", "null"}, {values.Number, "[]", "null"}, {values.Number, "[5]", "error"}, {values.Number, "true", "error"}, {values.Number, "", "null"},
+		{values.Boolean, "T", "true"}, {values.Boolean, "1", "error"}, {values.Boolean, "yes", "error"}, {values.Boolean, "[]", "null"}, {values.Boolean, "NULL", "null"},
+		{values.Text, "829.10", `"829.10"`}, {values.Text, "NaN", `"NaN"`}, {values.Text, "[]", "null"}, {values.Text, `["a",null]`, `"a"`}, {values.Text, "\xff", "error"},
 	} {
-		a := trait(Auto)
+		a := trait(values.Auto)
 		a.Known = test.known
-		v, reason := a.Value(said(cell.Text, []byte(test.cell)), new(Fits))
+		v, reason := a.Value(values.Said(cell.Text, []byte(test.cell)), new(values.Fits))
 		got := string(v.AppendJSON(nil))
 		if reason != "" {
 			got = "error"
@@ -548,7 +549,7 @@ func FuzzRead(f *testing.F) {
 			t.Fatal(err)
 		}
 		for _, identifiers := range []Identifiers{AllIDs, FirstID, LastID} {
-			e := Export{Source: "x", Dir: dir, Attributes: []Attribute{audience, trait(Auto)}, Fields: []string{"email"}, Identifiers: identifiers}
+			e := Export{Source: "x", Dir: dir, Attributes: []Attribute{audience, trait(values.Auto)}, Fields: []string{"email"}, Identifiers: identifiers}
 			source, err := e.Open(context.Background())
 			if err != nil {
 				t.Fatal(err)
@@ -591,12 +592,12 @@ func TestHeader(t *testing.T) {
 func TestNumbersAsBooleans(t *testing.T) {
 	member := Attribute{Kind: Audience, Key: "vip", Column: "vip"}
 	for number, want := range map[string]string{"1": "true", "1.0": "true", "1.00": "true", "1e0": "true", "0": "false", "0.0": "false", "NaN": "", "2": "", "1.5": ""} {
-		v, reason := member.Value(said(cell.Number, []byte(number)), nil)
+		v, reason := member.Value(values.Said(cell.Number, []byte(number)), nil)
 		if got := v.String(); got != want || (reason != "") != (want == "" && number != "NaN") {
 			t.Errorf("%s: %s, %s", number, got, reason)
 		}
 	}
-	if _, reason := member.Value(said(cell.Text, []byte("1.0")), nil); reason == "" {
+	if _, reason := member.Value(values.Said(cell.Text, []byte("1.0")), nil); reason == "" {
 		t.Error("the text 1.0 is taken for true")
 	}
 }

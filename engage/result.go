@@ -3,6 +3,8 @@ package engage
 import (
 	"fmt"
 	"slices"
+
+	"gleapsync/internal/values"
 )
 
 // maxProblems is how many broken rows are remembered with their reasons.
@@ -77,10 +79,10 @@ func (r *Result) Shares(a AttributeResult) []Share {
 // AttributeResult says how one attribute fared; its place is that in
 // [Export.Attributes].
 type AttributeResult struct {
-	Invalid int   // rows whose value could not be read
-	Fits    Fits  // of the values whose type is not known yet
-	Err     error // why the export does not have the attribute at all
-	values  int   // of long tables: how many were read
+	Invalid int         // rows whose value could not be read
+	Fits    values.Fits // of the values whose type is not known yet
+	Err     error       // why the export does not have the attribute at all
+	values  int         // of long tables: how many were read
 }
 
 // Problem is a broken row, without its data.

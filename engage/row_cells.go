@@ -7,6 +7,7 @@ import (
 	"gleapsync/internal/attr"
 	"gleapsync/internal/cell"
 	"gleapsync/internal/jsonscan"
+	"gleapsync/internal/values"
 )
 
 // text returns the text of a column's cell: of JSON that of a string without its quotes.
@@ -20,7 +21,7 @@ func (r *rowReader) text(column int, text []byte) []byte {
 // readObject reads the JSON object in a column, which may be none. It reports false if
 // there is something else.
 func (r *rowReader) readObject(m jsonscan.Members, fields [][]byte, column int) (jsonscan.Members, bool) {
-	if column < 0 || isNull(fields[column]) {
+	if column < 0 || values.IsNull(fields[column]) {
 		return m[:0], true
 	}
 	text := fields[column]
@@ -61,18 +62,18 @@ func (r *rowReader) readCell(i int, fields [][]byte) {
 	case source.inJSON && !r.traitsSound:
 		reason = "traits is no JSON object"
 	case source.inJSON:
-		r.cells[i], reason = a.Value(saidByJSON(r.jsonTrait(source)), fits)
+		r.cells[i], reason = a.Value(values.SaidByJSON(r.jsonTrait(source)), fits)
 	case source.column >= 0 && r.batch != nil:
 		text := r.batch.columns[i].cells.Cell(r.batch.at)
-		r.cells[i], reason = a.Value(said(r.forms[source.column], text), fits)
+		r.cells[i], reason = a.Value(values.Said(r.forms[source.column], text), fits)
 	case source.column >= 0 && a.Kind == Audience && r.forms[source.column] == cell.Text: // the same, but shorter
-		if v, ok := declaredBool(fields[source.column]); ok {
+		if v, ok := values.ReadBool(fields[source.column]); ok {
 			r.cells[i] = v
 		} else {
-			reason = notBoolean(fields[source.column])
+			reason = values.NotBoolean(fields[source.column])
 		}
 	case source.column >= 0:
-		r.cells[i], reason = a.Value(said(r.forms[source.column], fields[source.column]), fits)
+		r.cells[i], reason = a.Value(values.Said(r.forms[source.column], fields[source.column]), fits)
 	}
 	if reason != "" {
 		r.result.Attributes[i].Invalid++
@@ -91,7 +92,7 @@ func (r *rowReader) readField(source *cellSource, fields [][]byte) attr.Value {
 	} else if texts := r.appendIDs(nil, r.jsonIDs.Get(source.name)); len(texts) > 0 {
 		text = texts[0]
 	}
-	if isNull(text) || string(text) == "null" {
+	if values.IsNull(text) || string(text) == "null" {
 		return attr.Value{}
 	}
 	return attr.OfString(text)

@@ -15,6 +15,7 @@ import (
 
 	"gleapsync/internal/attr"
 	"gleapsync/internal/rounds"
+	"gleapsync/internal/values"
 )
 
 // encodeTest encodes a row as a text with its line.
@@ -149,7 +150,7 @@ func TestStretches(t *testing.T) {
 		}
 		compareTest(t, Export{
 			Source: "e.csv", Dir: dir, Fields: []string{"email", "phone"},
-			Attributes: []Attribute{{Kind: Audience, Key: "vip", Name: "vip", Column: "vip"}, {Kind: Trait, Key: "city", Name: "city", Column: "city", Type: Auto}},
+			Attributes: []Attribute{{Kind: Audience, Key: "vip", Name: "vip", Column: "vip"}, {Kind: Trait, Key: "city", Name: "city", Column: "city", Type: values.Auto}},
 		}, rapid.SampledFrom([]string{testAll, testSome, testPrints}).Draw(t, "what"), rapid.SampledFrom([]int{1, 50, 200, 3000}).Draw(t, "bytes of a stretch"))
 	})
 }
@@ -208,7 +209,7 @@ func TestParquetStretches(t *testing.T) {
 			e.Attributes = append(e.Attributes, Attribute{Kind: Audience, Key: key + "_in", Name: key, Column: key})
 		}
 		for _, key := range []string{"city", "spent", "points", "said", "tags", "vip"} {
-			e.Attributes = append(e.Attributes, Attribute{Kind: Trait, Key: key, Name: key, Column: key, Type: rapid.SampledFrom([]Type{Auto, Text, Number}).Draw(t, key)})
+			e.Attributes = append(e.Attributes, Attribute{Kind: Trait, Key: key, Name: key, Column: key, Type: rapid.SampledFrom([]values.Type{values.Auto, values.Text, values.Number}).Draw(t, key)})
 		}
 		compareTest(t, e, testAll, 1)
 	})

@@ -11,6 +11,7 @@ import (
 
 	"gleapsync/internal/cell"
 	"gleapsync/internal/rounds"
+	"gleapsync/internal/values"
 )
 
 // packings are the ways in which a text may be stored.
@@ -177,7 +178,7 @@ func TestLongLine(t *testing.T) {
 	for _, size := range []int{1 << 10, 256 << 10, 1 << 20, 15 << 20} {
 		padding := strings.Repeat("x", size)
 		text := `{"x":"` + padding + `","company":{"n":7},"user_id":"u1","Total Orders":3}` + "\n" + `{"user_id":"u2","x":"` + padding + `","Total Orders":4}`
-		e := Export{Source: "x", Dir: write(t, "x", text), Attributes: []Attribute{trait(Auto), {Kind: Trait, Key: "n", Column: "company.n", Type: Auto}}}
+		e := Export{Source: "x", Dir: write(t, "x", text), Attributes: []Attribute{trait(values.Auto), {Kind: Trait, Key: "n", Column: "company.n", Type: values.Auto}}}
 		got, _, err := rows(e)
 		if err != nil || !slices.Equal(got, []string{"u1: 3 7", "u2: 4 null"}) {
 			t.Errorf("%d bytes: %q, %v", size, got, err)

@@ -12,6 +12,7 @@ import (
 	"gleapsync/internal/attr"
 	"gleapsync/internal/cell"
 	"gleapsync/internal/jsonscan"
+	"gleapsync/internal/values"
 )
 
 // MaxUserID is the longest user id, in bytes. A row with a longer one is broken.
@@ -30,7 +31,7 @@ func idOf(f cell.Form, text []byte) []byte {
 	case f == cell.Number, f == cell.JSON && len(text) > 0 && (text[0] == '-' || '0' <= text[0] && text[0] <= '9'):
 		number := text
 		if f == cell.Number {
-			number = plainDecimal(text)
+			number = values.PlainDecimal(text)
 		}
 		if whole, fraction, ok := bytes.Cut(number, []byte{'.'}); ok && len(bytes.Trim(fraction, "0")) == 0 {
 			return whole
@@ -90,7 +91,7 @@ func checkID(id []byte) (reason string, known bool) {
 		return "the user id is not UTF-8", false
 	case !ascii && hasControl(id):
 		return "the user id holds a control character, such as a line break or NUL", false
-	case isList(id) && json.Valid(id):
+	case values.IsList(id) && json.Valid(id):
 		return "the user id is a list or an object", false
 	case isSpreadsheetNumber(id):
 		return "the user id is a number that a spreadsheet has rounded", false

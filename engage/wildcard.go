@@ -6,13 +6,14 @@ import (
 	"strings"
 
 	"gleapsync/internal/keys"
+	"gleapsync/internal/values"
 )
 
 // Wildcard takes attributes that are not named one by one: each whose name matches.
 type Wildcard struct {
 	Kind    Kind
-	Pattern string // * stands for any characters, ? for one; case does not matter
-	Type    Type   // of a trait's values
+	Pattern string      // * stands for any characters, ? for one; case does not matter
+	Type    values.Type // of a trait's values
 }
 
 // Matches reports whether the pattern matches a name, or its snake case.
@@ -38,7 +39,7 @@ func (e *Export) Take(name string) (a Attribute, ok bool) {
 }
 
 // found returns the attribute of a name that came with the data.
-func (e *Export) found(kind Kind, name string, typ Type) Attribute {
+func (e *Export) found(kind Kind, name string, typ values.Type) Attribute {
 	a := Attribute{Kind: kind, Key: keys.Make(name), Name: name, Type: typ}
 	if kept, ok := e.Kept[Named{kind, name}]; ok {
 		a.Key = kept

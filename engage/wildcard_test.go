@@ -3,6 +3,8 @@ package engage
 import (
 	"fmt"
 	"testing"
+
+	"gleapsync/internal/values"
 )
 
 func TestTakeColumns(t *testing.T) {
@@ -10,7 +12,7 @@ func TestTakeColumns(t *testing.T) {
 		UserID:     "uid",
 		Fields:     []string{"email"},
 		Attributes: []Attribute{{Kind: Trait, Key: "vip_level", Column: "vip_level"}},
-		Wildcards:  []Wildcard{{Audience, "vip_*", ""}, {Trait, "*_180_days", Number}, {Trait, "Total*", Auto}},
+		Wildcards:  []Wildcard{{Audience, "vip_*", ""}, {Trait, "*_180_days", values.Number}, {Trait, "Total*", values.Auto}},
 		Exclude:    []string{"vip_old*"},
 	}
 	columns := []string{
@@ -56,9 +58,9 @@ func TestMatches(t *testing.T) {
 func TestTakeChosen(t *testing.T) {
 	e := Export{
 		Discover: true, Exclude: []string{"Score", "x_y", "VIP_OLD"},
-		Wildcards: []Wildcard{{Trait, "total*", Auto}},
+		Wildcards: []Wildcard{{Trait, "total*", values.Auto}},
 		Keys:      map[string]string{"total__orders": "orders", "vip": "very_important"},
-		Types:     map[string]Type{"total__orders": Text, "level": Number},
+		Types:     map[string]values.Type{"total__orders": values.Text, "level": values.Number},
 		Kept:      map[Named]string{{Trait, "total__days"}: "total_days", {Trait, "total__orders"}: "total_orders", {Audience, "level"}: "x"},
 	}
 	for name, want := range map[string]string{

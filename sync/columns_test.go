@@ -17,6 +17,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/internal/guard"
 	"gleapsync/internal/inputs"
+	"gleapsync/internal/values"
 )
 
 // patterns is a table of which all columns of audiences are taken that match.
@@ -78,7 +79,7 @@ func TestCommandsLikeFiles(t *testing.T) {
 		for _, name := range []string{"0.csv", "1.csv", "2.csv"} {
 			e := inputs.Export{Export: export(name)}
 			e.Dir = w.dir
-			e.Wildcards = []engage.Wildcard{{Kind: engage.Audience, Pattern: "vip*"}, {Kind: engage.Trait, Pattern: "plan", Type: engage.Auto}}
+			e.Wildcards = []engage.Wildcard{{Kind: engage.Audience, Pattern: "vip*"}, {Kind: engage.Trait, Pattern: "plan", Type: values.Auto}}
 			w.options.Exports = append(w.options.Exports, e)
 		}
 		w.options.Guard.MaxInvalid = guard.Limit{}

@@ -10,6 +10,7 @@ import (
 	"gleapsync/internal/damping"
 	"gleapsync/internal/inputs"
 	"gleapsync/internal/runs"
+	"gleapsync/internal/values"
 )
 
 type value = attr.Value
@@ -28,9 +29,9 @@ func nothing(null bool) value {
 func TestDamping(t *testing.T) {
 	table := inputs.Export{
 		Export: engage.Export{Source: "t.csv", Attributes: []engage.Attribute{
-			{Kind: engage.Trait, Key: "login", Name: "login", Column: "login", Type: engage.Auto},
-			{Kind: engage.Trait, Key: "revenue", Name: "revenue", Column: "revenue", Type: engage.Auto},
-			{Kind: engage.Trait, Key: "level", Name: "level", Column: "level", Type: engage.Auto},
+			{Kind: engage.Trait, Key: "login", Name: "login", Column: "login", Type: values.Auto},
+			{Kind: engage.Trait, Key: "revenue", Name: "revenue", Column: "revenue", Type: values.Auto},
+			{Kind: engage.Trait, Key: "level", Name: "level", Column: "level", Type: values.Auto},
 		}},
 		Damping: map[string]damping.Rule{"login": {MinInterval: 24 * time.Hour}, "revenue": {Tolerance: damping.Tolerance{Share: 0.1}}},
 	}

@@ -16,6 +16,7 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/internal/inputs"
+	"gleapsync/internal/values"
 )
 
 // A form is what a table's file is like, given the lines of CSV.
@@ -95,7 +96,7 @@ func TestDeltaForms(t *testing.T) {
 		for _, parts := range []int{0, 3} {
 			t.Run(fmt.Sprint(name, parts), func(t *testing.T) {
 				t.Parallel()
-				w := newWorld(t, inputs.Export{Export: engage.Export{Source: "t.csv", AnyParts: true, Attributes: []engage.Attribute{{Kind: engage.Trait, Key: "t", Column: "t", Type: engage.Number}}}})
+				w := newWorld(t, inputs.Export{Export: engage.Export{Source: "t.csv", AnyParts: true, Attributes: []engage.Attribute{{Kind: engage.Trait, Key: "t", Column: "t", Type: values.Number}}}})
 				if parts > 0 {
 					w.options.Exports[0].Pick = engage.PickAll
 				}

@@ -22,6 +22,7 @@ import (
 	"gleapsync/internal/planfile"
 	"gleapsync/internal/rounds"
 	"gleapsync/internal/runs"
+	"gleapsync/internal/values"
 	"gleapsync/state"
 )
 
@@ -113,8 +114,8 @@ func TestDeltaPlans(t *testing.T) {
 	rounds.Check(t, func(r *rapid.T) {
 		table := inputs.Export{Export: engage.Export{Source: "table.csv", Attributes: []engage.Attribute{
 			{Kind: engage.Audience, Key: "churn", Name: "churn", Column: "churn"},
-			{Kind: engage.Trait, Key: "level", Name: "level", Column: "level", Type: engage.Auto},
-			{Kind: engage.Trait, Key: "score", Name: "score", Column: "score", Type: engage.Auto},
+			{Kind: engage.Trait, Key: "level", Name: "level", Column: "level", Type: values.Auto},
+			{Kind: engage.Trait, Key: "score", Name: "score", Column: "score", Type: values.Auto},
 		}}}
 		w := newWorld(t, table, audience("a.csv", "a"), audience("parts", "b"), trait("t.csv", "t"))
 		defer w.server.Close()

@@ -9,6 +9,7 @@ import (
 	"gleapsync/gleap"
 	"gleapsync/internal/damping"
 	"gleapsync/internal/inputs"
+	"gleapsync/internal/values"
 	"gleapsync/state"
 )
 
@@ -66,7 +67,7 @@ func TestDeltaUnanswered(t *testing.T) {
 // all is read.
 func TestDeltaWaits(t *testing.T) {
 	table := func() inputs.Export {
-		return inputs.Export{Export: engage.Export{Source: "t.csv", Attributes: []engage.Attribute{{Kind: engage.Trait, Key: "t", Column: "t", Type: engage.Number}}}}
+		return inputs.Export{Export: engage.Export{Source: "t.csv", Attributes: []engage.Attribute{{Kind: engage.Trait, Key: "t", Column: "t", Type: values.Number}}}}
 	}
 	day1 := map[string]string{"known.csv": list("u1", "u2"), "t.csv": "user_id,t,email\nu1,100,\nu2,100,\nu3,,y@x.io\n", "a.csv": list("u1")}
 	for name, c := range map[string]struct {
@@ -190,7 +191,7 @@ func TestDeltaWaits(t *testing.T) {
 		},
 		"another type": {
 			day2:    map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,100,\nu3,,y@x.io\n"},
-			between: func(_ *testing.T, w *world) { w.options.Exports[0].Attributes[0].Type = engage.Text },
+			between: func(_ *testing.T, w *world) { w.options.Exports[0].Attributes[0].Type = values.Text },
 			day3:    map[string]string{"t.csv": "user_id,t,email\nu1,105,\nu2,200,\nu3,,y@x.io\n"},
 		},
 	} {

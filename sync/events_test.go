@@ -24,6 +24,7 @@ import (
 	"gleapsync/internal/inputs"
 	"gleapsync/internal/rounds"
 	"gleapsync/internal/runs"
+	"gleapsync/internal/values"
 	"gleapsync/state"
 )
 
@@ -59,7 +60,7 @@ func (w *world) told(before *int) string {
 func TestNews(t *testing.T) {
 	w := newEventsWorld(t, audience("vip.csv", "vip"), trait("total.csv", "total"), changeExport())
 	w.options.Exports[1].ClearMissing = true
-	w.options.Exports[1].Attributes[0].Type = engage.Text
+	w.options.Exports[1].Attributes[0].Type = values.Text
 	sent := 0
 	day := func(vip []string, totals, changes string) string {
 		t.Helper()

@@ -152,8 +152,8 @@ func sides() []bool {
 func TestFaults(t *testing.T) {
 	t.Parallel() // it waits for the disk
 	days := []map[string]string{
-		{"a.csv": list("u1", "u2", "u3", "u4", "u5", "u6"), "t.csv": values("gold", "u1", "u2", "u3", "u4", "u5", "u7")},
-		{"a.csv": list("u3", "u4", "u5", "u6", "u8"), "t.csv": values("silver", "u1", "u2", "u3", "u4", "u7", "u9")},
+		{"a.csv": list("u1", "u2", "u3", "u4", "u5", "u6"), "t.csv": longValues("gold", "u1", "u2", "u3", "u4", "u5", "u7")},
+		{"a.csv": list("u3", "u4", "u5", "u6", "u8"), "t.csv": longValues("silver", "u1", "u2", "u3", "u4", "u7", "u9")},
 	}
 	for name, scenario := range map[string]struct {
 		days    int // before the one with the fault
@@ -215,7 +215,7 @@ func TestFailedPlanUnparksNobody(t *testing.T) {
 	w := newWorld(t, audience("a.csv", "a"), trait("t.csv", "t"))
 	w.options.Memory = 1
 	w.write(t, "a.csv", list("u0"))
-	w.write(t, "t.csv", values("gold", "u1", "u2", "u3"))
+	w.write(t, "t.csv", longValues("gold", "u1", "u2", "u3"))
 	refuse := &fakeGleap{after: func(n int) error {
 		if n == 1 {
 			return &gleap.RefusedError{Status: 422}
@@ -249,8 +249,8 @@ func TestFailedPlanUnparksNobody(t *testing.T) {
 	}
 }
 
-// values gives all users a value that is so long that the plan does not stay in memory.
-func values(value string, userIDs ...string) string {
+// longValues gives all users a value that is so long that the plan does not stay in memory.
+func longValues(value string, userIDs ...string) string {
 	text := "user_id,value\n"
 	for _, id := range userIDs {
 		text += id + "," + strings.Repeat(value, 15_000) + "\n"

@@ -10,6 +10,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/internal/inputs"
 	"gleapsync/internal/runs"
+	"gleapsync/internal/values"
 )
 
 // wild is a table whose audiences are those of a pattern.
@@ -119,7 +120,7 @@ func TestSharedKeys(t *testing.T) {
 
 // TestNamedAgainstFound: what the configuration names goes on, and what was found is held.
 func TestNamedAgainstFound(t *testing.T) {
-	e := changeExport(engage.Attribute{Kind: engage.Trait, Key: "score", Name: "score", Type: engage.Auto})
+	e := changeExport(engage.Attribute{Kind: engage.Trait, Key: "score", Name: "score", Type: values.Auto})
 	e.Discover = true
 	w := newWorld(t, e)
 	w.writeEvents(t, "1", event("u1", "trait", "Score", "tra_2", `"high"`, 1, "m1")+event("u1", "trait", "score", "tra_1", "5", 2, "m2"))
@@ -272,8 +273,8 @@ func TestClasses(t *testing.T) {
 		t.Errorf("got %s, want %s", got, want)
 	}
 
-	e := changeExport(engage.Attribute{Kind: engage.Trait, Key: "likely", Name: "likely", Type: engage.Auto})
-	e.Wildcards = []engage.Wildcard{{Kind: engage.Trait, Pattern: "vip*", Type: engage.Auto}, {Kind: engage.Audience, Pattern: "lik*"}, {Kind: engage.Audience, Pattern: "later*"}}
+	e := changeExport(engage.Attribute{Kind: engage.Trait, Key: "likely", Name: "likely", Type: values.Auto})
+	e.Wildcards = []engage.Wildcard{{Kind: engage.Trait, Pattern: "vip*", Type: values.Auto}, {Kind: engage.Audience, Pattern: "lik*"}, {Kind: engage.Audience, Pattern: "later*"}}
 	w = newWorld(t, e)
 	w.writeEvents(t, "1", prediction+in("u1", "vip", 1))
 	want := `likely held: "likely" was passed over: it is of the class "prediction", and only audiences, journey steps and traits are taken

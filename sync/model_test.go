@@ -24,6 +24,7 @@ import (
 	"gleapsync/internal/inputs"
 	"gleapsync/internal/rounds"
 	"gleapsync/internal/runs"
+	"gleapsync/internal/values"
 	"gleapsync/state"
 )
 
@@ -152,7 +153,7 @@ func audience(source, key string) inputs.Export {
 }
 
 func trait(source, key string) inputs.Export {
-	return inputs.Export{Export: engage.Export{Source: source, Attributes: []engage.Attribute{{Kind: engage.Trait, Key: key, Name: key, Type: engage.Auto}}}}
+	return inputs.Export{Export: engage.Export{Source: source, Attributes: []engage.Attribute{{Kind: engage.Trait, Key: key, Name: key, Type: values.Auto}}}}
 }
 
 // TestModel lets days of random exports pass, with rows that cannot be read, values that do
@@ -164,7 +165,7 @@ func TestModel(t *testing.T) {
 	rounds.Check(t, func(r *rapid.T) {
 		table := inputs.Export{Export: engage.Export{Source: "table.csv", Attributes: []engage.Attribute{
 			{Kind: engage.Audience, Key: "churn", Column: "churn"},
-			{Kind: engage.Trait, Key: "level", Column: "level", Type: engage.Auto},
+			{Kind: engage.Trait, Key: "level", Column: "level", Type: values.Auto},
 		}}}
 		cleared := trait("cleared.csv", "cleared")
 		cleared.ClearMissing = true
@@ -201,7 +202,7 @@ func TestModel(t *testing.T) {
 				for i := range w.options.Exports {
 					for j := range w.options.Exports[i].Attributes {
 						if a := &w.options.Exports[i].Attributes[j]; a.Key == key {
-							a.Type = engage.Text
+							a.Type = values.Text
 						}
 					}
 				}

@@ -22,6 +22,7 @@ import (
 	"gleapsync/internal/rounds"
 	"gleapsync/internal/runs"
 	"gleapsync/internal/savedplan"
+	"gleapsync/internal/values"
 )
 
 // planned is what plan --changes says of a contact, read back from its JSON.
@@ -123,7 +124,7 @@ func TestPlannedModel(t *testing.T) {
 			header += "," + name
 			wide.Attributes = append(wide.Attributes, engage.Attribute{Kind: engage.Audience, Key: name, Column: name})
 		}
-		wide.Attributes = append(wide.Attributes, engage.Attribute{Kind: engage.Trait, Key: "tier", Column: "tier", Type: engage.Text})
+		wide.Attributes = append(wide.Attributes, engage.Attribute{Kind: engage.Trait, Key: "tier", Column: "tier", Type: values.Text})
 		wide.Identifiers = rapid.SampledFrom([]engage.Identifiers{engage.AllIDs, engage.FirstID, engage.LastID}).Draw(r, "identifiers")
 		cleared := trait("cleared.csv", "cleared")
 		cleared.ClearMissing = true

@@ -19,12 +19,13 @@ import (
 	"gleapsync/internal/inputs"
 	"gleapsync/internal/rounds"
 	"gleapsync/internal/runs"
+	"gleapsync/internal/values"
 )
 
 // longTables is an export of t.csv and i.csv.
 func longTables(audiences, traits []string) inputs.Export {
 	e := inputs.Export{Export: engage.Export{Source: "t.csv", ProfileIDs: &engage.Export{Source: "i.csv"}}}
-	add := func(kind engage.Kind, name string, typ engage.Type) {
+	add := func(kind engage.Kind, name string, typ values.Type) {
 		if engage.IsPattern(name) {
 			e.Wildcards = append(e.Wildcards, engage.Wildcard{Kind: kind, Pattern: name, Type: typ})
 		} else {
@@ -35,7 +36,7 @@ func longTables(audiences, traits []string) inputs.Export {
 		add(engage.Audience, name, "")
 	}
 	for _, name := range traits {
-		add(engage.Trait, name, engage.Auto)
+		add(engage.Trait, name, values.Auto)
 	}
 	return e
 }

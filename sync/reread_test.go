@@ -8,6 +8,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/gleap"
 	"gleapsync/internal/inputs"
+	"gleapsync/internal/values"
 )
 
 // newReread returns a world in which u2 is about to be created by a, and has its field from b.
@@ -75,7 +76,7 @@ func TestRereadNaN(t *testing.T) {
 func rowsOfCommand(w *world) inputs.Export {
 	return inputs.Export{Export: engage.Export{
 		Source: "rows of a command", Command: []string{"cat", filepath.Join(w.dir, "rows.csv")}, Changes: true, AllowEmpty: true, Cursor: "received_at", Timeout: time.Minute,
-		Attributes: []engage.Attribute{{Kind: engage.Trait, Key: "score", Name: "score", Column: "score", Type: engage.Auto}},
+		Attributes: []engage.Attribute{{Kind: engage.Trait, Key: "score", Name: "score", Column: "score", Type: values.Auto}},
 	}, KeepAbsent: true, Lag: 15 * time.Minute}
 }
 

@@ -23,6 +23,7 @@ import (
 	"gleapsync/internal/inputs"
 	"gleapsync/internal/rounds"
 	"gleapsync/internal/runs"
+	"gleapsync/internal/values"
 )
 
 // A sheet is a table of users, whatever the way in which it comes. What a route cannot carry
@@ -155,12 +156,12 @@ func drawSheet(r *rapid.T) *sheet {
 func (s *sheet) export(source string) inputs.Export {
 	e := inputs.Export{Export: engage.Export{Source: source, AllowEmpty: true}}
 	for _, c := range s.columns {
-		a := engage.Attribute{Kind: engage.Trait, Key: c.name, Name: c.name, Column: c.name, Type: engage.Auto}
+		a := engage.Attribute{Kind: engage.Trait, Key: c.name, Name: c.name, Column: c.name, Type: values.Auto}
 		switch {
 		case c.isMembership():
 			a.Kind, a.Type = engage.Audience, ""
 		case c.kind == "time":
-			a.Type = engage.Datetime
+			a.Type = values.Datetime
 		}
 		e.Attributes = append(e.Attributes, a)
 	}

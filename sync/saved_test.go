@@ -278,8 +278,8 @@ func (w *world) syncCalls(t *testing.T, calls int) {
 // acknowledged and committed call was made twice, and a sync has nothing to send and nothing to read.
 func TestSavedFaults(t *testing.T) {
 	days := []map[string]string{
-		{"a.csv": list("u1", "u2", "u3", "u4", "u5", "u6"), "t.csv": values("gold", "u1", "u2", "u3", "u4", "u5", "u7")},
-		{"a.csv": list("u3", "u4", "u5", "u6", "u8"), "t.csv": values("silver", "u1", "u2", "u3", "u4", "u7", "u9")},
+		{"a.csv": list("u1", "u2", "u3", "u4", "u5", "u6"), "t.csv": longValues("gold", "u1", "u2", "u3", "u4", "u5", "u7")},
+		{"a.csv": list("u3", "u4", "u5", "u6", "u8"), "t.csv": longValues("silver", "u1", "u2", "u3", "u4", "u7", "u9")},
 	}
 	for name, scenario := range map[string]struct {
 		days    int

@@ -9,6 +9,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/gleap"
 	"gleapsync/internal/inputs"
+	"gleapsync/internal/values"
 )
 
 // tornTable is a table of users with several rows, of which those of u1 and u2 say different things.
@@ -21,7 +22,7 @@ var tornTable = []string{
 func tornExport(source string) inputs.Export {
 	return inputs.Export{Export: engage.Export{Source: source, Fields: []string{"email"}, Attributes: []engage.Attribute{
 		{Kind: engage.Audience, Key: "vip", Name: "vip", Column: "vip"},
-		{Kind: engage.Trait, Key: "plan", Name: "plan", Column: "plan", Type: engage.Auto},
+		{Kind: engage.Trait, Key: "plan", Name: "plan", Column: "plan", Type: values.Auto},
 	}}}
 }
 

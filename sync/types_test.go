@@ -11,11 +11,11 @@ import (
 
 	"go.etcd.io/bbolt"
 
-	"gleapsync/engage"
 	"gleapsync/internal/events"
 	"gleapsync/internal/guard"
 	"gleapsync/internal/inputs"
 	"gleapsync/internal/runs"
+	"gleapsync/internal/values"
 )
 
 // TestTypes: the first delivery decides the type of all values, and what does not fit it
@@ -24,7 +24,7 @@ func TestTypes(t *testing.T) {
 	w := newWorld(t, trait("total.csv", "total"))
 	w.options.Guard.MaxInvalid, _ = guard.ParseLimit("40%")
 	w.write(t, "total.csv", "user_id,value\nu1,829.10\nu2,450.00\nu3,7\n")
-	if e := w.sync(t, inputs.Request{}).Exports[0]; e.Type != engage.Number || w.contacts()["u1"] != `{"total":829.1}` || w.contacts()["u2"] != `{"total":450}` {
+	if e := w.sync(t, inputs.Request{}).Exports[0]; e.Type != values.Number || w.contacts()["u1"] != `{"total":829.1}` || w.contacts()["u2"] != `{"total":450}` {
 		t.Fatalf("%+v %s", e, w.contacts())
 	}
 	// One value that does not fit: its contact keeps what it has, the others go.
@@ -42,14 +42,14 @@ func TestTypes(t *testing.T) {
 	if e.Status != runs.StatusHeld || !strings.Contains(e.Reason, `set its type to "string"`) {
 		t.Errorf("%+v", e)
 	}
-	w.options.Exports[0].Attributes[0].Type = engage.Text
+	w.options.Exports[0].Attributes[0].Type = values.Text
 	report := w.sync(t, inputs.Request{})
-	if c := w.contacts(); report.Outcome != runs.Complete || report.Exports[0].Type != engage.Text || c["u1"] != `{"total":"gold"}` || c["u3"] != `{"total":"9"}` {
+	if c := w.contacts(); report.Outcome != runs.Complete || report.Exports[0].Type != values.Text || c["u1"] != `{"total":"gold"}` || c["u3"] != `{"total":"9"}` {
 		t.Errorf("%s %+v %s", report.Outcome, report.Exports[0], c)
 	}
-	w.options.Exports[0].Attributes[0].Type = engage.Auto // the state knows what it is
+	w.options.Exports[0].Attributes[0].Type = values.Auto // the state knows what it is
 	w.write(t, "total.csv", "user_id,value\nu1,1\nu2,2\nu3,9\n")
-	if report := w.sync(t, inputs.Request{}); report.Exports[0].Type != engage.Text || w.contacts()["u1"] != `{"total":"1"}` {
+	if report := w.sync(t, inputs.Request{}); report.Exports[0].Type != values.Text || w.contacts()["u1"] != `{"total":"1"}` {
 		t.Errorf("%+v %s", report.Exports[0], w.contacts())
 	}
 }
@@ -82,17 +82,17 @@ func forgetTypes(t *testing.T, w *world) {
 // decided, and who has a value of another one is told again; it is no news.
 func TestTypesOfFormerStates(t *testing.T) {
 	w := newEventsWorld(t, trait("total.csv", "total"))
-	w.options.Exports[0].Attributes[0].Type = engage.Text
+	w.options.Exports[0].Attributes[0].Type = values.Text
 	w.write(t, "total.csv", "user_id,value\nu1,829.10\nu2,00123\nu4,5\n")
 	w.sync(t, inputs.Request{}) // as texts
-	w.options.Exports[0].Attributes[0].Type = engage.Auto
+	w.options.Exports[0].Attributes[0].Type = values.Auto
 	forgetTypes(t, w)
 	calls, events := w.gleap.Counts().Identify, len(w.gleap.Events())
 
 	w.write(t, "total.csv", "user_id,value\nu1,829.10\nu3,8\n")
 	report := w.sync(t, inputs.Request{})
 	// u1 has the text of the number, u4 is not in the export and has one too, u2's is none.
-	if e := report.Exports[0]; report.Outcome != runs.Complete || e.Type != engage.Number || e.Retyped != 2 || e.Changed != 1 {
+	if e := report.Exports[0]; report.Outcome != runs.Complete || e.Type != values.Number || e.Retyped != 2 || e.Changed != 1 {
 		t.Errorf("%s %+v", report.Outcome, e)
 	}
 	if c := w.contacts(); c["u1"] != `{"total":829.1}` || c["u2"] != `{"total":"00123"}` || c["u3"] != `{"total":8}` || c["u4"] != `{"total":5}` {

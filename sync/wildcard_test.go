@@ -10,12 +10,13 @@ import (
 	"gleapsync/engage"
 	"gleapsync/internal/inputs"
 	"gleapsync/internal/runs"
+	"gleapsync/internal/values"
 )
 
 // TestWildcards lets a table's columns come and go.
 func TestWildcards(t *testing.T) {
 	table := inputs.Export{Export: engage.Export{Source: "t.csv", Wildcards: []engage.Wildcard{
-		{Kind: engage.Audience, Pattern: "vip*"}, {Kind: engage.Trait, Pattern: "*_days", Type: engage.Auto}, {Kind: engage.Trait, Pattern: "p*", Type: engage.Auto},
+		{Kind: engage.Audience, Pattern: "vip*"}, {Kind: engage.Trait, Pattern: "*_days", Type: values.Auto}, {Kind: engage.Trait, Pattern: "p*", Type: values.Auto},
 	}, Exclude: []string{"vip_old"}}}
 	w := newWorld(t, audience("a.csv", "vip_named"), table)
 	w.write(t, "a.csv", list("u1"))

@@ -19,6 +19,7 @@ import (
 	"gleapsync/internal/human"
 	"gleapsync/internal/inputs"
 	"gleapsync/internal/runs"
+	"gleapsync/internal/values"
 	"gleapsync/state"
 	"gleapsync/sync"
 )
@@ -135,7 +136,7 @@ type check struct {
 type checkedExport struct {
 	Key           string      `json:"key"`
 	Source        string      `json:"source"`
-	Type          engage.Type `json:"type,omitempty"`
+	Type          values.Type `json:"type,omitempty"`
 	Rows          int         `json:"rows"`
 	Members       int         `json:"members"`
 	Invalid       int         `json:"invalid"`

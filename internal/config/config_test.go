@@ -13,6 +13,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/gleap"
 	"gleapsync/internal/inputs"
+	"gleapsync/internal/values"
 )
 
 const minimal = "project = \"acme\"\n[gleap]\napi_token_env = \"TOKEN\"\n[[audience]]\nname = \"VIP Customers\"\nsource = \"vip.csv\"\n"
@@ -141,12 +142,12 @@ message_id = "message"
 		!a.KeepAbsent || a.MaxAge != 26*time.Hour || a.MaxExits.String() != "75%" || !a.AllowEmpty || a.Attributes[0].Key != "isA" {
 		t.Errorf("audience: %+v", a)
 	}
-	if tr := c.Sync.Exports[1]; tr.Attributes[0].Type != engage.Datetime || tr.Attributes[0].Column != "when" || !tr.ClearMissing {
+	if tr := c.Sync.Exports[1]; tr.Attributes[0].Type != values.Datetime || tr.Attributes[0].Column != "when" || !tr.ClearMissing {
 		t.Errorf("trait: %+v", tr)
 	}
 	wantTable := []engage.Attribute{
 		{Kind: engage.Audience, Key: "first_time_shopper", Name: "first_time_shopper", Column: "first_time_shopper"},
-		{Kind: engage.Trait, Key: "total_orders", Name: "Total Orders", Column: "Total Orders", Type: engage.Number},
+		{Kind: engage.Trait, Key: "total_orders", Name: "Total Orders", Column: "Total Orders", Type: values.Number},
 	}
 	if got := c.Sync.Exports[2].Attributes; !reflect.DeepEqual(got, wantTable) {
 		t.Errorf("table: %+v", got)
@@ -196,7 +197,7 @@ exclude = ["vip_test"]
 		Export: engage.Export{
 			Source: "t.csv", Dir: dir, Pick: engage.PickAll, Delimiter: '\t', Identifiers: engage.LastID, TempDir: c.Sync.TempDir,
 			Attributes: []engage.Attribute{{Kind: engage.Audience, Key: "churn_risk", Name: "Churn Risk", Column: "Churn Risk"}},
-			Wildcards:  []engage.Wildcard{{Kind: engage.Audience, Pattern: "vip_*"}, {Kind: engage.Trait, Pattern: "*_days", Type: engage.Number}},
+			Wildcards:  []engage.Wildcard{{Kind: engage.Audience, Pattern: "vip_*"}, {Kind: engage.Trait, Pattern: "*_days", Type: values.Number}},
 			Exclude:    []string{"vip_test"},
 			ProfileIDs: &engage.Export{Source: "i.csv", Dir: dir, Pick: engage.PickAll, Delimiter: '\t', TempDir: c.Sync.TempDir},
 		},

@@ -5,15 +5,15 @@ import (
 	"maps"
 	"slices"
 
-	"gleapsync/engage"
 	"gleapsync/internal/damping"
 	"gleapsync/internal/inputs"
 	"gleapsync/internal/keys"
+	"gleapsync/internal/values"
 )
 
 // damping reads which changes of an export's traits are not worth a call of their own: for
 // all of them, or by name. typ is the type of those of which nothing else is said.
-func (l *loader) damping(key string, k dampingKeys, e *inputs.Export, typ engage.Type) {
+func (l *loader) damping(key string, k dampingKeys, e *inputs.Export, typ values.Type) {
 	intervals := byName(l, key+".min_interval", k.MinInterval, e, l.interval)
 	tolerances := byName(l, key+".tolerance", k.Tolerance, e, l.tolerance)
 	for _, name := range slices.Sorted(maps.Keys(tolerances)) {
@@ -41,10 +41,10 @@ func of[T any](said map[string]T, name string) T {
 	return said[""]
 }
 
-func mayBeNumber(t engage.Type) bool { return t == engage.Auto || t == engage.Number }
+func mayBeNumber(t values.Type) bool { return t == values.Auto || t == values.Number }
 
 // typeOf returns the type of the trait of a name, as far as the configuration says it.
-func typeOf(e *inputs.Export, name string, otherwise engage.Type) engage.Type {
+func typeOf(e *inputs.Export, name string, otherwise values.Type) values.Type {
 	if a := attributeOf(e, name); a != nil {
 		return a.Type
 	}

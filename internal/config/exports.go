@@ -11,6 +11,7 @@ import (
 	"gleapsync/internal/inputs"
 	"gleapsync/internal/keys"
 	"gleapsync/internal/nearest"
+	"gleapsync/internal/values"
 )
 
 func (l *loader) audience(key string, a *audienceKeys) inputs.Export {
@@ -71,10 +72,10 @@ func or[T any](said *T, otherwise T) T {
 	return otherwise
 }
 
-func (l *loader) traitType(key, value string) engage.Type {
-	return choice(l.reader, key, value, map[string]engage.Type{
-		"": engage.Auto, "auto": engage.Auto, "string": engage.Text, "number": engage.Number,
-		"boolean": engage.Boolean, "datetime": engage.Datetime,
+func (l *loader) traitType(key, value string) values.Type {
+	return choice(l.reader, key, value, map[string]values.Type{
+		"": values.Auto, "auto": values.Auto, "string": values.Text, "number": values.Number,
+		"boolean": values.Boolean, "datetime": values.Datetime,
 	})
 }
 

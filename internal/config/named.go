@@ -10,6 +10,7 @@ import (
 	"gleapsync/internal/inputs"
 	"gleapsync/internal/keys"
 	"gleapsync/internal/nearest"
+	"gleapsync/internal/values"
 )
 
 // named reads which audiences and traits an export with several has, and what is said of
@@ -46,7 +47,7 @@ func (l *loader) named(key string, k *namedKeys, e *inputs.Export) {
 }
 
 // columns adds an audience or trait to an export, or those that a pattern takes.
-func (l *loader) columns(key, at string, kind engage.Kind, name string, typ engage.Type, e *inputs.Export) {
+func (l *loader) columns(key, at string, kind engage.Kind, name string, typ values.Type, e *inputs.Export) {
 	text, _ := expand(name) // what is wrong with it the attribute finds
 	if engage.IsPattern(text) {
 		e.Wildcards = append(e.Wildcards, engage.Wildcard{Kind: kind, Pattern: text, Type: typ})

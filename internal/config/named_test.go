@@ -14,6 +14,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/gleap"
 	"gleapsync/internal/damping"
+	"gleapsync/internal/values"
 )
 
 const tableOf = "[[table]]\nsource = \"a\"\n" // from line 7 of what follows minimal on
@@ -40,9 +41,9 @@ tolerance = { total_orders = "1%", last_login = 5 }
 		e := c.Sync.Exports[1]
 		wantAttributes := []engage.Attribute{
 			{Kind: engage.Audience, Key: "vip", Name: "VIPCustomers", Column: "VIPCustomers", Chosen: true},
-			{Kind: engage.Trait, Key: "orders", Name: "Total Orders", Column: "Total Orders", Type: engage.Number, Chosen: true},
-			{Kind: engage.Trait, Key: "last_login", Name: "last_login", Column: "last_login", Type: engage.Auto},
-			{Kind: engage.Trait, Key: "zip", Name: "zip", Column: "zip", Type: engage.Text},
+			{Kind: engage.Trait, Key: "orders", Name: "Total Orders", Column: "Total Orders", Type: values.Number, Chosen: true},
+			{Kind: engage.Trait, Key: "last_login", Name: "last_login", Column: "last_login", Type: values.Auto},
+			{Kind: engage.Trait, Key: "zip", Name: "zip", Column: "zip", Type: values.Text},
 		}
 		if !reflect.DeepEqual(e.Attributes, wantAttributes) {
 			t.Errorf("%s: %+v", kind, e.Attributes)
@@ -50,7 +51,7 @@ tolerance = { total_orders = "1%", last_login = 5 }
 		if want := map[string]string{"VIPCustomers": "vip", "total_orders": "orders", "vip_eu": "eu"}; !maps.Equal(e.Keys, want) {
 			t.Errorf("%s: keys %v", kind, e.Keys)
 		}
-		if want := map[string]engage.Type{"total_orders": engage.Number, "last_login": engage.Auto, "r_30_days": engage.Boolean}; !maps.Equal(e.Types, want) {
+		if want := map[string]values.Type{"total_orders": values.Number, "last_login": values.Auto, "r_30_days": values.Boolean}; !maps.Equal(e.Types, want) {
 			t.Errorf("%s: types %v", kind, e.Types)
 		}
 		const day = 24 * time.Hour
@@ -73,7 +74,7 @@ tolerance = { total_orders = "1%", last_login = 5 }
 // TestDiscoveredNames: what discover takes has names that nobody knows yet.
 func TestDiscoveredNames(t *testing.T) {
 	c, err := load(t, minimal+"[[changes]]\nsource = \"a/\"\ndiscover = true\nkeys = { anything = \"x\" }\ntypes = { thing = \"number\" }\ntolerance = { thing = 1 }\n")
-	if err != nil || c.Sync.Exports[1].Keys["anything"] != "x" || c.Sync.Exports[1].Types["thing"] != engage.Number || c.Sync.Exports[1].Damping["thing"].Tolerance.Amount != 1 {
+	if err != nil || c.Sync.Exports[1].Keys["anything"] != "x" || c.Sync.Exports[1].Types["thing"] != values.Number || c.Sync.Exports[1].Damping["thing"].Tolerance.Amount != 1 {
 		t.Errorf("%+v, %v", c, err)
 	}
 }

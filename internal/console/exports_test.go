@@ -8,6 +8,7 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/internal/runs"
+	"gleapsync/internal/values"
 )
 
 // many is a report of 114 attributes: 99 of a table that is cut off, three others with something
@@ -16,11 +17,11 @@ func many() runs.Report {
 	r := runs.Report{Command: "sync", Outcome: runs.Held, Contacts: runs.ContactCounts{Planned: 9, Sent: 9}}
 	for n := range 99 {
 		r.Exports = append(r.Exports, runs.ExportReport{
-			Key: fmt.Sprintf("table_%d", n), Kind: engage.Audience, Type: engage.Boolean, Source: "t.csv", Status: runs.StatusHeld, Reason: "t.csv is cut off", Acknowledged: 100 + n})
+			Key: fmt.Sprintf("table_%d", n), Kind: engage.Audience, Type: values.Boolean, Source: "t.csv", Status: runs.StatusHeld, Reason: "t.csv is cut off", Acknowledged: 100 + n})
 	}
 	for n := range 15 {
 		r.Exports = append(r.Exports, runs.ExportReport{
-			Key: fmt.Sprintf("audience_with_a_very_long_name_%d", n), Kind: engage.Audience, Type: engage.Boolean, Source: fmt.Sprint(n), Status: runs.StatusUnchanged, Members: n})
+			Key: fmt.Sprintf("audience_with_a_very_long_name_%d", n), Kind: engage.Audience, Type: values.Boolean, Source: fmt.Sprint(n), Status: runs.StatusUnchanged, Members: n})
 	}
 	entered, withheld, invalid := &r.Exports[99], &r.Exports[100], &r.Exports[101]
 	entered.Status, entered.Entered, entered.Exited = runs.StatusApplied, 7, 1234

@@ -6,14 +6,15 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/internal/attr"
+	"gleapsync/internal/values"
 )
 
 // propertyTypes has the types of the properties of track calls, by event and property. As
 // with attributes all values of one have the same: it is decided for all that are read when
 // the property comes for the first time, and kept in the state.
 type propertyTypes struct {
-	known map[string]map[string]engage.Type
-	fits  map[string]map[string]*engage.Fits
+	known map[string]map[string]values.Type
+	fits  map[string]map[string]*values.Fits
 	count int
 }
 
@@ -23,7 +24,7 @@ const maxPropertyTypes = 10_000
 
 // readPropertyTypes reads what append wrote; nothing if there is none.
 func readPropertyTypes(text []byte) (*propertyTypes, error) {
-	t := &propertyTypes{known: map[string]map[string]engage.Type{}, fits: map[string]map[string]*engage.Fits{}}
+	t := &propertyTypes{known: map[string]map[string]values.Type{}, fits: map[string]map[string]*values.Fits{}}
 	if text != nil {
 		if err := json.Unmarshal(text, &t.known); err != nil {
 			return nil, fmt.Errorf("the types of the events' properties cannot be decoded: %w", err)
@@ -38,22 +39,22 @@ func readPropertyTypes(text []byte) (*propertyTypes, error) {
 // see learns of a value, which convert makes one of the property's type once all are seen. The
 // reason says why it cannot be.
 func (t *propertyTypes) see(event string, p engage.Property) (reason string) {
-	a := engage.Attribute{Kind: engage.Trait, Type: engage.Auto, Known: t.known[event][string(p.Name)]}
-	var fits *engage.Fits
+	a := engage.Attribute{Kind: engage.Trait, Type: values.Auto, Known: t.known[event][string(p.Name)]}
+	var fits *values.Fits
 	if a.Known == "" {
 		if fits = t.fits[event][string(p.Name)]; fits == nil {
 			if t.count == maxPropertyTypes {
 				return ""
 			}
 			if t.fits[event] == nil {
-				t.fits[event] = map[string]*engage.Fits{}
+				t.fits[event] = map[string]*values.Fits{}
 			}
-			fits = new(engage.Fits)
+			fits = new(values.Fits)
 			t.fits[event][string(p.Name)] = fits
 			t.count++
 		}
 	}
-	if _, reason = a.Value(p.Value, fits); reason != "" && a.Known != "" && a.Known != engage.Text {
+	if _, reason = a.Value(p.Value, fits); reason != "" && a.Known != "" && a.Known != values.Text {
 		reason = fmt.Sprintf("the property came as %s before and the value is none: the event goes without it", a.Known)
 	}
 	return reason
@@ -62,14 +63,14 @@ func (t *propertyTypes) see(event string, p engage.Property) (reason string) {
 // fork returns types that see an export of their own, so that what one that is held says
 // decides nothing.
 func (t *propertyTypes) fork() *propertyTypes {
-	return &propertyTypes{known: t.known, fits: map[string]map[string]*engage.Fits{}, count: t.count}
+	return &propertyTypes{known: t.known, fits: map[string]map[string]*values.Fits{}, count: t.count}
 }
 
 // join adds what a fork saw.
 func (t *propertyTypes) join(fork *propertyTypes) {
 	for event, properties := range fork.fits {
 		if t.fits[event] == nil {
-			t.fits[event] = map[string]*engage.Fits{}
+			t.fits[event] = map[string]*values.Fits{}
 		}
 		for property, fits := range properties {
 			if before := t.fits[event][property]; before != nil {
@@ -88,7 +89,7 @@ func (t *propertyTypes) decide() {
 		for property, fits := range properties {
 			if typ := fits.Type(); typ != "" {
 				if t.known[event] == nil {
-					t.known[event] = map[string]engage.Type{}
+					t.known[event] = map[string]values.Type{}
 				}
 				t.known[event][property] = typ
 			}
@@ -101,9 +102,9 @@ func (t *propertyTypes) decide() {
 func (t *propertyTypes) convert(event, property string, said attr.Value) attr.Value {
 	typ := t.known[event][property]
 	if typ == "" && t.count >= maxPropertyTypes {
-		typ = engage.Text
+		typ = values.Text
 	}
-	v, _ := engage.Convert(typ, said)
+	v, _ := values.Convert(typ, said)
 	return v
 }
 

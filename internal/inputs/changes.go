@@ -15,6 +15,7 @@ import (
 	"gleapsync/internal/attr"
 	"gleapsync/internal/done"
 	"gleapsync/internal/guard"
+	"gleapsync/internal/values"
 	"gleapsync/state"
 )
 
@@ -28,7 +29,7 @@ type changes struct {
 	done         []state.DoneFile     // all files that are there, once the new ones are done too
 	computations []engage.Computation // that were read
 	of           []*Attribute         // for each of them; nil: it does not count
-	fits         map[*Attribute]engage.Fits
+	fits         map[*Attribute]values.Fits
 	mismatches   map[string]string // see [engage.ChangesResult]
 	missing      map[string]error  // the same
 	rowsUpTo     done.Position     // of rows with a cursor, instead of done
@@ -37,7 +38,7 @@ type changes struct {
 
 func newChanges(r *Inputs, e *Input) *changes {
 	e.late, e.ageless = true, true // an older file that comes late is no older export
-	return &changes{Inputs: r, Input: e, fits: map[*Attribute]engage.Fits{}}
+	return &changes{Inputs: r, Input: e, fits: map[*Attribute]values.Fits{}}
 }
 
 // find implements [kind].

@@ -10,6 +10,7 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/internal/runs"
+	"gleapsync/internal/values"
 	"gleapsync/state"
 )
 
@@ -164,7 +165,7 @@ func (x *changes) identifyID(a *Attribute, computations []int) {
 			a.Key, n.ID, present.ID, a.Key))
 		return
 	}
-	var fits engage.Fits
+	var fits values.Fits
 	for _, i := range computations {
 		if c := &x.computations[i]; c.ID == present.ID || c.ID == "" {
 			x.of[i] = a

@@ -15,6 +15,7 @@ import (
 	"gleapsync/internal/guard"
 	"gleapsync/internal/human"
 	"gleapsync/internal/runs"
+	"gleapsync/internal/values"
 	"gleapsync/state"
 )
 
@@ -60,7 +61,7 @@ type Attribute struct {
 	isNew       bool               // found, and no run knew it before
 	Computation *state.Computation // that it comes from, nil: it does not matter
 
-	Decided engage.Type // of its values, "" if there are none
+	Decided values.Type // of its values, "" if there are none
 	convert bool        // what the rows say is to be made values of it
 	fitting byte        // the kinds that values of it have, as bits; 0: any
 	Aged    string      // why it is to be held for its age once those are listed who would leave

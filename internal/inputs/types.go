@@ -6,40 +6,41 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/internal/attr"
+	"gleapsync/internal/values"
 )
 
 // All values of an attribute have one type. It is given in the configuration, or decided
 // for all of them when the attribute is delivered first, and kept in the state.
 
 // decideType decides the type of the attribute's values, now that all are read.
-func (a *Attribute) decideType(fits engage.Fits) {
+func (a *Attribute) decideType(fits values.Fits) {
 	a.Decided, a.convert = a.Type, false
 	switch {
 	case a.Kind == engage.Audience:
-		a.Decided = engage.Boolean
-	case a.Type == engage.Datetime:
-		a.Decided = engage.Text
-	case a.Type != engage.Auto && a.Type != "":
+		a.Decided = values.Boolean
+	case a.Type == values.Datetime:
+		a.Decided = values.Text
+	case a.Type != values.Auto && a.Type != "":
 	case a.Known != "":
 		a.Decided = a.Known
 	default:
 		a.Decided, a.convert = fits.Type(), true
 	}
 	switch a.Decided {
-	case engage.Number:
+	case values.Number:
 		a.fitting = 1 << attr.Number
-	case engage.Text:
+	case values.Text:
 		a.fitting = 1 << attr.String
-	case engage.Boolean:
+	case values.Boolean:
 		a.fitting = 1<<attr.True | 1<<attr.False
 	}
 }
 
 // TypeNow returns the type of the attribute's values as far as it is known, also if nothing
 // was read.
-func (a *Attribute) TypeNow() engage.Type {
+func (a *Attribute) TypeNow() values.Type {
 	if a.Kind == engage.Audience {
-		return engage.Boolean
+		return values.Boolean
 	}
 	return cmp.Or(a.Decided, a.Known)
 }
@@ -49,7 +50,7 @@ func (a *Attribute) value(said attr.Value) attr.Value {
 	if !a.convert {
 		return said
 	}
-	v, _ := engage.Convert(a.Decided, said) // all of them fit
+	v, _ := values.Convert(a.Decided, said) // all of them fit
 	return v
 }
 
@@ -65,7 +66,7 @@ func (a *Attribute) AsType(known attr.Value) attr.Value {
 	if !a.HasOtherType(known) {
 		return attr.Value{}
 	}
-	v, _ := engage.Convert(a.Decided, known)
+	v, _ := values.Convert(a.Decided, known)
 	return v
 }
 
@@ -81,7 +82,7 @@ func (a *Attribute) ifGone() string {
 // misfit says what ends that values do not fit the type which the attribute had when it was
 // delivered first, "" if that is not why so many are invalid.
 func (a *Attribute) misfit(invalid int) string {
-	if invalid == 0 || a.Known == "" || a.Kind != engage.Trait || a.Type != engage.Auto && a.Type != "" {
+	if invalid == 0 || a.Known == "" || a.Kind != engage.Trait || a.Type != values.Auto && a.Type != "" {
 		return ""
 	}
 	return fmt.Sprintf(": %s came as %s before, so set its type to \"string\" (under types in a table) if other values are right", a.Key, a.Known)

@@ -8,6 +8,7 @@ import (
 	"gleapsync/internal/inputs"
 	"gleapsync/internal/kept"
 	"gleapsync/internal/runs"
+	"gleapsync/internal/values"
 	"gleapsync/state"
 )
 
@@ -16,7 +17,7 @@ type Attribute struct {
 	Key     string      `json:"key"`
 	Name    string      `json:"name"`
 	Kind    engage.Kind `json:"kind"`
-	Type    engage.Type `json:"type,omitempty"` // of the values: boolean, number or string
+	Type    values.Type `json:"type,omitempty"` // of the values: boolean, number or string
 	Members int         `json:"members"`        // contacts for which Gleap acknowledged true or a value
 	AsOf    time.Time   `json:"as_of,omitzero"`
 	Applied time.Time   `json:"applied,omitzero"`
@@ -70,11 +71,11 @@ func (v *View) attributeOf(keys map[engage.Named]string, a state.Attribute) Attr
 }
 
 // typeOf returns the type of an attribute's values, "" if nobody knows it.
-func typeOf(a state.Attribute) engage.Type {
+func typeOf(a state.Attribute) values.Type {
 	if a.Kind != state.KindTrait {
-		return engage.Boolean
+		return values.Boolean
 	}
-	return engage.Type(a.Type)
+	return values.Type(a.Type)
 }
 
 // Attribute returns one attribute of the state, or [state.ErrNotFound].

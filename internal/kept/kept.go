@@ -14,6 +14,7 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/internal/keys"
+	"gleapsync/internal/values"
 	"gleapsync/state"
 )
 
@@ -53,10 +54,10 @@ func Note(e *engage.Export, a engage.Attribute) string {
 
 // Types tells an export the types of the attributes that the state knows.
 func Types(e *engage.Export, known []state.Attribute) {
-	e.Known = map[string]engage.Type{}
+	e.Known = map[string]values.Type{}
 	for _, k := range known {
 		if !k.Gone() && k.Type != "" {
-			e.Known[k.Key] = engage.Type(k.Type)
+			e.Known[k.Key] = values.Type(k.Type)
 		}
 	}
 	e.Attributes = slices.Clone(e.Attributes)

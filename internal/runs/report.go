@@ -8,6 +8,7 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/internal/human"
+	"gleapsync/internal/values"
 )
 
 // Mode says what a run compares with.
@@ -112,7 +113,7 @@ type ExportReport struct {
 	Key           string           `json:"key"`
 	Name          string           `json:"name"`
 	Kind          engage.Kind      `json:"kind"`
-	Type          engage.Type      `json:"type,omitempty"` // of the values: boolean, number or string
+	Type          values.Type      `json:"type,omitempty"` // of the values: boolean, number or string
 	Source        string           `json:"source"`
 	Status        Status           `json:"status"`
 	Reason        string           `json:"reason"`

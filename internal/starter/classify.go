@@ -9,6 +9,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/internal/attr"
 	"gleapsync/internal/keys"
+	"gleapsync/internal/values"
 )
 
 // contactFields are the keys of [contact] and the columns that may hold them, the
@@ -97,7 +98,7 @@ func read(ctx context.Context, s source, base string) (*found, error) {
 			read = append(read, c)
 			e.Attributes = append(e.Attributes,
 				engage.Attribute{Kind: engage.Audience, Column: c.Name},
-				engage.Attribute{Kind: engage.Trait, Column: c.Name, Type: engage.Auto})
+				engage.Attribute{Kind: engage.Trait, Column: c.Name, Type: values.Auto})
 		}
 	}
 	if files, err = e.Open(ctx); err != nil {
@@ -207,9 +208,9 @@ func classify(names []string, ids string) (kind string, columns []column, err er
 // sureType returns the type to write down for values that have one when all are looked at
 // as a sync does, "" where nothing is to be said. What looks like numbers and is text stays
 // text, also when the next export happens to have none with a leading zero.
-func sureType(decided engage.Type, looks shapes) engage.Type {
+func sureType(decided values.Type, looks shapes) values.Type {
 	isDigits := looks.ids > 0 && looks.ids == looks.texts && looks.booleans+looks.dates == 0
-	if decided == engage.Text && !isDigits {
+	if decided == values.Text && !isDigits {
 		return ""
 	}
 	return decided
@@ -220,13 +221,13 @@ func sureType(decided engage.Type, looks shapes) engage.Type {
 type shapes struct{ numbers, booleans, dates, texts, ids int }
 
 func (l *shapes) add(said attr.Value) {
-	if v, ok := engage.Convert(engage.Number, said); ok {
+	if v, ok := values.Convert(values.Number, said); ok {
 		if v.Kind() == attr.Number {
 			l.numbers++
 		}
 		return // else it says nothing, as NaN does
 	}
-	if _, ok := engage.Convert(engage.Boolean, said); ok {
+	if _, ok := values.Convert(values.Boolean, said); ok {
 		l.booleans++
 		return
 	}

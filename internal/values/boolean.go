@@ -1,4 +1,4 @@
-package engage
+package values
 
 import (
 	"bytes"
@@ -8,7 +8,7 @@ import (
 )
 
 // Two readings of booleans differ on purpose. Whoever declares a boolean, as an audience, as
-// a type or as a column, says that 1 and yes mean true: [declaredBool] takes them. Where the
+// a type or as a column, says that 1 and yes mean true: [ReadBool] takes them. Where the
 // type is inferred from the values, 1 may be a number and yes a text: [inferredBool] does not.
 
 // boolean reads what is said as true or false; None if it says neither, and nothing else.
@@ -17,16 +17,16 @@ func boolean(said attr.Value) (attr.Value, bool) {
 	case attr.True, attr.False:
 		return said, true
 	case attr.Number: // 1.0 is 1
-		if v, ok := attr.PlainNumber(plainDecimal(said.Text())); ok {
+		if v, ok := attr.PlainNumber(PlainDecimal(said.Text())); ok {
 			said = v
 		}
 	}
-	return declaredBool(said.Text())
+	return ReadBool(said.Text())
 }
 
-// declaredBool reads true and false as the warehouses write them, in any case:
+// ReadBool reads true and false as the warehouses write them, in any case:
 // true, t, 1 and yes, false, f, 0 and no. Blank and null are None.
-func declaredBool(cell []byte) (attr.Value, bool) {
+func ReadBool(cell []byte) (attr.Value, bool) {
 	switch string(cell) { // as most are
 	case "true":
 		return attr.OfBool(true), true

@@ -1,4 +1,4 @@
-package engage
+package values
 
 import (
 	"bytes"
@@ -12,29 +12,29 @@ import (
 	"gleapsync/internal/jsonscan"
 )
 
-// said returns what a cell says, before anybody asks for a type: a text, a number or a
+// Said returns what a cell says, before anybody asks for a type: a text, a number or a
 // boolean, or nothing. JSON lists and objects are texts. It keeps the cell's bytes.
-func said(f cell.Form, text []byte) attr.Value {
+func Said(f cell.Form, text []byte) attr.Value {
 	switch f {
 	case cell.Number:
-		if isNull(text) || cell.IsNotFinite(text) {
+		if IsNull(text) || cell.IsNotFinite(text) {
 			return attr.Value{}
 		}
 		return attr.OfNumber(text)
 	case cell.Boolean:
-		v, _ := declaredBool(text)
+		v, _ := ReadBool(text)
 		return v
 	case cell.JSON:
-		return saidByJSON(text)
+		return SaidByJSON(text)
 	}
-	if isNull(text) {
+	if IsNull(text) {
 		return attr.Value{}
 	}
 	return attr.OfString(text)
 }
 
-// saidByJSON is [said] for a JSON value, which may be missing.
-func saidByJSON(raw json.RawMessage) attr.Value {
+// SaidByJSON is [Said] for a JSON value, which may be missing.
+func SaidByJSON(raw json.RawMessage) attr.Value {
 	if len(raw) == 0 {
 		return attr.Value{}
 	}
@@ -49,47 +49,47 @@ func saidByJSON(raw json.RawMessage) attr.Value {
 	if c := raw[0]; c == '-' || '0' <= c && c <= '9' {
 		return attr.OfNumber(raw)
 	}
-	return said(cell.Text, jsonscan.Text(raw))
+	return Said(cell.Text, jsonscan.Text(raw))
 }
 
-// Value makes a value of the attribute's type of what a row says. None says nothing; reason
-// tells why what is said cannot be a value. Where the type is not known yet the value is
-// what was said, and fits learns of it: once all values are read it tells the type, and
-// [Convert] makes it of each.
-func (a *Attribute) Value(said attr.Value, fits *Fits) (v attr.Value, reason string) {
+// Read makes a value of a type of what a row says. None says nothing; reason tells why what is said
+// cannot be a value. [Auto] is the type that the attribute is known to have. Where that is not known
+// yet the value is what was said, and fits learns of it: once all values are read it tells the type,
+// and [Convert] makes it of each.
+func Read(t, known Type, said attr.Value, fits *Fits) (v attr.Value, reason string) {
 	if said.Kind() == attr.None {
 		return said, ""
 	}
 	ok := true
-	if a.Kind == Audience || a.Type == Boolean {
+	switch t {
+	case Boolean:
 		if v, ok = boolean(said); !ok {
-			reason = notBoolean(said.Text())
+			reason = NotBoolean(said.Text())
 		}
 		return v, reason
-	}
-	if a.Type == Raw {
+	case Raw:
 		return said, ""
 	}
 	if said.Kind() == attr.String && !utf8.Valid(said.Text()) {
 		return attr.Value{}, "the value is not UTF-8"
 	}
-	switch typ := a.Type; {
-	case typ == Number:
+	switch {
+	case t == Number:
 		if v, ok = attr.NearestNumber(bytes.TrimSpace(textOf(said))); !ok && !cell.IsNotFinite(textOf(said)) {
 			reason = "the value is not a number that JSON can hold exactly"
 		}
-	case typ == Datetime:
+	case t == Datetime:
 		if v, ok = attr.Datetime(string(textOf(said))); !ok {
 			reason = "the value is not a date"
 		}
-	case typ == Text:
+	case t == Text:
 		v = toText(said)
-	case a.Known != "":
-		if v, ok = Convert(a.Known, said); !ok {
-			reason = misfits[a.Known]
+	case known != "":
+		if v, ok = Convert(known, said); !ok {
+			reason = misfits[known]
 		}
 	default:
-		fits.add(said)
+		fits.Learn(said)
 		v = said
 	}
 	return v, reason
@@ -102,19 +102,20 @@ var misfits = map[Type]string{
 	Boolean: `the attribute is a boolean in Gleap and the value is none: set its type to "string" if texts are right`,
 }
 
-const neither = "the value is neither true nor false"
+// Neither is why a text cannot be a boolean.
+const Neither = "the value is neither true nor false"
 
-// notBoolean says what cannot be a boolean: a date is no slip, it is in the wrong list.
-func notBoolean(text []byte) string {
+// NotBoolean says what cannot be a boolean: a date is no slip, it is in the wrong list.
+func NotBoolean(text []byte) string {
 	if _, ok := attr.Datetime(string(text)); ok && bytes.IndexByte(text, '-') > 0 {
 		return "the value is a date, neither true nor false: take the column as a trait"
 	}
-	return neither + ": true, t, 1, yes, false, f, 0 and no are taken"
+	return Neither + ": true, t, 1, yes, false, f, 0 and no are taken"
 }
 
-// isNull reports whether a cell says nothing: it is blank, or NULL as a
+// IsNull reports whether a cell says nothing: it is blank, or NULL as a
 // warehouse unloads it.
-func isNull(cell []byte) bool {
+func IsNull(cell []byte) bool {
 	if isPlain(cell) {
 		return false
 	}
@@ -122,14 +123,14 @@ func isNull(cell []byte) bool {
 	return len(cell) == 0 || string(cell) == `\N` || string(cell) == "NULL"
 }
 
-// isNullWord is isNull for cells in which null can be nothing else, in any case: a
+// isNullWord is IsNull for cells in which null can be nothing else, in any case: a
 // string may well be "Null", a boolean may not.
 func isNullWord(cell []byte) bool {
 	if isPlain(cell) {
 		return false
 	}
 	cell = bytes.TrimSpace(cell)
-	return isNull(cell) || len(cell) == 4 && strings.EqualFold(string(cell), "null")
+	return IsNull(cell) || len(cell) == 4 && strings.EqualFold(string(cell), "null")
 }
 
 // isPlain reports whether a cell's first byte shows that it is neither blank nor any
@@ -152,10 +153,10 @@ func toText(said attr.Value) attr.Value {
 	case attr.True, attr.False:
 		return attr.OfString([]byte(said.String()))
 	case attr.Number:
-		return attr.OfString(plainDecimal(said.Text()))
+		return attr.OfString(PlainDecimal(said.Text()))
 	}
 	text := said.Text()
-	if !isList(text) {
+	if !IsList(text) {
 		return said
 	}
 	flat, ok := flatten(text)
@@ -168,8 +169,8 @@ func toText(said attr.Value) attr.Value {
 	return attr.OfString([]byte(flat))
 }
 
-// plainDecimal returns a number without an exponent.
-func plainDecimal(number []byte) []byte {
+// PlainDecimal returns a number without an exponent.
+func PlainDecimal(number []byte) []byte {
 	if bytes.IndexByte(number, 'e') < 0 && bytes.IndexByte(number, 'E') < 0 {
 		return number
 	}
@@ -180,8 +181,8 @@ func plainDecimal(number []byte) []byte {
 	return strconv.AppendFloat(nil, f, 'f', -1, 64)
 }
 
-// isList reports whether a text may be a JSON list or object.
-func isList(text []byte) bool { return len(text) > 0 && (text[0] == '[' || text[0] == '{') }
+// IsList reports whether a text may be a JSON list or object.
+func IsList(text []byte) bool { return len(text) > 0 && (text[0] == '[' || text[0] == '{') }
 
 // flatten returns the text that stands for a JSON list or object; it reports false if
 // raw is no JSON. Members of a list that are null or empty lists say nothing.

@@ -1,4 +1,10 @@
-package engage
+// Package values reads what the cells of exports say, and makes values of it that have the type of
+// their attribute.
+//
+// What a cell says is a text, a number or a boolean, or nothing ([Said]). Where the type is given it
+// is read at once ([Read]); else [Fits] learns of all values, tells their type, and [Convert] makes
+// it of each. Blank and NULL say nothing, whatever the type.
+package values
 
 import (
 	"gleapsync/internal/attr"
@@ -14,7 +20,7 @@ const (
 	Auto     Type = "auto"
 	Text     Type = "string"
 	Number   Type = "number"   // what is no number is an invalid value
-	Boolean  Type = "boolean"  // see [declaredBool] if it is declared, [inferredBool] if [Fits] found it
+	Boolean  Type = "boolean"  // see [ReadBool] if it is declared, [inferredBool] if [Fits] found it
 	Datetime Type = "datetime" // sent as RFC 3339 in UTC
 	// Raw leaves a cell as it is said: what it means is known only with the rest of the row,
 	// as in a long table, which has the names of its attributes in a column.
@@ -32,8 +38,8 @@ type Fits struct {
 	notNumber  bool
 }
 
-// add takes one value in. Once both are ruled out it costs nothing.
-func (f *Fits) add(said attr.Value) {
+// Learn takes one value in. Once both are ruled out it costs nothing.
+func (f *Fits) Learn(said attr.Value) {
 	if f.notBoolean && f.notNumber {
 		return
 	}
@@ -43,12 +49,12 @@ func (f *Fits) add(said attr.Value) {
 	case attr.Number:
 		f.any, f.notBoolean = true, true
 		if !f.notNumber {
-			_, ok := attr.PlainNumber(plainDecimal(said.Text()))
+			_, ok := attr.PlainNumber(PlainDecimal(said.Text()))
 			f.notNumber = !ok
 		}
 	case attr.String:
 		text := said.Text()
-		if isList(text) {
+		if IsList(text) {
 			if flat := toText(said); flat.Kind() != attr.None { // else it says nothing
 				f.any, f.notBoolean, f.notNumber = true, true, true
 			}
@@ -112,7 +118,7 @@ func Convert(t Type, said attr.Value) (v attr.Value, ok bool) {
 	case Number:
 		switch said.Kind() {
 		case attr.Number:
-			v, ok = attr.PlainNumber(plainDecimal(said.Text()))
+			v, ok = attr.PlainNumber(PlainDecimal(said.Text()))
 		case attr.String:
 			if v, ok = attr.PlainNumber(said.Text()); !ok {
 				ok = cell.IsNotFinite(said.Text())
@@ -121,7 +127,7 @@ func Convert(t Type, said attr.Value) (v attr.Value, ok bool) {
 	default:
 		return attr.Value{}, true
 	}
-	if !ok && said.Kind() == attr.String && isList(said.Text()) {
+	if !ok && said.Kind() == attr.String && IsList(said.Text()) {
 		ok = toText(said).Kind() == attr.None
 	}
 	return v, ok
