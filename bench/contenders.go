@@ -68,7 +68,7 @@ func duckDB(self string) contender {
 	return contender{
 		name: "DuckDB",
 		first: func(w *workload, dir string) *exec.Cmd {
-			return inFolder(dir, self, "duckdb", "CREATE OR REPLACE TABLE known AS "+w.selectDay(days[0]))
+			return inFolder(dir, self, "duckdb", "CREATE OR REPLACE TABLE known AS "+w.selectDay(firstDay))
 		},
 		plan: func(w *workload, dir string) *exec.Cmd {
 			return inFolder(dir, self, "duckdb", "COPY ("+w.selectChanges()+") TO '"+result+"' (HEADER false, DELIMITER '|', QUOTE '')")
@@ -124,7 +124,7 @@ func (w *workload) toParquet(dir string) error {
 		return err
 	}
 	defer db.Close()
-	for _, day := range days {
+	for _, day := range []string{firstDay, secondDay} {
 		path := filepath.Join(dir, day, "table.")
 		typed := "COPY (SELECT * FROM read_csv('" + path + "csv', header = true)) TO '" + path + "parquet' (FORMAT parquet)"
 		if _, err := db.Exec(typed); err != nil {
@@ -140,7 +140,7 @@ func (w *workload) toParquet(dir string) error {
 // selectChanges selects one row per contact that changed.
 func (w *workload) selectChanges() string {
 	audiences, traits := w.attributes()
-	present := w.selectDay(days[1])
+	present := w.selectDay(secondDay)
 	if w.shares == nil {
 		var changed, changes []string
 		for _, key := range append(audiences, traits...) {
@@ -163,10 +163,10 @@ GROUP BY user_id`
 var sortAndComm = contender{
 	name: "sort and comm",
 	first: func(w *workload, dir string) *exec.Cmd {
-		return shell(dir, "known() { "+w.list(days[0])+" | "+gnuSort+" >known_$1.txt; }\nfor key in "+w.lists()+"; do known $key; done")
+		return shell(dir, "known() { "+w.list(firstDay)+" | "+gnuSort+" >known_$1.txt; }\nfor key in "+w.lists()+"; do known $key; done")
 	},
 	plan: func(w *workload, dir string) *exec.Cmd {
-		return shell(dir, "compare() { "+w.list(days[1])+" | "+gnuSort+" | comm --nocheck-order -3 known_$1.txt - | awk -F, "+w.change()+" >changed_$1.txt; }\n"+
+		return shell(dir, "compare() { "+w.list(secondDay)+" | "+gnuSort+" | comm --nocheck-order -3 known_$1.txt - | awk -F, "+w.change()+" >changed_$1.txt; }\n"+
 			"for key in "+w.lists()+"; do compare $key; done\n"+
 			`sort -m -s -t '|' -k1,1 changed_*.txt | awk -F'|' '
 				$1 != id { if (id != "") print line; id = line = $1 }

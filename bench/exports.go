@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // workload is a set of exports of two days.
@@ -20,7 +21,16 @@ type workload struct {
 	wide     [2]int    // of a wide table: how many audiences and traits
 	parquet  bool      // the wide table is a Parquet file, else CSV
 	shuffled bool      // the rows are in no order, else in that of the user ids
+	stamped  bool      // a last column of the wide table, changed_on, has the day of the row's last change
+
+	duckDB, shell, first goal // of the wall time, as a share of theirs; first is of DuckDB's load
+	perRow               goal // of the plan, as a share of that of the workload in smaller
+	smaller              string
+	alone                bool // gleapsync only, and one day's files at a time
 }
+
+// goal is what a figure must not be above, and what it should come to.
+type goal struct{ limit, aim float64 }
 
 const (
 	seed  = 20261124
@@ -46,9 +56,6 @@ func (c *changes) add(userID, key, value string) {
 	c.sum += mix(h.Sum64())
 }
 
-// isWide reports whether the workload is a table that is mostly cells.
-func (w *workload) isWide() bool { return w.wide[0]+w.wide[1] >= 100 }
-
 // attributes returns the keys of the workload's audiences and traits.
 func (w *workload) attributes() (audiences, traits []string) {
 	if w.shares != nil {
@@ -66,12 +73,11 @@ func (w *workload) attributes() (audiences, traits []string) {
 	return audiences, traits
 }
 
-// days are the folders of a workload's exports.
-var days = [2]string{"day1", "day2"}
+const firstDay, secondDay = "day1", "day2" // the folders of a workload's exports
 
-// write writes the exports into dir and returns how many rows the second day has, and
-// what changed.
-func (w *workload) write(dir string) (rows int, c changes, err error) {
+// write writes the exports of some days into dir and returns how many rows the last one has,
+// and what changed.
+func (w *workload) write(dir string, days ...string) (rows int, c changes, err error) {
 	for _, day := range days {
 		if err := os.MkdirAll(filepath.Join(dir, day), 0o700); err != nil {
 			return 0, c, err
@@ -85,12 +91,12 @@ func (w *workload) write(dir string) (rows int, c changes, err error) {
 		slices.Sort(ids)
 	}
 	if w.shares == nil {
-		return w.writeTable(dir, ids)
+		return w.writeTable(dir, ids, days)
 	}
 	changed := make([]bool, len(ids))
 	for j, share := range w.shares {
 		key := fmt.Sprintf("audience_%02d", j)
-		files, err := createBoth(dir, key+".csv", "key,user_id,email\n")
+		files, err := create(dir, days, key+".csv", "key,user_id,email\n")
 		if err != nil {
 			return 0, c, err
 		}
@@ -110,15 +116,16 @@ func (w *workload) write(dir string) (rows int, c changes, err error) {
 			row = append(row, ',')
 			row = appendHex(row, id, 8)
 			row = append(row, ".a@example.com\n"...)
-			if before {
-				files[0].Write(row)
+			for i, is := range []bool{before, after} {
+				if is {
+					files[i].Write(row)
+				}
 			}
 			if after {
-				files[1].Write(row)
 				rows++
 			}
 		}
-		if err := closeBoth(files); err != nil {
+		if err := closeAll(files); err != nil {
 			return 0, c, err
 		}
 	}
@@ -131,37 +138,59 @@ func (w *workload) write(dir string) (rows int, c changes, err error) {
 }
 
 // writeTable writes one row per contact, with a column per audience and trait.
-func (w *workload) writeTable(dir string, ids []uint64) (rows int, c changes, err error) {
+func (w *workload) writeTable(dir string, ids []uint64, days []string) (rows int, c changes, err error) {
 	audiences, traits := w.attributes()
 	keys := slices.Concat(audiences, traits)
-	header := "user_id"
-	for _, key := range keys {
-		header += "," + key
+	header := append([]string{"user_id"}, keys...)
+	if w.stamped {
+		header = append(header, "changed_on")
 	}
-	files, err := createBoth(dir, "table.csv", header+"\n")
+	files, err := create(dir, days, "table.csv", strings.Join(header, ",")+"\n")
 	if err != nil {
 		return 0, c, err
 	}
+	var row []byte
 	for _, id := range ids {
-		changed := -1
-		if uniform(id, 1000) < churn {
-			changed = int(mix(id+1) % uint64(len(keys)))
+		changed := w.changedColumn(id)
+		if changed >= 0 {
 			c.contacts++
-			c.add(userID(id), keys[changed], w.wideValue(id, changed, true))
+			c.add(userID(id), keys[changed], string(w.appendCell(nil, id, changed, true)))
 		}
-		for day, file := range files {
-			file.WriteString(userID(id))
-			for column := range keys {
-				file.WriteByte(',')
-				file.WriteString(w.wideValue(id, column, day == 1 && column == changed))
+		for i, file := range files {
+			second := days[i] == secondDay && changed >= 0
+			if i == 0 || second {
+				row = w.appendRow(row[:0], id, len(keys), changed, second)
 			}
-			file.WriteByte('\n')
+			file.Write(row)
 		}
 	}
-	if err := closeBoth(files); err != nil || !w.parquet {
+	if err := closeAll(files); err != nil || !w.parquet {
 		return len(ids), c, err
 	}
 	return len(ids), c, w.toParquet(dir)
+}
+
+// changedColumn returns which cell of a row changes on the second day; -1: none.
+func (w *workload) changedColumn(id uint64) int {
+	if uniform(id, 1000) >= churn {
+		return -1
+	}
+	return int(mix(id+1) % uint64(w.wide[0]+w.wide[1]))
+}
+
+// appendRow appends a line of the table: that of the second day, if it is another one then.
+func (w *workload) appendRow(dst []byte, id uint64, columns, changed int, second bool) []byte {
+	dst = appendUserID(dst, id)
+	for column := range columns {
+		dst = w.appendCell(append(dst, ','), id, column, second && column == changed)
+	}
+	if w.stamped {
+		dst = append(dst, ",1"...)
+		if second {
+			dst[len(dst)-1] = '2'
+		}
+	}
+	return append(dst, '\n')
 }
 
 var colours = []string{"amber", "black", "coral", "denim", "ebony", "green", "ivory", "khaki"}
@@ -169,8 +198,8 @@ var colours = []string{"amber", "black", "coral", "denim", "ebony", "green", "iv
 // kindsOfTraits is after how many traits their kinds of values come again.
 const kindsOfTraits = 8
 
-// wideValue returns a cell of the table.
-func (w *workload) wideValue(id uint64, column int, changed bool) string {
+// appendCell appends a cell of the table.
+func (w *workload) appendCell(dst []byte, id uint64, column int, changed bool) []byte {
 	u := mix(id + uint64(column)*7919)
 	next := uint64(0)
 	if changed {
@@ -178,15 +207,16 @@ func (w *workload) wideValue(id uint64, column int, changed bool) string {
 	}
 	if column < w.wide[0] {
 		share := tenAudiences[column%len(tenAudiences)]
-		return strconv.FormatBool((uniform(id, column) < share) != changed)
+		return strconv.AppendBool(dst, (uniform(id, column) < share) != changed)
 	}
 	switch trait := (column - w.wide[0]) % kindsOfTraits; {
 	case trait < 4: // whole numbers
-		return strconv.FormatUint(u%1000+next, 10)
+		return strconv.AppendUint(dst, u%1000+next, 10)
 	case trait < 6: // amounts
-		return fmt.Sprintf("%d.%d5", u%5000+next, u%9+1)
+		dst = strconv.AppendUint(dst, u%5000+next, 10)
+		return append(dst, '.', byte('0'+u%9+1), '5')
 	default:
-		return colours[(u+next)%uint64(len(colours))]
+		return append(dst, colours[(u+next)%uint64(len(colours))]...)
 	}
 }
 
@@ -195,20 +225,25 @@ type file struct {
 	f *os.File
 }
 
-func createBoth(dir, name, header string) (files [2]file, err error) {
-	for i, day := range days {
+// create creates a file for each day.
+func create(dir string, days []string, name, header string) (files []file, err error) {
+	for _, day := range days {
 		f, err := os.Create(filepath.Join(dir, day, name))
 		if err != nil {
 			return files, err
 		}
-		files[i] = file{bufio.NewWriterSize(f, 1<<20), f}
-		files[i].WriteString(header)
+		files = append(files, file{bufio.NewWriterSize(f, 1<<20), f})
+		files[len(files)-1].WriteString(header)
 	}
 	return files, nil
 }
 
-func closeBoth(files [2]file) error {
-	return errors.Join(files[0].Flush(), files[0].f.Close(), files[1].Flush(), files[1].f.Close())
+func closeAll(files []file) error {
+	var errs []error
+	for _, file := range files {
+		errs = append(errs, file.Flush(), file.f.Close())
+	}
+	return errors.Join(errs...)
 }
 
 func userID(id uint64) string { return string(appendUserID(nil, id)) }

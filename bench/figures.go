@@ -20,8 +20,27 @@ const (
 
 // figures is what was measured, as rows of Markdown tables.
 type figures struct {
-	plans, pushes, targets strings.Builder
-	perRow                 map[string]time.Duration // of gleapsync's plan, by workload
+	targets, contenders, sent strings.Builder
+	perRow                    map[string]float64 // seconds of gleapsync's plan, by workload
+}
+
+// below adds a target that a figure stays below a goal.
+func (f *figures) below(what string, g goal, figure float64) {
+	limit := fmt.Sprintf("≤ %.2f", g.limit)
+	if g.aim > 0 {
+		limit += fmt.Sprintf(", aim %.2f", g.aim)
+	}
+	f.target(what, limit, fmt.Sprintf("%.2f", figure), figure <= g.limit)
+}
+
+// memory adds the target that all have for their memory.
+func (f *figures) memory(what string, anonymous int64) {
+	f.target(what+": peak anonymous memory", "≤ 384 MiB", mib(anonymous), anonymous <= 384<<20)
+}
+
+// took adds what one contender took.
+func (f *figures) took(what, who string, u usage, ratio string) {
+	fmt.Fprintf(&f.contenders, "| %s | %s | %s | %s | %s | %s | %s |\n", what, who, seconds(u.wall), seconds(u.cpu), mib(u.anonymous), mib(u.read), ratio)
 }
 
 // target adds a row to the table of targets.
@@ -54,53 +73,85 @@ func ratio(ours, theirs []usage) float64 {
 
 func (f *figures) addPlan(w *workload, rows int, truth changes, contenders []contender, all [][]usage) {
 	for i, c := range contenders {
-		u := medianUsage(all[i])
-		fmt.Fprintf(&f.plans, "| %s: %s rows, %s contacts changed | %s | %s | %s | %s | %s | %.2f |\n",
-			w.name, thousands(rows), thousands(truth.contacts), c.name, seconds(u.wall), seconds(u.cpu), mib(u.anonymous), mib(u.read), ratio(all[0], all[i]))
+		what := fmt.Sprintf("plan, %s: %s rows, %s contacts changed", w.name, thousands(rows), thousands(truth.contacts))
+		f.took(what, c.name, medianUsage(all[i]), fmt.Sprintf("%.2f", ratio(all[0], all[i])))
+	}
+	what := "plan, " + w.name
+	if w.duckDB.limit > 0 {
+		f.below(what+": wall time / DuckDB's", w.duckDB, ratio(all[0], all[1]))
+	}
+	if w.shell.limit > 0 {
+		f.below(what+": wall time / that of sort and comm", w.shell, ratio(all[0], all[2]))
 	}
 	ours := medianUsage(all[0])
-	f.target("plan, "+w.name+": wall time / DuckDB's", "≤ 0.50, aim 0.33", fmt.Sprintf("%.2f", ratio(all[0], all[1])), ratio(all[0], all[1]) <= 0.5)
-	if len(all) > 2 {
-		f.target("plan, "+w.name+": wall time / that of sort and comm", "≤ 0.40", fmt.Sprintf("%.2f", ratio(all[0], all[2])), ratio(all[0], all[2]) <= 0.4)
-	}
-	f.target("plan, "+w.name+": peak anonymous memory", "≤ 384 MiB", mib(ours.anonymous), ours.anonymous <= 384<<20)
+	f.memory(what, ours.anonymous)
 	if f.perRow == nil {
-		f.perRow = map[string]time.Duration{}
+		f.perRow = map[string]float64{}
 	}
-	f.perRow[w.name] = ours.wall / time.Duration(rows/1000)
-	small, large := strings.Replace(w.name, "10 M", "2 M", 1), w.name
-	if small != large && f.perRow[small] > 0 {
-		growth := f.perRow[large].Seconds() / f.perRow[small].Seconds()
-		f.target(large+": time per row / that at 2 M", "≤ 1.25", fmt.Sprintf("%.2f", growth), growth <= 1.25)
+	f.perRow[w.name] = ours.wall.Seconds() / float64(rows)
+	if small := f.perRow[w.smaller]; small > 0 {
+		f.below(what+": time per row / that of "+w.smaller, w.perRow, f.perRow[w.name]/small)
 	}
 }
 
 // addFirst adds what it takes to read a wide table for the first time.
 func (f *figures) addFirst(w *workload, contenders []contender, all [][]usage) {
+	what := "first reading, " + w.name
 	for i, c := range contenders {
-		u := medianUsage(all[i])
-		fmt.Fprintf(&f.plans, "| %s: first reading | %s | %s | %s | %s | %s | %.2f |\n",
-			w.name, c.name, seconds(u.wall), seconds(u.cpu), mib(u.anonymous), mib(u.read), ratio(all[0], all[i]))
+		f.took(what, c.name, medianUsage(all[i]), fmt.Sprintf("%.2f", ratio(all[0], all[i])))
 	}
-	ours, r, limit := medianUsage(all[0]), ratio(all[0], all[1]), 0.5
-	if w.parquet {
-		limit = 1.5
+	f.below(what+": wall time / DuckDB's load", w.first, ratio(all[0], all[1]))
+	f.memory(what, medianUsage(all[0]).anonymous)
+}
+
+// addBaseline adds what it took to read the first day's exports and keep them.
+func (f *figures) addBaseline(w *workload, u usage) {
+	if w.shares != nil {
+		return
 	}
-	f.target("first reading, "+w.name+": wall time / DuckDB's", fmt.Sprintf("≤ %.2f", limit), fmt.Sprintf("%.2f", r), r <= limit)
-	f.target("first reading, "+w.name+": peak anonymous memory", "≤ 384 MiB", mib(ours.anonymous), ours.anonymous <= 384<<20)
+	f.took("baseline, "+w.name, "gleapsync", u, "")
+	f.memory("baseline, "+w.name, u.anonymous)
+}
+
+// addLists adds how long the lists of rows are.
+func (f *figures) addLists(w *workload, bytes int64, rows int) {
+	perRow := float64(bytes) / float64(rows)
+	f.target("list of rows, "+w.name+": on disk, per row", "≤ 40 bytes", fmt.Sprintf("%.1f bytes", perRow), 0 < perRow && perRow <= 40)
 }
 
 func (f *figures) addUnchanged(w *workload, same, rewritten, plans []usage) {
 	u := medianUsage(same)
 	f.target("nothing changed, "+w.name+": wall time", "≤ 0.1 s", seconds(u.wall), u.wall <= 100*time.Millisecond)
 	f.target("nothing changed, "+w.name+": bytes read", "no export", mib(u.read), u.read < 1<<20)
-	r := ratio(rewritten, plans)
-	f.target("exports rewritten, nothing changed, no call, "+w.name+": wall time / the plan's", "≤ 1", fmt.Sprintf("%.2f", r), r <= 1)
+	f.took("written again, nothing changed, "+w.name, "gleapsync", medianUsage(rewritten), "")
+	f.below("written again, nothing changed, no call, "+w.name+": wall time / the plan's", goal{limit: 0.9}, ratio(rewritten, plans))
+	f.memory("written again, nothing changed, "+w.name, medianUsage(rewritten).anonymous)
 }
 
-func (f *figures) addStartUp(all []usage, size int64) {
-	u := medianUsage(all)
-	f.target("start-up (`gleapsync --version`)", "≤ 25 ms", fmt.Sprintf("%.1f ms", float64(u.wall.Microseconds())/1000), u.wall <= 25*time.Millisecond)
+// addPostgres adds what it takes to plan a table of a database, beside psql.
+func (f *figures) addPostgres(w *workload, ours, theirs []usage) {
+	what := "plan, " + w.name
+	f.took(what, "gleapsync", medianUsage(ours), "1.00")
+	f.took(what, "psql, COPY", medianUsage(theirs), fmt.Sprintf("%.2f", ratio(ours, theirs)))
+	share := ratio(theirs, ours)
+	f.target(what+": wall time of psql's COPY / ours", "≥ 0.70, aim 0.90", fmt.Sprintf("%.2f", share), share >= 0.7)
+	f.memory(what, medianUsage(ours).anonymous)
+}
+
+// addSent adds what a run of a sender took.
+func (f *figures) addSent(sender, run string, s *server, u usage, kept int64) {
+	fmt.Fprintf(&f.sent, "| %s | %s | %s | %s | %s | %s | %s | %s |\n", sender, run, thousands(s.calls), thousands(s.nothing), seconds(u.wall), seconds(u.cpu), mib(u.anonymous), mib(kept))
+}
+
+// startUps are the limits of what a command takes that has next to nothing to do.
+var startUps = map[string]time.Duration{"--version": 25 * time.Millisecond, "inspect": 15 * time.Millisecond, "plan": 15 * time.Millisecond}
+
+func (f *figures) addStartUp(command string, all []usage) {
+	u, limit := medianUsage(all), startUps[command]
+	f.target("start-up, `gleapsync "+command+"`", fmt.Sprintf("≤ %d ms", limit.Milliseconds()), fmt.Sprintf("%.1f ms", float64(u.wall.Microseconds())/1000), u.wall <= limit)
+}
+
+func (f *figures) addBinary(size int64) {
 	f.target("binary", "≤ 70 MB", fmt.Sprintf("%.1f MB", float64(size)/1e6), size <= 70e6)
 }
 
@@ -115,9 +166,8 @@ func (f *figures) addPush(ours, bare []pushed) {
 	}
 	for i, all := range [][]pushed{ours, bare} {
 		name := []string{"gleapsync, with commits", "bare net/http client"}[i]
-		u := medianUsage(usages(all))
-		fmt.Fprintf(&f.pushes, "| %s | %s | %s | %s | %s | %s |\n", name, thousands(all[0].calls), thousands(int(rate(all))),
-			seconds(u.wall), seconds(u.cpu), mib(u.anonymous))
+		what := fmt.Sprintf("push, plan included: %s calls, %s a second", thousands(all[0].calls), thousands(int(rate(all))))
+		f.took(what, name, medianUsage(usages(all)), "")
 	}
 	f.target("push with commits / bare client, calls per second", "≥ 0.80", fmt.Sprintf("%.2f", share), share >= 0.8)
 	f.target("push with commits, calls per second", "≥ 15,000", thousands(int(rate(ours))), rate(ours) >= 15000)
@@ -167,11 +217,11 @@ func (f *figures) markdown() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Measured on %s: %s.\n\n", time.Now().Format(time.DateOnly), machine())
 	b.WriteString("| Target | Limit | Figure | |\n|---|---|---|---|\n" + f.targets.String())
-	if f.plans.Len() > 0 {
-		b.WriteString("\n| Plan | Contender | Wall time | CPU time | Peak anonymous memory | Read | gleapsync's wall time / its |\n|---|---|---|---|---|---|---|\n" + f.plans.String())
+	if f.contenders.Len() > 0 {
+		b.WriteString("\n| What | Contender | Wall time | CPU time | Peak anonymous memory | Read | gleapsync's wall time / its |\n|---|---|---|---|---|---|---|\n" + f.contenders.String())
 	}
-	if f.pushes.Len() > 0 {
-		b.WriteString("\n| Push | Calls | Calls per second | Wall time, plan included | CPU time | Peak anonymous memory |\n|---|---|---|---|---|---|\n" + f.pushes.String())
+	if f.sent.Len() > 0 {
+		b.WriteString("\n| Sender | Run | Calls | of which said nothing new | Wall time | CPU time | Peak anonymous memory | Kept on disk |\n|---|---|---|---|---|---|---|---|\n" + f.sent.String())
 	}
 	return b.String()
 }

@@ -21,13 +21,13 @@ func gleapsync(binary, url string) contender {
 		name:      "gleapsync",
 		configure: func(w *workload, dir string) error { return w.configure(dir, url, 0) },
 		first: func(w *workload, dir string) *exec.Cmd {
-			return command(dir, binary, days[0], "plan", "--output", "json")
+			return command(dir, binary, firstDay, "plan", "--output", "json")
 		},
 		keep: func(w *workload, dir string) *exec.Cmd {
-			return command(dir, binary, days[0], "baseline")
+			return command(dir, binary, firstDay, "baseline")
 		},
 		plan: func(w *workload, dir string) *exec.Cmd {
-			return command(dir, binary, days[1], "plan", "--output", "json")
+			return command(dir, binary, secondDay, "plan", "--output", "json")
 		},
 	}
 }
@@ -53,20 +53,29 @@ path = %q
 [sync]
 memory = "256MiB"
 `, url, rate, concurrency, stateFile)
-	audiences, traits := w.attributes()
 	if w.shares == nil {
 		form := "csv"
 		if w.parquet {
 			form = "parquet"
 		}
-		fmt.Fprintf(&b, "[[table]]\nsource = \"${DAY}/table."+form+"\"\naudiences = [\"%s\"]\ntraits = [\"%s\"]\n",
-			strings.Join(audiences, `", "`), strings.Join(traits, `", "`))
+		b.WriteString("[[table]]\nsource = \"${DAY}/table." + form + "\"\n" + w.columns())
 	} else {
+		audiences, _ := w.attributes()
 		for _, key := range audiences {
 			fmt.Fprintf(&b, "[[audience]]\nname = %q\nsource = \"${DAY}/%[1]s.csv\"\n", key)
 		}
 	}
 	return os.WriteFile(filepath.Join(dir, configFile), []byte(b.String()), 0o600)
+}
+
+// columns are the settings that name a table's columns.
+func (w *workload) columns() string {
+	audiences, traits := w.attributes()
+	text := fmt.Sprintf("audiences = %q\ntraits = %q\n", audiences, traits)
+	if w.stamped {
+		text += "exclude = [\"changed_on\"]\n"
+	}
+	return strings.ReplaceAll(text, `" "`, `", "`)
 }
 
 // report is the part of gleapsync's report that is looked at here.

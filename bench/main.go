@@ -3,8 +3,9 @@
 //
 //	go run -C bench .
 //
-// It needs Linux, GNU sort and comm, awk, 10 GB of disk in the folder for temporary files,
-// a C++ compiler, and about 30 minutes.
+// It needs Linux, GNU sort and comm, awk, 30 GB of disk in the folder for temporary files, and a
+// C++ compiler; PostgreSQL and Python, where they are, for some of the contenders. It takes about 25
+// minutes with -rounds 1, and an hour with the 3 rounds that it makes if nothing is said.
 package main
 
 import (
@@ -12,7 +13,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -133,36 +133,51 @@ type measurement struct {
 
 func (b *bench) measurements() []measurement {
 	all := []measurement{{"start-up", b.startUp}}
+	sets := goal{.50, .33} // of DuckDB's time, and below it that of sort and comm
+	sorted := goal{.40, .33}
 	for _, w := range []workload{
-		{name: "2 M contacts", contacts: 2e6, shares: tenAudiences},
-		{name: "2 M contacts, shuffled", contacts: 2e6, shares: tenAudiences, shuffled: true},
-		{name: "100 audiences of 20,000", contacts: 2e6, shares: equalAudiences(100, .01), shuffled: true},
-		{name: "one table of 20 columns", contacts: 2e6, wide: [2]int{12, 8}, shuffled: true},
-		{name: "one table of 150 columns", contacts: 1e6, wide: [2]int{100, 50}, shuffled: true},
-		{name: "one Parquet table of 150 columns", contacts: 1e6, wide: [2]int{100, 50}, parquet: true, shuffled: true},
-		{name: "10 M contacts", contacts: 10e6, shares: tenAudiences},
-		{name: "10 M contacts, shuffled", contacts: 10e6, shares: tenAudiences, shuffled: true},
+		{name: "2 M contacts", contacts: 2e6, shares: tenAudiences, duckDB: sets, shell: sorted},
+		{name: "2 M contacts, shuffled", contacts: 2e6, shares: tenAudiences, shuffled: true, duckDB: sets, shell: sorted},
+		{name: "100 audiences of 20,000", contacts: 2e6, shares: equalAudiences(100, .01), shuffled: true, duckDB: sets, shell: sorted},
+		{name: "one table of 20 columns", contacts: 2e6, wide: [2]int{12, 8}, shuffled: true, duckDB: goal{.33, .15}, shell: goal{.33, .15}},
+		{name: "one table of 150 columns", contacts: 1e6, wide: [2]int{100, 50}, shuffled: true, duckDB: goal{.15, .05}, first: goal{.50, .35}},
+		{name: "one Parquet table of 150 columns", contacts: 1e6, wide: [2]int{100, 50}, parquet: true, shuffled: true, duckDB: goal{.50, .25}, first: goal{1.5, 1.0}},
+		{name: "10 M rows of 150 columns", contacts: 10e6, wide: [2]int{100, 50}, shuffled: true, alone: true, perRow: goal{1.1, 1}, smaller: "one table of 150 columns"},
+		{name: "10 M contacts", contacts: 10e6, shares: tenAudiences, duckDB: sets, shell: sorted, perRow: goal{1.25, 1}, smaller: "2 M contacts"},
+		{name: "10 M contacts, shuffled", contacts: 10e6, shares: tenAudiences, shuffled: true, duckDB: sets, shell: sorted, perRow: goal{1.25, 1}, smaller: "2 M contacts, shuffled"},
 	} {
 		w.contacts = int(float64(w.contacts) * b.scale)
 		all = append(all, measurement{"plan: " + w.name, func(dir string) error { return b.plan(&w, dir) }})
 	}
-	return append(all, measurement{"push", b.push}, measurement{"pacing", b.pacing})
+	return append(all, measurement{"PostgreSQL", b.postgres}, measurement{"senders", b.senders}, measurement{"push", b.push}, measurement{"pacing", b.pacing})
 }
 
 // plan measures how long the contenders take for a workload's plan.
 func (b *bench) plan(w *workload, dir string) error {
-	rows, truth, err := w.write(dir)
+	written := []string{firstDay, secondDay}
+	contenders := []contender{gleapsync(b.binary, b.server.url), duckDB(b.self), sortAndComm}
+	switch {
+	case w.alone:
+		written, contenders = written[:1], contenders[:1]
+	case w.parquet: // the shell has nothing that reads it
+		contenders = contenders[:2]
+	}
+	rows, truth, err := w.write(dir, written...)
 	if err != nil {
 		return err
 	}
-	contenders := []contender{gleapsync(b.binary, b.server.url), duckDB(b.self), sortAndComm}
-	if w.parquet { // the shell has nothing that reads it
-		contenders = contenders[:2]
-	}
-	all := make([][]usage, len(contenders))
-	if err := b.firstReading(w, dir, contenders); err != nil {
+	if err := b.firstReading(w, dir, rows, contenders); err != nil {
 		return err
 	}
+	if w.alone {
+		if err := os.RemoveAll(filepath.Join(dir, firstDay)); err != nil {
+			return err
+		}
+		if _, _, err := w.write(dir, secondDay); err != nil {
+			return err
+		}
+	}
+	all := make([][]usage, len(contenders))
 	for range b.rounds {
 		for i, c := range contenders {
 			output := filepath.Join(dir, "output")
@@ -182,12 +197,15 @@ func (b *bench) plan(w *workload, dir string) error {
 		}
 	}
 	b.addPlan(w, rows, truth, contenders, all)
+	if w.alone {
+		return nil
+	}
 	return b.deliver(w, dir, truth, all[0])
 }
 
 // firstReading takes the first day's exports as known, and measures where it is a target what it
 // takes to read them.
-func (b *bench) firstReading(w *workload, dir string, contenders []contender) error {
+func (b *bench) firstReading(w *workload, dir string, rows int, contenders []contender) error {
 	all := make([][]usage, len(contenders))
 	for _, c := range contenders {
 		if c.configure == nil {
@@ -198,11 +216,14 @@ func (b *bench) firstReading(w *workload, dir string, contenders []contender) er
 		}
 	}
 	rounds := 1
-	if w.isWide() {
+	if w.first.limit > 0 {
 		rounds = b.rounds
 	}
 	for range rounds {
 		for i, c := range contenders {
+			if w.alone {
+				continue
+			}
 			u, err := measure(filepath.Join(dir, "output"), c.first(w, dir))
 			if err != nil {
 				return fmt.Errorf("%s: %w", c.name, err)
@@ -210,18 +231,41 @@ func (b *bench) firstReading(w *workload, dir string, contenders []contender) er
 			all[i] = append(all[i], u)
 		}
 	}
-	if w.isWide() {
+	if w.first.limit > 0 {
 		b.addFirst(w, contenders, all)
 	}
 	for _, c := range contenders {
 		if c.keep == nil {
 			continue
 		}
-		if err := runQuietly(c.keep(w, dir)); err != nil {
+		u, err := measure(filepath.Join(dir, "output"), c.keep(w, dir))
+		if err != nil {
 			return err
 		}
+		b.addBaseline(w, u)
 	}
+	lists, err := sizeOf(filepath.Join(dir, stateFile+".rows-*"))
+	if err != nil {
+		return err
+	}
+	b.addLists(w, lists, rows)
 	return nil
+}
+
+// sizeOf returns what the files of a pattern hold together.
+func sizeOf(pattern string) (bytes int64, err error) {
+	files, err := filepath.Glob(pattern)
+	if err != nil {
+		return 0, err
+	}
+	for _, path := range files {
+		info, err := os.Stat(path)
+		if err != nil {
+			return 0, err
+		}
+		bytes += info.Size()
+	}
+	return bytes, nil
 }
 
 // checkReport compares the numbers in gleapsync's plan with what changed.
@@ -250,7 +294,7 @@ func (c changes) compare(truth changes) error {
 // which nothing changed.
 func (b *bench) deliver(w *workload, dir string, truth changes, plans []usage) error {
 	output := filepath.Join(dir, "output")
-	sync := command(dir, b.binary, days[1], "sync", "--output", "json")
+	sync := command(dir, b.binary, secondDay, "sync", "--output", "json")
 	b.server.reset(true)
 	if _, err := measure(output, sync); err != nil {
 		return err
@@ -258,7 +302,7 @@ func (b *bench) deliver(w *workload, dir string, truth changes, plans []usage) e
 	if err := errors.Join(b.server.err, b.server.seen.compare(truth)); err != nil {
 		return err
 	}
-	if b.scale == 1 && w.name != "2 M contacts" && !w.isWide() {
+	if b.scale == 1 && w.name != "2 M contacts" && w.first.limit == 0 {
 		return nil
 	}
 	again := func(touch bool) ([]usage, error) {
@@ -270,7 +314,7 @@ func (b *bench) deliver(w *workload, dir string, truth changes, plans []usage) e
 				}
 			}
 			b.server.reset(false)
-			u, err := measure(output, command(dir, b.binary, days[1], "sync", "--output", "json"))
+			u, err := measure(output, command(dir, b.binary, secondDay, "sync", "--output", "json"))
 			if err != nil {
 				return nil, err
 			}
@@ -295,7 +339,7 @@ func (b *bench) deliver(w *workload, dir string, truth changes, plans []usage) e
 
 // touchExports makes the second day's exports look as if they were written again.
 func touchExports(dir string) error {
-	files, err := filepath.Glob(filepath.Join(dir, days[1], "*"))
+	files, err := filepath.Glob(filepath.Join(dir, secondDay, "*"))
 	if err != nil {
 		return err
 	}
@@ -308,20 +352,33 @@ func touchExports(dir string) error {
 	return nil
 }
 
-// startUp measures the program that does nothing, and its size.
+// startUp measures the program where it has next to nothing to do, and its size.
 func (b *bench) startUp(dir string) error {
-	var all []usage
-	for range 20 * b.rounds {
-		u, err := measure(filepath.Join(dir, "output"), exec.Command(b.binary, "--version"))
-		if err != nil {
-			return err
-		}
-		all = append(all, u)
+	w := &workload{contacts: 10, wide: [2]int{1, 0}}
+	if _, _, err := w.write(dir, firstDay); err != nil {
+		return err
+	}
+	if err := w.configure(dir, b.server.url, 0); err != nil {
+		return err
+	}
+	if err := runQuietly(command(dir, b.binary, firstDay, "baseline")); err != nil {
+		return err
 	}
 	info, err := os.Stat(b.binary)
 	if err != nil {
 		return err
 	}
-	b.addStartUp(all, info.Size())
+	for _, args := range [][]string{{"--version"}, {"inspect"}, {"plan"}} {
+		var all []usage
+		for range 50 {
+			u, err := measure(filepath.Join(dir, "output"), command(dir, b.binary, firstDay, args...))
+			if err != nil {
+				return err
+			}
+			all = append(all, u)
+		}
+		b.addStartUp(args[0], all)
+	}
+	b.addBinary(info.Size())
 	return nil
 }

@@ -13,7 +13,7 @@ import (
 // that does nothing but call.
 func (b *bench) push(dir string) error {
 	w := &workload{name: "first sync", contacts: int(1e6 * b.scale), shares: equalAudiences(10, 1), shuffled: true}
-	if _, _, err := w.write(dir); err != nil {
+	if _, _, err := w.write(dir, firstDay, secondDay); err != nil {
 		return err
 	}
 	if err := w.configure(dir, b.server.url, 0); err != nil {
@@ -25,7 +25,7 @@ func (b *bench) push(dir string) error {
 		if err := os.RemoveAll(filepath.Join(dir, stateFile)); err != nil {
 			return err
 		}
-		one, err := b.measurePush(output, command(dir, b.binary, days[0], "sync", "--output", "json"))
+		one, err := b.measurePush(output, command(dir, b.binary, firstDay, "sync", "--output", "json"))
 		if err != nil {
 			return err
 		}
@@ -76,14 +76,14 @@ func (b *bench) measurePush(output string, cmd *exec.Cmd) (pushed, error) {
 func (b *bench) pacing(dir string) error {
 	const calls = pacingRate*int(pacingTime/pacingWindow) + pacingRate/10 // a little longer than is looked at
 	w := &workload{contacts: calls, shares: equalAudiences(1, 1)}
-	if _, _, err := w.write(dir); err != nil {
+	if _, _, err := w.write(dir, firstDay, secondDay); err != nil {
 		return err
 	}
 	if err := w.configure(dir, b.server.url, pacingRate); err != nil {
 		return err
 	}
 	b.server.reset(true)
-	if _, err := measure(filepath.Join(dir, "output"), command(dir, b.binary, days[0], "sync")); err != nil {
+	if _, err := measure(filepath.Join(dir, "output"), command(dir, b.binary, firstDay, "sync")); err != nil {
 		return err
 	}
 	b.addPacing(b.server.stamps, b.server.first)

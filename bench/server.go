@@ -24,6 +24,11 @@ type server struct {
 	seen   changes     // what the calls said, if kept
 	keep   bool
 	err    error
+
+	known   map[string]map[string]string // of each contact, after all calls; nil: not kept
+	nothing int                          // calls that said nothing that was not known
+	last    int                          // the call after which to stop the sender; 0: none
+	stopped func()
 }
 
 func newServer() (*server, error) {
@@ -41,6 +46,14 @@ func (s *server) reset(keep bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls, s.bytes, s.first, s.stamps, s.seen, s.keep, s.err = 0, 0, time.Time{}, nil, changes{}, keep, nil
+	s.nothing, s.last = 0, 0
+}
+
+// atCall has something done at a call.
+func (s *server) atCall(n int, stop func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.last, s.stopped = n, stop
 }
 
 // ServeHTTP takes one Identify Contact call.
@@ -58,6 +71,12 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.stamps = append(s.stamps, now)
 		err = s.seen.addCall(body)
 	}
+	if s.known != nil && err == nil {
+		err = s.learn(body)
+	}
+	if s.last > 0 && s.calls >= s.last {
+		s.stopped()
+	}
 	if err != nil && s.err == nil {
 		s.err = err
 	}
@@ -65,27 +84,60 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // addCall adds what a call says.
 func (c *changes) addCall(body []byte) error {
+	userID, values, err := readCall(body)
+	if err != nil {
+		return err
+	}
+	c.contacts++
+	for key, value := range values {
+		c.add(userID, key, value)
+	}
+	return nil
+}
+
+// learn takes what a call says as known.
+func (s *server) learn(body []byte) error {
+	userID, values, err := readCall(body)
+	if err != nil {
+		return err
+	}
+	contact, isNew := s.known[userID], false
+	if contact == nil {
+		contact = map[string]string{}
+		s.known[userID] = contact
+	}
+	for key, value := range values {
+		isNew = isNew || contact[key] != value
+		contact[key] = value
+	}
+	if !isNew {
+		s.nothing++
+	}
+	return nil
+}
+
+// readCall returns the values of a call, as text.
+func readCall(body []byte) (userID string, values map[string]string, err error) {
 	var contact map[string]any
 	decoder := json.NewDecoder(bytes.NewReader(body))
 	decoder.UseNumber()
 	if err := decoder.Decode(&contact); err != nil {
-		return err
+		return "", nil, err
 	}
-	c.contacts++
-	userID, _ := contact["userId"].(string)
+	userID, _ = contact["userId"].(string)
+	delete(contact, "userId")
+	values = map[string]string{}
 	for key, value := range contact {
 		switch value := value.(type) {
 		case bool:
-			c.add(userID, key, strconv.FormatBool(value))
+			values[key] = strconv.FormatBool(value)
 		case json.Number:
-			c.add(userID, key, value.String())
+			values[key] = value.String()
 		case string:
-			if key != "userId" {
-				c.add(userID, key, value)
-			}
+			values[key] = value
 		}
 	}
-	return nil
+	return userID, values, nil
 }
 
 // fullest returns the most calls that came within any window.
