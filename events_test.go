@@ -7,6 +7,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"flag"
 	"fmt"
 	"net/http/httptest"
 	"os"
@@ -19,6 +20,8 @@ import (
 	"gleapsync/internal/rounds"
 	"gleapsync/internal/runs"
 )
+
+var million = flag.Bool("million", false, "plan and send millions of events, also if not all tests are at full length")
 
 // TestEventsPlan plans two million events of Engage that nothing was read of before, and
 // measures how fast.

@@ -4,22 +4,14 @@ package main
 
 import (
 	"bytes"
-	"encoding/json"
-	"errors"
-	"flag"
 	"fmt"
 	"net/http/httptest"
 	"os"
-	"os/exec"
-	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"gleapsync/gleap/sandbox"
 	"gleapsync/internal/postgrestest"
-	"gleapsync/internal/rounds"
-	"gleapsync/internal/runs"
 )
 
 // TestPostgres runs the commands with exports from a database. Nothing that they write
@@ -104,62 +96,5 @@ query = "SELECT user_id, total_orders AS value FROM engage_default.users"
 	}
 	if bytes.Contains(all.Bytes(), []byte("reader-password")) {
 		t.Error("the password was written somewhere")
-	}
-}
-
-var million = flag.Bool("million", false, "plan a million users of a database, and two million events, also if not all tests are at full length")
-
-// TestPostgresPlan plans a million users and compares that with what psql takes for the
-// same columns.
-func TestPostgresPlan(t *testing.T) {
-	if !*million && !rounds.Full() {
-		t.Skip("it takes half a minute: go test -run TestPostgresPlan -million -v .")
-	}
-	server := postgrestest.Start(t)
-	columns := server.MillionUsers(t)
-	gleap := httptest.NewServer(sandbox.New(sandbox.Options{Token: "secret-token"}))
-	defer gleap.Close()
-	var counts []string
-	for i, column := range columns {
-		if i < 20 {
-			column = "nullif(" + column + ", false)"
-		}
-		counts = append(counts, "count("+column+")")
-	}
-	want := server.Exec(t, "SELECT "+strings.Join(counts, ", ")+" FROM users")[0]
-	const rounds = 5
-	for _, table := range []string{"users", "shuffled"} {
-		p := newProject(t, gleap.URL, "")
-		p.write(t, "c.toml", fmt.Sprintf("project = \"p\"\n[gleap]\nbase_url = %q\nrate = 0\n[[table]]\nsource = %q\ntable = \"public.%s\"\naudiences = [\"%s\"]\ntraits = [\"%s\"]\n",
-			gleap.URL, server.URL("postgres"), table, strings.Join(columns[:20], `", "`), strings.Join(columns[20:], `", "`)))
-		p.env = append(p.env, "PGPASSWORD="+postgrestest.Password)
-		var ratios []float64
-		for range rounds {
-			psql := exec.Command("psql", server.URL("postgres"), "-qc", fmt.Sprintf("COPY (SELECT user_id, %s FROM %s) TO STDOUT", strings.Join(columns, ", "), table))
-			psql.Env = p.env
-			began := time.Now()
-			if err := psql.Run(); err != nil {
-				t.Fatal(err)
-			}
-			copied := time.Since(began)
-			began = time.Now()
-			out, err := p.command("plan", "--output", "json").Output()
-			planned := time.Since(began)
-			var report runs.Report
-			if err := errors.Join(err, json.Unmarshal(out, &report)); err != nil {
-				t.Fatal(err)
-			}
-			var members []string
-			for _, e := range report.Exports {
-				members = append(members, fmt.Sprint(e.Members))
-			}
-			if got := strings.Join(members, " "); got != want || report.Contacts.Planned != 1e6 {
-				t.Fatalf("%d contacts, members %s, want %s", report.Contacts.Planned, got, want)
-			}
-			t.Logf("%s: plan %.2f s, psql %.2f s", table, planned.Seconds(), copied.Seconds())
-			ratios = append(ratios, copied.Seconds()/planned.Seconds())
-		}
-		slices.Sort(ratios)
-		t.Logf("%s: psql / plan: %.2f", table, ratios[rounds/2])
 	}
 }

@@ -114,9 +114,9 @@ func (f *figures) addBaseline(w *workload, u usage) {
 }
 
 // addLists adds how long the lists of rows are.
-func (f *figures) addLists(w *workload, bytes int64, rows int) {
+func (f *figures) addLists(w *workload, when string, bytes int64, rows int) {
 	perRow := float64(bytes) / float64(rows)
-	f.target("list of rows, "+w.name+": on disk, per row", "≤ 40 bytes", fmt.Sprintf("%.1f bytes", perRow), 0 < perRow && perRow <= 40)
+	f.target("list of rows, "+w.name+", "+when+": on disk, per row", "≤ 40 bytes", fmt.Sprintf("%.1f bytes", perRow), 0 < perRow && perRow <= 40)
 }
 
 func (f *figures) addUnchanged(w *workload, same, rewritten, plans []usage) {

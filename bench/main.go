@@ -3,7 +3,7 @@
 //
 //	go run -C bench .
 //
-// It needs Linux, GNU sort and comm, awk, 30 GB of disk in the folder for temporary files, and a
+// It needs Linux, GNU sort and comm, awk, 40 GB of disk in the folder for temporary files, and a
 // C++ compiler; PostgreSQL and Python, where they are, for some of the contenders. It takes about 25
 // minutes with -rounds 1, and an hour with the 3 rounds that it makes if nothing is said.
 package main
@@ -200,7 +200,7 @@ func (b *bench) plan(w *workload, dir string) error {
 	if w.alone {
 		return nil
 	}
-	return b.deliver(w, dir, truth, all[0])
+	return b.deliver(w, dir, rows, truth, all[0])
 }
 
 // firstReading takes the first day's exports as known, and measures where it is a target what it
@@ -244,11 +244,16 @@ func (b *bench) firstReading(w *workload, dir string, rows int, contenders []con
 		}
 		b.addBaseline(w, u)
 	}
-	lists, err := sizeOf(filepath.Join(dir, stateFile+".rows-*"))
+	return b.lists(w, dir, "after a first delivery", rows)
+}
+
+// lists measures the lists of rows beside the state.
+func (b *bench) lists(w *workload, dir, when string, rows int) error {
+	bytes, err := sizeOf(filepath.Join(dir, stateFile+".rows-*"))
 	if err != nil {
 		return err
 	}
-	b.addLists(w, lists, rows)
+	b.addLists(w, when, bytes, rows)
 	return nil
 }
 
@@ -292,7 +297,7 @@ func (c changes) compare(truth changes) error {
 
 // deliver sends the changes, looks at each of them, and measures the runs after that, in
 // which nothing changed.
-func (b *bench) deliver(w *workload, dir string, truth changes, plans []usage) error {
+func (b *bench) deliver(w *workload, dir string, rows int, truth changes, plans []usage) error {
 	output := filepath.Join(dir, "output")
 	sync := command(dir, b.binary, secondDay, "sync", "--output", "json")
 	b.server.reset(true)
@@ -300,6 +305,9 @@ func (b *bench) deliver(w *workload, dir string, truth changes, plans []usage) e
 		return err
 	}
 	if err := errors.Join(b.server.err, b.server.seen.compare(truth)); err != nil {
+		return err
+	}
+	if err := b.lists(w, dir, "after a second one", rows); err != nil {
 		return err
 	}
 	if b.scale == 1 && w.name != "2 M contacts" && w.first.limit == 0 {

@@ -176,25 +176,3 @@ func (s *Server) Exec(t testing.TB, sql string) (rows []string) {
 	}
 	return rows
 }
-
-// MillionUsers makes a table, users, of a million users with 20 audiences and 10 traits, in the
-// order of their ids, and the same one, shuffled. It returns the columns: first the
-// audiences.
-func (s *Server) MillionUsers(t testing.TB) (columns []string) {
-	t.Helper()
-	sql := "CREATE UNLOGGED TABLE users AS SELECT 'u' || lpad(i::text, 10, '0') AS user_id"
-	for k := range 20 {
-		columns = append(columns, fmt.Sprintf("in_%d", k))
-		sql += fmt.Sprintf(", (i * %d) %% 100 < %d AS in_%d", 7919+2*k, 5+4*k, k)
-	}
-	for k, trait := range []string{
-		"i % 97", "round((i * 31 % 100000) / 100.0, 2)", "i * 3", "'category ' || i % 12", "timestamptz '2026-01-01' + i * interval '7 seconds'",
-		"i * 1.5::float8", "i % 5", "md5(i::text)", "CASE WHEN i % 3 = 0 THEN i END", "(i % 1000)::numeric(12,2)",
-	} {
-		columns = append(columns, fmt.Sprintf("t%d", k))
-		sql += fmt.Sprintf(", %s AS t%d", trait, k)
-	}
-	s.Exec(t, sql+" FROM generate_series(1::bigint, 1000000) i; CREATE UNLOGGED TABLE shuffled AS SELECT * FROM users ORDER BY md5(user_id)")
-	s.Exec(t, "VACUUM ANALYZE users, shuffled")
-	return columns
-}
