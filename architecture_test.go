@@ -27,6 +27,8 @@ var mayImport = map[string]string{
 	"internal/keys":       "",
 	"internal/secret":     "",
 	"internal/textfile":   "",
+	"internal/foreign":    "internal/jsonscan",
+	"internal/userid":     "internal/attr internal/cell internal/jsonscan internal/values",
 	"internal/values":     "internal/attr internal/cell internal/jsonscan",
 	"internal/wholefile":  "",
 
@@ -49,7 +51,7 @@ var mayImport = map[string]string{
 	"internal/database": "internal/cell internal/generation internal/postgres internal/secret",
 
 	// The three parts of a sync do not know each other, nor sync.
-	"engage": "internal/attr internal/cell internal/database internal/extsort internal/jsonscan internal/keys internal/nearest internal/parquet internal/secret internal/source internal/values",
+	"engage": "internal/attr internal/cell internal/database internal/extsort internal/foreign internal/jsonscan internal/keys internal/nearest internal/parquet internal/secret internal/source internal/userid internal/values",
 	"gleap":  "internal/attr internal/exchange internal/secret",
 	"state":  "internal/attr internal/nearest internal/wholefile",
 	// A wire struct that it shared with the client would hide a mistake on the wire.
@@ -87,10 +89,10 @@ var mayImport = map[string]string{
 	"internal/otlp":   "internal/exchange internal/metrics internal/runs",
 	"internal/notify": "engage internal/config internal/exchange internal/runs internal/secret",
 	"internal/page":   "internal/human internal/inspect internal/runs state sync",
-	"internal/serve":  "engage internal/config internal/exchange internal/inspect internal/metrics internal/page internal/projects internal/runs internal/schedule internal/textfile state sync",
+	"internal/serve":  "engage internal/config internal/exchange internal/inspect internal/metrics internal/page internal/projects internal/runs internal/schedule internal/textfile internal/userid state sync",
 
 	// Commands put it together, for the main package alone.
-	"internal/app": "engage gleap gleap/sandbox internal/completion internal/config internal/console internal/deliveries internal/guard internal/human internal/inputs internal/inspect internal/metrics internal/nearest internal/notify internal/otlp internal/page internal/projects internal/replica internal/runs internal/savedplan internal/schedule internal/schema internal/secret internal/serve internal/starter internal/textfile internal/values internal/wholefile state sync",
+	"internal/app": "engage gleap gleap/sandbox internal/completion internal/config internal/console internal/deliveries internal/guard internal/human internal/inputs internal/inspect internal/metrics internal/nearest internal/notify internal/otlp internal/page internal/projects internal/replica internal/runs internal/savedplan internal/schedule internal/schema internal/secret internal/serve internal/starter internal/textfile internal/userid internal/values internal/wholefile state sync",
 	"":             "gleap internal/app internal/human state sync",
 }
 

@@ -15,6 +15,7 @@ import (
 	"gleapsync/internal/cell"
 	"gleapsync/internal/jsonscan"
 	"gleapsync/internal/source"
+	"gleapsync/internal/userid"
 	"gleapsync/internal/values"
 )
 
@@ -92,11 +93,11 @@ func (r *eventReader) invalid(column, reason string) {
 // message's id, 0 if there is none. It reports false if the event cannot be used, and has
 // counted it.
 func (r *eventReader) check(userID, at, message []byte) (nanoseconds int64, hash uint64, ok bool) {
-	if isNoID(userID) {
+	if userid.IsNone(userID) {
 		r.counts.WithoutUserID++
 		return 0, 0, false
 	}
-	if reason, known := checkID(userID); reason != "" {
+	if reason, known := userid.Check(userID); reason != "" {
 		r.invalid("", reason)
 		if !known {
 			r.miss(reason)
@@ -220,7 +221,7 @@ func (e *event) user() []byte {
 	if len(e.text(e.userID)) == 0 {
 		return nil
 	}
-	return idOf(cell.JSON, e.userID)
+	return userid.Of(cell.JSON, e.userID)
 }
 
 // text returns the text of a string or a number, nothing for all else.

@@ -13,6 +13,7 @@ import (
 	"gleapsync/internal/attr"
 	"gleapsync/internal/cell"
 	"gleapsync/internal/keys"
+	"gleapsync/internal/userid"
 	"gleapsync/internal/values"
 )
 
@@ -250,7 +251,7 @@ func (r *changeReader) call(row *rowOfColumns) error {
 	case at.After(r.result.Newest) && !at.After(r.began): // a wrong one that is ahead would hide all that come until then
 		r.result.Newest = at
 	}
-	if !r.start(idOf(row.forms[row.userID], row.cells[row.userID]), row.text(row.at), row.text(row.message)) {
+	if !r.start(userid.Of(row.forms[row.userID], row.cells[row.userID]), row.text(row.at), row.text(row.message)) {
 		return nil
 	}
 	r.seen.add(r.change.UserID)

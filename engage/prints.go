@@ -6,6 +6,7 @@ import (
 	"fmt"
 
 	"gleapsync/internal/source"
+	"gleapsync/internal/userid"
 
 	"github.com/zeebo/xxh3"
 )
@@ -140,7 +141,7 @@ func (r *rowReader) isWanted(fields [][]byte) bool {
 		return true
 	}
 	for _, id := range r.ids {
-		if reason, _ := checkID(id); reason != "" || r.wanted(id) {
+		if reason, _ := userid.Check(id); reason != "" || r.wanted(id) {
 			return true
 		}
 	}

@@ -10,6 +10,7 @@ import (
 
 	"gleapsync/internal/attr"
 	"gleapsync/internal/extsort"
+	"gleapsync/internal/userid"
 )
 
 // profile is what the rows of one profile say.
@@ -146,7 +147,7 @@ func (p *profile) addID(row *longRows) (reason string, known bool) {
 		p.addresses[row.what-1].add(row.seq, row.value)
 		return "", true
 	}
-	id, reason, known := userID(row.value)
+	id, reason, known := userid.Said(row.value)
 	if reason == "" && id != nil {
 		p.users = append(p.users, user{bytes.Clone(id), row.seq})
 	}

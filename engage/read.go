@@ -12,6 +12,7 @@ import (
 	"gleapsync/internal/cell"
 	"gleapsync/internal/jsonscan"
 	"gleapsync/internal/source"
+	"gleapsync/internal/userid"
 )
 
 // Header returns the names of the columns of the first input, without blanks around them,
@@ -382,7 +383,7 @@ func (r *rowReader) dropBadIDs() {
 	bad, known := "", true
 	kept := r.ids[:0]
 	for _, id := range r.ids {
-		if reason, isKnown := checkID(id); reason != "" {
+		if reason, isKnown := userid.Check(id); reason != "" {
 			bad, known = reason, known && isKnown
 			r.seen.add(id)
 			continue

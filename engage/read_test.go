@@ -18,6 +18,7 @@ import (
 
 	"gleapsync/internal/attr"
 	"gleapsync/internal/cell"
+	"gleapsync/internal/userid"
 	"gleapsync/internal/values"
 )
 
@@ -436,11 +437,11 @@ func TestUserIDs(t *testing.T) {
 		{cell.JSON, "true", "none"}, {cell.JSON, `"true"`, "true"}, {cell.Boolean, "true", "none"}, {cell.Text, "true", "true"}, {cell.JSON, "NaN", "none"}, {cell.JSON, `"None"`, "none"}, {cell.JSON, `["u1"]`, "error"}, {cell.JSON, `{"a":1}`, "error"}, {cell.JSON, `"1001.0"`, "1001.0"},
 		{cell.Number, "1001.0", "1001"}, {cell.Number, "1001", "1001"}, {cell.Number, "1e+06", "1000000"}, {cell.Number, "NaN", "none"}, {cell.Number, "1.5", "1.5"},
 	} {
-		id := idOf(test.form, []byte(test.text))
+		id := userid.Of(test.form, []byte(test.text))
 		got := string(id)
-		if isNoID(id) {
+		if userid.IsNone(id) {
 			got = "none"
-		} else if reason, _ := checkID(id); reason != "" {
+		} else if reason, _ := userid.Check(id); reason != "" {
 			got = "error"
 		}
 		if got != test.want {
@@ -555,7 +556,7 @@ func FuzzRead(f *testing.F) {
 				t.Fatal(err)
 			}
 			_, _ = source.Read(context.Background(), e.Attributes, func(id []byte, cells []attr.Value) error {
-				if len(id) == 0 || len(id) > MaxUserID || bytes.ContainsFunc(id, unicode.IsControl) || len(cells) != 3 {
+				if len(id) == 0 || len(id) > userid.Max || bytes.ContainsFunc(id, unicode.IsControl) || len(cells) != 3 {
 					t.Fatalf("id %q with %d cells", id, len(cells))
 				}
 				return nil
@@ -600,16 +601,4 @@ func TestNumbersAsBooleans(t *testing.T) {
 	if _, reason := member.Value(values.Said(cell.Text, []byte("1.0")), nil); reason == "" {
 		t.Error("the text 1.0 is taken for true")
 	}
-}
-
-// FuzzPrintable holds the look at eight bytes at a time against one at each.
-func FuzzPrintable(f *testing.F) {
-	for _, seed := range []string{"", "user-0001", " ~", "12345678\x7f", "\x1f2345678", "1234567\x80", "\xff\x7f345678", "\x00\x002345678ü"} {
-		f.Add([]byte(seed))
-	}
-	f.Fuzz(func(t *testing.T, id []byte) {
-		if got, want := isPrintable(id), !bytes.ContainsFunc(id, func(c rune) bool { return c < ' ' || c > '~' }); got != want {
-			t.Errorf("%q: %t", id, got)
-		}
-	})
 }

@@ -9,6 +9,7 @@ import (
 	"gleapsync/internal/cell"
 	"gleapsync/internal/jsonscan"
 	"gleapsync/internal/keys"
+	"gleapsync/internal/userid"
 )
 
 // yieldIDs hands the row on for those of its ids that count.
@@ -66,7 +67,7 @@ func (r *rowReader) endProfile() error {
 func (r *rowReader) readIDs(fields [][]byte) (reason string) {
 	r.ids = r.ids[:0]
 	for _, i := range r.userIDs {
-		if id := idOf(r.forms[i], fields[i]); !isNoID(id) {
+		if id := userid.Of(r.forms[i], fields[i]); !userid.IsNone(id) {
 			r.ids = append(r.ids, id)
 		}
 	}
@@ -101,7 +102,7 @@ func (r *rowReader) appendIDs(ids [][]byte, raw json.RawMessage) [][]byte {
 		if c := item[0]; c != '"' && c != '-' && (c < '0' || c > '9') {
 			continue
 		}
-		if id := idOf(cell.JSON, item); !isNoID(id) {
+		if id := userid.Of(cell.JSON, item); !userid.IsNone(id) {
 			ids = append(ids, id)
 		}
 	}

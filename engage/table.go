@@ -9,6 +9,7 @@ import (
 	"io"
 
 	"gleapsync/internal/cell"
+	"gleapsync/internal/foreign"
 	"gleapsync/internal/jsonscan"
 	"gleapsync/internal/source"
 )
@@ -99,7 +100,7 @@ func openText(ctx context.Context, in source.Input) (*source.Text, error) {
 	start, err := text.Peek(4 << 10)
 	switch {
 	case len(bytes.TrimSpace(start)) > 0:
-		err = foreign(start)
+		err = foreign.Check(start)
 	case err == io.EOF:
 		err = errEmpty
 	case len(start) > 0:

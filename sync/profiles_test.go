@@ -19,6 +19,7 @@ import (
 	"gleapsync/internal/inputs"
 	"gleapsync/internal/rounds"
 	"gleapsync/internal/runs"
+	"gleapsync/internal/userid"
 	"gleapsync/internal/values"
 )
 
@@ -380,7 +381,7 @@ func TestProfilesErrors(t *testing.T) {
 		"a seq":                 {traits + "p2,vip,true,one\n", ids, "1 of 2 rows are invalid"},
 		"a broken row":          {traits + "p2,vip\n", ids, "1 of 2 rows are invalid"},
 		"ids: a broken row":     {traits, ids + "p2\n", "1 of 2 rows are invalid"},
-		"ids: a long one":       {traits, ids + "p1,user_id," + strings.Repeat("x", engage.MaxUserID+1) + ",1\n", "1 of 2 rows are invalid"},
+		"ids: a long one":       {traits, ids + "p1,user_id," + strings.Repeat("x", userid.Max+1) + ",1\n", "1 of 2 rows are invalid"},
 		"no profile in a row":   {traits + ",vip,true,1\n", ids, "1 of 2 rows are invalid"},
 		"no ids":                {traits, "", "i.csv: the file is empty"},
 		"no ids at all":         {traits, "none", "i.csv does not exist"},

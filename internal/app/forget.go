@@ -9,11 +9,11 @@ import (
 	"strings"
 	"unicode/utf8"
 
-	"gleapsync/engage"
 	"gleapsync/internal/config"
 	"gleapsync/internal/console"
 	"gleapsync/internal/human"
 	"gleapsync/internal/textfile"
+	"gleapsync/internal/userid"
 	"gleapsync/state"
 	"gleapsync/sync"
 )
@@ -48,8 +48,8 @@ func (f idFlags) ids() ([]string, error) {
 		return nil, &UsageError{errors.New("no user id is named: write them behind the command, or name a file of them with --file")}
 	}
 	for _, id := range all {
-		if id == "" || len(id) > engage.MaxUserID || !utf8.ValidString(id) {
-			return nil, &UsageError{fmt.Errorf("a user id has 1 to %d bytes of UTF-8", engage.MaxUserID)}
+		if id == "" || len(id) > userid.Max || !utf8.ValidString(id) {
+			return nil, &UsageError{fmt.Errorf("a user id has 1 to %d bytes of UTF-8", userid.Max)}
 		}
 	}
 	slices.Sort(all)

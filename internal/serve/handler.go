@@ -14,12 +14,12 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"gleapsync/engage"
 	"gleapsync/internal/exchange"
 	"gleapsync/internal/inspect"
 	"gleapsync/internal/metrics"
 	"gleapsync/internal/page"
 	"gleapsync/internal/runs"
+	"gleapsync/internal/userid"
 	"gleapsync/state"
 )
 
@@ -167,8 +167,8 @@ func (s *site) readContact(w http.ResponseWriter, r *http.Request) {
 // showContact shows a contact, with what ask finds out about the one that is asked for.
 func (s *site) showContact(w http.ResponseWriter, id string, ask func(*page.Contact) error) {
 	c, status, err := page.Contact{Site: s.common()}, http.StatusOK, error(nil)
-	if len(id) > engage.MaxUserID || !utf8.ValidString(id) {
-		status, c.Error = http.StatusBadRequest, "A user id has 1 to "+strconv.Itoa(engage.MaxUserID)+" bytes of UTF-8."
+	if len(id) > userid.Max || !utf8.ValidString(id) {
+		status, c.Error = http.StatusBadRequest, "A user id has 1 to "+strconv.Itoa(userid.Max)+" bytes of UTF-8."
 	} else if c.Asked = id; id != "" {
 		err = ask(&c)
 	}

@@ -1,4 +1,5 @@
-package engage
+// Package userid reads the user ids that cells hold, and knows those that no contact can have.
+package userid
 
 import (
 	"bytes"
@@ -15,12 +16,12 @@ import (
 	"gleapsync/internal/values"
 )
 
-// MaxUserID is the longest user id, in bytes. A row with a longer one is broken.
-const MaxUserID = 1024
+// Max is the longest user id, in bytes. A row with a longer one is broken.
+const Max = 1024
 
-// idOf returns the user id that a cell holds, if it holds one: see [isNoID]. A column of
+// Of returns the user id that a cell holds, if it holds one: see [IsNone]. A column of
 // numbers has 1001 also where it is written 1001.0. True and false of JSON name nobody.
-func idOf(f cell.Form, text []byte) []byte {
+func Of(f cell.Form, text []byte) []byte {
 	switch {
 	case f == cell.Text:
 		return text
@@ -41,9 +42,9 @@ func idOf(f cell.Form, text []byte) []byte {
 	return text
 }
 
-// isNoID reports whether a cell of user ids holds none: it is blank, or says so in one of
+// IsNone reports whether a cell of user ids holds none: it is blank, or says so in one of
 // the ways in which programs do.
-func isNoID(cell []byte) bool {
+func IsNone(cell []byte) bool {
 	if len(cell) > 0 && cell[0] > ' ' {
 		switch cell[0] | 0x20 { // the small letter
 		case 'n', 'u', '<', '(', '\\' | 0x20, '-':
@@ -66,34 +67,34 @@ func isNoID(cell []byte) bool {
 	return false
 }
 
-// userID returns the user id that a value says, nil if it names nobody. For reason and known
-// see [checkID].
-func userID(said attr.Value) (id []byte, reason string, known bool) {
+// Said returns the user id that a value says, nil if it names nobody. For reason and known
+// see [Check].
+func Said(said attr.Value) (id []byte, reason string, known bool) {
 	id = said.Text()
 	if said.Kind() == attr.Number {
-		id = idOf(cell.Number, id)
+		id = Of(cell.Number, id)
 	}
-	if isNoID(id) {
+	if IsNone(id) {
 		return nil, "", true
 	}
-	reason, known = checkID(id)
+	reason, known = Check(id)
 	return id, reason, known
 }
 
-// checkID returns why no contact can have a user id. If it is known whom the row is about all
+// Check returns why no contact can have a user id. If it is known whom the row is about all
 // the same, that user is missing nowhere.
-func checkID(id []byte) (reason string, known bool) {
+func Check(id []byte) (reason string, known bool) {
 	ascii := isPrintable(id) // as nearly all are
 	switch {
-	case len(id) > MaxUserID:
-		return fmt.Sprintf("the user id is longer than %d bytes", MaxUserID), true
+	case len(id) > Max:
+		return fmt.Sprintf("the user id is longer than %d bytes", Max), true
 	case !ascii && !utf8.Valid(id):
 		return "the user id is not UTF-8", false
 	case !ascii && hasControl(id):
 		return "the user id holds a control character, such as a line break or NUL", false
 	case values.IsList(id) && json.Valid(id):
 		return "the user id is a list or an object", false
-	case isSpreadsheetNumber(id):
+	case IsSpreadsheetNumber(id):
 		return "the user id is a number that a spreadsheet has rounded", false
 	}
 	return "", true
@@ -128,61 +129,17 @@ func isPrintable(id []byte) bool {
 	return true
 }
 
-// isSpreadsheetNumber reports whether an id is a number in the form 1.23457E+11, in which
+// IsSpreadsheetNumber reports whether an id is a number in the form 1.23457E+11, in which
 // spreadsheets write long ones: what it was nobody knows any more.
-func isSpreadsheetNumber(id []byte) bool {
+func IsSpreadsheetNumber(id []byte) bool {
 	return len(id) >= len("1E+5") && '0' <= id[0] && id[0] <= '9' && bytes.IndexByte(id, '+') > 0 && spreadsheetNumber.Match(id)
 }
 
 // Where the comma is the decimal point it is that of spreadsheets too.
 var spreadsheetNumber = regexp.MustCompile(`^[0-9]([.,][0-9]+)?[Ee]\+[0-9]{1,3}$`)
 
-// enoughIDs is how many ids tell whether all are of a kind.
-const enoughIDs = 100
-
-// idCheck looks at the first ids of a file. It refuses the file if they are all SHA-256
-// hashes (Segment's single-column form is often hashed, and so are the ids that a destination
-// may send; those in Gleap are not), or all numbers that something made of the ids.
-type idCheck struct {
-	named                 bool // the configuration names the user id's column: hashes are what they are
-	seen, hashes, changed int
-}
-
-func (c *idCheck) add(id []byte) {
-	if c.seen >= enoughIDs {
-		c.seen = enoughIDs + 1 // it was checked
-		return
-	}
-	c.seen++
-	switch {
-	case isHash(id):
-		c.hashes++
-	case isSpreadsheetNumber(id), isFloat(id):
-		c.changed++
-	}
-}
-
-// check is end once enough ids were seen.
-func (c *idCheck) check(file, instead string) error {
-	if c.seen != enoughIDs {
-		return nil
-	}
-	return c.end(file, instead)
-}
-
-// end returns why the file cannot be used; instead says what to do about hashes.
-func (c *idCheck) end(file, instead string) error {
-	switch seen := min(c.seen, enoughIDs); {
-	case seen == 0:
-	case c.hashes == seen && !c.named:
-		return fmt.Errorf("%s: the user ids are SHA-256 hashes, which Gleap does not know: %s", file, instead)
-	case c.changed == seen:
-		return fmt.Errorf("%s: all user ids are in scientific notation or end with .0: a spreadsheet or a column of floats has changed them, so export the column as text", file)
-	}
-	return nil
-}
-
-func isHash(id []byte) bool {
+// IsHash reports whether an id is a SHA-256 hash.
+func IsHash(id []byte) bool {
 	for _, c := range id {
 		if (c < '0' || c > '9') && (c < 'a' || c > 'f') && (c < 'A' || c > 'F') {
 			return false
@@ -191,8 +148,8 @@ func isHash(id []byte) bool {
 	return len(id) == 64
 }
 
-// isFloat reports whether an id is what programs make of one in a column of floats: an
+// IsFloat reports whether an id is what programs make of one in a column of floats: an
 // integer with zeros behind the point, or 1.23457E11 as Java and so Spark write it.
-func isFloat(id []byte) bool { return bytes.IndexByte(id, '.') > 0 && floatID.Match(id) }
+func IsFloat(id []byte) bool { return bytes.IndexByte(id, '.') > 0 && floatID.Match(id) }
 
 var floatID = regexp.MustCompile(`^[0-9]+\.0+$|^[0-9]\.[0-9]+E[0-9]{1,3}$`)

@@ -1,4 +1,5 @@
-package engage
+// Package foreign knows files that are no exports, and says what to do about them.
+package foreign
 
 import (
 	"bytes"
@@ -35,9 +36,9 @@ var magics = []struct{ magic, name string }{
 
 const oldExcel = "\xd0\xcf\x11\xe0"
 
-// foreign returns what a file is that is no export, given its first bytes, nil if it may
+// Check returns what a file is that is no export, given its first bytes, nil if it may
 // be one.
-func foreign(start []byte) error {
+func Check(start []byte) error {
 	if isUTF16(start) {
 		return errors.New("the file is UTF-16: export it as UTF-8")
 	}
@@ -62,11 +63,11 @@ func foreign(start []byte) error {
 	if name != "" {
 		return errors.New("the file is " + name)
 	}
-	return foreignText(bytes.TrimSpace(start))
+	return checkText(bytes.TrimSpace(start))
 }
 
-// foreignText is foreign for what is text. There is one byte at least.
-func foreignText(start []byte) error {
+// checkText is Check for what is text. There is one byte at least.
+func checkText(start []byte) error {
 	lower := bytes.ToLower(start[:min(len(start), 16)])
 	has := func(prefix string) bool { return bytes.HasPrefix(lower, []byte(prefix)) }
 	switch {
