@@ -55,6 +55,34 @@ func park(tx *bbolt.Tx, parked []Parked) error {
 	return nil
 }
 
+// Unparkable counts what [Unpark] would unpark, and changes nothing.
+func Unparkable(s *Store, userIDs ...string) (contacts, events int, err error) {
+	if !s.Exists() {
+		return 0, 0, errNoFile(s)
+	}
+	err = s.read(func(tx *bbolt.Tx) error {
+		if len(userIDs) == 0 {
+			contacts, events = entries(tx, bucketParked), entries(tx, bucketParkedEvents)
+		}
+		for _, id := range userIDs {
+			parked, ofEvents := tx.Bucket(bucketParked), len(eventKeys(tx.Bucket(bucketParkedEvents), []byte(id)))
+			switch {
+			case id != "" && parked != nil && parked.Get([]byte(id)) != nil:
+				contacts++
+			case ofEvents == 0:
+				return notParked(id)
+			}
+			events += ofEvents
+		}
+		return nil
+	})
+	return contacts, events, err
+}
+
+func notParked(id string) error {
+	return fmt.Errorf("the contact %q is not parked: see gleapsync inspect parked, and gleapsync inspect events for parked events", id)
+}
+
 // Unpark ends the parking of the given contacts and of their events, or of all if none is
 // given, and has every export read again by the next run. It returns how many there were.
 // A contact that is not parked and has no parked events is an error, and then none is
@@ -83,7 +111,7 @@ func Unpark(s *Store, userIDs ...string) (contacts, events int, err error) {
 			case id != "" && parked.Get([]byte(id)) != nil:
 				contacts++
 			case ofEvents == 0:
-				return fmt.Errorf("the contact %q is not parked: see gleapsync inspect parked, and gleapsync inspect events for parked events", id)
+				return notParked(id)
 			default:
 				continue
 			}
