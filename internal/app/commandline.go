@@ -9,6 +9,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	stdsync "sync"
 	"time"
 
 	"github.com/alecthomas/kong"
@@ -100,44 +101,49 @@ func asFlags(args []string) []string {
 
 // What the parser says of a command line, for people.
 var (
-	noValue     = regexp.MustCompile(`^(--[a-z-]+): (?:expected .* value but got .*|missing value, .*)$`)
-	unknownFlag = regexp.MustCompile(`^(unknown flag -\w), did you mean .*$`) // of one letter all are near
-	unknownWord = regexp.MustCompile(`^unexpected argument`)
-	otherWord   = regexp.MustCompile(`^(there is no command (?:status|state|stats|info|show))\b.*$`) // of other programs
-	moreConfigs = regexp.MustCompile(`^unexpected argument .*\.toml$`)                               // which the shell made of a pattern
-	missing     = regexp.MustCompile(`^expected "<([^>]*)>( \.\.\.)?"$`)
-	noChoice    = regexp.MustCompile(`^(--[a-z-]+) must be one of ("",)?(.*) but got (".*")$`)
-	noCommand   = regexp.MustCompile(`^expected one of`)
+	noValue     = pattern(`^(--[a-z-]+): (?:expected .* value but got .*|missing value, .*)$`)
+	unknownFlag = pattern(`^(unknown flag -\w), did you mean .*$`) // of one letter all are near
+	unknownWord = pattern(`^unexpected argument`)
+	otherWord   = pattern(`^(there is no command (?:status|state|stats|info|show))\b.*$`) // of other programs
+	moreConfigs = pattern(`^unexpected argument .*\.toml$`)                               // which the shell made of a pattern
+	missing     = pattern(`^expected "<([^>]*)>( \.\.\.)?"$`)
+	noChoice    = pattern(`^(--[a-z-]+) must be one of ("",)?(.*) but got (".*")$`)
+	noCommand   = pattern(`^expected one of`)
 )
+
+// pattern compiles an expression when it is needed: most command lines are right.
+func pattern(text string) func() *regexp.Regexp {
+	return stdsync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
+}
 
 // plain says in plain words what is wrong with a command line.
 func plain(err error) error {
-	text := unknownFlag.ReplaceAllString(err.Error(), "$1")
+	text := unknownFlag().ReplaceAllString(err.Error(), "$1")
 	var parse *kong.ParseError
 	if !errors.As(err, &parse) {
 		return err
 	}
 	if parse.Context.Selected() == nil {
-		text = unknownWord.ReplaceAllString(text, "there is no command")
-		if m := otherWord.FindStringSubmatch(text); m != nil {
+		text = unknownWord().ReplaceAllString(text, "there is no command")
+		if m := otherWord().FindStringSubmatch(text); m != nil {
 			text = m[1] + `, did you mean "inspect"?`
 		}
 	}
-	if moreConfigs.MatchString(text) {
+	if moreConfigs().MatchString(text) {
 		text += ": quote a pattern that stands for several configurations, as in --config 'projects/*.toml'"
 	}
-	text = noCommand.ReplaceAllString(text, "there is no command: choose one of")
-	if m := missing.FindStringSubmatch(text); m != nil {
+	text = noCommand().ReplaceAllString(text, "there is no command: choose one of")
+	if m := missing().FindStringSubmatch(text); m != nil {
 		text = strings.ToUpper(m[1]) + " is missing"
 	}
-	if m := noChoice.FindStringSubmatch(text); m != nil {
+	if m := noChoice().FindStringSubmatch(text); m != nil {
 		choices := strings.ReplaceAll(strings.ReplaceAll(m[3], `"`, ""), ",", ", ")
 		if last := strings.LastIndex(choices, ", "); last >= 0 {
 			choices = choices[:last] + " or" + choices[last+1:]
 		}
 		text = fmt.Sprintf("%s takes %s, not %s", m[1], choices, m[4])
 	}
-	if m := noValue.FindStringSubmatch(text); m != nil {
+	if m := noValue().FindStringSubmatch(text); m != nil {
 		text = m[1] + " takes a value"
 		for _, flag := range parse.Context.Flags() {
 			if "--"+flag.Name == m[1] {

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
+	"sync"
 
 	"gleapsync/internal/exchange"
 	"gleapsync/internal/outside"
@@ -59,11 +60,16 @@ type storageError struct {
 	code   string // a word for the reason, if there is one
 }
 
+// pattern compiles an expression when it is needed: few commands have to do with a bucket.
+func pattern(text string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
+}
+
 // codeWord is what the codes of storages look like.
-var codeWord = regexp.MustCompile(`^[A-Za-z]{1,64}$`)
+var codeWord = pattern(`^[A-Za-z]{1,64}$`)
 
 func (e *storageError) Error() string {
-	if !codeWord.MatchString(e.code) {
+	if !codeWord().MatchString(e.code) {
 		return fmt.Sprintf("it answers %d %s", e.status, http.StatusText(e.status))
 	}
 	return fmt.Sprintf("it answers %d %s", e.status, e.code)
@@ -78,7 +84,7 @@ type regionError struct {
 func (e *regionError) Unwrap() error { return e.storageError }
 
 // regionWord is what the names of regions look like.
-var regionWord = regexp.MustCompile(`^[a-z0-9-]{1,64}$`)
+var regionWord = pattern(`^[a-z0-9-]{1,64}$`)
 
 // permanent reports whether the answer will be the same in a moment.
 func (e *storageError) permanent() bool {

@@ -14,7 +14,6 @@ import (
 	"net/http"
 	"net/url"
 	"os"
-	"regexp"
 	"strings"
 	"time"
 
@@ -91,7 +90,7 @@ func s3Endpoint(ctx context.Context, settings aws.Config, region string) string 
 
 // hostName is what a bucket is called that can be part of a host's name: no certificate is for
 // one with more dots.
-var hostName = regexp.MustCompile(`^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$`)
+var hostName = pattern(`^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$`)
 
 // s3Address is where a bucket is: a host of its own, or a folder of the end point's.
 func s3Address(endpoint, bucket string, pathStyle bool) (*url.URL, error) {
@@ -99,7 +98,7 @@ func s3Address(endpoint, bucket string, pathStyle bool) (*url.URL, error) {
 	if err != nil || address.Host == "" {
 		return nil, &credentialsError{"the end point is no address: it begins with https://"}
 	}
-	if pathStyle || !hostName.MatchString(bucket) || net.ParseIP(address.Hostname()) != nil {
+	if pathStyle || !hostName().MatchString(bucket) || net.ParseIP(address.Hostname()) != nil {
 		return address.JoinPath(bucket), nil
 	}
 	address.Host = bucket + "." + address.Host
@@ -220,7 +219,7 @@ func (b *s3Bucket) call(ctx context.Context, method, key string, query url.Value
 		_ = xml.NewDecoder(io.LimitReader(response.Body, 64<<10)).Decode(&reason)
 		answer := &storageError{response.StatusCode, reason.Code}
 		region := cmp.Or(reason.Region, response.Header.Get("X-Amz-Bucket-Region"))
-		if advice(answer) == otherRegion && regionWord.MatchString(region) {
+		if advice(answer) == otherRegion && regionWord().MatchString(region) {
 			return nil, &regionError{answer, region}
 		}
 		return nil, answer

@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 )
 
@@ -17,10 +18,15 @@ import (
 const Most = 300
 
 var (
-	secretName = regexp.MustCompile(`(?i)TOKEN|SECRET|PASS|.PWD|KEY|CREDENTIAL|AUTH|CONNECTION_STRING|WEBHOOK`) // not PWD, which is a folder
-	userInfo   = regexp.MustCompile(`://\S+@`)
-	mail       = regexp.MustCompile(`[\pL\pN._%+-]+@[\pL\pN-]+(\.[\pL\pN-]+)+`)
+	secretName = pattern(`(?i)TOKEN|SECRET|PASS|.PWD|KEY|CREDENTIAL|AUTH|CONNECTION_STRING|WEBHOOK`) // not PWD, which is a folder
+	userInfo   = pattern(`://\S+@`)
+	mail       = pattern(`[\pL\pN._%+-]+@[\pL\pN-]+(\.[\pL\pN-]+)+`)
 )
+
+// pattern compiles an expression when it is needed: no command has to wait for it.
+func pattern(text string) func() *regexp.Regexp {
+	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
+}
 
 // Cleaner returns a function that makes a text from outside one line that can be shown. It
 // takes secrets out: those named, those that the names of environment variables tell, and
@@ -28,7 +34,7 @@ var (
 func Cleaner(secrets ...string) func(string) string {
 	all := slices.Clone(secrets)
 	for _, variable := range os.Environ() {
-		if name, value, _ := strings.Cut(variable, "="); secretName.MatchString(name) {
+		if name, value, _ := strings.Cut(variable, "="); secretName().MatchString(name) {
 			all = append(all, value)
 			all = append(all, strings.Split(value, "\n")...) // it is looked for line by line
 		}
@@ -43,8 +49,8 @@ func Cleaner(secrets ...string) func(string) string {
 	}
 	replacer := strings.NewReplacer(pairs...)
 	return func(text string) string {
-		text = userInfo.ReplaceAllString(replacer.Replace(text), "://***@")
-		text = mail.ReplaceAllString(strings.ToValidUTF8(text, "�"), "***")
+		text = userInfo().ReplaceAllString(replacer.Replace(text), "://***@")
+		text = mail().ReplaceAllString(strings.ToValidUTF8(text, "�"), "***")
 		text = strings.TrimSpace(strings.Map(func(r rune) rune {
 			if unicode.IsControl(r) {
 				return ' '
