@@ -135,7 +135,7 @@ func Attributes(w Out, all []inspect.Attribute) {
 		}
 		t.add(cells...)
 	}
-	t.write(w)
+	leftOut(w, t.write(w))
 	if a := all[0]; len(all) == 1 && a.Reason != "" {
 		fmt.Fprintf(w, "The last sync: %s\n", human.Printable(w.commands(a.Reason)))
 	} else if isHeld {
@@ -172,7 +172,7 @@ func Runs(w Out, all []runs.Summary) {
 		}
 		t.add(r.Run, w.time(r.Started), r.Command, mode, r.Outcome, human.Grouped(planned), human.Grouped(sent), human.Grouped(remaining), human.Grouped(events), human.About(r.Finished.Sub(r.Started)))
 	}
-	t.write(w)
+	leftOut(w, t.write(w))
 	failed, reasons := map[string][]string{}, []string{}
 	for _, r := range all {
 		if r.Error != "" && failed[r.Error] == nil {

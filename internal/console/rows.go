@@ -89,6 +89,13 @@ func (r *rows) write(w Out) (left []string) {
 	return left
 }
 
+// leftOut says which columns of a table a terminal had no room for.
+func leftOut(w Out, columns []string) {
+	if len(columns) > 0 {
+		fmt.Fprintf(w, "No room for %s: a wider terminal shows that, and so does --output json.\n", strings.Join(columns, ", "))
+	}
+}
+
 // blocks writes each row as lines of their own, with nothing left out.
 func (r *rows) blocks(w Out) {
 	wide := 0
