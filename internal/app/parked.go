@@ -1,11 +1,14 @@
 package app
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"io"
 
 	"gleapsync/internal/config"
 	"gleapsync/internal/human"
+	"gleapsync/internal/inspect"
 	"gleapsync/state"
 )
 
@@ -31,11 +34,13 @@ func (a *App) tellParked(w io.Writer, cfg *config.Config, userIDs []string) erro
 }
 
 // tellSilent writes of contacts that a plan does not have, and was asked for, why that is, as far as
-// the state knows: an id with a slip in it looks like one of whom there is nothing to send.
-func (a *App) tellSilent(w io.Writer, cfg *config.Config, userIDs []string) error {
+// the state knows. An id that nothing knows is an error, in the words of inspect contact: one with a
+// slip in it looks like one of whom there is nothing to send.
+func (a *App) tellSilent(ctx context.Context, w io.Writer, cfg *config.Config, userIDs []string) error {
 	if len(userIDs) == 0 {
 		return nil
 	}
+	var unknown []error
 	store, err := state.Open(cfg.State)
 	if err != nil {
 		return err
@@ -51,10 +56,14 @@ func (a *App) tellSilent(w io.Writer, cfg *config.Config, userIDs []string) erro
 		case c.Forgotten:
 			fmt.Fprintf(w, "%s was forgotten: no export brings it back.\n", id)
 		case c.Record.Acknowledged == 0:
-			fmt.Fprintf(w, "%s has no record here, and this plan does not have it: gleapsync inspect contact %s says whether an export does.\n", id, id)
+			if _, err := inspect.New(cfg.Sync, store).Asked(ctx, userID, nil); err != nil {
+				unknown = append(unknown, err)
+				continue
+			}
+			fmt.Fprintf(w, "%s has no record here, and this plan does not have it: gleapsync inspect contact %s says what the exports have.\n", id, id)
 		}
 	}
-	return nil
+	return errors.Join(unknown...)
 }
 
 func (a *App) isParked(w io.Writer, id string, p *state.Parked) {

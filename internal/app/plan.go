@@ -55,7 +55,7 @@ func (c *planCmd) one(ctx context.Context, a *App) (runs.Report, error) {
 	}
 	look := c.look(ctx, runner, request)
 	if c.Changes {
-		report, err := a.showChanges(cfg, look, c.changesFlags, c.Held)
+		report, err := a.showChanges(ctx, cfg, look, c.changesFlags, c.Held)
 		if err == nil {
 			err = a.tellRunning(sendsThese)
 		}

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 
 	"gleapsync/internal/config"
@@ -74,7 +75,7 @@ func (c *planCmd) look(ctx context.Context, runner *sync.Runner, request inputs.
 
 // showChanges shows contacts as they come: they may be more than there is memory for. held says
 // that those are shown who would leave if no guard held them and none of them was withheld.
-func (a *App) showChanges(cfg *config.Config, look look, f changesFlags, held bool) (runs.Report, error) {
+func (a *App) showChanges(ctx context.Context, cfg *config.Config, look look, f changesFlags, held bool) (runs.Report, error) {
 	none := "Nothing to send."
 	if held {
 		none = "Nobody's exit is held or withheld."
@@ -125,13 +126,15 @@ func (a *App) showChanges(cfg *config.Config, look look, f changesFlags, held bo
 	case limit > 0 && n > limit:
 		fmt.Fprintf(w, "\nand %s: --limit 0 shows all\n", human.Count(n-limit, "more contact"))
 	}
-	if !a.asJSON() && !held {
-		if cfg.Sync.Shown {
-			console.Known(screen, report, func(string) bool { return true })
-		}
-		if err := a.tellSilent(w, cfg, silent); err != nil {
-			return report, err
-		}
+	if held {
+		return report, w.Flush()
 	}
-	return report, w.Flush()
+	var said io.Writer = w
+	if a.asJSON() {
+		said = io.Discard
+	} else if cfg.Sync.Shown {
+		console.Known(screen, report, func(string) bool { return true })
+	}
+	err = a.tellSilent(ctx, said, cfg, silent)
+	return report, errors.Join(w.Flush(), err)
 }

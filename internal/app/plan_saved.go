@@ -57,7 +57,7 @@ func (a *App) showSaved(ctx context.Context, path string, f changesFlags) (runs.
 		return runs.Report{}, err
 	}
 	defer saved.Close()
-	return a.showChanges(cfg, func(_ func(runs.Report, map[string]int) error, yield func(*sync.PlannedContact) error) (runs.Report, error) {
+	return a.showChanges(ctx, cfg, func(_ func(runs.Report, map[string]int) error, yield func(*sync.PlannedContact) error) (runs.Report, error) {
 		return sync.ShowSaved(ctx, saved, cfg.Sync.TempDir, yield)
 	}, f, false)
 }
