@@ -14,7 +14,7 @@ import (
 // the repository but the one that makes a release.
 func TestWorkflows(t *testing.T) {
 	files, err := filepath.Glob("../.github/workflows/*.yml")
-	if err != nil || len(files) != 3 {
+	if err != nil || len(files) != 4 {
 		t.Fatalf("%d workflows, %v", len(files), err)
 	}
 	for _, file := range files {
