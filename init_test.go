@@ -16,8 +16,8 @@ func TestInitPostgres(t *testing.T) {
 	server := postgrestest.Start(t)
 	server.Exec(t, `
 		CREATE SCHEMA engage_default;
-		CREATE TABLE engage_default.users (user_id text, vip boolean, total_orders bigint, level text, email text, received_at timestamptz, rare boolean, returns int);
-		INSERT INTO engage_default.users VALUES ('u1', true, 3, '007', 'ada@example.com', now(), NULL, 0), ('u2', false, 4, NULL, NULL, now(), NULL, 1);
+		CREATE TABLE engage_default.users (user_id text, vip boolean, total_orders bigint, level text, email text, received_at timestamptz, rare boolean, returns int, account bigint, hidden_score bigint);
+		INSERT INTO engage_default.users VALUES ('u1', true, 3, '007', 'ada@example.com', now(), NULL, 0, 9007199254740993, 1), ('u2', false, 4, NULL, NULL, now(), NULL, 1, 7, 2);
 		CREATE TABLE engage_default.order_completed (user_id text, original_timestamp timestamptz);
 		CREATE TABLE engage_default.secrets (user_id text, wealth bigint);
 		CREATE TABLE buyers (user_id text);
@@ -29,7 +29,8 @@ func TestInitPostgres(t *testing.T) {
 		INSERT INTO space.user_identifiers VALUES ('p1', 'user_id', 'u3', 1);
 		CREATE ROLE reader LOGIN PASSWORD 'reader-password';
 		GRANT USAGE ON SCHEMA engage_default, space TO reader;
-		GRANT SELECT ON engage_default.users, engage_default.order_completed, buyers, space.user_traits, space.user_identifiers TO reader;`)
+		GRANT SELECT (user_id, vip, total_orders, level, email, received_at, rare, returns, account) ON engage_default.users TO reader;
+		GRANT SELECT ON engage_default.order_completed, buyers, space.user_traits, space.user_identifiers TO reader;`)
 	p := newProject(t, "sandbox", "")
 	if err := os.Remove(p.path("c.toml")); err != nil {
 		t.Fatal(err)
@@ -49,9 +50,13 @@ func TestInitPostgres(t *testing.T) {
 		}
 	}
 	run(1, []string{"password authentication failed"}, "init", server.URL("reader:wrong"))
-	run(0, []string{"audience  buyers                                   public.buyers", "vip, rare, total_orders, level, returns  engage_default.users",
-		"profiles  churn_risk, revenue                      space.user_traits", "Not sent, since it is personal data: email."},
+	run(0, []string{"audience  buyers                                            public.buyers", "vip, rare, total_orders, level, returns, account  engage_default.users",
+		"profiles  churn_risk, revenue                               space.user_traits", "Not sent, since it is personal data: email.",
+		`Left out: engage_default.users, column hidden_score: the role may not read it: GRANT SELECT ON "engage_default"."users" TO "reader";`},
 		"init", server.URL("reader:reader-password"), "--project", "acme")
+	if text, err := os.ReadFile(p.path("c.toml")); err != nil || !strings.Contains(string(text), `types = { account = "string" }`) {
+		t.Errorf("an integer beyond 2^53 is no string: %v\n%s", err, text)
+	}
 	p.env = append(p.env, "PGPASSWORD=reader-password", "GLEAP_API_TOKEN=x")
 	run(0, []string{`"estimate_seconds": 1`, `"key": "total_orders"`, `"key": "churn_risk"`, `"planned": 3`}, "plan", "--output", "json")
 }
@@ -103,7 +108,7 @@ func TestInitPostgresChoice(t *testing.T) {
 		{"reader", []string{"--table", "app.users"}, 1, []string{"app.users: it has no rows"}, "engage_acme"},
 		{"reader", []string{"--table", "app.people"}, 1, []string{"no table is called app.people: there are engage_acme.users, "}, ""},
 		{"reader", []string{"--user-id", "id"}, 0, []string{"table  vip   other.people"}, "users"},
-		{"columns", nil, 0, []string{"table  vip   engage_acme.users"}, "total_orders"},
+		{"columns", nil, 0, []string{"table  vip   engage_acme.users", "column total_orders, secret: the role may not read it: GRANT SELECT"}, "company"},
 		{"nothing", nil, 1, []string{`engage_acme.users: its role may not use the schema: let the owner run GRANT USAGE ON SCHEMA "engage_acme" TO "nothing"; GRANT SELECT ON "engage_acme"."users" TO "nothing";`}, ""},
 		{"usage", nil, 1, []string{
 			`engage_acme.users: its role may not read it: let the owner run GRANT SELECT ON "engage_acme"."users" TO "usage";`,

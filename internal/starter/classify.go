@@ -140,14 +140,15 @@ func read(ctx context.Context, s source, base string) (*found, error) {
 	for i, c := range read {
 		c.Values = looks[i].String()
 		c.Audience = result.Attributes[2*i].Invalid == 0
-		c.byType(s.types[c.Name])
 		if s.Table == "" { // else others than those that were looked at may have another one
 			c.Type = string(sureType(result.Attributes[2*i+1].Fits.Type(), looks[i]))
 		}
+		c.byType(s.types[c.Name], looks[i])
 		if c.Values == "" {
 			c.LeftOut = "it has no value"
 		}
 	}
+	f.Columns = append(f.Columns, s.withheld()...)
 	if f.Kind == "trait" {
 		f.Values, f.Type, f.Columns = f.Columns[0].Values, f.Columns[0].Type, nil
 	}

@@ -29,6 +29,8 @@ type source struct {
 
 	address string            // of the database, with its password
 	columns []string          // of the table
+	denied  []string          // columns that the role may not read
+	grant   string            // lets it
 	types   map[string]string // of its columns
 	size    int               // about how many rows it has; 0: nobody knows
 }

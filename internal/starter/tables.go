@@ -14,6 +14,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/internal/attr"
 	"gleapsync/internal/database"
+	"gleapsync/internal/values"
 )
 
 // sampled is how many rows of a table are looked at: a warehouse may have very many.
@@ -111,8 +112,44 @@ func tables(ctx context.Context, o Options) ([]source, error) {
 	if err != nil {
 		return nil, err
 	}
+	addDenied(ctx, e, all)
 	more, err := profiles(ctx, e, o)
 	return append(all, more...), err
+}
+
+// deniedColumns finds the columns that the role may not read, of tables of which it may read others.
+const deniedColumns = `SELECT n.nspname || '.' || k.relname AS user_id, a.attname AS name, current_user AS role
+FROM pg_catalog.pg_attribute a JOIN pg_catalog.pg_class k ON k.oid = a.attrelid JOIN pg_catalog.pg_namespace n ON n.oid = k.relnamespace
+WHERE k.relkind IN ('r', 'v', 'm', 'f', 'p') AND a.attnum > 0 AND NOT a.attisdropped AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\_%'
+AND has_any_column_privilege(k.oid, 'SELECT') AND NOT has_column_privilege(k.oid, a.attnum, 'SELECT')
+ORDER BY n.nspname, k.relname, a.attnum`
+
+// addDenied adds the columns that the role may not read to some tables. Redshift does not say.
+func addDenied(ctx context.Context, e engage.Export, all []source) {
+	e.Query = deniedColumns
+	opened, err := e.Open(ctx)
+	if err != nil {
+		return
+	}
+	_, _ = opened.Read(ctx, traits("name", "role"), func(table []byte, cells []attr.Value) error {
+		for i := range all {
+			if s := &all[i]; s.Table == string(table) {
+				s.denied = append(s.denied, cells[0].String())
+				s.grant = fmt.Sprintf("GRANT SELECT ON %s TO %s;", quoteTable(s.Table), quoteName(cells[1].String()))
+			}
+		}
+		return nil
+	})
+}
+
+// withheld returns the columns that the role may not read and that look like audiences or traits.
+func (s source) withheld() []column {
+	_, columns, _ := classify(append([]string{"user_id"}, s.denied...), s.UserID)
+	columns = slices.DeleteFunc(columns, func(c column) bool { return c.LeftOut != "" })
+	for i := range columns {
+		columns[i].LeftOut = "the role may not read it: " + s.grant
+	}
+	return columns
 }
 
 // traits returns attributes for columns of the catalogue.
@@ -135,9 +172,11 @@ func (o Options) takes(table string) bool {
 }
 
 // byType says what the type of a table's column tells, whatever the values in the rows that
-// were looked at.
-func (c *column) byType(name string) {
+// were looked at, except that numbers with too many digits are sent as text.
+func (c *column) byType(name string, looks shapes) {
 	switch {
+	case numericTypes().MatchString(name) && looks.ids > 0:
+		c.Audience, c.Values, c.Type = false, "numbers with too many digits, which are sent as text", string(values.Text)
 	case booleanType().MatchString(name):
 		c.Audience, c.Values = true, "booleans"
 	case numericTypes().MatchString(name):
