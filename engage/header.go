@@ -2,6 +2,7 @@ package engage
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"regexp"
@@ -13,6 +14,7 @@ import (
 
 	"gleapsync/internal/keys"
 	"gleapsync/internal/nearest"
+	"gleapsync/internal/source"
 )
 
 // layout says where in a row the wanted things stand.
@@ -305,3 +307,32 @@ func findKey(names []string, a Attribute) int {
 	}
 	return i
 }
+
+// Header returns the names of the columns of the first input, without blanks around them,
+// so that an export can be made of a file of which nothing is known. Nothing stays open.
+// The error is that of [Source.Read].
+func (s *Source) Header(ctx context.Context) ([]string, error) {
+	names, err := s.header(ctx)
+	return names, source.Ended(ctx, err)
+}
+
+func (s *Source) header(ctx context.Context) ([]string, error) {
+	t, err := s.openTable(ctx, s.inputs.All[0], s.export.Attributes)
+	if err != nil {
+		return nil, err
+	}
+	names := t.Columns()
+	err = t.Close()
+	if _, ok := t.(*ndjsonTable); ok && len(s.export.Wildcards) > 0 && err == nil {
+		return s.memberNames(ctx) // what it looks for is known only now
+	}
+	return names, err
+}
+
+// Columns returns the names of the columns of the first input that was read, as far as they may be
+// read, nil if none was.
+func (s *Source) Columns() []string { return s.columns }
+
+// Once reports whether there is no header to be looked at before: the source can be read only
+// once, or its names come with its rows. See [Source.ReadChosen].
+func (s *Source) Once() bool { return s.inputs.All[0].Once || s.traits != nil }

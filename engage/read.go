@@ -15,35 +15,6 @@ import (
 	"gleapsync/internal/userid"
 )
 
-// Header returns the names of the columns of the first input, without blanks around them,
-// so that an export can be made of a file of which nothing is known. Nothing stays open.
-// The error is that of [Source.Read].
-func (s *Source) Header(ctx context.Context) ([]string, error) {
-	names, err := s.header(ctx)
-	return names, source.Ended(ctx, err)
-}
-
-func (s *Source) header(ctx context.Context) ([]string, error) {
-	t, err := s.openTable(ctx, s.inputs.All[0], s.export.Attributes)
-	if err != nil {
-		return nil, err
-	}
-	names := t.Columns()
-	err = t.Close()
-	if _, ok := t.(*ndjsonTable); ok && len(s.export.Wildcards) > 0 && err == nil {
-		return s.memberNames(ctx) // what it looks for is known only now
-	}
-	return names, err
-}
-
-// Columns returns the names of the columns of the first input that was read, as far as they may be
-// read, nil if none was.
-func (s *Source) Columns() []string { return s.columns }
-
-// Once reports whether there is no header to be looked at before: the source can be read only
-// once, or its names come with its rows. See [Source.ReadChosen].
-func (s *Source) Once() bool { return s.inputs.All[0].Once || s.traits != nil }
-
 // Read streams the rows of s. For each user id of each row it calls yield with the values
 // of the attributes followed by those of the contact fields, in the order of the arguments
 // and of the export's settings. A value of kind None says nothing. Both arguments are valid

@@ -13,8 +13,8 @@ func (e *Input) HasList() bool { return e.delta.prints != nil }
 
 // MayLeaveList reports whether the export itself lets a list of its rows be left: all of it was
 // read.
-func (in *Inputs) MayLeaveList(e *Input) bool {
-	return e.HasList() && in.Request.Lists && e.Missing == "" && e.Result.Invalid == 0 && e.Result.Unknown == 0
+func (c *catalog) MayLeaveList(e *Input) bool {
+	return e.HasList() && c.Request.Lists && e.Missing == "" && e.Result.Invalid == 0 && e.Result.Unknown == 0
 }
 
 // IsDelta reports whether only rows were read that differ from those applied last.
@@ -27,7 +27,7 @@ func (e *Input) KeptOf(id uint32) int { return e.delta.kept[id] }
 // WriteList writes the list of the export's rows, which counts once the state says that the export
 // is applied. A list that cannot be written is one less: the next run reads all. An error is one of
 // the run.
-func (in *Inputs) WriteList(e *Input, notes rowlist.NotesOf) error {
+func (c *catalog) WriteList(e *Input, notes rowlist.NotesOf) error {
 	d := &e.delta
 	if d.some != nil && d.differ == 0 {
 		d.after = d.before
@@ -37,12 +37,12 @@ func (in *Inputs) WriteList(e *Input, notes rowlist.NotesOf) error {
 	if d.some == nil { // it was of no use
 		before = ""
 	}
-	err := rowlist.Write(in.state, d.header, rowlist.NewRows(d.stream()), before, notes)
+	err := rowlist.Write(c.state, d.header, rowlist.NewRows(d.stream()), before, notes)
 	if err != nil && !errors.As(err, new(rowlist.WriteError)) {
 		return err
 	}
 	if err != nil {
-		in.o.Log.Warn("the list of an export's rows cannot be written, so all of it is read again when it changes", "source", e.Source, "reason", err.Error())
+		c.o.Log.Warn("the list of an export's rows cannot be written, so all of it is read again when it changes", "source", e.Source, "reason", err.Error())
 		return nil
 	}
 	d.after = d.header.Name()
@@ -66,6 +66,6 @@ func RemoveLists(store *state.Store) {
 
 // SayAllOf reports whether some inputs say of all contacts that differ that they do, so that what
 // the state has of others is of no use: these are delta exports, and there are no changes.
-func (in *Inputs) SayAllOf(some []*Input) bool {
-	return !slices.ContainsFunc(some, func(e *Input) bool { return !e.IsDelta() }) && !slices.ContainsFunc(in.All, func(e *Input) bool { return e.Changes })
+func (c *catalog) SayAllOf(some []*Input) bool {
+	return !slices.ContainsFunc(some, func(e *Input) bool { return !e.IsDelta() }) && !slices.ContainsFunc(c.All, func(e *Input) bool { return e.Changes })
 }

@@ -12,19 +12,12 @@ import (
 	"gleapsync/internal/extsort"
 	"gleapsync/internal/guard"
 	"gleapsync/internal/known"
-	"gleapsync/internal/runs"
 )
 
-// Inputs are the exports of a run and their attributes. These are those that the configuration
-// names, and those that are found while the exports are opened and read.
+// Inputs are the exports of a run while they are read.
 type Inputs struct {
-	*Basis
-	All      []*Input
-	Fed      []*Attribute        // in the order of the configuration
-	byID     []attributeRef      // all that the state knows or will know
-	Unusable []runs.ExportReport // of what a wildcard takes and what cannot be an attribute
-	Lists    *known.Lists        // of contacts that may be created; nil: all may be
-
+	catalog
+	Lists  *known.Lists   // of contacts that may be created; nil: all may be
 	Memory extsort.Memory // of the rows
 	budget int64          // for the rows of one export while they are sorted
 	busy   atomic.Int32   // exports that are being read
@@ -32,16 +25,7 @@ type Inputs struct {
 
 // New returns the inputs of a run, none of which is open yet.
 func New(b *Basis) *Inputs {
-	in := &Inputs{Basis: b, Memory: extsort.Memory{Room: roomFor(b.o.Memory)}, budget: b.o.Memory / 4}
-	for _, a := range b.Overview.Attributes {
-		for int(a.ID) >= len(in.byID) {
-			in.byID = append(in.byID, attributeRef{})
-		}
-		if !a.Gone() {
-			in.byID[a.ID].key = a.Key
-		}
-	}
-	return in
+	return &Inputs{catalog: newCatalog(b), Memory: extsort.Memory{Room: roomFor(b.o.Memory)}, budget: b.o.Memory / 4}
 }
 
 // open opens an export, and reports whether it could.

@@ -38,8 +38,8 @@ func (e *Input) checkLoaded(ctx context.Context, now time.Time) error {
 }
 
 // Empty names the tables without rows.
-func (in *Inputs) Empty() (names []string) {
-	for _, e := range in.All {
+func (c *catalog) Empty() (names []string) {
+	for _, e := range c.All {
 		if e.isEmpty() && e.Usable() {
 			names = append(names, e.Origin())
 		}
@@ -48,8 +48,8 @@ func (in *Inputs) Empty() (names []string) {
 }
 
 // Shrunk names the exports that lost rows.
-func (in *Inputs) Shrunk(minExits int) (notes []string) {
-	for _, e := range in.All {
+func (c *catalog) Shrunk(minExits int) (notes []string) {
+	for _, e := range c.All {
 		before := 0
 		for _, a := range e.Feeds {
 			if a.Asked {

@@ -15,8 +15,8 @@ import (
 // to write there: a line for each source, and for each folder. Somebody made it in Engage, and may
 // wait for it in Gleap.
 // tracks are exports of which this is not asked, and whose files are read too.
-func (in *Inputs) Unused(tracks []*engage.Export) (notes []string) {
-	if !in.LooksAtAll() {
+func (c *catalog) Unused(tracks []*engage.Export) (notes []string) {
+	if !c.LooksAtAll() {
 		return nil
 	}
 	add := func(note string) {
@@ -24,13 +24,13 @@ func (in *Inputs) Unused(tracks []*engage.Export) (notes []string) {
 			notes = append(notes, note)
 		}
 	}
-	for _, e := range in.All {
-		add(in.unusedColumns(e))
-		add(in.unusedComputations(e))
+	for _, e := range c.All {
+		add(c.unusedColumns(e))
+		add(c.unusedComputations(e))
 	}
 	seen := map[string]bool{} // files: the exports of one folder have the same beside them
-	for _, e := range in.All {
-		files := in.filesBeside(e, tracks)
+	for _, e := range c.All {
+		files := c.filesBeside(e, tracks)
 		if len(files) == 0 || seen[files[0]] {
 			continue
 		}
@@ -46,7 +46,7 @@ func (in *Inputs) Unused(tracks []*engage.Export) (notes []string) {
 }
 
 // unusedColumns is about an export that is read as a table. Others may read the same one.
-func (in *Inputs) unusedColumns(e *Input) string {
+func (c *catalog) unusedColumns(e *Input) string {
 	isColumn := func(a engage.Attribute) bool { return a.Column != "" && a.Column == a.Name }
 	if e.source == nil || e.refused != nil || len(e.Wildcards) == 0 && !slices.ContainsFunc(e.Attributes, isColumn) {
 		return ""
@@ -55,25 +55,25 @@ func (in *Inputs) unusedColumns(e *Input) string {
 	if e.NamesInRows() {
 		columns, noun, entry = e.Result.OtherNames, "name", "profiles"
 	}
-	for _, other := range in.All {
+	for _, other := range c.All {
 		if other.Source == e.Source && other.Dir == e.Dir && other.Table == e.Table && other.Query == e.Query && slices.Equal(other.Command, e.Command) {
 			columns = other.Unused(columns)
 		}
 	}
-	columns = slices.DeleteFunc(slices.Clone(columns), func(column string) bool { return in.feeds("", column) })
+	columns = slices.DeleteFunc(slices.Clone(columns), func(column string) bool { return c.feeds("", column) })
 	if len(columns) == 0 {
 		return ""
 	}
 	return fmt.Sprintf("not used: %s of %s: add %s to audiences or traits of its [[%s]], or to its exclude", count(columns, noun), e.Origin(), listed(columns), entry)
 }
 
-func (in *Inputs) unusedComputations(e *Input) string {
+func (c *catalog) unusedComputations(e *Input) string {
 	var names, to []string
 	for _, kind := range []engage.Kind{engage.Audience, engage.Trait} {
 		var some []string
-		for _, c := range e.unused {
-			if c.Kind == kind && !in.feeds(kind, c.Name) {
-				some = append(some, c.Name)
+		for _, named := range e.unused {
+			if named.Kind == kind && !c.feeds(kind, named.Name) {
+				some = append(some, named.Name)
 			}
 		}
 		if len(some) > 0 {
@@ -88,23 +88,23 @@ func (in *Inputs) unusedComputations(e *Input) string {
 }
 
 // feeds reports whether some export has an attribute of the key that a name makes.
-func (in *Inputs) feeds(kind engage.Kind, name string) bool {
+func (c *catalog) feeds(kind engage.Kind, name string) bool {
 	key, _ := keys.Of(name)
-	return slices.ContainsFunc(in.Fed, func(a *Attribute) bool {
+	return slices.ContainsFunc(c.Fed, func(a *Attribute) bool {
 		return !a.Retired && (a.Key == key || a.Name == name && (kind == "" || a.Kind == kind))
 	})
 }
 
-func (in *Inputs) filesBeside(e *Input, tracks []*engage.Export) (files []string) {
+func (c *catalog) filesBeside(e *Input, tracks []*engage.Export) (files []string) {
 	if e.source == nil || e.refused != nil || e.Result.Rows == 0 {
 		return nil
 	}
 	var all []*engage.Export
-	for i := range in.Configured {
-		all = append(all, &in.Configured[i].Export)
+	for i := range c.Configured {
+		all = append(all, &c.Configured[i].Export)
 	}
-	for i := range in.o.Known {
-		all = append(all, &in.o.Known[i].Export)
+	for i := range c.o.Known {
+		all = append(all, &c.o.Known[i].Export)
 	}
 	return e.Beside(append(all, tracks...))
 }

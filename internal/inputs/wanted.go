@@ -157,11 +157,3 @@ func (w *Wanted) add(id uint32, v attr.Value, line int) {
 	w.values[id] = said[attr.Value]{v, w.now}
 	w.stands(id, line)
 }
-
-// attribute returns the attribute of an id, nil if no export feeds it.
-func (in *Inputs) attribute(id uint32) *Attribute {
-	if int(id) >= len(in.byID) {
-		return nil
-	}
-	return in.byID[id].attribute
-}
