@@ -151,9 +151,3 @@ func (w *Wanted) Field(first, n int) (text []byte, differs bool) {
 	}
 	return text, slices.Contains(w.differ[first:first+n], w.now)
 }
-
-// add notes a value, and where it stands.
-func (w *Wanted) add(id uint32, v attr.Value, line int) {
-	w.values[id] = said[attr.Value]{v, w.now}
-	w.stands(id, line)
-}
