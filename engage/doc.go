@@ -1,5 +1,5 @@
 // Package engage says what a line says of a user: it turns what Segment Engage exports into
-// rows. Forms become rows, and names of audiences and traits become keys.
+// rows. How names become keys, cells values and ids is in the packages keys, values and userid.
 //
 // An [Export] names where its inputs are and what is wanted of them. [Export.Open] finds
 // the inputs and reads nothing. A [Source] then streams their rows: [Source.Read] those of
@@ -18,7 +18,7 @@
 // fields, such as the e-mail address. The cells of a column have a form (text, JSON,
 // number, boolean); what is made of them, in the same way for all forms, [Attribute.Value]
 // decides. The type of an attribute without one is found once all its values are read, by
-// [Fits], and [values.Convert] makes it of each.
+// [values.Fits], and [values.Convert] makes it of each.
 //
 // # Invariants
 //
