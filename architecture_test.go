@@ -51,7 +51,7 @@ var mayImport = map[string]string{
 	"internal/database": "internal/cell internal/generation internal/postgres internal/secret",
 
 	// The three parts of a sync do not know each other, nor sync.
-	"engage": "internal/attr internal/cell internal/database internal/extsort internal/foreign internal/jsonscan internal/keys internal/nearest internal/parquet internal/secret internal/source internal/userid internal/values",
+	"engage": "internal/attr internal/cell internal/database internal/extsort internal/foreign internal/generation internal/jsonscan internal/keys internal/nearest internal/parquet internal/secret internal/source internal/userid internal/values",
 	"gleap":  "internal/attr internal/exchange internal/secret",
 	"state":  "internal/attr internal/nearest internal/wholefile",
 	// A wire struct that it shared with the client would hide a mistake on the wire.
@@ -69,7 +69,7 @@ var mayImport = map[string]string{
 	"internal/planfile":   "gleap internal/attr internal/extsort internal/runs state",
 	"internal/deliveries": "internal/bucket internal/runs internal/wholefile",
 	"internal/push":       "gleap internal/attr internal/deliveries internal/extsort internal/planfile internal/runs state",
-	"internal/inputs":     "engage gleap internal/attr internal/damping internal/done internal/extsort internal/guard internal/human internal/kept internal/keys internal/known internal/rowlist internal/runs internal/schedule internal/values state",
+	"internal/inputs":     "engage gleap internal/attr internal/damping internal/done internal/extsort internal/generation internal/guard internal/human internal/kept internal/keys internal/known internal/rowlist internal/runs internal/schedule internal/values state",
 	"sync":                "engage gleap internal/attr internal/damping internal/deliveries internal/done internal/events internal/extsort internal/forms internal/guard internal/human internal/inputs internal/job internal/keys internal/known internal/planfile internal/push internal/rowlist internal/runs internal/savedplan state",
 	"internal/inspect":    "engage internal/attr internal/deliveries internal/forms internal/inputs internal/kept internal/replica internal/runs internal/values state sync",
 	"internal/job":        "gleap internal/push state",

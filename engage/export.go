@@ -92,6 +92,7 @@ type Export struct {
 	Table        string      // with its schema before a dot, as the catalogue has the names
 	Password     secret.Text // "": that of libpq's environment, if any
 	PasswordFile string      // holds the password, instead of Password
+	Delta        string      // the schema in which the database keeps generations, see package generation; "": none
 
 	Command []string          // its standard output is read; with its arguments, and without a shell
 	Secrets []string          // what Command may say, and neither Log nor an error may show

@@ -79,6 +79,7 @@ func (s *Source) encoder(wanted func([]byte) bool, encode func([]byte, int, []at
 
 func (s *Source) readRows(ctx context.Context, r *rowReader, attributes []Attribute, choose func([]string) []Attribute) (Result, error) {
 	s.reading = r
+	r.idsChecked = s.idsChecked
 	defer func() { s.reading = nil }()
 	r.want(attributes)
 	r.result.Fields = make([]bool, len(s.export.Fields))
@@ -170,7 +171,8 @@ type rowReader struct {
 
 	traitsSound bool // the row's JSON of traits can be read
 
-	seen idCheck
+	seen       idCheck
+	idsChecked bool // they were, when the rest was read
 
 	stretches
 }
@@ -197,7 +199,10 @@ func (r *rowReader) begin(file string, rows table) error {
 	}
 	*r = rowReader{
 		export: r.export, yield: r.yield, wanted: r.wanted, addPrint: r.addPrint, result: r.result, layout: l, file: file, rows: rows, stretches: r.stretches.again(),
-		forms: make([]cell.Form, len(names)), cells: make([]attr.Value, len(l.cells)), seen: idCheck{named: l.named},
+		forms: make([]cell.Form, len(names)), cells: make([]attr.Value, len(l.cells)), seen: idCheck{named: l.named}, idsChecked: r.idsChecked,
+	}
+	if r.idsChecked {
+		r.seen.seen = enoughIDs + 1
 	}
 	r.csv, _ = rows.(*csvTable)
 	_, isJSON := rows.(*ndjsonTable)

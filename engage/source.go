@@ -3,6 +3,7 @@ package engage
 import (
 	"cmp"
 	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -24,6 +25,8 @@ type Source struct {
 
 	traits, ids *Source // of profiles: both long tables; else nil
 	endsLines   bool    // see [Source.EndsLines]
+	kept        string  // the fingerprint of what the database may keep, which nothing else has; "": it keeps nothing
+	idsChecked  bool    // what the first ids look like was judged before
 
 	reading *rowReader // nil: nothing is read, or profiles are
 }
@@ -41,7 +44,11 @@ func (e Export) Open(ctx context.Context) (*Source, error) {
 	if e.isDatabase() {
 		q := e.query()
 		// Nobody knows without asking it whether its rows changed.
-		return &Source{export: e, query: q, inputs: &source.Inputs{All: []source.Input{{Name: q.Name(), Time: time.Now()}}}}, nil
+		s := &Source{export: e, query: q, inputs: &source.Inputs{All: []source.Input{{Name: q.Name(), Time: time.Now()}}}}
+		if e.Delta != "" {
+			s.kept = rand.Text()
+		}
+		return s, nil
 	}
 	place := e.place()
 	place.Command = e.commandSince()
@@ -150,6 +157,9 @@ func (s *Source) Fingerprint(attributes []Attribute) (fingerprint, former string
 			return "", ""
 		}
 		return traits + ids + e.Settings(), formerTraits + formerIDs + e.Settings()
+	}
+	if s.kept != "" {
+		return s.kept, ""
 	}
 	e.Attributes = attributes
 	now, then := sha256.New(), sha256.New()

@@ -54,10 +54,27 @@ type file struct {
 	path    string
 	project string
 	salt    []byte // nil as long as there is no file
+	future  []byte // that of the file that is made, nil: nobody asked
 }
 
 // Exists reports whether there is a file yet.
 func (f *file) Exists() bool { return f.salt != nil }
+
+// ID names the file, or the one that this store makes, in sixteen hexadecimal digits.
+func (f *file) ID() string {
+	if f.salt == nil {
+		return stateID(f.futureSalt())
+	}
+	return stateID(f.salt)
+}
+
+func (f *file) futureSalt() []byte {
+	if f.future == nil {
+		f.future = make([]byte, sha256.Size)
+		rand.Read(f.future)
+	}
+	return f.future
+}
 
 // Path returns the file's path.
 func (f *file) Path() string { return f.path }
@@ -160,8 +177,7 @@ func (f *file) create() error {
 	if err != nil {
 		return fmt.Errorf("create the state file: %w", err)
 	}
-	salt := make([]byte, sha256.Size)
-	rand.Read(salt)
+	salt := f.futureSalt()
 	err = db.Update(func(tx *bbolt.Tx) error {
 		for _, name := range allBuckets {
 			if _, err := tx.CreateBucket(name); err != nil {

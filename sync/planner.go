@@ -59,7 +59,7 @@ func (r planner) plan(ctx context.Context, at time.Time, request inputs.Request)
 			continue
 		}
 		if err == nil {
-			err = p.writeLists()
+			err = p.writeLists(ctx)
 		}
 		return p, err
 	}

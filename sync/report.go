@@ -92,6 +92,7 @@ func (p *plan) report() runs.Report {
 			r.Notes = append(r.Notes, note)
 		}
 	}
+	r.Notes = append(r.Notes, p.in.DeltaNotes()...)
 	r.Empty = p.in.Empty()
 	var tracks []*engage.Export
 	for i := range p.o.Tracks {

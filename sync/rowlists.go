@@ -2,6 +2,7 @@ package sync
 
 import (
 	"bytes"
+	"context"
 	"slices"
 
 	"gleapsync/internal/extsort"
@@ -16,10 +17,10 @@ import (
 
 // writeLists writes the lists of those exports that are applied once the plan is carried out. An
 // error is one of the run.
-func (p *plan) writeLists() error {
+func (p *plan) writeLists(ctx context.Context) error {
 	for _, e := range p.exports {
 		if p.leavesList(e) {
-			if err := p.in.WriteList(e, p.notesOf(e).of); err != nil {
+			if err := p.in.WriteList(ctx, e, p.notesOf(e).of, p.notesOf(e).all); err != nil {
 				return err
 			}
 		}
@@ -69,15 +70,39 @@ func (n *noteRows) of(userID []byte, before *rowlist.Row) (notes rowlist.Notes, 
 	if err := n.rows.Err(); err != nil || !bytes.Equal(n.userID, userID) {
 		return nil, false, err
 	}
+	err = n.cut()
+	return n.notes, len(n.text) == 0, err
+}
+
+// all goes over all contacts of whom something of the export was noted, and over those who are
+// forgotten, of whom nothing is.
+func (n *noteRows) all(yield func(*rowlist.Row, error) bool) {
+	var ok bool
+	for n.userID, n.text, ok = n.rows.Next(); ok; n.userID, n.text, ok = n.rows.Next() {
+		err := n.cut()
+		if err == nil && len(n.notes) == 0 && len(n.text) > 0 {
+			continue
+		}
+		if !yield(&rowlist.Row{UserID: n.userID, Notes: n.notes}, err) || err != nil {
+			return
+		}
+	}
+	if err := n.rows.Err(); err != nil {
+		yield(nil, err)
+	}
+}
+
+// cut takes what was noted of the export's attributes.
+func (n *noteRows) cut() error {
 	n.notes = n.notes[:0]
 	for b := n.text; len(b) > 0; {
 		note, rest, ok := rowlist.CutNote(b)
 		if !ok {
-			return nil, false, extsort.ErrTemp
+			return extsort.ErrTemp
 		}
 		if b = rest; n.plan.attribute(note.ID).Input == n.export {
 			n.notes = note.Append(n.notes)
 		}
 	}
-	return n.notes, len(n.text) == 0, nil
+	return nil
 }

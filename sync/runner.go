@@ -340,7 +340,7 @@ func (r *Runner) finish(ctx context.Context, w *work, sent *push.Result, report 
 	}
 	report.Recorded = storeErr == nil
 	if storeErr == nil {
-		inputs.RemoveLists(r.store)
+		inputs.RemoveLists(r.store, r.o.Exports, r.log)
 	}
 	if storeErr != nil {
 		report.Outcome = runs.Failed

@@ -85,6 +85,11 @@ func (c *checkCmd) one(ctx context.Context, a *App) (runs.Report, error) {
 				note("exports", err, "")
 			}
 			checks = append(checks, exportChecks(report)...)
+			for _, e := range cfg.Sync.Exports {
+				if p := e.Place(store.ID()); p != nil {
+					note("delta", p.Try(ctx), fmt.Sprintf("%s: it can keep what was applied in the schema %s", e.Origin(), e.Delta))
+				}
+			}
 			for _, text := range brokenRows(report) {
 				note("note", nil, text)
 			}

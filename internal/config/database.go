@@ -48,3 +48,12 @@ func (l *loader) database(key string, k *exportKeys, e *engage.Export) {
 		l.fail(key+".password_file", errors.New("the source has a password too: choose one"))
 	}
 }
+
+// delta reads the name of the schema in which a database keeps what it said.
+func (l *loader) delta(key, name, source string) string {
+	schema := l.text(key, name)
+	if schema != "" && !database.Keeps(source) && engage.CheckSource(source) == nil { // else what is wrong is the source
+		l.fail(key, errors.New("it is for databases only, whose source begins with "+database.Schemes))
+	}
+	return schema
+}

@@ -34,6 +34,7 @@ func (l *loader) trait(key string, t *traitKeys) inputs.Export {
 func (l *loader) table(key string, t *tableKeys) inputs.Export {
 	e := l.export(key, &t.exportKeys)
 	e.ClearMissing = l.clearMissing(key, t.OnMissing)
+	e.Delta = l.delta(key+".delta", t.Delta, e.Source)
 	l.named(key, &t.namedKeys, &e)
 	if len(e.Attributes)+len(e.Wildcards) == 0 {
 		l.fail(key, errors.New("it names no column: set audiences or traits"))
@@ -54,6 +55,10 @@ func (l *loader) profiles(key string, p *profilesKeys) inputs.Export {
 	}
 	if p.Query != "" || p.Table != "" {
 		l.fail(key, errors.New("query and table are not for profiles: set traits_table and identifiers_table, or traits_query and identifiers_query"))
+	}
+	if p.Delta != "" {
+		l.fail(key+".delta", errors.New("it is not for profiles, which are two tables"))
+		p.Delta = ""
 	}
 	p.Source = cmp.Or(p.TraitsSource, "none") // that it is missing is said already
 	p.Query, p.Table = p.TraitsQuery, p.TraitsTable

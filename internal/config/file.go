@@ -145,6 +145,7 @@ type traitKeys struct {
 
 type tableKeys struct {
 	OnMissing string `toml:"on_missing" one:"keep clear"`
+	Delta     string `toml:"delta"`
 	namedKeys
 	exportKeys
 }

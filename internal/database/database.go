@@ -4,10 +4,12 @@ package database
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
 	"gleapsync/internal/cell"
+	"gleapsync/internal/generation"
 	"gleapsync/internal/postgres"
 	"gleapsync/internal/secret"
 )
@@ -55,6 +57,8 @@ type engine struct {
 	cutPassword func(address string) (shown string, password secret.Text, err error)
 	open        func(context.Context, Query) (Rows, error)
 	newest      func(ctx context.Context, q Query, column string) (time.Time, error)
+	// place returns where generations are kept, but for whose they are; nil: it keeps none.
+	place func(q Query, schema string) *generation.Place
 }
 
 var ofPostgres = engine{
@@ -62,6 +66,9 @@ var ofPostgres = engine{
 	func(ctx context.Context, q Query) (Rows, error) { return opened(postgres.Query(q).Open(ctx)) },
 	func(ctx context.Context, q Query, column string) (time.Time, error) {
 		return postgres.Query(q).Newest(ctx, column)
+	},
+	func(q Query, schema string) *generation.Place {
+		return &generation.Place{Database: &postgres.Work{Query: postgres.Query(q), Schema: schema}, Schema: schema}
 	},
 }
 
@@ -114,4 +121,30 @@ func (q Query) Open(ctx context.Context) (Rows, error) {
 func (q Query) Newest(ctx context.Context, column string) (time.Time, error) {
 	e, _ := engineOf(q.Address)
 	return e.newest(ctx, q, column)
+}
+
+// Keeps reports whether the database of an address can keep generations of its exports.
+func Keeps(address string) bool {
+	e, ok := engineOf(address)
+	return ok && e.place != nil
+}
+
+// Place returns where generations are kept in a schema, for the owner of that name.
+func (q Query) Place(schema, owner string) *generation.Place {
+	e, _ := engineOf(q.Address)
+	p := e.place(q, schema)
+	p.Owner = owner
+	return p
+}
+
+// Export returns what a generation of rows is taken of, with some columns, of which one has the user
+// ids.
+func Export(rows Rows, key int, columns []int) (generation.Export, error) {
+	r, ok := rows.(interface {
+		Export(key int, columns []int) (generation.Export, error)
+	})
+	if !ok {
+		return generation.Export{}, errors.New("the database keeps nothing of its exports")
+	}
+	return r.Export(key, columns)
 }

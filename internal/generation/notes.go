@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"iter"
+	"slices"
 	"strconv"
 	"strings"
 )
@@ -13,12 +14,13 @@ import (
 type Note struct {
 	UserID string
 	Text   []byte
+	Stays  bool // it is of use whoever the user is; others are asked for by their users
 }
 
 // WriteNotes keeps the notes of a generation, which is complete then.
 func (p *Place) WriteNotes(ctx context.Context, id string, all iter.Seq2[Note, error]) error {
 	d := p.Database.Dialect()
-	if err := p.create(ctx, id, notes, fmt.Sprintf("SELECT CAST(NULL AS %[1]s) AS %[2]s, CAST(NULL AS %[1]s) AS %[3]s WHERE 1 = 0", d.Text, d.Quote(keyColumn), d.Quote(notesColumn))); err != nil {
+	if err := p.create(ctx, id, notes, fmt.Sprintf("SELECT CAST(NULL AS %[1]s) AS %[2]s, CAST(NULL AS %[1]s) AS %[3]s, CAST(NULL AS %[1]s) AS %[4]s WHERE 1 = 0", d.Text, d.Quote(keyColumn), d.Quote(notesColumn), d.Quote(staysColumn))); err != nil {
 		return err
 	}
 	var values, arguments []string
@@ -30,9 +32,9 @@ func (p *Place) WriteNotes(ctx context.Context, id string, all iter.Seq2[Note, e
 		values, arguments = values[:0], arguments[:0]
 		return err
 	}
-	add := func(userID, text string) error {
+	add := func(userID, text string, stays bool) error {
 		n := len(arguments)
-		values = append(values, fmt.Sprintf("(%s, %s)", d.Parameter(n+1), d.Parameter(n+2)))
+		values = append(values, fmt.Sprintf("(%s, %s, '%t')", d.Parameter(n+1), d.Parameter(n+2), stays))
 		arguments = append(arguments, userID, text)
 		if len(values) == someIDs {
 			return insert()
@@ -44,39 +46,55 @@ func (p *Place) WriteNotes(ctx context.Context, id string, all iter.Seq2[Note, e
 		if err != nil {
 			return err
 		}
-		if err := add(note.UserID, hex.EncodeToString(note.Text)); err != nil {
+		if err := add(note.UserID, hex.EncodeToString(note.Text), note.Stays); err != nil {
 			return err
 		}
 		count++
 	}
-	if err := add("", strconv.Itoa(count)); err != nil { // the end
+	if err := add("", strconv.Itoa(count), true); err != nil { // the end
 		return err
 	}
 	return insert()
 }
 
-// Notes calls yield with the notes of a generation. The error is [ErrOther] if they are not all there.
-func (p *Place) Notes(ctx context.Context, id string, yield func(Note) error) error {
+// Notes calls yield with those notes of a generation that stay, and with those of some users. The
+// error is [ErrOther] if they are not all there.
+func (p *Place) Notes(ctx context.Context, id string, userIDs []string, yield func(Note) error) error {
 	d := p.Database.Dialect()
-	count, end := 0, -1
-	err := p.Database.Each(ctx, fmt.Sprintf("SELECT %s, %s FROM %s", d.Quote(keyColumn), d.Quote(notesColumn), p.table(id, notes)), nil, func(cells [][]byte) error {
-		if len(cells[0]) == 0 {
-			n, err := strconv.Atoi(string(cells[1]))
-			if err != nil || end >= 0 {
+	count, err := p.numbers(ctx, "SELECT count(*) FROM "+p.table(id, notes))
+	if err != nil {
+		return err
+	}
+	end := -1
+	row := func(stays bool) func([][]byte) error {
+		return func(cells [][]byte) error {
+			if len(cells[0]) == 0 {
+				n, err := strconv.Atoi(string(cells[1]))
+				if err != nil || end >= 0 {
+					return ErrOther
+				}
+				end = n
+				return nil
+			}
+			text, err := hex.DecodeString(string(cells[1]))
+			if err != nil {
 				return ErrOther
 			}
-			end = n
-			return nil
+			return yield(Note{string(cells[0]), text, stays})
 		}
-		text, err := hex.DecodeString(string(cells[1]))
-		if err != nil {
-			return ErrOther
-		}
-		count++
-		return yield(Note{string(cells[0]), text})
-	})
-	if err == nil && count != end {
+	}
+	sql := fmt.Sprintf("SELECT %s, %s FROM %s WHERE ", d.Quote(keyColumn), d.Quote(notesColumn), p.table(id, notes))
+	if err := p.Database.Each(ctx, sql+d.Quote(staysColumn)+" = 'true'", nil, row(true)); err != nil {
+		return err
+	}
+	if end < 0 || count[0] != end+1 {
 		return ErrOther
 	}
-	return err
+	for some := range slices.Chunk(userIDs, someIDs) {
+		sql := fmt.Sprintf("%s%s = 'false' AND %s IN (%s)", sql, d.Quote(staysColumn), d.Quote(keyColumn), p.parameters(len(some)))
+		if err := p.Database.Each(ctx, sql, some, row(false)); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -39,7 +39,7 @@ type Dialect struct {
 type Place struct {
 	Database database
 	Schema   string
-	Owner    string // names the state, in twelve hexadecimal digits at most
+	Owner    string // names the state, in sixteen digits and letters at most: PostgreSQL cuts longer names off
 }
 
 const prefix = "gleapsync_"
@@ -51,6 +51,7 @@ const (
 	wasColumn   = "gleapsync_was"        // whether the generation before has the user,
 	isColumn    = "gleapsync_is"         // and whether this one has
 	notesColumn = "gleapsync_notes"
+	staysColumn = "gleapsync_stays" // whether a note does: true or false
 )
 
 // NewID returns the id of a generation that is about to be taken. of is all that its rows depend on
@@ -72,13 +73,15 @@ func NewTrialID(now time.Time) string {
 	return fmt.Sprintf("p%08x%x", uint32(now.Unix()), random)
 }
 
+var trialID = regexp.MustCompile(`^p[0-9a-f]{16}$`)
+
+// IsTrial reports whether an id is one of [NewTrialID].
+func IsTrial(id string) bool { return trialID.MatchString(id) }
+
 // keepTrials is how long what tries something may take: then [Place.Sweep] drops what is left of it.
 const keepTrials = 24 * time.Hour
 
-var (
-	isID    = regexp.MustCompile(`^[0-9a-f]{32}$`).MatchString
-	isTrial = regexp.MustCompile(`^p[0-9a-f]{16}$`).MatchString
-)
+var isID = regexp.MustCompile(`^[0-9a-f]{32}$`).MatchString
 
 // number returns what all rows of a generation have, so that a table that was given another's name
 // is not taken for it.
@@ -129,7 +132,7 @@ func (p *Place) Sweep(ctx context.Context, now time.Time, keep ...string) error 
 	for _, name := range names {
 		rest, ours := strings.CutPrefix(name, p.prefix())
 		id := strings.TrimSuffix(strings.TrimSuffix(rest, differs), notes)
-		if !ours || kept[rest] || !isID(id) && !isTrial(id) || isTrial(id) && now.Sub(madeAt(id)) < keepTrials {
+		if !ours || kept[rest] || !isID(id) && !IsTrial(id) || IsTrial(id) && now.Sub(madeAt(id)) < keepTrials {
 			continue
 		}
 		errs = append(errs, p.drop(ctx, id, strings.TrimPrefix(rest, id)))

@@ -31,13 +31,14 @@ type Basis struct {
 	Resend bool   // values of the chosen attributes are sent again
 	Epoch  uint64 // records of an earlier epoch are sent again as a whole
 
-	state string // the path of the state, beside which the lists of rows lie
+	state string // the path of the state, beside which the lists of rows lie,
+	owner string // and what names it where databases keep them
 }
 
 // Recall asks the state for what a plan starts from. What it found so far it returns also
 // with an error.
 func Recall(o Options, store *state.Store, at time.Time, request Request) (*Basis, error) {
-	b := &Basis{o: o, Request: request, At: at, known: map[string]state.Attribute{}, Alone: request.Retire != "", state: store.Path()}
+	b := &Basis{o: o, Request: request, At: at, known: map[string]state.Attribute{}, Alone: request.Retire != "", state: store.Path(), owner: store.ID()}
 	var err error
 	if b.Overview, err = store.Overview(); err != nil {
 		return b, err

@@ -34,9 +34,14 @@ type delta struct {
 	differ int             // whose rows differ
 	kept   map[uint32]int  // by attribute: of how many who do not differ the rows say nothing although they have it
 	after  string          // the id of the list that is left, "": none
+	taken  *taken          // that the database keeps, nil: nothing
+	idle   string          // why the database keeps nothing although the settings want it
 }
 
 func (d *delta) close() {
+	if d.taken != nil {
+		d.taken.close()
+	}
 	if d.prints != nil {
 		d.prints.Close()
 		d.prints = nil
@@ -56,6 +61,11 @@ const (
 	deltaFew    = 200 // or so many in any case,
 	deltaMemory = 64  // if there is memory: each takes so many bytes
 )
+
+// mostDifferent returns how many users may differ of so many rows.
+func (s *snapshot) mostDifferent(rows int) int {
+	return min(max(deltaFew, rows/deltaShare), max(deltaFew, int(s.budget/deltaMemory)))
+}
 
 // chooseLists decides which of the exports that are to be read may be compared with the lists that
 // were left of them.
@@ -104,7 +114,13 @@ var errMany = errors.New("too many rows differ")
 // be read. An error is one of the run: whatever else is wrong, all is read.
 func (s *snapshot) compare(ctx context.Context) error {
 	d := &s.delta
-	if d.before == "" && !s.mayLeaveList() || !s.source.CanPrint() {
+	if d.before == "" && !s.mayLeaveList() {
+		return nil
+	}
+	if s.Delta != "" {
+		return s.take(ctx)
+	}
+	if !s.source.CanPrint() {
 		return nil
 	}
 	var before *rowlist.Reader
@@ -154,21 +170,10 @@ func (s *snapshot) takePrints(ctx context.Context) (rows int, err error) {
 // markDifferent has the sorter know who differs, before any row.
 func (s *snapshot) markDifferent(before *rowlist.Reader, rows int) error {
 	d := &s.delta
-	most := min(max(deltaFew, rows/deltaShare), max(deltaFew, int(s.budget/deltaMemory)))
-	sorter, some, kept := s.newRows(), rowlist.NewUsers(), map[uint32]int{}
-	var text []byte
-	var failed error
-	mark := func(userID []byte, before *rowlist.Row) error {
-		if text = append(text[:0], deltaNew); before != nil {
-			text[0] = deltaKnown
-			text = append(text, before.Notes...)
-		}
-		some.Add(userID)
-		failed = cmp.Or(failed, sorter.Add(userID, text))
-		return failed
-	}
+	most := s.mostDifferent(rows)
+	m := s.newMarks()
 	for _, userID := range s.unsettled() { // in a row or in none
-		if err := mark(userID, nil); err != nil {
+		if err := m.add(userID, nil); err != nil {
 			break
 		}
 	}
@@ -177,27 +182,63 @@ func (s *snapshot) markDifferent(before *rowlist.Reader, rows int) error {
 		if d.differ++; d.differ > most {
 			return errMany
 		}
-		return mark(cmp.Or(now, before).UserID, before)
+		return m.add(cmp.Or(now, before).UserID, before)
 	}, func(row *rowlist.Row) error {
 		if s.IsUnsettled(row.UserID) {
-			return mark(row.UserID, row)
+			return m.add(row.UserID, row)
 		}
-		for n := range row.Notes.Nothing().All() {
-			kept[n.ID]++
-		}
+		m.keep(row)
 		return nil
 	})
 	switch {
-	case failed != nil || now.Err() != nil:
-		sorter.Close()
-		return cmp.Or(failed, now.Err())
+	case m.err != nil || now.Err() != nil:
+		m.sorter.Close()
+		return cmp.Or(m.err, now.Err())
 	case err != nil:
-		sorter.Close()
+		m.sorter.Close()
 		s.o.Log.Debug("all rows of an export are read", "source", s.Source, "reason", err.Error())
 		return nil
 	}
-	s.Rows, d.some, d.kept = sorter, some, kept
+	m.take()
 	return nil
+}
+
+// marks have the sorter of an export know who differs.
+type marks struct {
+	of     *snapshot
+	sorter *extsort.Sorter
+	some   *rowlist.Users
+	kept   map[uint32]int // see delta
+	text   []byte
+	err    error
+}
+
+func (s *snapshot) newMarks() *marks {
+	return &marks{of: s, sorter: s.newRows(), some: rowlist.NewUsers(), kept: map[uint32]int{}}
+}
+
+// add adds a user; before is nil for one who was in no row.
+func (m *marks) add(userID []byte, before *rowlist.Row) error {
+	if m.text = append(m.text[:0], deltaNew); before != nil {
+		m.text[0] = deltaKnown
+		m.text = append(m.text, before.Notes...)
+	}
+	m.some.Add(userID)
+	m.err = cmp.Or(m.err, m.sorter.Add(userID, m.text))
+	return m.err
+}
+
+// keep counts of a user who does not differ what the rows say nothing of, by the notes that stand in
+// front.
+func (m *marks) keep(row *rowlist.Row) {
+	for n := range row.Notes.Nothing().All() {
+		m.kept[n.ID]++
+	}
+}
+
+// take has only the rows of those be read who were added.
+func (m *marks) take() {
+	m.of.Rows, m.of.delta.some, m.of.delta.kept = m.sorter, m.some, m.kept
 }
 
 // stream returns the prints in the order of the user ids.

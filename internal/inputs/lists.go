@@ -1,7 +1,11 @@
 package inputs
 
 import (
+	"context"
 	"errors"
+	"fmt"
+	"iter"
+	"log/slog"
 	"slices"
 
 	"gleapsync/internal/rowlist"
@@ -9,7 +13,9 @@ import (
 )
 
 // HasList reports whether a list can be made of the export's rows.
-func (e *Input) HasList() bool { return e.delta.prints != nil }
+func (e *Input) HasList() bool {
+	return e.delta.prints != nil || e.delta.taken != nil && e.delta.idle == ""
+}
 
 // MayLeaveList reports whether the export itself lets a list of its rows be left: all of it was
 // read.
@@ -26,9 +32,17 @@ func (e *Input) KeptOf(id uint32) int { return e.delta.kept[id] }
 
 // WriteList writes the list of the export's rows, which counts once the state says that the export
 // is applied. A list that cannot be written is one less: the next run reads all. An error is one of
-// the run.
-func (c *catalog) WriteList(e *Input, notes rowlist.NotesOf) error {
+// the run. notes and all are what the merge found: of one contact, and of all that have some, or
+// that the list must not have.
+func (c *catalog) WriteList(ctx context.Context, e *Input, notes rowlist.NotesOf, all iter.Seq2[*rowlist.Row, error]) error {
 	d := &e.delta
+	if d.taken != nil {
+		err, failed := d.taken.write(ctx, all)
+		if failed == nil && err == nil {
+			d.after = d.taken.id
+		}
+		return c.warnOfList(e, err, failed)
+	}
 	if d.some != nil && d.differ == 0 {
 		d.after = d.before
 		return nil
@@ -41,16 +55,23 @@ func (c *catalog) WriteList(e *Input, notes rowlist.NotesOf) error {
 	if err != nil && !errors.As(err, new(rowlist.WriteError)) {
 		return err
 	}
-	if err != nil {
-		c.o.Log.Warn("the list of an export's rows cannot be written, so all of it is read again when it changes", "source", e.Source, "reason", err.Error())
-		return nil
+	if err == nil {
+		d.after = d.header.Name()
 	}
-	d.after = d.header.Name()
-	return nil
+	return c.warnOfList(e, err, nil)
 }
 
-// RemoveLists removes the lists that the state does not refer to.
-func RemoveLists(store *state.Store) {
+// warnOfList says that there is no list; failed is an error of the run.
+func (c *catalog) warnOfList(e *Input, err, failed error) error {
+	if err != nil && failed == nil {
+		c.o.Log.Warn("the list of an export's rows cannot be written, so all of it is read again when it changes", "source", e.Source, "reason", err.Error())
+	}
+	return failed
+}
+
+// RemoveLists removes the lists that the state does not refer to, also where databases keep them of
+// some exports.
+func RemoveLists(store *state.Store, exports []Export, log *slog.Logger) {
 	overview, err := store.Overview()
 	if err != nil {
 		return
@@ -62,10 +83,21 @@ func RemoveLists(store *state.Store) {
 		}
 	}
 	rowlist.Remove(store.Path(), keep...)
+	removeGenerations(exports, store.ID(), keep, log)
 }
 
 // SayAllOf reports whether some inputs say of all contacts that differ that they do, so that what
 // the state has of others is of no use: these are delta exports, and there are no changes.
 func (c *catalog) SayAllOf(some []*Input) bool {
 	return !slices.ContainsFunc(some, func(e *Input) bool { return !e.IsDelta() }) && !slices.ContainsFunc(c.All, func(e *Input) bool { return e.Changes })
+}
+
+// DeltaNotes says of which exports the database was to compare the rows, and why it does not.
+func (c *catalog) DeltaNotes() (notes []string) {
+	for _, e := range c.All {
+		if e.delta.idle != "" && e.Rows != nil {
+			notes = append(notes, fmt.Sprintf("delta does nothing for %s, so that all rows are read: %s", e.Origin(), e.delta.idle))
+		}
+	}
+	return notes
 }

@@ -165,7 +165,7 @@ func (s *snapshot) sortRows(ctx context.Context, choose func(columns []string) [
 		failed = s.Rows.Add(userID, row)
 		return failed
 	}
-	if s.delta.some != nil {
+	if s.delta.some != nil && s.delta.taken == nil {
 		s.Result, err = s.source.ReadSome(ctx, s.Attributes, s.delta.some.Has, encode, add)
 	} else {
 		s.Result, err = s.source.ReadEncoded(ctx, s.Attributes, choose, encode, add)
@@ -179,6 +179,9 @@ func (s *snapshot) sortRows(ctx context.Context, choose func(columns []string) [
 	if err != nil {
 		s.drop()
 		return err, nil
+	}
+	if t := s.delta.taken; t != nil && !t.count(&s.Result, s.delta.some == nil) {
+		s.delta.idle = "gleapsync and the database do not agree which rows have a user id"
 	}
 	return nil, s.Rows.Finish()
 }

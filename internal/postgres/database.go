@@ -262,6 +262,8 @@ func (d *database) refusal(e *pgconn.PgError) string {
 	switch e.Code[:min(2, len(e.Code))] {
 	case "57":
 		return "the server ended the connection: " + message
+	case "08": // of another server, which has a part of the table
+		return message + ": look at the server that it reads from"
 	case "0A", "25", "28", "3D", "42", "53", "55", "58":
 		return message
 	}

@@ -26,9 +26,11 @@ const Password = "owner-password"
 // Server is a PostgreSQL that listens on loopback.
 type Server struct {
 	port    int
+	start   func() *exec.Cmd
 	process *os.Process
 	ready   chan struct{} // gets one whenever the server is ready
 	ended   chan struct{}
+	said    []string // in its log
 }
 
 // Start starts a server with data of its own, which ends with the test. Where there is no
@@ -52,10 +54,27 @@ func Start(t testing.TB) *Server {
 	if out, err := initdb.CombinedOutput(); err != nil {
 		t.Fatalf("initdb: %v: %s", err, out)
 	}
-	s := &Server{port: freePort(t), ready: make(chan struct{}, 16), ended: make(chan struct{})}
-	server := exec.Command(filepath.Join(programs, "postgres"), "-D", filepath.Join(dir, "data"), "-p", strconv.Itoa(s.port),
-		"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "shared_buffers=256MB")
-	server.SysProcAttr, server.Dir = attributes, dir
+	s := &Server{port: freePort(t), ready: make(chan struct{}, 16)}
+	s.start = func() *exec.Cmd {
+		server := exec.Command(filepath.Join(programs, "postgres"), "-D", filepath.Join(dir, "data"), "-p", strconv.Itoa(s.port),
+			"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "shared_buffers=256MB")
+		server.SysProcAttr, server.Dir = attributes, dir
+		return server
+	}
+	s.run(t)
+	t.Cleanup(func() {
+		s.Stop(t)
+		if t.Failed() {
+			t.Logf("the server said:\n%s", strings.Join(s.said, "\n"))
+		}
+	})
+	s.Ready(t)
+	return s
+}
+
+// run runs the server until it ends.
+func (s *Server) run(t testing.TB) {
+	server := s.start()
 	log, err := server.StderrPipe()
 	if err != nil {
 		t.Fatal(err)
@@ -63,27 +82,17 @@ func Start(t testing.TB) *Server {
 	if err := server.Start(); err != nil {
 		t.Fatal(err)
 	}
-	s.process = server.Process
-	var last []string
+	s.process, s.ended = server.Process, make(chan struct{})
 	go func() {
 		defer close(s.ended)
 		for lines := bufio.NewScanner(log); lines.Scan(); {
-			last = append(last, lines.Text())
+			s.said = append(s.said, lines.Text())
 			if strings.Contains(lines.Text(), "ready to accept connections") {
 				s.ready <- struct{}{}
 			}
 		}
 		_ = server.Wait()
 	}()
-	t.Cleanup(func() {
-		_ = s.process.Signal(syscall.SIGQUIT)
-		<-s.ended
-		if t.Failed() {
-			t.Logf("the server said:\n%s", strings.Join(last, "\n"))
-		}
-	})
-	s.Ready(t)
-	return s
 }
 
 func findPrograms(t testing.TB) string {
@@ -136,6 +145,20 @@ func (s *Server) Ready(t testing.TB) {
 	case <-s.ended:
 		t.Fatal("PostgreSQL ended")
 	}
+}
+
+// Stop ends the server at once. Its data stay, see [Server.Again].
+func (s *Server) Stop(t testing.TB) {
+	t.Helper()
+	_ = s.process.Signal(syscall.SIGQUIT)
+	<-s.ended
+}
+
+// Again starts a server that was stopped.
+func (s *Server) Again(t testing.TB) {
+	t.Helper()
+	s.run(t)
+	s.Ready(t)
 }
 
 // Kill kills the server and the process of one connection, and gives them no time.

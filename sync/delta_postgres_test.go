@@ -1,0 +1,176 @@
+//go:build linux
+
+package sync
+
+import (
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"gleapsync/engage"
+	"gleapsync/gleap"
+	"gleapsync/internal/inputs"
+	"gleapsync/internal/postgrestest"
+	"gleapsync/internal/rounds"
+	"gleapsync/internal/secret"
+	"gleapsync/internal/values"
+	"gleapsync/state"
+)
+
+// sameForAll is what the plan of a database says of the way in which it was made: when it was asked,
+// and why it compared nothing.
+var sameForAll = regexp.MustCompile(`"as_of": "[^"]*"|\s*"notes": \[\s*"delta does nothing[^\n]*"\s*\],|,\s*"delta does nothing[^\n]*"`)
+
+// TestDeltaPlansOfPostgreSQL is [TestDeltaPlans] for a table that its database compares: each plan is
+// the same as if all of it was read, whatever became of the records and of what the database keeps.
+func TestDeltaPlansOfPostgreSQL(t *testing.T) {
+	server := postgrestest.Start(t)
+	deltas := 0
+	rounds.Check(t, func(r *rapid.T) {
+		server.Exec(t, "DROP SCHEMA IF EXISTS kept CASCADE; CREATE SCHEMA kept")
+		table := inputs.Export{Export: engage.Export{
+			Source: server.URL("postgres"), Password: secret.Text(postgrestest.Password), Table: "public.users", Delta: "kept", UserID: "user_id",
+			Attributes: []engage.Attribute{
+				{Kind: engage.Audience, Key: "churn", Name: "churn", Column: "churn"},
+				{Kind: engage.Trait, Key: "level", Name: "level", Column: "level", Type: values.Auto},
+				{Kind: engage.Trait, Key: "score", Name: "score", Column: "score", Type: values.Auto},
+			}}}
+		w := newWorld(t, table, audience("a.csv", "a"), audience("b.csv", "b"), trait("t.csv", "t"))
+		defer w.server.Close()
+		for i := range w.options.Exports {
+			w.options.Exports[i].AllowEmpty = rapid.Bool().Draw(r, "empty")
+			w.options.Exports[i].ClearMissing = rapid.Bool().Draw(r, "clear")
+			w.options.Exports[i].KeepAbsent = rapid.Bool().Draw(r, "keep")
+		}
+		if rapid.Bool().Draw(r, "fields") {
+			w.options.Fields = []inputs.Field{{Field: gleap.Email, Columns: []string{"email"}}}
+		}
+		user := rapid.Map(rapid.IntRange(0, 14), func(n int) string { return fmt.Sprint("u", n) })
+		users := map[string]string{}
+		row := func() string {
+			level := rapid.SampledFrom([]string{"1", "2", "", "2.0"}).Draw(r, "level")
+			if rapid.IntRange(0, 40).Draw(r, "unfit") == 0 {
+				level = "x"
+			}
+			return fmt.Sprintf("%s, '%s', %s, '%s'", rapid.SampledFrom([]string{"true", "true", "false", "NULL"}).Draw(r, "churn"), level,
+				rapid.SampledFrom([]string{"NULL", "NULL", "'NaN'", "100"}).Draw(r, "score"), rapid.SampledFrom([]string{"", "x@x.io", "y@x.io"}).Draw(r, "email"))
+		}
+		change := func() {
+			for range rapid.IntRange(0, 4).Draw(r, "changes") {
+				id := user.Draw(r, "user")
+				if delete(users, id); rapid.IntRange(0, 3).Draw(r, "gone") > 0 {
+					users[id] = row()
+				}
+			}
+		}
+		fill := func() {
+			values := []string{}
+			for _, id := range slices.Sorted(maps.Keys(users)) {
+				values = append(values, "('"+id+"', "+users[id]+")")
+			}
+			for range rapid.IntRange(0, 2).Draw(r, "without id") {
+				values = append(values, rapid.SampledFrom([]string{"(NULL, true, '', NULL, '')", "(' null ', NULL, '', NULL, '')"}).Draw(r, "no id"))
+			}
+			if len(users) > 0 && rapid.IntRange(0, 9).Draw(r, "several") == 0 {
+				values = append(values, "('"+slices.Sorted(maps.Keys(users))[0]+"', "+row()+")")
+			}
+			sql := "DROP TABLE IF EXISTS users; CREATE TABLE users (user_id text, churn boolean, level text, score float8, email text, more text)"
+			if len(values) > 0 {
+				sql += "; INSERT INTO users VALUES " + strings.Join(values, ", ")
+			}
+			server.Exec(t, sql)
+		}
+		for range 12 {
+			users[user.Draw(r, "user")] = row()
+		}
+		fill()
+		writeFiles := func() {
+			some := rapid.SliceOfN(user, 3, 8)
+			w.write(r, "a.csv", list(some.Draw(r, "a")...))
+			w.write(r, "b.csv", list(some.Draw(r, "b")...))
+			text := "user_id,value\n"
+			for _, id := range some.Draw(r, "t") {
+				text += id + ",gold\n"
+			}
+			w.write(r, "t.csv", text)
+		}
+		writeFiles()
+		refused := rapid.SliceOfNDistinct(user, 0, 3, rapid.ID)
+		w.mayBeCutShort(r, nil)
+		for range rapid.IntRange(1, 6).Draw(r, "days") {
+			if rapid.Bool().Draw(r, "all goes well") {
+				_, _ = w.runner(r).Sync(t.Context(), inputs.Request{})
+			}
+			change()
+			fill()
+			if rapid.IntRange(0, 3).Draw(r, "files") == 0 {
+				writeFiles()
+			}
+			w.disturb(r, user)
+			disturbGenerations(r, t, server)
+			compare := func(request inputs.Request) {
+				w.options.Exports[0].Delta = "kept"
+				with, n := "", 0
+				if rapid.Bool().Draw(r, "lists too") {
+					with, _ = w.planText(r, request)
+				} else {
+					w.withoutLists(r, func() { with, n = w.planText(r, request) })
+				}
+				w.options.Exports[0].Delta = ""
+				w.withoutLists(r, func() {
+					without, _ := w.planText(r, request)
+					a, b := sameForAll.ReplaceAllString(with, ""), sameForAll.ReplaceAllString(without, "")
+					if a != b {
+						only := func(of, other string) string {
+							others := strings.Split(other, "\n")
+							return strings.Join(slices.DeleteFunc(strings.Split(of, "\n"), func(l string) bool { return slices.Contains(others, l) }), "\n")
+						}
+						r.Fatalf("with a generation (%d deltas) the plan differs in\n%s\nwithout in\n%s\nand is\n%s", n, only(a, b), only(b, a), a)
+					}
+				})
+				w.options.Exports[0].Delta = "kept"
+				deltas += n
+			}
+			compare(inputs.Request{})
+			if rapid.IntRange(0, 3).Draw(r, "only") == 0 {
+				compare(inputs.Request{Only: []string{"churn"}})
+			}
+			w.mayBeCutShort(r, refused.Draw(r, "refused"))
+			if _, err := state.Verify(w.runner(r).store); err != nil {
+				r.Fatal(err)
+			}
+		}
+		if n := len(generations(t, server)); n > 2 {
+			r.Fatalf("%d tables are left", n)
+		}
+	})
+	if t.Logf("%d times only what differs was read of the table", deltas); deltas == 0 && rounds.Full() {
+		t.Error("it was never")
+	}
+}
+
+func generations(t *testing.T, server *postgrestest.Server) []string {
+	return server.Exec(t, "SELECT table_name FROM information_schema.tables WHERE table_schema = 'kept' AND table_name LIKE 'gleapsync%'")
+}
+
+// disturbGenerations does something to what the database keeps.
+func disturbGenerations(r *rapid.T, t *testing.T, server *postgrestest.Server) {
+	all := generations(t, server)
+	if len(all) == 0 {
+		return
+	}
+	table := "kept." + rapid.SampledFrom(all).Draw(r, "table")
+	switch rapid.IntRange(0, 12).Draw(r, "disturb generation") {
+	case 0:
+		server.Exec(t, "DROP TABLE "+table)
+	case 1:
+		server.Exec(t, "TRUNCATE "+table)
+	case 2:
+		server.Exec(t, "DELETE FROM "+table+" WHERE gleapsync_key = 'u3'")
+	}
+}
