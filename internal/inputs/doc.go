@@ -12,7 +12,8 @@
 // else asks of which kind an export is.
 //
 // Of a snapshot that changed only the rows may be read that differ (delta.go), if the run before
-// left a list of their prints (lists.go, package rowlist); former.go has what the list says of a
+// left a list of their prints (lists.go, package rowlist), or if the database compares them
+// (generation.go, package generation); former.go has what the list says of a
 // contact.
 //
 // Invariants: the basis does not change; once all is read only the status of an attribute does, when
