@@ -36,6 +36,7 @@ var mayImport = map[string]string{
 	"internal/postgrestest": "",
 	"internal/rounds":       "",
 	"internal/s3test":       "",
+	"internal/trinotest":    "internal/rounds",
 	"internal/ttytest":      "",
 
 	// Sorting and reading know nothing of Gleap.
@@ -48,7 +49,8 @@ var mayImport = map[string]string{
 	"internal/generation": "",
 	// One protocol each, and which of them an address is for.
 	"internal/postgres": "internal/cell internal/generation internal/nearest internal/outside internal/secret internal/source internal/textfile",
-	"internal/database": "internal/cell internal/generation internal/postgres internal/secret",
+	"internal/database": "internal/cell internal/generation internal/postgres internal/secret internal/trino",
+	"internal/trino":    "internal/cell internal/exchange internal/jsonscan internal/nearest internal/outside internal/secret internal/source internal/textfile",
 
 	// The three parts of a sync do not know each other, nor sync.
 	"engage": "internal/attr internal/cell internal/database internal/extsort internal/foreign internal/generation internal/jsonscan internal/keys internal/nearest internal/parquet internal/secret internal/source internal/userid internal/values",

@@ -26,6 +26,11 @@ password_file = "/run/secrets/db"
 source = "postgresql://reader@db/w"
 table = "engage_default.users"
 traits = ["total_orders"]
+[[table]]
+source = "trino://reader:${DB_PASSWORD}@trino/lake/engage_default"
+table = "users"
+traits = ["orders"]
+timeout = "1h"
 `)
 	if err != nil {
 		t.Fatal(err)
@@ -37,6 +42,9 @@ traits = ["total_orders"]
 	if tr.Source != "redshift://reader@db/w" || tr.PasswordFile != "/run/secrets/db" || tr.Password != "" {
 		t.Errorf("%+v", tr)
 	}
+	if trino := c.Sync.Exports[3]; trino.Source != "trino://reader@trino/lake/engage_default" || trino.Password != "hidden/word" || trino.Timeout != time.Hour {
+		t.Errorf("%+v", trino)
+	}
 	if table.Source != "postgresql://reader@db/w" || table.Table != "engage_default.users" {
 		t.Errorf("%+v", table)
 	}
@@ -45,10 +53,11 @@ traits = ["total_orders"]
 func TestDatabaseErrors(t *testing.T) {
 	audience := "project = \"a\"\n[[audience]]\nname = \"A\"\n"
 	if _, err := load(t, audience+"source = \"postgress://u:secret@h/d\"\ntable = \"t\"\n"); err == nil ||
-		!strings.HasSuffix(err.Error(), "c.toml:4: audience[0].source: it takes a path, or an address that begins with s3://, gs://, azblob://, postgres:// or redshift://: did you mean postgres://?") || strings.Contains(err.Error(), "\n") {
+		!strings.HasSuffix(err.Error(), "c.toml:4: audience[0].source: it takes a path, or an address that begins with s3://, gs://, azblob://, postgres://, redshift:// or trino://: did you mean postgres://?") || strings.Contains(err.Error(), "\n") {
 		t.Errorf("%v", err)
 	}
 	for text, want := range map[string]string{
+		"source = \"trino://h/lake\"\ntable = \"t\"\n":                                 "c.toml:4: audience[0].source: its address names no user",
 		"source = \"postgres://u@h/d\"\n":                                              "c.toml:2: audience[0]: a database takes exactly one of query and table",
 		"source = \"postgres://u@h/d\"\ntable = \"t\"\nquery = \"q\"\n":                "exactly one of query and table",
 		"source = \"a.csv\"\nloaded_at = \"t\"\n":                                      "c.toml:5: audience[0].loaded_at: it is for databases only",

@@ -122,7 +122,7 @@ func (l *loader) export(key string, k *exportKeys) inputs.Export {
 		l.fail(key+".source", errors.New("it is missing"))
 	} else if err := engage.CheckSource(e.Source); err != nil {
 		scheme, _, _ := strings.Cut(e.Source, "://")
-		if near := nearest.Word(scheme, []string{"postgres", "postgresql", "redshift", "s3", "gs", "azblob"}); near != "" && near != scheme {
+		if near := nearest.Word(scheme, []string{"postgres", "postgresql", "redshift", "trino", "s3", "gs", "azblob"}); near != "" && near != scheme {
 			err = fmt.Errorf("%w: did you mean %s://?", err, near)
 		}
 		l.fail(key+".source", err)

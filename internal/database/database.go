@@ -1,5 +1,5 @@
 // Package database knows which sources are databases, and asks each of them in its own
-// protocol: see internal/postgres.
+// protocol: see internal/postgres and internal/trino.
 package database
 
 import (
@@ -12,10 +12,11 @@ import (
 	"gleapsync/internal/generation"
 	"gleapsync/internal/postgres"
 	"gleapsync/internal/secret"
+	"gleapsync/internal/trino"
 )
 
 // Schemes says how the addresses of databases begin, for errors.
-const Schemes = "postgres://, postgresql:// or redshift://"
+const Schemes = "postgres://, postgresql://, redshift:// or trino://"
 
 // Query is a table or a query of a database.
 type Query struct {
@@ -58,7 +59,8 @@ type engine struct {
 	open        func(context.Context, Query) (Rows, error)
 	newest      func(ctx context.Context, q Query, column string) (time.Time, error)
 	// place returns where generations are kept, but for whose they are; nil: it keeps none.
-	place func(q Query, schema string) *generation.Place
+	place      func(q Query, schema string) *generation.Place
+	catalogued bool // it has the catalogue of PostgreSQL
 }
 
 var ofPostgres = engine{
@@ -70,6 +72,17 @@ var ofPostgres = engine{
 	func(q Query, schema string) *generation.Place {
 		return &generation.Place{Database: &postgres.Work{Query: postgres.Query(q), Schema: schema}, Schema: schema}
 	},
+	true,
+}
+
+var ofTrino = engine{
+	trino.CutPassword,
+	func(ctx context.Context, q Query) (Rows, error) { return opened(trino.Query(q).Open(ctx)) },
+	func(ctx context.Context, q Query, column string) (time.Time, error) {
+		return trino.Query(q).Newest(ctx, column)
+	},
+	nil,
+	false,
 }
 
 // opened keeps a nil pointer out of an interface.
@@ -86,6 +99,8 @@ func engineOf(address string) (e engine, ok bool) {
 	switch scheme {
 	case "postgres", "postgresql", "redshift":
 		return ofPostgres, true
+	case trino.Scheme:
+		return ofTrino, true
 	}
 	return engine{}, false
 }
@@ -94,6 +109,12 @@ func engineOf(address string) (e engine, ok bool) {
 func IsAddress(address string) bool {
 	_, ok := engineOf(address)
 	return ok && strings.Contains(address, "://")
+}
+
+// HasCatalogue reports whether a database has the catalogue of PostgreSQL, pg_catalog.
+func HasCatalogue(address string) bool {
+	e, _ := engineOf(address)
+	return e.catalogued
 }
 
 // CutPassword takes the password, if there is one, out of a database's address. What is left can

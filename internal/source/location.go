@@ -27,7 +27,7 @@ func Check(source string) error {
 func parseLocation(source string) (location, error) {
 	address, err := bucket.Parse(source)
 	if errors.Is(err, bucket.ErrScheme) {
-		return location{}, errors.New("it takes a path, or an address that begins with s3://, gs://, azblob://, postgres:// or redshift://")
+		return location{}, errors.New("it takes a path, or an address that begins with s3://, gs://, azblob://, postgres://, redshift:// or trino://")
 	}
 	if err != nil {
 		return location{}, err

@@ -109,6 +109,8 @@ func Write(ctx context.Context, o Options) (Result, error) {
 func look(ctx context.Context, o Options, base string) (shown string, sources []source, err error) {
 	place := o.Place
 	switch {
+	case database.IsAddress(place) && !database.HasCatalogue(place):
+		return "", nil, errors.New("init looks for tables in PostgreSQL and Redshift only: write a [[table]] as config.example.toml has it, with source and table")
 	case database.IsAddress(place):
 		if shown, _, err = database.CutPassword(place); err == nil {
 			sources, err = tables(ctx, o)

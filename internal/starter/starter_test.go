@@ -307,6 +307,14 @@ func TestFolderOfCalls(t *testing.T) {
 	}
 }
 
+// placeIn leaves an address as it is.
+func placeIn(dir, place string) string {
+	if strings.Contains(place, "://") {
+		return place
+	}
+	return filepath.Join(dir, place)
+}
+
 func TestErrors(t *testing.T) {
 	dir := t.TempDir()
 	file := filepath.Join(dir, "vip.csv")
@@ -323,10 +331,11 @@ func TestErrors(t *testing.T) {
 		{"none", "c.toml", "", "there is no folder"},
 		{"vip.csv", "c.toml", "", "the exports cannot be listed"},
 		{"empty", "c.toml", "", "there is no export in"},
+		{"trino://reader@db/lake", "c.toml", "", "init looks for tables in PostgreSQL and Redshift only"},
 		{"useless", "c.toml", "", "useless/x.csv: the file is empty"},
 		{".", "c.toml", "${NOT_THERE}", "c.toml:7: project: the environment has no NOT_THERE"},
 	} {
-		_, err := Write(context.Background(), Options{Place: filepath.Join(dir, test.folder), Config: filepath.Join(dir, test.config), Project: test.project})
+		_, err := Write(context.Background(), Options{Place: placeIn(dir, test.folder), Config: filepath.Join(dir, test.config), Project: test.project})
 		if err == nil || !strings.Contains(err.Error(), test.want) {
 			t.Errorf("%+v: %v", test, err)
 		}

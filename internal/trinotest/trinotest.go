@@ -1,0 +1,267 @@
+//go:build linux
+
+// Package trinotest runs a Trino for a test: a coordinator and workers, with an Iceberg catalog
+// on the local disk.
+package trinotest
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"gleapsync/internal/rounds"
+)
+
+// Admin is the user who may do everything. What reader may, [Start] says.
+const Admin = "admin"
+
+// Cluster is a coordinator that listens on loopback, and its workers.
+type Cluster struct {
+	cache, dir  string
+	port        int
+	coordinator *node
+	workers     []*node
+}
+
+// node is a server that runs.
+type node struct {
+	pid   int
+	alive io.Closer // once it is closed, by us or by our death, the server is killed
+	ended chan struct{}
+}
+
+// rules say what users may: reader may read all of the schema engage_default except for the table
+// denied, and do what it likes in the schema gleapsync.
+const rules = `{"tables": [
+	{"user": "admin", "privileges": ["SELECT", "INSERT", "DELETE", "UPDATE", "OWNERSHIP"]},
+	{"user": "reader", "schema": "engage_default", "table": "denied", "privileges": []},
+	{"user": "reader", "schema": "engage_default", "privileges": ["SELECT"]},
+	{"user": "reader", "schema": "gleapsync", "privileges": ["SELECT", "INSERT", "DELETE", "OWNERSHIP"]},
+	{"user": "reader", "catalog": "system", "privileges": ["SELECT"]}
+], "schemas": [{"user": "admin", "owner": true}, {"user": "reader", "schema": "gleapsync", "owner": true}]}`
+
+// Start starts a coordinator and two workers, which end with the test, whatever ends it. It skips
+// the test where there is no Trino, and where the tests are not at full length: it takes half a
+// minute.
+func Start(t testing.TB) *Cluster {
+	t.Helper()
+	if !rounds.Full() {
+		t.Skip("a Trino takes half a minute to start: GLEAPSYNC_TESTS=full")
+	}
+	home, err := os.UserCacheDir()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := &Cluster{cache: filepath.Join(home, "gleapsync", "trino-476"), dir: t.TempDir(), port: freePort(t)}
+	if _, err := os.Stat(filepath.Join(c.cache, "complete")); err != nil {
+		t.Skip("there is no Trino on this machine: internal/trinotest/fetch fetches one")
+	}
+	for _, dir := range []string{"plugins", "warehouse"} {
+		if err := os.Mkdir(filepath.Join(c.dir, dir), 0o700); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Symlink(filepath.Join(c.cache, "trino-iceberg-476"), filepath.Join(c.dir, "plugins", "iceberg")); err != nil {
+		t.Fatal(err)
+	}
+	began := time.Now()
+	c.coordinator = c.start(t, "coordinator", c.port)
+	c.workers = []*node{c.start(t, "worker1", freePort(t)), c.start(t, "worker2", freePort(t))}
+	c.Workers(t, 2)
+	t.Logf("Trino took %s to start", time.Since(began).Round(time.Second))
+	c.Exec(t, "CREATE SCHEMA engage_default")
+	return c
+}
+
+// start starts a server.
+func (c *Cluster) start(t testing.TB, name string, port int) *node {
+	t.Helper()
+	dir := filepath.Join(c.dir, name)
+	for file, text := range map[string]string{
+		"etc/config.properties": fmt.Sprintf(`coordinator=%t
+%shttp-server.http.port=%d
+discovery.uri=http://127.0.0.1:%d
+node.environment=test
+node.id=%s
+node.internal-address=127.0.0.1
+node.bind-ip=127.0.0.1
+plugin.dir=%s/plugins
+catalog.config-dir=%s/etc/catalog
+query.max-memory-per-node=150MB
+memory.heap-headroom-per-node=100MB
+exchange.max-error-duration=10s
+query.remote-task.max-error-duration=10s
+`, name == "coordinator", map[bool]string{true: "node-scheduler.include-coordinator=false\n"}[name == "coordinator"], port, c.port, name, c.dir, dir),
+		"etc/catalog/lake.properties": fmt.Sprintf(`connector.name=iceberg
+iceberg.catalog.type=TESTING_FILE_METASTORE
+hive.metastore.catalog.dir=local:///
+fs.native-local.enabled=true
+local.location=%s/warehouse
+fs.hadoop.enabled=false
+`, c.dir),
+		"etc/access-control.properties": "access-control.name=file\nsecurity.config-file=" + dir + "/etc/rules.json\n",
+		"etc/rules.json":                rules,
+	} {
+		path := filepath.Join(dir, file)
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	log, err := os.Create(filepath.Join(dir, "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	// The shell kills the server once its own standard input ends, as it does whatever becomes of
+	// the test.
+	command := exec.Command("sh", "-c", `"$@" </dev/null >&2 & echo $!; cat >/dev/null; kill -9 $!; wait`, "sh",
+		filepath.Join(c.cache, "java-program"), "-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:+ExitOnOutOfMemoryError",
+		"--sun-misc-unsafe-memory-access=allow", "--enable-native-access=ALL-UNNAMED", "-XX:+EnableDynamicAgentLoading", "-Djdk.attach.allowAttachSelf=true",
+		"-Dnode.data-dir="+dir, "-Dconfig=etc/config.properties", "-cp", filepath.Join(c.cache, "trino-server-core-476", "lib", "*"), "io.trino.server.TrinoServer")
+	command.Dir, command.Stderr = dir, log
+	command.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} // Ctrl-C is for the test
+	stdin, err := command.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stdout, err := command.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := command.Start(); err != nil {
+		t.Fatal(err)
+	}
+	n := &node{alive: stdin, ended: make(chan struct{})}
+	if _, err := fmt.Fscan(stdout, &n.pid); err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		_ = command.Wait()
+		close(n.ended)
+	}()
+	t.Cleanup(func() {
+		n.alive.Close()
+		<-n.ended
+		if text, _ := os.ReadFile(filepath.Join(dir, "log")); t.Failed() {
+			t.Logf("%s said at last:\n%s", name, text[max(0, len(text)-2000):])
+		}
+	})
+	return n
+}
+
+func freePort(t testing.TB) int {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port
+}
+
+// Workers waits until so many workers are there.
+func (c *Cluster) Workers(t testing.TB, count int) {
+	t.Helper()
+	const query = "SELECT count(*) FROM system.runtime.nodes WHERE NOT coordinator AND state = 'active'"
+	var err error
+	for giveUp := time.Now().Add(5 * time.Minute); time.Now().Before(giveUp); time.Sleep(time.Second) { // nothing tells
+		var rows []string
+		if rows, err = c.query(query); err == nil && rows[0] == fmt.Sprint(count) {
+			return
+		}
+	}
+	t.Fatalf("%d workers are not there after 5 minutes: %v", count, err)
+}
+
+// KillWorker kills one worker, and gives it no time.
+func (c *Cluster) KillWorker(t testing.TB) {
+	t.Helper()
+	if err := syscall.Kill(c.workers[0].pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// ReplaceWorker starts another worker for the one that was killed, and waits for it.
+func (c *Cluster) ReplaceWorker(t testing.TB) {
+	t.Helper()
+	c.workers[0] = c.start(t, "worker3", freePort(t))
+	c.Workers(t, 2)
+}
+
+// KillCoordinator kills the coordinator, and gives it no time.
+func (c *Cluster) KillCoordinator(t testing.TB) {
+	t.Helper()
+	if err := syscall.Kill(c.coordinator.pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Host returns the address of the coordinator.
+func (c *Cluster) Host() string { return fmt.Sprintf("127.0.0.1:%d", c.port) }
+
+// URL returns the address of the catalog for a user.
+func (c *Cluster) URL(user string) string {
+	return "trino://" + user + "@" + c.Host() + "/lake/engage_default?tls=off"
+}
+
+// Exec runs a statement as the one who may do everything, and returns the rows, each with its
+// values joined by blanks.
+func (c *Cluster) Exec(t testing.TB, sql string) []string {
+	t.Helper()
+	rows, err := c.query(sql)
+	if err != nil {
+		t.Fatalf("%s: %v", sql, err)
+	}
+	return rows
+}
+
+// query is written without the client that is tested, which may be wrong.
+func (c *Cluster) query(sql string) (rows []string, err error) {
+	method, address := http.MethodPost, "http://"+c.Host()+"/v1/statement"
+	for address != "" {
+		r, err := http.NewRequest(method, address, strings.NewReader(sql))
+		if err != nil {
+			return nil, err
+		}
+		r.Header = http.Header{"X-Trino-User": {Admin}, "X-Trino-Catalog": {"lake"}, "X-Trino-Schema": {"engage_default"}, "X-Trino-Time-Zone": {"UTC"}}
+		response, err := http.DefaultClient.Do(r)
+		if err != nil {
+			return nil, err
+		}
+		body, err := io.ReadAll(response.Body)
+		response.Body.Close()
+		var answer map[string]any
+		decoder := json.NewDecoder(bytes.NewReader(body))
+		decoder.UseNumber()
+		if err != nil || response.StatusCode != http.StatusOK || decoder.Decode(&answer) != nil {
+			return nil, fmt.Errorf("status %d: %.300s", response.StatusCode, body)
+		}
+		if failed, ok := answer["error"].(map[string]any); ok {
+			return nil, fmt.Errorf("%v", failed["message"])
+		}
+		data, _ := answer["data"].([]any)
+		for _, row := range data {
+			var values []string
+			for _, value := range row.([]any) {
+				values = append(values, fmt.Sprint(value))
+			}
+			rows = append(rows, strings.Join(values, " "))
+		}
+		method, sql = http.MethodGet, ""
+		address, _ = answer["nextUri"].(string)
+	}
+	return rows, nil
+}

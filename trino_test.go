@@ -1,0 +1,340 @@
+//go:build linux
+
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"gleapsync/engage"
+	"gleapsync/gleap/sandbox"
+	"gleapsync/internal/attr"
+	"gleapsync/internal/trinotest"
+	"gleapsync/internal/values"
+)
+
+// TestTrino has all that is asked of a real Trino, which takes long to start. What faults lie
+// between, internal/trino tests with a fake.
+func TestTrino(t *testing.T) {
+	c := trinotest.Start(t)
+	t.Run("values", func(t *testing.T) { trinoValues(t, c) })
+	t.Run("rows", func(t *testing.T) { trinoRows(t, c) })
+	t.Run("errors", func(t *testing.T) { trinoErrors(t, c) })
+	t.Run("since", func(t *testing.T) { trinoSince(t, c) })
+	t.Run("commands", func(t *testing.T) { trinoCommands(t, c) })
+	t.Run("worker", func(t *testing.T) { trinoWorker(t, c) })
+	t.Run("coordinator", func(t *testing.T) { trinoCoordinator(t, c) })
+}
+
+// trinoExport is an export of the traits in a table, or of a query where it has a blank.
+func trinoExport(c *trinotest.Cluster, user, from string, traits ...string) engage.Export {
+	e := engage.Export{Source: c.URL(user), Table: from}
+	if strings.Contains(from, " ") {
+		e.Table, e.Query = "", from
+	}
+	for _, name := range traits {
+		e.Attributes = append(e.Attributes, engage.Attribute{Kind: engage.Trait, Key: name, Name: name, Column: name, Type: values.Text})
+	}
+	return e
+}
+
+// readTrino returns what an export says of each user, and calls each, which may be nil, for each
+// row.
+func readTrino(ctx context.Context, e engage.Export, each func()) (said map[string]string, result engage.Result, err error) {
+	opened, err := e.Open(ctx)
+	if err != nil {
+		return nil, result, err
+	}
+	said = map[string]string{}
+	result, err = opened.Read(ctx, e.Attributes, func(id []byte, cells []attr.Value) error {
+		var texts []string
+		for _, v := range cells {
+			texts = append(texts, string(v.AppendJSON(nil)))
+		}
+		said[string(id)] = strings.Join(texts, " ")
+		if each != nil {
+			each()
+		}
+		return nil
+	})
+	return said, result, err
+}
+
+// trinoValues: each type says what it says elsewhere, digit by digit.
+func trinoValues(t *testing.T, c *trinotest.Cluster) {
+	c.Exec(t, `CREATE TABLE typed AS SELECT * FROM (VALUES
+		('u1', true, BIGINT '9007199254740993', 0.1e0, REAL '0.1', DECIMAL '123456789012345678901234567890.123456', DECIMAL '49.90', TIMESTAMP '2026-11-20 08:15:00.250000',
+		 CAST(TIMESTAMP '2026-11-20 10:15:00.250000 +02:00' AS timestamp(6) with time zone), DATE '2026-11-20', ARRAY['a', 'b "c"'], MAP(ARRAY['k'], ARRAY[1]), CAST(ROW(1, 'x') AS ROW(a integer, b varchar)), 'zwei
+Zeilen, "ü" 漢字 🙂'),
+		('u2', false, -7, nan(), REAL '1e30', DECIMAL '0', DECIMAL '100', TIMESTAMP '0044-03-15 00:00:00.000001', CAST(TIMESTAMP '2026-07-01 00:00:00.000000 Europe/Vienna' AS timestamp(6) with time zone), DATE '0001-01-01', ARRAY[], MAP(), NULL, ''),
+		('u3', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL))
+		AS t (user_id, b, i, f, r, long, price, local, at, day, tags, m, rw, word)`)
+	// PostgreSQL's test in engage has the same values where there are the same types.
+	want := map[string]string{
+		"u1": `"true" "9007199254740993" "0.1" "0.1" "123456789012345678901234567890.123456" "49.90" "2026-11-20T08:15:00.25Z" "2026-11-20T08:15:00.25Z" "2026-11-20" "a, b \"c\"" "{\"k\":1}" "{\"a\":1,\"b\":\"x\"}" "zwei\nZeilen, \"ü\" 漢字 🙂"`,
+		"u2": `"false" "-7" null "1000000000000000000000000000000" "0.000000" "100.00" "0044-03-15T00:00:00.000001Z" "2026-06-30T22:00:00Z" "0001-01-01" null "{}" null null`,
+		"u3": `null null null null null null null null null null null null null`,
+	}
+	e := trinoExport(c, "reader", "typed", "b", "i", "f", "r", "long", "price", "local", "at", "day", "tags", "m", "rw", "word")
+	said, result, err := readTrino(t.Context(), e, nil)
+	if err != nil || result.Invalid != 0 {
+		t.Errorf("%v, %+v", err, result)
+	}
+	for id, row := range want {
+		if said[id] != row {
+			t.Errorf("%s: got\n%s\nwant\n%s", id, said[id], row)
+		}
+	}
+	// What is no table of Iceberg.
+	said, _, err = readTrino(t.Context(), trinoExport(c, "reader", `SELECT 'u' AS user_id, CAST('x' AS char(5)) AS code, uuid '12151fd2-7586-11e9-8f9e-2a86e4085a59' AS u, json '{"k":[1]}' AS j,
+		time '08:15:00.250' AS hour, TINYINT '7' AS n, TIMESTAMP '2026-11-20 08:15:00.123456789' AS nano, X'00ff' AS bytes -- comment; `, "code", "u", "j", "hour", "n", "nano", "bytes"), nil)
+	if want := `"x" "12151fd2-7586-11e9-8f9e-2a86e4085a59" "{\"k\":[1]}" "08:15:00.250" "7" "2026-11-20T08:15:00.123456789Z" "AP8="`; err != nil || said["u"] != want {
+		t.Errorf("%v: got\n%s\nwant\n%s", err, said["u"], want)
+	}
+	for column, want := range map[string]string{
+		"at": "2026-11-20T08:15:00.25Z", "local": "2026-11-20T08:15:00.25Z", "day": "2026-11-20T00:00:00Z", "word": "has no times", "ad": `there is no column "ad", which loaded_at names: did you mean`,
+	} {
+		e.LoadedAt = column
+		opened, err := e.Open(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		newest, err := opened.Loaded(t.Context())
+		if got := fmt.Sprint(newest.UTC().Format(time.RFC3339Nano), err); !strings.Contains(got, want) {
+			t.Errorf("loaded_at %s: %s", column, got)
+		}
+	}
+}
+
+// trinoRows: many rows come once each, and only the columns that are wanted.
+func trinoRows(t *testing.T, c *trinotest.Cluster) {
+	const rows = 100_000
+	c.Exec(t, fmt.Sprintf(`CREATE TABLE many AS SELECT 'u' || CAST(100 * a + b AS varchar) AS user_id, a %% 2 = 0 AS vip, 100 * a + b AS n, rpad('x', 200, 'x') AS long
+		FROM UNNEST(sequence(0, %d)) AS x (a) CROSS JOIN UNNEST(sequence(0, 99)) AS y (b)`, rows/100-1))
+	began := time.Now()
+	said, result, err := readTrino(t.Context(), trinoExport(c, "reader", "lake.engage_default.many", "n", "vip"), nil)
+	t.Logf("%d rows in %s", rows, time.Since(began).Round(time.Millisecond))
+	if err != nil || result.Rows != rows || len(said) != rows {
+		t.Fatalf("%d rows, %d users, %v", result.Rows, len(said), err)
+	}
+	for i := range rows {
+		if got, want := said[fmt.Sprint("u", i)], fmt.Sprintf(`"%d" "%t"`, i, i/100%2 == 0); got != want {
+			t.Fatalf("u%d: got %s, want %s", i, got, want)
+		}
+	}
+	// What nobody wants the rest of ends on the server too.
+	ctx, cancel := context.WithCancel(t.Context())
+	const query = "SELECT x.user_id, max(y.n) AS n FROM many x CROSS JOIN many y GROUP BY x.user_id"
+	running := func() string {
+		return c.Exec(t, "SELECT count(*) FROM system.runtime.queries WHERE state IN ('QUEUED', 'PLANNING', 'RUNNING') AND \"user\" = 'reader'")[0]
+	}
+	go func() {
+		for running() == "0" {
+		}
+		cancel()
+	}()
+	if _, _, err = readTrino(ctx, trinoExport(c, "reader", query, "n"), nil); err != context.Canceled {
+		t.Errorf("cancelled: %v", err)
+	}
+	for began := time.Now(); running() != "0"; {
+		if time.Since(began) > time.Minute {
+			t.Fatal("the query still runs on the server")
+		}
+	}
+	e := trinoExport(c, "reader", query, "n")
+	e.Timeout = 2 * time.Second
+	if _, _, err = readTrino(t.Context(), e, nil); err == nil || !strings.Contains(err.Error(), "the query took longer than 2s: make it cheaper, or raise timeout") {
+		t.Errorf("too slow: %v", err)
+	}
+}
+
+// trinoErrors: errors name what to do, and show no cell.
+func trinoErrors(t *testing.T, c *trinotest.Cluster) {
+	c.Exec(t, "CREATE TABLE words AS SELECT 'u1' AS user_id, 'SECRET-CELL' AS word")
+	c.Exec(t, "CREATE TABLE denied AS SELECT 'u1' AS user_id, true AS vip")
+	at := func(from, to string) engage.Export {
+		e := trinoExport(c, "reader", "words", "word")
+		e.Source = strings.Replace(e.Source, from, to, 1)
+		return e
+	}
+	for name, test := range map[string]struct {
+		e    engage.Export
+		want []string
+	}{
+		"table":      {trinoExport(c, "reader", "nothing", "n"), []string{"nothing in trino://reader@127.0.0.1:", "Table 'lake.engage_default.nothing' does not exist (TABLE_NOT_FOUND, query 2", "look at table"}},
+		"schema":     {trinoExport(c, "reader", "none.users", "n"), []string{"Schema 'none' does not exist", "look at table"}},
+		"catalog":    {at("/lake/", "/sea/"), []string{"Catalog 'sea'", "SHOW CATALOGS"}},
+		"no schema":  {at("/lake/engage_default", ""), []string{"write table with its schema"}},
+		"column":     {trinoExport(c, "reader", "SELECT user_id, nothing FROM words", "word"), []string{"Column 'nothing' cannot be resolved", "look at table or query"}},
+		"rights":     {trinoExport(c, "reader", "denied", "vip"), []string{"Access Denied: Cannot select from", `GRANT SELECT ON "denied" TO USER "reader"`}},
+		"a stranger": {trinoExport(c, "nobody", "words", "word"), []string{"Access Denied", `TO USER "nobody"`}},
+		"no select":  {trinoExport(c, "reader", "DELETE FROM words", "n"), []string{"SYNTAX_ERROR", "query takes one SELECT"}},
+		"two":        {trinoExport(c, "reader", "SELECT 1 AS user_id; SELECT 2", "n"), []string{"SYNTAX_ERROR", "query takes one SELECT"}},
+		"a value":    {trinoExport(c, "reader", "SELECT user_id, CAST(word AS integer) AS n FROM words", "n"), []string{"INVALID_CAST_ARGUMENT", "may hold a row's values"}},
+		"closed":     {at(c.Host(), "127.0.0.1:1"), []string{"it cannot be reached: connection refused"}},
+		"no TLS":     {at("?tls=off", ""), []string{"it cannot be reached: the server does not speak TLS"}},
+	} {
+		_, _, err := readTrino(t.Context(), test.e, nil)
+		if err == nil || !errors.As(err, new(*engage.UnreadableError)) || strings.Contains(err.Error(), "SECRET-CELL") {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		for _, want := range test.want {
+			if !strings.Contains(err.Error(), want) {
+				t.Errorf("%s: %q is not in: %v", name, want, err)
+			}
+		}
+	}
+	// What a query lacks is no fault of the server.
+	_, result, err := readTrino(t.Context(), trinoExport(c, "reader", "words", "wort"), nil)
+	if err != nil || result.Attributes[0].Err == nil || !strings.HasSuffix(result.Attributes[0].Err.Error(), `the table has no column "wort": did you mean "word"? Its columns are "user_id", "word"`) {
+		t.Errorf("no such column: %v, %v", result.Attributes, err)
+	}
+}
+
+// trinoSince: [[changes]] reads the rows since a time, in their order.
+func trinoSince(t *testing.T, c *trinotest.Cluster) {
+	c.Exec(t, `CREATE TABLE identifies AS SELECT * FROM (VALUES
+		('m1', 'u1', TIMESTAMP '2026-11-20 08:00:00.000000', true), ('m3', 'u3', TIMESTAMP '2026-11-20 10:00:00.000001', false), ('m2', 'u2', TIMESTAMP '2026-11-20 09:00:00.000000', true)) AS t (id, user_id, received_at, vip)`)
+	for _, kind := range []string{"timestamp(6)", "timestamp(3) with time zone", "date"} {
+		for since, want := range map[string]string{"": "u1 u2 u3 ", "2026-11-20T09:00:00Z": "u2 u3 ", "2026-11-21T00:00:00Z": ""} {
+			if kind == "date" && want == "u2 u3 " {
+				want = "u1 u2 u3 "
+			}
+			e := trinoExport(c, "reader", "SELECT id, user_id, vip, CAST(received_at AS "+kind+") AS received_at FROM identifies", "vip")
+			e.Changes, e.Cursor = true, "received_at"
+			e.Attributes[0].Kind = engage.Audience
+			if since != "" {
+				e.Since, _ = time.Parse(time.RFC3339, since)
+			}
+			opened, err := e.Open(t.Context())
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := ""
+			_, err = opened.ReadChanges(t.Context(), func(change *engage.Change) error {
+				got += string(change.UserID) + " "
+				return nil
+			})
+			if err != nil || got != want {
+				t.Errorf("%s since %s: got %s, %v; want %s", kind, since, got, err, want)
+			}
+		}
+	}
+	e := trinoExport(c, "reader", "identifies", "vip")
+	e.Changes, e.Cursor = true, "vip"
+	opened, err := e.Open(t.Context())
+	if err == nil {
+		_, err = opened.ReadChanges(t.Context(), func(*engage.Change) error { return nil })
+	}
+	if err == nil || !strings.Contains(err.Error(), "the column vip holds no times") {
+		t.Error(err)
+	}
+}
+
+// trinoProject is a project with a table of a Trino.
+func trinoProject(t *testing.T, c *trinotest.Cluster, table string) *project {
+	gleap := httptest.NewServer(sandbox.New(sandbox.Options{Token: "secret-token"}))
+	t.Cleanup(gleap.Close)
+	p := newProject(t, gleap.URL, "")
+	p.write(t, "c.toml", fmt.Sprintf(`
+project = "p"
+[gleap]
+base_url = %q
+rate = 0
+api_token_env = "TOKEN"
+[contact]
+email = "email"
+[[table]]
+source = %q
+table = %q
+audiences = ["v*"]
+traits = ["total_orders"]
+`, gleap.URL, c.URL("reader"), table))
+	return p
+}
+
+// trinoCommands runs the commands as with PostgreSQL.
+func trinoCommands(t *testing.T, c *trinotest.Cluster) {
+	c.Exec(t, "CREATE TABLE users (user_id varchar, vip boolean, total_orders bigint, email varchar)")
+	c.Exec(t, "INSERT INTO users VALUES ('u1', true, 3, 'ada@example.com'), ('u2', false, 9007199254740993, NULL), ('u3', NULL, NULL, NULL)")
+	p := trinoProject(t, c, "users")
+	run := func(code int, want string, args ...string) {
+		t.Helper()
+		got, written := p.run(t, args...)
+		if got != code || !strings.Contains(written, want) {
+			t.Errorf("%s: exit code %d: %s\nwant %d: %s", args, got, written, code, want)
+		}
+	}
+	run(0, "users in trino://reader@127.0.0.1", "check")
+	run(0, "2 contacts to send", "plan")
+	run(0, "2 of 2 contacts sent", "sync")
+	run(0, `"9007199254740993"`, "inspect", "contact", "u2", "--output", "json")
+	run(0, `"vip": true`, "inspect", "contact", "u1", "--output", "json")
+	run(0, "Nothing to send", "sync")
+	c.Exec(t, "UPDATE users SET vip = NOT vip")
+	run(0, "2 of 2 contacts sent", "sync")
+}
+
+// trinoWorker: where a worker dies in the middle, an export is read as a whole or held, and the
+// next run mends it.
+func trinoWorker(t *testing.T, c *trinotest.Cluster) {
+	p := trinoProject(t, c, "many")
+	if code, written := p.run(t, "sync"); code != 0 || !strings.Contains(written, "100,000 of 100,000") {
+		t.Fatalf("exit code %d: %s", code, written)
+	}
+	c.Exec(t, "DELETE FROM many WHERE user_id = 'u1'")
+	killed := false
+	// More than the coordinator and the workers hold ready.
+	_, _, err := readTrino(t.Context(), trinoExport(c, "reader", "SELECT user_id, rpad(long, 3000, 'x') AS n FROM many", "n"), func() {
+		if !killed {
+			killed = true
+			c.KillWorker(t)
+		}
+	})
+	if err == nil || !strings.Contains(err.Error(), "the rows are not complete") {
+		t.Errorf("the worker was killed in the middle: %v", err)
+	}
+	code, written := p.run(t, "sync") // the coordinator may not know yet
+	t.Logf("with the worker just killed: exit code %d", code)
+	if code != 0 && (code != 1 || !strings.Contains(written, "the rows are not complete") && !strings.Contains(written, "NO_NODES_AVAILABLE")) {
+		t.Errorf("exit code %d: %s", code, written)
+	}
+	c.ReplaceWorker(t)
+	if got, written := p.run(t, "sync"); got != 0 || code != 0 && !strings.Contains(written, "1 of 1 contacts sent") {
+		t.Errorf("exit code %d: %s", got, written)
+	}
+	if _, written := p.run(t, "inspect", "contact", "u1", "--output", "json"); !strings.Contains(written, `"vip": false`) {
+		t.Errorf("u1 is still there: %s", written)
+	}
+}
+
+// trinoCoordinator: without a coordinator the export is held, at once or in the middle.
+func trinoCoordinator(t *testing.T, c *trinotest.Cluster) {
+	p := trinoProject(t, c, "users")
+	if code, written := p.run(t, "sync"); code != 0 {
+		t.Fatalf("exit code %d: %s", code, written)
+	}
+	killed := false
+	_, _, err := readTrino(t.Context(), trinoExport(c, "reader", "SELECT user_id, rpad(long, 3000, 'x') AS n FROM many", "n"), func() {
+		if !killed {
+			killed = true
+			c.KillCoordinator(t)
+		}
+	})
+	if err == nil || !strings.Contains(err.Error(), "the connection broke off, and the rows are not complete: connection refused") {
+		t.Errorf("the coordinator was killed in the middle: %v", err)
+	}
+	code, written := p.run(t, "sync")
+	if code != 1 || !strings.Contains(written, "it cannot be reached: connection refused") {
+		t.Errorf("exit code %d: %s", code, written)
+	}
+	if _, written := p.run(t, "inspect", "audience", "vip", "--output", "json"); !strings.Contains(written, `"members": 1`) {
+		t.Errorf("members are lost: %s", written)
+	}
+}
