@@ -254,14 +254,14 @@ email = "email"
 source = %q
 table = %q
 audiences = ["v*"]
-traits = ["total_orders"]
+traits = ["n"]
 `, gleap.URL, c.URL("reader"), table))
 	return p
 }
 
 // trinoCommands runs the commands as with PostgreSQL.
 func trinoCommands(t *testing.T, c *trinotest.Cluster) {
-	c.Exec(t, "CREATE TABLE users (user_id varchar, vip boolean, total_orders bigint, email varchar)")
+	c.Exec(t, "CREATE TABLE users (user_id varchar, vip boolean, n bigint, email varchar)")
 	c.Exec(t, "INSERT INTO users VALUES ('u1', true, 3, 'ada@example.com'), ('u2', false, 9007199254740993, NULL), ('u3', NULL, NULL, NULL)")
 	p := trinoProject(t, c, "users")
 	run := func(code int, want string, args ...string) {
