@@ -77,7 +77,7 @@ func Start(t testing.TB) *Cluster {
 	began := time.Now()
 	c.coordinator = c.start(t, "coordinator", c.port)
 	c.workers = []*node{c.start(t, "worker1", freePort(t)), c.start(t, "worker2", freePort(t))}
-	c.Workers(t, 2)
+	c.wait(t, "worker1", "worker2")
 	t.Logf("Trino took %s to start", time.Since(began).Round(time.Second))
 	c.Exec(t, "CREATE SCHEMA engage_default")
 	return c
@@ -172,18 +172,19 @@ func freePort(t testing.TB) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-// Workers waits until so many workers are there.
-func (c *Cluster) Workers(t testing.TB, count int) {
+// wait waits until these workers are there and no others: the coordinator does not know at once that
+// one was killed.
+func (c *Cluster) wait(t testing.TB, workers ...string) {
 	t.Helper()
-	const query = "SELECT count(*) FROM system.runtime.nodes WHERE NOT coordinator AND state = 'active'"
+	const query = "SELECT array_join(array_agg(node_id ORDER BY node_id), ' ') FROM system.runtime.nodes WHERE NOT coordinator AND state = 'active'"
 	var err error
 	for giveUp := time.Now().Add(5 * time.Minute); time.Now().Before(giveUp); time.Sleep(time.Second) { // nothing tells
 		var rows []string
-		if rows, err = c.query(query); err == nil && rows[0] == fmt.Sprint(count) {
+		if rows, err = c.query(query); err == nil && rows[0] == strings.Join(workers, " ") {
 			return
 		}
 	}
-	t.Fatalf("%d workers are not there after 5 minutes: %v", count, err)
+	t.Fatalf("%s are not there after 5 minutes: %v", workers, err)
 }
 
 // KillWorker kills one worker, and gives it no time.
@@ -198,7 +199,7 @@ func (c *Cluster) KillWorker(t testing.TB) {
 func (c *Cluster) ReplaceWorker(t testing.TB) {
 	t.Helper()
 	c.workers[0] = c.start(t, "worker3", freePort(t))
-	c.Workers(t, 2)
+	c.wait(t, "worker2", "worker3")
 }
 
 // KillCoordinator kills the coordinator, and gives it no time.
