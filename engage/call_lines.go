@@ -25,6 +25,8 @@ type eventReader struct {
 	file   string
 	line   int
 	latest time.Time // that a time stamp may have
+
+	endsLines bool // a file that does not is cut off, see [Source.EndsLines]
 }
 
 // ahead is how far clocks may be ahead. A change of a later time would count as the newest
@@ -122,10 +124,11 @@ func (r *eventReader) check(userID, at, message []byte) (nanoseconds int64, hash
 
 // readEvents reads events as Segment and Engage write them, one a line.
 func (r *eventReader) readEvents(ctx context.Context, text *source.Text, yield func(*event) error) error {
-	lines := lineReader{r: text.Reader}
+	lines, terminated := lineReader{r: text.Reader}, true
 	for {
 		line, complete, err := lines.next()
 		if err == io.EOF {
+			r.counts.ended(endsOf(terminated))
 			return nil
 		}
 		if err != nil {
@@ -138,8 +141,12 @@ func (r *eventReader) readEvents(ctx context.Context, text *source.Text, yield f
 		if err := r.next(ctx); err != nil {
 			return err
 		}
+		terminated = complete
 		switch e := (event{}); {
 		case e.parse(line):
+			if r.endsLines && !complete {
+				return fmt.Errorf("%s:%d: %w", r.file, r.line, errCutOff)
+			}
 			if err := yield(&e); err != nil {
 				return err
 			}

@@ -187,16 +187,17 @@ var errRowsCutOff = errors.New("the last row has no line break, though the rows 
 func (r *changeReader) eachRow(ctx context.Context, t table, row *rowOfColumns) error {
 	const instead = `name the column of your own ids with columns = { user_id = "…" }`
 	csv, _ := t.(*csvTable)
+	lines, _ := t.(lineTable)
 	for {
 		cells, err := t.Next()
 		if err == io.EOF {
-			if csv != nil {
-				r.counts.ended(endsOf(csv.terminated))
+			if lines != nil {
+				r.counts.ended(lines.ending())
 			}
 			return r.seen.end(r.file, instead)
 		}
 		r.line = t.Line()
-		if csv != nil && csv.isCut { // rows may be missing, and the next run asks for later ones
+		if lines != nil && lines.isCutOff() { // rows may be missing, and the next run asks for later ones
 			return fmt.Errorf("%s:%d: %w", r.file, r.line, errRowsCutOff)
 		}
 		if err := r.next(ctx); err != nil {

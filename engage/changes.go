@@ -70,7 +70,7 @@ type ChangesResult struct {
 //
 // An error means that the export cannot be used, whatever was yielded before.
 func (s *Source) ReadChanges(ctx context.Context, yield func(*Change) error) (ChangesResult, error) {
-	r := &changeReader{export: s.export, endsLines: s.endsLines, yield: yield, index: map[computationKey]int{}, none: make([]attr.Value, len(s.export.Fields))}
+	r := &changeReader{eventReader: eventReader{endsLines: s.endsLines}, export: s.export, yield: yield, index: map[computationKey]int{}, none: make([]attr.Value, len(s.export.Fields))}
 	r.counts = &r.result.Result
 	r.result.Fields = make([]bool, len(s.export.Fields))
 	if s.export.Cursor != "" {
@@ -83,10 +83,9 @@ func (s *Source) ReadChanges(ctx context.Context, yield func(*Change) error) (Ch
 // changeReader reads the files of a change export.
 type changeReader struct {
 	eventReader
-	export    Export
-	endsLines bool // see [Source.EndsLines]
-	yield     func(*Change) error
-	result    ChangesResult
+	export Export
+	yield  func(*Change) error
+	result ChangesResult
 
 	index  map[computationKey]int // of computations
 	change Change

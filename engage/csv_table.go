@@ -46,6 +46,10 @@ func (t *csvTable) Columns() []string { return t.names }
 
 func (t *csvTable) Line() int { return t.line }
 
+func (t *csvTable) isCutOff() bool { return t.isCut }
+
+func (t *csvTable) ending() Ends { return endsOf(t.terminated) }
+
 func (t *csvTable) Close() error { return t.text.Close() }
 
 func (t *csvTable) Next() ([][]byte, error) {

@@ -31,14 +31,18 @@ type ndjsonTable struct {
 	members []string         // keys, in snake case, of audiences of which the first lines say no more than who is there
 	cells   [][]byte
 	text    *source.Text
+
+	endsLines  bool // a line without a line break is cut off, see [Source.EndsLines]
+	isCut      bool // as the line that was read last is
+	terminated bool // it ended with a line break
 }
 
 // maxPlaces bounds the memory for names in a file that has others in each line.
 const maxPlaces = 10_000
 
-func newNDJSONTable(text *source.Text, e Export) *ndjsonTable {
+func newNDJSONTable(text *source.Text, e Export, endsLines bool) *ndjsonTable {
 	r, first := firstLines(text.Reader)
-	t := &ndjsonTable{text: text, lines: lineReader{r: r}, paths: map[int][]string{}, places: map[string]int{}}
+	t := &ndjsonTable{text: text, endsLines: endsLines, lines: lineReader{r: r}, paths: map[int][]string{}, places: map[string]int{}}
 	seen := map[string]bool{}
 	for line := range bytes.Lines(first) {
 		jsonscan.Object(line, func(name []byte, _ json.RawMessage) {
@@ -109,6 +113,10 @@ func (t *ndjsonTable) Forms(all []cell.Form) {
 
 func (t *ndjsonTable) Line() int { return t.lines.line }
 
+func (t *ndjsonTable) isCutOff() bool { return t.isCut }
+
+func (t *ndjsonTable) ending() Ends { return endsOf(t.terminated) }
+
 func (t *ndjsonTable) Close() error { return t.text.Close() }
 
 func (t *ndjsonTable) Next() ([][]byte, error) {
@@ -120,6 +128,7 @@ func (t *ndjsonTable) Next() ([][]byte, error) {
 		if line = bytes.TrimSpace(line); len(line) == 0 {
 			continue
 		}
+		t.terminated = complete
 		clear(t.cells)
 		late := ""
 		if !jsonscan.Line(line, func(name []byte, value json.RawMessage) {
@@ -141,6 +150,9 @@ func (t *ndjsonTable) Next() ([][]byte, error) {
 		}
 		if late != "" {
 			return nil, fmt.Errorf("line %d has a member %q and the lines at the start have none, so nobody can tell who is in: take it as a column of a [[table]]", t.lines.line, late)
+		}
+		if t.isCut = t.endsLines && !complete; t.isCut { // it is whole, but what came behind it is not there
+			return nil, &rowError{t.lines.line, cutOff}
 		}
 		for i, path := range t.paths {
 			t.cells[i] = t.inside(path)

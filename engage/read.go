@@ -153,6 +153,7 @@ type rowReader struct {
 	rows  rowStream
 	some  sparseTable  // the same, if not all cells are wanted
 	csv   *csvTable    // the same, if it is one,
+	lines lineTable    // the same, if it has a row on each line,
 	batch *parquetRows // or if it is that
 	forms []cell.Form  // of the columns
 	cells []attr.Value
@@ -205,6 +206,7 @@ func (r *rowReader) begin(file string, rows table) error {
 		r.seen.seen = enoughIDs + 1
 	}
 	r.csv, _ = rows.(*csvTable)
+	r.lines, _ = rows.(lineTable)
 	_, isJSON := rows.(*ndjsonTable)
 	for i, missing := range l.missing {
 		if missing != nil {
@@ -287,7 +289,7 @@ func (r *rowReader) take(fields [][]byte, err error) error {
 		return fmt.Errorf("%s: %w", r.file, err)
 	}
 	r.unknownRow(r.rows.Line(), broken.reason)
-	r.result.Cut = r.result.Cut || r.csv != nil && r.csv.isCut
+	r.result.Cut = r.result.Cut || r.lines != nil && r.lines.isCutOff()
 	return nil
 }
 
@@ -296,8 +298,8 @@ func (r *rowReader) end() error {
 	if r.addPrint != nil {
 		return nil
 	}
-	if r.csv != nil { // stretches end with a line break each, as the row before them did
-		r.result.ended(endsOf(r.csv.terminated))
+	if r.lines != nil { // stretches end with a line break each, as the row before them did
+		r.result.ended(r.lines.ending())
 	}
 	if err := r.endProfile(); err != nil {
 		return err

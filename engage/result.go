@@ -32,8 +32,7 @@ type Result struct {
 
 	// Cut says that a row was broken only for want of a line break, see [Source.EndsLines].
 	Cut bool
-	// Ends says how the text ended that has a row on each line, but for JSON, which shows by itself
-	// where it ends.
+	// Ends says how the text ended that has a row on each line.
 	Ends Ends
 
 	longTraits, longIDs *Result // of long tables: what each of them came to

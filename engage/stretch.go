@@ -218,6 +218,7 @@ func (s *stretch) read(r *rowReader) {
 // turnTo has the reader read rows of the same file from somewhere else.
 func (r *rowReader) turnTo(where rowStream) {
 	r.rows, r.csv, r.batch = where, nil, nil
+	r.lines, _ = where.(lineTable)
 	if r.isSparse() {
 		r.some = where.(sparseTable)
 	}

@@ -23,6 +23,15 @@ type table interface {
 	Close() error
 }
 
+// lineTable is a table of text that has a row on each line.
+type lineTable interface {
+	// isCutOff reports whether the row for which Next returned an error last is broken only for
+	// want of a line break, see [Source.EndsLines].
+	isCutOff() bool
+	// ending says how the text ended, once Next has returned io.EOF.
+	ending() Ends
+}
+
 // rowStream are the rows that a table has behind its header.
 type rowStream interface {
 	// Next returns the cells of the next row, one for each column and valid until it is
@@ -77,7 +86,7 @@ func (s *Source) openTable(ctx context.Context, in source.Input, attributes []At
 	case format == NDJSON || format == AnyFormat && beginsObject(text.Reader):
 		e := s.export
 		e.Attributes = attributes
-		return newNDJSONTable(text, e), nil
+		return newNDJSONTable(text, e, s.endsLines), nil
 	default:
 		if t, err = newCSVTable(text, s.export.Delimiter, s.endsLines); err == nil {
 			err = s.export.checkComment(t.Columns())
