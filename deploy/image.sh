@@ -13,7 +13,7 @@ arch=${GOARCH:-$(go env GOARCH)}
 
 mkdir -p "$root"/{etc/ssl/certs,usr/local/bin,usr/share,tmp,var/lib/gleapsync}
 chmod 1777 "$root/tmp"
-CGO_ENABLED=0 GOOS=linux GOARCH=$arch go build -trimpath -tags "${TAGS:-}" -ldflags "-s -w -X main.version=$version" -o "$root/usr/local/bin/gleapsync" .
+CGO_ENABLED=0 GOOS=linux GOARCH=$arch go build -trimpath -ldflags "-s -w -X main.version=$version" -tags "${TAGS:-}" -o "$root/usr/local/bin/gleapsync" .
 cp -L /etc/ssl/certs/ca-certificates.crt "$root/etc/ssl/certs/"
 cp -RL /usr/share/zoneinfo "$root/usr/share/"
 echo 'gleapsync:x:65532:65532::/var/lib/gleapsync:/sbin/nologin' >"$root/etc/passwd"

@@ -278,7 +278,7 @@ func TestChangesFields(t *testing.T) {
 	if got := fmt.Sprint(w.contacts()); got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
-	w.writeEvents(t, "2", with("u1", `"email":"older@x.io"`, 2)+`{"type":"identify","userId":"u2","traits":{"email":"b@x.io"},"timestamp":"2023-11-14T22:13:20Z"}`)
+	w.writeEvents(t, "2", with("u1", `"email":"older@x.io"`, 2)+`{"type":"identify","userId":"u2","traits":{"email":"b@x.io"},"timestamp":"2023-11-14T22:13:20Z"}`+"\n")
 	if report := w.sync(t, inputs.Request{}); report.Calls.Identify != 0 {
 		t.Errorf("%+v, %v", report.Calls, w.contacts())
 	}
