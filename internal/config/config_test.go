@@ -264,6 +264,8 @@ func TestErrors(t *testing.T) {
 		"collision":              {minimal + "[[trait]]\nname = \"vip customers\"\nsource = \"a\"\n", "c.toml:7: trait[0]: audience \"VIP Customers\" (line 4) and trait \"vip customers\" (line 7) have the same key vip_customers"},
 		"collision in a table":   {minimal + "[[table]]\naudiences = [\"vip_customers\"]\nsource = \"a\"\n", "c.toml:8: table[0].audiences[0]: audience \"VIP Customers\" (line 4) and audience \"vip_customers\" (line 8) have the same key"},
 		"an audience's table":    {minimal + "[[table]]\nsource = \"a\"\naudience = [\"b\"]\n", "c.toml:9: table.audience: there is no such key: did you mean audiences?"},
+		"a delta of a file":      {minimal + "[[table]]\nsource = \"a\"\naudiences = [\"b\"]\ndelta = \"s\"\n", "c.toml:10: table[0].delta: it is for PostgreSQL and Redshift only"},
+		"a delta of a Trino":     {minimal + "[[table]]\nsource = \"trino://u@h/c/s\"\naudiences = [\"b\"]\ntable = \"t\"\ndelta = \"s\"\n", "c.toml:11: table[0].delta: it is for PostgreSQL and Redshift only"},
 		"a trait's table":        {minimal + "[[table]]\nsource = \"a\"\ntrait = [\"b\"]\n", "c.toml:9: table.trait: there is no such key: did you mean traits?"},
 		"empty table":            {minimal + "[[table]]\nsource = \"a\"\n", "c.toml:7: table[0]: it names no column"},
 		"no tables":              {minimal + "[[profiles]]\ntraits = [\"a*\"]\n", "c.toml:7: profiles[0].traits_source: it is missing"},

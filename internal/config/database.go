@@ -53,7 +53,7 @@ func (l *loader) database(key string, k *exportKeys, e *engage.Export) {
 func (l *loader) delta(key, name, source string) string {
 	schema := l.text(key, name)
 	if schema != "" && !database.Keeps(source) && engage.CheckSource(source) == nil { // else what is wrong is the source
-		l.fail(key, errors.New("it is for databases only, whose source begins with "+database.Schemes))
+		l.fail(key, errors.New("it is for PostgreSQL and Redshift only, whose source begins with postgres:// or redshift://: leave it out, and all rows are read"))
 	}
 	return schema
 }
