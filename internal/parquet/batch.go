@@ -126,16 +126,16 @@ func (t *File) readBatch(b *Batch, most int) error {
 		if t.group == len(groups) {
 			return io.EOF
 		}
-		chunks := groups[t.group].ColumnChunks()
-		described := t.file.Metadata().RowGroups[t.group].Columns
-		t.left = groups[t.group].NumRows()
+		group := t.group
+		t.left = groups[group].NumRows()
 		t.rows, t.begun = int(t.left), 0
 		t.group++
 		if err := t.each(slices.Concat(t.asked, t.later), func(c *column, _ int) error {
-			if err := checkPages(t.file, &described[c.leaf.Index()].MetaData); err != nil {
+			pages, err := t.pagesOf(group, c.leaf.Index())
+			if err != nil {
 				return err
 			}
-			c.begin(chunks[c.leaf.Index()])
+			c.begin(pages)
 			return nil
 		}); err != nil {
 			return err

@@ -103,9 +103,9 @@ func (c *column) form() cell.Form {
 }
 
 // begin starts a row group.
-func (c *column) begin(chunk parquet.ColumnChunk) {
+func (c *column) begin(pages parquet.Pages) {
 	c.end()
-	c.pages = chunk.Pages()
+	c.pages = pages
 }
 
 // end gives back what the present row group needed.

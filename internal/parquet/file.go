@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
 
 	"gleapsync/internal/cell"
 )
@@ -27,10 +28,11 @@ type File struct {
 	asked []*column // those that are read,
 	later []*column // and those that Rest reads, or of which there are prints only
 	file  *parquet.File
-	group int          // how many row groups were begun
-	left  int64        // rows of the present group that are not read yet
-	room  atomic.Int64 // how many entries more dictionaries may have
-	row   int          // how many were read
+	said  *format.FileMetaData // what the file says of itself
+	group int                  // how many row groups were begun
+	left  int64                // rows of the present group that are not read yet
+	room  atomic.Int64         // how many entries more dictionaries may have
+	row   int                  // how many were read
 
 	workers int
 	failed  error // of ReadBatch
@@ -63,11 +65,11 @@ func Open(r io.ReaderAt, size int64) (t *File, err error) {
 	case int64(binary.LittleEndian.Uint32(tail)) > size-least:
 		return nil, errDamaged
 	}
-	file, err := parquet.OpenFile(r, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true), parquet.ReadBufferSize(64<<10))
+	file, said, err := openFile(r, size)
 	if err != nil {
 		return nil, readError(err)
 	}
-	t = &File{file: file, workers: runtime.GOMAXPROCS(0)}
+	t = &File{file: file, said: said, workers: runtime.GOMAXPROCS(0)}
 	t.sums = make([][]sum, t.workers)
 	t.room.Store(mostEntries)
 	var rows int64

@@ -5,53 +5,85 @@ import (
 	"io"
 
 	"github.com/klauspost/compress/zstd"
+	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
-	"github.com/pierrec/lz4/v4"
 )
 
 // Pages of up to this size are read whatever the sum says that stands beside them.
 const maxPage = 16 << 20
 
+// pagesOf returns the pages of a column chunk.
+func (t *File) pagesOf(group, leaf int) (parquet.Pages, error) {
+	chunk := &t.said.RowGroups[group].Columns[leaf].MetaData
+	pages := t.file.RowGroups()[group].ColumnChunks()[leaf].(*parquet.FileColumnChunk)
+	if chunk.Codec == format.Lz4Raw {
+		return pages.PagesFrom(newLZ4Pages(t.file, chunk)), nil
+	}
+	if err := checkPages(t.file, chunk); err != nil {
+		return nil, err
+	}
+	return pages.Pages(), nil
+}
+
+// firstPage is where the pages of a column chunk begin.
+func firstPage(chunk *format.ColumnMetaData) int64 {
+	if chunk.DictionaryPageOffset != 0 {
+		return chunk.DictionaryPageOffset
+	}
+	return chunk.DataPageOffset
+}
+
 // checkPages reads what the pages of a column chunk say of their sizes. The library takes
 // that for granted and asks for as much memory, so that one flipped bit costs 2 GiB and
-// more, and a container with less is killed. No page can be larger than all of its chunk,
-// and what is behind its compression not larger than the page.
+// more, and a container with less is killed.
 func checkPages(r io.ReaderAt, chunk *format.ColumnMetaData) error {
-	at := chunk.DataPageOffset
-	if chunk.DictionaryPageOffset != 0 {
-		at = chunk.DictionaryPageOffset
-	}
-	limit := max(chunk.TotalUncompressedSize, maxPage)
+	at := firstPage(chunk)
 	for left := chunk.TotalCompressedSize; left > 0; {
 		header, size, err := readPageHeader(r, at, left)
 		if err != nil {
 			return err
 		}
-		compressed, text := int64(header.CompressedPageSize), int64(header.UncompressedPageSize)
 		at += size
 		left -= size
-		if compressed < 0 || compressed > left || text < 0 || text > limit || pageValues(header) > chunk.NumValues {
-			return errDamaged
+		plain, err := checkHeader(header, chunk, left)
+		if err != nil {
+			return err
 		}
-		levels := int64(0) // of a page of the second version: they are not compressed
-		if v2 := header.DataPageHeaderV2; v2.Valid {
-			levels = int64(v2.V.RepetitionLevelsByteLength) + int64(v2.V.DefinitionLevelsByteLength)
-			if levels < 0 || levels > compressed || levels > text {
-				return errDamaged
-			}
-			if plain := v2.V.IsCompressed; plain.Valid && !plain.V {
-				levels = compressed
-			}
-		}
-		body := io.NewSectionReader(r, at+levels, compressed-levels)
-		if err := checkCompression(body, chunk.Codec, text-levels, limit); err != nil {
+		compressed := int64(header.CompressedPageSize)
+		body := io.NewSectionReader(r, at+plain, compressed-plain)
+		if err := checkCompression(body, chunk.Codec, largestPage(chunk)); err != nil {
 			return err
 		}
 		at += compressed
 		left -= compressed
 	}
 	return nil
+}
+
+// largestPage is how large a page of a chunk can be, and what is behind its compression.
+func largestPage(chunk *format.ColumnMetaData) int64 {
+	return max(chunk.TotalUncompressedSize, maxPage)
+}
+
+// checkHeader looks at the sizes that a page says it has, if that much of its chunk is left. It
+// returns how much of the page's beginning is not compressed.
+func checkHeader(header *format.PageHeader, chunk *format.ColumnMetaData, left int64) (plain int64, err error) {
+	compressed, text := int64(header.CompressedPageSize), int64(header.UncompressedPageSize)
+	if compressed < 0 || compressed > left || text < 0 || text > largestPage(chunk) || pageValues(header) > chunk.NumValues {
+		return 0, errDamaged
+	}
+	if v2 := header.DataPageHeaderV2; v2.Valid {
+		repetitions, definitions := int64(v2.V.RepetitionLevelsByteLength), int64(v2.V.DefinitionLevelsByteLength)
+		plain = repetitions + definitions
+		if repetitions < 0 || definitions < 0 || plain > compressed || plain > text {
+			return 0, errDamaged
+		}
+		if is := v2.V.IsCompressed; is.Valid && !is.V {
+			plain = compressed
+		}
+	}
+	return plain, nil
 }
 
 // readPageHeader reads the header at an offset, and returns how long it is. It is part of
@@ -89,7 +121,7 @@ func pageValues(header *format.PageHeader) int64 {
 }
 
 // checkCompression reads how much text there is behind the compression of a page.
-func checkCompression(body *io.SectionReader, codec format.CompressionCodec, text, limit int64) error {
+func checkCompression(body *io.SectionReader, codec format.CompressionCodec, limit int64) error {
 	if body.Size() == 0 {
 		return nil
 	}
@@ -109,16 +141,6 @@ func checkCompression(body *io.SectionReader, codec format.CompressionCodec, tex
 		}
 		var frame zstd.Header
 		if frame.Decode(start) != nil || frame.HasFCS && frame.FrameContentSize > uint64(limit) {
-			return errDamaged
-		}
-	case format.Lz4Raw:
-		// It does not say. The library tries with twice as much memory again and again, for
-		// ever where the data is damaged.
-		all, err := readStart(body, body.Size())
-		if err != nil {
-			return err
-		}
-		if _, err := lz4.UncompressBlock(all, make([]byte, text)); err != nil {
 			return errDamaged
 		}
 	}
