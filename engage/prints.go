@@ -40,7 +40,7 @@ type sparseTable interface {
 	// after Ask where the table has that too.
 	AskFirst(columns []int)
 	// Rest returns what Next would have returned without AskFirst. It is called for the row that
-	// Next returned last, before the next one.
+	// Next returned last, before the next one, if that is wanted.
 	Rest() ([][]byte, error)
 	// AskPrints has Print return the hash of the row that Next returned last, over all columns that
 	// were asked for. It is called before the first row.
@@ -131,6 +131,11 @@ func (r *rowReader) skim(rows sparseTable) {
 		first.external = -1
 	}
 	rows.AskFirst(first.columns())
+	if t, ok := rows.(*parquetTable); ok && r.wanted != nil {
+		ahead := &rowReader{export: r.export, layout: r.layout, forms: r.forms, wanted: r.wanted}
+		t.AskRest(ahead.isWanted)
+		r.hasRest = t.HasRest
+	}
 }
 
 // isWanted reports whether all of a row is to be read, of which there are the cells with the user
@@ -139,6 +144,9 @@ func (r *rowReader) skim(rows sparseTable) {
 func (r *rowReader) isWanted(fields [][]byte) bool {
 	if r.readIDs(fields); len(r.ids) == 0 {
 		return true
+	}
+	if r.hasRest != nil {
+		return r.hasRest()
 	}
 	for _, id := range r.ids {
 		if reason, _ := userid.Check(id); reason != "" || r.wanted(id) {

@@ -149,15 +149,16 @@ type rowReader struct {
 
 	// Of the file that is being read:
 	*layout
-	file  string
-	rows  rowStream
-	some  sparseTable  // the same, if not all cells are wanted
-	csv   *csvTable    // the same, if it is one,
-	lines lineTable    // the same, if it has a row on each line,
-	batch *parquetRows // or if it is that
-	forms []cell.Form  // of the columns
-	cells []attr.Value
-	ids   [][]byte
+	file    string
+	rows    rowStream
+	some    sparseTable  // the same, if not all cells are wanted,
+	hasRest func() bool  // and of a row whether they are, if that was asked before
+	csv     *csvTable    // the same, if it is one,
+	lines   lineTable    // the same, if it has a row on each line,
+	batch   *parquetRows // or if it is that
+	forms   []cell.Form  // of the columns
+	cells   []attr.Value
+	ids     [][]byte
 
 	profileRows        // of the profile that is being read
 	firstID     []byte // with [FirstID]: the id that counts

@@ -16,6 +16,9 @@ type Batch struct {
 	Begin int     // those before it Next has returned
 	First int     // the number of the first row, counted from 1
 	Cells []Cells // by column, empty where one was not asked for
+
+	prints []sum // of the rows, if they were asked for
+	whole  []int // rows of which all cells were read: those of the later columns have these only
 }
 
 // Cells are those of one column in the rows of a batch.
@@ -119,25 +122,17 @@ func (t *File) read(b *Batch, most int) error {
 
 func (t *File) readBatch(b *Batch, most int) error {
 	for t.left == 0 {
-		if err := t.finishLater(); err != nil {
-			return err
-		}
 		groups := t.file.RowGroups()
 		if t.group == len(groups) {
 			return io.EOF
 		}
-		group := t.group
-		t.left = groups[group].NumRows()
-		t.rows, t.begun = int(t.left), 0
+		t.left, t.begun = groups[t.group].NumRows(), 0
 		t.group++
-		if err := t.each(slices.Concat(t.asked, t.later), func(c *column, _ int) error {
-			pages, err := t.pagesOf(group, c.leaf.Index())
-			if err != nil {
-				return err
-			}
-			c.begin(pages)
-			return nil
-		}); err != nil {
+		columns := t.asked
+		if t.prints {
+			columns = slices.Concat(t.asked, t.later)
+		}
+		if err := t.each(len(columns), func(i, _ int) error { return t.begin(columns[i]) }); err != nil {
 			return err
 		}
 	}
@@ -146,7 +141,8 @@ func (t *File) readBatch(b *Batch, most int) error {
 	}
 	b.Rows, b.First = int(min(t.left, int64(most))), t.row+1
 	isLast := int64(b.Rows) == t.left
-	if err := t.each(t.asked, func(c *column, _ int) error {
+	if err := t.each(len(t.asked), func(i, _ int) error {
+		c := t.asked[i]
 		cells := &b.Cells[c.at]
 		cells.reset()
 		if err := c.read(cells, b.Rows); err != nil { // io.EOF too: a row is missing
@@ -159,32 +155,48 @@ func (t *File) readBatch(b *Batch, most int) error {
 	}); err != nil {
 		return err
 	}
-	if t.prints {
+	switch {
+	case t.prints:
 		if err := t.addPrints(b, isLast); err != nil {
 			return err
 		}
+	case t.wanted != nil:
+		if err := t.readRests(b); err != nil {
+			return err
+		}
 	}
-	t.begun = t.rows - int(t.left)
+	t.begun += b.Rows
 	t.left -= int64(b.Rows)
 	t.row += b.Rows
 	return nil
 }
 
-// each calls do for each of some columns, on all processors: it is told on which of them.
-func (t *File) each(columns []*column, do func(c *column, worker int) error) error {
-	errs := make([]error, len(columns))
+// begin has a column begin with the present row group.
+func (t *File) begin(c *column) error {
+	pages, err := t.pagesOf(t.group-1, c.leaf.Index())
+	if err != nil {
+		return err
+	}
+	c.begin(pages)
+	c.group = t.group
+	return nil
+}
+
+// each calls do with each number below n, on all processors: it is told on which of them.
+func (t *File) each(n int, do func(i, worker int) error) error {
+	errs := make([]error, n)
 	var next atomic.Int32
 	work := func(worker int) {
 		for {
 			i := int(next.Add(1)) - 1
-			if i >= len(columns) {
+			if i >= n {
 				return
 			}
-			errs[i] = guarded(do, columns[i], worker)
+			errs[i] = guarded(do, i, worker)
 		}
 	}
 	var others sync.WaitGroup
-	for worker := 1; worker < min(t.workers, len(columns)); worker++ {
+	for worker := 1; worker < min(t.workers, n); worker++ {
 		others.Go(func() { work(worker) })
 	}
 	work(0)
@@ -197,7 +209,7 @@ func (t *File) each(columns []*column, do func(c *column, worker int) error) err
 	return nil
 }
 
-func guarded(do func(*column, int) error, c *column, worker int) (err error) {
+func guarded(do func(i, worker int) error, i, worker int) (err error) {
 	defer recoverDamage(&err, debug.SetPanicOnFault(true))
-	return do(c, worker)
+	return do(i, worker)
 }

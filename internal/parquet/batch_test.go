@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 
@@ -44,41 +45,45 @@ var randomColumns = []randomColumn{
 		n := r.IntN(spread)
 		return parquet.ValueOf(float64(n) + 0.5), fmt.Sprint(n) + ".5"
 	}},
+	{node: parquet.Leaf(parquet.Int32Type), value: func(r *rand.Rand, spread int) (parquet.Value, string) {
+		n := int32(r.IntN(spread)) - 5
+		return parquet.ValueOf(n), fmt.Sprint(n)
+	}},
+	{node: parquet.Leaf(parquet.FloatType), value: func(r *rand.Rand, spread int) (parquet.Value, string) {
+		n := r.IntN(spread)
+		return parquet.ValueOf(float32(n) + 0.5), fmt.Sprint(n) + ".5"
+	}},
+	{node: parquet.UUID(), value: func(r *rand.Rand, spread int) (parquet.Value, string) {
+		n := r.IntN(spread)
+		return parquet.FixedLenByteArrayValue(append(make([]byte, 12), byte(n>>24), byte(n>>16), byte(n>>8), byte(n))), fmt.Sprintf("00000000-0000-0000-0000-0000%08x", n)
+	}},
 	{node: parquet.String(), value: ofString},
 	{node: parquet.String(), list: true, value: ofString},
 }
 
-// randomFile makes a file, and the texts of its cells by row and column, "-" for null.
-func randomFile(t *rapid.T) (data []byte, texts [][]string) {
+// randomRows are the rows of a random file, and the texts of their cells, "-" for null.
+type randomRows struct {
+	columns []randomColumn
+	rows    []parquet.Row
+	texts   [][]string
+}
+
+// drawRows makes rows of columns of these kinds. A column may be several.
+func drawRows(t *rapid.T, kinds []randomColumn) (all randomRows) {
 	r := rand.New(rand.NewPCG(2, uint64(rapid.Int().Draw(t, "seed"))))
 	spread := rapid.SampledFrom([]int{5, 300, 300, 100_000}).Draw(t, "values")
-	var columns []randomColumn
-	group := parquet.Group{}
-	for i := range rapid.IntRange(1, 6).Draw(t, "columns") {
-		c := rapid.SampledFrom(randomColumns).Draw(t, "kind")
-		if !c.list && rapid.Bool().Draw(t, "dictionary") && c.node.Type().Kind() != parquet.Boolean {
-			c.node = parquet.Encoded(c.node, &parquet.RLEDictionary)
-		}
-		if c.optional = rapid.Bool().Draw(t, "optional"); c.list {
-			c.node = parquet.List(c.node)
-		}
-		if c.optional {
-			c.node = parquet.Optional(c.node)
-		}
-		group[fmt.Sprint("c", i)] = c.node
-		columns = append(columns, c)
+	for range rapid.IntRange(1, 6).Draw(t, "columns") {
+		c := rapid.SampledFrom(kinds).Draw(t, "kind")
+		c.optional = rapid.Bool().Draw(t, "optional")
+		all.columns = append(all.columns, c)
 	}
-	var out bytes.Buffer
-	w := parquet.NewGenericWriter[any](&out, parquet.NewSchema("users", group),
-		parquet.PageBufferSize(rapid.SampledFrom([]int{64, 64, 1000, 100_000}).Draw(t, "page size")),
-		parquet.MaxRowsPerRowGroup(rapid.SampledFrom([]int64{20, 1000, 10_000}).Draw(t, "rows of a group")),
-		parquet.DataPageVersion(rapid.IntRange(1, 2).Draw(t, "page version")), parquet.Compression(&parquet.Snappy),
-		parquet.DictionaryMaxBytes(rapid.SampledFrom([]int64{0, 100, 100}).Draw(t, "size of a dictionary")))
+	if rapid.IntRange(0, 9).Draw(t, "many") == 0 {
+		all.columns = append(all.columns, slices.Repeat(all.columns[:1], 70)...)
+	}
 	nulls := rapid.SampledFrom([]int{1, 2, 50}).Draw(t, "rows to a null")
 	for range rapid.IntRange(0, 1000).Draw(t, "rows") {
-		var row parquet.Row
-		var shown []string
-		for at, c := range columns {
+		row, shown := parquet.Row{}, []string{}
+		for at, c := range all.columns {
 			level := 0
 			if c.optional {
 				level = 1
@@ -110,15 +115,45 @@ func randomFile(t *rapid.T) (data []byte, texts [][]string) {
 			}
 			shown = append(shown, text)
 		}
-		if _, err := w.WriteRows([]parquet.Row{row}); err != nil {
-			t.Fatal(err)
+		all.rows, all.texts = append(all.rows, row), append(all.texts, shown)
+	}
+	return all
+}
+
+// write makes a file of rows, in one of many ways.
+func (all *randomRows) write(t *rapid.T) []byte {
+	group := parquet.Group{}
+	for at, c := range all.columns {
+		if !c.list && rapid.Bool().Draw(t, "dictionary") && c.node.Type().Kind() != parquet.Boolean {
+			c.node = parquet.Encoded(c.node, &parquet.RLEDictionary)
 		}
-		texts = append(texts, shown)
+		if c.list {
+			c.node = parquet.List(c.node)
+		}
+		if c.optional {
+			c.node = parquet.Optional(c.node)
+		}
+		group[fmt.Sprintf("c%02d", at)] = c.node
+	}
+	var out bytes.Buffer
+	w := parquet.NewGenericWriter[any](&out, parquet.NewSchema("users", group),
+		parquet.PageBufferSize(rapid.SampledFrom([]int{64, 64, 1000, 100_000}).Draw(t, "page size")),
+		parquet.MaxRowsPerRowGroup(rapid.SampledFrom([]int64{20, 1000, 10_000}).Draw(t, "rows of a group")),
+		parquet.DataPageVersion(rapid.IntRange(1, 2).Draw(t, "page version")), parquet.Compression(rapid.SampledFrom(codecs).Draw(t, "compression")),
+		parquet.DictionaryMaxBytes(rapid.SampledFrom([]int64{0, 100, 100}).Draw(t, "size of a dictionary")))
+	if _, err := w.WriteRows(all.rows); err != nil {
+		t.Fatal(err)
 	}
 	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
-	return out.Bytes(), texts
+	return out.Bytes()
+}
+
+// randomFile makes a file, and the texts of its cells by row and column.
+func randomFile(t *rapid.T) (data []byte, texts [][]string) {
+	all := drawRows(t, randomColumns)
+	return all.write(t), all.texts
 }
 
 // TestCells: whatever way cells are stored, row by row and in batches they are what was written.

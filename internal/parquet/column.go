@@ -1,19 +1,14 @@
 package parquet
 
 import (
-	"encoding/json"
 	"io"
 	"sync/atomic"
-	"unicode/utf8"
 
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/encoding"
 
 	"gleapsync/internal/cell"
 )
-
-// batchSize is how many values of a column are decoded at a time where each is looked at.
-const batchSize = 256
 
 // mostEntries is how many texts of dictionaries are kept, of all columns of a file together. What a
 // dictionary has beyond that is made again for each row.
@@ -33,28 +28,29 @@ type column struct {
 	pages parquet.Pages
 	page  parquet.Page
 
-	// Of the page. What stands in it is one of these three, as read knows:
-	indexes  []int32             // of texts in the dictionary
-	bits     []byte              // of booleans
-	values   parquet.ValueReader // with those that are null
+	// Of the page. What stands in it is one of these three, as readRows knows, or a list's items:
+	indexes  []int32         // of texts in the dictionary
+	bits     []byte          // of booleans
+	plain    encoding.Values // what stands for itself
 	readRows func(*column, *Cells, int) error
-	levels   []byte // the definition levels of its rows; nil: none is null
-	left     int    // rows that are not read yet
-	used     int    // indexes or bits that are
+	levels   []byte              // the definition levels of its rows; nil: none is null
+	left     int                 // rows that are not read yet
+	used     int                 // indexes, bits or values that are
+	items    parquet.ValueReader // of lists
 
 	source parquet.Dictionary // of the row group
 	texts  *Texts             // of the dictionary, nil: there is no room for them
 	looked bool               // there is room, or none
 	taken  int64              // of room
 
-	done int // rows of the group, where they are not read in batches
+	group int // that is being read, counted from 1,
+	done  int // and how many of its rows were, where few are
 
 	// For prints:
-	seed       uint64
-	dictionary []sum // of its texts
-	truths     []sum // of false and true
+	salt       salt
+	dictionary []sum // the hashes of its entries
 
-	batch []parquet.Value // of the page's values
+	batch []parquet.Value // of the page's items
 	ready []parquet.Value // those of the batch that are not read yet
 	cell  []byte
 }
@@ -124,7 +120,8 @@ func (c *column) endPage() {
 	if c.page != nil {
 		parquet.Release(c.page)
 	}
-	c.page, c.indexes, c.bits, c.values, c.readRows, c.levels, c.ready, c.left, c.used = nil, nil, nil, nil, nil, nil, nil, 0, 0
+	c.page, c.indexes, c.bits, c.plain, c.readRows, c.levels, c.left, c.used = nil, nil, nil, encoding.Values{}, nil, nil, 0, 0
+	c.items, c.ready = nil, nil
 }
 
 // nextPage goes on to the next page, or returns io.EOF at the end of the row group.
@@ -134,20 +131,22 @@ func (c *column) nextPage() error {
 	if err != nil {
 		return err
 	}
-	c.page, c.left, c.levels = page, int(page.NumValues()), page.DefinitionLevels()
-	if c.defined == 0 {
-		c.levels = nil
+	c.page, c.left = page, int(page.NumValues())
+	if c.list {
+		c.items = page.Values()
+		return nil
+	}
+	if page.NumNulls() > 0 {
+		c.levels = page.DefinitionLevels()
 	}
 	data := page.Data()
 	switch dictionary := page.Dictionary(); {
-	case c.list:
-		c.values = page.Values()
 	case dictionary != nil:
 		c.indexes, c.readRows, c.source = data.Int32(), (*column).readIndexes, dictionary
 	case data.Kind() == encoding.Boolean:
 		c.bits, c.readRows = data.Boolean(), (*column).readBits
 	default:
-		c.values, c.readRows = page.Values(), (*column).readValues
+		c.plain, c.readRows = data, (*column).readPlain
 	}
 	return nil
 }
@@ -158,16 +157,24 @@ func (c *column) look() {
 		return
 	}
 	c.looked = true
+	if !c.takeRoom() {
+		return
+	}
+	c.texts = &Texts{IsDictionary: true, ends: make([]int, 0, c.source.Len())}
+	for i := range int32(c.source.Len()) {
+		c.texts.add(c.text, c.source.Index(i))
+	}
+}
+
+// takeRoom takes room for the entries of the dictionary, if there is as much.
+func (c *column) takeRoom() bool {
 	entries := int64(c.source.Len())
 	if c.room.Add(-entries) < 0 {
 		c.room.Add(entries)
-		return
+		return false
 	}
 	c.taken += entries
-	c.texts = &Texts{IsDictionary: true, ends: make([]int, 0, entries)}
-	for i := range int32(entries) {
-		c.texts.add(c.text, c.source.Index(i))
-	}
+	return true
 }
 
 // read reads the cells of n rows. The error is io.EOF if there are fewer.
@@ -252,72 +259,42 @@ func (c *column) readIndexes(cells *Cells, rows int) error {
 	return nil
 }
 
-// readValues reads cells of the page one by one.
-func (c *column) readValues(cells *Cells, rows int) error {
+// readPlain reads cells of the page that stand for themselves.
+func (c *column) readPlain(cells *Cells, rows int) error {
 	cells.lookOwn()
-	for range rows {
-		v, err := c.peek()
-		if err != nil {
-			return err
-		}
+	levels := c.rowLevels(rows)
+	for row := range rows {
 		entry := int32(-1)
-		if !v.IsNull() {
-			cells.own.add(c.text, *v)
+		if levels == nil || int(levels[row]) == c.defined {
+			cells.own.add(c.text, valueOf(&c.plain, c.used))
+			c.used++
 			entry = int32(cells.own.Len() - 1)
 		}
 		cells.Entries = append(cells.Entries, entry)
-		c.ready = c.ready[1:]
 	}
 	return nil
 }
 
-// readLists reads lists, which may go over several pages.
-func (c *column) readLists(cells *Cells, rows int) error {
-	cells.lookOwn()
-	for range rows {
-		v, err := c.peek()
-		if err == nil && v.RepetitionLevel() != 0 {
-			err = errDamaged
-		}
-		if err == nil {
-			err = c.readList(v)
-		}
-		if err != nil {
-			return err
-		}
-		entry := int32(-1)
-		if len(c.cell) > 0 { // else it is null
-			entry = cells.addOwn(c.cell)
-		}
-		cells.Entries = append(cells.Entries, entry)
+// valueOf returns one of the values of a page, valid as long as that is.
+func valueOf(values *encoding.Values, n int) parquet.Value {
+	switch values.Kind() {
+	case encoding.Int32:
+		return parquet.Int32Value(values.Int32()[n])
+	case encoding.Int64:
+		return parquet.Int64Value(values.Int64()[n])
+	case encoding.Int96:
+		return parquet.Int96Value(values.Int96()[n])
+	case encoding.Float:
+		return parquet.FloatValue(values.Float()[n])
+	case encoding.Double:
+		return parquet.DoubleValue(values.Double()[n])
+	case encoding.FixedLenByteArray:
+		text, size := values.FixedLenByteArray()
+		return parquet.FixedLenByteArrayValue(text[n*size : (n+1)*size])
+	default:
+		text, offsets := values.ByteArray()
+		return parquet.ByteArrayValue(text[offsets[n]:offsets[n+1]])
 	}
-	return nil
-}
-
-// peek returns the next of the values, or io.EOF at the end: of lists that of the row group, else
-// of the page.
-func (c *column) peek() (*parquet.Value, error) {
-	for len(c.ready) == 0 {
-		if c.values == nil {
-			if err := c.nextPage(); err != nil {
-				return nil, err
-			}
-		}
-		if c.batch == nil {
-			c.batch = make([]parquet.Value, batchSize)
-		}
-		n, err := c.values.ReadValues(c.batch)
-		if err != nil && err != io.EOF {
-			return nil, err
-		}
-		if c.ready = c.batch[:n]; n == 0 {
-			if !c.list {
-				return nil, io.EOF
-			}
-			c.endPage()
-		}
-	}
-	return &c.ready[0], nil
 }
 
 // ended reports whether the row group has no further row.
@@ -332,49 +309,4 @@ func (c *column) ended() bool {
 		}
 	}
 	return false
-}
-
-// readList reads a list as JSON. Its first value is v.
-func (c *column) readList(v *parquet.Value) error {
-	c.cell = c.cell[:0]
-	if level := v.DefinitionLevel(); level < c.defined {
-		if level == c.defined-1 {
-			c.cell = append(c.cell, "[]"...)
-		}
-		c.ready = c.ready[1:]
-		return nil
-	}
-	separator := byte('[')
-	for {
-		c.cell = append(c.cell, separator)
-		c.cell = c.text.appendJSON(c.cell, *v)
-		separator = ','
-		c.ready = c.ready[1:]
-		var err error
-		v, err = c.peek()
-		if err == io.EOF || err == nil && v.RepetitionLevel() == 0 {
-			c.cell = append(c.cell, ']')
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-	}
-}
-
-// appendJSON appends an item of a list.
-func (t valueText) appendJSON(dst []byte, v parquet.Value) []byte {
-	if v.IsNull() {
-		return append(dst, "null"...)
-	}
-	from := len(dst)
-	dst = t.append(dst, v)
-	if t.form == cell.Number && cell.IsNotFinite(dst[from:]) {
-		return append(dst[:from], "null"...)
-	}
-	if text := dst[from:]; (t.form == cell.Text || !json.Valid(text)) && utf8.Valid(text) {
-		quoted, _ := json.Marshal(string(text)) // of a string it has no error
-		dst = append(dst[:from], quoted...)
-	}
-	return dst // what is not UTF-8 is found where all cells are read
 }

@@ -26,7 +26,7 @@ type File struct {
 	names []string
 	found []*column // one for each name
 	asked []*column // those that are read,
-	later []*column // and those that Rest reads, or of which there are prints only
+	later []*column // and those that Rest has, or of which there are prints only
 	file  *parquet.File
 	said  *format.FileMetaData // what the file says of itself
 	group int                  // how many row groups were begun
@@ -39,12 +39,19 @@ type File struct {
 	batch   Batch // of Next,
 	at      int   // its row,
 	cells   [][]byte
-	rested  bool // some of the cells are of Rest
 
-	rows   int     // of the present group,
-	begun  int     // and those before the batch
-	prints bool    // they were asked for
-	sums   [][]sum // of the batch's rows: the prints, and what other goroutines added up
+	// Where few columns are read first:
+	ahead  Batch      // the next one
+	began  bool       // to read it
+	filled chan error // tells that it was read
+	begun  int        // rows of the present group before the batch
+	wanted func(cells [][]byte) bool
+	rested bool // some of the cells are of Rest
+
+	prints bool // they were asked for
+	seed   uint64
+	hashed [][]*column // the later columns: those in one are hashed together
+	sums   [][]sum     // of the batch's rows, what each goroutine added up
 }
 
 // Open finds the columns of a file of that size.
@@ -110,7 +117,7 @@ const nextRows = 1 << 10
 func (t *File) Next() (cells [][]byte, err error) {
 	if t.at++; t.at >= t.batch.Rows {
 		t.at, t.batch.Rows = 0, 0
-		if err := t.read(&t.batch, nextRows); err != nil {
+		if err := t.nextBatch(); err != nil {
 			return nil, err
 		}
 	}
@@ -126,6 +133,13 @@ func (t *File) Next() (cells [][]byte, err error) {
 	return t.cells, nil
 }
 
+func (t *File) nextBatch() error {
+	if t.filled != nil {
+		return t.nextSparse()
+	}
+	return t.read(&t.batch, nextRows)
+}
+
 // Ask says which columns are to be read, before the first row. None is asked for twice.
 func (t *File) Ask(columns []int) {
 	for _, i := range columns {
@@ -137,6 +151,10 @@ func (t *File) Ask(columns []int) {
 
 // Close gives back what the reading needed.
 func (t *File) Close() {
+	if t.began {
+		<-t.filled
+		t.began = false
+	}
 	for _, c := range slices.Concat(t.asked, t.later) {
 		c.end()
 	}

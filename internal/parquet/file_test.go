@@ -33,11 +33,14 @@ func readAll(t *testing.T, data []byte, way int) (rows int, asked uint64, err er
 		for i := range file.Columns() {
 			file.Ask([]int{i})
 		}
-		if way == forPrints {
-			file.AskPrints(1)
-		}
 		if way != plainly {
 			file.AskFirst([]int{0})
+		}
+		switch asked := 0; way {
+		case forPrints:
+			file.AskPrints(1)
+		case withRest:
+			file.AskRest(func([][]byte) bool { asked++; return asked%3 == 0 })
 		}
 		for err == nil {
 			if rows++; rows > 1<<20 {

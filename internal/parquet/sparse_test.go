@@ -21,7 +21,19 @@ func TestRest(t *testing.T) {
 		file, first := openFirst(t, data)
 		defer file.Close()
 		every := rapid.SampledFrom([]int{1, 3, 100, 5000}).Draw(t, "rows to one that is looked at")
-		r := rand.New(rand.NewPCG(3, 3))
+		asked, wanted, r := 0, map[int]bool{}, rand.New(rand.NewPCG(3, 3))
+		for row := range want {
+			wanted[row] = r.IntN(every) == 0
+		}
+		file.AskRest(func(cells [][]byte) bool {
+			for _, column := range first {
+				if got := shown(cells[column]); got != want[asked][column] {
+					t.Errorf("asked of row %d, column %d: %q, want %q", asked, column, got, want[asked][column])
+				}
+			}
+			asked++
+			return wanted[asked-1]
+		})
 		for row := 0; ; row++ {
 			cells, err := file.Next()
 			if err == io.EOF && row == len(want) {
@@ -37,7 +49,7 @@ func TestRest(t *testing.T) {
 						t.Fatalf("row %d, column %d: %q, want %q", row, column, got, want[row][column])
 					}
 				}
-				if rest == 1 || r.IntN(every) > 0 {
+				if rest == 1 || !wanted[row] {
 					break
 				}
 				if cells, err = file.Rest(); err != nil {
@@ -82,20 +94,58 @@ func TestPrints(t *testing.T) {
 	})
 }
 
+// TestPrintsOfWriters: whatever way rows are stored and in whatever order, they have their prints.
+func TestPrintsOfWriters(t *testing.T) {
+	rounds.Check(t, func(t *rapid.T) {
+		all := drawRows(t, rapid.SampledFrom([][]randomColumn{randomColumns, randomColumns[:1]}).Draw(t, "kinds"))
+		prints := map[string][16]byte{}
+		for range 2 {
+			file := openAll(t, all.write(t))
+			file.AskFirst([]int{0})
+			file.AskPrints(5)
+			for _, texts := range all.texts {
+				if _, err := file.Next(); err != nil {
+					t.Fatal(err)
+				}
+				text, print := fmt.Sprintf("%q", texts), file.Print()
+				if before, ok := prints[text]; ok && before != print {
+					t.Fatalf("the print of a row depends on how it is stored: %s", text)
+				}
+				prints[text] = print
+			}
+			if _, err := file.Next(); err != io.EOF {
+				t.Fatal(err)
+			}
+			file.Close()
+			rand.New(rand.NewPCG(6, 6)).Shuffle(len(all.rows), func(i, k int) {
+				all.rows[i], all.rows[k] = all.rows[k], all.rows[i]
+				all.texts[i], all.texts[k] = all.texts[k], all.texts[i]
+			})
+		}
+	})
+}
+
 // openFirst opens a file and asks for all columns, and for some of them first.
 func openFirst(t *rapid.T, data []byte) (file *File, first []int) {
-	file, err := Open(bytes.NewReader(data), int64(len(data)))
-	if err != nil {
-		t.Fatal(err)
-	}
-	file.room.Store(rapid.SampledFrom([]int64{10, mostEntries, mostEntries}).Draw(t, "room for dictionaries"))
-	isFirst := rapid.SliceOfN(rapid.Bool(), len(file.Columns()), -1).Draw(t, "first")
-	for i := range file.Columns() {
-		file.Ask([]int{i})
-		if isFirst[i] {
+	file = openAll(t, data)
+	for i, is := range rapid.SliceOfN(rapid.Bool(), len(file.Columns()), -1).Draw(t, "first")[:len(file.Columns())] {
+		if is {
 			first = append(first, i)
 		}
 	}
 	file.AskFirst(first)
 	return file, first
+}
+
+// openAll opens a file and asks for all columns.
+func openAll(t *rapid.T, data []byte) *File {
+	file, err := Open(bytes.NewReader(data), int64(len(data)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	file.room.Store(rapid.SampledFrom([]int64{10, mostEntries, mostEntries}).Draw(t, "room for dictionaries"))
+	for i := range file.Columns() {
+		file.Ask([]int{i})
+	}
+	return file
 }
