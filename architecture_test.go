@@ -20,7 +20,8 @@ var mayImport = map[string]string{
 	"internal/exchange":   "",
 	"internal/human":      "",
 	"internal/nearest":    "",
-	"internal/outside":    "",
+	"internal/outside":    "internal/pattern",
+	"internal/pattern":    "",
 	"internal/schedule":   "",
 	"internal/schema":     "",
 	"internal/jsonscan":   "",
@@ -41,19 +42,19 @@ var mayImport = map[string]string{
 
 	// Sorting and reading know nothing of Gleap.
 	"internal/extsort": "",
-	"internal/bucket":  "internal/exchange internal/outside",
+	"internal/bucket":  "internal/exchange internal/outside internal/pattern",
 	"internal/source":  "internal/bucket internal/outside",
 	"internal/rowlist": "internal/extsort",
 	"internal/parquet": "internal/cell",
 	// What a database keeps of exports: SQL, and no connection.
-	"internal/generation": "",
+	"internal/generation": "internal/userid",
 	// One protocol each, and which of them an address is for.
 	"internal/postgres": "internal/cell internal/generation internal/nearest internal/outside internal/secret internal/source internal/textfile",
 	"internal/database": "internal/cell internal/generation internal/postgres internal/secret internal/trino",
 	"internal/trino":    "internal/cell internal/exchange internal/jsonscan internal/nearest internal/outside internal/secret internal/source internal/textfile",
 
 	// The three parts of a sync do not know each other, nor sync.
-	"engage": "internal/attr internal/cell internal/database internal/extsort internal/foreign internal/generation internal/jsonscan internal/keys internal/nearest internal/parquet internal/secret internal/source internal/userid internal/values",
+	"engage": "internal/attr internal/cell internal/database internal/extsort internal/foreign internal/generation internal/jsonscan internal/keys internal/nearest internal/parquet internal/pattern internal/secret internal/source internal/userid internal/values",
 	"gleap":  "internal/attr internal/exchange internal/secret",
 	"state":  "internal/attr internal/nearest internal/wholefile",
 	// A wire struct that it shared with the client would hide a mistake on the wire.
@@ -84,7 +85,7 @@ var mayImport = map[string]string{
 	"internal/projects": "internal/config internal/secret",
 
 	// Around one of them.
-	"internal/starter": "engage internal/attr internal/config internal/database internal/keys internal/source internal/values internal/wholefile",
+	"internal/starter": "engage internal/attr internal/config internal/database internal/keys internal/pattern internal/source internal/values internal/wholefile",
 	"internal/console": "engage gleap gleap/sandbox internal/attr internal/deliveries internal/human internal/inspect internal/replica internal/runs internal/starter state sync",
 	"internal/metrics": "engage internal/config internal/exchange internal/inspect internal/replica internal/runs sync",
 	// Linked with a tag only, and so beside metrics, which it takes as data.
@@ -94,7 +95,7 @@ var mayImport = map[string]string{
 	"internal/serve":  "engage internal/config internal/exchange internal/inspect internal/metrics internal/page internal/projects internal/runs internal/schedule internal/textfile internal/userid state sync",
 
 	// Commands put it together, for the main package alone.
-	"internal/app": "engage gleap gleap/sandbox internal/completion internal/config internal/console internal/deliveries internal/guard internal/human internal/inputs internal/inspect internal/metrics internal/nearest internal/notify internal/otlp internal/page internal/projects internal/replica internal/runs internal/savedplan internal/schedule internal/schema internal/secret internal/serve internal/starter internal/textfile internal/userid internal/values internal/wholefile state sync",
+	"internal/app": "engage gleap gleap/sandbox internal/completion internal/config internal/console internal/deliveries internal/guard internal/human internal/inputs internal/inspect internal/metrics internal/nearest internal/notify internal/otlp internal/page internal/pattern internal/projects internal/replica internal/runs internal/savedplan internal/schedule internal/schema internal/secret internal/serve internal/starter internal/textfile internal/userid internal/values internal/wholefile state sync",
 	"":             "gleap internal/app internal/human state sync",
 }
 

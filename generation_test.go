@@ -100,16 +100,6 @@ func newKept(t *testing.T, server *postgrestest.Server, user, table string) *kep
 	return k
 }
 
-// mustSay runs a command.
-func (k *kept) mustSay(t *testing.T, code int, want string, args ...string) string {
-	t.Helper()
-	got, written := k.run(t, args...)
-	if got != code || !strings.Contains(written, want) {
-		t.Fatalf("%s: exit code %d: %s\nwant %d: %s", args, got, written, code, want)
-	}
-	return written
-}
-
 // mustHave checks that Gleap has of each user what the table says, and of others no membership.
 func (k *kept) mustHave(t *testing.T, table string) {
 	t.Helper()

@@ -54,11 +54,7 @@ query = "SELECT user_id, total_orders AS value FROM engage_default.users"
 	var all bytes.Buffer
 	run := func(code int, want string, args ...string) {
 		t.Helper()
-		got, written := p.run(t, args...)
-		all.WriteString(written)
-		if got != code || !strings.Contains(written, want) {
-			t.Errorf("%s: exit code %d: %s\nwant %d: %s", args, got, written, code, want)
-		}
+		all.WriteString(p.mustSay(t, code, want, args...))
 	}
 	run(0, "postgres://reader@127.0.0.1", "check")
 	run(0, "2 contacts to send", "plan")

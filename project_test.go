@@ -51,6 +51,17 @@ func (p *project) run(t *testing.T, args ...string) (code int, written string) {
 	return finish(t, p.command(args...))
 }
 
+// mustSay runs a command, and checks its exit code and that it writes something. It returns all that
+// it wrote.
+func (p *project) mustSay(t *testing.T, code int, want string, args ...string) string {
+	t.Helper()
+	got, written := p.run(t, args...)
+	if got != code || !strings.Contains(written, want) {
+		t.Fatalf("%s: exit code %d: %s\nwant %d: %s", args, got, written, code, want)
+	}
+	return written
+}
+
 func finish(t *testing.T, cmd *exec.Cmd) (code int, written string) {
 	t.Helper()
 	out, err := cmd.CombinedOutput()

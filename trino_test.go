@@ -264,21 +264,14 @@ func trinoCommands(t *testing.T, c *trinotest.Cluster) {
 	c.Exec(t, "CREATE TABLE users (user_id varchar, vip boolean, n bigint, email varchar)")
 	c.Exec(t, "INSERT INTO users VALUES ('u1', true, 3, 'ada@example.com'), ('u2', false, 9007199254740993, NULL), ('u3', NULL, NULL, NULL)")
 	p := trinoProject(t, c, "users")
-	run := func(code int, want string, args ...string) {
-		t.Helper()
-		got, written := p.run(t, args...)
-		if got != code || !strings.Contains(written, want) {
-			t.Errorf("%s: exit code %d: %s\nwant %d: %s", args, got, written, code, want)
-		}
-	}
-	run(0, "users in trino://reader@127.0.0.1", "check")
-	run(0, "2 contacts to send", "plan")
-	run(0, "2 of 2 contacts sent", "sync")
-	run(0, `"9007199254740993"`, "inspect", "contact", "u2", "--output", "json")
-	run(0, `"vip": true`, "inspect", "contact", "u1", "--output", "json")
-	run(0, "Nothing to send", "sync")
+	p.mustSay(t, 0, "users in trino://reader@127.0.0.1", "check")
+	p.mustSay(t, 0, "2 contacts to send", "plan")
+	p.mustSay(t, 0, "2 of 2 contacts sent", "sync")
+	p.mustSay(t, 0, `"9007199254740993"`, "inspect", "contact", "u2", "--output", "json")
+	p.mustSay(t, 0, `"vip": true`, "inspect", "contact", "u1", "--output", "json")
+	p.mustSay(t, 0, "Nothing to send", "sync")
 	c.Exec(t, "UPDATE users SET vip = NOT vip")
-	run(0, "2 of 2 contacts sent", "sync")
+	p.mustSay(t, 0, "2 of 2 contacts sent", "sync")
 }
 
 // trinoWorker: where a worker dies in the middle, an export is read as a whole or held, and the

@@ -1,25 +1,20 @@
 package engage
 
 import (
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 
 	"gleapsync/internal/keys"
+	"gleapsync/internal/pattern"
 )
 
 // Column names, in snake case, that are hardly those of attributes. They are compiled when they
 // are first needed, which by most commands they are not.
 var (
-	idLike   = pattern(`^(id|key|traits|external_ids)$|_id(_\d+)?$`)
-	loading  = pattern(`^(context_.*|uuid|uuid_ts|timestamp|row_number)$|^(received|sent|updated)_at$|_?(loaded|synced|ingested|inserted)_at$`)
-	personal = pattern(`(^|_)(email|phone|phone_number|mobile|address|street|zip|postcode|postal_code|ip|birthday|birth_date|date_of_birth|dob)(_\d+)?$|(^|_)(first|last|full|middle|maiden|user)_?name(_\d+)?$|^name(_\d+)?$`)
+	idLike   = pattern.Of(`^(id|key|traits|external_ids)$|_id(_\d+)?$`)
+	loading  = pattern.Of(`^(context_.*|uuid|uuid_ts|timestamp|row_number)$|^(received|sent|updated)_at$|_?(loaded|synced|ingested|inserted)_at$`)
+	personal = pattern.Of(`(^|_)(email|phone|phone_number|mobile|address|street|zip|postcode|postal_code|ip|birthday|birth_date|date_of_birth|dob)(_\d+)?$|(^|_)(first|last|full|middle|maiden|user)_?name(_\d+)?$|^name(_\d+)?$`)
 )
-
-func pattern(text string) func() *regexp.Regexp {
-	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
-}
 
 // LooksLikeID reports whether a column seems to have ids, going by its name.
 func LooksLikeID(column string) bool { return idLike().MatchString(keys.Make(column)) }

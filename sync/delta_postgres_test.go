@@ -13,7 +13,6 @@ import (
 	"pgregory.net/rapid"
 
 	"gleapsync/engage"
-	"gleapsync/gleap"
 	"gleapsync/internal/inputs"
 	"gleapsync/internal/postgrestest"
 	"gleapsync/internal/rounds"
@@ -42,14 +41,7 @@ func TestDeltaPlansOfPostgreSQL(t *testing.T) {
 			}}}
 		w := newWorld(t, table, audience("a.csv", "a"), audience("b.csv", "b"), trait("t.csv", "t"))
 		defer w.server.Close()
-		for i := range w.options.Exports {
-			w.options.Exports[i].AllowEmpty = rapid.Bool().Draw(r, "empty")
-			w.options.Exports[i].ClearMissing = rapid.Bool().Draw(r, "clear")
-			w.options.Exports[i].KeepAbsent = rapid.Bool().Draw(r, "keep")
-		}
-		if rapid.Bool().Draw(r, "fields") {
-			w.options.Fields = []inputs.Field{{Field: gleap.Email, Columns: []string{"email"}}}
-		}
+		w.drawSettings(r)
 		user := rapid.Map(rapid.IntRange(0, 14), func(n int) string { return fmt.Sprint("u", n) })
 		users := map[string]string{}
 		row := func() string {

@@ -106,6 +106,19 @@ func (w *world) mustPlanAlike(t interface {
 	return deltas
 }
 
+// drawSettings has an export say any of what can be said of those who are not in it, and contact fields
+// or none.
+func (w *world) drawSettings(r *rapid.T) {
+	for i := range w.options.Exports {
+		w.options.Exports[i].AllowEmpty = rapid.Bool().Draw(r, "empty")
+		w.options.Exports[i].ClearMissing = rapid.Bool().Draw(r, "clear")
+		w.options.Exports[i].KeepAbsent = rapid.Bool().Draw(r, "keep")
+	}
+	if rapid.Bool().Draw(r, "fields") {
+		w.options.Fields = []inputs.Field{{Field: gleap.Email, Columns: []string{"email"}}}
+	}
+}
+
 // TestDeltaPlans lets days pass, with all that may keep the records from being what the exports
 // said, and with lists that are lost, damaged and swapped. Each plan is the same as if all was
 // read.
@@ -120,14 +133,7 @@ func TestDeltaPlans(t *testing.T) {
 		w := newWorld(t, table, audience("a.csv", "a"), audience("parts", "b"), trait("t.csv", "t"))
 		defer w.server.Close()
 		w.options.Exports[2].Pick, w.options.Exports[2].AnyParts = engage.PickAll, true
-		for i := range w.options.Exports {
-			w.options.Exports[i].AllowEmpty = rapid.Bool().Draw(r, "empty")
-			w.options.Exports[i].ClearMissing = rapid.Bool().Draw(r, "clear")
-			w.options.Exports[i].KeepAbsent = rapid.Bool().Draw(r, "keep")
-		}
-		if rapid.Bool().Draw(r, "fields") {
-			w.options.Fields = []inputs.Field{{Field: gleap.Email, Columns: []string{"email"}}}
-		}
+		w.drawSettings(r)
 		user := rapid.Map(rapid.IntRange(0, 14), func(n int) string { return fmt.Sprint("u", n) })
 		cells := map[string]*rapid.Generator[string]{
 			"table.csv": rapid.Custom(func(t *rapid.T) string {

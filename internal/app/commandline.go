@@ -6,15 +6,14 @@ import (
 	"fmt"
 	"os"
 	"reflect"
-	"regexp"
 	"slices"
 	"strings"
-	stdsync "sync"
 	"time"
 
 	"github.com/alecthomas/kong"
 
 	"gleapsync/internal/completion"
+	"gleapsync/internal/pattern"
 	"gleapsync/internal/schedule"
 )
 
@@ -101,20 +100,15 @@ func asFlags(args []string) []string {
 
 // What the parser says of a command line, for people.
 var (
-	noValue     = pattern(`^(--[a-z-]+): (?:expected .* value but got .*|missing value, .*)$`)
-	unknownFlag = pattern(`^(unknown flag -\w), did you mean .*$`) // of one letter all are near
-	unknownWord = pattern(`^unexpected argument`)
-	otherWord   = pattern(`^(there is no command (?:status|state|stats|info|show))\b.*$`) // of other programs
-	moreConfigs = pattern(`^unexpected argument .*\.toml$`)                               // which the shell made of a pattern
-	missing     = pattern(`^expected "<([^>]*)>( \.\.\.)?"$`)
-	noChoice    = pattern(`^(--[a-z-]+) must be one of ("",)?(.*) but got (".*")$`)
-	noCommand   = pattern(`^expected one of`)
+	noValue     = pattern.Of(`^(--[a-z-]+): (?:expected .* value but got .*|missing value, .*)$`)
+	unknownFlag = pattern.Of(`^(unknown flag -\w), did you mean .*$`) // of one letter all are near
+	unknownWord = pattern.Of(`^unexpected argument`)
+	otherWord   = pattern.Of(`^(there is no command (?:status|state|stats|info|show))\b.*$`) // of other programs
+	moreConfigs = pattern.Of(`^unexpected argument .*\.toml$`)                               // which the shell made of a pattern
+	missing     = pattern.Of(`^expected "<([^>]*)>( \.\.\.)?"$`)
+	noChoice    = pattern.Of(`^(--[a-z-]+) must be one of ("",)?(.*) but got (".*")$`)
+	noCommand   = pattern.Of(`^expected one of`)
 )
-
-// pattern compiles an expression when it is needed: most command lines are right.
-func pattern(text string) func() *regexp.Regexp {
-	return stdsync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
-}
 
 // plain says in plain words what is wrong with a command line.
 func plain(err error) error {

@@ -8,11 +8,10 @@ import (
 	"net"
 	"net/http"
 	"net/url"
-	"regexp"
-	"sync"
 
 	"gleapsync/internal/exchange"
 	"gleapsync/internal/outside"
+	"gleapsync/internal/pattern"
 )
 
 // Error says for people what went wrong with a bucket.
@@ -60,13 +59,8 @@ type storageError struct {
 	code   string // a word for the reason, if there is one
 }
 
-// pattern compiles an expression when it is needed: few commands have to do with a bucket.
-func pattern(text string) func() *regexp.Regexp {
-	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
-}
-
 // codeWord is what the codes of storages look like.
-var codeWord = pattern(`^[A-Za-z]{1,64}$`)
+var codeWord = pattern.Of(`^[A-Za-z]{1,64}$`)
 
 func (e *storageError) Error() string {
 	if !codeWord().MatchString(e.code) {
@@ -84,7 +78,7 @@ type regionError struct {
 func (e *regionError) Unwrap() error { return e.storageError }
 
 // regionWord is what the names of regions look like.
-var regionWord = pattern(`^[a-z0-9-]{1,64}$`)
+var regionWord = pattern.Of(`^[a-z0-9-]{1,64}$`)
 
 // permanent reports whether the answer will be the same in a moment.
 func (e *storageError) permanent() bool {

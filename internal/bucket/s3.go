@@ -17,6 +17,8 @@ import (
 	"strings"
 	"time"
 
+	"gleapsync/internal/pattern"
+
 	"github.com/aws/aws-sdk-go-v2/aws"
 	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/config"
@@ -90,7 +92,7 @@ func s3Endpoint(ctx context.Context, settings aws.Config, region string) string 
 
 // hostName is what a bucket is called that can be part of a host's name: no certificate is for
 // one with more dots.
-var hostName = pattern(`^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$`)
+var hostName = pattern.Of(`^[a-z0-9][a-z0-9-]{1,61}[a-z0-9]$`)
 
 // s3Address is where a bucket is: a host of its own, or a folder of the end point's.
 func s3Address(endpoint, bucket string, pathStyle bool) (*url.URL, error) {

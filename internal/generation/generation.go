@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"gleapsync/internal/userid"
 )
 
 // Export is what generations are taken of.
@@ -30,15 +32,11 @@ type Totals struct {
 	Several   bool // some user has several rows
 }
 
-// noIDs are the texts that say that there is no user id, in small letters and without blanks around
-// them, except for \n. The list of package engage is the one that counts.
-var noIDs = []string{"", "null", "nil", "none", "nan", "undefined", "n/a", "<na>", "(null)", "-nan"}
-
 // Take takes a generation.
 func (p *Place) Take(ctx context.Context, id string, e Export) (Totals, error) {
 	d := p.Database.Dialect()
-	var words []string
-	for _, word := range noIDs {
+	words := []string{"''"}
+	for _, word := range userid.NoIDs {
 		words = append(words, "'"+word+"'")
 	}
 	selected := []string{

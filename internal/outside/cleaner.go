@@ -3,11 +3,11 @@ package outside
 import (
 	"cmp"
 	"os"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"unicode"
+
+	"gleapsync/internal/pattern"
 )
 
 // What others write may hold anything: a server repeats the password that it was sent, a
@@ -18,15 +18,10 @@ import (
 const Most = 300
 
 var (
-	secretName = pattern(`(?i)TOKEN|SECRET|PASS|.PWD|KEY|CREDENTIAL|AUTH|CONNECTION_STRING|WEBHOOK`) // not PWD, which is a folder
-	userInfo   = pattern(`://\S+@`)
-	mail       = pattern(`[\pL\pN._%+-]+@[\pL\pN-]+(\.[\pL\pN-]+)+`)
+	secretName = pattern.Of(`(?i)TOKEN|SECRET|PASS|.PWD|KEY|CREDENTIAL|AUTH|CONNECTION_STRING|WEBHOOK`) // not PWD, which is a folder
+	userInfo   = pattern.Of(`://\S+@`)
+	mail       = pattern.Of(`[\pL\pN._%+-]+@[\pL\pN-]+(\.[\pL\pN-]+)+`)
 )
-
-// pattern compiles an expression when it is needed: no command has to wait for it.
-func pattern(text string) func() *regexp.Regexp {
-	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
-}
 
 // Cleaner returns a function that makes a text from outside one line that can be shown. It
 // takes secrets out: those named, those that the names of environment variables tell, and

@@ -36,15 +36,19 @@ func exportOf(t fataler, p *generation.Place) generation.Export {
 		t.Fatal(err)
 	}
 	defer rows.Close()
-	var columns []int
-	for i := range rows.Columns() {
-		columns = append(columns, i)
-	}
-	e, err := rows.Export(0, columns)
+	e, err := rows.Export(0, allOf(rows))
 	if err != nil {
 		t.Fatal(err)
 	}
 	return e
+}
+
+// allOf returns the places of all columns.
+func allOf(rows *postgres.Rows) (all []int) {
+	for i := range rows.Columns() {
+		all = append(all, i)
+	}
+	return all
 }
 
 type fataler interface{ Fatal(...any) }
@@ -62,11 +66,7 @@ func read(t fataler, p *generation.Place, sql string) (all []string) {
 		t.Fatal(err)
 	}
 	defer rows.Close()
-	var columns []int
-	for i := range rows.Columns() {
-		columns = append(columns, i)
-	}
-	rows.Ask(columns)
+	rows.Ask(allOf(rows))
 	for {
 		cells, err := rows.Next()
 		if err == io.EOF {

@@ -9,6 +9,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/internal/attr"
 	"gleapsync/internal/keys"
+	"gleapsync/internal/pattern"
 	"gleapsync/internal/values"
 )
 
@@ -41,7 +42,7 @@ func contactColumns() []string {
 	return all
 }
 
-var userID = pattern(`^user_id(_\d+)?$`) // names of columns, in snake case
+var userID = pattern.Of(`^user_id(_\d+)?$`) // names of columns, in snake case
 
 // found is an export that a sync can read.
 type found struct {
@@ -243,7 +244,7 @@ func (l *shapes) add(said attr.Value) {
 	}
 }
 
-var digits = pattern(`^-?\d+(\.\d+)?$`)
+var digits = pattern.Of(`^-?\d+(\.\d+)?$`)
 
 func (l shapes) String() string {
 	var words []string

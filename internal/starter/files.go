@@ -6,13 +6,12 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
-	"sync"
 	"unicode/utf8"
 
 	"gleapsync/engage"
+	"gleapsync/internal/pattern"
 	inputs "gleapsync/internal/source"
 )
 
@@ -123,12 +122,6 @@ func unwritable(name string) error {
 	return nil
 }
 
-// pattern compiles a regular expression when it is first used: to compile all of them
-// takes longer than the start of the program, and other commands need none.
-func pattern(text string) func() *regexp.Regexp {
-	return sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(text) })
-}
-
 // label is what a file's name says. The name is before + number + behind.
 type label struct {
 	before, number, behind string
@@ -143,12 +136,12 @@ const date = `(?:(?:19|20)\d\d[-_.]?(?:0[1-9]|1[0-2])[-_.]?(?:0[1-9]|[12]\d|3[01
 	`|1[6-9]\d{8}(?:\d{3})?)` // or seconds or milliseconds since 1970
 
 var (
-	ending     = pattern(`(?i)\.(?:(?:csv|tsv|txt|ndjson|jsonl|json)(?:\.(?:gz|zst))?|parquet)$`)
-	dateBehind = pattern(`(?s)^(?:(.*?)[-_. ])?(` + date + `)$`)
-	dateBefore = pattern(`(?s)^(` + date + `)[-_. ](.+)$`)
+	ending     = pattern.Of(`(?i)\.(?:(?:csv|tsv|txt|ndjson|jsonl|json)(?:\.(?:gz|zst))?|parquet)$`)
+	dateBehind = pattern.Of(`(?s)^(?:(.*?)[-_. ])?(` + date + `)$`)
+	dateBefore = pattern.Of(`(?s)^(` + date + `)[-_. ](.+)$`)
 	// Parts as people name them, and as BigQuery and Snowflake do.
-	part  = pattern(`(?is)^(?:(.*?)[-_. ])?(?:part[-_. ]?(\d+)|(0{5}\d{7})|(\d+_\d_\d))$`)
-	again = pattern(`(?s)^(.*) \(\d+\)$`)
+	part  = pattern.Of(`(?is)^(?:(.*?)[-_. ])?(?:part[-_. ]?(\d+)|(0{5}\d{7})|(\d+_\d_\d))$`)
+	again = pattern.Of(`(?s)^(.*) \(\d+\)$`)
 )
 
 func readLabel(file string) label {
@@ -212,4 +205,4 @@ func (g *group) source(names []string, folder string) source {
 	return s
 }
 
-var digit = pattern(`\d`)
+var digit = pattern.Of(`\d`)

@@ -11,6 +11,7 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/internal/attr"
+	"gleapsync/internal/pattern"
 )
 
 // page is what the configuration's template shows.
@@ -185,7 +186,7 @@ func bare(s string) string {
 	return quote(s)
 }
 
-var bareKey = pattern(`^[A-Za-z0-9_-]+$`)
+var bareKey = pattern.Of(`^[A-Za-z0-9_-]+$`)
 
 // shown returns a text for a comment, which has one line and no control characters.
 func shown(s string) string {

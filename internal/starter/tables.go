@@ -14,6 +14,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/internal/attr"
 	"gleapsync/internal/database"
+	"gleapsync/internal/pattern"
 	"gleapsync/internal/values"
 )
 
@@ -70,8 +71,8 @@ var errRepeated = errors.New("it has several rows for each user, as tables of ev
 
 // What the catalogue calls the types of booleans and numbers.
 var (
-	booleanType  = pattern(`^boolean$`)
-	numericTypes = pattern(`^(smallint|integer|bigint|numeric|real|double precision)$`)
+	booleanType  = pattern.Of(`^boolean$`)
+	numericTypes = pattern.Of(`^(smallint|integer|bigint|numeric|real|double precision)$`)
 )
 
 // tables returns the tables of a database.

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -59,13 +60,14 @@ func IsNone(cell []byte) bool {
 	case 2:
 		return string(cell) == `\N` || string(cell) == `\n`
 	case 3, 4, 6, 9:
-		switch strings.ToLower(string(cell)) {
-		case "null", "nil", "none", "nan", "undefined", "n/a", "<na>", "(null)", "-nan":
-			return true
-		}
+		return slices.Contains(NoIDs[:], strings.ToLower(string(cell)))
 	}
 	return false
 }
+
+// NoIDs are the words, in small letters, with which programs say that there is no user id, as blanks
+// and \N do.
+var NoIDs = [...]string{"null", "nil", "none", "nan", "undefined", "n/a", "<na>", "(null)", "-nan"}
 
 // Said returns the user id that a value says, nil if it names nobody. For reason and known
 // see [Check].
