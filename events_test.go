@@ -17,16 +17,15 @@ import (
 	"time"
 
 	"gleapsync/gleap/sandbox"
-	"gleapsync/internal/rounds"
 	"gleapsync/internal/runs"
 )
 
-var million = flag.Bool("million", false, "plan and send millions of events, also if not all tests are at full length")
+var million = flag.Bool("million", false, "plan and send millions of events")
 
 // TestEventsPlan plans two million events of Engage that nothing was read of before, and
 // measures how fast.
 func TestEventsPlan(t *testing.T) {
-	if !*million && !rounds.Full() {
+	if !*million {
 		t.Skip("it takes half a minute: go test -run TestEventsPlan -million -v .")
 	}
 	const events, files, users = 2_000_000, 8, 1_000_000
@@ -75,7 +74,7 @@ func TestEventsPlan(t *testing.T) {
 // request, to a sandbox without a limit. It measures how long that takes, and the most
 // anonymous memory: that of mapped files is the system's.
 func TestMillionEvents(t *testing.T) {
-	if !*million && !rounds.Full() {
+	if !*million {
 		t.Skip("it takes some minutes: go test -run TestMillionEvents -million -v .")
 	}
 	const events, files, users = 1_000_000, 8, 200_000

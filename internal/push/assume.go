@@ -11,18 +11,18 @@ import (
 
 // Assume commits the plan's entries as if Gleap had acknowledged them.
 func Assume(ctx context.Context, o Options, plan Plan, report *runs.Report) error {
-	var acks []state.Acknowledgement
-	var done [runs.Classes]int // of acks
+	defer collectLess(o.Memory)()
+	var b batch
 	flush := func() error {
-		if _, err := o.Ledger.Commit(state.Delivery{Acks: acks, Assumed: true}); err != nil {
+		b.Assumed = true
+		if _, err := o.Ledger.Commit(b.Delivery); err != nil {
 			return fmt.Errorf("commit to the state: %w", err)
 		}
-		report.Contacts.Assumed += len(acks)
-		report.Contacts.Remaining -= len(acks)
-		report.Done(done)
-		done = [runs.Classes]int{}
-		o.Meter.Add(len(acks))
-		acks = acks[:0]
+		report.Contacts.Assumed += len(b.Acks)
+		report.Contacts.Remaining -= len(b.Acks)
+		report.Done(b.done)
+		o.Meter.Add(len(b.Acks))
+		b.reset()
 		return nil
 	}
 	for entries := plan.File.Read(plan.Before); ctx.Err() == nil; {
@@ -33,9 +33,11 @@ func Assume(ctx context.Context, o Options, plan Plan, report *runs.Report) erro
 		if err != nil {
 			return err
 		}
-		done[e.Class]++
-		ack := state.Acknowledgement{UserID: e.UserID, At: o.Now(), Attributes: e.Attributes, Epoch: plan.Epoch, Unpark: plan.Whole, Fields: e.StateFields()}
-		if acks = append(acks, ack); len(acks) >= commitAt {
+		b.done[e.Class]++
+		b.acknowledge(&state.Acknowledgement{
+			UserID: e.UserID, At: o.Now(), Attributes: e.Attributes, Epoch: plan.Epoch, Unpark: plan.Whole, Fields: e.StateFields(),
+		}, e.Class)
+		if b.isFull() {
 			if err := flush(); err != nil {
 				return err
 			}

@@ -12,6 +12,7 @@ type batch struct {
 	untold   []*refusal        // the parked ones
 	classes  []runs.Class      // of the contacts of Acks
 	requests int               // with events that Gleap acknowledged
+	values   int               // of Acks
 }
 
 // isEmpty reports whether there is nothing to write.
@@ -20,11 +21,14 @@ func (b *batch) isEmpty() bool {
 }
 
 // isFull reports whether it should not get any larger.
-func (b *batch) isFull() bool { return len(b.Acks)+len(b.Parked) >= commitAt }
+func (b *batch) isFull() bool {
+	return len(b.Acks)+len(b.Parked) >= commitAt || b.values >= commitValues
+}
 
 // acknowledge adds what Gleap took of a contact of some class.
 func (b *batch) acknowledge(ack *state.Acknowledgement, class runs.Class) {
 	b.Acks, b.classes = append(b.Acks, *ack), append(b.classes, class)
+	b.values += len(ack.Attributes)
 	if ack.Last {
 		b.done[class]++
 	}

@@ -15,8 +15,8 @@ import (
 const (
 	// commitEvery bounds what is sent twice after a crash.
 	commitEvery = 500 * time.Millisecond
-	// commitAt bounds the memory for what is not committed yet.
-	commitAt = 20_000
+	// commitAt bounds the memory for what is not committed yet: so many contacts, or values of theirs.
+	commitAt, commitValues = 20_000, 200_000
 )
 
 // client calls Gleap: a [*gleap.Client].
@@ -150,7 +150,7 @@ func sendBoth(ctx context.Context, s *sender, ready <-chan []state.Event) (deliv
 }
 
 // collectLess lets garbage pile up for longer, within the memory that planning had: what
-// lives is little now, and the garbage of the calls is much. undo ends that.
+// lives is little now, and the garbage of the calls and of the commits is much. undo ends that.
 func collectLess(memory int64) (undo func()) {
 	percent := debug.SetGCPercent(300)
 	const least = 64 << 20 // below that the collector would never rest

@@ -6,6 +6,7 @@ package rounds
 import (
 	"flag"
 	"os"
+	"strconv"
 	"sync"
 	"testing"
 
@@ -28,14 +29,14 @@ func Of(few, all int) int {
 // processors: they wait most of the time. It is to be called by TestMain; -parallel goes before.
 func Beside() { _ = flag.Set("test.parallel", "8") }
 
-// Check checks a property with random input: 100 times if the tests have all their rounds.
+// Check checks a property with random input: 60 times if the tests have all their rounds.
 func Check(t *testing.T, property func(*rapid.T)) {
 	t.Helper()
 	once.Do(func() {
 		isSet := os.Getenv("RAPID_CHECKS") != ""
 		flag.Visit(func(f *flag.Flag) { isSet = isSet || f.Name == "rapid.checks" })
-		if !isSet && !Full() {
-			_ = flag.Set("rapid.checks", "10")
+		if !isSet {
+			_ = flag.Set("rapid.checks", strconv.Itoa(Of(10, 60)))
 		}
 	})
 	rapid.Check(t, property)
