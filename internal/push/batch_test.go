@@ -55,3 +55,25 @@ func TestBatch(t *testing.T) {
 		t.Errorf("something is left: %+v", b)
 	}
 }
+
+// TestBatchIsFull: few contacts of many values fill a batch as many contacts of few values do, and the
+// next one begins empty.
+func TestBatchIsFull(t *testing.T) {
+	for _, values := range []int{0, 1, 35, 150, 1000} {
+		var b batch
+		for range 2 {
+			n := 0
+			for ; !b.isFull() && n <= commitAt; n++ {
+				b.acknowledge(&state.Acknowledgement{Attributes: make([]state.Change, values)}, runs.ClassFirst)
+			}
+			want := commitAt
+			if values > 0 {
+				want = min(want, (commitValues+values-1)/values)
+			}
+			if n != want {
+				t.Errorf("%d values each: full with %d contacts, want %d", values, n, want)
+			}
+			b.reset()
+		}
+	}
+}
