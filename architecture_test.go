@@ -92,7 +92,7 @@ var mayImport = map[string]string{
 	"internal/otlp":   "internal/exchange internal/metrics internal/runs",
 	"internal/notify": "engage internal/config internal/exchange internal/runs internal/secret",
 	"internal/page":   "internal/human internal/inspect internal/runs state sync",
-	"internal/serve":  "engage internal/config internal/exchange internal/inspect internal/metrics internal/page internal/projects internal/runs internal/schedule internal/textfile internal/userid state sync",
+	"internal/serve":  "engage internal/config internal/exchange internal/human internal/inspect internal/metrics internal/page internal/projects internal/runs internal/schedule internal/textfile internal/userid state sync",
 
 	// Commands put it together, for the main package alone.
 	"internal/app": "engage gleap gleap/sandbox internal/completion internal/config internal/console internal/deliveries internal/guard internal/human internal/inputs internal/inspect internal/metrics internal/nearest internal/notify internal/otlp internal/page internal/pattern internal/projects internal/replica internal/runs internal/savedplan internal/schedule internal/schema internal/secret internal/serve internal/starter internal/textfile internal/userid internal/values internal/wholefile state sync",

@@ -43,6 +43,7 @@ type App struct {
 	flags   flags
 	version string
 	out     io.Writer
+	errs    io.Writer
 	log     *slog.Logger
 	bar     *console.Bar    // nil: no terminal
 	zone    *time.Location  // of times that a person reads
@@ -52,22 +53,31 @@ type App struct {
 
 func newApp(f flags, version string, out io.Writer, errs *os.File) *App {
 	a := &App{flags: f, version: version, out: out, zone: time.Local, read: config.Load}
-	var w io.Writer = errs
+	a.errs = errs
 	if term.IsTerminal(int(errs.Fd())) && os.Getenv("TERM") != "dumb" {
 		a.bar = console.NewBar(errs)
-		w = a.bar
+		a.errs = a.bar
 	}
-	var level slog.Level
-	_ = level.UnmarshalText([]byte(f.LogLevel)) // one of the enum
-	options := &slog.HandlerOptions{Level: level}
-	if f.LogFormat == "json" {
-		a.log = slog.New(slog.NewJSONHandler(w, options))
-	} else {
-		a.log = slog.New(slog.NewTextHandler(w, options))
-	}
+	a.log = newLog(f, a.errs, "")
 	slog.SetDefault(a.log) // what libraries write with package log must not go through the bar
 	log.SetOutput(withoutAnswers{log.Writer()})
 	return a
+}
+
+// newLog returns a log whose lines have commands name a configuration, if there is one to name.
+func newLog(f flags, w io.Writer, config string) *slog.Logger {
+	var level slog.Level
+	_ = level.UnmarshalText([]byte(f.LogLevel)) // one of the enum
+	options := &slog.HandlerOptions{Level: level, ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+		if a.Value.Kind() == slog.KindString {
+			a.Value = slog.StringValue(human.Commands(a.Value.String(), config))
+		}
+		return a
+	}}
+	if f.LogFormat == "json" {
+		return slog.New(slog.NewJSONHandler(w, options))
+	}
+	return slog.New(slog.NewTextHandler(w, options))
 }
 
 // withoutAnswers keeps from the log what net/http writes there of an answer that nobody
@@ -228,10 +238,7 @@ func (a *App) asJSON() bool { return a.flags.Output == "json" }
 
 // screen returns where results go as text, with w in front.
 func (a *App) screen(w io.Writer) console.Out {
-	o := console.Out{Writer: w, Zone: a.zone}
-	if a.flags.Config != defaultConfig && a.flags.Config != os.Getenv("GLEAPSYNC_CONFIG") {
-		o.Config = a.flags.Config
-	}
+	o := console.Out{Writer: w, Zone: a.zone, Config: a.flags.named()}
 	if f, ok := a.out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		columns, _, _ := term.GetSize(int(f.Fd()))
 		o.Width = cmp.Or(columns, 80) // 0: not known

@@ -71,7 +71,7 @@ func (a *App) of(p *projects.Project) *App {
 	one := *a
 	one.flags.Config = p.Path
 	one.read = func(string) (*config.Config, error) { return p.Config, p.Err }
-	one.log = a.log.With("project", p.Label())
+	one.log = newLog(a.flags, a.errs, p.Path).With("project", p.Label())
 	one.bar = nil
 	return &one
 }
@@ -176,7 +176,7 @@ func (e *severalError) add(p *projects.Project, err error) {
 		return // the report has said enough
 	}
 	for line := range strings.Lines(err.Error()) {
-		line = strings.TrimSpace(line)
+		line = human.Commands(strings.TrimSpace(line), p.Path)
 		if !strings.HasPrefix(line, p.Path) {
 			line = p.Label() + ": " + line
 		}

@@ -3,9 +3,7 @@ package console
 
 import (
 	"io"
-	"strings"
 	"time"
-	"unicode"
 
 	"gleapsync/internal/human"
 )
@@ -19,18 +17,7 @@ type Out struct {
 	Width  int // of a terminal, in characters; 0: a file or a pipe, where nothing is left out
 }
 
-// commands has the commands in a text that change something name the configuration.
-func (w Out) commands(text string) string {
-	if w.Config == "" {
-		return text
-	}
-	path := w.Config
-	if strings.ContainsFunc(path, func(c rune) bool {
-		return !unicode.IsLetter(c) && !unicode.IsDigit(c) && !strings.ContainsRune("/._-+=:@%,", c)
-	}) {
-		path = "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
-	}
-	return strings.ReplaceAll(text, "gleapsync sync --", "gleapsync sync --config "+path+" --")
-}
+// commands has the commands in a text name the configuration.
+func (w Out) commands(text string) string { return human.Commands(text, w.Config) }
 
 func (w Out) time(t time.Time) string { return human.Time(t, w.Zone) }

@@ -58,18 +58,3 @@ func TestDeliveryOnTerminal(t *testing.T) {
 		}
 	}
 }
-
-// TestCommandsToPaste: a command that a reason names can be pasted, also where the configuration
-// has to be named.
-func TestCommandsToPaste(t *testing.T) {
-	const text = "if that is right, run gleapsync sync --max-exits vip=2 once"
-	for config, want := range map[string]string{
-		"":             text,
-		"a/b.toml":     "if that is right, run gleapsync sync --config a/b.toml --max-exits vip=2 once",
-		"it's, a.toml": `if that is right, run gleapsync sync --config 'it'\''s, a.toml' --max-exits vip=2 once`,
-	} {
-		if got := (Out{Config: config}).commands(text); got != want {
-			t.Errorf("%q: %s", config, got)
-		}
-	}
-}

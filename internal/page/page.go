@@ -58,15 +58,17 @@ type Site struct {
 	Zone    *time.Location // of times
 	Base    string         // that their addresses begin with
 	Several bool           // there is a page of several projects; without a Base it is that one
+	Config  string         // the configuration file, if commands have to name it to be pasted
 }
 
 // functions are those that depend on the site.
 func (s Site) functions() template.FuncMap {
 	return template.FuncMap{
-		"path":    func(rest string) string { return s.Base + rest },
-		"several": func() bool { return s.Several },
-		"project": func() bool { return !s.Several || s.Base != "" },
-		"time":    func(t time.Time) string { return human.Time(t, s.Zone) },
+		"path":     func(rest string) string { return s.Base + rest },
+		"commands": func(text string) string { return human.Commands(text, s.Config) },
+		"several":  func() bool { return s.Several },
+		"project":  func() bool { return !s.Several || s.Base != "" },
+		"time":     func(t time.Time) string { return human.Time(t, s.Zone) },
 		"zone": func() string {
 			if s.Zone == time.Local {
 				return "this machine's time zone"

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"time"
 
+	"gleapsync/internal/human"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
@@ -55,9 +56,14 @@ func (s *site) status(ctx context.Context) (status, error) {
 	}
 	o := &seen.overview
 	answer := status{
-		Project: o.Project, Version: s.version, Next: now.Next, Missed: now.Missed, LastError: now.Failed, ConfigError: now.Config,
-		Resyncing: o.Resyncing, Parked: o.Parked, DueEvents: o.DueEvents, ParkedEvents: o.ParkedEvents, StateBytes: o.Bytes, LastRun: o.LastRun, LastSuccess: o.History.LastSuccess,
+		Project: o.Project, Version: s.version, Next: now.Next, Missed: now.Missed, LastError: human.Commands(now.Failed, s.named), ConfigError: human.Commands(now.Config, s.named),
+		Resyncing: o.Resyncing, Parked: o.Parked, DueEvents: o.DueEvents, ParkedEvents: o.ParkedEvents, StateBytes: o.Bytes, LastSuccess: o.History.LastSuccess,
 		Exports: []runs.ExportReport{},
+	}
+	if o.LastRun != nil {
+		last := *o.LastRun
+		last.Error = human.Commands(last.Error, s.named)
+		answer.LastRun = &last
 	}
 	if now.Running {
 		p := now.Progress
@@ -65,6 +71,9 @@ func (s *site) status(ctx context.Context) (status, error) {
 	}
 	if seen.last != nil {
 		answer.Exports = append(answer.Exports, seen.last.Exports...)
+		for i := range answer.Exports {
+			answer.Exports[i].Reason = human.Commands(answer.Exports[i].Reason, s.named)
+		}
 	}
 	return answer, nil
 }

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"time"
 
+	"gleapsync/internal/human"
 	"gleapsync/internal/metrics"
 	"gleapsync/internal/page"
 	"gleapsync/internal/runs"
@@ -74,7 +75,7 @@ func (s *Several) front(w http.ResponseWriter, r *http.Request) {
 func (m *member) row(ctx context.Context) page.Project {
 	row := page.Project{Name: m.name(), Config: m.path, Problem: m.problem}
 	if m.server == nil {
-		row.Problem = "The configuration cannot be used: " + m.problem
+		row.Problem = "The configuration cannot be used: " + human.Commands(m.problem, m.path)
 		return row
 	}
 	row.Link, row.Now = m.server.common().Base+"/", m.server.now()
@@ -82,12 +83,12 @@ func (m *member) row(ctx context.Context) page.Project {
 	_, last := m.server.live.snapshot()
 	switch {
 	case seen.err != nil:
-		row.Last, row.Problem = last, "The state cannot be read: "+seen.err.Error()
+		row.Last, row.Problem = last, "The state cannot be read: "+human.Commands(seen.err.Error(), m.path)
 		return row
 	case row.Now.Failed != "":
-		row.Problem = "The last run could not begin or be recorded: " + row.Now.Failed
+		row.Problem = "The last run could not begin or be recorded: " + human.Commands(row.Now.Failed, m.path)
 	case row.Now.Config != "":
-		row.Problem = "The configuration was changed and cannot be used; runs go on with the one before: " + row.Now.Config
+		row.Problem = "The configuration was changed and cannot be used; runs go on with the one before: " + human.Commands(row.Now.Config, m.path)
 	}
 	row.Last = metrics.NewSnapshot(&seen.overview, seen.last, last).Last
 	row.Parked = seen.overview.Parked

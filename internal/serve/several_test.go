@@ -315,3 +315,38 @@ func TestSeveralPages(t *testing.T) {
 		t.Errorf("a public name: %d", answer.Code)
 	}
 }
+
+// TestSeveralRemedies: a command that a project's page or its status has names the project's
+// configuration: without that it would be about no project.
+func TestSeveralRemedies(t *testing.T) {
+	f := newFolder(t, "acme", "bolt")
+	s, err := NewSeveral(f.options(2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	h := s.Handler(nil)
+	run := func() {
+		for _, m := range s.members() {
+			m.server.run(t.Context())
+		}
+	}
+	run()
+	f.put("vip.csv", "user_id\n")
+	run()
+	for i, m := range s.members() {
+		path := filepath.Join(f.dir, fmt.Sprintf("p%d.toml", i))
+		remedy := "gleapsync sync --config " + path + " --max-exits vip=2"
+		_, last := m.server.live.snapshot()
+		for page, want := range map[string]string{
+			"/":                 "<code>" + remedy + "</code>",
+			"/runs/" + last.Run: "run " + remedy + " once",
+			"/contact?id=u1":    "run " + remedy + " once",
+			"/api/status":       "run " + remedy + " once",
+		} {
+			text := get(h, "/projects/"+m.name()+page).Body.String()
+			if !strings.Contains(text, want) || strings.Contains(text, "gleapsync sync --max-exits") {
+				t.Errorf("%s of %s: no %s in %s", page, m.name(), want, text)
+			}
+		}
+	}
+}

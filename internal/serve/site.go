@@ -16,6 +16,7 @@ import (
 type site struct {
 	*desk
 	version string
+	named   string // the configuration file, if commands have to name it to be pasted
 	below   string // what the site's addresses are below, with the project's name; "" for one project alone
 	begun   time.Time
 	config  atomic.Pointer[config.Config] // in force
@@ -43,7 +44,7 @@ func (s *site) now() page.Now {
 // common is what its pages have in common.
 func (s *site) common() page.Site {
 	cfg := s.config.Load()
-	common := page.Site{Version: s.version, Zone: cfg.Zone}
+	common := page.Site{Version: s.version, Zone: cfg.Zone, Config: s.named}
 	if s.below != "" {
 		common.Several, common.Base = true, s.below+url.PathEscape(cfg.Sync.Project)
 	}
