@@ -53,7 +53,7 @@ type Property struct {
 //
 // An error means that the export cannot be used, whatever was yielded before.
 func (s *Source) ReadCalls(ctx context.Context, take func(CallType, []byte) bool, yield func(*Call) error) (Result, error) {
-	r := &callReader{take: take, yield: yield}
+	r := &callReader{eventReader: eventReader{endsLines: s.endsLines}, take: take, yield: yield}
 	r.counts = &r.result
 	err := r.readFiles(ctx, s, func(ctx context.Context, text *source.Text, first byte) error {
 		if first != '{' {

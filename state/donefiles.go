@@ -17,6 +17,9 @@ type DoneFile struct {
 	Version  string    `json:"version"`  // to see that it changed since
 	Settings string    `json:"settings"` // hash of what it was read with
 	At       time.Time `json:"at"`       // when it was read, or of an event export about when it was seen last
+	// EndsLine says of a file of an event export that its text ended with a line break: one of a
+	// later file that does not may be cut off.
+	EndsLine bool `json:"ends_line,omitempty"`
 }
 
 // key is the file's key in its bucket.

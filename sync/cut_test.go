@@ -14,6 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"gleapsync/engage"
+	"gleapsync/internal/events"
 	"gleapsync/internal/guard"
 	"gleapsync/internal/inputs"
 	"gleapsync/internal/rounds"
@@ -255,6 +256,53 @@ func TestCutChanges(t *testing.T) {
 	w.writeEvents(t, "4.csv", header+row("u4", "true", 4)+"\n"+row("u1904", "true", 5)+"\n")
 	if report := w.sync(t, inputs.Request{}); report.Outcome != runs.Complete || len(w.contacts()) != 5 || w.contacts()["u1904"] == "" {
 		t.Errorf("%s %v", report.Outcome, w.contacts())
+	}
+}
+
+// TestCutCalls: a file of track calls that may be cut off is not read, however its source is
+// written, lest the calls behind the cut are lost: once it is done it is not read again.
+func TestCutCalls(t *testing.T) {
+	w := newEventsWorld(t)
+	w.options.Tracks = []events.Export{trackExport(w)}
+	blunt := func(user, message string) string { return strings.TrimSpace(call(user, "x", message, "")) }
+	day := func(name, text string, want int) {
+		t.Helper()
+		w.writeCalls(t, name, text)
+		report := w.sync(t, inputs.Request{})
+		if e := report.Exports[0]; report.Outcome != runs.Complete || e.Status != runs.StatusApplied {
+			t.Errorf("%s %+v", report.Outcome, e)
+		}
+		if n := len(w.gleap.Events()); n != want {
+			t.Errorf("%s: %d events, want %d", name, n, want)
+		}
+	}
+	day("1", blunt("u1", "m1"), 1) // nobody knows better
+	day("2", blunt("u1", "m2"), 2)
+	day("3", call("u1", "x", "m3", ""), 3)
+	day("4", `{"type":"identify"}`+"\n", 3)
+	for _, name := range []string{"1", "2", "3", "4"} { // as those do who move away what is done
+		if err := os.Remove(filepath.Join(w.dir, "calls", name)); err != nil {
+			t.Fatal(err)
+		}
+		w.sync(t, inputs.Request{})
+	}
+	for _, last := range []string{blunt("u1", "m6"), `{"type":"identify"}`} {
+		w.writeCalls(t, "5", call("u1", "x", "m5", "")+last)
+		for range 2 {
+			report := w.sync(t, inputs.Request{})
+			if e := report.Exports[0]; report.Outcome != runs.Held || e.Status != runs.StatusHeld || !strings.Contains(e.Reason, "5:2: the last row has no line break") {
+				t.Errorf("%s %+v", report.Outcome, e)
+			}
+			if n := len(w.gleap.Events()); n != 3 {
+				t.Errorf("%d events", n)
+			}
+		}
+	}
+	day("5", call("u1", "x", "m5", "")+call("u1", "x", "m6", ""), 5)
+	w.options.Tracks[0].Source = filepath.Join(w.dir, "calls")
+	w.writeCalls(t, "6", blunt("u1", "m7"))
+	if e := w.sync(t, inputs.Request{}).Exports[0]; e.Status != runs.StatusHeld {
+		t.Errorf("%+v", e)
 	}
 }
 

@@ -53,6 +53,17 @@ func (x *export) isNew() bool {
 	return x.refused == nil && x.source != nil && len(x.source.Files()) > 0
 }
 
+// noteEnds says of the files that were read now that each ended with a line break.
+func (x *export) noteEnds() {
+	read := map[string]bool{}
+	for _, f := range x.source.Files() {
+		read[f.Name] = true
+	}
+	for i := range x.files {
+		x.files[i].EndsLine = x.files[i].EndsLine || read[x.files[i].Name]
+	}
+}
+
 // foldName makes names of events equal that Gleap takes for the same.
 func foldName(name string) string { return strings.ToLower(gleap.EventName(name)) }
 

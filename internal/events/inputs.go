@@ -85,6 +85,9 @@ func (in *Inputs) openExport(ctx context.Context, x *export) error {
 	// The settings do not matter, nor which export had a file: to read it again would repeat
 	// its events.
 	x.files, err = done.Take(in.files, source, Key(x.Source), "", IsFile)
+	if slices.ContainsFunc(slices.Concat(in.files, x.files), func(f state.DoneFile) bool { return f.Source == Key(x.Source) && f.EndsLine }) {
+		source.EndsLines()
+	}
 	return err
 }
 
@@ -163,6 +166,9 @@ func (in *Inputs) readExport(ctx context.Context, x *export) error {
 		x.rows.Close()
 		x.rows = nil
 		return nil
+	}
+	if result.Ends == engage.EndsLine {
+		x.noteEnds()
 	}
 	in.types.join(types)
 	return x.rows.Finish()
