@@ -238,7 +238,10 @@ func (a *App) asJSON() bool { return a.flags.Output == "json" }
 
 // screen returns where results go as text, with w in front.
 func (a *App) screen(w io.Writer) console.Out {
-	o := console.Out{Writer: w, Zone: a.zone, Config: a.flags.named()}
+	o := console.Out{Writer: w, Zone: a.zone}
+	if a.flags.Config != defaultConfig && a.flags.Config != os.Getenv("GLEAPSYNC_CONFIG") {
+		o.Config = a.flags.Config
+	}
 	if f, ok := a.out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
 		columns, _, _ := term.GetSize(int(f.Fd()))
 		o.Width = cmp.Or(columns, 80) // 0: not known

@@ -34,14 +34,6 @@ type flags struct {
 	Version   kong.VersionFlag `help:"Show the version."`
 }
 
-// named returns the configuration file, if commands have to name it to be pasted; else "".
-func (f flags) named() string {
-	if f.Config == defaultConfig || f.Config == os.Getenv("GLEAPSYNC_CONFIG") {
-		return ""
-	}
-	return f.Config
-}
-
 // commandLine has all commands, in the order of the help.
 type commandLine struct {
 	flags

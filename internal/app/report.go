@@ -22,7 +22,7 @@ func (c *reportCmd) Run(a *App) error {
 	if err != nil {
 		return err
 	}
-	data := page.Read(v, page.Site{Version: a.version, Zone: a.zone, Config: a.flags.named()}, nil)
+	data := page.Read(v, page.Site{Version: a.version, Zone: a.zone}, nil)
 	if data.Error != "" {
 		return errors.New(data.Error)
 	}

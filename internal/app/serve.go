@@ -82,7 +82,7 @@ func (c *serveCmd) ofOne(a *App, reload <-chan os.Signal) (server, []any, error)
 		return nil, nil, err
 	}
 	return serve.New(serve.Options{
-		Config: cfg, Now: c.Now, Named: a.flags.named(), Version: a.version, Log: a.log, Load: s.loadToServe, Reload: reload, Run: s.run,
+		Config: cfg, Now: c.Now, Version: a.version, Log: a.log, Load: s.loadToServe, Reload: reload, Run: s.run,
 	}), []any{"schedule", slots(cfg.Schedule.String()), "time_zone", cfg.Zone.String()}, nil
 }
 

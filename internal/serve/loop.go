@@ -20,7 +20,6 @@ import (
 type Options struct {
 	Config  *config.Config // to begin with
 	Now     bool           // run once at start, before the first slot
-	Named   string         // the configuration file, if commands that are shown have to name it to be pasted
 	Version string
 	Log     *slog.Logger
 	// Load reads the configuration anew and checks it.
@@ -45,7 +44,7 @@ type Server struct {
 // New returns a server.
 func New(o Options) *Server {
 	s := &Server{o: o, site: site{
-		desk: newDesk(o.Log), version: o.Version, named: o.Named, begun: time.Now(),
+		desk: newDesk(o.Log), version: o.Version, begun: time.Now(),
 		reader: reader{pace: rate.NewLimiter(rate.Every(pause), 1), turn: make(chan struct{}, 1)},
 	}}
 	s.text, _ = os.ReadFile(o.Config.Path)

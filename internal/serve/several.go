@@ -175,7 +175,7 @@ func (s *Several) admit(p *projects.Project, known *member) *member {
 		return m
 	}
 	m.server = New(Options{
-		Config: spread(p.Config), Now: s.o.Now, Named: p.Path, Version: s.o.Version, Log: job.Log, Reload: m.reload,
+		Config: spread(p.Config), Now: s.o.Now, Version: s.o.Version, Log: job.Log, Reload: m.reload,
 		Load: func() (*config.Config, error) { return s.load(p.Path, job) },
 		Run: func(ctx context.Context, cfg *config.Config, watch func(runs.Progress)) (runs.Report, error) {
 			watch(runs.Progress{Phase: "waiting for other projects"})
@@ -189,7 +189,7 @@ func (s *Several) admit(p *projects.Project, known *member) *member {
 			return job.Run(ctx, cfg, watch)
 		},
 	})
-	m.server.desk, m.server.below = s.desk, below
+	m.server.desk, m.server.below, m.server.named = s.desk, below, p.Path
 	return m
 }
 

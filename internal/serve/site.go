@@ -16,8 +16,8 @@ import (
 type site struct {
 	*desk
 	version string
-	named   string // the configuration file, if commands have to name it to be pasted
 	below   string // what the site's addresses are below, with the project's name; "" for one project alone
+	named   string // the configuration file of one of several projects, for commands that can be pasted
 	begun   time.Time
 	config  atomic.Pointer[config.Config] // in force
 	live    live
