@@ -46,6 +46,7 @@ var mayImport = map[string]string{
 	"internal/source":  "internal/bucket internal/outside",
 	"internal/rowlist": "internal/extsort",
 	"internal/parquet": "internal/cell",
+	"internal/table":   "internal/cell internal/foreign internal/jsonscan internal/keys internal/nearest internal/parquet internal/source",
 	// What a database keeps of exports: SQL, and no connection.
 	"internal/generation": "internal/userid",
 	// One protocol each, and which of them an address is for.
@@ -54,7 +55,7 @@ var mayImport = map[string]string{
 	"internal/trino":    "internal/cell internal/exchange internal/jsonscan internal/nearest internal/outside internal/secret internal/source internal/textfile",
 
 	// The three parts of a sync do not know each other, nor sync.
-	"engage": "internal/attr internal/cell internal/database internal/extsort internal/foreign internal/generation internal/jsonscan internal/keys internal/nearest internal/parquet internal/pattern internal/secret internal/source internal/userid internal/values",
+	"engage": "internal/attr internal/cell internal/database internal/extsort internal/generation internal/jsonscan internal/keys internal/parquet internal/pattern internal/secret internal/source internal/table internal/userid internal/values",
 	"gleap":  "internal/attr internal/exchange internal/secret",
 	"state":  "internal/attr internal/nearest internal/wholefile",
 	// A wire struct that it shared with the client would hide a mistake on the wire.

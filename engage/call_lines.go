@@ -15,6 +15,7 @@ import (
 	"gleapsync/internal/cell"
 	"gleapsync/internal/jsonscan"
 	"gleapsync/internal/source"
+	"gleapsync/internal/table"
 	"gleapsync/internal/userid"
 	"gleapsync/internal/values"
 )
@@ -47,7 +48,7 @@ func (r *eventReader) readFiles(ctx context.Context, s *Source, read func(ctx co
 
 func (r *eventReader) readFile(ctx context.Context, in source.Input, read func(context.Context, *source.Text, byte) error) (err error) {
 	r.file, r.line = in.Name, 0
-	text, err := openText(ctx, in)
+	text, err := table.OpenText(ctx, in)
 	if err != nil {
 		return err
 	}
@@ -124,17 +125,17 @@ func (r *eventReader) check(userID, at, message []byte) (nanoseconds int64, hash
 
 // readEvents reads events as Segment and Engage write them, one a line.
 func (r *eventReader) readEvents(ctx context.Context, text *source.Text, yield func(*event) error) error {
-	lines, terminated := lineReader{r: text.Reader}, true
+	lines, terminated := table.NewLines(text.Reader), true
 	for {
-		line, complete, err := lines.next()
+		line, complete, err := lines.Next()
 		if err == io.EOF {
-			r.counts.ended(endsOf(terminated))
+			r.counts.ended(terminated)
 			return nil
 		}
 		if err != nil {
 			return fmt.Errorf("%s: %w", r.file, err)
 		}
-		r.line = lines.line
+		r.line = lines.Line()
 		if line = bytes.TrimSpace(line); len(line) == 0 {
 			continue
 		}
@@ -151,7 +152,7 @@ func (r *eventReader) readEvents(ctx context.Context, text *source.Text, yield f
 				return err
 			}
 		case !complete:
-			return fmt.Errorf("%s: %w", r.file, errTruncated)
+			return fmt.Errorf("%s: %w", r.file, table.ErrTruncated)
 		default:
 			r.invalid("", "the line is no JSON object")
 			r.miss("the line is no JSON object")

@@ -3,6 +3,7 @@ package engage
 import (
 	"errors"
 	"fmt"
+	"gleapsync/internal/table"
 	"strings"
 	"testing"
 	"time"
@@ -124,7 +125,7 @@ func TestReadCallsRefused(t *testing.T) {
 		if (err == nil) != (want == "") || err != nil && !strings.HasPrefix(err.Error(), want) {
 			t.Errorf("%q: %v", text, err)
 		}
-		if strings.HasSuffix(text, line[:40]) && !errors.Is(err, errTruncated) {
+		if strings.HasSuffix(text, line[:40]) && !errors.Is(err, table.ErrTruncated) {
 			t.Errorf("%q: %v", text, err)
 		}
 	}

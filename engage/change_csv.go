@@ -13,6 +13,7 @@ import (
 	"gleapsync/internal/attr"
 	"gleapsync/internal/jsonscan"
 	"gleapsync/internal/source"
+	"gleapsync/internal/table"
 	"gleapsync/internal/values"
 )
 
@@ -32,7 +33,7 @@ func newChangeColumns(names []string, e Export) (c changeColumns, err error) {
 	var wanted, missing []string
 	needed := func(setting, standard string) int {
 		name := cmp.Or(setting, standard)
-		i := find(names, name)
+		i := table.Find(names, name)
 		if wanted = append(wanted, name); i < 0 {
 			missing = append(missing, strconv.Quote(name))
 		}
@@ -43,27 +44,27 @@ func newChangeColumns(names []string, e Export) (c changeColumns, err error) {
 		action:    needed(e.Columns.AudienceAction, "audience_action"),
 		userID:    needed(cmp.Or(e.Columns.UserID, e.UserID), "user_id"),
 		timestamp: needed(e.Columns.Timestamp, "timestamp"),
-		id:        find(names, cmp.Or(e.Columns.AudienceID, "audience_id")),
-		message:   find(names, cmp.Or(e.Columns.MessageID, "message_id")),
-		traits:    find(names, "traits_or_props"),
+		id:        table.Find(names, cmp.Or(e.Columns.AudienceID, "audience_id")),
+		message:   table.Find(names, cmp.Or(e.Columns.MessageID, "message_id")),
+		traits:    table.Find(names, "traits_or_props"),
 	}
 	if c.traits < 0 { // both names are in use
-		c.traits = find(names, "properties_or_traits")
+		c.traits = table.Find(names, "properties_or_traits")
 	}
 	for _, field := range e.Fields {
-		c.fields = append(c.fields, find(names, field))
+		c.fields = append(c.fields, table.Find(names, field))
 	}
 	if len(missing) > 0 {
-		return c, fmt.Errorf("the header has no column %s: name it under columns%s", strings.Join(missing, " and no "), present(names))
+		return c, fmt.Errorf("the header has no column %s: name it under columns%s", strings.Join(missing, " and no "), table.Present(names))
 	}
-	return c, checkOnce(names, append(wanted, e.Fields...))
+	return c, table.CheckOnce(names, append(wanted, e.Fields...))
 }
 
 var errCutOff = errors.New("the last row has no line break, though the files before ended with one: the file may be cut off. Have it written again; if the row is whole, end it with a line break")
 
 // readCSV reads a file of changes.
 func (r *changeReader) readCSV(ctx context.Context, text *source.Text) error {
-	t, err := newCSVTable(text, r.export.Delimiter, r.endsLines)
+	t, err := table.NewCSV(text, r.export.Delimiter, r.endsLines)
 	if err != nil {
 		return fmt.Errorf("%s: %w", r.file, err)
 	}
@@ -81,27 +82,27 @@ func (r *changeReader) readCSV(ctx context.Context, text *source.Text) error {
 	for {
 		fields, err := t.Next()
 		if err == io.EOF {
-			r.counts.ended(endsOf(t.terminated))
+			r.counts.ended(t.Terminated())
 			return r.seen.end(r.file, instead)
 		}
-		if t.isCut { // what the row says would be missing for good once the file is done
+		if t.IsCutOff() { // what the row says would be missing for good once the file is done
 			return fmt.Errorf("%s:%d: %w", r.file, t.Line(), errCutOff)
 		}
 		r.line = t.Line()
 		if err := r.next(ctx); err != nil {
 			return err
 		}
-		var broken *rowError
+		var broken *table.RowError
 		switch {
 		case errors.As(err, &broken):
-			r.invalid("", broken.reason)
-			r.miss(broken.reason)
+			r.invalid("", broken.Reason)
+			r.miss(broken.Reason)
 		case err != nil:
 			return fmt.Errorf("%s: %w", r.file, err)
 		default:
-			if t.isSuspect {
-				r.counts.remember(Problem{File: r.file, Line: r.line, Reason: suspect})
-				r.miss(suspect)
+			if t.IsSuspect() {
+				r.counts.remember(Problem{File: r.file, Line: r.line, Reason: table.Suspect})
+				r.miss(table.Suspect)
 			}
 			if err := r.row(fields, &columns); err != nil {
 				return err

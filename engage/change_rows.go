@@ -13,6 +13,7 @@ import (
 	"gleapsync/internal/attr"
 	"gleapsync/internal/cell"
 	"gleapsync/internal/keys"
+	"gleapsync/internal/table"
 	"gleapsync/internal/userid"
 	"gleapsync/internal/values"
 )
@@ -55,7 +56,7 @@ type rowColumns struct {
 func newRowColumns(names []string, e *Export) (c rowColumns, found []Computation, missing map[string]error, err error) {
 	var wanted, lacking []string
 	needed := func(name string) int {
-		i := find(names, name)
+		i := table.Find(names, name)
 		if wanted = append(wanted, name); i < 0 {
 			lacking = append(lacking, fmt.Sprintf("%q", name))
 		}
@@ -66,7 +67,7 @@ func newRowColumns(names []string, e *Export) (c rowColumns, found []Computation
 			return needed(setting)
 		}
 		for _, name := range standard {
-			if find(names, name) >= 0 {
+			if table.Find(names, name) >= 0 {
 				return needed(name)
 			}
 		}
@@ -77,10 +78,10 @@ func newRowColumns(names []string, e *Export) (c rowColumns, found []Computation
 		at: either(e.Columns.Timestamp, "timestamp", e.Cursor), message: either(e.Columns.MessageID, "id", "message_id"),
 	}
 	for _, field := range e.Fields {
-		c.fields = append(c.fields, find(names, field))
+		c.fields = append(c.fields, table.Find(names, field))
 	}
 	if len(lacking) > 0 {
-		return c, nil, nil, fmt.Errorf("there is no column %s: name it with cursor, or under columns%s", strings.Join(lacking, " and no "), present(names))
+		return c, nil, nil, fmt.Errorf("there is no column %s: name it with cursor, or under columns%s", strings.Join(lacking, " and no "), table.Present(names))
 	}
 	missing = map[string]error{}
 	add := func(a Attribute, column int) {
@@ -91,7 +92,7 @@ func newRowColumns(names []string, e *Export) (c rowColumns, found []Computation
 		name := cmp.Or(a.Column, a.Name)
 		switch places := keys.Places(names, name, e.columns()); len(places) {
 		case 0:
-			missing[a.Key] = fmt.Errorf("there is no column %q%s", name, present(names))
+			missing[a.Key] = fmt.Errorf("there is no column %q%s", name, table.Present(names))
 		case 1:
 			wanted = append(wanted, name)
 			add(a, places[0])
@@ -105,7 +106,7 @@ func newRowColumns(names []string, e *Export) (c rowColumns, found []Computation
 			add(a, i)
 		}
 	}
-	return c, found, missing, checkOnce(names, append(wanted, e.Fields...))
+	return c, found, missing, table.CheckOnce(names, append(wanted, e.Fields...))
 }
 
 // all returns the columns that have to be read, in their order.
@@ -122,7 +123,7 @@ func (r *changeReader) readRows(ctx context.Context, s *Source) (err error) {
 	r.latest = r.began.Add(ahead)
 	t, err := s.openTable(ctx, in, r.export.rowAttributes())
 	switch {
-	case errors.Is(err, errEmpty): // a command has nothing new to say, and ended well
+	case errors.Is(err, table.ErrEmpty): // a command has nothing new to say, and ended well
 		return nil
 	case err != nil:
 		return err
@@ -132,7 +133,7 @@ func (r *changeReader) readRows(ctx context.Context, s *Source) (err error) {
 			err = closeErr
 		}
 	}()
-	if _, ok := t.(*ndjsonTable); ok && len(r.export.Wildcards) > 0 {
+	if _, ok := t.(*table.NDJSON); ok && len(r.export.Wildcards) > 0 {
 		return errNoNames(r.file)
 	}
 	names := t.Columns()
@@ -144,7 +145,7 @@ func (r *changeReader) readRows(ctx context.Context, s *Source) (err error) {
 	for i := range r.result.Computations {
 		r.result.Computations[i].Newest = earliest
 	}
-	_, isJSON := t.(*ndjsonTable)
+	_, isJSON := t.(*table.NDJSON)
 	for i, column := range c.fields { // JSON has what a line has
 		r.result.Fields[i] = column >= 0 && !isJSON
 	}
@@ -184,37 +185,37 @@ func (e *Export) rowAttributes() []Attribute {
 
 var errRowsCutOff = errors.New("the last row has no line break, though the rows before ended with one: the output may be cut off. Have the command end each row with a line break")
 
-func (r *changeReader) eachRow(ctx context.Context, t table, row *rowOfColumns) error {
+func (r *changeReader) eachRow(ctx context.Context, t table.Table, row *rowOfColumns) error {
 	const instead = `name the column of your own ids with columns = { user_id = "…" }`
-	csv, _ := t.(*csvTable)
+	csv, _ := t.(*table.CSV)
 	lines, _ := t.(lineTable)
 	for {
 		cells, err := t.Next()
 		if err == io.EOF {
 			if lines != nil {
-				r.counts.ended(lines.ending())
+				r.counts.ended(lines.Terminated())
 			}
 			return r.seen.end(r.file, instead)
 		}
 		r.line = t.Line()
-		if lines != nil && lines.isCutOff() { // rows may be missing, and the next run asks for later ones
+		if lines != nil && lines.IsCutOff() { // rows may be missing, and the next run asks for later ones
 			return fmt.Errorf("%s:%d: %w", r.file, r.line, errRowsCutOff)
 		}
 		if err := r.next(ctx); err != nil {
 			return err
 		}
-		var broken *rowError
+		var broken *table.RowError
 		switch {
 		case errors.As(err, &broken):
 			r.undated++
-			r.invalid("", broken.reason)
-			r.miss(broken.reason)
+			r.invalid("", broken.Reason)
+			r.miss(broken.Reason)
 			continue
 		case err != nil:
 			return fmt.Errorf("%s: %w", r.file, err)
-		case csv != nil && csv.isSuspect:
-			r.counts.remember(Problem{File: r.file, Line: r.line, Reason: suspect})
-			r.miss(suspect)
+		case csv != nil && csv.IsSuspect():
+			r.counts.remember(Problem{File: r.file, Line: r.line, Reason: table.Suspect})
+			r.miss(table.Suspect)
 		}
 		row.cells = cells
 		if err := r.call(row); err != nil {

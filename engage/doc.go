@@ -7,9 +7,9 @@
 // and traits; [Source.ReadCalls] what users did. Profiles, two long tables that are sorted
 // and joined, are a snapshot like any other.
 //
-// The package knows forms, and nothing of what Gleap has or of what a row leads to. Where
-// bytes come from is the business of internal/source; what the cells of a Parquet file or
-// of a database are, that of internal/parquet and internal/database.
+// The package knows what columns mean, and nothing of what Gleap has or of what a row leads to.
+// Where bytes come from is the business of internal/source; what a row is and which cells it has,
+// of a file that of internal/table, and of a database that of internal/database.
 //
 // # Words
 //

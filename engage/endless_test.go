@@ -13,6 +13,7 @@ import (
 	"gleapsync/internal/parquet"
 	"gleapsync/internal/rounds"
 	"gleapsync/internal/source"
+	"gleapsync/internal/table"
 )
 
 // endless is a text that goes on for ever: a beginning, and then one piece again and again.
@@ -104,7 +105,7 @@ func TestEndless(t *testing.T) {
 				if late {
 					t.Fatal("it goes on")
 				}
-				if err == nil || errors.As(err, new(*rowError)) {
+				if err == nil || errors.As(err, new(*table.RowError)) {
 					t.Errorf("got %v, want an error that ends it", err)
 				}
 			})

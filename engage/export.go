@@ -5,6 +5,7 @@ import (
 
 	"gleapsync/internal/secret"
 	"gleapsync/internal/source"
+	"gleapsync/internal/table"
 	"gleapsync/internal/values"
 )
 
@@ -41,14 +42,14 @@ const (
 const Stdin = source.Stdin
 
 // Format is the form of an export's text.
-type Format string
+type Format = table.Format
 
 // The formats.
 const (
-	AnyFormat Format = "" // as the first bytes tell
-	CSV       Format = "csv"
-	NDJSON    Format = "ndjson" // JSON, one object per line
-	Parquet   Format = "parquet"
+	AnyFormat = table.FormatAny
+	CSV       = table.FormatCSV
+	NDJSON    = table.FormatNDJSON
+	Parquet   = table.FormatParquet
 )
 
 // Export is one source of rows and what is wanted of it.

@@ -5,16 +5,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"regexp"
 	"slices"
 	"strconv"
 	"strings"
-	"unicode"
-	"unicode/utf8"
 
 	"gleapsync/internal/keys"
-	"gleapsync/internal/nearest"
 	"gleapsync/internal/source"
+	"gleapsync/internal/table"
 )
 
 // layout says where in a row the wanted things stand.
@@ -46,9 +43,9 @@ const otherForm = `download the audience again as "Unformatted" or "Formatted" C
 // where a needed column stands twice; an attribute without a column is only missing.
 func newLayout(names []string, e Export) (*layout, error) {
 	l := &layout{
-		profile:  find(names, "key"),
-		external: find(names, "external_ids"),
-		traits:   find(names, "traits"),
+		profile:  table.Find(names, "key"),
+		external: table.Find(names, "external_ids"),
+		traits:   table.Find(names, "traits"),
 		missing:  make([]error, len(e.Attributes)),
 	}
 	needed, err := l.findUserIDs(names, e)
@@ -74,7 +71,7 @@ func newLayout(names []string, e Export) (*layout, error) {
 			source.column = findKey(names, a)
 			source.member = source.column < 0
 		default:
-			if source.column = find(names, "value"); source.column >= 0 {
+			if source.column = table.Find(names, "value"); source.column >= 0 {
 				name = "value"
 			} else {
 				source.column = findKey(names, a)
@@ -87,12 +84,12 @@ func newLayout(names []string, e Export) (*layout, error) {
 		case l.traits >= 0:
 			source.inJSON = true
 		default:
-			l.missing[i] = fmt.Errorf("%s has no column %q%s", e.header(), cmp.Or(a.Column, "value"), meant(cmp.Or(a.Column, "value"), names))
+			l.missing[i] = fmt.Errorf("%s has no column %q%s", e.header(), cmp.Or(a.Column, "value"), table.Meant(cmp.Or(a.Column, "value"), names))
 		}
 		l.cells = append(l.cells, source)
 	}
 	for _, field := range e.Fields {
-		source := cellSource{column: find(names, field), name: field}
+		source := cellSource{column: table.Find(names, field), name: field}
 		if source.column >= 0 {
 			needed = append(needed, field)
 		} else {
@@ -112,7 +109,7 @@ func newLayout(names []string, e Export) (*layout, error) {
 	if l.anyInJSON || !l.named {
 		needed = append(needed, "external_ids")
 	}
-	return l, checkOnce(names, needed)
+	return l, table.CheckOnce(names, needed)
 }
 
 // columns returns the columns that have to be read, in their order.
@@ -138,9 +135,9 @@ func (l *layout) others(cells int) []int {
 // findUserIDs finds the columns with user ids, and returns their names.
 func (l *layout) findUserIDs(names []string, e Export) ([]string, error) {
 	if setting := e.UserID; setting != "" {
-		i := find(names, setting)
+		i := table.Find(names, setting)
 		if i < 0 {
-			return nil, fmt.Errorf("%s has no column %q, which user_id names%s", e.header(), setting, present(names))
+			return nil, fmt.Errorf("%s has no column %q, which user_id names%s", e.header(), setting, table.Present(names))
 		}
 		l.userIDs, l.named = []int{i}, true
 		return []string{setting}, nil
@@ -148,7 +145,7 @@ func (l *layout) findUserIDs(names []string, e Export) ([]string, error) {
 	var found []string
 	name := "user_id" // or userId, or USER_ID
 	for n := 1; ; n++ {
-		i := find(names, name)
+		i := table.Find(names, name)
 		if i >= 0 {
 			l.userIDs, found = append(l.userIDs, i), append(found, name)
 		} else if n > 1 {
@@ -160,11 +157,11 @@ func (l *layout) findUserIDs(names []string, e Export) ([]string, error) {
 	case len(l.userIDs) > 0 || l.external >= 0:
 		return found, nil
 	case e.isDatabase():
-		return nil, fmt.Errorf("%s has no column user_id, userId or external_ids: name the user id's column with user_id%s", e.header(), present(names))
+		return nil, fmt.Errorf("%s has no column user_id, userId or external_ids: name the user id's column with user_id%s", e.header(), table.Present(names))
 	case len(names) == 1:
 		return nil, errors.New("a single-column export holds no user id: " + otherForm)
 	}
-	return nil, errors.New("the header has no column user_id, userId or external_ids: name the user id's column with user_id, or " + otherForm + present(names))
+	return nil, errors.New("the header has no column user_id, userId or external_ids: name the user id's column with user_id, or " + otherForm + table.Present(names))
 }
 
 // checkComment returns an error if the first line is a comment and no header: it begins
@@ -176,7 +173,7 @@ func (e Export) checkComment(names []string) error {
 	if !strings.HasPrefix(names[0], "#") {
 		return nil
 	}
-	l := layout{external: find(names, "external_ids")}
+	l := layout{external: table.Find(names, "external_ids")}
 	if _, err := l.findUserIDs(names, e); err == nil {
 		return nil
 	}
@@ -194,107 +191,12 @@ func (e *Export) header() string {
 	return "the query"
 }
 
-// meant returns the column that may be meant by a name that none has, with those that are there, as
-// the end of an error.
-func meant(name string, names []string) string {
-	list := present(names)
-	if near := nearest.Word(name, names); near != "" && strings.HasPrefix(list, columnsAre) {
-		return fmt.Sprintf(": did you mean %q? Its columns are %s", near, strings.TrimPrefix(list, columnsAre))
-	}
-	return list
-}
-
-const columnsAre = "; its columns are "
-
-// maxShown is how many of the columns that are there an error names.
-const maxShown = 20
-
-// present returns the names of the columns that are there, as the end of an error.
-func present(names []string) string {
-	if slices.ContainsFunc(names, isData) {
-		return "; the first line looks like a row of data: export it with a header"
-	}
-	var shown []string
-	for _, name := range names[:min(len(names), maxShown)] {
-		shown = append(shown, strconv.Quote(name))
-	}
-	list := strings.Join(shown, ", ")
-	if more := len(names) - maxShown; more > 0 {
-		list += fmt.Sprintf(" and %d more", more)
-	}
-	return columnsAre + list
-}
-
-// isData reports whether a text can hardly be the name of a column: such a one may be
-// personal, and is not to be shown.
-func isData(name string) bool {
-	return strings.Contains(name, "@") || len(name) > 100 || !utf8.ValidString(name) || strings.ContainsFunc(name, unicode.IsControl) ||
-		numberOrTruth.MatchString(name)
-}
-
-var numberOrTruth = regexp.MustCompile(`(?i)^([-+]?\d+([.,/:-].*)?|true|false)$`)
-
-// checkOnce returns an error if columns of these names, as find finds them, stand several
-// times in a header, so that nobody can tell which of them is meant.
-func checkOnce(names, needed []string) error {
-	var doubled []string
-	for i, name := range needed {
-		same := columnsOf(names, name)
-		if len(same) < 2 || slices.Contains(needed[:i], name) {
-			continue
-		}
-		var at []string
-		for _, column := range same {
-			if names[column] == names[same[0]] && column != same[0] {
-				at[0] = strings.TrimSuffix(at[0], ")") + fmt.Sprintf(" and %d)", column+1)
-			} else {
-				at = append(at, fmt.Sprintf("%q (column %d)", names[column], column+1))
-			}
-		}
-		doubled = append(doubled, strings.Join(at, " and "))
-	}
-	if len(doubled) == 0 {
-		return nil
-	}
-	return fmt.Errorf("nobody can tell which column is meant: %s: export each once, or under a name of its own", strings.Join(doubled, "; "))
-}
-
-// columnsOf returns the columns that a name may mean: all of exactly that name, else all
-// whose names differ only in case, blanks or underscores.
-func columnsOf(names []string, name string) []int {
-	var exact, similar []int
-	want := keys.Snake(name)
-	for i, n := range names {
-		if n == name {
-			exact = append(exact, i)
-		}
-	}
-	if len(exact) > 0 || want == "" {
-		return exact
-	}
-	for i, n := range names {
-		if keys.Snake(n) == want {
-			similar = append(similar, i)
-		}
-	}
-	return similar
-}
-
-// find returns the index of a column: the one of exactly that name, else the first that
-// [keys.Same].
-func find(names []string, name string) int {
-	if i := slices.Index(names, name); i >= 0 {
-		return i
-	}
-	return slices.IndexFunc(names, func(n string) bool { return keys.Same(n, name) })
-}
-
 // findKey finds the column that an attribute's own name gives it, but none of Segment's own.
 // It is one also if underscores make the difference: without it everybody would be in.
 func findKey(names []string, a Attribute) int {
-	i := find(names, a.Key)
+	i := table.Find(names, a.Key)
 	if i < 0 && !a.Chosen {
-		i = find(names, a.Name)
+		i = table.Find(names, a.Name)
 	}
 	if s := keys.Snake(a.Key); i < 0 && s != "" {
 		i = slices.IndexFunc(names, func(n string) bool { return keys.Snake(n) == s })
@@ -323,7 +225,7 @@ func (s *Source) header(ctx context.Context) ([]string, error) {
 	}
 	names := t.Columns()
 	err = t.Close()
-	if _, ok := t.(*ndjsonTable); ok && len(s.export.Wildcards) > 0 && err == nil {
+	if _, ok := t.(*table.NDJSON); ok && len(s.export.Wildcards) > 0 && err == nil {
 		return s.memberNames(ctx) // what it looks for is known only now
 	}
 	return names, err

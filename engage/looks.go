@@ -6,6 +6,7 @@ import (
 
 	"gleapsync/internal/keys"
 	"gleapsync/internal/pattern"
+	"gleapsync/internal/table"
 )
 
 // Column names, in snake case, that are hardly those of attributes. They are compiled when they
@@ -32,7 +33,7 @@ func LooksPersonal(column string) bool { return personal().MatchString(keys.Make
 func (e *Export) Unused(columns []string) []string {
 	return slices.DeleteFunc(e.unnamed(columns), func(column string) bool {
 		_, taken := e.Take(column)
-		return taken || e.excludes(column) || keys.Check(keys.Make(column)) != nil || IsPattern(column) || isData(column) ||
+		return taken || e.excludes(column) || keys.Check(keys.Make(column)) != nil || IsPattern(column) || table.IsData(column) ||
 			LooksLikeID(column) || LooksLikeLoading(column) || LooksPersonal(column)
 	})
 }

@@ -1,92 +1,54 @@
 package engage
 
 import (
-	"bufio"
-	"errors"
 	"io"
 	"sync"
 
 	"gleapsync/internal/attr"
 	"gleapsync/internal/cell"
 	"gleapsync/internal/parquet"
-	"gleapsync/internal/source"
+	"gleapsync/internal/table"
 	"gleapsync/internal/values"
 )
-
-// parquetTable is a Parquet file as a table.
-type parquetTable struct {
-	*parquet.File
-	text *source.Text
-	made []*madeValues // for each cell of the layout, those of the last stretch
-}
-
-// openParquet opens text. The format needs random access.
-func openParquet(text *source.Text, tempDir string) (table, error) {
-	if !isParquet(text.Reader) {
-		if _, err := text.Peek(1); err != nil && err != io.EOF {
-			return nil, err
-		}
-		return nil, errors.New("the file is no Parquet")
-	}
-	r, size, err := text.At(tempDir)
-	if err != nil {
-		return nil, err
-	}
-	file, err := parquet.Open(r, size)
-	if err != nil {
-		return nil, err
-	}
-	return &parquetTable{File: file, text: text}, nil
-}
-
-// Print implements [sparseTable].
-func (t *parquetTable) Print() Print { return t.File.Print() }
-
-func isParquet(r *bufio.Reader) bool {
-	start, _ := r.Peek(len(parquet.Magic))
-	return string(start) == parquet.Magic
-}
-
-func (t *parquetTable) Close() error {
-	t.File.Close()
-	return t.text.Close()
-}
 
 // batchRows is how many rows of Parquet a stretch has.
 const batchRows = 1 << 10
 
-// cut implements [stretchable]. Here the cells are decoded, of all columns at a time; what is left
-// for who reads the stretch is to make values of them.
-func (t *parquetTable) cut(r *rowReader, s *stretch) (bool, error) {
+// parquetCutter cuts Parquet. It decodes the cells, of all columns at a time; what is left for who
+// reads the stretch is to make values of them.
+type parquetCutter struct {
+	file   *table.Parquet
+	layout *layout
+	made   []*madeValues // for each attribute, those of the last stretch
+}
+
+func (c *parquetCutter) cut(s *stretch) (bool, error) {
 	rows, ok := s.table.(*parquetRows)
 	if !ok {
-		rows = &parquetRows{fields: make([][]byte, len(r.forms)), columns: make([]columnValues, len(r.export.Attributes))}
+		rows = &parquetRows{fields: make([][]byte, len(c.file.Columns())), columns: make([]columnValues, len(c.made))}
 		s.table = rows
 	}
-	if err := t.ReadBatch(&rows.batch, batchRows); err == io.EOF {
+	if err := c.file.ReadBatch(&rows.batch, batchRows); err == io.EOF {
 		return false, nil
 	} else if err != nil {
 		return false, err
 	}
-	if t.made == nil {
-		t.made = make([]*madeValues, len(r.export.Attributes))
-	}
-	for i := range t.made {
-		column := r.layout.cells[i].column
+	for i := range c.made {
+		column := c.layout.cells[i].column
 		if column < 0 {
 			continue
 		}
 		cells := &rows.batch.Cells[column]
 		rows.columns[i] = columnValues{cells: cells}
 		if cells.Texts.IsDictionary {
-			if t.made[i] == nil || t.made[i].of != cells.Texts {
-				t.made[i] = &madeValues{of: cells.Texts}
+			if c.made[i] == nil || c.made[i].of != cells.Texts {
+				c.made[i] = &madeValues{of: cells.Texts}
 			}
-			rows.columns[i].made = t.made[i]
+			rows.columns[i].made = c.made[i]
 		}
 	}
-	rows.asked = r.layout.others(len(r.export.Attributes))
-	rows.rewind()
+	rows.asked = c.layout.others(len(c.made))
+	rows.Rewind()
 	return true, nil
 }
 
@@ -110,7 +72,7 @@ type parquetRows struct {
 // valueRows is for how many rows values are made at a time.
 const valueRows = 16
 
-func (t *parquetRows) rewind() { t.at, t.from, t.taken = t.batch.Begin-1, -valueRows, t.taken[:0] }
+func (t *parquetRows) Rewind() { t.at, t.from, t.taken = t.batch.Begin-1, -valueRows, t.taken[:0] }
 
 func (t *parquetRows) Next() ([][]byte, error) {
 	if t.at++; t.at >= t.batch.Rows {

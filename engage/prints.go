@@ -6,17 +6,9 @@ import (
 	"fmt"
 
 	"gleapsync/internal/source"
+	"gleapsync/internal/table"
 	"gleapsync/internal/userid"
-
-	"github.com/zeebo/xxh3"
 )
-
-// Print tells a row from another one: a hash of all that it is read from. Nobody who does not
-// know the seed can make two rows of one print.
-type Print [16]byte
-
-// printOf returns the print of text.
-func printOf(text []byte, seed uint64) Print { return xxh3.Hash128Seed(text, seed).Bytes() }
 
 // Prints says of what [Source.Prints] found what the rows do not say.
 type Prints struct {
@@ -32,7 +24,7 @@ var ErrNoPrints = errors.New("the rows of this export have no prints")
 
 // sparseTable is a table that gives a few cells of a row first, and all of them on request.
 type sparseTable interface {
-	table
+	rowStream
 	// Form is that of [Prints].
 	Form() string
 	// AskFirst has Next return the cells of these columns only, which come in their order, and nil
@@ -45,7 +37,7 @@ type sparseTable interface {
 	// AskPrints has Print return the hash of the row that Next returned last, over all columns that
 	// were asked for. It is called before the first row.
 	AskPrints(seed uint64)
-	Print() Print
+	Print() [16]byte
 }
 
 // CanPrint reports whether the source can be read twice, and may have rows with prints.
@@ -62,7 +54,7 @@ func (s *Source) CanPrint() bool {
 	return true
 }
 
-// Prints calls add with each row's print, for each user id of the row and in the order of the rows,
+// Prints calls add with each row's print, a hash of all that it is read from, for each user id of the row and in the order of the rows,
 // and looks at no more of the cells than it takes to find the ids. Rows without a user id, and
 // those that cannot be read, it passes over: [Source.ReadSome] counts them. Both arguments are
 // valid until add returns.
@@ -105,7 +97,7 @@ func (s *Source) inputPrints(ctx context.Context, in source.Input, r *rowReader,
 
 // takePrint takes the print of the next row, if that can be read.
 func (r *rowReader) takePrint(fields [][]byte, err error) error {
-	if errors.As(err, new(*rowError)) {
+	if errors.As(err, new(*table.RowError)) {
 		return nil
 	}
 	if err != nil {
@@ -131,7 +123,7 @@ func (r *rowReader) skim(rows sparseTable) {
 		first.external = -1
 	}
 	rows.AskFirst(first.columns())
-	if t, ok := rows.(*parquetTable); ok && r.wanted != nil {
+	if t, ok := rows.(*table.Parquet); ok && r.wanted != nil {
 		ahead := &rowReader{export: r.export, layout: r.layout, forms: r.forms, wanted: r.wanted}
 		t.AskRest(ahead.isWanted)
 		r.hasRest = t.HasRest

@@ -18,14 +18,14 @@ import (
 )
 
 // somePrints returns the prints of an export's rows by user id, in their order.
-func somePrints(t interface{ Fatal(...any) }, e Export) (Prints, map[string][]Print) {
+func somePrints(t interface{ Fatal(...any) }, e Export) (Prints, map[string][][16]byte) {
 	s, err := e.Open(context.Background())
 	if err != nil {
 		t.Fatal(err)
 	}
-	all := map[string][]Print{}
+	all := map[string][][16]byte{}
 	found, err := s.Prints(context.Background(), e.Attributes, 7, func(userID, print []byte) error {
-		all[string(userID)] = append(all[string(userID)], Print(print))
+		all[string(userID)] = append(all[string(userID)], [16]byte(print))
 		return nil
 	})
 	if err != nil {

@@ -58,7 +58,7 @@ func (t *profiles) join(ctx context.Context, yield func(userID []byte, cells []a
 	}
 	for _, table := range []*longTable{t.traits, t.ids} {
 		result.Cut = result.Cut || table.result.Cut
-		result.ended(table.result.Ends)
+		result.Ends = max(result.Ends, table.result.Ends)
 		if n := table.result.Unknown; n > 0 {
 			result.miss(n, table.result.FirstUnknown)
 		}

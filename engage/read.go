@@ -12,6 +12,7 @@ import (
 	"gleapsync/internal/cell"
 	"gleapsync/internal/jsonscan"
 	"gleapsync/internal/source"
+	"gleapsync/internal/table"
 	"gleapsync/internal/userid"
 )
 
@@ -127,7 +128,7 @@ func (s *Source) readInput(ctx context.Context, in source.Input, r *rowReader, c
 		s.columns = readable(rows)
 	}
 	if choose != nil {
-		if _, ok := rows.(*ndjsonTable); ok {
+		if _, ok := rows.(*table.NDJSON); ok {
 			return errNoNames(in.Name)
 		}
 		r.want(choose(rows.Columns()))
@@ -153,7 +154,7 @@ type rowReader struct {
 	rows    rowStream
 	some    sparseTable  // the same, if not all cells are wanted,
 	hasRest func() bool  // and of a row whether they are, if that was asked before
-	csv     *csvTable    // the same, if it is one,
+	csv     *table.CSV   // the same, if it is one,
 	lines   lineTable    // the same, if it has a row on each line,
 	batch   *parquetRows // or if it is that
 	forms   []cell.Form  // of the columns
@@ -193,7 +194,7 @@ func (r *rowReader) want(attributes []Attribute) {
 }
 
 // begin starts a file: it finds what is wanted in its header, and asks for these columns.
-func (r *rowReader) begin(file string, rows table) error {
+func (r *rowReader) begin(file string, rows table.Table) error {
 	names := rows.Columns()
 	l, err := newLayout(names, r.export)
 	if err != nil {
@@ -206,9 +207,9 @@ func (r *rowReader) begin(file string, rows table) error {
 	if r.idsChecked {
 		r.seen.seen = enoughIDs + 1
 	}
-	r.csv, _ = rows.(*csvTable)
+	r.csv, _ = rows.(*table.CSV)
 	r.lines, _ = rows.(lineTable)
-	_, isJSON := rows.(*ndjsonTable)
+	_, isJSON := rows.(*table.NDJSON)
 	for i, missing := range l.missing {
 		if missing != nil {
 			r.result.Attributes[i].Err = fmt.Errorf("%s: %w", file, missing)
@@ -285,12 +286,12 @@ func (r *rowReader) take(fields [][]byte, err error) error {
 	if err == nil {
 		return r.row(fields)
 	}
-	var broken *rowError
+	var broken *table.RowError
 	if !errors.As(err, &broken) {
 		return fmt.Errorf("%s: %w", r.file, err)
 	}
-	r.unknownRow(r.rows.Line(), broken.reason)
-	r.result.Cut = r.result.Cut || r.lines != nil && r.lines.isCutOff()
+	r.unknownRow(r.rows.Line(), broken.Reason)
+	r.result.Cut = r.result.Cut || r.lines != nil && r.lines.IsCutOff()
 	return nil
 }
 
@@ -300,7 +301,7 @@ func (r *rowReader) end() error {
 		return nil
 	}
 	if r.lines != nil { // stretches end with a line break each, as the row before them did
-		r.result.ended(r.lines.ending())
+		r.result.ended(r.lines.Terminated())
 	}
 	if err := r.endProfile(); err != nil {
 		return err
@@ -312,17 +313,17 @@ func (r *rowReader) end() error {
 const instead = otherForm + " (if they really are your user ids, name their column with user_id)"
 
 func (r *rowReader) row(fields [][]byte) error {
-	if r.csv != nil && r.csv.isSuspect {
-		r.problem(r.csv.Line(), "", suspect)
-		r.result.miss(1, Problem{File: r.file, Line: r.csv.Line(), Reason: suspect})
+	if r.csv != nil && r.csv.IsSuspect() {
+		r.problem(r.csv.Line(), "", table.Suspect)
+		r.result.miss(1, Problem{File: r.file, Line: r.csv.Line(), Reason: table.Suspect})
 	}
 	if err := r.enterProfile(fields); err != nil {
 		return err
 	}
 	r.begun = true
 	if reason := r.readIDs(fields); len(r.ids) == 0 {
-		if r.csv != nil && r.csv.mayBreakOff(fields) {
-			return fmt.Errorf("%s: %w", r.file, errTruncated)
+		if r.csv != nil && r.csv.MayBreakOff(fields) {
+			return fmt.Errorf("%s: %w", r.file, table.ErrTruncated)
 		}
 		if reason == "" {
 			r.withoutID++

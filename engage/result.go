@@ -48,15 +48,13 @@ const (
 	EndsWithout             // one of them without
 )
 
-// ended notes how texts ended.
-func (r *Result) ended(ends Ends) { r.Ends = max(r.Ends, ends) }
-
-// endsOf says how a text ended whose last row did, or did not, end with a line break.
-func endsOf(terminated bool) Ends {
+// ended notes that a text ended with a line break, or without.
+func (r *Result) ended(terminated bool) {
 	if terminated {
-		return EndsLine
+		r.Ends = max(r.Ends, EndsLine)
+	} else {
+		r.Ends = EndsWithout
 	}
-	return EndsWithout
 }
 
 // Share is how many of a whole were broken.

@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"gleapsync/internal/attr"
+	"gleapsync/internal/table"
 )
 
 // A file is read on several processors by cutting it into stretches: rows that follow each
@@ -20,31 +21,51 @@ import (
 // own, and the one that asked for the rows gets them in their order. What a reader knows of the
 // rows before, the stretches' readers leave to that one: see [rowReader.join].
 
-// stretchable is a table that can be cut into stretches.
-type stretchable interface {
-	table
-	// cut makes the next rows those of a stretch for r, and reports false where it cannot: then
-	// Next goes on behind the last stretch. Some rows were read before, with Next.
-	cut(r *rowReader, s *stretch) (ok bool, err error)
+// cutter cuts a table into stretches, of which some rows were read before.
+type cutter interface {
+	// cut makes the next rows those of a stretch, and reports false where it cannot: then Next goes
+	// on behind the last stretch.
+	cut(s *stretch) (ok bool, err error)
 }
 
-// guessing is a stretchable that may be wrong: a stretch ended within a row.
-type guessing interface {
-	// takeBack has Next go on with the stretches that were cut last.
-	takeBack([]*stretch)
+// cutter returns what cuts the file that is being read, nil if nothing does.
+func (r *rowReader) cutter() cutter {
+	switch t := r.rows.(type) {
+	case *table.CSV:
+		return csvCutter{t, cmp.Or(r.size, table.StretchSize)}
+	case *table.Parquet:
+		return &parquetCutter{t, r.layout, make([]*madeValues, len(r.export.Attributes))}
+	}
+	return nil
+}
+
+// csvCutter cuts CSV, and may be wrong then: a stretch ended within a row.
+type csvCutter struct {
+	csv  *table.CSV
+	size int
+}
+
+func (c csvCutter) cut(s *stretch) (bool, error) {
+	rows, ok := s.table.(*table.Stretch)
+	if !ok {
+		rows = &table.Stretch{}
+		s.table = rows
+	}
+	return c.csv.Cut(rows, c.size), nil
 }
 
 // stretchRows are the rows of a stretch. There is an error other than io.EOF if the stretch was
 // a wrong guess.
 type stretchRows interface {
 	rowStream
-	rewind()
+	Rewind()
 }
 
 // stretches is what a [rowReader] needs to read a file in stretches.
 type stretches struct {
 	encode func(dst []byte, line int, cells []attr.Value) []byte // nil: it does not
 	add    func(userID, row []byte) error
+	size   int // bytes of a stretch, 0: [table.StretchSize]
 	notYet int // after how many rows it is tried again,
 	wait   int // and how long that took
 
@@ -54,14 +75,11 @@ type stretches struct {
 	head   *profileRows // or this is what was seen of it
 }
 
-func (s stretches) again() stretches { return stretches{encode: s.encode, add: s.add} }
+func (s stretches) again() stretches { return stretches{encode: s.encode, add: s.add, size: s.size} }
 
 // stretch is a stretch of a file.
 type stretch struct {
 	table stretchRows   // stays here to be used again
-	text  []byte        // of CSV: as it was read,
-	buf   []byte        // where that stands,
-	line  int           // and where it begins
 	err   error         // why it could not be cut
 	sound bool          // it was read, to its end
 	done  chan struct{} // closed then
@@ -82,8 +100,7 @@ func (r *rowReader) mayStretch() bool {
 	if r.some != nil && r.csv == nil { // stretches of Parquet have all cells, and no prints
 		return false
 	}
-	_, ok := r.rows.(stretchable)
-	return ok && (r.export.Identifiers == AllIDs || r.export.Identifiers == "")
+	return r.cutter() != nil && (r.export.Identifiers == AllIDs || r.export.Identifiers == "")
 }
 
 // mostReaders is how many stretches are read at a time: each keeps some megabytes.
@@ -91,7 +108,7 @@ const mostReaders = 8
 
 // readStretches reads the file in stretches, as far as that can be done. Next goes on behind.
 func (r *rowReader) readStretches(ctx context.Context) error {
-	t := r.rows.(stretchable)
+	cutter := r.cutter()
 	workers := min(runtime.GOMAXPROCS(0), mostReaders)
 	all := make([]stretch, 2*workers+1)
 	free, work, inOrder := make(chan *stretch, len(all)), make(chan *stretch, len(all)), make(chan *stretch, len(all))
@@ -112,7 +129,7 @@ func (r *rowReader) readStretches(ctx context.Context) error {
 				return within.Err()
 			case s := <-free:
 				var ok bool
-				if ok, s.err = t.cut(&like, s); !ok && s.err == nil {
+				if ok, s.err = cutter.cut(s); !ok && s.err == nil {
 					return nil
 				}
 				s.done, s.sound = make(chan struct{}), false
@@ -147,7 +164,11 @@ func (r *rowReader) readStretches(ctx context.Context) error {
 		err = ended
 	}
 	if err == nil && len(left) > 0 {
-		t.(guessing).takeBack(left)
+		var last []*table.Stretch
+		for _, s := range left {
+			last = append(last, s.table.(*table.Stretch))
+		}
+		r.csv.TakeBack(last)
 	}
 	return err
 }
@@ -194,7 +215,7 @@ func (s *stretch) read(r *rowReader) {
 		}
 	}
 	own := s.reader
-	s.table.rewind()
+	s.table.Rewind()
 	own.turnTo(s.table)
 	own.profileRows = profileRows{}
 	own.stretches = stretches{isHead: r.profile >= 0}
@@ -223,10 +244,10 @@ func (r *rowReader) turnTo(where rowStream) {
 		r.some = where.(sparseTable)
 	}
 	switch where := where.(type) {
-	case *csvTable:
+	case *table.CSV:
 		r.csv = where
-	case *csvRows:
-		r.csv = &where.csvTable
+	case *table.Stretch:
+		r.csv = &where.CSV
 	case *parquetRows:
 		r.batch = where
 	}
@@ -236,7 +257,7 @@ func (r *rowReader) turnTo(where rowStream) {
 func (r *rowReader) readAlone(ctx context.Context, s *stretch) error {
 	file, cells := r.rows, r.cells
 	defer func() { r.turnTo(file); r.cells = cells }()
-	s.table.rewind()
+	s.table.Rewind()
 	r.turnTo(s.table)
 	for {
 		if err := r.next(ctx); err == io.EOF {

@@ -44,7 +44,7 @@ func readTest(t *rapid.T, e Export, what string, size int) (rows []string, resul
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rowReader{export: e, stretches: stretches{encode: encodeTest}}
+	r := &rowReader{export: e, stretches: stretches{encode: encodeTest, size: size}}
 	s.reading = r
 	r.add = func(userID, row []byte) error {
 		rows = append(rows, string(userID)+string(row))
@@ -63,9 +63,6 @@ func readTest(t *rapid.T, e Export, what string, size int) (rows []string, resul
 		table, err := s.openTable(t.Context(), in, e.Attributes)
 		if err != nil {
 			return nil, Result{}, progress, err
-		}
-		if csv, ok := table.(*csvTable); ok && size > 0 {
-			csv.stretch = size
 		}
 		if err = r.begin(in.Name, table); err == nil {
 			if what == testPrints {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"gleapsync/internal/keys"
+	"gleapsync/internal/table"
 	"gleapsync/internal/values"
 )
 
@@ -84,7 +85,7 @@ func (e *Export) unnamed(columns []string) []string {
 	var others []string
 	for i, column := range columns {
 		s := keys.Snake(column)
-		if used[i] || slices.Contains(columns[:i], column) || find(e.Fields, column) >= 0 || keys.Same(e.UserID, column) || slices.Contains(own, s) || strings.HasPrefix(s, "context_") {
+		if used[i] || slices.Contains(columns[:i], column) || table.Find(e.Fields, column) >= 0 || keys.Same(e.UserID, column) || slices.Contains(own, s) || strings.HasPrefix(s, "context_") {
 			continue
 		}
 		others = append(others, column)

@@ -1,33 +1,16 @@
-package engage
+package table
 
 import (
 	"bytes"
 	"cmp"
 	"encoding/binary"
-	"errors"
-	"fmt"
 	"io"
 	"math/bits"
 
 	"gleapsync/internal/cell"
+
+	"github.com/zeebo/xxh3"
 )
-
-var tooLong = fmt.Sprintf("a row is longer than %d MiB: look for a quote that is not closed, or leave the long column out", cell.MaxRow>>20)
-
-// errTooLong says where a row begins that is too long. It ends the reading.
-func errTooLong(line int) error { return fmt.Errorf("line %d: %s", line, tooLong) }
-
-// errTruncated says that the input ends where it cannot be complete.
-var errTruncated = errors.New("the file ends inside a row: the export is not complete; export it again, and the next run takes it")
-
-// rowError is a row that cannot be read while the rows after it can. It never
-// holds the row's text.
-type rowError struct {
-	line   int
-	reason string
-}
-
-func (e *rowError) Error() string { return fmt.Sprintf("line %d: %s", e.line, e.reason) }
 
 // csvReader reads RFC 4180 rows as encoding/csv does with its defaults, with
 // four differences: the fields are parts of its buffer and valid until the next
@@ -38,8 +21,6 @@ type csvReader struct {
 	r     io.Reader
 	comma byte
 	max   int // of a row's bytes
-
-	stretch int // bytes of a stretch
 
 	buf        []byte
 	start, end int // what is buffered and not yet returned
@@ -63,11 +44,11 @@ type csvReader struct {
 const csvBuffer = 320 << 10
 
 func newCSVReader(r io.Reader, comma byte) *csvReader {
-	return &csvReader{r: r, comma: comma, max: cell.MaxRow, stretch: stretchSize, buf: make([]byte, csvBuffer), quote: -1, nextLine: 1}
+	return &csvReader{r: r, comma: comma, max: cell.MaxRow, buf: make([]byte, csvBuffer), quote: -1, nextLine: 1}
 }
 
 // next returns the fields of the next row that is not empty, io.EOF after the
-// last, or a *rowError after which reading can go on. Every other error ends
+// last, or a *RowError after which reading can go on. Every other error ends
 // the input.
 func (c *csvReader) next() ([][]byte, error) {
 	for {
@@ -83,7 +64,7 @@ func (c *csvReader) next() ([][]byte, error) {
 		c.terminated = c.buf[c.start+size-1] == '\n' // a \r alone is what a cut left of a line break
 		c.sparse.size = size
 		if c.sparse.prints {
-			c.sparse.print = printOf(line, c.sparse.seed)
+			c.sparse.print = xxh3.Hash128Seed(line, c.sparse.seed).Bytes()
 		}
 		if c.sparse.isRow = c.sparse.columns != nil && c.terminated && c.splitFirst(line, quoted); c.sparse.isRow {
 			// The rest is for who asks.
@@ -215,7 +196,7 @@ func trimCR(line []byte) []byte {
 // rows again: a stray quote must not make hundreds of rows look like one. A broken row
 // without an end is where the input was cut off.
 func (c *csvReader) skipLine(reason string) error {
-	broken := &rowError{c.line, reason}
+	broken := &RowError{c.line, reason}
 	for {
 		if i := bytes.IndexByte(c.buf[c.start:c.end], '\n'); i >= 0 {
 			c.start += i + 1
@@ -224,7 +205,7 @@ func (c *csvReader) skipLine(reason string) error {
 		}
 		c.start = c.end
 		if c.eof {
-			return cmp.Or(c.readErr, errTruncated)
+			return cmp.Or(c.readErr, ErrTruncated)
 		}
 		c.fill()
 	}

@@ -1,4 +1,4 @@
-package engage
+package table
 
 import (
 	"bytes"
@@ -14,45 +14,54 @@ import (
 	"gleapsync/internal/source"
 )
 
-// csvTable is a CSV file as a table: the first row names the columns.
-type csvTable struct {
+// CSV is a CSV file as a table: the first row names the columns. A cell is a text.
+type CSV struct {
 	*csvReader
 	names     []string
 	text      *source.Text
-	isSuspect bool // the row that was returned last has lines in a cell that look like rows
-	endsLines bool // a row without a line break is cut off, see [Source.EndsLines]
-	isCut     bool // as the row that was returned last is
+	isSuspect bool // see [CSV.IsSuspect]
+	endsLines bool // see [Options]
+	isCut     bool // see [CSV.IsCutOff]
 }
 
-func newCSVTable(text *source.Text, delimiter byte, endsLines bool) (*csvTable, error) {
+// NewCSV returns the table of a text, which its Close closes. A delimiter of 0 is to be found, and
+// endsLines is that of [Options]. An error leaves the text open.
+func NewCSV(text *source.Text, delimiter byte, endsLines bool) (*CSV, error) {
 	rows, header, err := readHeader(text, delimiter)
 	if err != nil {
 		return nil, err
 	}
 	if endsLines && !rows.terminated {
-		return nil, errTruncated
+		return nil, ErrTruncated
 	}
-	return &csvTable{csvReader: rows, names: columnNames(header), text: text, endsLines: endsLines}, nil
+	return &CSV{csvReader: rows, names: columnNames(header), text: text, endsLines: endsLines}, nil
 }
 
-// cutOff says what is wrong with a last row that has all its fields, of which the last may not be
-// all there.
-const cutOff = "it is the last row and has no line break, though the export before ended with one: it may be cut off"
+// Suspect says what may be wrong with a row for which IsSuspect is true.
+const Suspect = "a quoted cell holds whole lines with as many delimiters as the header: a quote may be missing, and rows with it"
 
-// suspect says what may be wrong with a row that is read all the same.
-const suspect = "a quoted cell holds whole lines with as many delimiters as the header: a quote may be missing, and rows with it"
+// IsSuspect reports whether the row that Next returned last, which is read all the same, has lines
+// in a cell that look like rows.
+func (t *CSV) IsSuspect() bool { return t.isSuspect }
 
-func (t *csvTable) Columns() []string { return t.names }
+// IsCutOff reports whether the row for which Next returned an error last is broken only for want of
+// a line break, see [Options].
+func (t *CSV) IsCutOff() bool { return t.isCut }
 
-func (t *csvTable) Line() int { return t.line }
+// Terminated reports whether the row that Next returned last ended with a line break.
+func (t *CSV) Terminated() bool { return t.terminated }
 
-func (t *csvTable) isCutOff() bool { return t.isCut }
+// Columns implements [Table].
+func (t *CSV) Columns() []string { return t.names }
 
-func (t *csvTable) ending() Ends { return endsOf(t.terminated) }
+// Line implements [Table].
+func (t *CSV) Line() int { return t.line }
 
-func (t *csvTable) Close() error { return t.text.Close() }
+// Close implements [Table].
+func (t *CSV) Close() error { return t.text.Close() }
 
-func (t *csvTable) Next() ([][]byte, error) {
+// Next implements [Table].
+func (t *CSV) Next() ([][]byte, error) {
 	fields, err := t.csvReader.next()
 	if t.isSuspect = false; err == nil && t.sparse.isRow {
 		return fields, nil
@@ -66,26 +75,26 @@ func (t *csvTable) Next() ([][]byte, error) {
 	}
 	if len(fields) == len(t.names) {
 		if t.isCut = t.endsLines && !t.terminated; t.isCut {
-			return nil, &rowError{t.line, cutOff}
+			return nil, &RowError{t.line, cutOff}
 		}
 		return fields, nil
 	}
 	if len(fields) < len(t.names) && !t.terminated {
-		return nil, errTruncated
+		return nil, ErrTruncated
 	}
-	return nil, &rowError{t.line, fmt.Sprintf("the row has %d fields, the header %d", len(fields), len(t.names))}
+	return nil, &RowError{t.line, fmt.Sprintf("the row has %d fields, the header %d", len(fields), len(t.names))}
 }
 
-// mayBreakOff reports whether the input may end within the row that Next returned last: it
+// MayBreakOff reports whether the input may end within the row that Next returned last: it
 // does so behind a delimiter.
-func (t *csvTable) mayBreakOff(fields [][]byte) bool {
+func (t *CSV) MayBreakOff(fields [][]byte) bool {
 	return !t.terminated && len(fields) > 1 && len(fields[len(fields)-1]) == 0
 }
 
 // holdsRows reports whether lines of the row may be rows of their own: a quote that closes
 // rows later than it was meant to swallows those between. Where it closes in the next one,
 // both lines look like rows.
-func (t *csvTable) holdsRows(fields [][]byte) bool {
+func (t *CSV) holdsRows(fields [][]byte) bool {
 	if whole := len(t.names) - 1; whole > 0 && t.ends == [2]int{whole, whole} {
 		return true
 	}
@@ -166,12 +175,12 @@ func readHeader(r io.Reader, delimiter byte) (*csvReader, [][]byte, error) {
 		c.comma = detectDelimiter(start)
 	}
 	header, err := c.next()
-	var broken *rowError
+	var broken *RowError
 	switch {
 	case err == io.EOF:
 		return nil, nil, errors.New("the file is empty: it has no header")
 	case errors.As(err, &broken):
-		return nil, nil, errors.New("the header is no CSV: " + broken.reason)
+		return nil, nil, errors.New("the header is no CSV: " + broken.Reason)
 	}
 	return c, header, err
 }

@@ -1,4 +1,4 @@
-package engage
+package table
 
 import (
 	"bytes"
@@ -21,10 +21,10 @@ func readAll(r io.Reader, comma byte, max int) (rows [][]string, end error) {
 	}
 	for {
 		fields, err := c.next()
-		var broken *rowError
+		var broken *RowError
 		switch {
 		case errors.As(err, &broken):
-			rows = append(rows, []string{fmt.Sprintf("broken %d: %s", broken.line, broken.reason)})
+			rows = append(rows, []string{fmt.Sprintf("broken %d: %s", broken.Line, broken.Reason)})
 			continue
 		case err == io.EOF:
 			return rows, nil
@@ -65,8 +65,8 @@ func TestCSVReader(t *testing.T) {
 		{name: "text after quote", input: "x,y\n\"a\"b,c\nd,e\n", want: [][]string{{"x", "y"}, {"broken 2: " + after}, {"d", "e"}}},
 		{name: "stray quote", input: "a\n\"b\nc\nd\n\"e\"\nf\n", want: [][]string{{"a"}, {"broken 2: " + after}, {"c"}, {"d"}, {"e"}, {"f"}}},
 		{name: "lines are counted through breaks in quotes", input: "\"a\nb\"\n\nx\"\n", want: [][]string{{"a\nb"}, {"broken 4: " + bare}}},
-		{name: "ends in quotes", input: "a,b\nc,\"d\ne", want: [][]string{{"a", "b"}}, end: errTruncated},
-		{name: "ends after opening quote", input: `a,"`, end: errTruncated},
+		{name: "ends in quotes", input: "a,b\nc,\"d\ne", want: [][]string{{"a", "b"}}, end: ErrTruncated},
+		{name: "ends after opening quote", input: `a,"`, end: ErrTruncated},
 		{name: "not utf-8", input: "\xff,b\n", want: [][]string{{"\xff", "b"}}},
 		{name: "empty", input: ""},
 	} {

@@ -1,7 +1,9 @@
-package engage
+package table
 
 import (
 	"bytes"
+
+	"github.com/zeebo/xxh3"
 )
 
 // closingQuote returns where in field, which begins behind an opening quote,
@@ -45,7 +47,7 @@ func (c *csvReader) quotedRow() ([][]byte, error) {
 	row := c.buf[c.start : c.start+size]
 	c.terminated = row[size-1] == '\n'
 	if c.sparse.prints {
-		c.sparse.print = printOf(row, c.sparse.seed)
+		c.sparse.print = xxh3.Hash128Seed(row, c.sparse.seed).Bytes()
 	}
 	c.countEnds(row)
 	lines := bytes.Count(row, []byte{'\n'}) // before bytes move
@@ -87,7 +89,7 @@ func (c *csvReader) countEnds(row []byte) {
 
 // findRowEnd returns the size of the row at the start of the buffer, line break
 // included. On a quote where none may stand it passes over the row's first line and
-// returns a *rowError.
+// returns a *RowError.
 func (c *csvReader) findRowEnd() (int, error) {
 	const (
 		fieldStart = iota
@@ -103,7 +105,7 @@ func (c *csvReader) findRowEnd() (int, error) {
 				case c.readErr != nil:
 					return 0, c.readErr
 				case state == inQuotes:
-					return 0, errTruncated
+					return 0, ErrTruncated
 				}
 				return i, nil
 			}

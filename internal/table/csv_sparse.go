@@ -1,4 +1,4 @@
-package engage
+package table
 
 import (
 	"bytes"
@@ -14,28 +14,25 @@ type csvSparse struct {
 
 	prints bool
 	seed   uint64
-	print  Print
+	print  [16]byte
 }
 
-// Form implements [sparseTable].
-func (t *csvTable) Form() string { return fmt.Sprintf("csv %q %q", t.comma, t.names) }
+// Form returns what the prints depend on besides the rows: those of tables of different forms say
+// nothing.
+func (t *CSV) Form() string { return fmt.Sprintf("csv %q %q", t.comma, t.names) }
 
-// AskFirst implements [sparseTable].
-func (t *csvTable) AskFirst(columns []int) {
+// AskFirst has Next return the cells of these columns only, which come in their order, and nil for
+// the others; or all of them, where that is simpler. It is called before the first row.
+func (t *CSV) AskFirst(columns []int) {
 	t.sparse.columns, t.sparse.cells = columns, make([][]byte, len(t.names))
 }
 
-// AskPrints implements [sparseTable].
-func (t *csvTable) AskPrints(seed uint64) { t.sparse.prints, t.sparse.seed = true, seed }
-
-// Print implements [sparseTable].
-func (t *csvTable) Print() Print { return t.sparse.print }
-
-// Rest implements [sparseTable]. It reads the row once more, as if nobody had asked for less.
-func (t *csvTable) Rest() ([][]byte, error) {
+// Rest returns what Next would have returned without AskFirst, for the row that Next returned last.
+func (t *CSV) Rest() ([][]byte, error) {
 	if !t.sparse.isRow {
 		return t.fields, nil
 	}
+	// The row is read once more, as if nobody had asked for less.
 	t.start, t.nextLine = t.start-t.sparse.size, t.nextLine-1
 	columns := t.sparse.columns
 	t.sparse.columns = nil
@@ -43,6 +40,14 @@ func (t *csvTable) Rest() ([][]byte, error) {
 	t.sparse.columns = columns
 	return fields, err
 }
+
+// AskPrints has Print return the hash of the row that Next returned last. It is called before the
+// first row.
+func (t *CSV) AskPrints(seed uint64) { t.sparse.prints, t.sparse.seed = true, seed }
+
+// Print returns the hash of a row, see AskPrints. Nobody who does not know the seed can make two
+// rows of one print.
+func (t *CSV) Print() [16]byte { return t.sparse.print }
 
 // splitFirst cuts the columns off a line that were asked for. It reports false, with nothing
 // changed in the buffer, if the line may be no row, or ends there: then it has to be looked at as

@@ -1,4 +1,4 @@
-package engage
+package table
 
 import (
 	"bufio"
@@ -7,16 +7,19 @@ import (
 	"gleapsync/internal/cell"
 )
 
-// lineReader reads lines of limited length.
-type lineReader struct {
+// Lines reads lines of limited length.
+type Lines struct {
 	r    *bufio.Reader
 	line int    // that was returned last
 	buf  []byte // a line that is longer than the buffer of r
 }
 
-// next returns the next line and whether a line break follows it. It is valid until next is
-// called again. A line that is too long ends the reading.
-func (l *lineReader) next() (line []byte, complete bool, err error) {
+// NewLines returns the lines of a text.
+func NewLines(r *bufio.Reader) *Lines { return &Lines{r: r} }
+
+// Next returns the next line and whether a line break follows it, or io.EOF. The line is valid
+// until Next is called again. One that is too long ends the reading.
+func (l *Lines) Next() (line []byte, terminated bool, err error) {
 	line, err = l.r.ReadSlice('\n')
 	if err == bufio.ErrBufferFull {
 		return l.long(line)
@@ -27,14 +30,17 @@ func (l *lineReader) next() (line []byte, complete bool, err error) {
 	if err == io.EOF && len(line) > 0 {
 		err = nil
 	} else if err == nil {
-		complete = true
+		terminated = true
 	}
 	l.line++
-	return line, complete, err
+	return line, terminated, err
 }
 
+// Line returns the number of the line that Next returned last, 1 for the first.
+func (l *Lines) Line() int { return l.line }
+
 // long reads a line that begins with what the buffer holds.
-func (l *lineReader) long(begin []byte) (line []byte, complete bool, err error) {
+func (l *Lines) long(begin []byte) (line []byte, terminated bool, err error) {
 	l.line++
 	l.buf = append(l.buf[:0], begin...)
 	for err = bufio.ErrBufferFull; err == bufio.ErrBufferFull; {
