@@ -34,62 +34,76 @@ type flags struct {
 	Version   kong.VersionFlag `help:"Show the version."`
 }
 
-// commandLine has all commands, in the order of the help.
-type commandLine struct {
-	flags
-
-	Init     initCmd     `cmd:"" help:"Write a first configuration for a folder, a database or a bucket with exports."`
-	Sync     syncCmd     `cmd:"" help:"Send what changed to Gleap."`
-	Plan     planCmd     `cmd:"" help:"Show what sync would do, with the calls and the time it needs."`
-	Serve    serveCmd    `cmd:"" help:"Sync on the schedule, with a status page and metrics."`
-	Report   reportCmd   `cmd:"" help:"Write the status page as one file."`
-	Inspect  inspectCmd  `cmd:"" help:"Look into the state: what Gleap acknowledged, and what happened."`
-	Check    checkCmd    `cmd:"" help:"Try the configuration, the token and the exports, and send nothing."`
-	Baseline baselineCmd `cmd:"" help:"Take the present exports as delivered, and send nothing."`
-	Retire   retireCmd   `cmd:"" help:"Send false to an audience's members, or null for a trait, then forget it."`
-	Forget   forgetCmd   `cmd:"" help:"Delete contacts in Gleap and here, and never create them again."`
-	Retry    retryCmd    `cmd:"" help:"Unpark contacts and events, so that the next run tries them again."`
-	Resend   resendCmd   `cmd:"" help:"Have the next run send all values of contacts again."`
-	Discard  discardCmd  `cmd:"" help:"Drop events that are due or parked, so that they are never sent."`
-	Backup   backupCmd   `cmd:"" help:"Copy the state file, also while a sync runs."`
-	Restore  restoreCmd  `cmd:"" help:"Replace the state file by a backup."`
-	Verify   verifyCmd   `cmd:"" help:"Read the whole state file and check it."`
-	Compact  compactCmd  `cmd:"" help:"Write the state file anew without its free pages."`
-	Sandbox  sandboxCmd  `cmd:"" help:"Run a Gleap on loopback to rehearse with."`
-
-	Schema     schemaCmd     `cmd:"" help:"Print the JSON Schema of the configuration, or of what is printed as JSON."`
-	Completion completionCmd `cmd:"" help:"Print a script that makes a shell complete the command line."`
+// commands are all of them, in the order of the help.
+var commands = []struct {
+	name, help string
+	make       func() any // its flags, with its Run
+}{
+	{"init", "Write a first configuration for a folder, a database or a bucket with exports.", func() any { return new(initCmd) }},
+	{"sync", "Send what changed to Gleap.", func() any { return new(syncCmd) }},
+	{"plan", "Show what sync would do, with the calls and the time it needs.", func() any { return new(planCmd) }},
+	{"serve", "Sync on the schedule, with a status page and metrics.", func() any { return new(serveCmd) }},
+	{"report", "Write the status page as one file.", func() any { return new(reportCmd) }},
+	{"inspect", "Look into the state: what Gleap acknowledged, and what happened.", func() any { return new(inspectCmd) }},
+	{"check", "Try the configuration, the token and the exports, and send nothing.", func() any { return new(checkCmd) }},
+	{"baseline", "Take the present exports as delivered, and send nothing.", func() any { return new(baselineCmd) }},
+	{"retire", "Send false to an audience's members, or null for a trait, then forget it.", func() any { return new(retireCmd) }},
+	{"forget", "Delete contacts in Gleap and here, and never create them again.", func() any { return new(forgetCmd) }},
+	{"retry", "Unpark contacts and events, so that the next run tries them again.", func() any { return new(retryCmd) }},
+	{"resend", "Have the next run send all values of contacts again.", func() any { return new(resendCmd) }},
+	{"discard", "Drop events that are due or parked, so that they are never sent.", func() any { return new(discardCmd) }},
+	{"backup", "Copy the state file, also while a sync runs.", func() any { return new(backupCmd) }},
+	{"restore", "Replace the state file by a backup.", func() any { return new(restoreCmd) }},
+	{"verify", "Read the whole state file and check it.", func() any { return new(verifyCmd) }},
+	{"compact", "Write the state file anew without its free pages.", func() any { return new(compactCmd) }},
+	{"sandbox", "Run a Gleap on loopback to rehearse with.", func() any { return new(sandboxCmd) }},
+	{"schema", "Print the JSON Schema of the configuration, or of what is printed as JSON.", func() any { return new(schemaCmd) }},
+	{"completion", "Print a script that makes a shell complete the command line.", func() any { return new(completionCmd) }},
 }
 
 // Parse reads a command line and returns an app to run it; close that afterwards. Who asks
 // for help or the version gets that, and the process ends. The error is one of usage.
 func Parse(args []string, version string) (*App, error) {
-	var c commandLine
-	parser := kong.Must(&c, kong.Name("gleapsync"), kong.Description(description),
-		kong.Vars{"version": "gleapsync " + version}, kong.TypeMapper(reflect.TypeFor[time.Duration](), kong.MapperFunc(readDuration)),
-		kong.DynamicCommand(completion.Question, "", "", new(completeCmd), `cmd:"" hidden:"" passthrough:""`))
+	args = asFlags(args)
+	var c flags
+	parser := kong.Must(&c, append(grammar(args), kong.Name("gleapsync"), kong.Description(description),
+		kong.Vars{"version": "gleapsync " + version}, kong.TypeMapper(reflect.TypeFor[time.Duration](), kong.MapperFunc(readDuration)))...)
 	if len(args) == 0 {
 		if nothing, err := kong.Trace(parser, nil); err == nil {
 			_ = nothing.PrintUsage(false)
 		}
 		return nil, errors.New("there is no command: choose one of those above")
 	}
-	parsed, err := parser.Parse(asFlags(args))
+	parsed, err := parser.Parse(args)
 	if err != nil {
 		return nil, plain(err)
 	}
 	if c.Verbose {
 		c.LogLevel = "debug"
 	}
-	a := newApp(c.flags, version, os.Stdout, os.Stderr)
+	a := newApp(c, version, os.Stdout, os.Stderr)
 	a.command = parsed
 	return a, nil
+}
+
+// grammar returns the command that a command line begins with, and all commands for any other
+// line: to make them all takes as long as a short command runs.
+func grammar(args []string) (options []kong.Option) {
+	for _, c := range commands {
+		option := kong.DynamicCommand(c.name, c.help, "", c.make())
+		if len(args) > 0 && args[0] == c.name {
+			return []kong.Option{option}
+		}
+		options = append(options, option)
+	}
+	return append(options, kong.DynamicCommand(completion.Question, "", "", new(completeCmd), `cmd:"" hidden:"" passthrough:""`))
 }
 
 // asFlags makes flags of the commands help and version, which many programs have, and of
 // -v alone, which is the version there.
 func asFlags(args []string) []string {
 	switch {
+	case len(args) == 0:
 	case args[0] == "help":
 		return append(slices.Clone(args[1:]), "--help")
 	case len(args) == 1 && (args[0] == "version" || args[0] == "-v"):
