@@ -121,7 +121,7 @@ func (r *changeReader) readRows(ctx context.Context, s *Source) (err error) {
 	in := s.inputs.All[0]
 	r.file, r.began = in.Name, time.Now()
 	r.latest = r.began.Add(ahead)
-	t, err := s.openTable(ctx, in, r.export.rowAttributes())
+	t, err := s.open(ctx, in, r.export.rowAttributes())
 	switch {
 	case errors.Is(err, table.ErrEmpty): // a command has nothing new to say, and ended well
 		return nil

@@ -100,7 +100,8 @@ func TestEndless(t *testing.T) {
 				open := func(context.Context) (io.ReadCloser, error) {
 					return &endless{begin: []byte(content.begin), again: []byte(content.again)}, nil
 				}
-				s := &Source{export: Export{Source: "x", TempDir: t.TempDir()}, inputs: &source.Inputs{All: []source.Input{{Name: "x", Raw: open}}}}
+				inputs := &source.Inputs{All: []source.Input{{Name: "x", Raw: open}}}
+				s := &Source{tables: tables{export: Export{Source: "x", TempDir: t.TempDir()}, inputs: inputs}}
 				err, late := endsInTime(ctx, func() error { return read(ctx, s) })
 				if late {
 					t.Fatal("it goes on")

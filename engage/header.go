@@ -214,21 +214,8 @@ func findKey(names []string, a Attribute) int {
 // so that an export can be made of a file of which nothing is known. Nothing stays open.
 // The error is that of [Source.Read].
 func (s *Source) Header(ctx context.Context) ([]string, error) {
-	names, err := s.header(ctx)
+	names, err := s.names(ctx)
 	return names, source.Ended(ctx, err)
-}
-
-func (s *Source) header(ctx context.Context) ([]string, error) {
-	t, err := s.openTable(ctx, s.inputs.All[0], s.export.Attributes)
-	if err != nil {
-		return nil, err
-	}
-	names := t.Columns()
-	err = t.Close()
-	if _, ok := t.(*table.NDJSON); ok && len(s.export.Wildcards) > 0 && err == nil {
-		return s.memberNames(ctx) // what it looks for is known only now
-	}
-	return names, err
 }
 
 // Columns returns the names of the columns of the first input that was read, as far as they may be

@@ -1,7 +1,6 @@
 package engage
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -21,7 +20,7 @@ type memberRules struct {
 }
 
 // askLines has lines of JSON give what e names, whether the first ones have it or not.
-func (e *Export) askLines(t *table.NDJSON) {
+func askLines(t *table.NDJSON, e Export) {
 	traits, external := table.Find(t.Columns(), "traits") >= 0, table.Find(t.Columns(), "external_ids") >= 0
 	rules := &memberRules{}
 	t.Want(e.UserID, false, nil)
@@ -72,28 +71,4 @@ func (r *memberRules) CheckLine(cells [][]byte, line []byte) (reason string) {
 // errNoNames is for JSON that can be read once only.
 func errNoNames(name string) error {
 	return fmt.Errorf("%s: patterns have to know all names before the first line, and JSON has no header: name the columns, or have it write CSV", name)
-}
-
-// memberNames reads the inputs and returns the names of all members, those of traits too:
-// which of them a wildcard takes is known only then.
-func (s *Source) memberNames(ctx context.Context) (names []string, err error) {
-	for _, in := range s.inputs.All {
-		if in.Once {
-			return nil, errNoNames(in.Name)
-		}
-		opened, err := s.openTable(ctx, in, nil)
-		if err != nil {
-			return nil, err
-		}
-		if t, ok := opened.(*table.NDJSON); ok {
-			names, err = t.AppendNames(names, "traits")
-		}
-		if closeErr := opened.Close(); err == nil {
-			err = closeErr
-		}
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", in.Name, err)
-		}
-	}
-	return names, nil
 }

@@ -53,7 +53,7 @@ func columnTexts(t *testing.T, e Export) [][]string {
 	for _, name := range names {
 		e.Attributes = append(e.Attributes, Attribute{Kind: Trait, Key: keys.Snake(name), Column: name})
 	}
-	table, err := source.openTable(t.Context(), source.inputs.All[0], e.Attributes)
+	table, err := source.open(t.Context(), source.inputs.All[0], e.Attributes)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -54,45 +54,32 @@ func (s *Source) CanPrint() bool {
 	return true
 }
 
-// Prints calls add with each row's print, a hash of all that it is read from, for each user id of the row and in the order of the rows,
-// and looks at no more of the cells than it takes to find the ids. Rows without a user id, and
-// those that cannot be read, it passes over: [Source.ReadSome] counts them. Both arguments are
-// valid until add returns.
+// Prints calls add with each row's print, a hash of all that the row is read from, for each user id
+// of the row and in the order of the rows. It looks at no more of the cells than it takes to find
+// the ids. Rows without a user id, and those that cannot be read, it passes over:
+// [Source.ReadSome] counts them. Both arguments are valid until add returns.
 //
 // The error is [ErrNoPrints], wrapped, where the source has none, else as that of [Source.Read].
 func (s *Source) Prints(ctx context.Context, attributes []Attribute, seed uint64, add func(userID, print []byte) error) (Prints, error) {
 	if !s.CanPrint() {
 		return Prints{}, ErrNoPrints
 	}
-	r := &rowReader{export: s.export, addPrint: add, stretches: stretches{add: add}}
+	r := &rowReader{export: s.export, add: add, addPrint: add, seed: seed}
 	r.export.Progress = nil // who reads the rows tells of them
 	r.want(attributes)
 	r.result.Fields = make([]bool, len(s.export.Fields))
 	var found Prints
 	for n, in := range s.inputs.All {
-		form, err := s.inputPrints(ctx, in, r, seed)
-		if err == nil && n > 0 && form != found.Form {
+		err := s.readInput(ctx, in, r, nil)
+		if err == nil && n > 0 && r.form != found.Form {
 			err = fmt.Errorf("%s: %w", in.Name, ErrNoPrints)
 		}
 		if err != nil {
 			return Prints{}, source.Ended(ctx, err)
 		}
-		found = Prints{Form: form, Rows: r.result.Rows}
+		found = Prints{Form: r.form, Rows: r.result.Rows}
 	}
 	return found, nil
-}
-
-func (s *Source) inputPrints(ctx context.Context, in source.Input, r *rowReader, seed uint64) (form string, err error) {
-	rows, err := s.openTable(ctx, in, r.export.Attributes)
-	if err != nil {
-		return "", err
-	}
-	defer func() { err = errors.Join(err, rows.Close()) }()
-	if err := r.begin(in.Name, rows); err != nil {
-		return "", fmt.Errorf("%s: %w", in.Name, err)
-	}
-	r.some.AskPrints(seed)
-	return r.some.Form(), r.all(ctx)
 }
 
 // takePrint takes the print of the next row, if that can be read.
@@ -124,7 +111,7 @@ func (r *rowReader) skim(rows sparseTable) {
 	}
 	rows.AskFirst(first.columns())
 	if t, ok := rows.(*table.Parquet); ok && r.wanted != nil {
-		ahead := &rowReader{export: r.export, layout: r.layout, forms: r.forms, wanted: r.wanted}
+		ahead := &rowReader{export: r.export, wanted: r.wanted, inFile: inFile{rowCells: rowCells{layout: r.layout, forms: r.forms}}}
 		t.AskRest(ahead.isWanted)
 		r.hasRest = t.HasRest
 	}

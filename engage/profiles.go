@@ -72,8 +72,8 @@ type longTable struct {
 	result Result
 }
 
-// long returns the export of a long table; what is the column that says what a row is about.
-func (e Export) long(what string) Export {
+// longExport returns the export of a long table of e; what is the column that says what a row is about.
+func longExport(e Export, what string) Export {
 	e.UserID, e.Identifiers, e.ProfileIDs = profileID, AllIDs, nil
 	e.Attributes, e.Wildcards, e.Exclude, e.Fields = nil, nil, nil, nil
 	for _, column := range []string{what, "value", "seq"} {
@@ -83,23 +83,23 @@ func (e Export) long(what string) Export {
 }
 
 // openProfiles finds the inputs of both tables.
-func (e Export) openProfiles(ctx context.Context) (*Source, error) {
-	traits, err := e.long("name").Open(ctx)
+func openProfiles(ctx context.Context, e Export) (*Source, error) {
+	traits, err := longExport(e, "name").Open(ctx)
 	if err != nil {
 		return nil, err
 	}
-	second := e.ProfileIDs.long("type")
+	second := longExport(*e.ProfileIDs, "type")
 	second.Progress = e.Progress
 	ids, err := second.Open(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return &Source{export: e, inputs: traits.inputs, traits: traits, ids: ids}, nil
+	return &Source{tables: tables{export: e, inputs: traits.inputs}, traits: traits, ids: ids}, nil
 }
 
 // readProfiles is [Source.read] for long tables. choose is asked first what is wanted
 // whatever the names are.
-func (s *Source) readProfiles(ctx context.Context, attributes []Attribute, choose func([]string) []Attribute, yield func([]byte, []attr.Value) error) (Result, error) {
+func readProfiles(ctx context.Context, s *Source, attributes []Attribute, choose func([]string) []Attribute, yield func([]byte, []attr.Value) error) (Result, error) {
 	p := &profiles{
 		export: s.export, numbers: map[string]int{},
 		traits: &longTable{source: s.traits, name: s.traits.export.Source, what: "name"},

@@ -106,6 +106,18 @@ func (p Problem) String() string {
 	return text
 }
 
+// invalid counts a row that cannot be read.
+func (r *Result) invalid(what Problem) {
+	r.Invalid++
+	r.remember(what)
+}
+
+// unknown counts a row that cannot be read, and of which nobody knows whom it is about.
+func (r *Result) unknown(what Problem) {
+	r.invalid(what)
+	r.miss(1, what)
+}
+
 // miss notes that n rows, what is one of them, say nothing of anybody who is known.
 func (r *Result) miss(n int, what Problem) {
 	if r.Unknown == 0 {

@@ -10,8 +10,20 @@ import (
 	"gleapsync/internal/values"
 )
 
+// rowCells reads the cells of a row: its user ids, and what stands in its JSON.
+type rowCells struct {
+	*layout
+	forms []cell.Form // of the columns
+	ids   [][]byte
+
+	// What the row's JSON columns hold, as far as that is needed.
+	jsonIDs, jsonTraits jsonscan.Members
+	items               []json.RawMessage
+	traitsSound         bool // the JSON of traits can be read
+}
+
 // text returns the text of a column's cell: of JSON that of a string without its quotes.
-func (r *rowReader) text(column int, text []byte) []byte {
+func (r *rowCells) text(column int, text []byte) []byte {
 	if r.forms[column] != cell.JSON {
 		return text
 	}
@@ -20,7 +32,7 @@ func (r *rowReader) text(column int, text []byte) []byte {
 
 // readObject reads the JSON object in a column, which may be none. It reports false if
 // there is something else.
-func (r *rowReader) readObject(m jsonscan.Members, fields [][]byte, column int) (jsonscan.Members, bool) {
+func (r *rowCells) readObject(m jsonscan.Members, fields [][]byte, column int) (jsonscan.Members, bool) {
 	if column < 0 || values.IsNull(fields[column]) {
 		return m[:0], true
 	}
@@ -77,13 +89,15 @@ func (r *rowReader) readCell(i int, fields [][]byte) {
 	}
 	if reason != "" {
 		r.result.Attributes[i].Invalid++
-		r.problem(r.rows.Line(), cmp.Or(a.Column, a.Key), reason)
+		what := r.problem(reason)
+		what.Column = cmp.Or(a.Column, a.Key)
+		r.result.remember(what)
 	}
 }
 
 // readField reads a contact field: from a column of its own, else from the JSON of
 // traits, else from that of external ids. Who sends it checks it.
-func (r *rowReader) readField(source *cellSource, fields [][]byte) attr.Value {
+func (r *rowCells) readField(source *cellSource, fields [][]byte) attr.Value {
 	var text []byte
 	if source.column >= 0 {
 		text = r.text(source.column, fields[source.column])
@@ -99,7 +113,7 @@ func (r *rowReader) readField(source *cellSource, fields [][]byte) attr.Value {
 }
 
 // jsonTrait finds a trait, which may stand there under its name or its key.
-func (r *rowReader) jsonTrait(source *cellSource) json.RawMessage {
+func (r *rowCells) jsonTrait(source *cellSource) json.RawMessage {
 	if raw := r.jsonTraits.Get(source.name); raw != nil {
 		return raw
 	}

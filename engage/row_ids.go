@@ -50,7 +50,7 @@ func (r *rowReader) endProfile() error {
 	if !r.hasID {
 		r.result.WithoutUserID += r.withoutID
 		for _, row := range r.unreadableIDs {
-			r.unknownRow(row.Line, row.Reason)
+			r.result.unknown(row)
 		}
 	}
 	r.unreadableIDs = r.unreadableIDs[:0]
@@ -64,7 +64,7 @@ func (r *rowReader) endProfile() error {
 
 // readIDs puts the row's user ids into r.ids, and reads its JSON columns as far as they
 // are needed. The reason says why external_ids, which may hold one, cannot be read.
-func (r *rowReader) readIDs(fields [][]byte) (reason string) {
+func (r *rowCells) readIDs(fields [][]byte) (reason string) {
 	r.ids = r.ids[:0]
 	for _, i := range r.userIDs {
 		if id := userid.Of(r.forms[i], fields[i]); !userid.IsNone(id) {
@@ -93,7 +93,7 @@ func (r *rowReader) readIDs(fields [][]byte) (reason string) {
 
 // appendIDs appends the ids of a JSON list or scalar: strings, and numbers with all
 // their digits.
-func (r *rowReader) appendIDs(ids [][]byte, raw json.RawMessage) [][]byte {
+func (r *rowCells) appendIDs(ids [][]byte, raw json.RawMessage) [][]byte {
 	if len(raw) == 0 {
 		return ids
 	}

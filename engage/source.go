@@ -18,13 +18,10 @@ import (
 // Source is an export whose inputs were found. Nothing of them is open until it is read, and
 // a command is not started.
 type Source struct {
-	export  Export
-	inputs  *source.Inputs
-	columns []string        // of the first input that was read
-	query   *database.Query // is read instead of the input's text; nil: there is none
+	tables
+	columns []string // of the first input that was read
 
 	traits, ids *Source // of profiles: both long tables; else nil
-	endsLines   bool    // see [Source.EndsLines]
 	kept        string  // the fingerprint of what the database may keep, which nothing else has; "": it keeps nothing
 	idsChecked  bool    // what the first ids look like was judged before
 
@@ -39,12 +36,13 @@ type UnreadableError = source.UnreadableError
 // not there, or why it cannot tell which of them is meant.
 func (e Export) Open(ctx context.Context) (*Source, error) {
 	if e.ProfileIDs != nil {
-		return e.openProfiles(ctx)
+		return openProfiles(ctx, e)
 	}
 	if e.isDatabase() {
 		q := e.query()
 		// Nobody knows without asking it whether its rows changed.
-		s := &Source{export: e, query: q, inputs: &source.Inputs{All: []source.Input{{Name: q.Name(), Time: time.Now()}}}}
+		inputs := &source.Inputs{All: []source.Input{{Name: q.Name(), Time: time.Now()}}}
+		s := &Source{tables: tables{export: e, inputs: inputs, query: q}}
 		if e.Delta != "" {
 			s.kept = rand.Text()
 		}
@@ -56,7 +54,7 @@ func (e Export) Open(ctx context.Context) (*Source, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Source{export: e, inputs: inputs}, nil
+	return &Source{tables: tables{export: e, inputs: inputs}}, nil
 }
 
 func (e *Export) isDatabase() bool { return len(e.Command) == 0 && database.IsAddress(e.Source) }

@@ -44,7 +44,7 @@ func readTest(t *rapid.T, e Export, what string, size int) (rows []string, resul
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := &rowReader{export: e, stretches: stretches{encode: encodeTest, size: size}}
+	r := &rowReader{export: e, encode: encodeTest, stretchSize: size}
 	s.reading = r
 	r.add = func(userID, row []byte) error {
 		rows = append(rows, string(userID)+string(row))
@@ -60,14 +60,11 @@ func readTest(t *rapid.T, e Export, what string, size int) (rows []string, resul
 	r.want(e.Attributes)
 	r.result.Fields = make([]bool, len(e.Fields))
 	for _, in := range s.inputs.All {
-		table, err := s.openTable(t.Context(), in, e.Attributes)
+		table, err := s.open(t.Context(), in, e.Attributes)
 		if err != nil {
 			return nil, Result{}, progress, err
 		}
 		if err = r.begin(in.Name, table); err == nil {
-			if what == testPrints {
-				r.some.AskPrints(7)
-			}
 			err = r.all(t.Context())
 		}
 		table.Close()

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"gleapsync/internal/cell"
+	"gleapsync/internal/database"
 	"gleapsync/internal/source"
 	"gleapsync/internal/table"
 )
@@ -46,8 +47,16 @@ func readable(t table.Table) []string {
 	return t.Columns()
 }
 
-// openTable opens an input, so that attributes can be read of it. Errors name it.
-func (s *Source) openTable(ctx context.Context, in source.Input, attributes []Attribute) (table.Table, error) {
+// tables are the inputs of an export, as tables.
+type tables struct {
+	export    Export
+	inputs    *source.Inputs
+	query     *database.Query // is read instead of the input's text; nil: there is none
+	endsLines bool            // see [Source.EndsLines]
+}
+
+// open opens an input, so that attributes can be read of it. Errors name it.
+func (s *tables) open(ctx context.Context, in source.Input, attributes []Attribute) (table.Table, error) {
 	switch {
 	case s.inputs.Incomplete != nil:
 		return nil, s.inputs.Incomplete
@@ -59,7 +68,7 @@ func (s *Source) openTable(ctx context.Context, in source.Input, attributes []At
 	switch t := t.(type) {
 	case *table.NDJSON:
 		e.Attributes = attributes
-		e.askLines(t)
+		askLines(t, e)
 	case *table.CSV:
 		if err := e.checkComment(t.Columns()); err != nil {
 			t.Close()
@@ -67,4 +76,42 @@ func (s *Source) openTable(ctx context.Context, in source.Input, attributes []At
 		}
 	}
 	return t, err
+}
+
+// names returns the names of the columns of the first input.
+func (s *tables) names(ctx context.Context) ([]string, error) {
+	t, err := s.open(ctx, s.inputs.All[0], s.export.Attributes)
+	if err != nil {
+		return nil, err
+	}
+	names := t.Columns()
+	err = t.Close()
+	if _, ok := t.(*table.NDJSON); ok && len(s.export.Wildcards) > 0 && err == nil {
+		return s.memberNames(ctx) // what it looks for is known only now
+	}
+	return names, err
+}
+
+// memberNames reads the inputs and returns the names of all members, those of traits too:
+// which of them a wildcard takes is known only then.
+func (s *tables) memberNames(ctx context.Context) (names []string, err error) {
+	for _, in := range s.inputs.All {
+		if in.Once {
+			return nil, errNoNames(in.Name)
+		}
+		opened, err := s.open(ctx, in, nil)
+		if err != nil {
+			return nil, err
+		}
+		if t, ok := opened.(*table.NDJSON); ok {
+			names, err = t.AppendNames(names, "traits")
+		}
+		if closeErr := opened.Close(); err == nil {
+			err = closeErr
+		}
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", in.Name, err)
+		}
+	}
+	return names, nil
 }
