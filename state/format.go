@@ -51,6 +51,7 @@ var (
 	keyUnanswered = []byte("unanswered")
 	keyTurns      = []byte("turns")
 	keyFields     = []byte("fields")
+	keyListEnds   = []byte("list_ends")
 
 	keyCommits   = []byte("commits")
 	keyDelivered = []byte("delivered")

@@ -2,6 +2,7 @@ package state
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -34,7 +35,8 @@ type Overview struct {
 	Turns                   Turns        // what is left over of the last run, and how far it came
 	// Fields are the contact fields that were delivered as a whole. In a file that does not
 	// say so, nil, these are all if an export with fields was.
-	Fields []byte
+	Fields   []byte
+	ListEnds map[string]bool // what was left last in [Result.ListEnds]
 }
 
 // Overview reads the file's overview. An empty store has the epoch 1.
@@ -63,6 +65,11 @@ func (s *Store) Overview() (Overview, error) {
 		o.Properties = bytes.Clone(get(meta, keyProperties))
 		o.Booleans, o.Gleap = bytes.Clone(get(meta, keyBooleans)), string(get(meta, keyGleap))
 		o.Fields = bytes.Clone(get(meta, keyFields))
+		if text := get(meta, keyListEnds); text != nil {
+			if err := json.Unmarshal(text, &o.ListEnds); err != nil {
+				return fmt.Errorf("how the lists ended cannot be decoded: %w", err)
+			}
+		}
 		if o.Turns, err = readTurns(tx); err != nil {
 			return err
 		}
@@ -73,6 +80,14 @@ func (s *Store) Overview() (Overview, error) {
 		return err
 	})
 	return o, err
+}
+
+// putListEnds stores how lists ended; nil stands for what is there.
+func putListEnds(tx *bbolt.Tx, ends map[string]bool) error {
+	if ends == nil {
+		return nil
+	}
+	return putJSON(tx.Bucket(bucketMeta), keyListEnds, ends)
 }
 
 // Present returns the attributes that are not gone.

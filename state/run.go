@@ -74,6 +74,7 @@ type Result struct {
 	History  []byte             // of all runs so far, in a form of the caller's; nil: as before
 	Turns    *Turns             // what is left over; nil: as before
 	Fields   []byte             // all contact fields that were delivered as a whole; nil: as before
+	ListEnds map[string]bool    // lists of known contacts that ended with a line break; nil: as before
 }
 
 // Finish stores a run's result. It creates the file if there is none.
@@ -107,7 +108,7 @@ func (s *Store) Finish(r Result) error {
 				return err
 			}
 		}
-		if err := errors.Join(putFiles(tx, r.Files), putMeta(tx, keyPace, r.Pace), putMeta(tx, keyHistory, r.History), putTurns(tx, r.Turns), putMeta(tx, keyFields, r.Fields)); err != nil {
+		if err := errors.Join(putFiles(tx, r.Files), putMeta(tx, keyPace, r.Pace), putMeta(tx, keyHistory, r.History), putTurns(tx, r.Turns), putMeta(tx, keyFields, r.Fields), putListEnds(tx, r.ListEnds)); err != nil {
 			return err
 		}
 		if err := remove(tx.Bucket(bucketMeta), keyDelivered); err != nil {

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -17,6 +18,7 @@ import (
 	"gleapsync/internal/events"
 	"gleapsync/internal/guard"
 	"gleapsync/internal/inputs"
+	"gleapsync/internal/known"
 	"gleapsync/internal/rounds"
 	"gleapsync/internal/runs"
 )
@@ -303,6 +305,50 @@ func TestCutCalls(t *testing.T) {
 	w.writeCalls(t, "6", blunt("u1", "m7"))
 	if e := w.sync(t, inputs.Request{}).Exports[0]; e.Status != runs.StatusHeld {
 		t.Errorf("%+v", e)
+	}
+}
+
+// TestCutList: nobody is created because of a list of known contacts that is cut off, whatever it is
+// written in and read from: what is left of its last id may be another's.
+func TestCutList(t *testing.T) {
+	inJSON := regexp.MustCompile("(?m)^u.*$").ReplaceAllString("u1\nu1904\n", `{"id":"$0"}`)
+	for name, f := range map[string]struct {
+		list engage.Export
+		text string
+	}{
+		"CSV":        {engage.Export{Source: "list", UserID: "id"}, "id\nu1\nu1904\n"},
+		"CRLF":       {engage.Export{Source: "list", UserID: "id"}, "x,id\r\n1,u1\r\n2,u1904\r\n"},
+		"JSON lines": {engage.Export{Source: "list", UserID: "id"}, inJSON},
+		"a part":     {engage.Export{Source: "list*", Pick: engage.PickAll, UserID: "id"}, "id\nu1\nu1904\n"},
+		"a command":  {engage.Export{Source: "cat", Command: []string{"cat", "list"}, UserID: "id"}, "id\nu1\nu1904\n"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			w := newWorld(t, audience("vip.csv", "vip"))
+			other := known.List{Export: engage.Export{Source: "cat", Command: []string{"cat", "other"}, Dir: w.dir}}
+			f.list.Dir = w.dir
+			w.options.Known = []known.List{{Export: f.list}, other}
+			w.write(t, "other", "user_id\nu7") // it never had one
+			w.write(t, "vip.csv", "user_id,x\nu1,\n")
+			w.write(t, "list", f.text)
+			w.sync(t, inputs.Request{})
+			w.write(t, "vip.csv", "user_id,x\nu1,\nu19,\nu190,\nu1904,\n")
+			end := strings.TrimRight(f.text, "\r\n")
+			for _, text := range []string{end, strings.Replace(end, "1904", "190", 1), strings.Replace(end, "1904", "19", 1)} {
+				w.write(t, "list", text)
+				report := w.sync(t, inputs.Request{})
+				e := report.Exports[1]
+				if report.Outcome != runs.Held || e.Status != runs.StatusHeld || !strings.Contains(e.Reason, "line break") || report.Exports[2].Status != runs.StatusApplied || len(w.contacts()) != 1 {
+					t.Errorf("%q: %s %+v %v", text, report.Outcome, e, w.contacts())
+				}
+				if why, err := w.runner(t).planner.askKnown(t.Context(), "u190"); err != nil || why != known.ListHeld {
+					t.Errorf("%q: %q, %v", text, why, err)
+				}
+			}
+			w.write(t, "list", f.text)
+			if report := w.sync(t, inputs.Request{}); report.Outcome != runs.Complete || w.contacts()["u1904"] == "" || len(w.contacts()) != 2 {
+				t.Errorf("%s %v", report.Outcome, w.contacts())
+			}
+		})
 	}
 }
 

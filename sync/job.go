@@ -23,9 +23,10 @@ type work struct {
 	job.Job
 	file   *planfile.File
 	said   []*extsort.Spool
-	tracks *events.Inputs // nil: it is a plan that was saved, and event exports are no part of it
-	made   time.Time      // when that was
-	names  *push.Events   // of events that changes are told as, nil: those of the configuration
+	tracks *events.Inputs  // nil: it is a plan that was saved, and event exports are no part of it
+	made   time.Time       // when that was
+	ends   map[string]bool // of the lists of known contacts, see [known.Lists.Ends]
+	names  *push.Events    // of events that changes are told as, nil: those of the configuration
 	close  func()
 }
 
@@ -33,7 +34,7 @@ type work struct {
 func (p *plan) work(failed bool) *work {
 	w := &work{basis: p.basis, file: &p.file, said: p.said, tracks: p.tracks, close: p.close}
 	if w.Job = (job.Job{Before: p.turns, Costliest: costliest(p)}); !failed {
-		w.Job = p.job()
+		w.Job, w.ends = p.job(), p.lists().Ends()
 	}
 	return w
 }

@@ -335,7 +335,7 @@ func (r *Runner) finish(ctx context.Context, w *work, sent *push.Result, report 
 		}
 		storeErr = r.ledger.Finish(state.Result{
 			Run: report.Run, Report: text, Applied: applied, Resynced: resynced, Unpark: w.Unpark, Pace: pace, Files: files,
-			History: history, Turns: turns, Fields: fields,
+			History: history, Turns: turns, Fields: fields, ListEnds: w.ends,
 		})
 	}
 	report.Recorded = storeErr == nil

@@ -84,7 +84,8 @@ func (in *Inputs) readKnown(ctx context.Context) (err error) {
 func (in *Inputs) listOptions() known.Options {
 	return known.Options{
 		Lists: in.o.Known, Budget: in.budget, Memory: &in.Memory, Temp: in.o.Temp, Meter: in.o.Meter, MaxInvalid: in.o.MaxInvalid, At: in.At,
-		Log: func(list, line string) { in.o.Log.Info("a command says", "command", list, "line", line) },
+		Ends: in.Overview.ListEnds,
+		Log:  func(list, line string) { in.o.Log.Info("a command says", "command", list, "line", line) },
 	}
 }
 

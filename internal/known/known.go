@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"time"
@@ -31,7 +32,8 @@ type Options struct {
 	Temp       extsort.CreateTemp
 	Meter      *runs.Meter
 	MaxInvalid guard.Limit
-	At         time.Time // when the run began
+	At         time.Time       // when the run began
+	Ends       map[string]bool // what [Lists.Ends] said in the run before
 	Log        func(list, line string)
 }
 
@@ -39,6 +41,7 @@ type Options struct {
 // created.
 type Lists struct {
 	all  []*list
+	ends map[string]bool // see [Lists.Ends]
 	held bool
 	sum  [2]uint64 // of the hashes of all ids
 }
@@ -59,7 +62,7 @@ func Read(ctx context.Context, o Options) (*Lists, error) {
 	if len(o.Lists) == 0 {
 		return nil, nil
 	}
-	l := &Lists{}
+	l := &Lists{ends: map[string]bool{}}
 	for _, settings := range o.Lists {
 		x := &list{List: settings}
 		l.all = append(l.all, x)
@@ -68,6 +71,10 @@ func Read(ctx context.Context, o Options) (*Lists, error) {
 		}
 		if o.Meter != nil {
 			x.Progress = o.Meter.Add
+		}
+		name := x.name()
+		if o.Ends[name] {
+			l.ends[name] = true
 		}
 		sum, failed := x.read(ctx, o)
 		if failed != nil || ctx.Err() != nil {
@@ -78,6 +85,9 @@ func Read(ctx context.Context, o Options) (*Lists, error) {
 			l.held = true
 			continue
 		}
+		if x.result.Ends == engage.EndsLine {
+			l.ends[name] = true
+		}
 		l.sum[0], l.sum[1] = l.sum[0]+sum[0], l.sum[1]+sum[1]
 	}
 	return l, nil
@@ -87,7 +97,7 @@ func Read(ctx context.Context, o Options) (*Lists, error) {
 // order. failed is an error of the run.
 func (x *list) read(ctx context.Context, o Options) (sum [2]uint64, failed error) {
 	x.rows = extsort.New(o.Budget, o.Memory, o.Temp)
-	err := x.each(ctx, o.At, func(id []byte) error {
+	err := x.each(ctx, o, func(id []byte) error {
 		x.ids++
 		hash := sha256.Sum256(id)
 		sum[0] += binary.BigEndian.Uint64(hash[:])
@@ -99,6 +109,8 @@ func (x *list) read(ctx context.Context, o Options) (sum [2]uint64, failed error
 	case failed != nil:
 	case err != nil:
 		x.refused = err
+	case x.result.Cut:
+		x.refused = errCut
 	case x.ids == 0:
 		x.refused = errors.New("the list has no user id: nobody new is created until it has")
 	default:
@@ -111,18 +123,29 @@ func (x *list) read(ctx context.Context, o Options) (sum [2]uint64, failed error
 	return sum, failed
 }
 
+var errCut = errors.New("the last row has no line break, though the list ended with one before: it may be cut off. Have it written again; if the row is whole, end it with a line break")
+
 // each calls yield with the ids of a list, in the order of its rows. Only after nil all were seen.
-func (x *list) each(ctx context.Context, at time.Time, yield func(id []byte) error) error {
+func (x *list) each(ctx context.Context, o Options, yield func(id []byte) error) error {
 	source, err := x.Open(ctx)
 	if err != nil {
 		return err
 	}
-	x.Dated = guard.DateOf(source.AsOf(), at)
-	if reason := guard.CheckAge(x.AsOf, state.Applied{}, x.MaxAge, at); reason != "" {
+	x.Dated = guard.DateOf(source.AsOf(), o.At)
+	if reason := guard.CheckAge(x.AsOf, state.Applied{}, x.MaxAge, o.At); reason != "" {
 		return errors.New(reason)
+	}
+	if o.Ends[x.name()] {
+		source.EndsLines()
 	}
 	x.result, err = source.Read(ctx, nil, func(id []byte, _ []attr.Value) error { return yield(id) })
 	return err
+}
+
+// name tells the list from others in the state. Of a command the source has the first words only.
+func (x *list) name() string {
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q", x.Source, x.Command))
+	return hex.EncodeToString(sum[:8])
 }
 
 func (x *list) drop() {
@@ -141,6 +164,15 @@ func (l *Lists) Version() string {
 		return ""
 	}
 	return fmt.Sprintf("%016x%016x", l.sum[0], l.sum[1])
+}
+
+// Ends returns the names of the lists that ended with a line break, now or before: without one they
+// are cut off. It returns nil if there are no lists.
+func (l *Lists) Ends() map[string]bool {
+	if l == nil {
+		return nil
+	}
+	return l.ends
 }
 
 // IsSettled reports whether nobody waits for the lists to change who was left out when their
