@@ -27,6 +27,7 @@ var mayImport = map[string]string{
 	"internal/jsonscan":   "",
 	"internal/keys":       "",
 	"internal/secret":     "",
+	"internal/tempdir":    "",
 	"internal/textfile":   "",
 	"internal/foreign":    "internal/jsonscan",
 	"internal/userid":     "internal/attr internal/cell internal/jsonscan internal/values",
@@ -77,7 +78,7 @@ var mayImport = map[string]string{
 	"sync":                "engage gleap internal/attr internal/damping internal/deliveries internal/done internal/events internal/extsort internal/forms internal/guard internal/human internal/inputs internal/job internal/keys internal/known internal/planfile internal/push internal/rowlist internal/runs internal/savedplan state",
 	"internal/inspect":    "engage internal/attr internal/deliveries internal/forms internal/inputs internal/kept internal/replica internal/runs internal/values state sync",
 	"internal/job":        "gleap internal/push state",
-	"internal/savedplan":  "gleap internal/extsort internal/job internal/planfile internal/push internal/runs internal/wholefile state",
+	"internal/savedplan":  "gleap internal/extsort internal/job internal/planfile internal/push internal/runs internal/tempdir internal/wholefile state",
 
 	// Settings.
 	"internal/config": "engage gleap internal/attr internal/bucket internal/damping internal/database internal/deliveries internal/events internal/exchange internal/guard internal/inputs internal/keys internal/known internal/nearest internal/schedule internal/schema internal/secret internal/source internal/textfile internal/values state sync",
@@ -96,7 +97,7 @@ var mayImport = map[string]string{
 	"internal/serve":  "engage internal/config internal/exchange internal/human internal/inspect internal/metrics internal/page internal/projects internal/runs internal/schedule internal/textfile internal/userid state sync",
 
 	// Commands put it together, for the main package alone.
-	"internal/app": "engage gleap gleap/sandbox internal/completion internal/config internal/console internal/deliveries internal/guard internal/human internal/inputs internal/inspect internal/metrics internal/nearest internal/notify internal/otlp internal/page internal/pattern internal/projects internal/replica internal/runs internal/savedplan internal/schedule internal/schema internal/secret internal/serve internal/starter internal/textfile internal/userid internal/values internal/wholefile state sync",
+	"internal/app": "engage gleap gleap/sandbox internal/completion internal/config internal/console internal/deliveries internal/guard internal/human internal/inputs internal/inspect internal/metrics internal/nearest internal/notify internal/otlp internal/page internal/pattern internal/projects internal/replica internal/runs internal/savedplan internal/schedule internal/schema internal/secret internal/serve internal/starter internal/tempdir internal/textfile internal/userid internal/values internal/wholefile state sync",
 	"":             "gleap internal/app internal/human state sync",
 }
 

@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
-	"path/filepath"
 	"time"
 
 	"gleapsync/internal/config"
@@ -14,6 +12,7 @@ import (
 	"gleapsync/internal/human"
 	"gleapsync/internal/inputs"
 	"gleapsync/internal/runs"
+	"gleapsync/internal/tempdir"
 	"gleapsync/state"
 	"gleapsync/sync"
 )
@@ -21,14 +20,17 @@ import (
 // rehearsalSpeed is how many times faster than the real one a rehearsal's rate limit is.
 const rehearsalSpeed = 100
 
+// rehearsals is what the folders begin with in which rehearsals have their state.
+const rehearsals = "gleapsync-rehearsal-"
+
 // rehearse carries a sync out with a sandbox and a copy of the state: neither Gleap nor anybody else
 // hears of it.
 func (a *App) rehearse(cfg *config.Config, request inputs.Request, shown console.Shown, run func(*sync.Runner) (runs.Report, error)) (report runs.Report, err error) {
-	dir, err := os.MkdirTemp(cfg.Sync.TempDir, "gleapsync-rehearsal-*")
+	dir, err := tempdir.New(cfg.Sync.TempDir, rehearsals)
 	if err != nil {
 		return report, fmt.Errorf("copy the state for a rehearsal (sync.temp_dir): %w", err)
 	}
-	defer os.RemoveAll(dir)
+	defer dir.Remove()
 	store, err := openForRun(cfg, nil)
 	if err != nil {
 		return report, err
@@ -36,7 +38,7 @@ func (a *App) rehearse(cfg *config.Config, request inputs.Request, shown console
 	stage := *cfg
 	// Which Gleap is told, sync.Gleap, stays: the copy is about that one.
 	stage.Sandbox, stage.Sync.Deadline, stage.Sync.Deliveries = true, 0, deliveries.Place{}
-	stage.State.Path, stage.State.MustExist = filepath.Join(dir, "state.db"), false
+	stage.State.Path, stage.State.MustExist = dir.Join("state.db"), false
 	stage.Gleap.Window /= rehearsalSpeed
 	if store.Exists() {
 		if err := state.Backup(store, stage.State.Path); err != nil {

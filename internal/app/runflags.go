@@ -13,6 +13,7 @@ import (
 	"gleapsync/internal/inputs"
 	"gleapsync/internal/nearest"
 	"gleapsync/internal/runs"
+	"gleapsync/internal/tempdir"
 	"gleapsync/state"
 	"gleapsync/sync"
 )
@@ -87,6 +88,7 @@ func (a *App) silent(cfg *config.Config, f runFlags) (*sync.Runner, inputs.Reque
 
 // call carries out a run that makes calls; all says that it tells everything.
 func (a *App) call(cfg *config.Config, store *state.Store, all bool, watch func(runs.Progress), run func(*sync.Runner) (runs.Report, error)) (runs.Report, *sandbox.Sandbox, error) {
+	tempdir.RemoveLeft(cfg.Sync.TempDir, rehearsals) // a copy of the state must not stay where nobody knows of it
 	client, embedded, stop, err := a.client(cfg)
 	if err != nil {
 		return runs.Report{}, nil, err

@@ -14,6 +14,7 @@ import (
 
 	"gleapsync/internal/extsort"
 	"gleapsync/internal/planfile"
+	"gleapsync/internal/tempdir"
 	"gleapsync/internal/wholefile"
 )
 
@@ -53,11 +54,15 @@ func Write(path string, p *Plan, entries *planfile.Reader, said extsort.Stream) 
 }
 
 func write(path string, p *Plan, entries *planfile.Reader, said extsort.Stream) error {
-	file, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".*.new") // mode 0600
+	dir, err := tempdir.New(filepath.Dir(path), ".gleapsync-plan-")
 	if err != nil {
 		return err
 	}
-	defer os.Remove(file.Name())
+	defer dir.Remove()
+	file, err := os.OpenFile(dir.Join("plan"), os.O_CREATE|os.O_EXCL|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
 	w := bufio.NewWriterSize(file, 64<<10)
 	err = encode(w, p, entries, said)
 	if err = errors.Join(err, w.Flush(), file.Sync(), file.Close()); err != nil {
