@@ -3,10 +3,11 @@ package engage
 import (
 	"errors"
 	"fmt"
-	"gleapsync/internal/table"
 	"strings"
 	"testing"
 	"time"
+
+	"gleapsync/internal/table"
 )
 
 // readCalls reads all calls of a text and returns them in lines.

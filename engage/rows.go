@@ -5,11 +5,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
+
 	"gleapsync/internal/attr"
 	"gleapsync/internal/cell"
 	"gleapsync/internal/table"
 	"gleapsync/internal/userid"
-	"io"
 )
 
 // rowReader reads the rows of an export, file by file.

@@ -5,12 +5,13 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"gleapsync/internal/table"
 	"io"
 	"runtime"
 	"slices"
 
 	"golang.org/x/sync/errgroup"
+
+	"gleapsync/internal/table"
 )
 
 // stretches is what a [rowReader] needs to read a file in stretches.
