@@ -9,11 +9,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -27,10 +29,11 @@ const Admin = "admin"
 
 // Cluster is a coordinator that listens on loopback, and its workers.
 type Cluster struct {
+	whole       testing.TB // the test that all servers end with, whichever part of it starts them
 	cache, dir  string
 	port        int
 	coordinator *node
-	workers     []*node
+	workers     map[string]*node // those that live, by name
 }
 
 // node is a server that runs.
@@ -62,7 +65,7 @@ func Start(t testing.TB) *Cluster {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &Cluster{cache: filepath.Join(home, "gleapsync", "trino-476"), dir: t.TempDir(), port: freePort(t)}
+	c := &Cluster{whole: t, cache: filepath.Join(home, "gleapsync", "trino-476"), dir: t.TempDir(), port: freePort(t), workers: map[string]*node{}}
 	if _, err := os.Stat(filepath.Join(c.cache, "complete")); err != nil {
 		t.Skip("there is no Trino on this machine: internal/trinotest/fetch fetches one")
 	}
@@ -76,8 +79,10 @@ func Start(t testing.TB) *Cluster {
 	}
 	began := time.Now()
 	c.coordinator = c.start(t, "coordinator", c.port)
-	c.workers = []*node{c.start(t, "worker1", freePort(t)), c.start(t, "worker2", freePort(t))}
-	c.wait(t, "worker1", "worker2")
+	for _, name := range []string{"worker1", "worker2"} {
+		c.workers[name] = c.start(t, name, freePort(t))
+	}
+	c.wait(t)
 	t.Logf("Trino took %s to start", time.Since(began).Round(time.Second))
 	c.Exec(t, "CREATE SCHEMA engage_default")
 	return c
@@ -152,11 +157,11 @@ fs.hadoop.enabled=false
 		_ = command.Wait()
 		close(n.ended)
 	}()
-	t.Cleanup(func() {
+	c.whole.Cleanup(func() {
 		n.alive.Close()
 		<-n.ended
-		if text, _ := os.ReadFile(filepath.Join(dir, "log")); t.Failed() {
-			t.Logf("%s said at last:\n%s", name, text[max(0, len(text)-2000):])
+		if text, _ := os.ReadFile(filepath.Join(dir, "log")); c.whole.Failed() {
+			c.whole.Logf("%s said at last:\n%s", name, text[max(0, len(text)-2000):])
 		}
 	})
 	return n
@@ -172,34 +177,46 @@ func freePort(t testing.TB) int {
 	return l.Addr().(*net.TCPAddr).Port
 }
 
-// wait waits until these workers are there and no others: the coordinator does not know at once that
-// one was killed.
-func (c *Cluster) wait(t testing.TB, workers ...string) {
+// until asks the server until a condition holds of the answer, which is one row, and returns it.
+func (c *Cluster) until(t testing.TB, what, query string, holds func(row string) bool) string {
 	t.Helper()
-	const query = "SELECT array_join(array_agg(node_id ORDER BY node_id), ' ') FROM system.runtime.nodes WHERE NOT coordinator AND state = 'active'"
+	var rows []string
 	var err error
-	for giveUp := time.Now().Add(5 * time.Minute); time.Now().Before(giveUp); time.Sleep(time.Second) { // nothing tells
-		var rows []string
-		if rows, err = c.query(query); err == nil && rows[0] == strings.Join(workers, " ") {
-			return
+	for giveUp := time.Now().Add(5 * time.Minute); time.Now().Before(giveUp); time.Sleep(100 * time.Millisecond) { // nothing tells
+		if rows, err = c.query(query); err == nil && len(rows) == 1 && holds(rows[0]) {
+			return rows[0]
 		}
 	}
-	t.Fatalf("%s are not there after 5 minutes: %v", workers, err)
+	t.Fatalf("after 5 minutes %s: %q, %v", what, rows, err)
+	return ""
 }
 
-// KillWorker kills one worker, and gives it no time.
-func (c *Cluster) KillWorker(t testing.TB) {
+// wait waits until the workers that live are there and no others: the coordinator does not know at
+// once that one was killed.
+func (c *Cluster) wait(t testing.TB) {
 	t.Helper()
-	if err := syscall.Kill(c.workers[0].pid, syscall.SIGKILL); err != nil {
+	names := strings.Join(slices.Sorted(maps.Keys(c.workers)), " ")
+	c.until(t, "the workers are not "+names, "SELECT array_join(array_agg(node_id ORDER BY node_id), ' ') FROM system.runtime.nodes WHERE NOT coordinator AND state = 'active'", func(row string) bool { return row == names })
+}
+
+// KillWorker kills a worker that has a part of the user's query, which has to run and to have more
+// rows than the servers hold ready. It gives the worker no time.
+func (c *Cluster) KillWorker(t testing.TB, user string) {
+	t.Helper()
+	name := c.until(t, "no worker runs a query of "+user, `SELECT max_by(t.node_id, t.task_id) FROM system.runtime.tasks t JOIN system.runtime.queries q USING (query_id)
+		WHERE q."user" = '`+user+`' AND q.state = 'RUNNING' AND t.state = 'RUNNING'`, func(row string) bool { return c.workers[row] != nil })
+	if err := syscall.Kill(c.workers[name].pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
+	delete(c.workers, name)
 }
 
-// ReplaceWorker starts another worker for the one that was killed, and waits for it.
+// ReplaceWorker starts another worker for the one that was killed, and waits until the coordinator
+// has it, and no more the other one.
 func (c *Cluster) ReplaceWorker(t testing.TB) {
 	t.Helper()
-	c.workers[0] = c.start(t, "worker3", freePort(t))
-	c.wait(t, "worker2", "worker3")
+	c.workers["worker3"] = c.start(t, "worker3", freePort(t))
+	c.wait(t)
 }
 
 // KillCoordinator kills the coordinator, and gives it no time.
