@@ -3,12 +3,15 @@ package sync
 import (
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 	"testing"
 
 	"gleapsync/engage"
 	"gleapsync/gleap"
 	"gleapsync/internal/damping"
 	"gleapsync/internal/inputs"
+	"gleapsync/internal/rowlist"
 	"gleapsync/internal/values"
 	"gleapsync/state"
 )
@@ -60,6 +63,40 @@ func TestDeltaUnanswered(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestListOfFirstDelivery: once a first delivery is acknowledged the list has notes of those only whom
+// Gleap refused.
+func TestListOfFirstDelivery(t *testing.T) {
+	w := newWorld(t, trait("t.csv", "t"))
+	w.write(t, "t.csv", "user_id,value\nu1,x\nu2,x\nu3,x\n")
+	r := w.runner(t)
+	r.client = &failingClient{client: r.client, refused: []string{"u2"}}
+	if _, err := r.Sync(t.Context(), inputs.Request{}); err != nil {
+		t.Fatal(err)
+	}
+	lists := w.lists()
+	if len(lists) != 1 {
+		t.Fatalf("there are %q", lists)
+	}
+	state, id, _ := strings.Cut(lists[0], ".rows-")
+	list, err := rowlist.Open(state, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer list.Close()
+	var noted []string
+	for row := list.Next(); row != nil; row = list.Next() {
+		if len(row.Notes) > 0 {
+			noted = append(noted, string(row.UserID))
+		}
+	}
+	if list.Err() != nil || !slices.Equal(noted, []string{"u2"}) {
+		t.Errorf("there are notes of %q: %v", noted, list.Err())
+	}
+	if err := inputs.VerifyLists(r.store); err != nil {
+		t.Error(err)
 	}
 }
 

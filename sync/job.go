@@ -21,6 +21,7 @@ import (
 type work struct {
 	*basis // what the state says
 	job.Job
+	in     *inputs.Inputs // nil: it is a plan that was saved, which leaves no lists of rows
 	file   *planfile.File
 	said   []*extsort.Spool
 	tracks *events.Inputs  // nil: it is a plan that was saved, and event exports are no part of it
@@ -32,7 +33,7 @@ type work struct {
 
 // work returns what a run has to carry out of a plan, nothing of one that failed.
 func (p *plan) work(failed bool) *work {
-	w := &work{basis: p.basis, file: &p.file, said: p.said, tracks: p.tracks, close: p.close}
+	w := &work{basis: p.basis, in: p.in, file: &p.file, said: p.said, tracks: p.tracks, close: p.close}
 	if w.Job = (job.Job{Before: p.turns, Costliest: costliest(p)}); !failed {
 		w.Job, w.ends = p.job(), p.lists().Ends()
 	}

@@ -8,6 +8,7 @@ import (
 	"gleapsync/internal/extsort"
 	"gleapsync/internal/inputs"
 	"gleapsync/internal/rowlist"
+	"gleapsync/state"
 )
 
 // The list of an export's rows is written once the plan is made, and counts once the state says
@@ -26,6 +27,26 @@ func (p *plan) writeLists(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// trimLists has the lists of what is applied say no more than the records need that the run has
+// written by now.
+func (w *work) trimLists(store *state.Store, applied map[uint32]state.Applied) error {
+	if w.in == nil {
+		return nil
+	}
+	lists := map[string]bool{}
+	for _, a := range applied {
+		lists[a.List] = true
+	}
+	return w.in.TrimLists(store, lists, func(before, after string) {
+		for id, a := range applied {
+			if a.List == before {
+				a.List = after
+				applied[id] = a
+			}
+		}
+	})
 }
 
 // leavesList reports whether the records, once the plan is carried out, have all that the export's

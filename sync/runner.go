@@ -317,6 +317,7 @@ func (r *Runner) finish(ctx context.Context, w *work, sent *push.Result, report 
 	if errors.Is(err, state.ErrDamaged) || errors.Is(err, state.ErrTakenAway) {
 		return report, err // there is nothing to write to
 	}
+	trimErr := w.trimLists(r.store, applied)
 	leftSince(&report, *cmp.Or(turns, &w.Before))
 	var convergenceErr error
 	report.Convergence, convergenceErr = convergence(r.store, w.Costliest, &report)
@@ -327,7 +328,7 @@ func (r *Runner) finish(ctx context.Context, w *work, sent *push.Result, report 
 	}
 	text, jsonErr := json.Marshal(report)
 	history, historyErr := runs.HistoryWith(r.store, overview, report)
-	storeErr := errors.Join(convergenceErr, overviewErr, jsonErr, historyErr)
+	storeErr := errors.Join(trimErr, convergenceErr, overviewErr, jsonErr, historyErr)
 	if storeErr == nil {
 		var pace []byte
 		if sends(r.client, &report) {

@@ -34,6 +34,7 @@ type delta struct {
 	differ int             // whose rows differ
 	kept   map[uint32]int  // by attribute: of how many who do not differ the rows say nothing although they have it
 	after  string          // the id of the list that is left, "": none
+	trims  bool            // and it gets smaller once all is delivered
 	taken  *taken          // that the database keeps, nil: nothing
 	idle   string          // why the database keeps nothing although the settings want it
 }

@@ -51,7 +51,8 @@ func (c *catalog) WriteList(ctx context.Context, e *Input, notes rowlist.NotesOf
 	if d.some == nil { // it was of no use
 		before = ""
 	}
-	err := rowlist.Write(c.state, d.header, rowlist.NewRows(d.stream()), before, notes)
+	var err error
+	d.trims, err = rowlist.Write(c.state, d.header, rowlist.NewRows(d.stream()), before, notes)
 	if err != nil && !errors.As(err, new(rowlist.WriteError)) {
 		return err
 	}
@@ -59,6 +60,31 @@ func (c *catalog) WriteList(ctx context.Context, e *Input, notes rowlist.NotesOf
 		d.after = d.header.Name()
 	}
 	return c.warnOfList(e, err, nil)
+}
+
+// TrimLists writes those of some lists anew that need less now that their exports are delivered, and
+// calls trimmed with the ids before and after. A list that cannot be written stays as it is.
+func (c *catalog) TrimLists(store *state.Store, lists map[string]bool, trimmed func(before, after string)) error {
+	var now *Basis
+	for _, e := range c.All {
+		d := &e.delta
+		if !d.trims || !lists[d.after] {
+			continue
+		}
+		if now == nil {
+			var err error
+			if now, err = unsettledNow(store); err != nil {
+				return err
+			}
+		}
+		after, err := rowlist.Trim(c.state, d.after, now.IsUnsettled)
+		if err != nil {
+			c.o.Log.Debug("the list of an export's rows stays larger than it has to be", "source", e.Source, "reason", err.Error())
+			continue
+		}
+		trimmed(d.after, after)
+	}
+	return nil
 }
 
 // warnOfList says that there is no list; failed is an error of the run.

@@ -14,23 +14,19 @@ import (
 // whose rows have a value of it, as the list says, or else the records. A list that is gone or damaged
 // counts for nothing, and is no error. Hold [state.Store.Lock].
 func VerifyLists(store *state.Store) error {
-	o, err := store.Overview()
+	b, err := unsettledNow(store)
 	if err != nil {
 		return err
 	}
-	b := Basis{Unanswered: o.Unanswered}
-	if b.Parked, err = store.Parked(); err != nil {
-		return err
-	}
 	lists := map[string]map[uint32]*state.Attribute{} // by list, then by id
-	for i, a := range o.Attributes {
+	for i, a := range b.Overview.Attributes {
 		if a.Retired || a.Applied.List == "" || a.Applied.Fingerprint == "" {
 			continue
 		}
 		if lists[a.Applied.List] == nil {
 			lists[a.Applied.List] = map[uint32]*state.Attribute{}
 		}
-		lists[a.Applied.List][a.ID] = &o.Attributes[i]
+		lists[a.Applied.List][a.ID] = &b.Overview.Attributes[i]
 	}
 	for list, attributes := range lists {
 		counted, err := b.countListed(store, list, attributes)
@@ -48,6 +44,17 @@ func VerifyLists(store *state.Store) error {
 		}
 	}
 	return nil
+}
+
+// unsettledNow returns what [Basis.IsUnsettled] needs.
+func unsettledNow(store *state.Store) (*Basis, error) {
+	o, err := store.Overview()
+	if err != nil {
+		return nil, err
+	}
+	b := &Basis{Overview: o, Unanswered: o.Unanswered}
+	b.Parked, err = store.Parked()
+	return b, err
 }
 
 // countListed counts the contacts of a list whose rows have a value of an attribute. Where the

@@ -216,6 +216,51 @@ func TestCompare(t *testing.T) {
 	})
 }
 
+// TestTrim: what is left are the notes that say nothing, and those of contacts of whom the records do
+// not tell.
+func TestTrim(t *testing.T) {
+	state := filepath.Join(t.TempDir(), "state.db")
+	rounds.Check(t, func(t *rapid.T) {
+		rows, h := someRows.Draw(t, "rows"), Header{ID: NewID(), Seed: 3, Of: [32]byte{4}}
+		defer os.Remove(write(t, state, h, rows))
+		isUnsettled := func(id []byte) bool { return id[len(id)-1] == 'a' }
+		id, err := Trim(state, h.Name(), isUnsettled)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer os.Remove(Path(state, id))
+		for i := range rows {
+			if !isUnsettled(rows[i].UserID) {
+				rows[i].Notes = rows[i].Notes.Nothing()
+			}
+		}
+		list, err := Open(state, id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer list.Close()
+		if got, err := read(list); err != nil || fmt.Sprint(got) != fmt.Sprint(rows) || id == h.Name() || list.Seed != h.Seed || list.Of != h.Of {
+			t.Fatalf("%v of %v is left, not %v: %v", got, list.Header, rows, err)
+		}
+	})
+}
+
+// TestTrimDamaged: of a list that is damaged nothing is made.
+func TestTrimDamaged(t *testing.T) {
+	state := filepath.Join(t.TempDir(), "state.db")
+	h := Header{ID: NewID()}
+	path := write(t, state, h, []Row{{UserID: []byte("a")}, {UserID: []byte("b")}})
+	if err := os.Truncate(path, 100); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Trim(state, h.Name(), func([]byte) bool { return false }); !errors.Is(err, ErrDamaged) {
+		t.Errorf("the error is %v", err)
+	}
+	if left, _ := filepath.Glob(state + "*"); !slices.Equal(left, []string{path}) {
+		t.Errorf("%q are left", left)
+	}
+}
+
 func idsOf(rows []Row) (ids []string) {
 	for _, r := range rows {
 		ids = append(ids, string(r.UserID))
@@ -274,7 +319,7 @@ func TestWrite(t *testing.T) {
 			return now[slices.Index(idsOf(now), string(id))].Notes, string(id) == out, nil
 		}
 		written := Header{ID: NewID()}
-		if err := Write(state, written, NewRows(sorter.Stream(extsort.Span{}, 0)), h.Name(), notesOf); err != nil {
+		if _, err := Write(state, written, NewRows(sorter.Stream(extsort.Span{}, 0)), h.Name(), notesOf); err != nil {
 			t.Fatal(err)
 		}
 		defer os.Remove(Path(state, written.Name()))
@@ -286,7 +331,7 @@ func TestWrite(t *testing.T) {
 		if got, err := read(list); err != nil || fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Fatalf("the list has %v, not %v: %v", got, want, err)
 		}
-		err = Write(filepath.Join(state, "state.db"), written, NewRows(sorter.Stream(extsort.Span{}, 0)), "", notesOf)
+		_, err = Write(filepath.Join(state, "state.db"), written, NewRows(sorter.Stream(extsort.Span{}, 0)), "", notesOf)
 		if !errors.As(err, new(WriteError)) {
 			t.Fatalf("where nothing can be written: %v", err)
 		}

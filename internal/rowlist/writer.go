@@ -18,6 +18,8 @@ type Writer struct {
 	row  []byte
 	last []byte
 	rows uint64
+
+	size, spare int64 // bytes: of all rows, and of notes that [Trim] may leave out
 }
 
 // Create begins the list of a state, in a file of its own.
@@ -48,17 +50,23 @@ func (w *Writer) Add(r Row) error {
 	b = append(b, r.UserID[shared:]...)
 	b = append(b, r.Print[:]...)
 	b = binary.AppendUvarint(b, uint64(len(r.Notes)))
-	for _, ofNothing := range []bool{true, false} {
-		for n := range r.Notes.All() {
-			if (n.Said == Nothing) == ofNothing {
-				b = n.Append(b)
-			}
+	notes := len(b)
+	for n := range r.Notes.All() {
+		if n.Said == Nothing {
+			b = n.Append(b)
+		}
+	}
+	nothing := len(b) - notes
+	for n := range r.Notes.All() {
+		if n.Said != Nothing {
+			b = n.Append(b)
 		}
 	}
 	if w.row = b; len(b) > maxRow {
 		return errors.New("a row of a list of rows is too long")
 	}
 	w.last = append(w.last[:shared], r.UserID[shared:]...)
+	w.size, w.spare = w.size+int64(len(b)), w.spare+int64(len(r.Notes)-nothing)
 	w.rows++
 	return w.write(b)
 }
