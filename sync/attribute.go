@@ -64,3 +64,15 @@ func (a *attribute) leaves(want attr.Value) bool {
 func (a *attribute) isSilent() bool {
 	return a.kept == a.before && a.exited+a.withheld == 0 && !a.Input.Result.Sparse
 }
+
+// count counts a change to what is wanted.
+func (n *moves) count(a *attribute, want attr.Value) {
+	switch {
+	case a.leaves(want):
+		n.exited++
+	case a.Kind == engage.Trait:
+		n.changed++
+	default:
+		n.entered++
+	}
+}

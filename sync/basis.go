@@ -2,7 +2,6 @@ package sync
 
 import (
 	"slices"
-	"time"
 
 	"gleapsync/gleap"
 	"gleapsync/internal/inputs"
@@ -19,35 +18,6 @@ type basis struct {
 	turns        state.Turns                  // what the run before left
 	takesTurns   bool                         // and the next run goes on behind this one
 	fieldsBefore [gleap.LastPageView + 1]bool // contact fields that were delivered before
-}
-
-// recall asks the state for what a plan starts from. What it found so far it returns also
-// with an error.
-func (r planner) recall(at time.Time, request inputs.Request) (*basis, error) {
-	b := &basis{o: r.o}
-	if request.Saved {
-		b.o.Tracks = nil
-	}
-	var err error
-	if b.Basis, err = r.read(at, request); err != nil {
-		return b, err
-	}
-	if b.forgotten, err = r.store.Forgotten(); err != nil {
-		return b, err
-	}
-	if b.takesTurns = b.LooksAtAll(); b.takesTurns {
-		b.turns = b.Overview.Turns
-	}
-	b.recallFields()
-	return b, nil
-}
-
-// read returns what the exports are read for.
-func (r planner) read(at time.Time, request inputs.Request) (*inputs.Basis, error) {
-	return inputs.Recall(inputs.Options{
-		Exports: r.o.Exports, Fields: r.o.Fields, Known: r.o.Known, MaxInvalid: r.o.Guard.MaxInvalid,
-		Memory: r.o.Memory, Temp: r.temp, Log: r.log, Meter: r.meter,
-	}, r.store, at, request)
 }
 
 // recallFields finds out which contact fields were delivered before. One counts as delivered

@@ -28,8 +28,8 @@ func ShipDeliveries(ctx context.Context, log deliveries.Place, store *state.Stor
 
 // shipDeliveries ends a run's part in the log, also if nothing was sent: what a bucket does not take
 // stays here, and goes with the next run.
-func (r *Runner) shipDeliveries(ctx context.Context) {
-	if r.o.Deliveries.Bucket == nil {
+func (c *carrier) shipDeliveries(ctx context.Context) {
+	if c.o.Deliveries.Bucket == nil {
 		return
 	}
 	patience := shipPatience
@@ -38,11 +38,11 @@ func (r *Runner) shipDeliveries(ctx context.Context) {
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), patience)
 	defer cancel()
-	if err := ShipDeliveries(ctx, r.o.Deliveries, r.store); err != nil {
-		r.log.Warn("calls that Gleap acknowledged are not in the bucket of the log yet: the next run puts them there", "reason", err.Error())
+	if err := ShipDeliveries(ctx, c.o.Deliveries, c.store); err != nil {
+		c.log.Warn("calls that Gleap acknowledged are not in the bucket of the log yet: the next run puts them there", "reason", err.Error())
 		return
 	}
-	if err := r.o.Deliveries.Expire(ctx, r.now()); err != nil {
-		r.log.Warn("deliveries that are older than log.keep could not be removed from the bucket", "reason", err.Error())
+	if err := c.o.Deliveries.Expire(ctx, c.now()); err != nil {
+		c.log.Warn("deliveries that are older than log.keep could not be removed from the bucket", "reason", err.Error())
 	}
 }

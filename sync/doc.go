@@ -17,23 +17,25 @@
 // So the way is basis, inputs, merge, guard, plan. A file uses names of those before it on that
 // way, and not of those behind it. The files of each step:
 //
-//   - basis: options.go, basis.go
+//   - basis: options.go, basis.go, recall.go
 //   - inputs: package inputs
 //   - merge: attribute.go (what it finds of one), merge.go, cursor.go, pass.go; for one contact
 //     contact.go, diff.go, fields.go, damping.go, news.go, class.go, known.go, former.go
 //   - guard: withhold.go, and the rules of package guard
-//   - plan: plan.go, findings.go, rowlists.go; planner.go takes all these steps
+//   - plan: plan.go, findings.go, rowlists.go; planner.go takes all these steps, prepare.go adds
+//     the report (report.go)
 //   - work: job.go, what a run has to carry out: the job that a plan leaves (package job), and the
 //     calls
-//   - push: absorb.go before it, push.go, convergence.go after it; runner.go is the run as a
-//     whole, report.go and running.go say how it goes
+//   - push: absorb.go and delete.go before it, push.go, deliveries.go and convergence.go after it;
+//     carrier.go and run.go are the run as a whole, running.go says how it goes
 //
-// A runner does more than plan and sync. [Runner.Baseline] takes what a sync would send as
-// delivered. [Runner.Retire] tells the members of an attribute that nothing feeds any more that
-// they left it, and forgets the attribute. [Runner.Save] writes a plan to a file, and
-// [Runner.CarryOut] sends what is left of one (saved.go, package savedplan). Without a plan,
-// [Runner.Forget] deletes contacts (forget.go), [Runner.Ask] makes one request that belongs to no
-// run (pace.go), and [AskExports] reads what the exports say of one contact (ask.go).
+// The commands stand on top (runner.go). There are more than plan and sync. [Runner.Baseline]
+// takes what a sync would send as delivered. [Runner.Retire] tells the members of an attribute
+// that nothing feeds any more that they left it, and forgets the attribute. [Runner.Save] writes
+// a plan to a file, and [Runner.CarryOut] sends what is left of one (saved.go, package
+// savedplan). Without a plan, [Runner.Forget] deletes contacts (forget.go), [Runner.Ask] makes
+// one request that belongs to no run (pace.go), and [AskExports] reads what the exports say of
+// one contact (ask.go).
 //
 // Invariants: a call carries wanted minus known and nothing else; a contact that
 // nobody says anything about gets no call; the record of a contact changes only after

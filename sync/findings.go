@@ -3,9 +3,7 @@ package sync
 import (
 	"time"
 
-	"gleapsync/engage"
 	"gleapsync/gleap"
-	"gleapsync/internal/attr"
 	"gleapsync/internal/inputs"
 	"gleapsync/internal/planfile"
 	"gleapsync/internal/runs"
@@ -115,18 +113,6 @@ func (t *tally) add(other tally) {
 
 // moves counts changes of an attribute.
 type moves struct{ entered, exited, changed int }
-
-// count counts a change to what is wanted.
-func (n *moves) count(a *attribute, want attr.Value) {
-	switch {
-	case a.leaves(want):
-		n.exited++
-	case a.Kind == engage.Trait:
-		n.changed++
-	default:
-		n.entered++
-	}
-}
 
 func (n *moves) add(other moves) {
 	n.entered += other.entered

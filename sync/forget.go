@@ -5,9 +5,7 @@ import (
 	"errors"
 	"fmt"
 
-	"gleapsync/gleap"
 	"gleapsync/internal/deliveries"
-	"gleapsync/internal/push"
 	"gleapsync/internal/rowlist"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
@@ -55,15 +53,11 @@ func PlanForget(store *state.Store, userIDs []string) (WouldForget, error) {
 // to be deleted is in the state by then, so that the next run goes on with it. The errors
 // are those of [Runner.Sync].
 func (r *Runner) Forget(ctx context.Context, userIDs []string) (f Forgotten, err error) {
-	release, err := r.store.Lock()
+	report, end, err := r.begin("forget")
 	if err != nil {
 		return f, err
 	}
-	defer release()
-	r.resumed = false
-	r.reportLost()
-	report := runs.Report{Run: runs.NextID(r.store), Command: "forget", Project: r.o.Project, Started: r.now()}
-	defer announce(r.store, r.meter, report.Run, report.Command, report.Started)()
+	defer end()
 	r.meter.Phase("deleting", len(userIDs))
 	overview, err := r.store.Overview()
 	if err != nil {
@@ -96,48 +90,4 @@ func (r *Runner) Forget(ctx context.Context, userIDs []string) (f Forgotten, err
 	}
 	report.Touched, report.Deletions = &runs.Touched{Contacts: f.Forgotten}, &f.Deletions
 	return f, errors.Join(err, inLog, runs.Done(r.store, report, errors.Join(err, inLog)), erase(r.store), state.ScrubFormer(r.store))
-}
-
-// deleteOwed deletes the forgotten contacts that Gleap may still have. That it refuses one of
-// them does not end the run.
-func (r *Runner) deleteOwed(ctx context.Context, o state.Overview, report *runs.Report) error {
-	if o.Deletions == 0 || r.client == nil {
-		return nil
-	}
-	if err := r.resume(o.Pace); err != nil {
-		return err
-	}
-	d, err := r.delete(ctx)
-	report.Deletions = &d
-	if refused := new(*gleap.RefusedError); errors.As(err, refused) {
-		r.log.Warn("forgotten contacts are still in Gleap, which refused to delete them", "contacts", d.Owed, "reason", err.Error())
-		return nil
-	}
-	return err
-}
-
-// delete deletes in Gleap whom the state says that it may have.
-func (r *Runner) delete(ctx context.Context) (runs.Deletions, error) {
-	forgotten, err := r.store.Forgotten()
-	if err != nil {
-		return runs.Deletions{}, err
-	}
-	if r.o.Replica != nil && len(forgotten.Owed) > 0 { // else another machine could create them again
-		if err := r.o.Replica.Keep(ctx, r.store, nil); err != nil {
-			return runs.Deletions{Owed: len(forgotten.Owed)}, err
-		}
-	}
-	return push.Delete(ctx, r.client, r.ledger, forgotten.Owed)
-}
-
-// erase rewrites the state if its free pages may still hold something of forgotten contacts.
-func erase(store *state.Store) error {
-	o, err := store.Overview()
-	if err != nil || !o.Erased {
-		return err
-	}
-	if _, _, err := state.Compact(store); err != nil {
-		return fmt.Errorf("free pages of the state may still hold what is forgotten: run gleapsync compact: %w", err)
-	}
-	return nil
 }

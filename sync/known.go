@@ -1,11 +1,9 @@
 package sync
 
 import (
-	"context"
 	"slices"
 
 	"gleapsync/internal/attr"
-	"gleapsync/internal/inputs"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
@@ -62,20 +60,4 @@ func (p *pass) classNow(a *attribute, has, told attr.Value) runs.Class {
 func (p *pass) isFirst() bool {
 	return !p.contact.known && p.contact.unanswered == nil && p.entry.Class == runs.ClassFirst &&
 		slices.ContainsFunc(p.entry.Attributes, func(c state.Change) bool { return p.attribute(c.ID).waited })
-}
-
-// askKnown returns why a contact would be left out, "" if it would not be.
-func (r planner) askKnown(ctx context.Context, userID string) (string, error) {
-	stored, err := r.store.Contact(userID)
-	if err != nil || stored.Record.Acknowledged > 0 {
-		return "", err
-	}
-	b, err := r.read(now(), inputs.Request{})
-	if err != nil {
-		return "", err
-	}
-	if _, has := b.FindUnanswered([]byte(userID)); has {
-		return "", nil
-	}
-	return inputs.New(b).AskKnown(ctx, userID)
 }

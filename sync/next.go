@@ -105,3 +105,19 @@ func FieldNames(r *state.Record) []string {
 	}
 	return names
 }
+
+// askKnown returns why a contact would be left out, "" if it would not be.
+func (r planner) askKnown(ctx context.Context, userID string) (string, error) {
+	stored, err := r.store.Contact(userID)
+	if err != nil || stored.Record.Acknowledged > 0 {
+		return "", err
+	}
+	b, err := r.read(now(), inputs.Request{})
+	if err != nil {
+		return "", err
+	}
+	if _, has := b.FindUnanswered([]byte(userID)); has {
+		return "", nil
+	}
+	return inputs.New(b).AskKnown(ctx, userID)
+}

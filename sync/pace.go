@@ -5,23 +5,8 @@ import (
 	"errors"
 
 	"gleapsync/internal/push"
-	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
-
-// sends reports whether a run makes calls.
-func sends(c client, report *runs.Report) bool {
-	return c != nil && report.Contacts.Planned+report.Events.Planned > 0
-}
-
-// resume tells the client, once in a run, what Gleap has seen of earlier ones.
-func (r *Runner) resume(pace []byte) error {
-	if r.resumed || len(pace) == 0 {
-		return nil
-	}
-	r.resumed = true
-	return push.Resume(r.client, pace, push.Unaccounted(r.o.Rate, r.o.Window, r.o.Concurrency))
-}
 
 // Ask makes one request of the client's that belongs to no run, such as the check of the
 // token, with a ticket of the same window: it comes after what earlier runs sent, and later

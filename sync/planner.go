@@ -2,26 +2,13 @@ package sync
 
 import (
 	"context"
-	"log/slog"
 	"time"
 
 	"gleapsync/internal/events"
-	"gleapsync/internal/extsort"
 	"gleapsync/internal/guard"
 	"gleapsync/internal/inputs"
 	"gleapsync/internal/planfile"
-	"gleapsync/internal/runs"
-	"gleapsync/state"
 )
-
-// planner makes plans.
-type planner struct {
-	o     Options
-	store *state.Store
-	temp  extsort.CreateTemp
-	log   *slog.Logger
-	meter *runs.Meter
-}
 
 // plan reads the exports and works out what changed. The caller closes the plan, also after an
 // error.

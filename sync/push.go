@@ -9,13 +9,13 @@ import (
 )
 
 // push sends the plan.
-func (r *Runner) push(ctx context.Context, w *work, report *runs.Report) (*push.Result, error) {
-	o := r.pushOptions()
+func (c *carrier) push(ctx context.Context, w *work, report *runs.Report) (*push.Result, error) {
+	o := c.pushOptions()
 	if w.names != nil {
 		o.Events = push.Events{Batch: o.Events.Batch, Entered: w.names.Entered, Exited: w.names.Exited, Computed: w.names.Computed}
 	}
-	if r.o.Deliveries.IsKept() {
-		log, err := r.o.Deliveries.Open(report.Run)
+	if c.o.Deliveries.IsKept() {
+		log, err := c.o.Deliveries.Open(report.Run)
 		if err != nil {
 			return nil, err
 		}
@@ -27,17 +27,17 @@ func (r *Runner) push(ctx context.Context, w *work, report *runs.Report) (*push.
 }
 
 // assume takes the plan as delivered. Nothing is sent.
-func (r *Runner) assume(ctx context.Context, w *work, report *runs.Report) (*push.Result, error) {
-	return nil, push.Assume(ctx, r.pushOptions(), w.toPush(report), report)
+func (c *carrier) assume(ctx context.Context, w *work, report *runs.Report) (*push.Result, error) {
+	return nil, push.Assume(ctx, c.pushOptions(), w.toPush(report), report)
 }
 
-func (r *Runner) pushOptions() push.Options {
-	e := &r.o.Events
+func (c *carrier) pushOptions() push.Options {
+	e := &c.o.Events
 	return push.Options{
-		Client: r.client, Ledger: r.ledger, Store: r.store, Concurrency: r.o.Concurrency, Memory: r.o.Memory,
+		Client: c.client, Ledger: c.ledger, Store: c.store, Concurrency: c.o.Concurrency, Memory: c.o.Memory,
 		Events:  push.Events{Batch: e.Batch, Entered: e.Entered, Exited: e.Exited, Computed: e.Computed},
-		Replica: r.o.Replica, Slice: sliceOf(r.o.Rate, r.o.Window),
-		Log: r.log, Meter: r.meter, Now: r.now,
+		Replica: c.o.Replica, Slice: sliceOf(c.o.Rate, c.o.Window),
+		Log: c.log, Meter: c.meter, Now: c.now,
 	}
 }
 

@@ -3,13 +3,10 @@ package sync
 import (
 	"cmp"
 	"context"
-	"errors"
 
 	"gleapsync/internal/inputs"
 	"gleapsync/internal/runs"
 )
-
-var errResyncing = errors.New("a full resync is not complete: a baseline would end it with contacts that were not sent again, so run sync first")
 
 // Baseline takes what Sync would send as delivered, and sends nothing: for projects
 // that something else has filled before.

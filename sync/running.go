@@ -44,13 +44,3 @@ func announce(store *state.Store, meter *runs.Meter, run, command string, starte
 		<-over
 	}
 }
-
-// reportLost stores a report of the run before if it was lost.
-func (r *Runner) reportLost() {
-	switch lost, err := runs.KeepLost(r.store, r.o.Project); {
-	case err != nil: // what is wrong with the state the plan will say
-		r.log.Warn("the report of a run that was lost is not stored", "reason", err.Error())
-	case lost != nil:
-		r.log.Warn("the run before was lost", "run", lost.Run, "command", lost.Command, "contacts", lost.Contacts.Sent, "calls", lost.Calls.Identify)
-	}
-}
