@@ -1,7 +1,7 @@
 // Package app is the command line: a file for each command, with its flags and its body.
 // commandline.go lists the commands. The other files are what several of them share: the flags
-// of runs (runflags.go), how a run ends the command (outcome.go), the question before what cannot
-// be undone (confirm.go), the address space that a run takes (space.go).
+// of runs (runflags.go), where results go (results.go), how a run ends the command (outcome.go), the
+// question before what cannot be undone (confirm.go), the address space that a run takes (space.go).
 //
 // A command is a struct of its flags. Its Run puts configuration, state, client and runner
 // together with what [App] has for all of them, and shows what comes out. Results go to
@@ -10,9 +10,7 @@ package app
 
 import (
 	"bytes"
-	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -33,26 +31,22 @@ import (
 	"gleapsync/internal/human"
 	"gleapsync/internal/projects"
 	"gleapsync/internal/replica"
-	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
 
 // App runs a command. It has what all of them share.
 type App struct {
+	results
 	command *kong.Context
-	flags   flags
 	version string
-	out     io.Writer
 	errs    io.Writer
 	log     *slog.Logger
-	bar     *console.Bar    // nil: no terminal
-	zone    *time.Location  // of times that a person reads
 	replica *replica.Status // as a command looked at it; nil: there is none, or nobody looked
 	read    func(path string) (*config.Config, error)
 }
 
 func newApp(f flags, version string, out io.Writer, errs *os.File) *App {
-	a := &App{flags: f, version: version, out: out, zone: time.Local, read: config.Load}
+	a := &App{results: results{flags: f, out: out, zone: time.Local}, version: version, read: config.Load}
 	a.errs = errs
 	if term.IsTerminal(int(errs.Fd())) && os.Getenv("TERM") != "dumb" {
 		a.bar = console.NewBar(errs)
@@ -89,13 +83,6 @@ func (w withoutAnswers) Write(line []byte) (int, error) {
 		return len(line), nil
 	}
 	return w.Writer.Write(line)
-}
-
-// Close ends the progress bar.
-func (a *App) Close() {
-	if a.bar != nil {
-		a.bar.Close()
-	}
 }
 
 // UsageError is an error in what was asked for.
@@ -224,46 +211,4 @@ func (a *App) client(cfg *config.Config) (c *gleap.Client, embedded *sandbox.San
 		return nil, nil, nil, err
 	}
 	return c, embedded, func() { c.Close(); end() }, nil
-}
-
-// watch draws a run's progress where there is a terminal.
-func (a *App) watch() func(runs.Progress) {
-	if a.bar == nil {
-		return nil
-	}
-	return a.bar.Show
-}
-
-func (a *App) asJSON() bool { return a.flags.Output == "json" }
-
-// screen returns where results go as text, with w in front.
-func (a *App) screen(w io.Writer) console.Out {
-	o := console.Out{Writer: w, Zone: a.zone}
-	if a.flags.Config != defaultConfig && a.flags.Config != os.Getenv("GLEAPSYNC_CONFIG") {
-		o.Config = a.flags.Config
-	}
-	if f, ok := a.out.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		columns, _, _ := term.GetSize(int(f.Fd()))
-		o.Width = cmp.Or(columns, 80) // 0: not known
-	}
-	return o
-}
-
-// showsBoth reports whether the log and a result as text go to a terminal, where one of them is
-// enough.
-func (a *App) showsBoth() bool { return a.bar != nil && !a.asJSON() && a.screen(nil).Width > 0 }
-
-// print writes a result in the form that was asked for.
-func (a *App) print(result any, asText func(io.Writer)) error {
-	a.Close()
-	if !a.asJSON() {
-		var text bytes.Buffer
-		asText(&text)
-		_, err := a.out.Write(text.Bytes())
-		return err
-	}
-	encoder := json.NewEncoder(a.out)
-	encoder.SetIndent("", "  ")
-	encoder.SetEscapeHTML(false)
-	return encoder.Encode(result)
 }

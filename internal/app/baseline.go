@@ -22,7 +22,7 @@ func (c *baselineCmd) Run(ctx context.Context, a *App) error {
 		if err != nil {
 			return err
 		}
-		runner, request, err := a.silent(cfg, runFlags{Only: c.Only})
+		runner, request, err := runFlags{Only: c.Only}.silent(a, cfg)
 		if err != nil {
 			return err
 		}
@@ -39,7 +39,7 @@ func (c *baselineCmd) Run(ctx context.Context, a *App) error {
 	if err != nil {
 		return err
 	}
-	cfg, ctx, end, err := a.hold(ctx, cfg)
+	cfg, ctx, end, err := a.hold(ctx, cfg, false)
 	if err != nil {
 		return err
 	}
@@ -48,7 +48,7 @@ func (c *baselineCmd) Run(ctx context.Context, a *App) error {
 }
 
 func (c *baselineCmd) baseline(ctx context.Context, a *App, cfg *config.Config) (runs.Report, error) {
-	runner, request, err := a.silent(cfg, runFlags{Only: c.Only})
+	runner, request, err := runFlags{Only: c.Only}.silent(a, cfg)
 	if err != nil {
 		return runs.Report{}, err
 	}

@@ -68,7 +68,7 @@ func (c *checkCmd) one(ctx context.Context, a *App) (runs.Report, error) {
 		if err != nil {
 			store = nil
 		}
-		detail, tokenErr := a.checkToken(ctx, cfg, store)
+		detail, tokenErr := c.token(ctx, a, cfg, store)
 		note("token", tokenErr, detail)
 		note("state", err, cfg.State.Path)
 		if err == nil {
@@ -238,10 +238,10 @@ func together(group []check) check {
 	return check{Name: "export", OK: c.OK, Detail: detail}
 }
 
-// checkToken asks Gleap whether it takes the token, with a ticket of the window that syncs
+// token asks Gleap whether it takes the token, with a ticket of the window that syncs
 // send in; where there is none, since a sync has them all, the token is not tried. Without
 // a state, which then is what is wrong, it asks all the same.
-func (a *App) checkToken(ctx context.Context, cfg *config.Config, store *state.Store) (detail string, err error) {
+func (c *checkCmd) token(ctx context.Context, a *App, cfg *config.Config, store *state.Store) (detail string, err error) {
 	ask := func(ctx context.Context, cfg *config.Config, store *state.Store) error {
 		client, _, stop, err := a.client(cfg)
 		if err != nil {
@@ -256,7 +256,7 @@ func (a *App) checkToken(ctx context.Context, cfg *config.Config, store *state.S
 	if cfg.Replica == nil || store == nil || !store.Exists() {
 		err = ask(ctx, cfg, store)
 	} else { // the ticket is written to the state, and a machine that has the lease may have the whole rate
-		held, within, end, holdErr := a.hold(ctx, cfg)
+		held, within, end, holdErr := a.hold(ctx, cfg, false)
 		switch {
 		case errors.As(holdErr, new(*state.LockedError)):
 			err = holdErr

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 
+	"gleapsync/internal/config"
 	"gleapsync/internal/human"
 	"gleapsync/state"
 )
@@ -13,7 +14,7 @@ type compactCmd struct{}
 
 // Run writes the state file anew without its free pages.
 func (c *compactCmd) Run(ctx context.Context, a *App) error {
-	return a.locked(ctx, func(s *state.Store) error {
+	return a.locked(ctx, func(_ *config.Config, s *state.Store) error {
 		before, after, err := state.Compact(s)
 		if err != nil {
 			return fmt.Errorf("compact the state: %w", err)

@@ -70,7 +70,7 @@ func (c *forgetCmd) Run(ctx context.Context, a *App) error {
 		if err != nil {
 			return err
 		}
-		return a.rehearseForget(store, ids)
+		return c.rehearse(a, store, ids)
 	}
 	return a.held(ctx, func(ctx context.Context, cfg *config.Config, store *state.Store) error {
 		return c.forget(ctx, a, cfg, store, ids)
@@ -96,8 +96,8 @@ func (c *forgetCmd) forget(ctx context.Context, a *App, cfg *config.Config, stor
 	return errors.Join(err, a.print(f, func(w io.Writer) { console.Forgotten(w, f) }))
 }
 
-// rehearseForget says whom forget would delete, and deletes nobody.
-func (a *App) rehearseForget(store *state.Store, ids []string) error {
+// rehearse says whom forget would delete, and deletes nobody.
+func (c *forgetCmd) rehearse(a *App, store *state.Store, ids []string) error {
 	p, err := sync.PlanForget(store, ids)
 	if err != nil {
 		return err

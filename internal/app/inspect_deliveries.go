@@ -74,7 +74,7 @@ func (c *inspectDeliveriesCmd) Run(ctx context.Context, a *App) error {
 	default:
 		fmt.Fprintf(a.out, "There is no such call in the log, which begins on %s.\n", begins)
 	}
-	return a.tellParked(a.out, cfg, c.Contact)
+	return tellParked(a.out, cfg, c.Contact)
 }
 
 // last shows the last deliveries, and says how many there are before them.

@@ -16,26 +16,21 @@ type dryFlags struct {
 }
 
 // locked runs fn with the state while no run may use it.
-func (a *App) locked(ctx context.Context, fn func(*state.Store) error) error {
-	return a.held(ctx, func(_ context.Context, _ *config.Config, store *state.Store) error {
-		release, err := store.Lock()
-		if err != nil {
-			return err
-		}
-		defer release()
-		return fn(store)
-	})
-}
-
-// changes is locked for a command that changes what the state says: what it did is in the list of
-// runs, so that nobody has to guess later why the next run did what it did.
-func (a *App) changes(ctx context.Context, command string, fn func(*state.Store) (runs.Touched, error)) error {
+func (a *App) locked(ctx context.Context, fn func(*config.Config, *state.Store) error) error {
 	return a.held(ctx, func(_ context.Context, cfg *config.Config, store *state.Store) error {
 		release, err := store.Lock()
 		if err != nil {
 			return err
 		}
 		defer release()
+		return fn(cfg, store)
+	})
+}
+
+// changes is locked for a command that changes what the state says: what it did is in the list of
+// runs, so that nobody has to guess later why the next run did what it did.
+func (a *App) changes(ctx context.Context, command string, fn func(*state.Store) (runs.Touched, error)) error {
+	return a.locked(ctx, func(cfg *config.Config, store *state.Store) error {
 		return a.change(store, cfg.Sync.Project, command, fn)
 	})
 }

@@ -2,10 +2,7 @@ package app
 
 import (
 	"errors"
-	"io"
 
-	"gleapsync/gleap/sandbox"
-	"gleapsync/internal/console"
 	"gleapsync/internal/runs"
 )
 
@@ -31,25 +28,4 @@ func judge(r runs.Report, err error) error {
 		return ErrParked
 	}
 	return nil
-}
-
-// printRun shows a run's report, if the run began, and returns its error.
-func (a *App) printRun(report runs.Report, shown console.Shown, embedded *sandbox.Sandbox, err error) error {
-	if report.Run == "" {
-		return err
-	}
-	result := struct {
-		runs.Report
-		Sandbox *sandbox.Counts `json:"sandbox,omitempty"`
-	}{Report: report}
-	if embedded != nil {
-		counts := embedded.Counts()
-		result.Sandbox = &counts
-	}
-	return errors.Join(err, a.print(result, func(w io.Writer) {
-		console.Sync(a.screen(w), report, shown)
-		if embedded != nil {
-			console.Sandbox(w, embedded)
-		}
-	}))
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"time"
 
 	"gleapsync/internal/config"
 	"gleapsync/internal/human"
@@ -13,7 +14,7 @@ import (
 )
 
 // tellParked writes of those contacts who are parked why nothing is sent of them.
-func (a *App) tellParked(w io.Writer, cfg *config.Config, userIDs []string) error {
+func tellParked(w io.Writer, cfg *config.Config, userIDs []string) error {
 	if len(userIDs) == 0 {
 		return nil
 	}
@@ -27,7 +28,7 @@ func (a *App) tellParked(w io.Writer, cfg *config.Config, userIDs []string) erro
 			return err
 		}
 		if p := c.Parked; p != nil {
-			a.isParked(w, human.Printable(id), p)
+			tellWaits(w, human.Printable(id), p, cfg.Zone)
 		}
 	}
 	return nil
@@ -36,7 +37,7 @@ func (a *App) tellParked(w io.Writer, cfg *config.Config, userIDs []string) erro
 // tellSilent writes of contacts that a plan does not have, and was asked for, why that is, as far as
 // the state knows. An id that nothing knows is an error, in the words of inspect contact: one with a
 // slip in it looks like one of whom there is nothing to send.
-func (a *App) tellSilent(ctx context.Context, w io.Writer, cfg *config.Config, userIDs []string) error {
+func tellSilent(ctx context.Context, w io.Writer, cfg *config.Config, userIDs []string) error {
 	if len(userIDs) == 0 {
 		return nil
 	}
@@ -52,7 +53,7 @@ func (a *App) tellSilent(ctx context.Context, w io.Writer, cfg *config.Config, u
 		}
 		switch id := human.Printable(userID); {
 		case c.Parked != nil:
-			a.isParked(w, id, c.Parked)
+			tellWaits(w, id, c.Parked, cfg.Zone)
 		case c.Forgotten:
 			fmt.Fprintf(w, "%s was forgotten: no export brings it back.\n", id)
 		case c.Record.Acknowledged == 0:
@@ -66,7 +67,7 @@ func (a *App) tellSilent(ctx context.Context, w io.Writer, cfg *config.Config, u
 	return errors.Join(unknown...)
 }
 
-func (a *App) isParked(w io.Writer, id string, p *state.Parked) {
+func tellWaits(w io.Writer, id string, p *state.Parked, zone *time.Location) {
 	fmt.Fprintf(w, "%s waits: parked since %s: %s. It is tried again when its values change, or after gleapsync retry.\n",
-		id, human.Time(p.First, a.zone), human.Printable(p.Reason))
+		id, human.Time(p.First, zone), human.Printable(p.Reason))
 }

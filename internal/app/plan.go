@@ -25,7 +25,7 @@ func (c *planCmd) Run(ctx context.Context, a *App) error {
 		return err
 	}
 	if c.Show != "" {
-		return judge(a.showSaved(ctx, c.Show, c.changesFlags))
+		return judge(c.showSaved(ctx, a))
 	}
 	if err := c.changesFlags.check(c.shownFlags); err != nil {
 		return err
@@ -49,13 +49,13 @@ func (c *planCmd) one(ctx context.Context, a *App) (runs.Report, error) {
 	if err != nil {
 		return runs.Report{}, err
 	}
-	runner, request, err := a.silent(cfg, c.runFlags)
+	runner, request, err := c.silent(a, cfg)
 	if err != nil {
 		return runs.Report{}, err
 	}
 	look := c.look(ctx, runner, request)
 	if c.Changes {
-		report, err := a.showChanges(ctx, cfg, look, c.changesFlags, c.Held)
+		report, err := c.showChanges(ctx, a, cfg, look, c.Held)
 		if err == nil {
 			err = a.tellRunning(sendsThese)
 		}

@@ -75,7 +75,7 @@ func (c *planCmd) look(ctx context.Context, runner *sync.Runner, request inputs.
 
 // showChanges shows contacts as they come: they may be more than there is memory for. held says
 // that those are shown who would leave if no guard held them and none of them was withheld.
-func (a *App) showChanges(ctx context.Context, cfg *config.Config, look look, f changesFlags, held bool) (runs.Report, error) {
+func (f changesFlags) showChanges(ctx context.Context, a *App, cfg *config.Config, look look, held bool) (runs.Report, error) {
 	none := "Nothing to send."
 	if held {
 		none = "Nobody's exit is held or withheld."
@@ -135,6 +135,6 @@ func (a *App) showChanges(ctx context.Context, cfg *config.Config, look look, f 
 	} else if cfg.Sync.Shown {
 		console.Known(screen, report, func(string) bool { return true })
 	}
-	err = a.tellSilent(ctx, said, cfg, silent)
+	err = tellSilent(ctx, said, cfg, silent)
 	return report, errors.Join(w.Flush(), err)
 }

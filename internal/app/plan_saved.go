@@ -47,17 +47,17 @@ func (f savedFlags) saved(w io.Writer, tracks bool) {
 }
 
 // showSaved shows what a saved plan has.
-func (a *App) showSaved(ctx context.Context, path string, f changesFlags) (runs.Report, error) {
+func (c *planCmd) showSaved(ctx context.Context, a *App) (runs.Report, error) {
 	cfg, err := a.config()
 	if err != nil {
 		return runs.Report{}, err
 	}
-	saved, err := savedplan.Read(path)
+	saved, err := savedplan.Read(c.Show)
 	if err != nil {
 		return runs.Report{}, err
 	}
 	defer saved.Close()
-	return a.showChanges(ctx, cfg, func(_ func(runs.Report, map[string]int) error, yield func(*sync.PlannedContact) error) (runs.Report, error) {
+	return c.showChanges(ctx, a, cfg, func(_ func(runs.Report, map[string]int) error, yield func(*sync.PlannedContact) error) (runs.Report, error) {
 		return sync.ShowSaved(ctx, saved, cfg.Sync.TempDir, yield)
-	}, f, false)
+	}, false)
 }

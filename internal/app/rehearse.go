@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"gleapsync/internal/config"
-	"gleapsync/internal/console"
 	"gleapsync/internal/deliveries"
 	"gleapsync/internal/human"
 	"gleapsync/internal/inputs"
@@ -25,7 +24,7 @@ const rehearsals = "gleapsync-rehearsal-"
 
 // rehearse carries a sync out with a sandbox and a copy of the state: neither Gleap nor anybody else
 // hears of it.
-func (a *App) rehearse(cfg *config.Config, request inputs.Request, shown console.Shown, run func(*sync.Runner) (runs.Report, error)) (report runs.Report, err error) {
+func (c *syncCmd) rehearse(a *App, cfg *config.Config, request inputs.Request, run func(*sync.Runner) (runs.Report, error)) (report runs.Report, err error) {
 	dir, err := tempdir.New(cfg.Sync.TempDir, rehearsals)
 	if err != nil {
 		return report, fmt.Errorf("copy the state for a rehearsal (sync.temp_dir): %w", err)
@@ -57,7 +56,7 @@ func (a *App) rehearse(cfg *config.Config, request inputs.Request, shown console
 	if cfg.Gleap.Rate > 0 {
 		report.Estimate = int((time.Duration(requests)*cfg.Gleap.Window/time.Duration(cfg.Gleap.Rate) + time.Second - 1) / time.Second)
 	}
-	err = a.printRun(report, shown, embedded, err)
+	err = a.printRun(report, c.shown(), embedded, err)
 	if !a.asJSON() {
 		_, printErr := io.WriteString(a.out, rehearsed(cfg, requests, report))
 		err = errors.Join(err, printErr)

@@ -16,19 +16,11 @@ import (
 // and keeps what it did at the end. Whoever only reads brings the local copy up to date, if
 // that can be.
 
-// hold takes the lease of the replica, if there is one, for a command that writes to the state.
-// It returns the configuration for it, and a context that ends with the lease. end keeps what
-// the command did and adds what went wrong with that to the command's error.
-func (a *App) hold(ctx context.Context, cfg *config.Config) (of *config.Config, within context.Context, end func(error) error, err error) {
-	return a.holdWith(ctx, cfg, false)
-}
-
-// holdToReplace is hold for a command that puts another state in the place of whatever is there.
-func (a *App) holdToReplace(ctx context.Context, cfg *config.Config) (of *config.Config, within context.Context, end func(error) error, err error) {
-	return a.holdWith(ctx, cfg, true)
-}
-
-func (a *App) holdWith(ctx context.Context, cfg *config.Config, replace bool) (of *config.Config, within context.Context, end func(error) error, err error) {
+// hold takes the lease of the replica, if there is one, for a command that writes to the state, or
+// puts another one in the place of whatever is there. It returns the configuration for it, and a
+// context that ends with the lease. end keeps what the command did and adds what went wrong with
+// that to the command's error.
+func (a *App) hold(ctx context.Context, cfg *config.Config, replace bool) (of *config.Config, within context.Context, end func(error) error, err error) {
 	if cfg.Replica == nil {
 		return cfg, ctx, func(err error) error { return err }, nil
 	}
@@ -70,7 +62,7 @@ func (a *App) held(ctx context.Context, fn func(context.Context, *config.Config,
 	if err != nil {
 		return err
 	}
-	cfg, ctx, end, err := a.hold(ctx, cfg)
+	cfg, ctx, end, err := a.hold(ctx, cfg, false)
 	if err != nil {
 		return err
 	}

@@ -47,7 +47,7 @@ func (c *restoreCmd) Run(ctx context.Context, a *App) error {
 			return err
 		}
 	}
-	cfg, ctx, end, err := a.holdToReplace(ctx, cfg)
+	cfg, ctx, end, err := a.hold(ctx, cfg, true)
 	if err != nil {
 		return err
 	}

@@ -27,7 +27,7 @@ func (c *retireCmd) Run(ctx context.Context, a *App) error {
 		if err != nil {
 			return err
 		}
-		runner, _, err := a.silent(cfg, runFlags{})
+		runner, _, err := runFlags{}.silent(a, cfg)
 		if err != nil {
 			return err
 		}

@@ -72,20 +72,6 @@ type shownFlags struct {
 
 func (f shownFlags) shown() console.Shown { return console.Shown(f) }
 
-// silent returns a runner that makes no call, and what is asked of it.
-func (a *App) silent(cfg *config.Config, f runFlags) (*sync.Runner, inputs.Request, error) {
-	store, err := openForRun(cfg, nil)
-	if err != nil {
-		return nil, inputs.Request{}, err
-	}
-	request, err := f.request(cfg)
-	if err == nil {
-		err = checkGleap(cfg, store, request.TellsAll())
-	}
-	cfg.Sync.Shown = a.showsBoth()
-	return sync.New(cfg.Sync, store, nil, a.log, a.watch()), request, err
-}
-
 // call carries out a run that makes calls; all says that it tells everything.
 func (a *App) call(cfg *config.Config, store *state.Store, all bool, watch func(runs.Progress), run func(*sync.Runner) (runs.Report, error)) (runs.Report, *sandbox.Sandbox, error) {
 	tempdir.RemoveLeft(cfg.Sync.TempDir, rehearsals) // a copy of the state must not stay where nobody knows of it
@@ -99,4 +85,18 @@ func (a *App) call(cfg *config.Config, store *state.Store, all bool, watch func(
 	}
 	report, err := run(sync.New(cfg.Sync, store, client, a.log, watch))
 	return report, embedded, err
+}
+
+// silent returns a runner that makes no call, and what is asked of it.
+func (f runFlags) silent(a *App, cfg *config.Config) (*sync.Runner, inputs.Request, error) {
+	store, err := openForRun(cfg, nil)
+	if err != nil {
+		return nil, inputs.Request{}, err
+	}
+	request, err := f.request(cfg)
+	if err == nil {
+		err = checkGleap(cfg, store, request.TellsAll())
+	}
+	cfg.Sync.Shown = a.showsBoth()
+	return sync.New(cfg.Sync, store, nil, a.log, a.watch()), request, err
 }

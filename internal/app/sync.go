@@ -55,7 +55,7 @@ func (c *syncCmd) one(ctx context.Context, a *App) (runs.Report, error) {
 		if err := a.look(ctx, cfg); err != nil {
 			return runs.Report{}, err
 		}
-		report, err := a.rehearse(cfg, request, c.shown(), func(runner *sync.Runner) (runs.Report, error) { return runner.Sync(ctx, request) })
+		report, err := c.rehearse(a, cfg, request, func(runner *sync.Runner) (runs.Report, error) { return runner.Sync(ctx, request) })
 		return report, judge(report, err)
 	}
 	report, embedded, err := newSyncer(a).sync(ctx, cfg, request, a.watch())
@@ -87,7 +87,7 @@ func (c *syncCmd) carryOut(ctx context.Context, a *App) error {
 		if err := a.look(ctx, cfg); err != nil {
 			return err
 		}
-		return judge(a.rehearse(cfg, request, c.shown(), func(runner *sync.Runner) (runs.Report, error) { return run(ctx, runner) }))
+		return judge(c.rehearse(a, cfg, request, func(runner *sync.Runner) (runs.Report, error) { return run(ctx, runner) }))
 	}
 	report, embedded, err := newSyncer(a).carryOut(ctx, cfg, request, a.watch(), run)
 	return judge(report, a.printRun(report, c.shown(), embedded, err))
@@ -144,7 +144,7 @@ func (s *syncer) carryOut(ctx context.Context, cfg *config.Config, r inputs.Requ
 	before := s.lastSync(cfg)
 	var told runs.Report
 	var embedded *sandbox.Sandbox
-	held, within, end, err := s.hold(ctx, cfg)
+	held, within, end, err := s.hold(ctx, cfg, false)
 	if err == nil {
 		before = s.lastSync(cfg)
 		var store *state.Store

@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 
+	"gleapsync/internal/config"
 	"gleapsync/internal/console"
 	"gleapsync/internal/inputs"
 	"gleapsync/state"
@@ -13,7 +14,7 @@ type verifyCmd struct{}
 
 // Run reads the whole state file.
 func (c *verifyCmd) Run(ctx context.Context, a *App) error {
-	return a.locked(ctx, func(s *state.Store) error {
+	return a.locked(ctx, func(_ *config.Config, s *state.Store) error {
 		v, err := state.Verify(s)
 		if err != nil {
 			return err
