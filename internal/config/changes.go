@@ -15,10 +15,10 @@ import (
 
 // changes reads an export of changes, which comes after others; fieldsFed says that
 // snapshots have contact fields.
-func (l *loader) changes(key string, k *changesKeys, before []inputs.Export, fieldsFed bool) inputs.Export {
+func (l *exportLoader) changes(key string, k *changesKeys, before []inputs.Export, fieldsFed bool) inputs.Export {
 	keys := exportKeys{
 		inputKeys: inputKeys{
-			Source: k.Source, Command: l.keepSince(k.Command), Env: k.Env, Timeout: k.Timeout, databaseKeys: k.databaseKeys,
+			Source: k.Source, Command: keepSince(k.Command), Env: k.Env, Timeout: k.Timeout, databaseKeys: k.databaseKeys,
 			Delimiter: k.Delimiter, MaxAge: k.MaxAge,
 		},
 		MaxExits: k.MaxExits, BrokenRows: k.BrokenRows, Absent: "keep", AllowEmpty: true,
@@ -68,7 +68,7 @@ func (l *loader) changes(key string, k *changesKeys, before []inputs.Export, fie
 const defaultLag = 15 * time.Minute
 
 // rows reads what is said of changes that are rows of a database or of a command.
-func (l *loader) rows(key string, k *changesKeys, e *inputs.Export) {
+func (l *exportLoader) rows(key string, k *changesKeys, e *inputs.Export) {
 	e.Cursor, e.Lag = l.text(key+".cursor", k.Cursor), defaultLag
 	if k.Lag != "" {
 		e.Lag = l.duration(key+".lag", k.Lag)
@@ -92,7 +92,7 @@ func (l *loader) rows(key string, k *changesKeys, e *inputs.Export) {
 }
 
 // audit reads when rows are compared with a snapshot in the same database, nil: never.
-func (l *loader) audit(key string, k *changesKeys, e *engage.Export) *inputs.Audit {
+func (l *exportLoader) audit(key string, k *changesKeys, e *engage.Export) *inputs.Audit {
 	snapshot := *e
 	snapshot.Table, snapshot.Query = l.text(key+".audit_table", k.AuditTable), l.text(key+".audit_query", k.AuditQuery)
 	snapshot.Changes, snapshot.Cursor, snapshot.UserID, snapshot.Columns = false, "", e.Columns.UserID, engage.ChangeColumns{}
@@ -122,7 +122,7 @@ func (l *loader) audit(key string, k *changesKeys, e *engage.Export) *inputs.Aud
 // keptSince stands for what is no variable of the environment while those are put in.
 const keptSince = "\x00since\x00"
 
-func (l *loader) keepSince(command []string) []string {
+func keepSince(command []string) []string {
 	if command == nil {
 		return nil
 	}

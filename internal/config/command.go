@@ -13,7 +13,7 @@ import (
 )
 
 // command reads what an export says of a command, which stands in place of its source.
-func (l *loader) command(key string, k *exportKeys, e *engage.Export) {
+func (l *exportLoader) command(key string, k *exportKeys, e *engage.Export) {
 	switch {
 	case k.Command == nil:
 		if k.Env != nil {
@@ -29,7 +29,7 @@ func (l *loader) command(key string, k *exportKeys, e *engage.Export) {
 	case k.Pick != "":
 		l.fail(key+".pick", errors.New("it is for the files of a source, not for a command"))
 	}
-	e.Hidden = l.hidden(k.Env)
+	e.Hidden = hidden(l.token, k.Env)
 	e.Secrets = append(e.Secrets, os.Getenv(l.token))
 	for i, arg := range k.Command {
 		e.Command = append(e.Command, l.text(fmt.Sprintf("%s.command[%d]", key, i), arg))
@@ -43,11 +43,11 @@ func (l *loader) command(key string, k *exportKeys, e *engage.Export) {
 
 // hidden returns the environment variables that are ours alone, except for those that a
 // command asks for: that of the API token, and all that begin with GLEAPSYNC_.
-func (l *loader) hidden(asked []string) []string {
+func hidden(token string, asked []string) []string {
 	var names []string
 	for _, variable := range os.Environ() {
 		name, _, _ := strings.Cut(variable, "=")
-		ours := name == l.token || strings.HasPrefix(name, "GLEAPSYNC_") && name != "GLEAPSYNC_CONFIG"
+		ours := name == token || strings.HasPrefix(name, "GLEAPSYNC_") && name != "GLEAPSYNC_CONFIG"
 		if ours && !slices.Contains(asked, name) {
 			names = append(names, name)
 		}

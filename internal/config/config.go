@@ -65,8 +65,8 @@ func Load(path string) (*Config, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the configuration cannot be read: %w", err)
 	}
-	l := &loader{reader: &reader{path: path, dir: filepath.Dir(absolute), lines: findLines(text)}}
-	c := l.config(&f)
+	l := &loader{&reader{path: path, dir: filepath.Dir(absolute), lines: findLines(text)}, &f}
+	c := l.config()
 	return c, errors.Join(l.errs...)
 }
 
@@ -125,68 +125,69 @@ func (c *Config) MayFeed(key string) bool {
 	return slices.ContainsFunc(c.Sync.Exports, func(e inputs.Export) bool { return e.MayFeed(key) })
 }
 
-// loader turns the file into settings.
+// loader turns a file into a configuration.
 type loader struct {
 	*reader
-	keys  map[string]string // of attributes: what has the key
-	token string            // the variable that holds the API token, if one does
-
-	reserved   map[string]error // see [Config.Reserved]
-	tempDir    string
-	zone       string // of schedules, "": the machine's
-	membership bool   // of exports that do not say whether entering and leaving are events
+	f *file
 }
 
-func (l *loader) config(f *file) *Config {
+func (l *loader) config() *Config {
 	c := &Config{Path: l.path}
-	c.Schedule, c.Zone = l.schedule(f)
-	project := l.text("project", f.Project)
+	var zone string
+	c.Schedule, zone = l.schedule()
+	c.Zone = time.Local
+	if in, err := time.LoadLocation(zone); err == nil && zone != "" {
+		c.Zone = in
+	}
+	project := l.text("project", l.f.Project)
 	if project == "" {
 		l.fail("project", errors.New("it is missing: name the Gleap project that this state belongs to"))
 	}
-	l.gleap(f, c)
-	c.State = state.Options{Path: l.file("state.path", f.State.Path), Project: project, MustExist: f.State.MustExist}
+	l.gleap(c)
+	c.State = state.Options{Path: l.file("state.path", l.f.State.Path), Project: project, MustExist: l.f.State.MustExist}
 	if c.State.Path == "" {
 		l.fail("state.path", errors.New("it is empty"))
 	}
-	c.Replica = l.replica(f)
+	c.Replica = l.replica()
 	c.Sync = sync.Options{
 		Project:     project,
 		Gleap:       c.gleapName(),
-		Memory:      l.memory(f.Sync.Memory),
-		TempDir:     l.file("sync.temp_dir", f.Sync.TempDir),
-		Deadline:    l.duration("sync.deadline", f.Sync.Deadline),
+		Memory:      l.memory(l.f.Sync.Memory),
+		TempDir:     l.file("sync.temp_dir", l.f.Sync.TempDir),
+		Deadline:    l.duration("sync.deadline", l.f.Sync.Deadline),
 		Rate:        c.Gleap.Rate,
 		Window:      c.Gleap.Window,
 		Concurrency: c.Gleap.Concurrency,
 		BooleanAs:   c.Gleap.BooleanAs,
 		Guard: guard.Limits{
-			MaxExits:   l.limit("guard.max_exits", f.Guard.MaxExits),
-			MinExits:   l.atLeast("guard.min_exits", f.Guard.MinExits, 0),
-			MaxInvalid: l.limit("guard.max_invalid", f.Guard.MaxInvalid),
+			MaxExits:   l.limit("guard.max_exits", l.f.Guard.MaxExits),
+			MinExits:   l.atLeast("guard.min_exits", l.f.Guard.MinExits, 0),
+			MaxInvalid: l.limit("guard.max_invalid", l.f.Guard.MaxInvalid),
 		},
-		Fields: l.contact(f.Contact),
+		Fields: l.contact(l.f.Contact),
 	}
-	c.Notify = l.notify(f, c.Sync.Guard.MinExits)
+	c.Notify = l.notify(c.Sync.Guard.MinExits)
 	if c.Sync.TempDir == "" {
 		c.Sync.TempDir = filepath.Dir(c.State.Path)
 	}
-	c.Metrics = l.metrics(f, project)
-	c.Sync.Deliveries = l.log(f, c.State.Path)
-	l.tempDir, l.membership = c.Sync.TempDir, f.Events.Membership
-	l.keys, l.reserved = map[string]string{}, map[string]error{}
-	each(&c.Sync.Exports, "audience", f.Audiences, l.audience)
-	each(&c.Sync.Exports, "trait", f.Traits, l.trait)
-	each(&c.Sync.Exports, "table", f.Tables, l.table)
-	each(&c.Sync.Exports, "profiles", f.Profiles, l.profiles)
+	c.Metrics = l.metrics(project)
+	c.Sync.Deliveries = l.log(c.State.Path)
+	c.Reserved = map[string]error{}
+	e := &exportLoader{
+		reader: l.reader, tempDir: c.Sync.TempDir, token: c.tokenEnv, zone: zone, membership: l.f.Events.Membership,
+		keys: map[string]string{}, reserved: c.Reserved,
+	}
+	each(&c.Sync.Exports, "audience", l.f.Audiences, e.audience)
+	each(&c.Sync.Exports, "trait", l.f.Traits, e.trait)
+	each(&c.Sync.Exports, "table", l.f.Tables, e.table)
+	each(&c.Sync.Exports, "profiles", l.f.Profiles, e.profiles)
 	fieldsFed := len(c.Sync.Exports) > 0 && len(c.Sync.Fields) > 0
-	each(&c.Sync.Exports, "changes", f.Changes, func(key string, k *changesKeys) inputs.Export {
-		return l.changes(key, k, c.Sync.Exports, fieldsFed)
+	each(&c.Sync.Exports, "changes", l.f.Changes, func(key string, k *changesKeys) inputs.Export {
+		return e.changes(key, k, c.Sync.Exports, fieldsFed)
 	})
-	c.Reserved = l.reserved
-	c.Sync.Events = l.events(f, c.Sync.Exports)
-	each(&c.Sync.Tracks, "track", f.Tracks, func(key string, k *trackKeys) events.Export { return l.track(key, k, c.Sync.Tracks) })
-	each(&c.Sync.Known, "known", f.Known, l.knownList)
+	c.Sync.Events = l.events(c.Sync.Exports)
+	each(&c.Sync.Tracks, "track", l.f.Tracks, func(key string, k *trackKeys) events.Export { return e.track(key, k, c.Sync.Tracks) })
+	each(&c.Sync.Known, "known", l.f.Known, e.knownList)
 	l.onlyOneStdin(c.Sync.Exports)
 	if len(c.Sync.Exports)+len(c.Sync.Tracks) == 0 {
 		l.errs = append(l.errs, fmt.Errorf("%s: there is no [[audience]], [[trait]], [[table]], [[profiles]], [[changes]] or [[track]]: nothing to sync", l.path))
@@ -201,11 +202,10 @@ func each[K, T any](to *[]T, name string, tables []K, read func(key string, k *K
 	}
 }
 
-// schedule returns the schedule, and the zone of its times: the machine's if none is named.
-func (l *loader) schedule(f *file) (schedule.Schedule, *time.Location) {
-	spec, zone := l.text("sync.schedule", f.Sync.Schedule), l.text("sync.time_zone", f.Sync.TimeZone)
-	l.zone = zone
-	s, err := schedule.Parse(spec, zone, l.duration("sync.jitter", f.Sync.Jitter))
+// schedule returns the schedule, and the zone of its times, "" for the machine's.
+func (l *loader) schedule() (s schedule.Schedule, zone string) {
+	spec, zone := l.text("sync.schedule", l.f.Sync.Schedule), l.text("sync.time_zone", l.f.Sync.TimeZone)
+	s, err := schedule.Parse(spec, zone, l.duration("sync.jitter", l.f.Sync.Jitter))
 	if err != nil {
 		key := "sync.schedule"
 		if _, withoutZone := schedule.Parse(spec, "", 0); withoutZone == nil {
@@ -213,14 +213,11 @@ func (l *loader) schedule(f *file) (schedule.Schedule, *time.Location) {
 		}
 		l.fail(key, err)
 	}
-	if in, err := time.LoadLocation(zone); err == nil && zone != "" {
-		return s, in
-	}
-	return s, time.Local
+	return s, zone
 }
 
-func (l *loader) gleap(f *file, c *Config) {
-	g := &f.Gleap
+func (l *loader) gleap(c *Config) {
+	g := &l.f.Gleap
 	c.Gleap = gleap.Options{
 		BaseURL: l.text("gleap.base_url", g.BaseURL),
 		BooleanAs: choice(l.reader, "gleap.boolean_as", g.BooleanAs, map[string]gleap.BooleanAs{
@@ -236,7 +233,6 @@ func (l *loader) gleap(f *file, c *Config) {
 	region := choice(l.reader, "gleap.region", g.Region, map[string]string{"": gleap.EU, "eu": gleap.EU, "us": gleap.US})
 	c.Gleap.BaseURL = cmp.Or(c.Gleap.BaseURL, region, gleap.EU) // of a wrong region is said enough
 	c.tokenEnv, c.tokenFile = l.text("gleap.api_token_env", g.APITokenEnv), l.file("gleap.api_token_file", g.APITokenFile)
-	l.token = c.tokenEnv
 	if c.tokenEnv != "" && c.tokenFile != "" {
 		l.fail("gleap.api_token_file", errors.New("api_token_env is set too: choose one"))
 	}

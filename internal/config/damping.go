@@ -13,7 +13,7 @@ import (
 
 // damping reads which changes of an export's traits are not worth a call of their own: for
 // all of them, or by name. typ is the type of those of which nothing else is said.
-func (l *loader) damping(key string, k dampingKeys, e *inputs.Export, typ values.Type) {
+func (l *exportLoader) damping(key string, k dampingKeys, e *inputs.Export, typ values.Type) {
 	intervals := byName(l, key+".min_interval", k.MinInterval, e, l.interval)
 	tolerances := byName(l, key+".tolerance", k.Tolerance, e, l.tolerance)
 	for _, name := range slices.Sorted(maps.Keys(tolerances)) {
@@ -56,7 +56,7 @@ func typeOf(e *inputs.Export, name string, otherwise values.Type) values.Type {
 
 // byName reads a value for all traits of an export, which has the name "", or a table of
 // values by name. A name is that of the attribute, if there is one.
-func byName[T any](l *loader, key string, value any, e *inputs.Export, read func(key string, value any) T) map[string]T {
+func byName[T any](l *exportLoader, key string, value any, e *inputs.Export, read func(key string, value any) T) map[string]T {
 	var all map[string]T
 	table, isTable := value.(map[string]any)
 	if !isTable && value != nil {

@@ -17,7 +17,7 @@ type databaseKeys struct {
 
 // database reads the keys of a database, and takes the password out of the source: it is
 // shown in reports. In all other exports the keys are wrong.
-func (l *loader) database(key string, k *exportKeys, e *engage.Export) {
+func (l *exportLoader) database(key string, k *exportKeys, e *engage.Export) {
 	if !database.IsAddress(e.Source) {
 		for _, set := range [][2]string{{"query", k.Query}, {"table", k.Table}, {"password_file", k.PasswordFile}, {"loaded_at", k.LoadedAt}} {
 			if set[1] != "" && e.Source != "" && engage.CheckSource(e.Source) == nil { // else what is wrong is the source
@@ -50,7 +50,7 @@ func (l *loader) database(key string, k *exportKeys, e *engage.Export) {
 }
 
 // delta reads the name of the schema in which a database keeps what it said.
-func (l *loader) delta(key, name, source string) string {
+func (l *exportLoader) delta(key, name, source string) string {
 	schema := l.text(key, name)
 	if schema != "" && !database.Keeps(source) && engage.CheckSource(source) == nil { // else what is wrong is the source
 		l.fail(key, errors.New("it is for PostgreSQL and Redshift only, whose source begins with postgres:// or redshift://: leave it out, and all rows are read"))

@@ -1,15 +1,10 @@
 package config
 
 import (
-	"errors"
 	"fmt"
-	"path"
 	"slices"
 
 	"gleapsync/engage"
-	"gleapsync/gleap"
-	"gleapsync/internal/database"
-	"gleapsync/internal/events"
 	"gleapsync/internal/inputs"
 	"gleapsync/internal/nearest"
 	"gleapsync/sync"
@@ -17,15 +12,15 @@ import (
 
 // events reads which changes of the exports are told as events too, and how events are
 // sent.
-func (l *loader) events(f *file, exports []inputs.Export) sync.Events {
+func (l *loader) events(exports []inputs.Export) sync.Events {
 	e := sync.Events{
-		Entered:  l.eventName("events.entered", f.Events.Entered),
-		Exited:   l.eventName("events.exited", f.Events.Exited),
-		Computed: l.eventName("events.computed", f.Events.Computed),
-		Traits:   l.patterns("events.traits", f.Events.Traits),
-		Backfill: f.Events.Backfill,
-		Batch:    l.atLeast("events.batch", f.Events.Batch, 1),
-		Remember: l.seconds("events.remember", f.Events.Remember),
+		Entered:  l.eventName("events.entered", l.f.Events.Entered),
+		Exited:   l.eventName("events.exited", l.f.Events.Exited),
+		Computed: l.eventName("events.computed", l.f.Events.Computed),
+		Traits:   l.patterns("events.traits", l.f.Events.Traits),
+		Backfill: l.f.Events.Backfill,
+		Batch:    l.atLeast("events.batch", l.f.Events.Batch, 1),
+		Remember: l.seconds("events.remember", l.f.Events.Remember),
 	}
 	const most = 1000
 	if e.Batch > most {
@@ -61,35 +56,3 @@ func mayHaveTrait(exports []inputs.Export, pattern string) bool {
 			})
 	})
 }
-
-func (l *loader) eventName(key, value string) string {
-	name := l.text(key, value)
-	if name == "" {
-		l.fail(key, errors.New("it is empty"))
-	}
-	return name
-}
-
-// track reads an export of events, which comes after others.
-func (l *loader) track(key string, k *trackKeys, before []events.Export) events.Export {
-	if source, _ := expand(k.Source); source == engage.Stdin || database.IsAddress(source) {
-		l.fail(key+".source", errNotFiles)
-		return events.Export{}
-	}
-	e := l.export(key, &exportKeys{inputKeys: inputKeys{Source: k.Source, Pick: "all"}})
-	t := events.Export{Export: e.Export, Keys: l.patterns(key+".keys", k.Keys), MaxAge: l.duration(key+".max_age", k.MaxAge)}
-	for i, name := range k.Events {
-		t.Names = append(t.Names, l.eventName(fmt.Sprintf("%s.events[%d]", key, i), name))
-	}
-	if slices.ContainsFunc(before, func(b events.Export) bool { return t.Source != "" && path.Clean(b.Source) == path.Clean(t.Source) }) {
-		l.fail(key+".source", errors.New("another [[track]] reads it too: name all events that are to be taken from it in one"))
-	}
-	if len(t.Keys) > gleap.MaxData {
-		l.fail(key+".keys", fmt.Errorf("an event in Gleap has %d keys at most", gleap.MaxData))
-	}
-	t.Since = l.since(key+".since", k.Since)
-	return t
-}
-
-// errNotFiles is what is wrong with other sources of what happened.
-var errNotFiles = errors.New("it takes files, which have names and stay what they are: a folder, a pattern, or objects such as s3://bucket/folder/")

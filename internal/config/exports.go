@@ -14,14 +14,25 @@ import (
 	"gleapsync/internal/values"
 )
 
-func (l *loader) audience(key string, a *audienceKeys) inputs.Export {
+// exportLoader turns the tables of exports into exports.
+type exportLoader struct {
+	*reader
+	tempDir    string
+	token      string            // the variable that holds the API token, if one does
+	zone       string            // of schedules, "": the machine's
+	membership bool              // of exports that do not say whether entering and leaving are events
+	keys       map[string]string // of attributes: what has the key
+	reserved   map[string]error  // see [Config.Reserved]
+}
+
+func (l *exportLoader) audience(key string, a *audienceKeys) inputs.Export {
 	e := l.export(key, &a.exportKeys)
 	e.Membership = or(a.Membership, l.membership)
 	e.Attributes = []engage.Attribute{l.attribute(key, engage.Audience, a.Name, a.Key)}
 	return e
 }
 
-func (l *loader) trait(key string, t *traitKeys) inputs.Export {
+func (l *exportLoader) trait(key string, t *traitKeys) inputs.Export {
 	e := l.export(key, &t.exportKeys)
 	a := l.attribute(key, engage.Trait, t.Name, t.Key)
 	a.Type, a.Column = l.traitType(key+".type", t.Type), l.text(key+".value", t.Value)
@@ -31,7 +42,7 @@ func (l *loader) trait(key string, t *traitKeys) inputs.Export {
 	return e
 }
 
-func (l *loader) table(key string, t *tableKeys) inputs.Export {
+func (l *exportLoader) table(key string, t *tableKeys) inputs.Export {
 	e := l.export(key, &t.exportKeys)
 	e.ClearMissing = l.clearMissing(key, t.OnMissing)
 	e.Delta = l.delta(key+".delta", t.Delta, e.Source)
@@ -42,7 +53,7 @@ func (l *loader) table(key string, t *tableKeys) inputs.Export {
 	return e
 }
 
-func (l *loader) profiles(key string, p *profilesKeys) inputs.Export {
+func (l *exportLoader) profiles(key string, p *profilesKeys) inputs.Export {
 	if p.Source != "" || p.UserID != "" {
 		l.fail(key, errors.New("source and user_id are not for profiles: set traits_source and identifiers_source"))
 	}
@@ -77,18 +88,18 @@ func or[T any](said *T, otherwise T) T {
 	return otherwise
 }
 
-func (l *loader) traitType(key, value string) values.Type {
-	return choice(l.reader, key, value, map[string]values.Type{
+func (r *reader) traitType(key, value string) values.Type {
+	return choice(r, key, value, map[string]values.Type{
 		"": values.Auto, "auto": values.Auto, "string": values.Text, "number": values.Number,
 		"boolean": values.Boolean, "datetime": values.Datetime,
 	})
 }
 
-func (l *loader) clearMissing(key, value string) bool {
-	return choice(l.reader, key+".on_missing", value, map[string]bool{"": false, "keep": false, "clear": true})
+func (r *reader) clearMissing(key, value string) bool {
+	return choice(r, key+".on_missing", value, map[string]bool{"": false, "keep": false, "clear": true})
 }
 
-func (l *loader) export(key string, k *exportKeys) inputs.Export {
+func (l *exportLoader) export(key string, k *exportKeys) inputs.Export {
 	e := inputs.Export{
 		Export: engage.Export{
 			Source:    l.text(key+".source", k.Source),
@@ -131,7 +142,7 @@ func (l *loader) export(key string, k *exportKeys) inputs.Export {
 }
 
 // attribute checks that the attribute's key can be one and is not taken.
-func (l *loader) attribute(at string, kind engage.Kind, name, override string) engage.Attribute {
+func (l *exportLoader) attribute(at string, kind engage.Kind, name, override string) engage.Attribute {
 	a := engage.Attribute{Kind: kind, Name: l.text(at+".name", name), Key: l.text(at+".key", override)}
 	a.Chosen = a.Key != ""
 	var err error
@@ -157,7 +168,7 @@ func instead(at, name string) string {
 }
 
 // take notes that something has a key, of which err says whether it can be one.
-func (l *loader) take(at, what, key string, err error, instead string) {
+func (l *exportLoader) take(at, what, key string, err error, instead string) {
 	failed := func(err error) error { return l.at(at, fmt.Errorf("%s: %w: %s", what, err, instead)) }
 	if errors.As(err, new(*keys.ReservedError)) {
 		l.reserved[key] = failed(err)

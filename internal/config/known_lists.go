@@ -8,7 +8,7 @@ import (
 )
 
 // knownList reads a list of the contacts that may be created.
-func (l *loader) knownList(key string, k *knownListKeys) known.List {
+func (l *exportLoader) knownList(key string, k *knownListKeys) known.List {
 	e := l.export(key, &exportKeys{inputKeys: k.inputKeys})
 	if e.Source == engage.Stdin {
 		l.fail(key+".source", errors.New("the standard input can be read once, and a list is needed whenever a contact is asked for: name a file or a command"))

@@ -9,9 +9,9 @@ import (
 )
 
 // log reads where the log of deliveries is. The spool of one in a bucket is beside the state.
-func (l *loader) log(f *file, state string) deliveries.Place {
-	d := deliveries.Place{Keep: l.duration("log.keep", f.Log.Keep)}
-	switch path := l.text("log.path", f.Log.Path); {
+func (l *loader) log(state string) deliveries.Place {
+	d := deliveries.Place{Keep: l.duration("log.keep", l.f.Log.Keep)}
+	switch path := l.text("log.path", l.f.Log.Path); {
 	case strings.Contains(path, "://"):
 		if a := l.folder("log.path", path); a != nil {
 			d.Bucket = deliveries.In(*a, state+".deliveries")

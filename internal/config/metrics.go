@@ -13,9 +13,9 @@ type Metrics struct {
 	Project     string // label of what is pushed
 }
 
-func (l *loader) metrics(f *file, project string) Metrics {
+func (l *loader) metrics(project string) Metrics {
 	o := Metrics{
-		Pushgateway: l.text("metrics.pushgateway", f.Metrics.Pushgateway), Textfile: l.file("metrics.textfile", f.Metrics.Textfile), Project: project,
+		Pushgateway: l.text("metrics.pushgateway", l.f.Metrics.Pushgateway), Textfile: l.file("metrics.textfile", l.f.Metrics.Textfile), Project: project,
 	}
 	if u, err := url.Parse(o.Pushgateway); o.Pushgateway != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
 		l.fail("metrics.pushgateway", errors.New("it takes an address such as http://pushgateway:9091"))

@@ -16,7 +16,7 @@ import (
 // named reads which audiences and traits an export with several has, and what is said of
 // them by name. What patterns and discover take has names too, of which nobody knows yet
 // whether they come.
-func (l *loader) named(key string, k *namedKeys, e *inputs.Export) {
+func (l *exportLoader) named(key string, k *namedKeys, e *inputs.Export) {
 	e.Membership, e.Exclude = or(k.Membership, l.membership), l.patterns(key+".exclude", k.Exclude)
 	for _, name := range slices.Sorted(maps.Keys(k.Keys)) {
 		set(&e.Keys, name, l.text(key+".keys."+name, k.Keys[name]))
@@ -47,7 +47,7 @@ func (l *loader) named(key string, k *namedKeys, e *inputs.Export) {
 }
 
 // columns adds an audience or trait to an export, or those that a pattern takes.
-func (l *loader) columns(key, at string, kind engage.Kind, name string, typ values.Type, e *inputs.Export) {
+func (l *exportLoader) columns(key, at string, kind engage.Kind, name string, typ values.Type, e *inputs.Export) {
 	text, _ := expand(name) // what is wrong with it the attribute finds
 	if engage.IsPattern(text) {
 		e.Wildcards = append(e.Wildcards, engage.Wildcard{Kind: kind, Pattern: text, Type: typ})
@@ -92,7 +92,7 @@ func attributeOf(e *inputs.Export, name string) *engage.Attribute {
 }
 
 // knows makes sure that an export has, or may come to have, an audience or trait of a name.
-func (l *loader) knows(at, name string, e *inputs.Export) bool {
+func (l *exportLoader) knows(at, name string, e *inputs.Export) bool {
 	_, taken := e.Take(name)
 	discovered := e.Discover && !engage.MatchesAny(e.Exclude, engage.Attribute{Name: name, Key: name})
 	if attributeOf(e, name) != nil || taken || discovered {
@@ -107,7 +107,7 @@ func (l *loader) knows(at, name string, e *inputs.Export) bool {
 }
 
 // isTrait makes sure that an export has, or may come to have, a trait of a name.
-func (l *loader) isTrait(at, name string, e *inputs.Export, why string) bool {
+func (l *exportLoader) isTrait(at, name string, e *inputs.Export, why string) bool {
 	if !l.knows(at, name, e) {
 		return false
 	}

@@ -20,8 +20,8 @@ type Notify struct {
 	Ping       secret.Text  // the address of a dead-man's switch; "": none
 }
 
-func (l *loader) notify(f *file, minChange int) Notify {
-	n := &f.Notify
+func (l *loader) notify(minChange int) Notify {
+	n := &l.f.Notify
 	o := Notify{
 		Webhook:   l.secretURL("notify.webhook", n.Webhook),
 		Slack:     choice(l.reader, "notify.format", n.Format, map[string]bool{"json": false, "slack": true}),

@@ -174,3 +174,11 @@ func (r *reader) since(key string, value any) time.Time {
 	}
 	return t
 }
+
+func (r *reader) eventName(key, value string) string {
+	name := r.text(key, value)
+	if name == "" {
+		r.fail(key, errors.New("it is empty"))
+	}
+	return name
+}

@@ -8,8 +8,8 @@ import (
 )
 
 // replica reads where the state lives too, nil if it lives here alone.
-func (l *loader) replica(f *file) *bucket.Address {
-	return l.folder("state.replica", l.text("state.replica", f.State.Replica))
+func (l *loader) replica() *bucket.Address {
+	return l.folder("state.replica", l.text("state.replica", l.f.State.Replica))
 }
 
 // folder reads a folder of a bucket that is written to; nil: none is named.
