@@ -14,17 +14,23 @@ import (
 	"gleapsync/sync"
 )
 
+// past is what happened: the runs of which the state has reports.
+type past struct {
+	o     sync.Options
+	store *state.Store
+}
+
 // texts goes through the reports, the latest first. That of a run that was lost is among them
 // before the next run stores it: who looks in between asks for just that.
-func (v *View) texts() iter.Seq2[json.RawMessage, error] {
+func (p *past) texts() iter.Seq2[json.RawMessage, error] {
 	return func(yield func(json.RawMessage, error) bool) {
-		lost, err := v.lost()
+		lost, err := p.lost()
 		if err != nil || lost != nil {
 			if !yield(lost, err) || err != nil {
 				return
 			}
 		}
-		for text, err := range runs.Texts(v.store) {
+		for text, err := range runs.Texts(p.store) {
 			if !yield(text, err) {
 				return
 			}
@@ -33,8 +39,8 @@ func (v *View) texts() iter.Seq2[json.RawMessage, error] {
 }
 
 // lost returns the report of a run that was lost, nil if there is none that is not stored.
-func (v *View) lost() (json.RawMessage, error) {
-	lost, err := runs.FindLost(v.store, v.o.Project)
+func (p *past) lost() (json.RawMessage, error) {
+	lost, err := runs.FindLost(p.store, p.o.Project)
 	if err != nil || lost == nil {
 		return nil, err
 	}
@@ -42,14 +48,14 @@ func (v *View) lost() (json.RawMessage, error) {
 }
 
 // all is texts, decoded.
-func (v *View) all() iter.Seq2[runs.Report, error] { return runs.Decoded(v.texts()) }
+func (p *past) all() iter.Seq2[runs.Report, error] { return runs.Decoded(p.texts()) }
 
 // Runs returns the last n runs, the latest first.
-func (v *View) Runs(n int) ([]runs.Summary, error) { return runs.Summarized(v.texts(), n) }
+func (p *past) Runs(n int) ([]runs.Summary, error) { return runs.Summarized(p.texts(), n) }
 
 // lastRun returns the last run that made a plan, nil if there was none.
-func (v *View) lastRun() (*runs.Summary, error) {
-	for r, err := range v.all() {
+func (p *past) lastRun() (*runs.Summary, error) {
+	for r, err := range p.all() {
 		if err != nil {
 			return nil, err
 		}
@@ -63,9 +69,9 @@ func (v *View) lastRun() (*runs.Summary, error) {
 
 // Reports returns the reports of the last n runs as they were printed, the latest
 // first.
-func (v *View) Reports(n int) ([]json.RawMessage, error) {
+func (p *past) Reports(n int) ([]json.RawMessage, error) {
 	var reports []json.RawMessage
-	for text, err := range v.texts() {
+	for text, err := range p.texts() {
 		if err != nil {
 			return nil, err
 		}
@@ -80,8 +86,8 @@ func (v *View) Reports(n int) ([]json.RawMessage, error) {
 // EachReport calls yield with what [View.Reports] returns, one by one: the reports of
 // many exports are large. The state is read for about size bytes at a time, each time after
 // turn, and is closed while yield is at work.
-func (v *View) EachReport(n, size int, turn func() error, yield func(json.RawMessage) error) error {
-	lost, err := v.lost()
+func (p *past) EachReport(n, size int, turn func() error, yield func(json.RawMessage) error) error {
+	lost, err := p.lost()
 	if err != nil {
 		return err
 	}
@@ -90,7 +96,7 @@ func (v *View) EachReport(n, size int, turn func() error, yield func(json.RawMes
 			return err
 		}
 		var reports []json.RawMessage
-		if reports, last, err = v.store.Reports(last, size); err != nil {
+		if reports, last, err = p.store.Reports(last, size); err != nil {
 			return err
 		}
 		if lost != nil {
@@ -112,23 +118,23 @@ func (v *View) EachReport(n, size int, turn func() error, yield func(json.RawMes
 
 // LastSync returns the report of the last sync, nil if there was none. An export of the
 // configuration that it did not look at is in it as the last one left it that did.
-func (v *View) LastSync() (*runs.Report, error) {
-	return v.lastSync(func(r *runs.Report) bool { return r.Command == "sync" })
+func (p *past) LastSync() (*runs.Report, error) {
+	return p.lastSync(func(r *runs.Report) bool { return r.Command == "sync" })
 }
 
 // LastWholeSync is LastSync without those syncs that were to look at some exports only.
-func (v *View) LastWholeSync() (*runs.Report, error) { return v.lastSync((*runs.Report).IsWhole) }
+func (p *past) LastWholeSync() (*runs.Report, error) { return p.lastSync((*runs.Report).IsWhole) }
 
-func (v *View) lastSync(counts func(*runs.Report) bool) (last *runs.Report, err error) {
-	o, err := v.store.Overview()
+func (p *past) lastSync(counts func(*runs.Report) bool) (last *runs.Report, err error) {
+	o, err := p.store.Overview()
 	if err != nil {
 		return nil, err
 	}
 	missing := map[string]bool{}
-	for _, key := range sync.ReportKeys(v.o, o.Attributes) {
+	for _, key := range sync.ReportKeys(p.o, o.Attributes) {
 		missing[key] = true
 	}
-	for r, err := range v.all() {
+	for r, err := range p.all() {
 		if err != nil {
 			return nil, err
 		}
@@ -153,11 +159,11 @@ func (v *View) lastSync(counts func(*runs.Report) bool) (last *runs.Report, err 
 }
 
 // Run returns one run's report, or [state.ErrNotFound].
-func (v *View) Run(id string) (runs.Report, error) {
-	if lost, err := runs.FindLost(v.store, v.o.Project); err != nil || lost != nil && lost.Run == id {
+func (p *past) Run(id string) (runs.Report, error) {
+	if lost, err := runs.FindLost(p.store, p.o.Project); err != nil || lost != nil && lost.Run == id {
 		return *cmp.Or(lost, &runs.Report{}), err
 	}
-	text, err := v.store.Report(id)
+	text, err := p.store.Report(id)
 	if err != nil {
 		return runs.Report{}, err
 	}
@@ -169,28 +175,28 @@ func (v *View) Run(id string) (runs.Report, error) {
 
 // Find returns the report of the run whose id begins so, of the last one that made a plan for
 // "last", or [state.ErrNotFound].
-func (v *View) Find(id string) (runs.Report, error) {
+func (p *past) Find(id string) (runs.Report, error) {
 	if id == "last" {
-		last, err := v.lastRun()
+		last, err := p.lastRun()
 		if err != nil {
 			return runs.Report{}, err
 		}
 		if last == nil {
 			return runs.Report{}, fmt.Errorf("there was no run yet: %w", state.ErrNotFound)
 		}
-		return v.Run(last.Run)
+		return p.Run(last.Run)
 	}
-	report, err := v.Run(id)
+	report, err := p.Run(id)
 	if id == "" || !errors.Is(err, state.ErrNotFound) {
 		return report, err
 	}
 	var found []string
-	if lost, err := runs.FindLost(v.store, v.o.Project); err == nil && lost != nil && strings.HasPrefix(lost.Run, id) {
+	if lost, err := runs.FindLost(p.store, p.o.Project); err == nil && lost != nil && strings.HasPrefix(lost.Run, id) {
 		report, found = *lost, []string{lost.Run}
 	}
 	const afterAll = "\xff"
 	for last, more := id+afterAll, true; more; {
-		texts, next, err := v.store.Reports(last, 1<<20)
+		texts, next, err := p.store.Reports(last, 1<<20)
 		if err != nil {
 			return runs.Report{}, err
 		}
@@ -217,9 +223,9 @@ func (v *View) Find(id string) (runs.Report, error) {
 }
 
 // LastReports returns the reports of the last n runs, the latest first.
-func (v *View) LastReports(n int) ([]runs.Report, error) {
+func (p *past) LastReports(n int) ([]runs.Report, error) {
 	var reports []runs.Report
-	for r, err := range v.all() {
+	for r, err := range p.all() {
 		if err != nil {
 			return nil, err
 		}

@@ -14,10 +14,11 @@ import (
 type View struct {
 	o     sync.Options
 	store *state.Store
+	past
 }
 
 // New returns a view of a state and of the exports that feed it.
-func New(o sync.Options, store *state.Store) *View { return &View{o, store} }
+func New(o sync.Options, store *state.Store) *View { return &View{o, store, past{o, store}} }
 
 // Overview is what a state says of itself and of its runs.
 type Overview struct {
