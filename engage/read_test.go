@@ -282,35 +282,6 @@ func TestTable(t *testing.T) {
 	}
 }
 
-func TestTypes(t *testing.T) {
-	for _, test := range []struct {
-		typ        values.Type
-		cell, want string
-	}{
-		{values.Auto, "42", "42"}, {values.Auto, "0042", `"0042"`}, {values.Auto, "1.50", "1.5"}, {values.Auto, "true", "true"}, {values.Auto, "T", "true"}, {values.Auto, "NaN", "null"}, {values.Auto, "[]", "null"}, {values.Auto, "[null]", "null"},
-		{values.Auto, "false", "false"}, {values.Auto, "1e3", `"1e3"`}, {values.Auto, "n/a", `"n/a"`}, {values.Auto, "[5]", `"5"`}, {values.Auto, `["x",null,[],"y"]`, `"x, y"`}, {values.Auto, "{}", `"{}"`}, {values.Auto, "gold", `"gold"`}, {values.Auto, " 1", `" 1"`}, {values.Auto, "12345678901234567890", `"12345678901234567890"`},
-		{values.Auto, `["a","b",3]`, `"a, b, 3"`}, {values.Auto, `[{"a": 1}, "x"]`, `"{\"a\":1}, x"`}, {values.Auto, `{ "a" : 9007199254740993 }`, `"{\"a\":9007199254740993}"`},
-		{values.Auto, "[not json", `"[not json"`}, {values.Auto, "", "null"}, {values.Auto, "NULL", "null"}, {values.Auto, `\N`, "null"}, {values.Auto, "Null", `"Null"`},
-		{values.Auto, "\xff", "error"},
-		{values.Text, "42", `"42"`}, {values.Text, "true", `"true"`}, {values.Text, "[1]", `"1"`},
-		{values.Number, "1.50", "1.5"}, {values.Number, "007", "7"}, {values.Number, " 1e3 ", "1000"}, {values.Number, "x", "error"}, {values.Number, "9007199254740993", "error"}, {values.Number, " ", "null"},
-		{values.Boolean, "YES", "true"}, {values.Boolean, "0", "false"}, {values.Boolean, "null", "null"}, {values.Boolean, "2", "error"},
-		{values.Datetime, "2026-03-01 12:00:00+02", `"2026-03-01T10:00:00Z"`}, {values.Datetime, "soon", "error"},
-	} {
-		a := trait(test.typ)
-		var fits values.Fits
-		v, reason := a.Value(values.Said(cell.Text, []byte(test.cell)), &fits)
-		v = converted(a, fits, v)
-		got := string(v.AppendJSON(nil))
-		if reason != "" {
-			got = "error"
-		}
-		if got != test.want {
-			t.Errorf("%s %q: got %s %s, want %s", test.typ, test.cell, got, reason, test.want)
-		}
-	}
-}
-
 func gzipped(text string) string {
 	var b bytes.Buffer
 	w := gzip.NewWriter(&b)
@@ -338,86 +309,6 @@ func TestCompression(t *testing.T) {
 
 // TestFits: the type of an attribute is that which fits all of its values, in whatever form
 // they come.
-func TestFits(t *testing.T) {
-	for _, test := range []struct {
-		form   cell.Form
-		values string // apart by |
-		typ    values.Type
-		want   string
-	}{
-		{cell.Text, "t|f|True|FALSE|true", values.Boolean, "true|false|true|false|true"},
-		{cell.Text, "49.90|49.95|50.00|7", values.Number, "49.9|49.95|50|7"},
-		{cell.Text, "49.90|49.95|1e3|7", values.Text, `"49.90"|"49.95"|"1e3"|"7"`},
-		{cell.Text, "00123|12345", values.Text, `"00123"|"12345"`},
-		{cell.Text, "50|NaN|inf|-Infinity|", values.Number, "50|null|null|null|null"},
-		{cell.Text, "gold|NaN", values.Text, `"gold"|"NaN"`},
-		{cell.Text, "NaN|nan", "", "null|null"},
-		{cell.Text, `NULL|\N|[]| `, "", "null|null|null|null"},
-		{cell.Text, "1|0|true", values.Text, `"1"|"0"|"true"`},
-		{cell.Text, "3|9007199254740993", values.Text, `"3"|"9007199254740993"`},
-		{cell.Text, "n/a|none|undefined|null", values.Text, `"n/a"|"none"|"undefined"|"null"`},
-		{cell.JSON, `829.10|"450.00"|"12"`, values.Number, "829.1|450|12"},
-		{cell.JSON, `1e3|2`, values.Number, "1000|2"},
-		{cell.JSON, `3|12345678901234567`, values.Text, `"3"|"12345678901234567"`},
-		{cell.JSON, `true|"t"|"FALSE"`, values.Boolean, "true|true|false"},
-		{cell.JSON, `true|1`, values.Text, `"true"|"1"`},
-		{cell.JSON, `NaN|Infinity|5|null|""`, values.Number, "null|null|5|null|null"},
-		{cell.JSON, `[]|["x",null]|{"a": 1}`, values.Text, `null|"x"|"{\"a\":1}"`},
-		{cell.JSON, `[5]|[6]`, values.Text, `"5"|"6"`},
-		{cell.Number, "7|NaN|1e+20", values.Text, `"7"|null|"100000000000000000000"`},
-		{cell.JSON, `"gold"|1e+20|[1,NaN]|{"a":[-Infinity,"NaN"]}`, values.Text, `"gold"|"100000000000000000000"|"1"|"{\"a\":[null,\"NaN\"]}"`},
-		{cell.Text, `[NaN]|["x", NaN]|[NaN`, values.Text, `null|"x"|"[NaN"`},
-		{cell.Number, "829.10|NaN|1e-7", values.Number, "829.1|null|0.0000001"},
-		{cell.Boolean, "t|f|true", values.Boolean, "true|false|true"},
-	} {
-		a := trait(values.Auto)
-		var fits values.Fits
-		var all []attr.Value
-		for value := range strings.SplitSeq(test.values, "|") {
-			v, reason := a.Value(values.Said(test.form, []byte(value)), &fits)
-			if reason != "" {
-				t.Errorf("%s: %q: %s", test.values, value, reason)
-			}
-			all = append(all, v)
-		}
-		var got []string
-		for _, v := range all {
-			v, ok := values.Convert(fits.Type(), v)
-			if !ok {
-				t.Errorf("%s: %s does not fit the type that was decided", test.values, v)
-			}
-			got = append(got, string(v.AppendJSON(nil)))
-		}
-		if fits.Type() != test.typ || strings.Join(got, "|") != test.want {
-			t.Errorf("%s: got %s %s, want %s %s", test.values, fits.Type(), strings.Join(got, "|"), test.typ, test.want)
-		}
-	}
-}
-
-// TestKnownTypes: what does not fit the type that an attribute has is an invalid value.
-func TestKnownTypes(t *testing.T) {
-	for _, test := range []struct {
-		known      values.Type
-		cell, want string
-	}{
-		{values.Number, "829.10", "829.1"}, {values.Number, "007", "error"}, {values.Number, "1e3", "error"}, {values.Number, "gold", "error"}, {values.Number, "9007199254740993", "error"},
-		{values.Number, "NaN", "null"}, {values.Number, "[]", "null"}, {values.Number, "[5]", "error"}, {values.Number, "true", "error"}, {values.Number, "", "null"},
-		{values.Boolean, "T", "true"}, {values.Boolean, "1", "error"}, {values.Boolean, "yes", "error"}, {values.Boolean, "[]", "null"}, {values.Boolean, "NULL", "null"},
-		{values.Text, "829.10", `"829.10"`}, {values.Text, "NaN", `"NaN"`}, {values.Text, "[]", "null"}, {values.Text, `["a",null]`, `"a"`}, {values.Text, "\xff", "error"},
-	} {
-		a := trait(values.Auto)
-		a.Known = test.known
-		v, reason := a.Value(values.Said(cell.Text, []byte(test.cell)), new(values.Fits))
-		got := string(v.AppendJSON(nil))
-		if reason != "" {
-			got = "error"
-		}
-		if got != test.want {
-			t.Errorf("%s %q: got %s %s, want %s", test.known, test.cell, got, reason, test.want)
-		}
-	}
-}
-
 // TestUserIDs: what is no user id names nobody, and what no contact can have is an invalid
 // row.
 func TestUserIDs(t *testing.T) {
@@ -590,15 +481,3 @@ func TestHeader(t *testing.T) {
 
 // TestNumbersAsBooleans: a column of numbers that is a membership has 1 and 0, whatever its
 // type writes of them.
-func TestNumbersAsBooleans(t *testing.T) {
-	member := Attribute{Kind: Audience, Key: "vip", Column: "vip"}
-	for number, want := range map[string]string{"1": "true", "1.0": "true", "1.00": "true", "1e0": "true", "0": "false", "0.0": "false", "NaN": "", "2": "", "1.5": ""} {
-		v, reason := member.Value(values.Said(cell.Number, []byte(number)), nil)
-		if got := v.String(); got != want || (reason != "") != (want == "" && number != "NaN") {
-			t.Errorf("%s: %s, %s", number, got, reason)
-		}
-	}
-	if _, reason := member.Value(values.Said(cell.Text, []byte("1.0")), nil); reason == "" {
-		t.Error("the text 1.0 is taken for true")
-	}
-}
