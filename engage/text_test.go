@@ -63,6 +63,34 @@ func TestByteOrderMark(t *testing.T) {
 	}
 }
 
+// TestHalfSurrogates: ids with half of a surrogate pair, which JSON can write, are not UTF-8, whatever
+// the form: as texts they would all be the same id, and somebody else's.
+func TestHalfSurrogates(t *testing.T) {
+	for _, form := range []struct{ name, reader, text string }{
+		{"JSON lines", "snapshot", `{"user_id":"ID","x":1}`},
+		{"external ids", "snapshot", `{"key":"k","external_ids":{"user_id":["ID"]}}`},
+		{"external ids in CSV", "snapshot", "key,external_ids\nk," + `"{""user_id"":[""ID""]}"`},
+		{"events", "changes", identify("ID", "audience", "vip", "", "true", 1)},
+		{"calls", "calls", `{"type":"track","userId":"ID","event":"a","timestamp":"2026-03-01"}`},
+	} {
+		for id, want := range map[string]int{`u\ud83d`: -1, `\udE00u`: -1, `u\ud83d\ud83d`: -1, `u\ud83d\ude00`: 1} {
+			dir := write(t, "a", strings.ReplaceAll(form.text, "ID", id)+"\n")
+			if n, err := everyReader[form.reader](t, dir, AnyFormat); n != want || err != nil {
+				t.Errorf("%s, %s: %d, want %d, %v", form.name, id, n, want, err)
+			}
+		}
+	}
+}
+
+// TestHalfSurrogatesInValues: a value with half of a surrogate pair is invalid, and its user is there.
+func TestHalfSurrogatesInValues(t *testing.T) {
+	dir := write(t, "a", `{"user_id":"u1","value":"\ud83d"}`+"\n"+`{"user_id":"u2","value":["x","\ud83d"]}`+"\n"+`{"user_id":"u3","value":"\ud83d\ude00"}`+"\n")
+	got, result, err := rows(Export{Dir: dir, Source: "a", Attributes: []Attribute{trait(values.Auto)}})
+	if err != nil || result.Invalid != 0 || result.Attributes[0].Invalid != 1 || result.Problems[0].Reason != "the value is not UTF-8" || strings.Join(got, " ") != `u1: null u2: "[\"x\",\"\\ud83d\"]" u3: "😀"` {
+		t.Errorf("%q %+v %v", got, result, err)
+	}
+}
+
 func inUTF16(text string, order func(uint16) (byte, byte)) string {
 	var b strings.Builder
 	for _, unit := range utf16.Encode([]rune(text)) {

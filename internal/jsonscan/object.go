@@ -3,6 +3,8 @@ package jsonscan
 import (
 	"bytes"
 	"encoding/json"
+	"strconv"
+	"unicode/utf16"
 	"unicode/utf8"
 )
 
@@ -105,7 +107,7 @@ func SkipBlanks(b []byte) []byte {
 }
 
 // Text returns a JSON string without its quotes, everything else, numbers with all their
-// digits, as compact JSON.
+// digits, as compact JSON. A text that is none, since it has half of a surrogate pair, is not UTF-8.
 func Text(raw json.RawMessage) []byte {
 	if c := raw[0]; c != '"' && c != '[' && c != '{' {
 		return raw
@@ -117,6 +119,9 @@ func Text(raw json.RawMessage) []byte {
 		var text string
 		// What is not UTF-8 stays so: encoding/json would make another text of it.
 		if utf8.Valid(raw) && json.Unmarshal(raw, &text) == nil {
+			if hasHalf(raw) { // encoding/json would make the same text of all halves
+				return bytes.ReplaceAll([]byte(text), []byte(string(utf8.RuneError)), []byte("\xed\xa0\x80"))
+			}
 			return []byte(text)
 		}
 	}
@@ -125,4 +130,34 @@ func Text(raw json.RawMessage) []byte {
 		return raw
 	}
 	return compact.Bytes()
+}
+
+// hasHalf reports whether a JSON string has an escape that is one half of a surrogate pair, without
+// the other one.
+func hasHalf(raw []byte) bool {
+	for {
+		at := bytes.IndexByte(raw, '\\')
+		if at < 0 {
+			return false
+		}
+		raw = raw[at:]
+		switch r := escaped(raw); {
+		case !utf16.IsSurrogate(r):
+			raw = raw[2:]
+		case utf16.DecodeRune(r, escaped(raw[6:])) == utf8.RuneError:
+			return true
+		default:
+			raw = raw[12:]
+		}
+	}
+}
+
+// escaped returns the UTF-16 unit that the escape at the start of b stands for, 0 if it is none of
+// four digits.
+func escaped(b []byte) rune {
+	if len(b) < 6 || b[0] != '\\' || b[1] != 'u' {
+		return 0
+	}
+	unit, _ := strconv.ParseUint(string(b[2:6]), 16, 16)
+	return rune(unit)
 }

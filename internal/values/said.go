@@ -196,7 +196,8 @@ func flatten(raw []byte) (string, bool) {
 				texts = append(texts, text)
 			}
 		}
-		return strings.Join(texts, ", "), true
+		flat := strings.Join(texts, ", ")
+		return flat, utf8.ValidString(flat)
 	}
 	var compact bytes.Buffer
 	err := json.Compact(&compact, raw)
