@@ -74,6 +74,8 @@ func Read(t, known Type, said attr.Value, fits *Fits) (v attr.Value, reason stri
 		return attr.Value{}, "the value is not UTF-8"
 	}
 	switch {
+	case (t == Number || t == Datetime) && toText(said).Kind() == attr.None: // an empty list
+		return attr.Value{}, ""
 	case t == Number:
 		if v, ok = attr.NearestNumber(bytes.TrimSpace(textOf(said))); !ok && !cell.IsNotFinite(textOf(said)) {
 			reason = "the value is not a number that JSON can hold exactly"

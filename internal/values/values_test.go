@@ -19,9 +19,9 @@ func TestTypes(t *testing.T) {
 		{Auto, "[not json", `"[not json"`}, {Auto, "", "null"}, {Auto, "NULL", "null"}, {Auto, `\N`, "null"}, {Auto, "Null", `"Null"`},
 		{Auto, "\xff", "error"},
 		{Text, "42", `"42"`}, {Text, "true", `"true"`}, {Text, "[1]", `"1"`},
-		{Number, "1.50", "1.5"}, {Number, "007", "7"}, {Number, " 1e3 ", "1000"}, {Number, "x", "error"}, {Number, "9007199254740993", "error"}, {Number, " ", "null"},
+		{Number, "1.50", "1.5"}, {Number, "007", "7"}, {Number, " 1e3 ", "1000"}, {Number, "x", "error"}, {Number, "9007199254740993", "error"}, {Number, " ", "null"}, {Number, "NaN", "null"}, {Number, "[]", "null"}, {Number, "[null]", "null"}, {Number, "{}", "error"}, {Number, "[5]", "5"},
 		{Boolean, "YES", "true"}, {Boolean, "0", "false"}, {Boolean, "null", "null"}, {Boolean, "2", "error"},
-		{Datetime, "2026-03-01 12:00:00+02", `"2026-03-01T10:00:00Z"`}, {Datetime, "soon", "error"},
+		{Datetime, "2026-03-01 12:00:00+02", `"2026-03-01T10:00:00Z"`}, {Datetime, "soon", "error"}, {Datetime, "[]", "null"}, {Text, "[]", "null"},
 	} {
 		var fits Fits
 		v, reason := Read(test.typ, "", Said(cell.Text, []byte(test.cell)), &fits)
