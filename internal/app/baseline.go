@@ -7,6 +7,7 @@ import (
 	"gleapsync/internal/config"
 	"gleapsync/internal/console"
 	"gleapsync/internal/runs"
+	"gleapsync/state"
 )
 
 type baselineCmd struct {
@@ -35,22 +36,13 @@ func (c *baselineCmd) Run(ctx context.Context, a *App) error {
 	if err := c.confirm(a, "Take what the exports say as delivered, without telling Gleap?"); err != nil {
 		return err
 	}
-	cfg, err := a.config()
-	if err != nil {
+	var report runs.Report
+	err := a.held(ctx, func(ctx context.Context, cfg *config.Config, _ *state.Store) error {
+		runner, request, err := runFlags{Only: c.Only}.silent(a, cfg)
+		if err == nil {
+			report, err = runner.Baseline(ctx, request)
+		}
 		return err
-	}
-	cfg, ctx, end, err := a.hold(ctx, cfg, false)
-	if err != nil {
-		return err
-	}
-	report, err := c.baseline(ctx, a, cfg)
-	return judge(report, a.printRun(report, console.Shown{}, nil, end(err)))
-}
-
-func (c *baselineCmd) baseline(ctx context.Context, a *App, cfg *config.Config) (runs.Report, error) {
-	runner, request, err := runFlags{Only: c.Only}.silent(a, cfg)
-	if err != nil {
-		return runs.Report{}, err
-	}
-	return runner.Baseline(ctx, request)
+	})
+	return judge(report, a.printRun(report, console.Shown{}, nil, err))
 }

@@ -30,11 +30,8 @@ type inspectCmd struct {
 
 // view opens the state to look into it.
 func (a *App) view() (*inspect.View, error) {
-	cfg, err := a.config()
+	cfg, err := a.lookedAt(context.Background())
 	if err != nil {
-		return nil, err
-	}
-	if err := a.look(context.Background(), cfg); err != nil {
 		return nil, err
 	}
 	return viewOf(cfg)

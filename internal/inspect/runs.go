@@ -69,19 +69,7 @@ func (p *past) lastRun() (*runs.Summary, error) {
 
 // Reports returns the reports of the last n runs as they were printed, the latest
 // first.
-func (p *past) Reports(n int) ([]json.RawMessage, error) {
-	var reports []json.RawMessage
-	for text, err := range p.texts() {
-		if err != nil {
-			return nil, err
-		}
-		if len(reports) == n {
-			break
-		}
-		reports = append(reports, text)
-	}
-	return reports, nil
-}
+func (p *past) Reports(n int) ([]json.RawMessage, error) { return first(p.texts(), n) }
 
 // EachReport calls yield with what [View.Reports] returns, one by one: the reports of
 // many exports are large. The state is read for about size bytes at a time, each time after
@@ -223,16 +211,18 @@ func (p *past) Find(id string) (runs.Report, error) {
 }
 
 // LastReports returns the reports of the last n runs, the latest first.
-func (p *past) LastReports(n int) ([]runs.Report, error) {
-	var reports []runs.Report
-	for r, err := range p.all() {
+func (p *past) LastReports(n int) ([]runs.Report, error) { return first(p.all(), n) }
+
+// first returns the first n of all.
+func first[T any](all iter.Seq2[T, error], n int) (some []T, err error) {
+	for one, err := range all {
 		if err != nil {
 			return nil, err
 		}
-		if len(reports) == n {
+		if len(some) == n {
 			break
 		}
-		reports = append(reports, r)
+		some = append(some, one)
 	}
-	return reports, nil
+	return some, nil
 }
