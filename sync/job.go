@@ -19,8 +19,8 @@ import (
 // work is what a run carries out: a job with its calls. Where it comes from does not matter any
 // more.
 type work struct {
-	*basis // what the state says
-	job.Job
+	*basis                // what the state says
+	job    job.Job        // which may be that of a plan from before: its epoch, say, is its own
 	in     *inputs.Inputs // nil: it is a plan that was saved, which leaves no lists of rows
 	file   *planfile.File
 	said   []*extsort.Spool
@@ -34,8 +34,8 @@ type work struct {
 // work returns what a run has to carry out of a plan, nothing of one that failed.
 func (p *plan) work(failed bool) *work {
 	w := &work{basis: p.basis, in: p.in, file: &p.file, said: p.said, tracks: p.tracks, close: p.close}
-	if w.Job = (job.Job{Before: p.turns, Costliest: costliest(p)}); !failed {
-		w.Job, w.ends = p.job(), p.lists().Ends()
+	if w.job = (job.Job{Before: p.turns, Costliest: costliest(p)}); !failed {
+		w.job, w.ends = p.job(), p.lists().Ends()
 	}
 	return w
 }
@@ -141,11 +141,11 @@ func (w *work) filesAfter() []state.DoneFile {
 	for _, f := range before {
 		// Those of event exports are done whatever became of the run, and others that other runs
 		// have done since a plan was saved.
-		if events.IsFile(f) || w.tracks == nil && f.At.After(w.made) && !slices.ContainsFunc(w.Files, func(g state.DoneFile) bool { return f.Source == g.Source && f.Name == g.Name }) {
+		if events.IsFile(f) || w.tracks == nil && f.At.After(w.made) && !slices.ContainsFunc(w.job.Files, func(g state.DoneFile) bool { return f.Source == g.Source && f.Name == g.Name }) {
 			after = append(after, f)
 		}
 	}
-	if after = append(after, w.Files...); done.Same(before, after) {
+	if after = append(after, w.job.Files...); done.Same(before, after) {
 		return nil
 	}
 	return after
@@ -159,8 +159,8 @@ func (w *work) absorbs() bool {
 // toPush returns what the push of a run has to know.
 func (w *work) toPush(report *runs.Report) push.Plan {
 	return push.Plan{
-		Run: report.Run, File: w.file, Attributes: w.Push(), Epoch: w.Epoch, Whole: w.Whole, Events: report.Events.Planned,
-		Before: w.Before, TakesTurns: w.TakesTurns,
+		Run: report.Run, File: w.file, Attributes: w.job.Push(), Epoch: w.job.Epoch, Whole: w.job.Whole, Events: report.Events.Planned,
+		Before: w.job.Before, TakesTurns: w.job.TakesTurns,
 		WasParked: w.IsParked, WasUnanswered: func(userID []byte) bool { _, was := w.FindUnanswered(userID); return was },
 	}
 }

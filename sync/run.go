@@ -81,10 +81,10 @@ func (c *carrier) run(ctx context.Context, command string, find find, deliver de
 
 // deliver prepares the state for a plan's acknowledgements and has it delivered.
 func (c *carrier) deliver(ctx context.Context, w *work, report *runs.Report, deliver deliver) (*push.Result, error) {
-	if report.Command == "baseline" && w.basis.Epoch > 1 && w.Resyncing() {
+	if report.Command == "baseline" && w.Epoch > 1 && w.Resyncing() {
 		return nil, errResyncing
 	}
-	if report.Contacts.Planned > 0 || len(w.Applied(c.now(), nil)) > 0 || w.Epoch > w.Overview.Epoch || w.Alone || w.absorbs() || w.tracks != nil && w.tracks.HasNew() || report.Events.Planned > 0 {
+	if report.Contacts.Planned > 0 || len(w.job.Applied(c.now(), nil)) > 0 || w.job.Epoch > w.Overview.Epoch || w.Alone || w.absorbs() || w.tracks != nil && w.tracks.HasNew() || report.Events.Planned > 0 {
 		var pace []byte
 		if sends(c.client, report) {
 			if err := c.resume(w.Overview.Pace); err != nil {
@@ -92,7 +92,7 @@ func (c *carrier) deliver(ctx context.Context, w *work, report *runs.Report, del
 			}
 			pace = push.Pace(c.client, true)
 		}
-		if err := c.ledger.Begin(w.Begin(), w.Epoch, pace); err != nil {
+		if err := c.ledger.Begin(w.job.Begin(), w.job.Epoch, pace); err != nil {
 			return nil, err
 		}
 		if c.o.Gleap != w.Overview.Gleap { // behind the epoch, without which another Gleap would not be told everything
@@ -102,7 +102,7 @@ func (c *carrier) deliver(ctx context.Context, w *work, report *runs.Report, del
 		}
 		if report.Contacts.Planned > 0 && !w.Request.Assume {
 			store := func(booleans []byte) error { return c.ledger.SetTold(nil, booleans) }
-			if err := forms.Told(w.Overview, w.Epoch, c.o.BooleanAs, store); err != nil {
+			if err := forms.Told(w.Overview, w.job.Epoch, c.o.BooleanAs, store); err != nil {
 				return nil, err
 			}
 		}
@@ -140,13 +140,13 @@ func (c *carrier) finish(ctx context.Context, w *work, sent *push.Result, report
 	var fields []byte
 	switch {
 	case err == nil || sent != nil && sent.Delivered: // what may be left are events
-		applied, resynced, files = w.Applied(report.Finished, nil), w.Epoch, w.filesAfter()
-		fields = w.FieldsAfter(w.Overview.Fields, nil)
-		if w.TakesTurns {
+		applied, resynced, files = w.job.Applied(report.Finished, nil), w.job.Epoch, w.filesAfter()
+		fields = w.job.FieldsAfter(w.Overview.Fields, nil)
+		if w.job.TakesTurns {
 			turns = &state.Turns{}
 		}
 	case sent != nil:
-		applied, fields = w.Applied(report.Finished, sent), w.FieldsAfter(w.Overview.Fields, sent)
+		applied, fields = w.job.Applied(report.Finished, sent), w.job.FieldsAfter(w.Overview.Fields, sent)
 	}
 	cause := context.Cause(ctx)
 	if errors.As(cause, new(*state.LockedError)) && errors.Is(err, context.Canceled) { // another machine took over
@@ -169,19 +169,19 @@ func (c *carrier) finish(ctx context.Context, w *work, sent *push.Result, report
 	default:
 		report.Outcome, report.Error = runs.Failed, err.Error()
 	}
-	if w.Resend && report.Contacts.Remaining > 0 {
+	if w.job.Resend && report.Contacts.Remaining > 0 {
 		report.Error = strings.TrimSpace(report.Error + " --full with --only is not gone on with by itself: run it again for the rest")
 	}
 	if errors.Is(err, state.ErrDamaged) || errors.Is(err, state.ErrTakenAway) {
 		return report, err // there is nothing to write to
 	}
 	trimErr := w.trimLists(c.store, applied)
-	leftSince(&report, *cmp.Or(turns, &w.Before))
+	leftSince(&report, *cmp.Or(turns, &w.job.Before))
 	var convergenceErr error
-	report.Convergence, convergenceErr = convergence(c.store, w.Costliest, &report)
+	report.Convergence, convergenceErr = convergence(c.store, w.job.Costliest, &report)
 	overview, overviewErr := c.store.Overview()
 	if overviewErr == nil {
-		report.Contacts.Parked = max(0, overview.Parked-len(w.Unpark))
+		report.Contacts.Parked = max(0, overview.Parked-len(w.job.Unpark))
 		report.Events.Parked = overview.ParkedEvents
 	}
 	text, jsonErr := json.Marshal(report)
@@ -193,7 +193,7 @@ func (c *carrier) finish(ctx context.Context, w *work, sent *push.Result, report
 			pace = push.Pace(c.client, false)
 		}
 		storeErr = c.ledger.Finish(state.Result{
-			Run: report.Run, Report: text, Applied: applied, Resynced: resynced, Unpark: w.Unpark, Pace: pace, Files: files,
+			Run: report.Run, Report: text, Applied: applied, Resynced: resynced, Unpark: w.job.Unpark, Pace: pace, Files: files,
 			History: history, Turns: turns, Fields: fields, ListEnds: w.ends,
 		})
 	}

@@ -110,7 +110,7 @@ func (r *Runner) takeUp(ctx context.Context, run string, f *savedplan.File) (run
 	report := runs.Report{
 		Run: run, Command: "sync", Plan: f.ID, Project: f.Project, Mode: f.Report.Mode, Only: f.Report.Only, Started: r.now(), Exports: []runs.ExportReport{},
 	}
-	w := &work{Job: job.Job{Before: f.Job.Before}, names: &f.Events, made: f.Made, close: func() {}}
+	w := &work{job: job.Job{Before: f.Job.Before}, names: &f.Events, made: f.Made, close: func() {}}
 	var err error
 	if w.basis, err = r.recall(r.now(), inputs.Request{Only: report.Only}); err == nil {
 		err = r.check(f, &w.Overview)
@@ -127,7 +127,7 @@ func (r *Runner) takeUp(ctx context.Context, run string, f *savedplan.File) (run
 		}
 		return report, w, err
 	}
-	w.Job, w.file, w.said = l.Job, &l.File, []*extsort.Spool{&l.Said}
+	w.job, w.file, w.said = l.Job, &l.File, []*extsort.Spool{&l.Said}
 	report.Exports, report.LeftOut, report.Notes = f.Report.Exports, f.Report.LeftOut, f.Report.Notes
 	w.tell(&report, l)
 	r.log.Info("a saved plan goes on", "plan", f.ID, "contacts", report.Contacts.Planned, "calls", report.Calls.All(), "events", report.Events.Planned, "estimate_seconds", report.Estimate)
@@ -181,7 +181,7 @@ func (w *work) tell(report *runs.Report, l *savedplan.Left) {
 	for class, planned := range w.file.Counts() {
 		report.Classes = append(report.Classes, runs.ClassReport{Class: runs.Class(class), Planned: planned.Contacts})
 	}
-	leftSince(report, w.Before)
+	leftSince(report, w.job.Before)
 	if n := w.Overview.Deletions; n > 0 {
 		report.Deletions = &runs.Deletions{Owed: n}
 	}
