@@ -1,6 +1,6 @@
 // Package attr holds the one type that reading, planning, storing and sending
 // share: the value of a Gleap custom attribute. It also reads numbers and dates from texts
-// ([ExactNumber], [PlainNumber] and [NearestNumber]; [Datetime] and [Time], in datetime.go), and
+// ([exactNumber], [PlainNumber] and [NearestNumber]; [Datetime] and [Time], in datetime.go), and
 // encodes values one by one ([Value.Append]) and as rows ([AppendCells], in cells.go).
 //
 // Gleap takes strings, numbers and booleans. A [Value] is one of these, null
@@ -228,11 +228,11 @@ func isShortNumber(text []byte) bool {
 // maxExact is 2^53: up to it every integer has a float64 of its own.
 const maxExact = 1 << 53
 
-// ExactNumber returns text as a number if a float64 holds it exactly and prints
+// exactNumber returns text as a number if a float64 holds it exactly and prints
 // back as the same text: 42, -1.5 and 0.1 are, 007, 1e3, 1.50 and
 // 9007199254740993 are not. Such texts are ids, codes or amounts of which a
 // JSON number would lose a part.
-func ExactNumber(text []byte) (Value, bool) {
+func exactNumber(text []byte) (Value, bool) {
 	if isShortNumber(text) {
 		return OfNumber(text), true
 	}
@@ -271,14 +271,14 @@ func PlainNumber(text []byte) (Value, bool) {
 	if string(text) == "-0" {
 		text = text[1:]
 	}
-	return ExactNumber(text)
+	return exactNumber(text)
 }
 
 // NearestNumber returns the number that text stands for in its shortest form.
 // It refuses what a float64 cannot stand for: integers beyond 2^53, infinities
 // and what is no number.
 func NearestNumber(text []byte) (Value, bool) {
-	if exact, ok := ExactNumber(text); ok {
+	if exact, ok := exactNumber(text); ok {
 		return exact, true
 	}
 	f, ok := parseFloat(text)

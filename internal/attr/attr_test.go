@@ -15,12 +15,12 @@ func TestExactNumber(t *testing.T) {
 		"1e3": false, "1E3": false, "NaN": false, "Inf": false, "0x1p4": false, "1_000": false, "-": false,
 		"0.12345678901234567890": false, "1,5": false,
 	} {
-		v, ok := ExactNumber([]byte(text))
+		v, ok := exactNumber([]byte(text))
 		if ok != want {
-			t.Errorf("ExactNumber(%q) = %v, want %v", text, ok, want)
+			t.Errorf("exactNumber(%q) = %v, want %v", text, ok, want)
 		}
 		if ok && (v.Kind() != Number || string(v.Text()) != text) {
-			t.Errorf("ExactNumber(%q) changed the text to %q", text, v.Text())
+			t.Errorf("exactNumber(%q) changed the text to %q", text, v.Text())
 		}
 	}
 }

@@ -28,7 +28,7 @@ func Find(list []state.DoneFile, e engage.Export) Position {
 	e.Password, e.PasswordFile, e.Timeout, e.Secrets, e.Hidden = "", "", 0, nil, nil
 	p := Position{entry: state.DoneFile{Source: source, Name: "rows " + hash(what), Settings: hash(e.Settings())}}
 	for _, f := range list {
-		if p.Owns(f) && f.Settings == p.entry.Settings {
+		if p.owns(f) && f.Settings == p.entry.Settings {
 			if at, err := time.Parse(time.RFC3339Nano, f.Version); err == nil {
 				p.entry, p.at = f, at
 			}
@@ -42,8 +42,8 @@ func hash(text string) string {
 	return hex.EncodeToString(sum[:8])
 }
 
-// Owns reports whether an entry of the list is the export's.
-func (p Position) Owns(f state.DoneFile) bool {
+// owns reports whether an entry of the list is the export's.
+func (p Position) owns(f state.DoneFile) bool {
 	return f.Source == p.entry.Source && f.Name == p.entry.Name
 }
 
@@ -74,5 +74,5 @@ func (p Position) Entries() []state.DoneFile {
 
 // Mine returns what a list has of the export.
 func (p Position) Mine(list []state.DoneFile) []state.DoneFile {
-	return slices.DeleteFunc(slices.Clone(list), func(f state.DoneFile) bool { return !p.Owns(f) })
+	return slices.DeleteFunc(slices.Clone(list), func(f state.DoneFile) bool { return !p.owns(f) })
 }

@@ -31,7 +31,7 @@ type Rows struct {
 
 // Rows reads the rows between two positions. Nothing may be written any more.
 func (s *Spool) Rows(from, to int64) *Rows {
-	return &Rows{section: s.Section(from, to)}
+	return &Rows{section: s.section(from, to)}
 }
 
 // maxRow is the size above which no row can be.

@@ -114,7 +114,7 @@ func (r *run) stream(s *Spool, span Span, buffer int) Stream {
 		end = r.marks[to]
 	}
 	return span.of(&runStream{
-		r: s.Section(r.marks[from].at, end.at), left: end.rows - r.marks[from].rows, buf: make([]byte, buffer),
+		r: s.section(r.marks[from].at, end.at), left: end.rows - r.marks[from].rows, buf: make([]byte, buffer),
 	})
 }
 

@@ -173,7 +173,7 @@ func FuzzRun(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte, size, rows int) {
 		rows &= 0xff
 		s := Spool{buf: data}
-		damaged := &runStream{r: s.Section(0, int64(len(data))), left: rows, buf: make([]byte, 16)}
+		damaged := &runStream{r: s.section(0, int64(len(data))), left: rows, buf: make([]byte, 16)}
 		n, before := 0, ""
 		for {
 			userID, _, ok := damaged.Next()

@@ -65,9 +65,9 @@ func (s *Spool) writeFile(b []byte) error {
 	return nil
 }
 
-// Section reads what was written between two positions. Nothing may be written any
+// section reads what was written between two positions. Nothing may be written any
 // more.
-func (s *Spool) Section(from, to int64) io.Reader {
+func (s *Spool) section(from, to int64) io.Reader {
 	var parts []io.Reader
 	if from < s.size {
 		parts = append(parts, io.NewSectionReader(s.file, from, min(to, s.size)-from))

@@ -20,7 +20,7 @@ func (a *Attribute) Report() runs.ExportReport {
 		Rows: result.Rows, WithoutUserID: result.WithoutUserID, Invalid: result.Invalid + a.Result().Invalid,
 		Unreadable: a.Input.unreadable,
 		New:        a.isNew,
-		Type:       a.TypeNow(),
+		Type:       a.typeNow(),
 		Problems:   result.Problems,
 		PassedOver: a.Input.passedOver,
 		Note:       kept.Note(&a.Input.Export.Export, a.Attribute),

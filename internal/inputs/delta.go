@@ -89,7 +89,7 @@ func (r *Inputs) chooseLists(needed []*Input) {
 func (e *Input) appliedAlike() bool {
 	return !e.late && len(e.Feeds) > 0 && !slices.ContainsFunc(e.Feeds, func(a *Attribute) bool {
 		last, first := a.Applied, e.Feeds[0].Applied
-		typed := a.TypeNow() != "" || a.Type != values.Auto || last.Members == 0
+		typed := a.typeNow() != "" || a.Type != values.Auto || last.Members == 0
 		return !a.Asked || a.Status != runs.StatusApplied || !typed || last.List == "" || last.List != first.List ||
 			last.Fingerprint == "" || last.Fingerprint != first.Fingerprint || last.HasFields != first.HasFields ||
 			last.WithheldRuns > 0 || !last.Due.IsZero()

@@ -36,9 +36,9 @@ func (a *Attribute) decideType(fits values.Fits) {
 	}
 }
 
-// TypeNow returns the type of the attribute's values as far as it is known, also if nothing
+// typeNow returns the type of the attribute's values as far as it is known, also if nothing
 // was read.
-func (a *Attribute) TypeNow() values.Type {
+func (a *Attribute) typeNow() values.Type {
 	if a.Kind == engage.Audience {
 		return values.Boolean
 	}

@@ -115,9 +115,6 @@ func (h *Held) Missed() (*state.Mark, error) {
 	return &h.manifest.State, h.missed
 }
 
-// Moved returns how many bytes were written to the bucket, the lease aside.
-func (h *Held) Moved() int64 { return h.moved }
-
 // End keeps the state as a command left it and gives the lease back. The error says who has it
 // if it was lost.
 func (h *Held) End(ctx context.Context) error {

@@ -313,15 +313,15 @@ func TestNothingChanged(t *testing.T) {
 		t.Fatal(err)
 	}
 	h = a.hold()
-	if err := h.End(t.Context()); err != nil || h.Moved() != 0 {
-		t.Errorf("%d bytes, %v", h.Moved(), err)
+	if err := h.End(t.Context()); err != nil || h.moved != 0 {
+		t.Errorf("%d bytes, %v", h.moved, err)
 	}
 	h = a.hold()
 	s, release = a.open()
 	tell(t, s, map[string]bool{"user-000001": false})
 	release()
-	if err := h.End(t.Context()); err != nil || h.Moved() > 2000 {
-		t.Errorf("%d bytes, %v", h.Moved(), err)
+	if err := h.End(t.Context()); err != nil || h.moved > 2000 {
+		t.Errorf("%d bytes, %v", h.moved, err)
 	}
 	b := newMachine(t, server.URL("acme"))
 	if _, err := Look(t.Context(), b.Options); err != nil {

@@ -164,7 +164,7 @@ func (c Cause) Resolve() string {
 }
 
 // TriesAgain reports whether the command of [Cause.Resolve] changes nothing.
-func (c Cause) TriesAgain() bool { return c.Resolve() == TryAgain }
+func (c Cause) TriesAgain() bool { return c.Resolve() == tryAgain }
 
 // FirstOf lists the first of many names.
 func FirstOf(names []string) string {

@@ -3,7 +3,7 @@
 //
 // Reports are what the commands print as JSON, what the state keeps, and what the status
 // page, the metrics and the notifications are made of. A command that changes the state without a
-// plan leaves one too, see [Touched] and [Keep], and the next run leaves that of one that was
+// plan leaves one too, see [Touched], and the next run leaves that of one that was
 // killed, see [KeepLost]. Keys of the JSON may be added; none
 // is renamed. A report holds counts, keys and sources, and nothing of a contact. [Stored] reads
 // those that a state has.

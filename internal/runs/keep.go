@@ -26,8 +26,8 @@ func HistoryWith(store *state.Store, o state.Overview, r Report) ([]byte, error)
 	return json.Marshal(h)
 }
 
-// Keep stores a report in a state, and nothing else. Hold [state.Store.Lock].
-func Keep(store *state.Store, r Report) error {
+// keep stores a report in a state, and nothing else. Hold [state.Store.Lock].
+func keep(store *state.Store, r Report) error {
 	o, err := store.Overview()
 	if err != nil {
 		return err
@@ -54,7 +54,7 @@ func KeepLost(store *state.Store, project string) (*Report, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := Keep(store, report); err != nil {
+	if err := keep(store, report); err != nil {
 		return nil, fmt.Errorf("store the report of a run that was lost: %w", err)
 	}
 	return &report, nil
@@ -70,7 +70,7 @@ func Done(store *state.Store, r Report, err error) error {
 	if err != nil {
 		r.Outcome, r.Error = Failed, err.Error()
 	}
-	if err := Keep(store, r); err != nil {
+	if err := keep(store, r); err != nil {
 		return fmt.Errorf("what %s did is done, and is not in the list of runs: %w", r.Command, err)
 	}
 	return nil

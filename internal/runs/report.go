@@ -233,11 +233,11 @@ func (e ExportReport) Resolve() string {
 			return allow
 		}
 	}
-	return TryAgain
+	return tryAgain
 }
 
-// TryAgain is the command that tries all exports and sends nothing.
-const TryAgain = "gleapsync check"
+// tryAgain is the command that tries all exports and sends nothing.
+const tryAgain = "gleapsync check"
 
 // ContactCounts counts contacts.
 type ContactCounts struct {

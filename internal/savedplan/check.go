@@ -138,14 +138,14 @@ func (p *Plan) Concerned(r *runs.Report) error {
 	return nil
 }
 
-// Standing is how far a contact of a plan came.
-type Standing int
+// standing is how far a contact of a plan came.
+type standing int
 
 // The standings of a contact.
 const (
-	Open    Standing = iota // something is left to tell
-	Over                    // everything was told, or parked
-	Changed                 // the state has something else than when the plan was made
+	isOpen    standing = iota // something is left to tell
+	isOver                    // everything was told, or parked
+	isChanged                 // the state has something else than when the plan was made
 )
 
 // Known is what the state has of one contact.
@@ -156,9 +156,9 @@ type Known struct {
 	FieldHash  func(field byte, text []byte) state.FieldHash // of the state
 }
 
-// Stand returns how far a contact came, and how many of its attributes were told by calls that were
+// stand returns how far a contact came, and how many of its attributes were told by calls that were
 // acknowledged: these are no part of what is left. epoch is that of the plan's resync.
-func Stand(e *planfile.Entry, known Known, epoch uint64) (s Standing, told int) {
+func stand(e *planfile.Entry, known Known, epoch uint64) (s standing, told int) {
 	record := known.Record
 	unanswered := func(id uint32) bool {
 		return slices.ContainsFunc(known.Unanswered, func(c state.Change) bool { return c.ID == id })
@@ -179,21 +179,21 @@ func Stand(e *planfile.Entry, known Known, epoch uint64) (s Standing, told int) 
 	case again || !fields:
 		told = 0
 	case told == len(e.Attributes):
-		return Over, told
+		return isOver, told
 	}
 	told -= told % gleap.MaxAttributes // the calls of one contact have so many each
 	for i, c := range e.Attributes[told:] {
 		has := record.Find(c.ID).Value
 		if old := e.Origins[told+i].Old; !has.Equal(old) && !(again && has.Equal(c.Value)) {
-			return Changed, 0
+			return isChanged, 0
 		}
 	}
 	if known.Parked != nil {
 		left := *e
 		left.CutTold(told)
 		if known.Parked.Wanted == left.WantedHash() {
-			return Over, told
+			return isOver, told
 		}
 	}
-	return Open, told
+	return isOpen, told
 }

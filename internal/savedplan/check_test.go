@@ -166,35 +166,35 @@ func TestStand(t *testing.T) {
 		record     state.Record
 		unanswered []state.Change
 		parked     *state.Parked
-		standing   Standing
+		standing   standing
 		told       int
 	}{
-		"as it was":                 {change(1, yes, no), record(3, 40, yes), nil, nil, Open, 0},
-		"told":                      {change(1, yes, no), record(3, 1, no, yes), nil, nil, Over, 1},
-		"something else":            {change(1, yes, no), record(3, 1, attr.OfNull(), yes), nil, nil, Changed, 0},
-		"new":                       {change(1, none, yes), state.Record{}, nil, nil, Open, 0},
-		"new and told":              {change(1, none, yes), record(3, 1, yes, none), nil, nil, Over, 1},
-		"forgotten what it was":     {change(1, yes, no), state.Record{}, nil, nil, Changed, 0},
-		"told a part":               {change(2, yes, no), record(3, 1, no, yes), nil, nil, Changed, 0},
-		"told the first call":       {wide, record(3, 35, no, yes), nil, nil, Open, 35},
-		"and more":                  {wide, record(3, 36, no, yes), nil, nil, Changed, 0},
-		"told both calls":           {wide, record(3, 40, no), nil, nil, Over, 40},
-		"unanswered":                {change(1, yes, yes), record(3, 40, yes), []state.Change{{ID: 0, Value: no}}, nil, Open, 0},
-		"answered":                  {change(1, yes, yes), record(3, 40, yes), []state.Change{{ID: 7, Value: no}}, nil, Over, 1},
-		"the resync goes on":        {change(1, yes, yes), record(2, 40, yes), nil, nil, Open, 0},
-		"the resync came to it":     {change(1, yes, yes), record(3, 40, yes), nil, nil, Over, 1},
-		"first call of the resync":  {wide, record(2, 35, no, yes), nil, nil, Open, 0},
-		"its field":                 {alsoField(change(0, yes, yes)), record(3, 40, yes), nil, nil, Open, 0},
-		"its field is told":         {alsoField(change(0, yes, yes)), withField(record(3, 40, yes)), nil, nil, Over, 0},
-		"told without its field":    {alsoField(change(1, yes, no)), record(3, 1, no, yes), nil, nil, Changed, 0},
-		"told with its field":       {alsoField(change(1, yes, no)), withField(record(3, 1, no, yes)), nil, nil, Over, 1},
-		"parked":                    {change(1, yes, no), record(3, 40, yes), nil, parked(change(1, yes, no), 0), Over, 0},
-		"parked for something else": {change(1, yes, no), record(3, 40, yes), nil, &state.Parked{Wanted: 5}, Open, 0},
-		"parked, to be tried again": {change(1, yes, no), record(3, 40, yes), nil, &state.Parked{}, Open, 0},
-		"second call parked":        {wide, record(3, 35, no, yes), nil, parked(wide, 35), Over, 35},
+		"as it was":                 {change(1, yes, no), record(3, 40, yes), nil, nil, isOpen, 0},
+		"told":                      {change(1, yes, no), record(3, 1, no, yes), nil, nil, isOver, 1},
+		"something else":            {change(1, yes, no), record(3, 1, attr.OfNull(), yes), nil, nil, isChanged, 0},
+		"new":                       {change(1, none, yes), state.Record{}, nil, nil, isOpen, 0},
+		"new and told":              {change(1, none, yes), record(3, 1, yes, none), nil, nil, isOver, 1},
+		"forgotten what it was":     {change(1, yes, no), state.Record{}, nil, nil, isChanged, 0},
+		"told a part":               {change(2, yes, no), record(3, 1, no, yes), nil, nil, isChanged, 0},
+		"told the first call":       {wide, record(3, 35, no, yes), nil, nil, isOpen, 35},
+		"and more":                  {wide, record(3, 36, no, yes), nil, nil, isChanged, 0},
+		"told both calls":           {wide, record(3, 40, no), nil, nil, isOver, 40},
+		"unanswered":                {change(1, yes, yes), record(3, 40, yes), []state.Change{{ID: 0, Value: no}}, nil, isOpen, 0},
+		"answered":                  {change(1, yes, yes), record(3, 40, yes), []state.Change{{ID: 7, Value: no}}, nil, isOver, 1},
+		"the resync goes on":        {change(1, yes, yes), record(2, 40, yes), nil, nil, isOpen, 0},
+		"the resync came to it":     {change(1, yes, yes), record(3, 40, yes), nil, nil, isOver, 1},
+		"first call of the resync":  {wide, record(2, 35, no, yes), nil, nil, isOpen, 0},
+		"its field":                 {alsoField(change(0, yes, yes)), record(3, 40, yes), nil, nil, isOpen, 0},
+		"its field is told":         {alsoField(change(0, yes, yes)), withField(record(3, 40, yes)), nil, nil, isOver, 0},
+		"told without its field":    {alsoField(change(1, yes, no)), record(3, 1, no, yes), nil, nil, isChanged, 0},
+		"told with its field":       {alsoField(change(1, yes, no)), withField(record(3, 1, no, yes)), nil, nil, isOver, 1},
+		"parked":                    {change(1, yes, no), record(3, 40, yes), nil, parked(change(1, yes, no), 0), isOver, 0},
+		"parked for something else": {change(1, yes, no), record(3, 40, yes), nil, &state.Parked{Wanted: 5}, isOpen, 0},
+		"parked, to be tried again": {change(1, yes, no), record(3, 40, yes), nil, &state.Parked{}, isOpen, 0},
+		"second call parked":        {wide, record(3, 35, no, yes), nil, parked(wide, 35), isOver, 35},
 	} {
 		known := Known{Record: &test.record, Unanswered: test.unanswered, Parked: test.parked, FieldHash: hash}
-		if s, told := Stand(test.entry, known, epoch); s != test.standing || told != test.told {
+		if s, told := stand(test.entry, known, epoch); s != test.standing || told != test.told {
 			t.Errorf("%s: %d, %d told, want %d, %d", name, s, told, test.standing, test.told)
 		}
 	}

@@ -110,10 +110,10 @@ func (n *Now) left(entries []*planfile.Entry, epoch uint64) (left []*planfile.En
 	err = state.RecordsOf(n.Store, ids, func(i int, record *state.Record) {
 		e := entries[i]
 		known := Known{Record: record, Unanswered: n.Unanswered(e.UserID), Parked: n.Parked(string(e.UserID)), FieldHash: n.Store.FieldHash}
-		switch standing, told := Stand(e, known, epoch); standing {
-		case Changed:
+		switch s, told := stand(e, known, epoch); s {
+		case isChanged:
 			changed++
-		case Open:
+		case isOpen:
 			e.CutTold(told)
 			left = append(left, e)
 		}

@@ -91,7 +91,7 @@ func Read(t, known Type, said attr.Value, fits *Fits) (v attr.Value, reason stri
 			reason = misfits[known]
 		}
 	default:
-		fits.Learn(said)
+		fits.learn(said)
 		v = said
 	}
 	return v, reason

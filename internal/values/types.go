@@ -38,8 +38,8 @@ type Fits struct {
 	notNumber  bool
 }
 
-// Learn takes one value in. Once both are ruled out it costs nothing.
-func (f *Fits) Learn(said attr.Value) {
+// learn takes one value in. Once both are ruled out it costs nothing.
+func (f *Fits) learn(said attr.Value) {
 	if f.notBoolean && f.notNumber {
 		return
 	}
