@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"strconv"
 	"strings"
 
@@ -79,39 +78,7 @@ func (r *changeReader) readCSV(ctx context.Context, text *source.Text) error {
 	}
 	r.seen = idCheck{named: cmp.Or(r.export.Columns.UserID, r.export.UserID) != ""}
 	const instead = `have the destination send them as they are (if they really are your user ids, name their column with columns = { user_id = "…" })`
-	for {
-		fields, err := t.Next()
-		if err == io.EOF {
-			r.counts.ended(t.Terminated())
-			return r.seen.end(r.file, instead)
-		}
-		if t.IsCutOff() { // what the row says would be missing for good once the file is done
-			return fmt.Errorf("%s:%d: %w", r.file, t.Line(), errCutOff)
-		}
-		r.line = t.Line()
-		if err := r.next(ctx); err != nil {
-			return err
-		}
-		var broken *table.RowError
-		switch {
-		case errors.As(err, &broken):
-			r.invalid("", broken.Reason)
-			r.miss(broken.Reason)
-		case err != nil:
-			return fmt.Errorf("%s: %w", r.file, err)
-		default:
-			if t.IsSuspect() {
-				r.counts.remember(Problem{File: r.file, Line: r.line, Reason: table.Suspect})
-				r.miss(table.Suspect)
-			}
-			if err := r.row(fields, &columns); err != nil {
-				return err
-			}
-			if err := r.seen.check(r.file, instead); err != nil {
-				return err
-			}
-		}
-	}
+	return r.eachRow(ctx, t, errCutOff, instead, func(cells [][]byte) error { return r.row(cells, &columns) })
 }
 
 func (r *changeReader) row(fields [][]byte, c *changeColumns) error {

@@ -162,7 +162,9 @@ func (r *changeReader) readRows(ctx context.Context, s *Source) (err error) {
 		}
 	}
 	r.seen = idCheck{named: cmp.Or(r.export.Columns.UserID, r.export.UserID) != ""}
-	if err := r.eachRow(ctx, t, &rowOfColumns{&c, forms, nil}); err != nil {
+	row := &rowOfColumns{&c, forms, nil}
+	const instead = `name the column of your own ids with columns = { user_id = "…" }`
+	if err := r.eachRow(ctx, t, errRowsCutOff, instead, func(cells [][]byte) error { row.cells = cells; return r.call(row) }); err != nil {
 		return err
 	}
 	if r.result.Rows > r.undated || r.undated == 0 || !r.export.Since.IsZero() {
@@ -185,8 +187,10 @@ func (e *Export) rowAttributes() []Attribute {
 
 var errRowsCutOff = errors.New("the last row has no line break, though the rows before ended with one: the output may be cut off. Have the command end each row with a line break")
 
-func (r *changeReader) eachRow(ctx context.Context, t table.Table, row *rowOfColumns) error {
-	const instead = `name the column of your own ids with columns = { user_id = "…" }`
+// eachRow calls read with each row of a table that has changes, and counts the others. cutOff says
+// what to do about a last row that is cut off: what it says would be missing for good, since the
+// next run goes on behind it. instead says what to do about ids that are hashes.
+func (r *changeReader) eachRow(ctx context.Context, t table.Table, cutOff error, instead string, read func(cells [][]byte) error) error {
 	csv, _ := t.(*table.CSV)
 	lines, _ := t.(lineTable)
 	for {
@@ -198,8 +202,8 @@ func (r *changeReader) eachRow(ctx context.Context, t table.Table, row *rowOfCol
 			return r.seen.end(r.file, instead)
 		}
 		r.line = t.Line()
-		if lines != nil && lines.IsCutOff() { // rows may be missing, and the next run asks for later ones
-			return fmt.Errorf("%s:%d: %w", r.file, r.line, errRowsCutOff)
+		if lines != nil && lines.IsCutOff() {
+			return fmt.Errorf("%s:%d: %w", r.file, r.line, cutOff)
 		}
 		if err := r.next(ctx); err != nil {
 			return err
@@ -217,8 +221,7 @@ func (r *changeReader) eachRow(ctx context.Context, t table.Table, row *rowOfCol
 			r.counts.remember(Problem{File: r.file, Line: r.line, Reason: table.Suspect})
 			r.miss(table.Suspect)
 		}
-		row.cells = cells
-		if err := r.call(row); err != nil {
+		if err := read(cells); err != nil {
 			return err
 		}
 		if err := r.seen.check(r.file, instead); err != nil {
