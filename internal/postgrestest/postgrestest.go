@@ -6,7 +6,9 @@ package postgrestest
 import (
 	"bufio"
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
@@ -14,8 +16,10 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
+	"testing/fstest"
 
 	"github.com/jackc/pgx/v5/pgconn"
 )
@@ -31,32 +35,24 @@ type Server struct {
 	ready   chan struct{} // gets one whenever the server is ready
 	ended   chan struct{}
 	said    []string // in its log
+	asking  sync.Mutex
+	conn    *pgconn.PgConn // of Exec, nil: none yet
 }
 
 // Start starts a server with data of its own, which ends with the test. Where there is no
 // PostgreSQL it skips the test.
 func Start(t testing.TB) *Server {
 	t.Helper()
-	programs := findPrograms(t)
-	dir, err := os.MkdirTemp("", "postgres")
-	if err != nil {
+	programs, attributes := findPrograms(t), notRoot(t)
+	made.Do(func() { fresh = initialise(t, programs, attributes) })
+	dir := newFolder(t, attributes)
+	data := filepath.Join(dir, "data")
+	if err := errors.Join(os.CopyFS(data, fresh), os.Chmod(data, 0o700), give(attributes, data)); err != nil {
 		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	passwordFile := filepath.Join(dir, "password")
-	if err := os.WriteFile(passwordFile, []byte(Password), 0o600); err != nil {
-		t.Fatal(err)
-	}
-	attributes := notRoot(t, dir, passwordFile)
-	initdb := exec.Command(filepath.Join(programs, "initdb"), "-D", filepath.Join(dir, "data"), "-U", "postgres",
-		"--pwfile", passwordFile, "-A", "scram-sha-256", "-E", "UTF8", "--no-locale", "--no-sync")
-	initdb.SysProcAttr, initdb.Dir = attributes, dir
-	if out, err := initdb.CombinedOutput(); err != nil {
-		t.Fatalf("initdb: %v: %s", err, out)
 	}
 	s := &Server{port: freePort(t), ready: make(chan struct{}, 16)}
 	s.start = func() *exec.Cmd {
-		server := exec.Command(filepath.Join(programs, "postgres"), "-D", filepath.Join(dir, "data"), "-p", strconv.Itoa(s.port),
+		server := exec.Command(filepath.Join(programs, "postgres"), "-D", data, "-p", strconv.Itoa(s.port),
 			"-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=", "-c", "fsync=off", "-c", "shared_buffers=256MB")
 		server.SysProcAttr, server.Dir = attributes, dir
 		return server
@@ -70,6 +66,66 @@ func Start(t testing.TB) *Server {
 	})
 	s.Ready(t)
 	return s
+}
+
+// What initdb makes: to copy that is much less work than to have it made for each server.
+var (
+	made  sync.Once
+	fresh fstest.MapFS
+)
+
+// initialise has initdb make data, and reads them.
+func initialise(t testing.TB, programs string, attributes *syscall.SysProcAttr) fstest.MapFS {
+	t.Helper()
+	dir := newFolder(t, attributes)
+	passwordFile := filepath.Join(dir, "password")
+	if err := errors.Join(os.WriteFile(passwordFile, []byte(Password), 0o600), give(attributes, passwordFile)); err != nil {
+		t.Fatal(err)
+	}
+	data := filepath.Join(dir, "data")
+	initdb := exec.Command(filepath.Join(programs, "initdb"), "-D", data, "-U", "postgres",
+		"--pwfile", passwordFile, "-A", "scram-sha-256", "-E", "UTF8", "--no-locale", "--no-sync", "--wal-segsize", "1")
+	initdb.SysProcAttr, initdb.Dir = attributes, dir
+	if out, err := initdb.CombinedOutput(); err != nil {
+		t.Fatalf("initdb: %v: %s", err, out)
+	}
+	files := fstest.MapFS{}
+	err := fs.WalkDir(os.DirFS(data), ".", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		file := &fstest.MapFile{Mode: fs.ModeDir}
+		if !entry.IsDir() {
+			file.Mode = 0o600
+			file.Data, err = os.ReadFile(filepath.Join(data, path))
+		}
+		files[path] = file
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+// newFolder makes a folder for a server, which goes with the test: in memory, where there is
+// plenty of that, because a server makes and removes many small files.
+func newFolder(t testing.TB, attributes *syscall.SysProcAttr) string {
+	t.Helper()
+	const memory, plenty = "/dev/shm", 4 << 30
+	in, room := "", syscall.Statfs_t{}
+	if err := syscall.Statfs(memory, &room); err == nil && room.Bavail*uint64(room.Bsize) > plenty {
+		in = memory
+	}
+	dir, err := os.MkdirTemp(in, "postgres")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if err := give(attributes, dir); err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 // run runs the server until it ends.
@@ -108,8 +164,8 @@ func findPrograms(t testing.TB) string {
 	return filepath.Dir(all[len(all)-1])
 }
 
-// notRoot returns how to run a program that refuses to be root, and gives it the files.
-func notRoot(t testing.TB, files ...string) *syscall.SysProcAttr {
+// notRoot returns how to run a program that refuses to be root.
+func notRoot(t testing.TB) *syscall.SysProcAttr {
 	if os.Geteuid() != 0 {
 		return nil
 	}
@@ -119,12 +175,17 @@ func notRoot(t testing.TB, files ...string) *syscall.SysProcAttr {
 	}
 	uid, _ := strconv.Atoi(postgres.Uid)
 	gid, _ := strconv.Atoi(postgres.Gid)
-	for _, file := range files {
-		if err := os.Chown(file, uid, gid); err != nil {
-			t.Fatal(err)
-		}
-	}
 	return &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
+}
+
+// give gives a file, or a folder with all that is in it, to whom programs are run as.
+func give(attributes *syscall.SysProcAttr, path string) error {
+	if attributes == nil {
+		return nil
+	}
+	return filepath.WalkDir(path, func(path string, _ fs.DirEntry, err error) error {
+		return errors.Join(err, os.Lchown(path, int(attributes.Credential.Uid), int(attributes.Credential.Gid)))
+	})
 }
 
 func freePort(t testing.TB) int {
@@ -144,6 +205,12 @@ func (s *Server) Ready(t testing.TB) {
 	case <-s.ready:
 	case <-s.ended:
 		t.Fatal("PostgreSQL ended")
+	}
+	s.asking.Lock()
+	defer s.asking.Unlock()
+	if s.conn != nil { // that of the process before
+		_ = s.conn.Conn().Close()
+		s.conn = nil
 	}
 }
 
@@ -181,12 +248,16 @@ func (s *Server) URL(user string) string {
 // blanks.
 func (s *Server) Exec(t testing.TB, sql string) (rows []string) {
 	t.Helper()
-	conn, err := pgconn.Connect(context.Background(), s.URL("postgres:"+Password))
-	if err != nil {
-		t.Fatal(err)
+	s.asking.Lock()
+	defer s.asking.Unlock()
+	if s.conn == nil {
+		conn, err := pgconn.Connect(context.Background(), s.URL("postgres:"+Password))
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.conn = conn
 	}
-	defer conn.Close(context.Background())
-	results, err := conn.Exec(context.Background(), sql).ReadAll()
+	results, err := s.conn.Exec(context.Background(), sql).ReadAll()
 	if err != nil {
 		t.Fatal(err)
 	}
