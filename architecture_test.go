@@ -53,7 +53,7 @@ var mayImport = map[string]string{
 	// One protocol each, and which of them an address is for.
 	"internal/postgres": "internal/cell internal/generation internal/nearest internal/outside internal/secret internal/source internal/textfile",
 	"internal/database": "internal/cell internal/generation internal/postgres internal/secret internal/trino",
-	"internal/trino":    "internal/cell internal/exchange internal/jsonscan internal/nearest internal/outside internal/secret internal/source internal/textfile",
+	"internal/trino":    "internal/cell internal/exchange internal/generation internal/jsonscan internal/nearest internal/outside internal/secret internal/source internal/textfile",
 
 	// The three parts of a sync do not know each other, nor sync.
 	"engage": "internal/attr internal/cell internal/database internal/extsort internal/generation internal/jsonscan internal/keys internal/parquet internal/pattern internal/secret internal/source internal/table internal/userid internal/values",

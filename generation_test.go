@@ -23,13 +23,14 @@ import (
 type kept struct {
 	*project
 	gleap  *sandbox.Sandbox
-	server *postgrestest.Server
+	schema string
+	exec   func(sql string) []string
 	left   *left
 }
 
 // left counts what leaves a database: rows, and bytes.
 type left struct {
-	port        string
+	host        string // of the way
 	rows, bytes atomic.Int64
 }
 
@@ -40,8 +41,7 @@ func newLeft(t *testing.T, server string) *left {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { l.Close() })
-	_, port, _ := net.SplitHostPort(l.Addr().String())
-	c := &left{port: port}
+	c := &left{host: l.Addr().String()}
 	go func() {
 		for {
 			client, err := l.Accept()
@@ -88,15 +88,23 @@ func (c *left) count() (rows, bytes int64) { return c.rows.Swap(0), c.bytes.Swap
 
 func newKept(t *testing.T, server *postgrestest.Server, user, table string) *kept {
 	t.Helper()
+	address := server.URL(user)
+	at := address[strings.Index(address, "@")+1 : strings.LastIndex(address, "/")]
+	exec := func(sql string) []string { return server.Exec(t, sql) }
+	left := newLeft(t, at)
+	k := keptIn(t, strings.Replace(address, at, left.host, 1), table, "kept", exec, left)
+	k.env = append(k.env, "PGPASSWORD="+postgrestest.Password)
+	return k
+}
+
+func keptIn(t *testing.T, source, table, schema string, exec func(string) []string, left *left) *kept {
+	t.Helper()
 	box := sandbox.New(sandbox.Options{Token: "secret-token"})
 	http := httptest.NewServer(box)
 	t.Cleanup(http.Close)
-	address := server.URL(user)
-	at := address[strings.Index(address, "@")+1 : strings.LastIndex(address, "/")]
-	k := &kept{newProject(t, http.URL, ""), box, server, newLeft(t, at)}
-	k.env = append(k.env, "PGPASSWORD="+postgrestest.Password)
-	k.write(t, "c.toml", fmt.Sprintf("project = \"p\"\n[gleap]\nbase_url = %q\napi_token_env = \"TOKEN\"\nrate = 0\n[guard]\nmax_exits = \"60%%\"\n[[table]]\nsource = %q\ntable = %q\ndelta = \"kept\"\nuser_id = \"user_id\"\naudiences = [\"vip\"]\ntraits = [\"score\"]\n",
-		http.URL, strings.Replace(address, at, "127.0.0.1:"+k.left.port, 1), table))
+	k := &kept{newProject(t, http.URL, ""), box, schema, exec, left}
+	k.write(t, "c.toml", fmt.Sprintf("project = \"p\"\n[gleap]\nbase_url = %q\napi_token_env = \"TOKEN\"\nrate = 0\n[guard]\nmax_exits = \"60%%\"\n[[table]]\nsource = %q\ntable = %q\ndelta = %q\nuser_id = \"user_id\"\naudiences = [\"vip\"]\ntraits = [\"score\"]\n",
+		http.URL, source, table, schema))
 	return k
 }
 
@@ -104,7 +112,7 @@ func newKept(t *testing.T, server *postgrestest.Server, user, table string) *kep
 func (k *kept) mustHave(t *testing.T, table string) {
 	t.Helper()
 	want := map[string]string{}
-	for _, row := range k.server.Exec(t, "SELECT user_id, vip, score FROM "+table) {
+	for _, row := range k.exec("SELECT user_id, CASE WHEN vip THEN 't' ELSE 'f' END, score FROM " + table) {
 		id, rest, _ := strings.Cut(row, " ")
 		want[id] = rest
 	}
@@ -124,8 +132,8 @@ func (k *kept) mustHave(t *testing.T, table string) {
 	}
 }
 
-func (k *kept) tables(t *testing.T) []string {
-	return k.server.Exec(t, "SELECT table_name FROM information_schema.tables WHERE table_schema = 'kept' ORDER BY 1")
+func (k *kept) tables() []string {
+	return k.exec("SELECT table_name FROM information_schema.tables WHERE table_schema = '" + k.schema + "' ORDER BY 1")
 }
 
 // TestGenerations: of a table with delta only changes leave the database; the rights are asked for;
@@ -145,7 +153,7 @@ func TestGenerations(t *testing.T) {
 	a.mustSay(t, 0, "keep what was applied in the schema kept", "check")
 	a.mustSay(t, 0, "Nothing to send", "sync") // it reads all, and leaves a generation
 	b.mustSay(t, 0, "20,000 of 20,000 contacts sent", "sync")
-	if tables := a.tables(t); len(tables) != 4 {
+	if tables := a.tables(); len(tables) != 4 {
 		t.Errorf("%q", tables)
 	}
 	for _, k := range []*kept{a, b} {
@@ -167,7 +175,7 @@ func TestGenerations(t *testing.T) {
 			t.Errorf("%d rows left it although nothing changed", rows)
 		}
 	}
-	if tables := a.tables(t); len(tables) != 4 {
+	if tables := a.tables(); len(tables) != 4 {
 		t.Errorf("%q", tables)
 	}
 	// Without its generation all is read, once.
@@ -212,7 +220,7 @@ func TestGenerationsKilled(t *testing.T) {
 		}
 		k.mustSay(t, 0, "", "sync")
 		k.mustHave(t, "users")
-		if tables := k.tables(t); len(tables) != 2 {
+		if tables := k.tables(); len(tables) != 2 {
 			t.Errorf("%q", tables)
 		}
 	}
@@ -265,7 +273,7 @@ func TestGenerationsScattered(t *testing.T) {
 	parts[1].Again(t)
 	k.mustSay(t, 0, "1 of 1 contact sent", "sync")
 	k.mustHave(t, "users")
-	if tables := k.tables(t); len(tables) != 2 {
+	if tables := k.tables(); len(tables) != 2 {
 		t.Errorf("%q", tables)
 	}
 }

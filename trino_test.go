@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http/httptest"
 	"strings"
 	"testing"
@@ -14,6 +15,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/gleap/sandbox"
 	"gleapsync/internal/attr"
+	"gleapsync/internal/generation"
 	"gleapsync/internal/trinotest"
 	"gleapsync/internal/values"
 )
@@ -27,6 +29,8 @@ func TestTrino(t *testing.T) {
 	t.Run("errors", func(t *testing.T) { trinoErrors(t, c) })
 	t.Run("since", func(t *testing.T) { trinoSince(t, c) })
 	t.Run("commands", func(t *testing.T) { trinoCommands(t, c) })
+	t.Run("generations", func(t *testing.T) { trinoGenerations(t, c) })
+	t.Run("killed", func(t *testing.T) { trinoKilled(t, c) })
 	t.Run("worker", func(t *testing.T) { trinoWorker(t, c) })
 	t.Run("coordinator", func(t *testing.T) { trinoCoordinator(t, c) })
 }
@@ -50,8 +54,12 @@ func readTrino(ctx context.Context, e engage.Export, each func()) (said map[stri
 	if err != nil {
 		return nil, result, err
 	}
+	return readOpened(ctx, opened, e.Attributes, each)
+}
+
+func readOpened(ctx context.Context, opened *engage.Source, attributes []engage.Attribute, each func()) (said map[string]string, result engage.Result, err error) {
 	said = map[string]string{}
-	result, err = opened.Read(ctx, e.Attributes, func(id []byte, cells []attr.Value) error {
+	result, err = opened.Read(ctx, attributes, func(id []byte, cells []attr.Value) error {
 		var texts []string
 		for _, v := range cells {
 			texts = append(texts, string(v.AppendJSON(nil)))
@@ -90,10 +98,16 @@ Zeilen, "ü" 漢字 🙂'),
 			t.Errorf("%s: got\n%s\nwant\n%s", id, said[id], row)
 		}
 	}
+	c.Exec(t, "CREATE SCHEMA IF NOT EXISTS gleapsync")
+	mustKeep(t, e, said)
 	// What is no table of Iceberg.
-	said, _, err = readTrino(t.Context(), trinoExport(c, "reader", `SELECT 'u' AS user_id, CAST('x' AS char(5)) AS code, uuid '12151fd2-7586-11e9-8f9e-2a86e4085a59' AS u, json '{"k":[1]}' AS j,
-		time '08:15:00.250' AS hour, TINYINT '7' AS n, TIMESTAMP '2026-11-20 08:15:00.123456789' AS nano, X'00ff' AS bytes -- comment; `, "code", "u", "j", "hour", "n", "nano", "bytes"), nil)
-	if want := `"x" "12151fd2-7586-11e9-8f9e-2a86e4085a59" "{\"k\":[1]}" "08:15:00.250" "7" "2026-11-20T08:15:00.123456789Z" "AP8="`; err != nil || said["u"] != want {
+	none := trinoExport(c, "reader", `SELECT 'u' AS user_id, CAST('x' AS char(5)) AS code, uuid '12151fd2-7586-11e9-8f9e-2a86e4085a59' AS u, json '{"k":[1]}' AS j,
+		time '08:15:00.250' AS hour, TINYINT '7' AS n, TIMESTAMP '2026-11-20 08:15:00.123456789' AS nano, X'00ff' AS bytes,
+		REAL '16777216' AS r, CAST('padded' AS varchar(20)) AS short, ARRAY[DECIMAL '1.10'] AS list, CAST(ROW(1, 'x') AS ROW("B" integer, a varchar)) AS "RW", interval '3' day AS span, TIMESTAMP '12026-01-01 00:00:00' AS far,
+		TIMESTAMP '2026-11-20 08:15:00.1 Europe/Vienna' AS zoned, CAST('-0044-03-15' AS date) AS bc -- comment; `, "code", "u", "j", "hour", "n", "nano", "bytes", "r", "short", "list", "RW", "span", "far", "zoned", "bc")
+	said, _, err = readTrino(t.Context(), none, nil)
+	mustKeep(t, none, said)
+	if want := `"x" "12151fd2-7586-11e9-8f9e-2a86e4085a59" "{\"k\":[1]}" "08:15:00.250" "7" "2026-11-20T08:15:00.123456789Z" "AP8="`; err != nil || !strings.HasPrefix(said["u"], want) {
 		t.Errorf("%v: got\n%s\nwant\n%s", err, said["u"], want)
 	}
 	for column, want := range map[string]string{
@@ -108,6 +122,32 @@ Zeilen, "ü" 漢字 🙂'),
 		if got := fmt.Sprint(newest.UTC().Format(time.RFC3339Nano), err); !strings.Contains(got, want) {
 			t.Errorf("loaded_at %s: %s", column, got)
 		}
+	}
+}
+
+// mustKeep checks that what is kept of an export says the same.
+func mustKeep(t *testing.T, e engage.Export, want map[string]string) {
+	t.Helper()
+	e.Delta, e.UserID = "gleapsync", "user_id"
+	opened, err := e.Open(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	kept, err := opened.Keeper(t.Context(), e.Attributes, "values")
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := generation.NewTrialID(time.Now())
+	if _, err := kept.Take(t.Context(), id, kept.Export); err != nil {
+		t.Fatal(err)
+	}
+	kept.Read(id, false)
+	said, _, err := readOpened(t.Context(), opened, e.Attributes, nil)
+	if err != nil || !maps.Equal(said, want) {
+		t.Errorf("%v: kept is\n%q\nand read\n%q", err, said, want)
+	}
+	if err := kept.Drop(t.Context(), id); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 
-	"gleapsync/internal/database"
 	"gleapsync/internal/generation"
 )
 
@@ -45,7 +44,7 @@ func (s *Source) Keeper(ctx context.Context, attributes []Attribute, owner strin
 	}
 	k := &Keeper{Place: s.export.Place(owner), source: s}
 	s.columns = rows.Readable()
-	k.Export, err = database.Export(rows, l.userIDs[0], l.columns())
+	k.Export, err = rows.Export(l.userIDs[0], l.columns())
 	return k, err
 }
 
@@ -61,6 +60,7 @@ func (l *layout) missingOnes() []error {
 // differ, once somebody compared them.
 func (k *Keeper) Read(id string, differ bool) {
 	q := *k.source.query
+	q.Types = k.Types
 	if q.Table, q.SQL = "", k.All(id, k.Export); differ {
 		q.SQL = k.Some(id, k.Export)
 	}

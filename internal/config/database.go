@@ -52,8 +52,8 @@ func (l *exportLoader) database(key string, k *exportKeys, e *engage.Export) {
 // delta reads the name of the schema in which a database keeps what it said.
 func (l *exportLoader) delta(key, name, source string) string {
 	schema := l.text(key, name)
-	if schema != "" && !database.Keeps(source) && engage.CheckSource(source) == nil { // else what is wrong is the source
-		l.fail(key, errors.New("it is for PostgreSQL and Redshift only, whose source begins with postgres:// or redshift://: leave it out, and all rows are read"))
+	if schema != "" && !database.IsAddress(source) && engage.CheckSource(source) == nil { // else what is wrong is the source
+		l.fail(key, errors.New("it is for databases only, whose source begins with "+database.Schemes))
 	}
 	return schema
 }

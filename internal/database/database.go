@@ -4,7 +4,6 @@ package database
 
 import (
 	"context"
-	"errors"
 	"strings"
 	"time"
 
@@ -26,6 +25,7 @@ type Query struct {
 	Table        string        // with its schema before a dot, as the catalogue has the names, or
 	SQL          string        // whose rows are read
 	Timeout      time.Duration // 0: 10 minutes
+	Types        []string      // as a [generation.Export] has them, whose generation SQL reads; else nil
 }
 
 // Rows are the rows of a query. It has all columns that the query has, but asks for the values
@@ -47,6 +47,9 @@ type Rows interface {
 	// Next returns the cells of the next row, one for each column and valid until it is called
 	// again, or io.EOF. Only the columns that were asked for have a cell.
 	Next() ([][]byte, error)
+	// Export returns what a generation of the rows is taken of, with some columns, of which one has
+	// the user ids.
+	Export(key int, columns []int) (generation.Export, error)
 	// Line returns 0: the rows come in no order, so that their numbers name nothing.
 	Line() int
 	// Close ends the query on the server, if it still runs.
@@ -58,21 +61,26 @@ type engine struct {
 	cutPassword func(address string) (shown string, password secret.Text, err error)
 	open        func(context.Context, Query) (Rows, error)
 	newest      func(ctx context.Context, q Query, column string) (time.Time, error)
-	// place returns where generations are kept, but for whose they are; nil: it keeps none.
+	// place returns where generations are kept, but for whose they are.
 	place      func(q Query, schema string) *generation.Place
 	catalogued bool // it has the catalogue of PostgreSQL
 }
 
 var ofPostgres = engine{
 	postgres.CutPassword,
-	func(ctx context.Context, q Query) (Rows, error) { return opened(postgres.Query(q).Open(ctx)) },
+	func(ctx context.Context, q Query) (Rows, error) { return opened(q.ofPostgres().Open(ctx)) },
 	func(ctx context.Context, q Query, column string) (time.Time, error) {
-		return postgres.Query(q).Newest(ctx, column)
+		return q.ofPostgres().Newest(ctx, column)
 	},
 	func(q Query, schema string) *generation.Place {
-		return &generation.Place{Database: &postgres.Work{Query: postgres.Query(q), Schema: schema}, Schema: schema}
+		return &generation.Place{Database: &postgres.Work{Query: q.ofPostgres(), Schema: schema}, Schema: schema}
 	},
 	true,
+}
+
+// ofPostgres returns the query for PostgreSQL, whose generations have the export's types.
+func (q Query) ofPostgres() postgres.Query {
+	return postgres.Query{Address: q.Address, Password: q.Password, PasswordFile: q.PasswordFile, Table: q.Table, SQL: q.SQL, Timeout: q.Timeout}
 }
 
 var ofTrino = engine{
@@ -81,7 +89,9 @@ var ofTrino = engine{
 	func(ctx context.Context, q Query, column string) (time.Time, error) {
 		return trino.Query(q).Newest(ctx, column)
 	},
-	nil,
+	func(q Query, schema string) *generation.Place {
+		return &generation.Place{Database: &trino.Work{Query: trino.Query(q), Schema: schema}, Schema: schema}
+	},
 	false,
 }
 
@@ -144,28 +154,10 @@ func (q Query) Newest(ctx context.Context, column string) (time.Time, error) {
 	return e.newest(ctx, q, column)
 }
 
-// Keeps reports whether the database of an address can keep generations of its exports.
-func Keeps(address string) bool {
-	e, ok := engineOf(address)
-	return ok && e.place != nil
-}
-
 // Place returns where generations are kept in a schema, for the owner of that name.
 func (q Query) Place(schema, owner string) *generation.Place {
 	e, _ := engineOf(q.Address)
 	p := e.place(q, schema)
 	p.Owner = owner
 	return p
-}
-
-// Export returns what a generation of rows is taken of, with some columns, of which one has the user
-// ids.
-func Export(rows Rows, key int, columns []int) (generation.Export, error) {
-	r, ok := rows.(interface {
-		Export(key int, columns []int) (generation.Export, error)
-	})
-	if !ok {
-		return generation.Export{}, errors.New("the database keeps nothing of its exports")
-	}
-	return r.Export(key, columns)
 }

@@ -4,7 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
+	"iter"
 	"strconv"
 	"strings"
 
@@ -16,13 +16,15 @@ type Export struct {
 	From    string // what stands behind FROM
 	Key     string // the user id as a text, as SQL has it
 	Columns []Column
-	Form    string // of the rows: names and types of the columns
+	Form    string   // of the rows: names and types of the columns
+	Types   []string // of the columns, for a database whose generations have other ones
 }
 
 // Column is a column of an export that a generation keeps.
 type Column struct {
 	Name    string
-	Compare string // what is compared of it, which stands for %s
+	Keep    string // what is kept of it, which stands for %s
+	Compare string // and what is compared of that
 }
 
 // Totals are of all rows of a generation.
@@ -44,7 +46,7 @@ func (p *Place) Take(ctx context.Context, id string, e Export) (Totals, error) {
 		fmt.Sprintf("CAST(%s AS bigint) AS %s", number(id), d.Quote(bornColumn)),
 	}
 	for _, c := range e.Columns {
-		selected = append(selected, d.Quote(c.Name))
+		selected = append(selected, fmt.Sprintf(c.Keep, d.Quote(c.Name))+" AS "+d.Quote(c.Name))
 	}
 	if err := p.create(ctx, id, "", "SELECT "+strings.Join(selected, ", ")+" FROM "+e.From); err != nil {
 		return Totals{}, err
@@ -98,13 +100,36 @@ func (p *Place) Compare(ctx context.Context, id, before string, rows int, e Expo
 // sameUser is what stands for whether a user was there before who does not differ.
 const sameUser = "2"
 
-// someIDs is of how many users a statement is at a time.
-const someIDs = 1000
+// A statement is of so many users at a time, and of ids, or notes, of so many bytes: Trino takes a
+// million characters.
+const (
+	someIDs   = 1000
+	someBytes = 300_000
+)
+
+// chunks divides ids accordingly.
+func chunks(userIDs []string) iter.Seq[[]string] {
+	return func(yield func([]string) bool) {
+		size, from := 0, 0
+		for i, id := range userIDs {
+			if i-from == someIDs || size > someBytes {
+				if !yield(userIDs[from:i]) {
+					return
+				}
+				size, from = 0, i
+			}
+			size += len(id)
+		}
+		if from < len(userIDs) {
+			yield(userIDs[from:])
+		}
+	}
+}
 
 // Add adds the rows of users who do not differ, as far as they have some.
 func (p *Place) Add(ctx context.Context, id string, e Export, userIDs []string) error {
 	d := p.Database.Dialect()
-	for some := range slices.Chunk(userIDs, someIDs) {
+	for some := range chunks(userIDs) {
 		sql := fmt.Sprintf("INSERT INTO %[1]s SELECT %[2]s, %[3]s, 1, %[4]s FROM %[5]s WHERE %[2]s IN (%[6]s) AND %[2]s NOT IN (SELECT %[2]s FROM %[1]s)",
 			p.table(id, differs), d.Quote(keyColumn), sameUser, p.names(e), p.table(id, ""), p.parameters(len(some)))
 		if err := p.Database.Exec(ctx, sql, some...); err != nil {
@@ -143,7 +168,8 @@ func (p *Place) Some(id string, e Export) string {
 func (p *Place) names(e Export) string {
 	var names []string
 	for _, c := range e.Columns {
-		names = append(names, p.Database.Dialect().Quote(c.Name))
+		name := p.Database.Dialect().Quote(c.Name)
+		names = append(names, name+" AS "+name) // Trino keeps it in small letters
 	}
 	return strings.Join(names, ", ")
 }

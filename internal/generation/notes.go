@@ -5,9 +5,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"iter"
-	"slices"
 	"strconv"
-	"strings"
 )
 
 // Note is what a generation keeps of a user besides his rows.
@@ -23,20 +21,16 @@ func (p *Place) WriteNotes(ctx context.Context, id string, all iter.Seq2[Note, e
 	if err := p.create(ctx, id, notes, fmt.Sprintf("SELECT CAST(NULL AS %[1]s) AS %[2]s, CAST(NULL AS %[1]s) AS %[3]s, CAST(NULL AS %[1]s) AS %[4]s WHERE 1 = 0", d.Text, d.Quote(keyColumn), d.Quote(notesColumn), d.Quote(staysColumn))); err != nil {
 		return err
 	}
-	var values, arguments []string
+	var rows [][]string
+	size := 0
 	insert := func() error {
-		if len(values) == 0 {
-			return nil
-		}
-		err := p.Database.Exec(ctx, fmt.Sprintf("INSERT INTO %s VALUES %s", p.table(id, notes), strings.Join(values, ", ")), arguments...)
-		values, arguments = values[:0], arguments[:0]
-		return err
+		sql, arguments := d.Rows(rows)
+		rows, size = rows[:0], 0
+		return p.Database.Exec(ctx, "INSERT INTO "+p.table(id, notes)+" "+sql, arguments...)
 	}
 	add := func(userID, text string, stays bool) error {
-		n := len(arguments)
-		values = append(values, fmt.Sprintf("(%s, %s, '%t')", d.Parameter(n+1), d.Parameter(n+2), stays))
-		arguments = append(arguments, userID, text)
-		if len(values) == someIDs {
+		rows = append(rows, []string{userID, text, strconv.FormatBool(stays)})
+		if size += len(userID) + len(text); len(rows) == d.MostRows || size > someBytes {
 			return insert()
 		}
 		return nil
@@ -51,9 +45,7 @@ func (p *Place) WriteNotes(ctx context.Context, id string, all iter.Seq2[Note, e
 		}
 		count++
 	}
-	if err := add("", strconv.Itoa(count), true); err != nil { // the end
-		return err
-	}
+	rows = append(rows, []string{"", strconv.Itoa(count), "true"}) // the end
 	return insert()
 }
 
@@ -90,7 +82,7 @@ func (p *Place) Notes(ctx context.Context, id string, userIDs []string, yield fu
 	if end < 0 || count[0] != end+1 {
 		return ErrOther
 	}
-	for some := range slices.Chunk(userIDs, someIDs) {
+	for some := range chunks(userIDs) {
 		sql := fmt.Sprintf("%s%s = 'false' AND %s IN (%s)", sql, d.Quote(staysColumn), d.Quote(keyColumn), p.parameters(len(some)))
 		if err := p.Database.Each(ctx, sql, some, row(false)); err != nil {
 			return err

@@ -31,8 +31,11 @@ type Dialect struct {
 	Differs   string             // of two columns, %[1]s and %[2]s: whether one is NULL alone, or both say different things
 	Text      string             // the type of texts of any length
 	Parameter func(n int) string // the n-th argument of a statement, counted from 1
-	Quote     func(name string) string
-	Schema    func(name string) string // the same, of a schema as the settings name it
+	// Rows returns what stands behind INSERT INTO for rows of texts, and its arguments.
+	Rows     func(rows [][]string) (sql string, arguments []string)
+	MostRows int // that a statement takes
+	Quote    func(name string) string
+	Schema   func(name string) string // the same, of a schema as the settings name it
 }
 
 // Place is where the generations of one state lie.
@@ -42,7 +45,8 @@ type Place struct {
 	Owner    string // names the state, in sixteen digits and letters at most: PostgreSQL cuts longer names off
 }
 
-const prefix = "gleapsync_"
+// Prefix is what the names of all tables begin with, whose ever they are.
+const Prefix = "gleapsync_"
 
 // Columns of ours. None of the export's may have such a name.
 const (
@@ -93,8 +97,8 @@ func number(id string) string {
 	return strconv.FormatInt(int64(binary.BigEndian.Uint64(b)>>1), 10)
 }
 
-// prefix is what the names of all tables begin with.
-func (p *Place) prefix() string { return prefix + p.Owner + "_" }
+// prefix is what the names of all tables of the state begin with.
+func (p *Place) prefix() string { return Prefix + p.Owner + "_" }
 
 // table returns a table of a generation as SQL has it.
 func (p *Place) table(id, suffix string) string {
@@ -108,13 +112,18 @@ func (p *Place) create(ctx context.Context, id, suffix, query string) error {
 	return p.Database.Exec(ctx, fmt.Sprintf(p.Database.Dialect().Create, p.table(id, suffix), query))
 }
 
-// Try finds out whether tables can be made.
+// Try finds out whether tables can be made, written, read and dropped.
 func (p *Place) Try(ctx context.Context) error {
 	id := NewTrialID(time.Now())
+	table := p.table(id, "")
 	if err := p.create(ctx, id, "", "SELECT 1 AS "+p.Database.Dialect().Quote(keyColumn)); err != nil {
 		return err
 	}
-	return p.Database.Exec(ctx, "DROP TABLE "+p.table(id, ""))
+	err := p.Database.Exec(ctx, "INSERT INTO "+table+" SELECT 1")
+	if err == nil {
+		_, err = p.numbers(ctx, "SELECT count(*) FROM "+table)
+	}
+	return errors.Join(err, p.Database.Exec(ctx, "DROP TABLE "+table))
 }
 
 // Sweep drops all generations of the state but some. Those of trials that go on it leaves. What

@@ -105,7 +105,9 @@ func (w *Work) Dialect() generation.Dialect {
 		Create:    "CREATE UNLOGGED TABLE %s AS %s",
 		Differs:   "%s IS DISTINCT FROM %s",
 		Text:      textOf(false),
-		Parameter: func(n int) string { return fmt.Sprintf("$%d", n) },
+		Parameter: parameter,
+		Rows:      rowsOf,
+		MostRows:  1000, // with three texts each
 		Quote:     quoteName,
 		Schema:    quoteName,
 	}
@@ -114,6 +116,22 @@ func (w *Work) Dialect() generation.Dialect {
 		d.Differs = "(%[1]s <> %[2]s OR %[1]s IS NULL AND %[2]s IS NOT NULL OR %[1]s IS NOT NULL AND %[2]s IS NULL)"
 	}
 	return d
+}
+
+func parameter(n int) string { return fmt.Sprintf("$%d", n) }
+
+// rowsOf returns what stands behind INSERT INTO for rows of texts.
+func rowsOf(rows [][]string) (sql string, arguments []string) {
+	var all []string
+	for _, row := range rows {
+		var names []string
+		for _, text := range row {
+			arguments = append(arguments, text)
+			names = append(names, parameter(len(arguments)))
+		}
+		all = append(all, "("+strings.Join(names, ", ")+")")
+	}
+	return "VALUES " + strings.Join(all, ", "), arguments
 }
 
 // Types whose texts a user id may be: int8, int2, int4, text, char, varchar and uuid.
@@ -140,7 +158,7 @@ func (t *Rows) Export(key int, columns []int) (generation.Export, error) {
 	for _, i := range columns {
 		f := t.fields[i]
 		e.Form += fmt.Sprintf("%q %d %d, ", f.Name, f.DataTypeOID, f.TypeModifier)
-		e.Columns = append(e.Columns, generation.Column{Name: f.Name, Compare: t.compare(f)})
+		e.Columns = append(e.Columns, generation.Column{Name: f.Name, Keep: "%s", Compare: t.compare(f)})
 	}
 	return e, nil
 }

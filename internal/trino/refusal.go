@@ -11,6 +11,7 @@ import (
 
 	"gleapsync/internal/cell"
 	"gleapsync/internal/exchange"
+	"gleapsync/internal/generation"
 )
 
 // refusal is what a server says that cannot run a statement.
@@ -91,7 +92,11 @@ func (d *database) refusal(e *refusal) string {
 	case name == "USER_CANCELED", name == "ABANDONED_QUERY":
 		return fmt.Sprintf("the query was ended on the server (%s, query %s)", name, d.clean(e.query))
 	case name == "PERMISSION_DENIED":
-		return message + ": " + d.grant()
+		return message + ": " + d.grant(said)
+	case d.schema != "" && (name == "NOT_FOUND" || name == "SCHEMA_NOT_FOUND"): // the connectors do not agree
+		return fmt.Sprintf("there is no schema %[1]s (%[2]s, query %[3]s): let an administrator run CREATE SCHEMA %[1]s, or look at delta", quoteParts(d.schema), name, d.clean(e.query))
+	case d.schema != "" && name == "NOT_SUPPORTED":
+		return fmt.Sprintf("the schema in delta is of a catalog in which not all of this can be kept (%s, query %s): name one of another catalog, such as lake.gleapsync", name, d.clean(e.query))
 	case name == "MISSING_CATALOG_NAME", name == "MISSING_SCHEMA_NAME":
 		return message + ": write table with its schema, such as engage_default.users, and the catalog in the source: trino://user@host/catalog"
 	case name == "SYNTAX_ERROR" && d.Table == "":
@@ -106,8 +111,13 @@ func (d *database) refusal(e *refusal) string {
 	return fmt.Sprintf("the server gave up with %s (query %s), in words that may hold a row's values: look the query up in its web interface, or run it with the command trino", name, d.clean(e.query))
 }
 
-// grant returns what an administrator can do so that the user may read.
-func (d *database) grant() string {
+// grant returns what an administrator can do so that the user may do what the server says.
+func (d *database) grant(denied string) string {
+	if d.schema != "" && strings.Contains(denied, "."+generation.Prefix) {
+		schema := d.schema[strings.LastIndexByte(d.schema, '.')+1:]
+		return fmt.Sprintf(`let the owner run GRANT CREATE ON SCHEMA %s TO USER %s; or let a rule of Trino's access control allow it: {"user": %q, "schema": %q, "privileges": ["OWNERSHIP", "SELECT", "INSERT"]}`,
+			quoteParts(d.schema), quoteName(d.user), d.user, schema)
+	}
 	what := "what the query reads"
 	if d.Table != "" {
 		what = d.from()
@@ -117,3 +127,12 @@ func (d *database) grant() string {
 
 // quoteName makes a name one of SQL.
 func quoteName(name string) string { return `"` + strings.ReplaceAll(name, `"`, `""`) + `"` }
+
+// quoteParts does so with each part of a name that has a schema, or a catalog too.
+func quoteParts(name string) string {
+	parts := strings.Split(name, ".")
+	for i, part := range parts {
+		parts[i] = quoteName(part)
+	}
+	return strings.Join(parts, ".")
+}

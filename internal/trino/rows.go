@@ -32,6 +32,7 @@ type Query struct {
 	Table        string        // as the catalogue has the names: name, schema.name or catalog.schema.name, or
 	SQL          string        // whose rows are read
 	Timeout      time.Duration // 0: 10 minutes
+	Types        []string      // of the columns of SQL, which reads what was kept of others; nil: those that it has
 }
 
 // database is a query that is being asked.
@@ -39,6 +40,7 @@ type database struct {
 	Query
 	*client
 	user       string
+	schema     string              // in which tables are made, "": in none
 	noPassword bool                // none was given
 	clean      func(string) string // makes what the server says fit to be shown
 }
@@ -56,11 +58,7 @@ func (q Query) name() string {
 // from returns what stands behind FROM.
 func (q Query) from() string {
 	if q.Table != "" {
-		parts := strings.Split(q.Table, ".")
-		for i, part := range parts {
-			parts[i] = quoteName(part)
-		}
-		return strings.Join(parts, ".")
+		return quoteParts(q.Table)
 	}
 	return "(\n" + strings.TrimRight(q.SQL, "; \t\r\n") + "\n) AS export" // the line break ends a comment
 }
@@ -127,6 +125,9 @@ func (d *database) open(ctx context.Context) (*Rows, error) {
 	for _, column := range head.Columns {
 		t.names, t.types = append(t.names, column.Name), append(t.types, column.Type)
 	}
+	if t.Types != nil {
+		t.types = t.Types
+	}
 	t.cells = make([][]byte, len(t.names))
 	return t, nil
 }
@@ -173,10 +174,10 @@ var numbers = []string{"tinyint", "smallint", "integer", "bigint", "real", "doub
 // Forms sets the forms of the columns, in their order.
 func (t *Rows) Forms(all []cell.Form) {
 	for i, kind := range t.types {
-		switch name, _, _ := strings.Cut(kind, "("); {
+		switch {
 		case kind == "boolean":
 			all[i] = cell.Boolean
-		case slices.Contains(numbers, name):
+		case slices.Contains(numbers, nameOf(kind)):
 			all[i] = cell.Number
 		case kind == "json", isStructured(kind):
 			all[i] = cell.JSON
@@ -190,13 +191,21 @@ func (t *Rows) Line() int { return 0 }
 // value returns what stands in SQL for a column's value.
 func (t *Rows) value(column int) string {
 	name := quoteName(t.names[column])
-	switch kind := t.types[column]; {
-	case isStructured(kind):
-		return "json_format(CAST(" + name + " AS json))"
-	case strings.HasSuffix(kind, "with time zone"):
-		return name + " AT TIME ZONE 'UTC'"
+	if t.Types != nil { // it was kept so
+		return name
 	}
-	return name
+	return fmt.Sprintf(inText(t.types[column]), name)
+}
+
+// inText returns what is read of a column of a type, which stands for %s.
+func inText(kind string) string {
+	switch {
+	case isStructured(kind):
+		return "json_format(CAST(%s AS json))"
+	case strings.HasSuffix(kind, "with time zone"):
+		return "%s AT TIME ZONE 'UTC'"
+	}
+	return "%s"
 }
 
 // begin runs the query for the columns that are needed.

@@ -44,14 +44,14 @@ type node struct {
 }
 
 // rules say what users may: reader may read all of the schema engage_default except for the table
-// denied, and do what it likes in the schema gleapsync.
+// denied, and keep tables in the schema gleapsync, as nobody else may.
 const rules = `{"tables": [
 	{"user": "admin", "privileges": ["SELECT", "INSERT", "DELETE", "UPDATE", "OWNERSHIP"]},
 	{"user": "reader", "schema": "engage_default", "table": "denied", "privileges": []},
 	{"user": "reader", "schema": "engage_default", "privileges": ["SELECT"]},
-	{"user": "reader", "schema": "gleapsync", "privileges": ["SELECT", "INSERT", "DELETE", "OWNERSHIP"]},
-	{"user": "reader", "catalog": "system", "privileges": ["SELECT"]}
-], "schemas": [{"user": "admin", "owner": true}, {"user": "reader", "schema": "gleapsync", "owner": true}]}`
+	{"user": "reader", "schema": "gleapsync", "privileges": ["OWNERSHIP", "SELECT", "INSERT"]},
+	{"user": "guest", "schema": "engage_default", "privileges": ["SELECT"]}
+], "schemas": [{"user": "admin", "owner": true}]}`
 
 // Start starts a coordinator and two workers, which end with the test, whatever ends it. It skips
 // the test where there is no Trino, and where the tests are not at full length: it takes half a
@@ -104,6 +104,7 @@ plugin.dir=%s/plugins
 catalog.config-dir=%s/etc/catalog
 query.max-memory-per-node=150MB
 memory.heap-headroom-per-node=100MB
+query.client.timeout=1m
 exchange.max-error-duration=10s
 query.remote-task.max-error-duration=10s
 `, name == "coordinator", map[bool]string{true: "node-scheduler.include-coordinator=false\n"}[name == "coordinator"], port, c.port, name, c.dir, dir),

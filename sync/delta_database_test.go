@@ -5,6 +5,7 @@ package sync
 import (
 	"fmt"
 	"maps"
+	"math"
 	"regexp"
 	"slices"
 	"strings"
@@ -17,6 +18,7 @@ import (
 	"gleapsync/internal/postgrestest"
 	"gleapsync/internal/rounds"
 	"gleapsync/internal/secret"
+	"gleapsync/internal/trinotest"
 	"gleapsync/internal/values"
 	"gleapsync/state"
 )
@@ -25,15 +27,46 @@ import (
 // and why it compared nothing.
 var sameForAll = regexp.MustCompile(`"as_of": "[^"]*"|\s*"notes": \[\s*"delta does nothing[^\n]*"\s*\],|,\s*"delta does nothing[^\n]*"`)
 
-// TestDeltaPlansOfPostgreSQL is [TestDeltaPlans] for a table that its database compares: each plan is
-// the same as if all of it was read, whatever became of the records and of what the database keeps.
+// keeper is a database that compares a table.
+type keeper struct {
+	exec  func(sql ...string) []string // what comes of the last statement
+	table engage.Export
+}
+
 func TestDeltaPlansOfPostgreSQL(t *testing.T) {
 	server := postgrestest.Start(t)
+	exec := func(sql ...string) []string { return server.Exec(t, strings.Join(sql, "; ")) }
+	deltaPlans(t, 60, keeper{exec, engage.Export{Source: server.URL("postgres"), Password: secret.Text(postgrestest.Password), Table: "users"}})
+}
+
+func TestDeltaPlansOfTrino(t *testing.T) {
+	server := trinotest.Start(t)
+	exec := func(all ...string) (rows []string) {
+		for _, sql := range all {
+			rows = server.Exec(t, strings.NewReplacer("float8", "double", " text", " varchar").Replace(sql))
+		}
+		return rows
+	}
+	deltaPlans(t, 20, keeper{exec, engage.Export{Source: server.URL(trinotest.Admin), Table: "users"}})
+}
+
+// deltaPlans is [TestDeltaPlans] for a table that its database compares: each plan is the same as if
+// all of it was read, whatever became of the records and of what the database keeps. It has so many
+// rounds at most.
+func deltaPlans(t *testing.T, most int, server keeper) {
 	deltas := 0
 	rounds.Check(t, func(r *rapid.T) {
-		server.Exec(t, "DROP SCHEMA IF EXISTS kept CASCADE; CREATE SCHEMA kept")
+		if most--; most < 0 {
+			return
+		}
+		defer func() {
+			if r.Failed() { // it is tried again with less
+				most = math.MaxInt
+			}
+		}()
+		server.exec("DROP SCHEMA IF EXISTS kept CASCADE", "CREATE SCHEMA kept")
 		table := inputs.Export{Export: engage.Export{
-			Source: server.URL("postgres"), Password: secret.Text(postgrestest.Password), Table: "public.users", Delta: "kept", UserID: "user_id",
+			Source: server.table.Source, Password: server.table.Password, Table: server.table.Table, Delta: "kept", UserID: "user_id",
 			Attributes: []engage.Attribute{
 				{Kind: engage.Audience, Key: "churn", Name: "churn", Column: "churn"},
 				{Kind: engage.Trait, Key: "level", Name: "level", Column: "level", Type: values.Auto},
@@ -50,7 +83,7 @@ func TestDeltaPlansOfPostgreSQL(t *testing.T) {
 				level = "x"
 			}
 			return fmt.Sprintf("%s, '%s', %s, '%s'", rapid.SampledFrom([]string{"true", "true", "false", "NULL"}).Draw(r, "churn"), level,
-				rapid.SampledFrom([]string{"NULL", "NULL", "'NaN'", "100"}).Draw(r, "score"), rapid.SampledFrom([]string{"", "x@x.io", "y@x.io"}).Draw(r, "email"))
+				rapid.SampledFrom([]string{"NULL", "NULL", "CAST('NaN' AS float8)", "100"}).Draw(r, "score"), rapid.SampledFrom([]string{"", "x@x.io", "y@x.io"}).Draw(r, "email"))
 		}
 		change := func() {
 			for range rapid.IntRange(0, 4).Draw(r, "changes") {
@@ -71,11 +104,14 @@ func TestDeltaPlansOfPostgreSQL(t *testing.T) {
 			if len(users) > 0 && rapid.IntRange(0, 9).Draw(r, "several") == 0 {
 				values = append(values, "('"+slices.Sorted(maps.Keys(users))[0]+"', "+row()+")")
 			}
-			sql := "DROP TABLE IF EXISTS users; CREATE TABLE users (user_id text, churn boolean, level text, score float8, email text, more text)"
+			sql := []string{"DROP TABLE IF EXISTS users", "CREATE TABLE users (user_id text, churn boolean, level text, score float8, email text, more text)"}
 			if len(values) > 0 {
-				sql += "; INSERT INTO users VALUES " + strings.Join(values, ", ")
+				for i := range values {
+					values[i] = strings.TrimSuffix(values[i], ")") + ", NULL)"
+				}
+				sql = append(sql, "INSERT INTO users VALUES "+strings.Join(values, ", "))
 			}
-			server.Exec(t, sql)
+			server.exec(sql...)
 		}
 		for range 12 {
 			users[user.Draw(r, "user")] = row()
@@ -104,7 +140,7 @@ func TestDeltaPlansOfPostgreSQL(t *testing.T) {
 				writeFiles()
 			}
 			w.disturb(r, user)
-			disturbGenerations(r, t, server)
+			disturbGenerations(r, server)
 			compare := func(request inputs.Request) {
 				w.options.Exports[0].Delta = "kept"
 				with, n := "", 0
@@ -137,7 +173,7 @@ func TestDeltaPlansOfPostgreSQL(t *testing.T) {
 				r.Fatal(err)
 			}
 		}
-		if n := len(generations(t, server)); n > 2 {
+		if n := len(server.generations()); n > 2 {
 			r.Fatalf("%d tables are left", n)
 		}
 	})
@@ -146,23 +182,23 @@ func TestDeltaPlansOfPostgreSQL(t *testing.T) {
 	}
 }
 
-func generations(t *testing.T, server *postgrestest.Server) []string {
-	return server.Exec(t, "SELECT table_name FROM information_schema.tables WHERE table_schema = 'kept' AND table_name LIKE 'gleapsync%'")
+func (k keeper) generations() []string {
+	return k.exec("SELECT table_name FROM information_schema.tables WHERE table_schema = 'kept' AND table_name LIKE 'gleapsync%'")
 }
 
 // disturbGenerations does something to what the database keeps.
-func disturbGenerations(r *rapid.T, t *testing.T, server *postgrestest.Server) {
-	all := generations(t, server)
+func disturbGenerations(r *rapid.T, server keeper) {
+	all := server.generations()
 	if len(all) == 0 {
 		return
 	}
 	table := "kept." + rapid.SampledFrom(all).Draw(r, "table")
 	switch rapid.IntRange(0, 12).Draw(r, "disturb generation") {
 	case 0:
-		server.Exec(t, "DROP TABLE "+table)
+		server.exec("DROP TABLE " + table)
 	case 1:
-		server.Exec(t, "TRUNCATE "+table)
+		server.exec("TRUNCATE TABLE " + table)
 	case 2:
-		server.Exec(t, "DELETE FROM "+table+" WHERE gleapsync_key = 'u3'")
+		server.exec("DELETE FROM " + table + " WHERE gleapsync_key = 'u3'")
 	}
 }

@@ -1,0 +1,165 @@
+//go:build linux
+
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
+	"net/url"
+	"os"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"gleapsync/internal/trinotest"
+)
+
+// newTrinoLeft returns a way to a Trino on which is counted. It calls passed, which may be nil, for
+// each answer that is on it.
+func newTrinoLeft(t *testing.T, c *trinotest.Cluster, passed func()) *left {
+	counted := &left{}
+	server := httptest.NewServer(&httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.SetURL(&url.URL{Scheme: "http", Host: c.Host()})
+			r.Out.Header.Del("Accept-Encoding") // the answer is read
+		},
+		ModifyResponse: func(r *http.Response) error {
+			body, err := io.ReadAll(r.Body)
+			if err != nil {
+				return err
+			}
+			var page struct{ Data []json.RawMessage }
+			_ = json.Unmarshal(body, &page) // else it has no rows
+			counted.rows.Add(int64(len(page.Data)))
+			counted.bytes.Add(int64(len(body)))
+			if passed != nil {
+				passed()
+			}
+			r.Body = io.NopCloser(bytes.NewReader(body))
+			return nil
+		},
+	})
+	t.Cleanup(server.Close)
+	counted.host = server.Listener.Addr().String()
+	return counted
+}
+
+// keptInTrino is a project with a table that a Trino compares.
+func keptInTrino(t *testing.T, c *trinotest.Cluster, user, table, schema string, passed func()) *kept {
+	left := newTrinoLeft(t, c, passed)
+	return keptIn(t, strings.Replace(c.URL(user), c.Host(), left.host, 1), table, schema, func(sql string) []string { return c.Exec(t, sql) }, left)
+}
+
+// trinoGenerations is TestGenerations with a Trino.
+func trinoGenerations(t *testing.T, c *trinotest.Cluster) {
+	c.Exec(t, "CREATE SCHEMA IF NOT EXISTS gleapsync")
+	c.Exec(t, "CREATE TABLE people AS SELECT 'u' || CAST(i AS varchar) AS user_id, i % 3 = 0 AS vip, i AS score FROM UNNEST(sequence(1, 5000)) AS t (i)")
+	keptInTrino(t, c, trinotest.Admin, "people", "absent", nil).mustSay(t, 1, `let an administrator run CREATE SCHEMA "absent"`, "check")
+	guest := keptInTrino(t, c, "guest", "people", "lake.gleapsync", nil)
+	if written := guest.mustSay(t, 1, `GRANT CREATE ON SCHEMA "lake"."gleapsync" TO USER "guest"`, "check"); !strings.Contains(written, `{"user": "guest", "schema": "gleapsync", "privileges": ["OWNERSHIP", "SELECT", "INSERT"]}`) {
+		t.Error(written)
+	}
+	if written := guest.mustSay(t, 0, "delta does nothing for people", "sync"); !strings.Contains(written, "5,000 of 5,000 contacts sent") {
+		t.Error(written)
+	}
+	a, b := keptInTrino(t, c, "reader", "people", "gleapsync", nil), keptInTrino(t, c, "reader", "lake.engage_default.people", "gleapsync", nil)
+	a.mustSay(t, 0, "keep what was applied in the schema gleapsync", "check")
+	for _, k := range []*kept{a, b} {
+		k.mustSay(t, 0, "5,000 of 5,000 contacts sent", "sync")
+		k.left.count()
+	}
+	if tables := a.tables(); len(tables) != 4 {
+		t.Errorf("%q", tables)
+	}
+	c.Exec(t, "UPDATE people SET score = -score WHERE score <= 190")
+	c.Exec(t, "DELETE FROM people WHERE score = 4998")
+	c.Exec(t, "INSERT INTO people VALUES ('new', true, 7)")
+	for _, k := range []*kept{a, b} {
+		k.mustSay(t, 0, "192 contacts to send", "plan")
+		planned, _ := k.left.count()
+		k.mustSay(t, 0, "192 of 192 contacts sent", "sync")
+		rows, bytes := k.left.count()
+		t.Logf("192 of 5,000 users changed: %d rows and %d bytes left the database for the sync, %d rows for the plan", rows, bytes, planned)
+		if rows > 2*192+50 || planned > 2*192+50 {
+			t.Error("more left it than what changed")
+		}
+		k.mustHave(t, "people")
+		k.mustSay(t, 0, "Nothing to send", "sync")
+		if rows, _ := k.left.count(); rows > 50 {
+			t.Errorf("%d rows left it although nothing changed", rows)
+		}
+	}
+	if tables := a.tables(); len(tables) != 4 {
+		t.Errorf("%q", tables)
+	}
+	// Without its generation all is read, once.
+	for _, table := range a.tables() {
+		c.Exec(t, "DROP TABLE gleapsync."+table)
+	}
+	c.Exec(t, "UPDATE people SET vip = NOT vip WHERE user_id = 'u5'")
+	a.mustSay(t, 0, "1 of 1 contact sent", "sync")
+	if rows, _ := a.left.count(); rows < 5000 {
+		t.Errorf("%d rows", rows)
+	}
+	a.mustSay(t, 0, "Nothing to send", "sync")
+	if rows, _ := a.left.count(); rows > 50 {
+		t.Errorf("%d rows", rows)
+	}
+	// Who would leave counts as ever.
+	c.Exec(t, "DELETE FROM people WHERE vip AND score % 4 > 0")
+	a.mustSay(t, 4, "would leave", "sync")
+	c.Exec(t, "DELETE FROM people")
+	a.mustSay(t, 4, "held", "sync")
+	for _, table := range a.tables() {
+		c.Exec(t, "DROP TABLE gleapsync."+table)
+	}
+}
+
+// trinoKilled kills the program at one answer of the server after another. What Gleap has in the end
+// is what the table says, and of all that was begun nothing is left in the schema.
+func trinoKilled(t *testing.T, c *trinotest.Cluster) {
+	c.Exec(t, "CREATE TABLE crowd AS SELECT 'u' || CAST(i AS varchar) AS user_id, i % 3 = 0 AS vip, i AS score FROM UNNEST(sequence(1, 300)) AS t (i)")
+	var left atomic.Int64 // answers until the program is killed
+	var running atomic.Pointer[os.Process]
+	k := keptInTrino(t, c, "reader", "crowd", "gleapsync", func() {
+		if left.Add(-1) == 0 {
+			_ = running.Load().Kill()
+		}
+	})
+	k.mustSay(t, 0, "300 of 300 contacts sent", "sync")
+	killed := 0
+	const step = 6 // answers of each statement
+	for last := step / 2; ; last += step {
+		c.Exec(t, fmt.Sprintf("UPDATE crowd SET vip = NOT vip, score = score + 1000 WHERE score %% 20 = %d", last%20))
+		cmd := k.command("sync", "--log-level", "error")
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		running.Store(cmd.Process)
+		left.Store(int64(last))
+		if cmd.Wait() == nil {
+			break
+		}
+		killed++
+	}
+	left.Store(0)
+	t.Logf("killed %d times", killed)
+	k.mustHave(t, "crowd")
+	// The server goes on with a statement for a while that nobody asks for any more.
+	const unfinished = `SELECT count(*) FROM system.runtime.queries WHERE state NOT IN ('FINISHED', 'FAILED') AND "user" = 'reader'`
+	for began := time.Now(); c.Exec(t, unfinished)[0] != "0"; {
+		if time.Since(began) > 5*time.Minute {
+			t.Fatal("statements of killed runs do not end")
+		}
+	}
+	k.mustSay(t, 0, "Nothing to send", "sync")
+	if tables := k.tables(); len(tables) != 2 || killed == 0 {
+		t.Errorf("%q", tables)
+	}
+}
