@@ -54,10 +54,13 @@ func (l *attributeList) attribute(id uint32) *attribute {
 
 // leaves reports whether a wanted value of the attribute ends a membership or a value.
 func (a *attribute) leaves(want attr.Value) bool {
-	if a.Kind == engage.Trait {
-		return want.Kind() == attr.Null
+	switch want.Kind() {
+	case attr.Null:
+		return a.Kind == engage.Trait
+	case attr.False:
+		return a.Kind != engage.Trait
 	}
-	return want.Kind() == attr.False
+	return false
 }
 
 // isSilent reports whether all members are in the export's rows, which say nothing of any of them.

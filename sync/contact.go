@@ -19,6 +19,7 @@ type contact struct {
 	record state.Record
 
 	unanswered *state.Unanswered // what Gleap may have besides, nil: nothing
+	parked     *state.Parked     // what Gleap refused, nil: nothing
 
 	now uint32 // marks what is of this contact, not of one before
 }
@@ -33,14 +34,17 @@ type told struct {
 func (c *contact) start(userID []byte) {
 	c.now++
 	c.userID = append(c.userID[:0], userID...)
-	c.known, c.unanswered = false, nil
+	c.known, c.unanswered, c.parked = false, nil, nil
 	c.Start()
 	c.record = state.Record{Attributes: c.record.Attributes[:0], Fields: c.record.Fields[:0]}
 }
 
 // isUnanswered reports whether Gleap may have another value than the record.
 func (c *contact) isUnanswered(id uint32) bool {
-	return c.unanswered != nil && slices.ContainsFunc(c.unanswered.Attributes, func(u state.Change) bool { return u.ID == id })
+	if c.unanswered == nil { // as nearly always
+		return false
+	}
+	return slices.ContainsFunc(c.unanswered.Attributes, func(u state.Change) bool { return u.ID == id })
 }
 
 // hasField reports whether Gleap acknowledged any text of a field.

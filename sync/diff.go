@@ -37,15 +37,15 @@ func (p *pass) diff() {
 		case active && a.HasOtherType(k.Value) && (want.Kind() == attr.None || want.Equal(a.AsType(k.Value))):
 			if v := a.AsType(k.Value); v.Kind() != attr.None {
 				p.tallies[k.ID].retyped++
-				p.tell(a, state.Change{ID: k.ID, Value: v}, runs.ClassFirst, false)
+				p.tell(a, k.ID, v, runs.ClassFirst, false)
 			}
 		case want.Kind() != attr.None && !want.Equal(k.Value):
 			if all || p.Resend || !p.damp(a, k, want) {
 				p.count(a, want)
-				p.tell(a, state.Change{ID: k.ID, Value: want}, classOf(a, k.Value, want), true)
+				p.tell(a, k.ID, want, classOf(a, k.Value, want), true)
 			}
 		case (all || active && p.Resend) && p.byID[k.ID].key != "":
-			p.tell(a, state.Change{ID: k.ID, Value: k.Value}, runs.ClassFirst, active && a.MemberCount(k.Value) > 0)
+			p.tell(a, k.ID, k.Value, runs.ClassFirst, active && a.MemberCount(k.Value) > 0)
 		}
 	}
 	for _, id := range c.IDs() {
@@ -70,7 +70,7 @@ func (p *pass) diff() {
 			p.count(a, v)
 		}
 		class := p.classNow(a, may, v)
-		p.tell(a, state.Change{ID: id, Value: v}, class, !left && (class != runs.ClassFirst || !a.waited || p.o.Events.Backfill))
+		p.tell(a, id, v, class, !left && (class != runs.ClassFirst || !a.waited || p.o.Events.Backfill))
 	}
 	if c.unanswered != nil {
 		p.diffUnanswered(all || p.Resend)
@@ -112,7 +112,7 @@ func (p *pass) diffUnanswered(all bool) {
 		}
 		changed := !want.Equal(known) && (is || known.Kind() != attr.None)
 		class := min(classOf(a, known, want), classOf(a, u.Value, want))
-		p.tell(a, state.Change{ID: u.ID, Value: want}, class, changed || all && is)
+		p.tell(a, u.ID, want, class, changed || all && is)
 	}
 }
 
@@ -126,14 +126,16 @@ func (p *pass) withhold(a *attribute, want, known attr.Value) attr.Value {
 }
 
 // tell adds a value to the entry; if it is news, as an event too where these are wanted.
-func (p *pass) tell(a *attribute, c state.Change, class runs.Class, isNews bool) {
+func (p *pass) tell(a *attribute, id uint32, v attr.Value, class runs.Class, isNews bool) {
 	e := &p.entry
 	e.Class = min(e.Class, class)
-	p.reasons, p.reason = p.reasons+1, c.ID
+	p.reasons, p.reason = p.reasons+1, id
 	if isNews && a.events {
 		e.News = append(e.News, planfile.News{Index: len(e.Attributes), At: p.contact.Time(a.Attribute)})
 	}
-	e.Attributes = append(e.Attributes, c)
+	e.Attributes = append(e.Attributes, state.Change{})
+	told := &e.Attributes[len(e.Attributes)-1] // filled in its place: to copy it takes longer
+	told.ID, told.Value = id, v
 }
 
 // damp puts a change of an attribute aside if it is not worth a call of its own, and reports
@@ -154,7 +156,7 @@ func (p *pass) takeDamped() {
 	for _, d := range p.damped {
 		if calls {
 			p.count(d.attribute, d.change.Value)
-			p.tell(d.attribute, d.change, runs.ClassFirst, true)
+			p.tell(d.attribute, d.change.ID, d.change.Value, runs.ClassFirst, true)
 			continue
 		}
 		t := &p.tallies[d.attribute.ID]
@@ -167,5 +169,7 @@ func (p *pass) takeDamped() {
 // count counts a change of an attribute to what is wanted.
 func (p *pass) count(a *attribute, want attr.Value) {
 	p.tallies[a.ID].count(a, want)
-	p.counted = append(p.counted, state.Change{ID: a.ID, Value: want})
+	if p.contact.parked != nil {
+		p.counted = append(p.counted, state.Change{ID: a.ID, Value: want})
+	}
 }

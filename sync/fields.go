@@ -48,6 +48,9 @@ func (p *plan) missingFields() []string {
 // that have contact fields are not looked at, what the others say may be a part only,
 // or come second: it is good enough for a field that Gleap does not have yet.
 func (p *pass) diffFields(all bool) {
+	if len(p.o.Fields) == 0 {
+		return
+	}
 	c, e := &p.contact, &p.entry
 	var leftOut [gleap.LastPageView + 1]int
 	var lastActivity []byte
@@ -93,7 +96,7 @@ func (p *pass) diffFields(all bool) {
 	if hasPage && !hasActivity && lastActivity != nil { // it dates the page view
 		e.Fields = append(e.Fields, gleap.FieldText{Field: gleap.LastActivity, Text: lastActivity})
 	}
-	if !c.known && !p.fieldsComplete && len(p.o.Fields) > 0 {
+	if !c.known && !p.fieldsComplete {
 		p.found.fieldsPostponed = true
 	}
 	if !e.Empty() {

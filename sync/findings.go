@@ -82,6 +82,7 @@ type tally struct {
 	// Of a delta export members are those whose rows are other ones now, less those of them before.
 	before, members int
 	moves
+	left              int       // contacts that are to be told a value
 	waiting           moves     // of these changes: those of contacts that stay parked
 	unlisted          int       // contacts with a value that may not be created
 	kept              int       // members of whom the export says neither true nor false
@@ -90,7 +91,6 @@ type tally struct {
 	mended            int       // values of changes that an audit found to be wrong
 	damped            int       // changes that make no call
 	due               time.Time // when the first of these is, that are held back for their time
-	left              int       // contacts that are to be told a value
 	alone, aloneDelta int       // contacts that are called for nothing else, and those of them with a change
 }
 

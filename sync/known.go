@@ -29,7 +29,7 @@ func (p *pass) isUnlisted() (bool, error) {
 }
 
 // leaveOut counts what the exports say of a contact that may not be created.
-func (p *pass) leaveOut(parked *state.Parked) {
+func (p *pass) leaveOut() {
 	c, any := &p.contact, false
 	for _, id := range c.IDs() {
 		a := p.attribute(id)
@@ -43,7 +43,7 @@ func (p *pass) leaveOut(parked *state.Parked) {
 		p.found.contacts.Unknown++
 	}
 	if !p.lists().Held() { // else it may be on the list
-		p.settle(parked)
+		p.settle()
 	}
 }
 

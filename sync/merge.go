@@ -193,9 +193,8 @@ func (p *pass) run(ctx context.Context, rows *extsort.Merger, sources []*inputs.
 			}
 		}
 		p.takeFormer()
-		var parked *state.Parked
 		if has[atParked] {
-			parked = &p.parked[0]
+			c.parked = &p.parked[0]
 		}
 		forgotten, told := !c.known && p.forgotten.Has(c.userID), false
 		if !forgotten {
@@ -207,17 +206,17 @@ func (p *pass) run(ctx context.Context, rows *extsort.Merger, sources []*inputs.
 			if unlisted, err := p.isUnlisted(); err != nil {
 				return err
 			} else if unlisted {
-				p.leaveOut(parked)
+				p.leaveOut()
 			} else {
 				told = true
 				p.diff()
-				if err := p.keep(parked); err != nil {
+				if err := p.keep(); err != nil {
 					return err
 				}
 			}
 		} else {
 			p.found.contacts.Forgotten++
-			p.settle(parked)
+			p.settle()
 		}
 		if p.notes != nil && has[atRows] {
 			if err := p.keepNotes(told, forgotten); err != nil {
@@ -238,8 +237,8 @@ func (p *pass) run(ctx context.Context, rows *extsort.Merger, sources []*inputs.
 
 // keep writes a contact's entry to the plan, if it says something and the contact is not to
 // stay parked.
-func (p *pass) keep(parked *state.Parked) error {
-	e := &p.entry
+func (p *pass) keep() error {
+	e, parked := &p.entry, p.contact.parked
 	if err := p.keepLeaving(); err != nil {
 		return err
 	}
@@ -250,7 +249,7 @@ func (p *pass) keep(parked *state.Parked) error {
 	case e.Empty() && slices.ContainsFunc(p.damped, dampedChange.waits):
 		return nil
 	case e.Empty():
-		p.settle(parked)
+		p.settle()
 		return nil
 	case parked.Wanted == e.WantedHash():
 		p.wait()

@@ -29,7 +29,7 @@ type pass struct {
 	reasons int            // attributes in it that are worth a call
 	reason  uint32         // the last one of these
 	damped  []dampedChange // that go along if the contact is called for something else
-	counted []state.Change // what was counted of the contact
+	counted []state.Change // what was counted of the contact, if it is parked
 	leavers *planfile.Part // of the file of that name, nil: nobody asks, or it is written
 	leaving []state.Change // the contact's exits and clears that are withheld, if somebody asks
 	notes   *extsort.Spool // what the next lists of rows have to know of contacts, nil: there are none
@@ -61,8 +61,8 @@ func (p *pass) countAlone() {
 
 // settle ends the parking of a contact of whom nothing is wanted any more. With some
 // of the exports only, nobody knows that.
-func (p *pass) settle(parked *state.Parked) {
-	if parked != nil && p.whole() {
+func (p *pass) settle() {
+	if parked := p.contact.parked; parked != nil && p.whole() {
 		p.found.unpark = append(p.found.unpark, parked.UserID)
 	}
 }

@@ -165,6 +165,14 @@ func Cut(b []byte) (v Value, rest []byte, err error) {
 
 // CutText cuts a text behind its length (uvarint) from the start of b, of which it is a part.
 func CutText(b []byte) (text, rest []byte, ok bool) {
+	if len(b) > 0 && b[0] < 0x80 && int(b[0]) < len(b) { // most are short
+		n := 1 + int(b[0])
+		return b[1:n:n], b[n:], true
+	}
+	return cutLongText(b)
+}
+
+func cutLongText(b []byte) (text, rest []byte, ok bool) {
 	size, n := binary.Uvarint(b)
 	if n <= 0 || size > uint64(len(b)-n) {
 		return nil, nil, false
@@ -177,7 +185,7 @@ func isJSONNumber(text []byte) bool {
 	if isShortNumber(text) { // as most are
 		return true
 	}
-	rest := bytes.TrimPrefix(text, []byte{'-'})
+	rest := withoutSign(text)
 	whole := digits(rest)
 	if whole == 0 || whole > 1 && rest[0] == '0' {
 		return false
@@ -199,6 +207,14 @@ func isJSONNumber(text []byte) bool {
 	return len(rest) == 0
 }
 
+// withoutSign returns text without the minus that it begins with, if it does.
+func withoutSign(text []byte) []byte {
+	if len(text) > 0 && text[0] == '-' {
+		return text[1:]
+	}
+	return text
+}
+
 // digits returns with how many digits text begins.
 func digits(text []byte) int {
 	n := 0
@@ -212,7 +228,7 @@ func digits(text []byte) int {
 // it, as most numbers are: no zeros that could be left out, no exponent. Numbers of so few
 // digits differ as float64s too, so each of them is printed back as it was.
 func isShortNumber(text []byte) bool {
-	unsigned := bytes.TrimPrefix(text, []byte{'-'})
+	unsigned := withoutSign(text)
 	whole := digits(unsigned)
 	switch {
 	case whole == 0, whole > 1 && unsigned[0] == '0':
@@ -256,7 +272,7 @@ func PlainNumber(text []byte) (Value, bool) {
 	if isShortNumber(text) { // as most are
 		return OfNumber(text), true
 	}
-	unsigned := bytes.TrimPrefix(text, []byte{'-'})
+	unsigned := withoutSign(text)
 	whole := digits(unsigned)
 	if whole == 0 || whole > 1 && unsigned[0] == '0' {
 		return Value{}, false

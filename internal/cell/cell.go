@@ -30,6 +30,11 @@ func IsNotFinite(text []byte) bool {
 	if len(text) < len("nan") || len(text) > len("-infinity") {
 		return false
 	}
+	switch text[0] {
+	case '+', '-', 'n', 'N', 'i', 'I':
+	default: // as most are
+		return false
+	}
 	switch strings.ToLower(string(bytes.TrimLeft(text, "+-"))) {
 	case "nan", "inf", "infinity":
 		return true

@@ -47,18 +47,19 @@ func (x *changes) add(w *Wanted, row []byte) error {
 	if !ok {
 		return extsort.ErrTemp
 	}
+	cell := 0
 	for i, f := range x.o.Fields {
 		said := false
 		columns := make([][]byte, len(f.Columns))
 		for j := range f.Columns {
-			if attr.Kind(kinds[j]).HasText() {
+			if kinds.Of(cell).HasText() {
 				if columns[j], texts, ok = attr.CutText(texts); !ok {
 					return extsort.ErrTemp
 				}
 				said = true
 			}
+			cell++
 		}
-		kinds = kinds[len(f.Columns):]
 		if newest := &w.changed.fields[i]; said && (newest.mark != w.now || at >= newest.at) {
 			*newest = fieldChange{w.now, at, columns}
 		}

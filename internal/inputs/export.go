@@ -80,6 +80,9 @@ func (a *Attribute) Active() bool {
 }
 
 func (a *Attribute) MemberCount(v attr.Value) int {
+	if v.Kind() > attr.False { // whatever the attribute is
+		return 1
+	}
 	return state.MemberCount(a.Kind == engage.Trait, v)
 }
 

@@ -32,9 +32,20 @@ func (w *Wanted) choose(e *Input, before, v attr.Value) bool {
 	return e.replaces(before, v)
 }
 
-// chooseField does the same for a contact field, of which the first text counts where there is an
-// order.
-func (w *Wanted) chooseField(e *Input, f *said[fieldText], text []byte) {
+// sayField takes in what an export says of a column of the contact fields. Of several rows the first
+// text counts where there is an order, and of several exports that of the first.
+func (w *Wanted) sayField(e *Input, column int, text []byte) {
+	f := &w.fields[column]
+	switch {
+	case f.mark != w.now:
+		*f = said[fieldText]{fieldText{text, e.Index}, w.now}
+		return
+	case f.value.from != e.Index:
+		if !bytes.Equal(f.value.text, text) {
+			w.differ[column] = w.now
+		}
+		return
+	}
 	order := bytes.Compare(text, f.value.text)
 	if order != 0 {
 		w.tear(e)

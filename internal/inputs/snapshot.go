@@ -1,7 +1,6 @@
 package inputs
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -242,51 +241,44 @@ func (s *snapshot) add(w *Wanted, row []byte) error {
 	if !ok {
 		return extsort.ErrTemp
 	}
-	for cell, kind := range kinds {
+	for cell := range len(attributes) + len(w.fields) {
+		kind := kinds.Of(cell)
+		if kind == attr.None {
+			continue
+		}
 		var text []byte
-		switch kind := attr.Kind(kind); {
-		case kind == attr.None:
-			continue
-		case kind > attr.String || kind == attr.Null && cell >= len(attributes):
-			return extsort.ErrTemp
-		case kind == attr.Null:
-			if a := attributes[cell]; a != nil {
-				w.silent[a.ID] = w.now
-			}
-			continue
-		case kind.HasText():
+		if kind.HasText() {
 			if text, texts, ok = attr.CutText(texts); !ok {
 				return extsort.ErrTemp
 			}
 		}
-		if cell < len(attributes) {
-			a := attributes[cell]
-			if a == nil {
-				continue
-			}
-			id, v := a.ID, a.value(attr.Of(attr.Kind(kind), text))
-			if v.Kind() == attr.None { // of its type it says nothing
-				w.silent[id] = w.now
-				continue
-			}
-			if w.values[id].mark != w.now {
-				w.ids = append(w.ids, id)
-			} else if !w.choose(s.Input, w.values[id].value, v) {
-				continue
-			}
-			w.values[id] = said[attr.Value]{v, w.now}
-			w.stands(id, line)
+		if kind > attr.String || kind == attr.Null && cell >= len(attributes) {
+			return extsort.ErrTemp
+		}
+		if cell >= len(attributes) {
+			w.sayField(s.Input, cell-len(attributes), text)
 			continue
 		}
-		column := cell - len(attributes)
-		switch f := &w.fields[column]; {
-		case f.mark != w.now:
-			*f = said[fieldText]{fieldText{text, s.Index}, w.now}
-		case f.value.from == s.Index:
-			w.chooseField(s.Input, f, text)
-		case !bytes.Equal(f.value.text, text):
-			w.differ[column] = w.now
+		a := attributes[cell]
+		if a == nil {
+			continue
 		}
+		id, v := a.ID, attr.Of(kind, text)
+		if a.convert {
+			v = a.value(v)
+		}
+		if v.Kind() <= attr.Null { // it says nothing, or nothing of its type
+			w.silent[id] = w.now
+			continue
+		}
+		now := &w.values[id]
+		if now.mark != w.now {
+			w.ids = append(w.ids, id)
+		} else if !w.choose(s.Input, now.value, v) {
+			continue
+		}
+		now.value, now.mark = v, w.now // one after the other, which is faster
+		w.stands(id, line)
 	}
 	return nil
 }

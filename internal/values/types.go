@@ -54,6 +54,12 @@ func (f *Fits) learn(said attr.Value) {
 		}
 	case attr.String:
 		text := said.Text()
+		if !f.notNumber {
+			if _, ok := attr.PlainNumber(text); ok { // which is nothing else
+				f.any, f.notBoolean = true, true
+				return
+			}
+		}
 		if IsList(text) {
 			if flat := toText(said); flat.Kind() != attr.None { // else it says nothing
 				f.any, f.notBoolean, f.notNumber = true, true, true
@@ -64,11 +70,7 @@ func (f *Fits) learn(said attr.Value) {
 			f.notBoolean = true
 			return
 		}
-		f.any = true
-		if !f.notNumber {
-			_, ok := attr.PlainNumber(text)
-			f.notNumber = !ok
-		}
+		f.any, f.notNumber = true, true
 		if !f.notBoolean {
 			_, ok := inferredBool(text)
 			f.notBoolean = !ok
