@@ -3,18 +3,22 @@ package serve
 import (
 	"context"
 	"errors"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/time/rate"
 
+	"gleapsync/internal/config"
 	"gleapsync/internal/inspect"
 	"gleapsync/internal/runs"
 	"gleapsync/state"
 )
 
-// reader bounds how often the state is read for those who ask, however many they are: a
-// commit has to wait as long as anybody has the file open.
+// reader reads the state of the configuration in force for those who ask. It bounds how often it
+// does, however many they are: a commit has to wait as long as anybody has the file open.
 type reader struct {
+	config atomic.Pointer[config.Config]
+
 	pace *rate.Limiter
 	turn chan struct{} // taken while the fields below are used
 	at   time.Time     // of what was seen
@@ -34,27 +38,26 @@ const (
 )
 
 // inspect lets fn look into the state of the present configuration.
-func (s *site) inspect(ctx context.Context, fn func(*inspect.View) error) error {
-	if err := s.reader.pace.Wait(ctx); err != nil {
+func (r *reader) inspect(ctx context.Context, fn func(*inspect.View) error) error {
+	if err := r.pace.Wait(ctx); err != nil {
 		return err
 	}
-	v, err := s.view()
+	v, err := r.view()
 	if err != nil {
 		return err
 	}
 	return fn(v)
 }
 
-func (s *site) view() (*inspect.View, error) {
-	cfg := s.config.Load()
+func (r *reader) view() (*inspect.View, error) {
+	cfg := r.config.Load()
 	store, err := state.Open(cfg.State)
 	return inspect.New(cfg.Sync, store), err
 }
 
 // look returns what the state says, as it was a second ago at most. It waits for nobody who
 // asks for something else: probes and metrics depend on it.
-func (s *site) look(ctx context.Context) seen {
-	r := &s.reader
+func (r *reader) look(ctx context.Context) seen {
 	select {
 	case r.turn <- struct{}{}:
 		defer func() { <-r.turn }()
@@ -65,7 +68,7 @@ func (s *site) look(ctx context.Context) seen {
 		return r.seen
 	}
 	var now seen
-	v, err := s.view()
+	v, err := r.view()
 	if now.err = err; err == nil {
 		var lastErr error
 		now.overview, err = v.Overview()

@@ -2,10 +2,8 @@ package serve
 
 import (
 	"net/url"
-	"sync/atomic"
 	"time"
 
-	"gleapsync/internal/config"
 	"gleapsync/internal/page"
 	"gleapsync/internal/runs"
 	"gleapsync/internal/schedule"
@@ -19,9 +17,8 @@ type site struct {
 	below   string // what the site's addresses are below, with the project's name; "" for one project alone
 	named   string // the configuration file of one of several projects, for commands that can be pasted
 	begun   time.Time
-	config  atomic.Pointer[config.Config] // in force
 	live    live
-	reader  reader
+	reader
 }
 
 func (s *site) schedule() schedule.Schedule { return s.config.Load().Schedule }
