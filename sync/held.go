@@ -27,9 +27,9 @@ func (r *Runner) Held(ctx context.Context, request inputs.Request, begin func(ru
 }
 
 // leaving counts, by key, who would leave what is held or withheld.
-func (p *plan) leaving() map[string]int {
+func (l *attributeList) leaving() map[string]int {
 	exits := map[string]int{}
-	for _, a := range p.attributes {
+	for _, a := range l.attributes {
 		if a.Asked && a.merged && (a.Status == runs.StatusHeld || a.withheld > 0) {
 			exits[a.Key] = a.exited + a.withheld
 		}

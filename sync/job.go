@@ -58,9 +58,9 @@ func (p *plan) job() job.Job {
 }
 
 // keys returns the attributes as calls name them, by id.
-func (p *plan) keys() []job.Key {
-	keys := make([]job.Key, len(p.byID))
-	for id, ref := range p.byID {
+func (l *attributeList) keys() []job.Key {
+	keys := make([]job.Key, len(l.byID))
+	for id, ref := range l.byID {
 		keys[id].Key = ref.key
 		if a := ref.attribute; a != nil {
 			keys[id].IsAudience, keys[id].Source = a.Kind == engage.Audience, a.Input.Origin()
