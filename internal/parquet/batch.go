@@ -132,8 +132,8 @@ func (t *File) readBatch(b *Batch, most int) error {
 		if t.prints {
 			columns = slices.Concat(t.asked, t.later)
 		}
-		if err := t.each(len(columns), func(i, _ int) error { return t.begin(columns[i]) }); err != nil {
-			return err
+		for _, c := range columns {
+			t.begin(c)
 		}
 	}
 	if b.Cells == nil {
@@ -172,14 +172,9 @@ func (t *File) readBatch(b *Batch, most int) error {
 }
 
 // begin has a column begin with the present row group.
-func (t *File) begin(c *column) error {
-	pages, err := t.pagesOf(t.group-1, c.leaf.Index())
-	if err != nil {
-		return err
-	}
-	c.begin(pages)
+func (t *File) begin(c *column) {
+	c.begin(t.pagesOf(t.group-1, c.leaf.Index()))
 	c.group = t.group
-	return nil
 }
 
 // each calls do with each number below n, on all processors: it is told on which of them.

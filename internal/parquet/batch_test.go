@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/encoding"
 	"pgregory.net/rapid"
 
 	"gleapsync/internal/rounds"
@@ -59,6 +60,17 @@ var randomColumns = []randomColumn{
 	}},
 	{node: parquet.String(), value: ofString},
 	{node: parquet.String(), list: true, value: ofString},
+}
+
+// encodings are those that each kind of values can have.
+var encodings = map[parquet.Kind][]encoding.Encoding{
+	parquet.Boolean:           {&parquet.Plain, &parquet.RLE},
+	parquet.Int32:             {&parquet.Plain, &parquet.RLEDictionary, &parquet.DeltaBinaryPacked, &parquet.ByteStreamSplit},
+	parquet.Int64:             {&parquet.Plain, &parquet.RLEDictionary, &parquet.DeltaBinaryPacked, &parquet.ByteStreamSplit},
+	parquet.Float:             {&parquet.Plain, &parquet.RLEDictionary, &parquet.ByteStreamSplit},
+	parquet.Double:            {&parquet.Plain, &parquet.RLEDictionary, &parquet.ByteStreamSplit},
+	parquet.FixedLenByteArray: {&parquet.Plain, &parquet.RLEDictionary, &parquet.DeltaByteArray, &parquet.ByteStreamSplit},
+	parquet.ByteArray:         {&parquet.Plain, &parquet.RLEDictionary, &parquet.DeltaLengthByteArray, &parquet.DeltaByteArray},
 }
 
 // randomRows are the rows of a random file, and the texts of their cells, "-" for null.
@@ -124,9 +136,7 @@ func drawRows(t *rapid.T, kinds []randomColumn) (all randomRows) {
 func (all *randomRows) write(t *rapid.T) []byte {
 	group := parquet.Group{}
 	for at, c := range all.columns {
-		if !c.list && rapid.Bool().Draw(t, "dictionary") && c.node.Type().Kind() != parquet.Boolean {
-			c.node = parquet.Encoded(c.node, &parquet.RLEDictionary)
-		}
+		c.node = parquet.Encoded(c.node, rapid.SampledFrom(encodings[c.node.Type().Kind()]).Draw(t, "encoding"))
 		if c.list {
 			c.node = parquet.List(c.node)
 		}

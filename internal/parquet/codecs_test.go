@@ -3,7 +3,6 @@ package parquet
 import (
 	"bytes"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
@@ -108,28 +107,54 @@ func testCodec(t *testing.T, isOptional, isDictionary bool, how ...parquet.Write
 	}
 }
 
-// TestSeveralCompressions: a column of which row groups are compressed in different ways is refused,
-// because the library would take all for compressed as the first one is.
+// TestSeveralCompressions: each row group may be compressed in a way of its own.
 func TestSeveralCompressions(t *testing.T) {
-	var data bytes.Buffer
-	w := parquet.NewGenericWriter[struct{ A int64 }](&data, parquet.MaxRowsPerRowGroup(2))
-	if _, err := w.Write(make([]struct{ A int64 }, 3)); err != nil {
-		t.Fatal(err)
+	type row struct {
+		A string `parquet:"a,dict"`
 	}
-	if err := w.Close(); err != nil {
-		t.Fatal(err)
+	var data []byte
+	var all *format.FileMetaData
+	for i, codec := range codecs {
+		var part bytes.Buffer
+		if err := parquet.Write(&part, []row{{fmt.Sprint("row ", i)}, {"same"}}, parquet.Compression(codec)); err != nil {
+			t.Fatal(err)
+		}
+		file, err := parquet.OpenFile(bytes.NewReader(part.Bytes()), int64(part.Len()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		said := file.Metadata()
+		chunk := &said.RowGroups[0].Columns[0].MetaData
+		chunk.DictionaryPageOffset += int64(len(data))
+		chunk.DataPageOffset += int64(len(data))
+		data = append(data, part.Bytes()...)
+		if all == nil {
+			all = said
+			continue
+		}
+		all.RowGroups, all.NumRows = append(all.RowGroups, said.RowGroups...), all.NumRows+said.NumRows
 	}
-	file, err := parquet.OpenFile(bytes.NewReader(data.Bytes()), int64(data.Len()))
+	footer, err := thrift.Marshal(new(thrift.CompactProtocol), all)
 	if err != nil {
 		t.Fatal(err)
 	}
-	file.Metadata().RowGroups[1].Columns[0].MetaData.Codec = format.Snappy
-	footer, err := thrift.Marshal(new(thrift.CompactProtocol), file.Metadata())
+	data = append(data, append(binary.LittleEndian.AppendUint32(footer, uint32(len(footer))), Magic...)...)
+	file, err := Open(bytes.NewReader(data), int64(len(data)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	data.Write(append(binary.LittleEndian.AppendUint32(footer, uint32(len(footer))), Magic...))
-	if _, err := Open(bytes.NewReader(data.Bytes()), int64(data.Len())); !errors.Is(err, errors.ErrUnsupported) {
-		t.Error(err)
+	defer file.Close()
+	file.Ask([]int{0})
+	for i := range 2 * len(codecs) {
+		want := "same"
+		if i%2 == 0 {
+			want = fmt.Sprint("row ", i/2)
+		}
+		if cells, err := file.Next(); err != nil || string(cells[0]) != want {
+			t.Fatalf("row %d: %q, want %q: %v", i, cells, want, err)
+		}
+	}
+	if _, err := file.Next(); err != io.EOF {
+		t.Fatal(err)
 	}
 }

@@ -1,11 +1,11 @@
 package parquet
 
 import (
+	"bytes"
 	"io"
 	"sync/atomic"
 
 	"github.com/parquet-go/parquet-go"
-	"github.com/parquet-go/parquet-go/encoding"
 
 	"gleapsync/internal/cell"
 )
@@ -25,34 +25,36 @@ type column struct {
 	defined int
 	room    *atomic.Int64 // see mostEntries
 
-	pages parquet.Pages
-	page  parquet.Page
+	pages
+	left     int    // rows of the present page, or items of lists, that are not read yet
+	isOpen   bool   // it was unpacked,
+	unpacked []byte // to here
 
-	// Of the page. What stands in it is one of these three, as readRows knows, or a list's items:
-	indexes  []int32         // of texts in the dictionary
-	bits     []byte          // of booleans
-	plain    encoding.Values // what stands for itself
-	readRows func(*column, *Cells, int) error
-	levels   []byte              // the definition levels of its rows; nil: none is null
-	left     int                 // rows that are not read yet
-	used     int                 // indexes, bits or values that are
-	items    parquet.ValueReader // of lists
+	// Of the page, once it is open:
+	levels      []byte // the definition levels of its rows or items; nil: none is null
+	repetitions []byte // the repetition levels of lists' items
+	isIndexed   bool   // its values are those of the dictionary
+	indexes     hybrid // of these,
+	values      values // or its own
+	used        int    // how many of these were read
 
-	source parquet.Dictionary // of the row group
-	texts  *Texts             // of the dictionary, nil: there is no room for them
-	looked bool               // there is room, or none
-	taken  int64              // of room
+	// Of the row group:
+	dictionary     values
+	dictionaryText []byte
+	texts          *Texts // of the dictionary, nil: there is no room for them
+	looked         bool   // there is room, or none
+	taken          int64  // of room
 
 	group int // that is being read, counted from 1,
 	done  int // and how many of its rows were, where few are
 
 	// For prints:
-	salt       salt
-	dictionary []sum // the hashes of its entries
+	salt   salt
+	hashes []sum // of the dictionary, none: there is no room for them
 
-	batch []parquet.Value // of the page's items
-	ready []parquet.Value // those of the batch that are not read yet
-	cell  []byte
+	spare  []byte // for levels,
+	truths []byte // and booleans that were not packed
+	cell   []byte
 }
 
 // newColumn makes a column of one at the top of the schema: a value, or a list of
@@ -87,6 +89,7 @@ func newColumn(top *parquet.Column) *column {
 	if c.text = newValueText(c.leaf.Type()); c.text.append == nil {
 		return nil
 	}
+	c.values, c.dictionary = newValues(c.leaf.Type()), newValues(c.leaf.Type())
 	return c
 }
 
@@ -99,56 +102,18 @@ func (c *column) form() cell.Form {
 }
 
 // begin starts a row group.
-func (c *column) begin(pages parquet.Pages) {
+func (c *column) begin(pages pages) {
 	c.end()
 	c.pages = pages
 }
 
 // end gives back what the present row group needed.
 func (c *column) end() {
-	c.endPage()
-	if c.pages != nil {
-		c.pages.Close()
-	}
 	if c.taken > 0 {
 		c.room.Add(c.taken)
 	}
-	c.pages, c.source, c.texts, c.looked, c.taken, c.done, c.dictionary = nil, nil, nil, false, 0, 0, nil
-}
-
-func (c *column) endPage() {
-	if c.page != nil {
-		parquet.Release(c.page)
-	}
-	c.page, c.indexes, c.bits, c.plain, c.readRows, c.levels, c.left, c.used = nil, nil, nil, encoding.Values{}, nil, nil, 0, 0
-	c.items, c.ready = nil, nil
-}
-
-// nextPage goes on to the next page, or returns io.EOF at the end of the row group.
-func (c *column) nextPage() error {
-	c.endPage()
-	page, err := c.pages.ReadPage()
-	if err != nil {
-		return err
-	}
-	c.page, c.left = page, int(page.NumValues())
-	if c.list {
-		c.items = page.Values()
-		return nil
-	}
-	if page.NumNulls() > 0 {
-		c.levels = page.DefinitionLevels()
-	}
-	data := page.Data()
-	switch dictionary := page.Dictionary(); {
-	case dictionary != nil:
-		c.indexes, c.readRows, c.source = data.Int32(), (*column).readIndexes, dictionary
-	case data.Kind() == encoding.Boolean:
-		c.bits, c.readRows = data.Boolean(), (*column).readBits
-	default:
-		c.plain, c.readRows = data, (*column).readPlain
-	}
-	return nil
+	c.pages, c.left, c.dictionary.count = pages{}, 0, 0
+	c.texts, c.looked, c.taken, c.done, c.hashes = nil, false, 0, 0, c.hashes[:0]
 }
 
 // look makes texts of the dictionary, if there is room for them. A row group has one at most.
@@ -160,15 +125,15 @@ func (c *column) look() {
 	if !c.takeRoom() {
 		return
 	}
-	c.texts = &Texts{IsDictionary: true, ends: make([]int, 0, c.source.Len())}
-	for i := range int32(c.source.Len()) {
-		c.texts.add(c.text, c.source.Index(i))
+	c.texts = &Texts{IsDictionary: true, ends: make([]int, 0, c.dictionary.count)}
+	for i := range c.dictionary.count {
+		c.texts.add(c.text, c.dictionary.value(i))
 	}
 }
 
 // takeRoom takes room for the entries of the dictionary, if there is as much.
 func (c *column) takeRoom() bool {
-	entries := int64(c.source.Len())
+	entries := int64(c.dictionary.count)
 	if c.room.Add(-entries) < 0 {
 		c.room.Add(entries)
 		return false
@@ -177,20 +142,29 @@ func (c *column) takeRoom() bool {
 	return true
 }
 
+// mostRows is how many rows of a page are read at a time.
+const mostRows = 256
+
 // read reads the cells of n rows. The error is io.EOF if there are fewer.
 func (c *column) read(cells *Cells, n int) error {
 	if c.list {
 		return c.readLists(cells, n)
 	}
 	for n > 0 {
-		if c.left == 0 {
-			if err := c.nextPage(); err != nil {
-				return err
-			}
-			continue
+		if err := c.ready(); err != nil {
+			return err
 		}
-		rows := min(n, c.left)
-		if err := c.readRows(c, cells, rows); err != nil {
+		rows := min(n, c.left, mostRows)
+		var err error
+		switch {
+		case c.isIndexed:
+			err = c.readIndexes(cells, rows)
+		case c.values.kind == parquet.Boolean:
+			c.readBits(cells, rows)
+		default:
+			c.readPlain(cells, rows)
+		}
+		if err != nil {
 			return err
 		}
 		c.left -= rows
@@ -209,7 +183,7 @@ func (c *column) rowLevels(rows int) []byte {
 }
 
 // readBits reads booleans of the page.
-func (c *column) readBits(cells *Cells, rows int) error {
+func (c *column) readBits(cells *Cells, rows int) {
 	isSame := cells.look(&booleans)
 	if !isSame {
 		cells.lookOwn()
@@ -217,32 +191,34 @@ func (c *column) readBits(cells *Cells, rows int) error {
 	levels := c.rowLevels(rows)
 	for row := range rows {
 		entry := int32(-1)
-		if levels == nil || int(levels[row]) == c.defined {
-			entry = int32(c.bits[c.used/8] >> (c.used % 8) & 1)
+		if levels == nil || levels[row] != 0 {
+			entry = int32(c.values.data[c.used/8] >> (c.used % 8) & 1)
 			if c.used++; !isSame {
 				entry = cells.addOwn(booleans.Text(entry))
 			}
 		}
 		cells.Entries = append(cells.Entries, entry)
 	}
-	return nil
 }
 
 // readIndexes reads cells of the page that are texts of the dictionary.
 func (c *column) readIndexes(cells *Cells, rows int) error {
 	c.look()
-	levels := c.rowLevels(rows)
 	isSame := c.texts != nil && cells.look(c.texts)
 	if !isSame {
 		cells.lookOwn()
 	}
-	most := uint32(c.source.Len())
+	levels := c.rowLevels(rows)
+	var buffer [mostRows]int32
+	indexes := buffer[:present(levels, rows)]
+	if err := c.indexes.read(indexes); err != nil {
+		return err
+	}
 	for row := range rows {
 		entry := int32(-1)
-		if levels == nil || int(levels[row]) == c.defined {
-			entry = c.indexes[c.used]
-			c.used++
-			if uint32(entry) >= most {
+		if levels == nil || levels[row] != 0 {
+			entry, indexes = indexes[0], indexes[1:]
+			if uint(entry) >= uint(c.dictionary.count) {
 				return errDamaged
 			}
 			switch {
@@ -250,7 +226,7 @@ func (c *column) readIndexes(cells *Cells, rows int) error {
 			case c.texts != nil:
 				entry = cells.addOwn(c.texts.Text(entry))
 			default:
-				cells.own.add(c.text, c.source.Index(entry))
+				cells.own.add(c.text, c.dictionary.value(int(entry)))
 				entry = int32(cells.own.Len() - 1)
 			}
 		}
@@ -260,49 +236,30 @@ func (c *column) readIndexes(cells *Cells, rows int) error {
 }
 
 // readPlain reads cells of the page that stand for themselves.
-func (c *column) readPlain(cells *Cells, rows int) error {
+func (c *column) readPlain(cells *Cells, rows int) {
 	cells.lookOwn()
 	levels := c.rowLevels(rows)
 	for row := range rows {
 		entry := int32(-1)
-		if levels == nil || int(levels[row]) == c.defined {
-			cells.own.add(c.text, valueOf(&c.plain, c.used))
+		if levels == nil || levels[row] != 0 {
+			cells.own.add(c.text, c.values.value(c.used))
 			c.used++
 			entry = int32(cells.own.Len() - 1)
 		}
 		cells.Entries = append(cells.Entries, entry)
 	}
-	return nil
 }
 
-// valueOf returns one of the values of a page, valid as long as that is.
-func valueOf(values *encoding.Values, n int) parquet.Value {
-	switch values.Kind() {
-	case encoding.Int32:
-		return parquet.Int32Value(values.Int32()[n])
-	case encoding.Int64:
-		return parquet.Int64Value(values.Int64()[n])
-	case encoding.Int96:
-		return parquet.Int96Value(values.Int96()[n])
-	case encoding.Float:
-		return parquet.FloatValue(values.Float()[n])
-	case encoding.Double:
-		return parquet.DoubleValue(values.Double()[n])
-	case encoding.FixedLenByteArray:
-		text, size := values.FixedLenByteArray()
-		return parquet.FixedLenByteArrayValue(text[n*size : (n+1)*size])
-	default:
-		text, offsets := values.ByteArray()
-		return parquet.ByteArrayValue(text[offsets[n]:offsets[n+1]])
+// present returns how many of some rows are not null.
+func present(levels []byte, rows int) int {
+	if levels == nil {
+		return rows
 	}
+	return bytes.Count(levels, []byte{1})
 }
 
 // ended reports whether the row group has no further row.
 func (c *column) ended() bool {
-	if c.list {
-		_, err := c.peek()
-		return err == io.EOF
-	}
 	for c.left == 0 {
 		if err := c.nextPage(); err != nil {
 			return err == io.EOF

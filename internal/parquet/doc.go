@@ -2,6 +2,8 @@
 // them into CSV, a row at a time and of the columns only that are wanted. A column is a
 // value or a list of values, which is JSON then; what is neither, such as a map, is none.
 //
-// The library underneath takes data for granted. Damaged data are an error here, and never
-// a panic or more memory than the file can be worth.
+// Pages are read here, and held as they are stored: what is packed is unpacked for some rows at a
+// time, and what nobody asks for is passed over. What a file says of itself, compressions and the
+// rarer encodings are the library's part. It takes data for granted; damaged data are an error here,
+// and never a panic or more memory than the file can be worth.
 package parquet

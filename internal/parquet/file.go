@@ -9,10 +9,10 @@ import (
 	"runtime"
 	"runtime/debug"
 	"slices"
+	"sync"
 	"sync/atomic"
 
 	"github.com/parquet-go/parquet-go"
-	"github.com/parquet-go/parquet-go/format"
 
 	"gleapsync/internal/cell"
 )
@@ -23,16 +23,16 @@ const Magic = "PAR1"
 // File is a Parquet file that is being read. It has all columns of the file that can be
 // cells, but reads those only that it is asked for, and of each a page at a time.
 type File struct {
-	names []string
-	found []*column // one for each name
-	asked []*column // those that are read,
-	later []*column // and those that Rest has, or of which there are prints only
-	file  *parquet.File
-	said  *format.FileMetaData // what the file says of itself
-	group int                  // how many row groups were begun
-	left  int64                // rows of the present group that are not read yet
-	room  atomic.Int64         // how many entries more dictionaries may have
-	row   int                  // how many were read
+	names   []string
+	found   []*column // one for each name
+	asked   []*column // those that are read,
+	later   []*column // and those that Rest has, or of which there are prints only
+	file    *parquet.File
+	group   int          // how many row groups were begun
+	left    int64        // rows of the present group that are not read yet
+	room    atomic.Int64 // how many entries more dictionaries may have
+	row     int          // how many were read
+	scratch sync.Pool    // for pages
 
 	workers int
 	failed  error // of ReadBatch
@@ -72,11 +72,11 @@ func Open(r io.ReaderAt, size int64) (t *File, err error) {
 	case int64(binary.LittleEndian.Uint32(tail)) > size-least:
 		return nil, errDamaged
 	}
-	file, said, err := openFile(r, size)
+	file, err := parquet.OpenFile(r, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
 	if err != nil {
 		return nil, readError(err)
 	}
-	t = &File{file: file, said: said, workers: runtime.GOMAXPROCS(0)}
+	t = &File{file: file, workers: runtime.GOMAXPROCS(0)}
 	t.sums = make([][]sum, t.workers)
 	t.room.Store(mostEntries)
 	var rows int64

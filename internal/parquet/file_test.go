@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"runtime/metrics"
@@ -124,7 +125,7 @@ func FuzzRead(f *testing.F) {
 		files = append(files, data)
 	}
 	slices.SortFunc(files, bytes.Compare)
-	files = append(files, users(f, &parquet.Lz4Raw, 1), users(f, &parquet.Lz4Raw, 2))
+	files = append(files, users(f, &parquet.Lz4Raw, 1), users(f, &parquet.Lz4Raw, 2), encoded(f, 1), encoded(f, 2))
 	f.Add(uint8(0), uint16(10), uint8(0xff), uint16(2000), uint8(1))
 	f.Add(uint8(1), uint16(0), uint8(0), uint16(0), uint8(0))
 	f.Add(uint8(2), uint16(500), uint8(7), uint16(40), uint8(0x80))
@@ -154,6 +155,47 @@ func users(t testing.TB, codec compress.Codec, version int) []byte {
 	}
 	var out bytes.Buffer
 	if err := parquet.Write(&out, all, parquet.Compression(codec), parquet.DataPageVersion(version)); err != nil {
+		t.Fatal(err)
+	}
+	return out.Bytes()
+}
+
+// encoded writes 40 rows with a column of each kind in each encoding.
+func encoded(t testing.TB, version int) []byte {
+	t.Helper()
+	group, columns := parquet.Group{}, []randomColumn{}
+	for _, c := range randomColumns {
+		for _, how := range encodings[c.node.Type().Kind()] {
+			node := parquet.Encoded(c.node, how)
+			if c.list {
+				node = parquet.List(node)
+			}
+			group[fmt.Sprintf("c%02d", len(columns))] = parquet.Optional(node)
+			columns = append(columns, c)
+		}
+	}
+	var out bytes.Buffer
+	w := parquet.NewGenericWriter[any](&out, parquet.NewSchema("users", group), parquet.DataPageVersion(version), parquet.MaxRowsPerRowGroup(30))
+	r := rand.New(rand.NewPCG(7, 7))
+	for range 40 {
+		var row parquet.Row
+		for at, c := range columns {
+			v, _ := c.value(r, 10)
+			switch {
+			case r.IntN(5) == 0:
+				v = parquet.NullValue().Level(0, 0, at)
+			case c.list:
+				v = v.Level(0, 2, at)
+			default:
+				v = v.Level(0, 1, at)
+			}
+			row = append(row, v)
+		}
+		if _, err := w.WriteRows([]parquet.Row{row}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
 		t.Fatal(err)
 	}
 	return out.Bytes()

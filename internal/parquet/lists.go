@@ -10,21 +10,11 @@ import (
 	"gleapsync/internal/cell"
 )
 
-// batchSize is how many items of lists are decoded at a time.
-const batchSize = 256
-
 // readLists reads lists, which may go over several pages.
 func (c *column) readLists(cells *Cells, rows int) error {
 	cells.lookOwn()
 	for range rows {
-		v, err := c.peek()
-		if err == nil && v.RepetitionLevel() != 0 {
-			err = errDamaged
-		}
-		if err == nil {
-			err = c.readList(v)
-		}
-		if err != nil {
+		if err := c.readList(); err != nil {
 			return err
 		}
 		entry := int32(-1)
@@ -36,54 +26,86 @@ func (c *column) readLists(cells *Cells, rows int) error {
 	return nil
 }
 
-// peek returns the next of the items, or io.EOF at the end of the row group.
-func (c *column) peek() (*parquet.Value, error) {
-	for len(c.ready) == 0 {
-		if c.items == nil {
-			if err := c.nextPage(); err != nil {
-				return nil, err
-			}
-		}
-		if c.batch == nil {
-			c.batch = make([]parquet.Value, batchSize)
-		}
-		n, err := c.items.ReadValues(c.batch)
-		if err != nil && err != io.EOF {
-			return nil, err
-		}
-		if c.ready = c.batch[:n]; n == 0 {
-			c.endPage()
-		}
-	}
-	return &c.ready[0], nil
-}
-
-// readList reads a list as JSON. Its first value is v.
-func (c *column) readList(v *parquet.Value) error {
+// readList reads a list as JSON.
+func (c *column) readList() error {
 	c.cell = c.cell[:0]
-	if level := v.DefinitionLevel(); level < c.defined {
-		if level == c.defined-1 {
+	separator := byte('[')
+	err := c.eachItem(func(v parquet.Value, level byte) {
+		switch {
+		case int(level) >= c.defined:
+			c.cell = append(c.cell, separator)
+			c.cell = c.text.appendJSON(c.cell, v)
+			separator = ','
+		case int(level) == c.defined-1:
 			c.cell = append(c.cell, "[]"...)
 		}
-		c.ready = c.ready[1:]
-		return nil
+	})
+	if separator == ',' {
+		c.cell = append(c.cell, ']')
 	}
-	separator := byte('[')
-	for {
-		c.cell = append(c.cell, separator)
-		c.cell = c.text.appendJSON(c.cell, *v)
-		separator = ','
-		c.ready = c.ready[1:]
-		var err error
-		v, err = c.peek()
-		if err == io.EOF || err == nil && v.RepetitionLevel() == 0 {
-			c.cell = append(c.cell, ']')
+	return err
+}
+
+// eachItem calls do with the items of the next row's list, and with their definition levels. Of a
+// list without any there is one, which is null.
+func (c *column) eachItem(do func(v parquet.Value, level byte)) error {
+	for isFirst := true; ; isFirst = false {
+		isNext, err := c.isNextRow()
+		switch {
+		case err == io.EOF && !isFirst:
 			return nil
+		case err != nil:
+			return err
+		case isNext && !isFirst:
+			return nil
+		case isFirst && !isNext:
+			return errDamaged
 		}
-		if err != nil {
+		level := c.levels[len(c.levels)-c.left]
+		c.left--
+		var v parquet.Value
+		if int(level) == c.leaf.MaxDefinitionLevel() {
+			if v, err = c.nextValue(); err != nil {
+				return err
+			}
+		}
+		do(v, level)
+	}
+}
+
+// isNextRow reports whether the next item is the first of a row. The error is io.EOF at the end of
+// the row group.
+func (c *column) isNextRow() (bool, error) {
+	if err := c.ready(); err != nil {
+		return false, err
+	}
+	return c.repetitions[len(c.repetitions)-c.left] == 0, nil
+}
+
+// nextValue returns the next value of the page, valid as long as that is.
+func (c *column) nextValue() (parquet.Value, error) {
+	if !c.isIndexed {
+		c.used++
+		return c.values.value(c.used - 1), nil
+	}
+	var index [1]int32
+	if err := c.indexes.read(index[:]); err != nil {
+		return parquet.Value{}, err
+	}
+	if uint(index[0]) >= uint(c.dictionary.count) {
+		return parquet.Value{}, errDamaged
+	}
+	return c.dictionary.value(int(index[0])), nil
+}
+
+// skipLists passes over the lists of n rows.
+func (c *column) skipLists(n int) error {
+	for range n {
+		if err := c.eachItem(func(parquet.Value, byte) {}); err != nil {
 			return err
 		}
 	}
+	return nil
 }
 
 // appendJSON appends an item of a list.

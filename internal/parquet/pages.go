@@ -2,63 +2,153 @@ package parquet
 
 import (
 	"encoding/binary"
+	"hash/crc32"
 	"io"
+	"slices"
+	"sync"
 
 	"github.com/klauspost/compress/zstd"
+	"github.com/parquet-go/bitpack"
 	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
+	"github.com/pierrec/lz4/v4"
 )
 
 // Pages of up to this size are read whatever the sum says that stands beside them.
 const maxPage = 16 << 20
 
+// pages goes over the pages of a column chunk. What they say of their sizes is not taken for
+// granted: one flipped bit would cost 2 GiB and more, and a container with less is killed.
+type pages struct {
+	file    io.ReaderAt
+	chunk   *format.ColumnMetaData
+	scratch *sync.Pool // of *[]byte, for what is compressed
+	at      int64      // where the next header is in the file,
+	left    int64      // and how much of the chunk is there
+
+	header *format.PageHeader // of the present page
+	body   int64              // where the rest of it is
+	plain  int64              // how much of that is not compressed
+	start  []byte
+}
+
 // pagesOf returns the pages of a column chunk.
-func (t *File) pagesOf(group, leaf int) (parquet.Pages, error) {
-	chunk := &t.said.RowGroups[group].Columns[leaf].MetaData
-	pages := t.file.RowGroups()[group].ColumnChunks()[leaf].(*parquet.FileColumnChunk)
-	if chunk.Codec == format.Lz4Raw {
-		return pages.PagesFrom(newLZ4Pages(t.file, chunk)), nil
-	}
-	if err := checkPages(t.file, chunk); err != nil {
-		return nil, err
-	}
-	return pages.Pages(), nil
-}
-
-// firstPage is where the pages of a column chunk begin.
-func firstPage(chunk *format.ColumnMetaData) int64 {
+func (t *File) pagesOf(group, leaf int) pages {
+	chunk := &t.file.Metadata().RowGroups[group].Columns[leaf].MetaData
+	at := chunk.DataPageOffset
 	if chunk.DictionaryPageOffset != 0 {
-		return chunk.DictionaryPageOffset
+		at = chunk.DictionaryPageOffset
 	}
-	return chunk.DataPageOffset
+	return pages{file: t.file, chunk: chunk, scratch: &t.scratch, at: at, left: chunk.TotalCompressedSize}
 }
 
-// checkPages reads what the pages of a column chunk say of their sizes. The library takes
-// that for granted and asks for as much memory, so that one flipped bit costs 2 GiB and
-// more, and a container with less is killed.
-func checkPages(r io.ReaderAt, chunk *format.ColumnMetaData) error {
-	at := firstPage(chunk)
-	for left := chunk.TotalCompressedSize; left > 0; {
-		header, size, err := readPageHeader(r, at, left)
-		if err != nil {
-			return err
-		}
-		at += size
-		left -= size
-		plain, err := checkHeader(header, chunk, left)
-		if err != nil {
-			return err
-		}
-		compressed := int64(header.CompressedPageSize)
-		body := io.NewSectionReader(r, at+plain, compressed-plain)
-		if err := checkCompression(body, chunk.Codec, largestPage(chunk)); err != nil {
-			return err
-		}
-		at += compressed
-		left -= compressed
+// next goes on to the next page, of which the header is read, or returns io.EOF.
+func (p *pages) next() error {
+	if p.left <= 0 {
+		return io.EOF
 	}
+	size, err := p.readHeader()
+	if err != nil {
+		return err
+	}
+	p.body = p.at + size
+	p.left -= size
+	if p.plain, err = checkHeader(p.header, p.chunk, p.left); err != nil {
+		return err
+	}
+	p.at = p.body + int64(p.header.CompressedPageSize)
+	p.left -= int64(p.header.CompressedPageSize)
 	return nil
+}
+
+// readHeader reads the next header, and returns how long it is.
+func (p *pages) readHeader() (size int64, err error) {
+	// It is some 30 bytes long, and the least and the greatest of the page's values.
+	for most := int64(512); most <= maxPage; most *= 8 {
+		if p.start, err = p.readAt(p.start, p.at, min(most, p.left)); err != nil {
+			return 0, err
+		}
+		p.header = new(format.PageHeader)
+		reader := new(thrift.CompactProtocol).NewReaderFromBytes(p.start)
+		if err = thrift.NewDecoder(reader).Decode(p.header); err == nil {
+			return int64(reader.BytesRead()), nil
+		}
+		if int64(len(p.start)) < most {
+			break // there is no more
+		}
+	}
+	return 0, errDamaged
+}
+
+// readAt reads bytes into the memory of dst.
+func (p *pages) readAt(dst []byte, at, size int64) ([]byte, error) {
+	dst = slices.Grow(dst[:0], int(size))[:size]
+	if n, err := p.file.ReadAt(dst, at); n < len(dst) {
+		if err == io.EOF { // of the file, and not of the pages
+			err = errDamaged
+		}
+		return dst[:0], err
+	}
+	return dst, nil
+}
+
+// read reads the present page into the memory of dst, and unpacks it.
+func (p *pages) read(dst []byte) ([]byte, error) {
+	size := int64(p.header.CompressedPageSize)
+	if p.plain == size {
+		dst, err := p.readAt(dst, p.body, size)
+		if err == nil && !p.isSound(dst) {
+			err = errDamaged
+		}
+		return dst, err
+	}
+	scratch, _ := p.scratch.Get().(*[]byte)
+	if scratch == nil {
+		scratch = new([]byte)
+	}
+	defer p.scratch.Put(scratch)
+	packed, err := p.readAt(*scratch, p.body, size)
+	if err != nil {
+		return dst, err
+	}
+	*scratch = packed
+	if !p.isSound(packed) {
+		return dst, errDamaged
+	}
+	dst = append(dst[:0], packed[:p.plain]...)
+	return p.unpack(dst, packed[p.plain:], int(p.header.UncompressedPageSize)-int(p.plain))
+}
+
+// isSound reports whether a page has the checksum that it says it has.
+func (p *pages) isSound(page []byte) bool {
+	return p.header.CRC == 0 || uint32(p.header.CRC) == crc32.ChecksumIEEE(page)
+}
+
+// unpack appends what was compressed, which is of that size.
+func (p *pages) unpack(dst, packed []byte, size int) ([]byte, error) {
+	if err := checkCompression(packed, p.chunk.Codec, largestPage(p.chunk)); err != nil {
+		return dst, err
+	}
+	from := len(dst)
+	dst = slices.Grow(dst, size+bitpack.PaddingInt32)
+	if p.chunk.Codec == format.Lz4Raw {
+		// The library's codec has wrong values of some pages
+		// (v0.32.0, https://github.com/parquet-go/parquet-go/issues/608).
+		n, err := lz4.UncompressBlock(packed, dst[from:from+size])
+		if err != nil || n != size {
+			return dst, errDamaged
+		}
+		return dst[:from+size], nil
+	}
+	text, err := parquet.LookupCompressionCodec(p.chunk.Codec).Decode(dst[from:from+size], packed)
+	if err != nil {
+		return dst, err
+	}
+	if from == 0 {
+		return text, nil
+	}
+	return append(dst[:from], text...), nil // mostly to where it is
 }
 
 // largestPage is how large a page of a chunk can be, and what is behind its compression.
@@ -70,42 +160,21 @@ func largestPage(chunk *format.ColumnMetaData) int64 {
 // returns how much of the page's beginning is not compressed.
 func checkHeader(header *format.PageHeader, chunk *format.ColumnMetaData, left int64) (plain int64, err error) {
 	compressed, text := int64(header.CompressedPageSize), int64(header.UncompressedPageSize)
-	if compressed < 0 || compressed > left || text < 0 || text > largestPage(chunk) || pageValues(header) > chunk.NumValues {
+	if n := pageValues(header); compressed < 0 || compressed > left || text < 0 || text > largestPage(chunk) || n < 0 || n > chunk.NumValues {
 		return 0, errDamaged
 	}
-	if v2 := header.DataPageHeaderV2; v2.Valid {
+	v2 := &header.DataPageHeaderV2
+	if v2.Valid {
 		repetitions, definitions := int64(v2.V.RepetitionLevelsByteLength), int64(v2.V.DefinitionLevelsByteLength)
 		plain = repetitions + definitions
 		if repetitions < 0 || definitions < 0 || plain > compressed || plain > text {
 			return 0, errDamaged
 		}
-		if is := v2.V.IsCompressed; is.Valid && !is.V {
-			plain = compressed
-		}
+	}
+	if is := v2.V.IsCompressed; chunk.Codec == format.Uncompressed || is.Valid && !is.V {
+		plain = compressed
 	}
 	return plain, nil
-}
-
-// readPageHeader reads the header at an offset, and returns how long it is. It is part of
-// what is left.
-func readPageHeader(r io.ReaderAt, at, left int64) (header *format.PageHeader, size int64, err error) {
-	// It is some 30 bytes long, and the least and the greatest of the page's values.
-	for most := int64(512); most <= maxPage; most *= 8 {
-		text, err := readStart(io.NewSectionReader(r, at, left), most)
-		if err != nil {
-			return nil, 0, err
-		}
-		header = new(format.PageHeader)
-		reader := new(thrift.CompactProtocol).NewReaderFromBytes(text)
-		err = thrift.NewDecoder(reader).Decode(header)
-		if err == nil {
-			return header, int64(reader.BytesRead()), nil
-		}
-		if int64(len(text)) < most {
-			break // there is no more
-		}
-	}
-	return nil, 0, errDamaged
 }
 
 // pageValues is how many values a page says that it has. Those of a dictionary are not
@@ -120,34 +189,21 @@ func pageValues(header *format.PageHeader) int64 {
 	return 0
 }
 
-// checkCompression reads how much text there is behind the compression of a page.
-func checkCompression(body *io.SectionReader, codec format.CompressionCodec, limit int64) error {
-	if body.Size() == 0 {
+// checkCompression looks how much text there is behind the compression of a page.
+func checkCompression(packed []byte, codec format.CompressionCodec, limit int64) error {
+	if len(packed) == 0 {
 		return nil
 	}
 	switch codec {
 	case format.Snappy:
-		start, err := readStart(body, binary.MaxVarintLen64)
-		if err != nil {
-			return err
-		}
-		if says, n := binary.Uvarint(start); n <= 0 || says > uint64(limit) {
+		if says, n := binary.Uvarint(packed); n <= 0 || says > uint64(limit) {
 			return errDamaged
 		}
 	case format.Zstd:
-		start, err := readStart(body, zstd.HeaderMaxSize)
-		if err != nil {
-			return err
-		}
 		var frame zstd.Header
-		if frame.Decode(start) != nil || frame.HasFCS && frame.FrameContentSize > uint64(limit) {
+		if frame.Decode(packed) != nil || frame.HasFCS && frame.FrameContentSize > uint64(limit) {
 			return errDamaged
 		}
 	}
 	return nil
-}
-
-// readStart reads the first bytes of r, or all if there are less.
-func readStart(r io.Reader, most int64) ([]byte, error) {
-	return io.ReadAll(io.LimitReader(r, most))
 }

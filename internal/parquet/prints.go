@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/parquet-go/parquet-go"
-	"github.com/parquet-go/parquet-go/encoding"
 	"github.com/zeebo/xxh3"
 )
 
@@ -46,34 +45,15 @@ func mix(x uint64) uint64 {
 }
 
 // value is the hash of one of the values of a page.
-func (s salt) value(values *encoding.Values, n int) sum {
-	data, offsets := values.Data()
-	switch size := sizeOf(values); size {
+func (s salt) value(v *values, n int) sum {
+	switch text := v.bytes(n); v.size {
 	case 4:
-		return s.word(uint64(binary.LittleEndian.Uint32(data[n*size:])))
+		return s.word(uint64(binary.LittleEndian.Uint32(text)))
 	case 8:
-		return s.word(binary.LittleEndian.Uint64(data[n*size:]))
-	case 0:
-		return s.text(data[offsets[n]:offsets[n+1]])
+		return s.word(binary.LittleEndian.Uint64(text))
 	default:
-		return s.text(data[n*size : (n+1)*size])
+		return s.text(text)
 	}
-}
-
-// sizeOf returns how many bytes each of the values has, 0 if they have various sizes.
-func sizeOf(values *encoding.Values) int {
-	switch values.Kind() {
-	case encoding.Int32, encoding.Float:
-		return 4
-	case encoding.Int64, encoding.Double:
-		return 8
-	case encoding.Int96:
-		return 12
-	case encoding.FixedLenByteArray:
-		_, size := values.FixedLenByteArray()
-		return size
-	}
-	return 0
 }
 
 // AskPrints has Print return the hash of the row that Next returned last, over all columns that
@@ -148,28 +128,14 @@ func (t *File) addPrints(b *Batch, isLast bool) error {
 
 // addPrints adds the hashes of the next rows' cells to sums.
 func (c *column) addPrints(sums []sum) error {
+	if c.list {
+		return c.addLists(sums)
+	}
 	for len(sums) > 0 {
-		if c.list {
-			v, err := c.peek()
-			if err == nil {
-				err = c.readList(v)
-			}
-			if err != nil {
-				return err
-			}
-			if len(c.cell) > 0 {
-				sums[0].add(c.salt.text(c.cell))
-			}
-			sums = sums[1:]
-			continue
+		if err := c.ready(); err != nil {
+			return err
 		}
-		if c.left == 0 {
-			if err := c.nextPage(); err != nil {
-				return err
-			}
-			continue
-		}
-		rows := min(len(sums), c.left)
+		rows := min(len(sums), c.left, mostRows)
 		if err := c.addPage(sums[:rows]); err != nil {
 			return err
 		}
@@ -179,62 +145,88 @@ func (c *column) addPrints(sums []sum) error {
 	return nil
 }
 
-// addPage is addPrints for rows of the page.
-func (c *column) addPage(sums []sum) error {
-	levels := c.rowLevels(len(sums))
-	if c.indexes == nil {
-		if data, _ := c.plain.Data(); levels == nil && sizeOf(&c.plain) == 8 { // the same, but shorter
-			data = data[8*c.used:][:8*len(sums)]
-			for row := range sums {
-				sums[row].add(c.salt.word(binary.LittleEndian.Uint64(data[8*row:])))
-			}
-			c.used += len(sums)
-			return nil
-		}
-		for row := range sums {
-			if levels == nil || int(levels[row]) == c.defined {
-				sums[row].add(c.salt.value(&c.plain, c.used))
-				c.used++
-			}
-		}
-		return nil
-	}
-	hashes, indexes := c.hashes(), c.indexes[c.used:]
-	used := 0
+func (c *column) addLists(sums []sum) error {
 	for row := range sums {
-		if levels != nil && int(levels[row]) != c.defined {
-			continue
+		if err := c.readList(); err != nil {
+			return err
 		}
-		entry := indexes[used]
-		used++
-		switch {
-		case uint(entry) < uint(len(hashes)):
-			sums[row].add(hashes[entry])
-		case uint(entry) >= uint(c.source.Len()):
-			return errDamaged
-		default: // there is no room
-			entries := c.source.Page().Data()
-			sums[row].add(c.salt.value(&entries, int(entry)))
+		if len(c.cell) > 0 {
+			sums[row].add(c.salt.text(c.cell))
 		}
 	}
-	c.used += used
 	return nil
 }
 
-// hashes returns those of the dictionary, nil if there is no room for them.
-func (c *column) hashes() []sum {
+// addPage is addPrints for rows of the page.
+func (c *column) addPage(sums []sum) error {
+	levels := c.rowLevels(len(sums))
+	if c.isIndexed {
+		return c.addIndexes(sums, levels)
+	}
+	if levels == nil && c.values.size == 8 { // the same, but shorter
+		data := c.values.data[8*c.used:][:8*len(sums)]
+		for row := range sums {
+			sums[row].add(c.salt.word(binary.LittleEndian.Uint64(data[8*row:])))
+		}
+		c.used += len(sums)
+		return nil
+	}
+	for row := range sums {
+		if levels == nil || levels[row] != 0 {
+			sums[row].add(c.salt.value(&c.values, c.used))
+			c.used++
+		}
+	}
+	return nil
+}
+
+// addIndexes is addPage for values of the dictionary.
+func (c *column) addIndexes(sums []sum, levels []byte) error {
+	var buffer [mostRows]int32
+	indexes := buffer[:present(levels, len(sums))]
+	if err := c.indexes.read(indexes); err != nil {
+		return err
+	}
+	hashes := c.hash()
+	if levels == nil && len(hashes) > 0 { // the same, but shorter
+		for row, entry := range indexes {
+			if uint(entry) >= uint(len(hashes)) {
+				return errDamaged
+			}
+			sums[row].add(hashes[entry])
+		}
+		return nil
+	}
+	for row := range sums {
+		if levels != nil && levels[row] == 0 {
+			continue
+		}
+		entry := indexes[0]
+		indexes = indexes[1:]
+		switch {
+		case uint(entry) < uint(len(hashes)):
+			sums[row].add(hashes[entry])
+		case uint(entry) >= uint(c.dictionary.count):
+			return errDamaged
+		default: // there is no room
+			sums[row].add(c.salt.value(&c.dictionary, int(entry)))
+		}
+	}
+	return nil
+}
+
+// hash returns the hashes of the dictionary, none if there is no room for them.
+func (c *column) hash() []sum {
 	if c.looked {
-		return c.dictionary
+		return c.hashes
 	}
 	c.looked = true
 	if c.takeRoom() {
-		entries := c.source.Page().Data()
-		c.dictionary = make([]sum, c.source.Len())
-		for i := range c.dictionary {
-			c.dictionary[i] = c.salt.value(&entries, i)
+		for i := range c.dictionary.count {
+			c.hashes = append(c.hashes, c.salt.value(&c.dictionary, i))
 		}
 	}
-	return c.dictionary
+	return c.hashes
 }
 
 // wordBits is how many columns of booleans are hashed together, and how many rows of them at a
@@ -269,14 +261,14 @@ func addTruths(columns []*column, sums []sum) error {
 // null.
 func (c *column) nextTruths(rows int) (truths, present uint64, err error) {
 	for done := 0; done < rows; {
-		if c.left == 0 {
-			if err := c.nextPage(); err != nil {
-				return 0, 0, err
-			}
-			continue
+		if err := c.ready(); err != nil {
+			return 0, 0, err
 		}
 		n := min(rows-done, c.left)
-		t, p := c.pageTruths(n)
+		t, p, err := c.pageTruths(n)
+		if err != nil {
+			return 0, 0, err
+		}
 		truths |= t << done
 		present |= p << done
 		c.left -= n
@@ -286,37 +278,30 @@ func (c *column) nextTruths(rows int) (truths, present uint64, err error) {
 }
 
 // pageTruths is nextTruths for rows of the page.
-func (c *column) pageTruths(rows int) (truths, present uint64) {
+func (c *column) pageTruths(rows int) (truths, present uint64, err error) {
 	present = ^uint64(0) >> (wordBits - rows)
 	if levels := c.rowLevels(rows); levels != nil {
 		present = 0
 		for row, level := range levels {
-			if int(level) == c.defined {
-				present |= 1 << row
-			}
+			present |= uint64(level) << row
 		}
 	}
 	n := bits.OnesCount64(present)
-	if n == rows && c.indexes == nil {
-		truths = bitsAt(c.bits, c.used, n)
+	if n == rows && !c.isIndexed {
+		truths = bitsAt(c.values.data, c.used, n)
 		c.used += n
-		return truths, present
+		return truths, present, nil
 	}
 	for left := present; left != 0; left &= left - 1 {
-		if c.truth() {
+		v, err := c.nextValue()
+		if err != nil {
+			return 0, 0, err
+		}
+		if v.Boolean() {
 			truths |= left & -left
 		}
-		c.used++
 	}
-	return truths, present
-}
-
-// truth returns the next boolean of the page.
-func (c *column) truth() bool {
-	if c.indexes != nil {
-		return c.source.Index(c.indexes[c.used]).Boolean()
-	}
-	return c.bits[c.used/8]>>(c.used%8)&1 != 0
+	return truths, present, nil
 }
 
 // bitsAt returns n of the bits.

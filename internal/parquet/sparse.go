@@ -3,7 +3,6 @@ package parquet
 import (
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 )
@@ -102,9 +101,7 @@ func (t *File) readRests(b *Batch) error {
 	return t.each(len(t.later), func(i, _ int) error {
 		c := t.later[i]
 		if c.group != t.group {
-			if err := t.begin(c); err != nil {
-				return err
-			}
+			t.begin(c)
 		}
 		cells := &b.Cells[c.at]
 		cells.reset()
@@ -122,27 +119,13 @@ func (t *File) readRests(b *Batch) error {
 	})
 }
 
-// skip passes over the cells of n rows. The error is io.EOF if there are fewer.
+// skip passes over the cells of n rows. The error is io.EOF if there are fewer. A page of which no
+// row is wanted is not read.
 func (c *column) skip(n int) error {
+	if c.list {
+		return c.skipLists(n)
+	}
 	for n > 0 {
-		if c.list {
-			if _, err := c.peek(); err != nil {
-				return err
-			}
-			c.ready = c.ready[1:]
-			for {
-				v, err := c.peek()
-				if err == io.EOF || err == nil && v.RepetitionLevel() == 0 {
-					break
-				}
-				if err != nil {
-					return err
-				}
-				c.ready = c.ready[1:]
-			}
-			n--
-			continue
-		}
 		if c.left == 0 {
 			if err := c.nextPage(); err != nil {
 				return err
@@ -150,24 +133,20 @@ func (c *column) skip(n int) error {
 			continue
 		}
 		rows := min(n, c.left)
-		c.used += c.present(rows)
-		c.left -= rows
-		n -= rows
-	}
-	return nil
-}
-
-// present returns how many of the next rows of the page are not null.
-func (c *column) present(rows int) int {
-	levels := c.rowLevels(rows)
-	if levels == nil {
-		return rows
-	}
-	n := 0
-	for _, level := range levels {
-		if int(level) == c.defined {
-			n++
+		if n -= rows; rows == c.left {
+			c.left = 0
+			continue
+		}
+		if err := c.ready(); err != nil {
+			return err
+		}
+		values := present(c.rowLevels(rows), rows)
+		c.used += values
+		if c.left -= rows; c.isIndexed {
+			if err := c.indexes.skip(values); err != nil {
+				return err
+			}
 		}
 	}
-	return n
+	return nil
 }

@@ -6,8 +6,10 @@ import (
 	"io"
 	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 	"testing"
 
+	"github.com/parquet-go/parquet-go"
 	"pgregory.net/rapid"
 
 	"gleapsync/internal/rounds"
@@ -58,6 +60,58 @@ func TestRest(t *testing.T) {
 			}
 		}
 	})
+}
+
+// countedReads counts what is read.
+type countedReads struct {
+	io.ReaderAt
+	bytes atomic.Int64
+}
+
+func (c *countedReads) ReadAt(p []byte, at int64) (int, error) {
+	n, err := c.ReaderAt.ReadAt(p, at)
+	c.bytes.Add(int64(n))
+	return n, err
+}
+
+// TestRestReadsWhatIsWanted: of pages without any row that is wanted the headers are read, and no
+// more.
+func TestRestReadsWhatIsWanted(t *testing.T) {
+	type row struct {
+		ID   int32  `parquet:"id,delta"`
+		Text string `parquet:"text,plain"`
+	}
+	var all []row
+	for i := range 10_000 {
+		all = append(all, row{int32(i), fmt.Sprintf("%0500d", i)})
+	}
+	var out bytes.Buffer
+	if err := parquet.Write(&out, all, parquet.PageBufferSize(64<<10)); err != nil {
+		t.Fatal(err)
+	}
+	counted := &countedReads{ReaderAt: bytes.NewReader(out.Bytes())}
+	file, err := Open(counted, int64(out.Len()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	file.Ask([]int{0, 1})
+	file.AskFirst([]int{0})
+	file.AskRest(func(cells [][]byte) bool { return string(cells[0]) == "5000" })
+	for i := range all {
+		if _, err := file.Next(); err != nil {
+			t.Fatal(i, err)
+		}
+		if !file.HasRest() {
+			continue
+		}
+		if cells, err := file.Rest(); err != nil || string(cells[1]) != all[5000].Text {
+			t.Fatalf("%q, %v", cells, err)
+		}
+	}
+	if most := int64(out.Len() / 20); counted.bytes.Load() > most {
+		t.Errorf("%d bytes of %d were read", counted.bytes.Load(), out.Len())
+	}
 }
 
 // TestPrints: two rows have the same print if all that they have is the same, and only then,
