@@ -92,7 +92,7 @@ var mayImport = map[string]string{
 	"internal/metrics": "engage internal/config internal/exchange internal/inspect internal/replica internal/runs sync",
 	// Linked with a tag only, and so beside metrics, which it takes as data.
 	"internal/otlp":   "internal/exchange internal/metrics internal/runs",
-	"internal/notify": "engage internal/config internal/exchange internal/runs internal/secret",
+	"internal/notify": "engage internal/config internal/exchange internal/human internal/runs internal/secret",
 	"internal/page":   "internal/human internal/inspect internal/runs state sync",
 	"internal/serve":  "engage internal/config internal/exchange internal/human internal/inspect internal/metrics internal/page internal/projects internal/runs internal/schedule internal/textfile internal/userid state sync",
 

@@ -40,6 +40,7 @@ type App struct {
 	command *kong.Context
 	version string
 	errs    io.Writer
+	named   string // the configuration of one of several projects, for commands that can be pasted
 	log     *slog.Logger
 	replica *replica.Status // as a command looked at it; nil: there is none, or nobody looked
 	read    func(path string) (*config.Config, error)

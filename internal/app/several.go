@@ -69,7 +69,7 @@ func (a *App) projects() ([]*projects.Project, error) {
 // come back.
 func (a *App) of(p *projects.Project) *App {
 	one := *a
-	one.flags.Config = p.Path
+	one.flags.Config, one.named = p.Path, p.Path
 	one.read = func(string) (*config.Config, error) { return p.Config, p.Err }
 	one.log = newLog(a.flags, a.errs, p.Path).With("project", p.Label())
 	one.bar = nil

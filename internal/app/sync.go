@@ -138,7 +138,7 @@ func (s *syncer) carryOut(ctx context.Context, cfg *config.Config, r inputs.Requ
 	if len(r.Only) == 0 { // else the exports that were not looked at would seem to be well
 		o = cfg.Notify
 	}
-	notifier := notify.New(o, s.log)
+	notifier := notify.New(o, s.named, s.log)
 	notifier.Started(ctx)
 	defer notifier.Wait()
 	before := s.lastSync(cfg)

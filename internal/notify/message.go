@@ -7,6 +7,7 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/internal/config"
+	"gleapsync/internal/human"
 	"gleapsync/internal/runs"
 )
 
@@ -84,6 +85,15 @@ func newMessage(before, after *runs.Report, o config.Notify) *Message {
 	}
 	m.Text = m.text(is)
 	return m
+}
+
+// name has the commands of a message name a configuration, if there is one to name.
+func (m *Message) name(config string) {
+	m.Text, m.Error = human.Commands(m.Text, config), human.Commands(m.Error, config)
+	for i := range m.Held {
+		e := &m.Held[i]
+		e.Reason, e.Command = human.Commands(e.Reason, config), human.Commands(e.Command, config)
+	}
 }
 
 // verdict is a report's outcome as far as it is news. Partial is as good as complete, but

@@ -35,13 +35,15 @@ const (
 // Notifier tells a webhook and a dead-man's switch about one sync.
 type Notifier struct {
 	o      config.Notify
+	named  string
 	client *retryablehttp.Client
 	log    *slog.Logger
 	start  stdsync.WaitGroup // the ping that the sync begins, as long as it is on its way
 }
 
-// New returns a notifier.
-func New(o config.Notify, log *slog.Logger) *Notifier {
+// New returns a notifier. named is the configuration of one of several projects, which commands have
+// to name to be pasted; else "".
+func New(o config.Notify, named string, log *slog.Logger) *Notifier {
 	c := retryablehttp.NewClient()
 	c.Logger = nil // it would write the addresses
 	c.RetryMax, c.RetryWaitMin, c.RetryWaitMax = retries, leastWait, mostWait
@@ -55,7 +57,7 @@ func New(o config.Notify, log *slog.Logger) *Notifier {
 		Timeout:       attempt,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
-	return &Notifier{o: o, client: c, log: log}
+	return &Notifier{o: o, named: named, client: c, log: log}
 }
 
 // Started tells the switch that a sync begins. It does not wait for an answer: the sync
@@ -88,6 +90,7 @@ func (n *Notifier) Finished(ctx context.Context, before *runs.Report, after runs
 	}
 	if n.o.Webhook != "" {
 		if m := newMessage(before, &after, n.o); m != nil {
+			m.name(n.named)
 			both.Go(func() { n.send(ctx, bound, "webhook", n.o.Webhook, m.body(n.o.Slack)) })
 		}
 	}

@@ -63,7 +63,7 @@ func (r *receiver) start(t *testing.T) config.Notify {
 // notifier returns one, and what it logs.
 func notifier(o config.Notify) (*Notifier, *bytes.Buffer) {
 	var logged bytes.Buffer // what the library would log goes to stderr: see TestLibraryIsSilent
-	return New(o, slog.New(slog.NewTextHandler(&logged, nil))), &logged
+	return New(o, "", slog.New(slog.NewTextHandler(&logged, nil))), &logged
 }
 
 // TestDelivery: each outcome, as the receivers see it.
@@ -102,6 +102,18 @@ func TestFormats(t *testing.T) {
 		if got := compact(t, r.bodies[0]); got != compact(t, want) {
 			t.Errorf("%s\nwant %s", got, want)
 		}
+	}
+}
+
+// TestNamed: of one of several projects a message has commands that can be pasted.
+func TestNamed(t *testing.T) {
+	held := audience("vip", runs.StatusHeld, 0)
+	held.Exited, held.Reason = 2, "if that is right, run "+runs.AllowExits("vip", 2)+" once"
+	r := &receiver{}
+	New(r.start(t), "projects/acme.toml", slog.New(slog.DiscardHandler)).Finished(t.Context(), nil, *report(runs.Held, held))
+	const command = "gleapsync sync --config projects/acme.toml --max-exits vip=2"
+	if len(r.bodies) != 1 || !strings.Contains(r.bodies[0], `"command":"`+command+`"`) || strings.Count(r.bodies[0], command) != 4 {
+		t.Errorf("%s", r.bodies)
 	}
 }
 
