@@ -35,7 +35,7 @@ var mayImport = map[string]string{
 	"internal/wholefile":  "",
 
 	// For tests.
-	"internal/postgrestest": "",
+	"internal/postgrestest": "internal/rounds",
 	"internal/rounds":       "",
 	"internal/s3test":       "",
 	"internal/trinotest":    "internal/rounds",

@@ -37,6 +37,7 @@ import (
 
 func TestMain(m *testing.M) {
 	rounds.Beside()
+	rounds.InMemory()
 	testscript.Main(m, map[string]func(){"gleapsync": main})
 }
 

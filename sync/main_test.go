@@ -8,5 +8,6 @@ import (
 
 func TestMain(m *testing.M) {
 	rounds.Beside()
+	rounds.InMemory()
 	m.Run()
 }

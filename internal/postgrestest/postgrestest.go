@@ -22,6 +22,8 @@ import (
 	"testing/fstest"
 
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"gleapsync/internal/rounds"
 )
 
 // Password is that of the role postgres, which may do everything.
@@ -112,12 +114,7 @@ func initialise(t testing.TB, programs string, attributes *syscall.SysProcAttr) 
 // plenty of that, because a server makes and removes many small files.
 func newFolder(t testing.TB, attributes *syscall.SysProcAttr) string {
 	t.Helper()
-	const memory, plenty = "/dev/shm", 4 << 30
-	in, room := "", syscall.Statfs_t{}
-	if err := syscall.Statfs(memory, &room); err == nil && room.Bavail*uint64(room.Bsize) > plenty {
-		in = memory
-	}
-	dir, err := os.MkdirTemp(in, "postgres")
+	dir, err := os.MkdirTemp(rounds.Memory(), "postgres")
 	if err != nil {
 		t.Fatal(err)
 	}
