@@ -24,9 +24,6 @@ type planner struct {
 // with an error.
 func (r planner) recall(at time.Time, request inputs.Request) (*basis, error) {
 	b := &basis{o: r.o}
-	if request.Saved {
-		b.o.Tracks = nil
-	}
 	var err error
 	if b.Basis, err = r.read(at, request); err != nil {
 		return b, err

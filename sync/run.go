@@ -79,6 +79,9 @@ func (c *carrier) run(ctx context.Context, command string, find find, deliver de
 	return report, err
 }
 
+// errResyncing is why a baseline has to wait.
+var errResyncing = errors.New("a full resync is not complete: a baseline would end it with contacts that were not sent again, so run sync first")
+
 // deliver prepares the state for a plan's acknowledgements and has it delivered.
 func (c *carrier) deliver(ctx context.Context, w *work, report *runs.Report, deliver deliver) (*push.Result, error) {
 	if report.Command == "baseline" && w.Epoch > 1 && w.Resyncing() {
@@ -207,5 +210,3 @@ func (c *carrier) finish(ctx context.Context, w *work, sent *push.Result, report
 	}
 	return report, err
 }
-
-var errResyncing = errors.New("a full resync is not complete: a baseline would end it with contacts that were not sent again, so run sync first")

@@ -29,8 +29,9 @@ func (r *Runner) Save(ctx context.Context, request inputs.Request, path string, 
 		return runs.Report{}, err
 	}
 	mark := r.store.Mark()
-	request.Saved = true
-	return r.show(ctx, request, func(p *plan, report *runs.Report) error {
+	saves := *r
+	saves.o.Tracks = nil // event exports are left to the next sync
+	return saves.show(ctx, request, func(p *plan, report *runs.Report) error {
 		report.Plan = report.Run
 		saved := savedplan.Plan{
 			ID: report.Plan, Project: p.o.Project, Made: p.At, State: mark, Epoch: p.Overview.Epoch, Resynced: p.Overview.Resynced,

@@ -22,7 +22,6 @@ type Request struct {
 	// Set by package sync, for the run that it makes:
 	Traces bool   // say of each value what it is told instead of, and where it stands
 	Held   bool   // list who would leave
-	Saved  bool   // leave event exports to a sync
 	Assume bool   // nothing is sent: parked contacts are taken as delivered too
 	Lists  bool   // leave lists of the rows for the next run
 	Retire string // the key of an attribute that is to go
