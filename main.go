@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -42,7 +43,7 @@ func run(args []string) int {
 	err = a.Run(ctx)
 	a.Close()
 	code := exitCode(err, stopped)
-	if code != 0 && code != exitHeld && code != exitParked { // of those the report said enough
+	if code != 0 && code != exitHeld && code != exitParked && code != exitPipe { // of those the report said enough
 		for line := range strings.Lines(err.Error()) {
 			fmt.Fprintf(os.Stderr, "gleapsync: %s\n", human.Printable(strings.TrimSpace(line)))
 		}
@@ -68,6 +69,9 @@ func withSignals(last func()) (context.Context, <-chan os.Signal) {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	signals, first := make(chan os.Signal, 2), make(chan os.Signal, 1)
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	// A log that nobody reads any more must not end a run: now such a write is an error, and no more.
+	// To ignore the signal would have commands ignore it that are started.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	go func() {
 		const blink = 100 * time.Millisecond
 		s, at := <-signals, time.Now()
@@ -93,6 +97,8 @@ const (
 	exitHeld        = 4  // done, with exports held or exits withheld; 1 if no export could be read at all: see app's judge
 	exitUnreachable = 5  // Gleap was unreachable; the rest is left for the next run
 	exitLocked      = 75 // another run holds the lock
+	// Nobody reads the result any more, as behind | head: what a shell says where that ends a process.
+	exitPipe = 128 + int(syscall.SIGPIPE)
 )
 
 // exitCode returns the exit code for a command's error.
@@ -112,8 +118,16 @@ func exitCode(err error, stopped <-chan os.Signal) int {
 		return exitLocked
 	case errors.As(err, new(*gleap.UnreachableError)):
 		return exitUnreachable
+	case isPipeClosed(err):
+		return exitPipe
 	}
 	return exitFailed
+}
+
+// isPipeClosed reports whether a result could not be written since nobody reads it any more.
+func isPipeClosed(err error) bool {
+	var write *fs.PathError
+	return errors.As(err, &write) && write.Path == os.Stdout.Name() && errors.Is(write, syscall.EPIPE)
 }
 
 // signalCode is the shell's way to say that a signal ended a process.
