@@ -34,6 +34,7 @@ type cellSource struct {
 	name   string // in the JSON of traits and external ids
 	key    string // the name's key, which may stand there too if no attribute has that name
 	inJSON bool
+	isBool bool // a column of texts that say true or false, known once its form is
 }
 
 // otherForm is what a user can do about an export without user ids.

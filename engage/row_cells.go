@@ -52,6 +52,12 @@ func (r *rowReader) readCells(fields [][]byte) {
 		return
 	}
 	for i := range r.layout.cells {
+		if c := &r.layout.cells[i]; c.isBool { // the same, but shorter
+			if v, ok := values.ReadBool(fields[c.column]); ok {
+				r.cells[i] = v
+				continue
+			}
+		}
 		r.readCell(i, fields)
 	}
 }
@@ -78,12 +84,6 @@ func (r *rowReader) readCell(i int, fields [][]byte) {
 	case source.column >= 0 && r.batch != nil:
 		text := r.batch.columns[i].cells.Cell(r.batch.at)
 		r.cells[i], reason = a.Value(values.Said(r.forms[source.column], text), fits)
-	case source.column >= 0 && a.Kind == Audience && r.forms[source.column] == cell.Text: // the same, but shorter
-		if v, ok := values.ReadBool(fields[source.column]); ok {
-			r.cells[i] = v
-		} else {
-			reason = values.NotBoolean(fields[source.column])
-		}
 	case source.column >= 0:
 		r.cells[i], reason = a.Value(values.Said(r.forms[source.column], fields[source.column]), fits)
 	}

@@ -100,6 +100,10 @@ func (r *rowReader) begin(file string, rows table.Table) error {
 	if t, ok := rows.(typedTable); ok {
 		t.Forms(r.forms)
 	}
+	for i, a := range r.export.Attributes {
+		c := &l.cells[i]
+		c.isBool = c.column >= 0 && a.Kind == Audience && r.forms[c.column] == cell.Text
+	}
 	if t, ok := rows.(askedTable); ok {
 		t.Ask(l.columns())
 	}

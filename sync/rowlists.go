@@ -73,7 +73,9 @@ type noteRows struct {
 func (p *plan) notesOf(e *inputs.Input) *noteRows {
 	n := &noteRows{plan: p, export: e}
 	for _, s := range p.notes {
-		n.rows.Parts = append(n.rows.Parts, s.Rows(0, s.Position()))
+		rows := s.Rows(0, s.Position())
+		rows.Reuse = true
+		n.rows.Parts = append(n.rows.Parts, rows)
 	}
 	return n
 }

@@ -22,8 +22,10 @@ func (s *Spool) WriteRow(userID, payload []byte) error {
 }
 
 // Rows is the rows of a part of a spool, in the order in which they were written. What Next
-// returns is the caller's to keep.
+// returns is the caller's to keep, unless Reuse is set: then it is valid until the next one.
 type Rows struct {
+	Reuse   bool
+	row     []byte
 	section io.Reader
 	reader  *bufio.Reader // nil: nothing was read yet
 	err     error
@@ -52,7 +54,10 @@ func (r *Rows) Next() (userID, payload []byte, ok bool) {
 	case err != nil || size > maxRow:
 		return r.fail(err)
 	}
-	row := make([]byte, size)
+	if !r.Reuse || uint64(cap(r.row)) < size {
+		r.row = make([]byte, size)
+	}
+	row := r.row[:size]
 	if _, err := io.ReadFull(r.reader, row); err != nil {
 		return r.fail(err)
 	}

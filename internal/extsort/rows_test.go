@@ -6,7 +6,7 @@ import (
 )
 
 // TestRows: rows come back as they were written, also from the middle on, from memory and from
-// a file, and are the caller's to keep.
+// a file, and are the caller's to keep; or else use the same memory.
 func TestRows(t *testing.T) {
 	for _, size := range []int{0, 1, 1 << 10, 300 << 10} {
 		s := Spool{Create: TempIn(t.TempDir())}
@@ -39,6 +39,13 @@ func TestRows(t *testing.T) {
 					t.Fatal("the user id and the payload share their memory")
 				}
 				i++
+			}
+			again := s.Rows(part.from, part.to)
+			again.Reuse = true
+			for j := part.first; j < i; j++ {
+				if userID, got, ok := again.Next(); !ok || string(userID) != string([]byte{'u', byte(j)}) || !bytes.Equal(got, payload(j)) {
+					t.Fatalf("payloads of %d bytes, in the same memory: row %d is %x with %d bytes", size, j, userID, len(got))
+				}
 			}
 			if i -= part.first; r.Err() != nil || i != part.n {
 				t.Errorf("payloads of %d bytes: %d rows from %d on, want %d: %v", size, i, part.from, part.n, r.Err())
