@@ -557,7 +557,7 @@ func TestEventsFaults(t *testing.T) {
 	for _, after := range []bool{false, true} {
 		for _, kind := range []string{"call", "track", "begin", "commit", "store", "finish", "create", "write", "read"} {
 			failed := 0
-			for n, hit := 0, kind; hit != "" && !t.Failed(); n += 1 + rand.IntN(rounds.Of(16, 1)) {
+			for n, hit := 0, kind; hit != "" && !t.Failed(); n += 1 + rand.IntN(rounds.Of(32, 1)) {
 				t.Run(fmt.Sprintf("%s %d, after %t", kind, n, after), func(t *testing.T) {
 					w := newEventsWorld(t, audience("vip.csv", "vip"))
 					w.options.Tracks = []events.Export{trackExport(w)}

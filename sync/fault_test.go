@@ -167,7 +167,7 @@ func TestFaults(t *testing.T) {
 				// How many operations of a kind there are differs from run to run: a slow one
 				// has more commits.
 				for _, kind := range []string{"call", "begin", "commit", "finish", "create", "write", "read"} {
-					for n, hit := 0, kind; hit != "" && !t.Failed(); n += 1 + rand.IntN(rounds.Of(16, 1)) {
+					for n, hit := 0, kind; hit != "" && !t.Failed(); n += 1 + rand.IntN(rounds.Of(32, 1)) {
 						t.Run(fmt.Sprint(kind, " ", n), func(t *testing.T) {
 							w := newWorld(t, audience("a.csv", "a"), trait("t.csv", "t"))
 							w.options.Memory = 1

@@ -291,7 +291,7 @@ func TestSavedFaults(t *testing.T) {
 				wanted := want(t, days[:scenario.days+1])
 				for _, kind := range []string{"call", "begin", "commit", "finish", "create", "write", "read"} {
 					failed := 0
-					for n, hit := 0, kind; hit != "" && !t.Failed(); n += 1 + rand.IntN(rounds.Of(16, 1)) {
+					for n, hit := 0, kind; hit != "" && !t.Failed(); n += 1 + rand.IntN(rounds.Of(32, 1)) {
 						w := newWorld(t, audience("a.csv", "a"), trait("t.csv", "t"))
 						w.options.Memory = 1
 						for i := range scenario.days + 1 {

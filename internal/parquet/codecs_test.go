@@ -12,6 +12,8 @@ import (
 	"github.com/parquet-go/parquet-go/compress"
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
+
+	"gleapsync/internal/rounds"
 )
 
 var codecs = []compress.Codec{&parquet.Uncompressed, &parquet.Snappy, &parquet.Gzip, &parquet.Zstd, &parquet.Lz4Raw, &parquet.Brotli}
@@ -26,7 +28,7 @@ func TestCodecs(t *testing.T) {
 					for _, isOptional := range []bool{false, true} {
 						for _, isDictionary := range []bool{false, true} {
 							testCodec(t, isOptional, isDictionary, parquet.PageBufferSize(size), parquet.DataPageVersion(version),
-								parquet.Compression(codec), parquet.DataPageStatistics(true), parquet.MaxRowsPerRowGroup(3000))
+								parquet.Compression(codec), parquet.DataPageStatistics(true), parquet.MaxRowsPerRowGroup(int64(rounds.Of(1000, 3000))))
 						}
 					}
 				})
@@ -55,7 +57,7 @@ func testCodec(t *testing.T, isOptional, isDictionary bool, how ...parquet.Write
 	var out bytes.Buffer
 	w := parquet.NewGenericWriter[any](&out, append(how, parquet.NewSchema("users", group))...)
 	var want [][]string
-	for range 5000 {
+	for range rounds.Of(1500, 5000) {
 		row, texts := parquet.Row{}, []string{}
 		for at, c := range randomColumns {
 			level := 0

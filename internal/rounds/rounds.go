@@ -36,7 +36,7 @@ func Check(t *testing.T, property func(*rapid.T)) {
 		isSet := os.Getenv("RAPID_CHECKS") != ""
 		flag.Visit(func(f *flag.Flag) { isSet = isSet || f.Name == "rapid.checks" })
 		if !isSet {
-			_ = flag.Set("rapid.checks", strconv.Itoa(Of(10, 60)))
+			_ = flag.Set("rapid.checks", strconv.Itoa(Of(5, 60)))
 		}
 	})
 	rapid.Check(t, property)
