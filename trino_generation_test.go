@@ -121,6 +121,44 @@ func trinoGenerations(t *testing.T, c *trinotest.Cluster) {
 	}
 }
 
+// trinoCopy: where a worker dies while it copies the export, nobody leaves, and the next run mends it.
+func trinoCopy(t *testing.T, c *trinotest.Cluster) {
+	c.Exec(t, "CREATE TABLE slow (n bigint)")
+	c.Exec(t, "CREATE TABLE few AS SELECT 'u' || CAST(i AS varchar) AS user_id, i % 3 = 0 AS vip, i AS score FROM UNNEST(sequence(1, 100)) AS t (i)")
+	k := keptInTrino(t, c, "reader", "few", "gleapsync", nil)
+	text, err := os.ReadFile(k.path("c.toml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// It takes long once slow has many rows.
+	k.write(t, "c.toml", strings.Replace(string(text), `table = "few"`, `query = "SELECT * FROM few WHERE (SELECT count(*) FROM slow x CROSS JOIN slow y WHERE x.n * y.n = -1) = 0"
+timeout = "1m"`, 1))
+	k.mustSay(t, 0, "100 of 100 contacts sent", "sync")
+	c.Exec(t, "INSERT INTO slow SELECT 100 * a + b FROM UNNEST(sequence(1, 10000)) AS x (a) CROSS JOIN UNNEST(sequence(0, 99)) AS y (b)")
+	c.Exec(t, "UPDATE few SET score = 0 WHERE user_id = 'u1'")
+	cmd := k.command("sync")
+	var written bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &written, &written
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	c.KillWorker(t, "reader")
+	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != 1 || !strings.Contains(written.String(), "no export could be read") {
+		t.Errorf("%v: %s", err, &written)
+	}
+	c.ReplaceWorker(t)
+	failed := c.Exec(t, `SELECT error_code FROM system.runtime.queries WHERE query LIKE 'CREATE TABLE%' AND state = 'FAILED' AND "user" = 'reader' ORDER BY created DESC LIMIT 1`)
+	if len(failed) != 1 || failed[0] == "EXCEEDED_TIME_LIMIT" {
+		t.Errorf("the worker was not killed in the copy: %q", failed)
+	}
+	c.Exec(t, "DELETE FROM slow")
+	k.mustSay(t, 0, "1 of 1 contact sent", "sync")
+	k.mustHave(t, "few")
+	if tables := k.tables(); len(tables) != 2 {
+		t.Errorf("%q", tables)
+	}
+}
+
 // trinoKilled kills the program at one answer of the server after another. What Gleap has in the end
 // is what the table says, and of all that was begun nothing is left in the schema.
 func trinoKilled(t *testing.T, c *trinotest.Cluster) {
@@ -161,5 +199,8 @@ func trinoKilled(t *testing.T, c *trinotest.Cluster) {
 	k.mustSay(t, 0, "Nothing to send", "sync")
 	if tables := k.tables(); len(tables) != 2 || killed == 0 {
 		t.Errorf("%q", tables)
+	}
+	for _, table := range k.tables() {
+		c.Exec(t, "DROP TABLE gleapsync."+table)
 	}
 }

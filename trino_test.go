@@ -32,6 +32,7 @@ func TestTrino(t *testing.T) {
 	t.Run("generations", func(t *testing.T) { trinoGenerations(t, c) })
 	t.Run("killed", func(t *testing.T) { trinoKilled(t, c) })
 	t.Run("worker", func(t *testing.T) { trinoWorker(t, c) })
+	t.Run("copy", func(t *testing.T) { trinoCopy(t, c) })
 	t.Run("coordinator", func(t *testing.T) { trinoCoordinator(t, c) })
 }
 

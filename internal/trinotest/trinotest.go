@@ -34,6 +34,7 @@ type Cluster struct {
 	port        int
 	coordinator *node
 	workers     map[string]*node // those that live, by name
+	started     int              // workers
 }
 
 // node is a server that runs.
@@ -79,13 +80,19 @@ func Start(t testing.TB) *Cluster {
 	}
 	began := time.Now()
 	c.coordinator = c.start(t, "coordinator", c.port)
-	for _, name := range []string{"worker1", "worker2"} {
-		c.workers[name] = c.start(t, name, freePort(t))
-	}
+	c.addWorker(t)
+	c.addWorker(t)
 	c.wait(t)
 	t.Logf("Trino took %s to start", time.Since(began).Round(time.Second))
 	c.Exec(t, "CREATE SCHEMA engage_default")
 	return c
+}
+
+func (c *Cluster) addWorker(t testing.TB) {
+	t.Helper()
+	c.started++
+	name := fmt.Sprint("worker", c.started)
+	c.workers[name] = c.start(t, name, freePort(t))
 }
 
 // start starts a server.
@@ -216,7 +223,7 @@ func (c *Cluster) KillWorker(t testing.TB, user string) {
 // has it, and no more the other one.
 func (c *Cluster) ReplaceWorker(t testing.TB) {
 	t.Helper()
-	c.workers["worker3"] = c.start(t, "worker3", freePort(t))
+	c.addWorker(t)
 	c.wait(t)
 }
 
