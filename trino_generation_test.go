@@ -5,18 +5,23 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
+	"gleapsync/engage"
+	"gleapsync/internal/generation"
 	"gleapsync/internal/trinotest"
 )
 
@@ -54,6 +59,89 @@ func newTrinoLeft(t *testing.T, c *trinotest.Cluster, passed func()) *left {
 func keptInTrino(t *testing.T, c *trinotest.Cluster, user, table, schema string, passed func()) *kept {
 	left := newTrinoLeft(t, c, passed)
 	return keptIn(t, strings.Replace(c.URL(user), c.Host(), left.host, 1), table, schema, func(sql string) []string { return c.Exec(t, sql) }, left)
+}
+
+// trinoCompare: who differs are those whose rows are read as other ones, be it in one cell.
+func trinoCompare(t *testing.T, c *trinotest.Cluster) {
+	c.Exec(t, "CREATE SCHEMA IF NOT EXISTS gleapsync")
+	cells := map[string][]string{
+		"boolean": {"true", "false"}, "tinyint": {"1", "2"}, "bigint": {"1", "9007199254740993", "9007199254740992"}, "real": {"0.1", "nan()", "infinity()"}, "double": {"0.1", "nan()", "-infinity()"},
+		"decimal(38,6)": {"1", "12345678901234567890.000001"}, "varchar": {"'a'", "'A'", "''", "' '", "'a '", "'ü'"}, "char(3)": {"'a'", "'A'"}, "date": {"DATE '2026-11-20'", "DATE '0001-01-01'"},
+		"timestamp(9)": {"TIMESTAMP '2026-11-20 08:15:00.123456789'", "TIMESTAMP '2026-11-20 08:15:00.123456788'"}, "timestamp(6) with time zone": {"TIMESTAMP '2026-11-20 08:15:00 UTC'", "TIMESTAMP '2026-11-20 08:15:00.000001 UTC'"},
+		"json": {`json '{"k":[1]}'`, `json '{"k":[2]}'`}, "array(varchar)": {"ARRAY['a']", "ARRAY['a', NULL]", "ARRAY[]"}, "map(varchar, integer)": {"MAP(ARRAY['k'], ARRAY[1])", "MAP()"}, "row(a integer)": {"ROW(1)", "ROW(2)"},
+		"varbinary": {"X'00'", "X'00ff'"}, "uuid": {"uuid '12151fd2-7586-11e9-8f9e-2a86e4085a59'", "uuid '12151fd2-7586-11e9-8f9e-2a86e4085a58'"}, "time(6)": {"TIME '08:15:00'", "TIME '08:15:00.000001'"},
+	}
+	types := slices.Sorted(maps.Keys(cells))
+	var columns, before, now []string
+	want := map[string]generation.User{"gone": {Was: true}, "new": {Is: true}}
+	row := func(id string, at int, cell string) string {
+		values := []string{"'" + id + "'"}
+		for i, kind := range types {
+			value := cells[kind][0]
+			if i == at {
+				value = cell
+			}
+			values = append(values, "CAST("+value+" AS "+kind+")")
+		}
+		return "(" + strings.Join(values, ", ") + ")"
+	}
+	for i, kind := range types {
+		columns = append(columns, fmt.Sprint("c", i))
+		all := append(cells[kind], "NULL")
+		for a := range all {
+			for b := range all {
+				id := fmt.Sprintf("%s: %d to %d", kind, a, b)
+				before, now = append(before, row(id, i, all[a])), append(now, row(id, i, all[b]))
+				if a != b {
+					want[id] = generation.User{Was: true, Is: true}
+				}
+			}
+		}
+	}
+	before = append(before, row("gone", -1, ""), "(NULL"+strings.Repeat(", NULL", len(types))+")", row(" nUll ", -1, ""))
+	now = append(now, row("new", -1, ""), "(NULL"+strings.Repeat(", NULL", len(types))+")")
+	var kept *engage.Keeper
+	take := func(rows []string) (id string, totals generation.Totals) {
+		e := trinoExport(c, "reader", "SELECT * FROM (VALUES "+strings.Join(rows, ", ")+") AS t (user_id, "+strings.Join(columns, ", ")+")", columns...)
+		e.Delta, e.UserID = "gleapsync", "user_id"
+		opened, err := e.Open(t.Context())
+		if err == nil {
+			kept, err = opened.Keeper(t.Context(), e.Attributes, "compare")
+		}
+		if err == nil {
+			id = generation.NewID([32]byte{})
+			totals, err = kept.Take(t.Context(), id, kept.Export)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return id, totals
+	}
+	was, totals := take(before)
+	if want := (generation.Totals{Rows: len(before), WithoutID: 2}); totals != want {
+		t.Errorf("%+v, want %+v", totals, want)
+	}
+	is, _ := take(now)
+	differ, err := kept.Compare(t.Context(), is, was, totals.Rows, kept.Export, 10_000)
+	if err != nil || differ != len(want) {
+		t.Errorf("%d differ, %v; want %d", differ, err, len(want))
+	}
+	err = kept.Users(t.Context(), is, func(u generation.User) error {
+		if w, ok := want[string(u.ID)]; !ok || u.Was != w.Was || u.Is != w.Is {
+			t.Errorf("%s differs: %+v", u.ID, u)
+		}
+		delete(want, string(u.ID))
+		return nil
+	})
+	if err != nil || len(want) > 0 {
+		t.Errorf("%v: not told: %v", err, want)
+	}
+	if _, err := kept.Compare(t.Context(), is, was, totals.Rows-1, kept.Export, 10); !errors.Is(err, generation.ErrOther) {
+		t.Errorf("with another number of rows: %v", err)
+	}
+	if err := kept.Sweep(t.Context(), time.Now()); err != nil {
+		t.Error(err)
+	}
 }
 
 // trinoGenerations is TestGenerations with a Trino.

@@ -29,6 +29,7 @@ func TestTrino(t *testing.T) {
 	t.Run("errors", func(t *testing.T) { trinoErrors(t, c) })
 	t.Run("since", func(t *testing.T) { trinoSince(t, c) })
 	t.Run("commands", func(t *testing.T) { trinoCommands(t, c) })
+	t.Run("compare", func(t *testing.T) { trinoCompare(t, c) })
 	t.Run("generations", func(t *testing.T) { trinoGenerations(t, c) })
 	t.Run("killed", func(t *testing.T) { trinoKilled(t, c) })
 	t.Run("worker", func(t *testing.T) { trinoWorker(t, c) })
