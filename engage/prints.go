@@ -84,16 +84,16 @@ func (s *Source) Prints(ctx context.Context, attributes []Attribute, seed uint64
 
 // takePrint takes the print of the next row, if that can be read.
 func (r *rowReader) takePrint(fields [][]byte, err error) error {
-	if errors.As(err, new(*table.RowError)) {
-		return nil
-	}
 	if err != nil {
+		if errors.As(err, new(*table.RowError)) {
+			return nil
+		}
 		return fmt.Errorf("%s: %w", r.file, err)
 	}
 	r.readIDs(fields)
-	print := r.some.Print()
+	r.print = r.some.Print()
 	for _, id := range r.ids {
-		if err := r.addPrint(id, print[:]); err != nil {
+		if err := r.addPrint(id, r.print[:]); err != nil {
 			return err
 		}
 	}

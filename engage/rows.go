@@ -26,6 +26,7 @@ type rowReader struct {
 
 	addPrint func(userID, print []byte) error // gets the prints of rows, of which nothing else is read; nil: they are read
 	seed     uint64                           // of the prints
+	print    [16]byte                         // that of the present row
 
 	stretchSize int // bytes of a stretch of CSV, 0: [table.StretchSize]
 
