@@ -6,6 +6,7 @@ import (
 	"gleapsync/gleap"
 	"gleapsync/internal/attr"
 	"gleapsync/internal/inputs"
+	"gleapsync/internal/planfile"
 	"gleapsync/state"
 )
 
@@ -50,4 +51,12 @@ func (c *contact) isUnanswered(id uint32) bool {
 // hasField reports whether Gleap acknowledged any text of a field.
 func (c *contact) hasField(field gleap.Field) bool {
 	return slices.ContainsFunc(c.record.Fields, func(f state.FieldHash) bool { return f.Field == byte(field) })
+}
+
+// trace says of each value of an entry what it is told instead of, and where it stands.
+func (c *contact) trace(e *planfile.Entry) {
+	e.Origins = e.Origins[:0]
+	for _, told := range e.Attributes {
+		e.Origins = append(e.Origins, planfile.Origin{Old: c.record.Find(told.ID).Value, Line: c.Line(told)})
+	}
 }

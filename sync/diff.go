@@ -69,7 +69,7 @@ func (p *pass) diff() {
 		} else {
 			p.count(a, v)
 		}
-		class := p.classNow(a, may, v)
+		class := c.classNow(a, may, v)
 		p.tell(a, id, v, class, !left && (class != runs.ClassFirst || !a.waited || p.o.Events.Backfill))
 	}
 	if c.unanswered != nil {

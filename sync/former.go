@@ -11,10 +11,10 @@ import (
 
 // addFormer makes the counts of delta exports those of the whole: who does not differ has what he
 // had.
-func (p *plan) addFormer() {
-	for _, a := range p.attributes {
+func (l *attributeList) addFormer(overview *state.Overview) {
+	for _, a := range l.attributes {
 		if a.counts && a.Input.IsDelta() {
-			if known, err := p.Overview.Attribute(a.Key); err == nil {
+			if known, err := overview.Attribute(a.Key); err == nil {
 				a.before += known.Members
 			}
 			a.members += a.Applied.Members

@@ -49,8 +49,8 @@ func (p *pass) leaveOut() {
 
 // classNow is the class of telling Gleap a value of an attribute. Who was left out before did not
 // come just now.
-func (p *pass) classNow(a *attribute, has, told attr.Value) runs.Class {
-	if a.waited && !p.contact.known && p.contact.unanswered == nil {
+func (c *contact) classNow(a *attribute, has, told attr.Value) runs.Class {
+	if a.waited && !c.known && c.unanswered == nil {
 		return runs.ClassFirst
 	}
 	return classOf(a, has, told)

@@ -31,7 +31,7 @@ func (p *pass) keepLeaving() error {
 	if e.Empty() {
 		return nil
 	}
-	p.trace(&e)
+	p.contact.trace(&e)
 	p.leaving = e.Attributes
 	return p.leavers.Write(&e)
 }

@@ -84,7 +84,7 @@ func (p *plan) merge(ctx context.Context) error {
 			p.torn[i] += pass.contact.Torn(e)
 		}
 	}
-	p.addFormer()
+	p.addFormer(&p.Overview)
 	return nil
 }
 
@@ -264,7 +264,7 @@ func (p *pass) keep() error {
 	p.found.count(e)
 	p.countAlone()
 	if p.Request.Traces {
-		p.trace(e)
+		p.contact.trace(e)
 	}
 	return p.part.Write(e)
 }

@@ -36,14 +36,6 @@ type pass struct {
 	noted   []byte         // that of the contact
 }
 
-// trace says of each value of an entry what it is told instead of, and where it stands.
-func (p *pass) trace(e *planfile.Entry) {
-	e.Origins = e.Origins[:0]
-	for _, told := range e.Attributes {
-		e.Origins = append(e.Origins, planfile.Origin{Old: p.contact.record.Find(told.ID).Value, Line: p.contact.Line(told)})
-	}
-}
-
 // countAlone counts what each attribute costs.
 func (p *pass) countAlone() {
 	for _, c := range p.entry.Attributes {

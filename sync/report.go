@@ -85,7 +85,7 @@ func (p *plan) report() runs.Report {
 		}
 	}
 	r.Exports = append(r.Exports, p.in.Unusable...)
-	r.Notes = slices.Concat(reservedNotes(p.attributes), p.acceptedNotes(), p.formNotes(), aheadNotes(p.exports, slices.Concat(p.tracks.Notes(), p.lists().Notes())))
+	r.Notes = slices.Concat(reservedNotes(p.attributes), p.acceptedNotes(p.Request), p.formNotes(), aheadNotes(p.exports, slices.Concat(p.tracks.Notes(), p.lists().Notes())))
 	r.Notes = append(r.Notes, p.in.Shrunk(p.o.Guard.MinExits)...)
 	for i, users := range p.torn {
 		if note := p.exports[i].TornNote(users); note != "" {

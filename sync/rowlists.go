@@ -21,7 +21,7 @@ import (
 func (p *plan) writeLists(ctx context.Context) error {
 	for _, e := range p.exports {
 		if p.leavesList(e) {
-			if err := p.in.WriteList(ctx, e, p.notesOf(e).of, p.notesOf(e).all); err != nil {
+			if err := p.in.WriteList(ctx, e, newNoteRows(p, e).of, newNoteRows(p, e).all); err != nil {
 				return err
 			}
 		}
@@ -70,7 +70,7 @@ type noteRows struct {
 	notes  rowlist.Notes
 }
 
-func (p *plan) notesOf(e *inputs.Input) *noteRows {
+func newNoteRows(p *plan, e *inputs.Input) *noteRows {
 	n := &noteRows{plan: p, export: e}
 	for _, s := range p.notes {
 		rows := s.Rows(0, s.Position())

@@ -40,7 +40,7 @@ func (r *Runner) Save(ctx context.Context, request inputs.Request, path string, 
 		for _, summary := range last {
 			saved.LastRun = summary.Run
 		}
-		saved.Parked = p.stayParked()
+		saved.Parked = p.stayParked(p.Parked)
 		for _, n := range p.fields {
 			saved.Fields = saved.Fields || n > 0
 		}
@@ -65,14 +65,14 @@ func (r *Runner) Save(ctx context.Context, request inputs.Request, path string, 
 	})
 }
 
-// stayParked returns the parked contacts of whom something is wanted.
-func (p *plan) stayParked() []string {
+// stayParked returns those parked contacts of whom something is wanted.
+func (f *findings) stayParked(all []state.Parked) []string {
 	unpark := map[string]bool{}
-	for _, id := range p.unpark {
+	for _, id := range f.unpark {
 		unpark[id] = true
 	}
 	var stay []string
-	for _, parked := range p.Parked {
+	for _, parked := range all {
 		if !unpark[parked.UserID] {
 			stay = append(stay, parked.UserID)
 		}

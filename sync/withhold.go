@@ -28,10 +28,10 @@ func (a *attribute) withholds(request inputs.Request) string {
 
 // acceptedNotes says whose exits go although nobody knows that they left: those are among them
 // whom a row means that could not be read.
-func (p *plan) acceptedNotes() []string {
+func (l *attributeList) acceptedNotes(request inputs.Request) []string {
 	var notes []string
-	for _, a := range p.attributes {
-		if unproven := a.Input.Unproven(); a.Active() && !a.Retired && a.exited > 0 && unproven != "" && p.Request.Accepts(a.Key) {
+	for _, a := range l.attributes {
+		if unproven := a.Input.Unproven(); a.Active() && !a.Retired && a.exited > 0 && unproven != "" && request.Accepts(a.Key) {
 			notes = append(notes, fmt.Sprintf("%s: %s. --accept-absence lets all go who are in none that was read, %s, and among them whoever was meant there", a.Key, unproven, human.Count(a.exited, "contact")))
 		}
 	}
