@@ -3,6 +3,7 @@
 package main
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"io"
@@ -273,6 +274,45 @@ func TestGenerationsScattered(t *testing.T) {
 	}
 	parts[1].Again(t)
 	k.mustSay(t, 0, "1 of 1 contact sent", "sync")
+	k.mustHave(t, "users")
+	if tables := k.tables(); len(tables) != 2 {
+		t.Errorf("%q", tables)
+	}
+}
+
+// TestGenerationsServerDies: the server dies while it copies the export. Nobody leaves, and once it is
+// back what changed goes, and nothing of the copy is left.
+func TestGenerationsServerDies(t *testing.T) {
+	server := postgrestest.Start(t)
+	server.Exec(t, "CREATE SCHEMA kept; CREATE TABLE users AS SELECT 'u' || i AS user_id, i % 3 = 0 AS vip, i AS score FROM generate_series(1, 3000) i")
+	k := newKept(t, server, "postgres", "public.users")
+	text, err := os.ReadFile(k.path("c.toml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	// It waits for whoever has the lock.
+	k.write(t, "c.toml", strings.Replace(string(text), `table = "public.users"`, `query = "SELECT * FROM users WHERE (SELECT count(pg_advisory_xact_lock_shared(7)) FROM generate_series(1, 1)) = 1"`, 1))
+	k.mustSay(t, 0, "3,000 of 3,000 contacts sent", "sync")
+	server.Exec(t, "UPDATE users SET score = -1 WHERE score = 77; DELETE FROM users WHERE user_id = 'u3'; SELECT pg_advisory_lock(7)")
+	cmd := k.command("sync")
+	var written bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &written, &written
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	const waiting = "SELECT 1 FROM pg_stat_activity WHERE wait_event = 'advisory' AND query LIKE 'CREATE%'"
+	for began := time.Now(); len(server.Exec(t, waiting)) == 0; {
+		if time.Since(began) > time.Minute {
+			t.Fatal("it copies nothing")
+		}
+	}
+	server.Stop(t)
+	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != 1 || !strings.Contains(written.String(), "no export could be read") {
+		t.Errorf("%v: %s", err, &written)
+	}
+	k.mustSay(t, 0, `"members": 1000`, "inspect", "audience", "vip", "--output", "json")
+	server.Again(t)
+	k.mustSay(t, 0, "2 of 2 contacts sent", "sync")
 	k.mustHave(t, "users")
 	if tables := k.tables(); len(tables) != 2 {
 		t.Errorf("%q", tables)
