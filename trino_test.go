@@ -7,13 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"gleapsync/engage"
-	"gleapsync/gleap/sandbox"
 	"gleapsync/internal/attr"
 	"gleapsync/internal/generation"
 	"gleapsync/internal/trinotest"
@@ -29,6 +27,7 @@ func TestTrino(t *testing.T) {
 	t.Run("errors", func(t *testing.T) { trinoErrors(t, c) })
 	t.Run("since", func(t *testing.T) { trinoSince(t, c) })
 	t.Run("commands", func(t *testing.T) { trinoCommands(t, c) })
+	t.Run("init", func(t *testing.T) { trinoInit(t, c) })
 	t.Run("compare", func(t *testing.T) { trinoCompare(t, c) })
 	t.Run("generations", func(t *testing.T) { trinoGenerations(t, c) })
 	t.Run("killed", func(t *testing.T) { trinoKilled(t, c) })
@@ -277,43 +276,6 @@ func trinoSince(t *testing.T, c *trinotest.Cluster) {
 	if err == nil || !strings.Contains(err.Error(), "the column vip holds no times") {
 		t.Error(err)
 	}
-}
-
-// trinoProject is a project with a table of a Trino.
-func trinoProject(t *testing.T, c *trinotest.Cluster, table string) *project {
-	gleap := httptest.NewServer(sandbox.New(sandbox.Options{Token: "secret-token"}))
-	t.Cleanup(gleap.Close)
-	p := newProject(t, gleap.URL, "")
-	p.write(t, "c.toml", fmt.Sprintf(`
-project = "p"
-[gleap]
-base_url = %q
-rate = 0
-api_token_env = "TOKEN"
-[contact]
-email = "email"
-[[table]]
-source = %q
-table = %q
-audiences = ["v*"]
-traits = ["n"]
-`, gleap.URL, c.URL("reader"), table))
-	return p
-}
-
-// trinoCommands runs the commands as with PostgreSQL.
-func trinoCommands(t *testing.T, c *trinotest.Cluster) {
-	c.Exec(t, "CREATE TABLE users (user_id varchar, vip boolean, n bigint, email varchar)")
-	c.Exec(t, "INSERT INTO users VALUES ('u1', true, 3, 'ada@example.com'), ('u2', false, 9007199254740993, NULL), ('u3', NULL, NULL, NULL)")
-	p := trinoProject(t, c, "users")
-	p.mustSay(t, 0, "users in trino://reader@127.0.0.1", "check")
-	p.mustSay(t, 0, "2 contacts to send", "plan")
-	p.mustSay(t, 0, "2 of 2 contacts sent", "sync")
-	p.mustSay(t, 0, `"9007199254740993"`, "inspect", "contact", "u2", "--output", "json")
-	p.mustSay(t, 0, `"vip": true`, "inspect", "contact", "u1", "--output", "json")
-	p.mustSay(t, 0, "Nothing to send", "sync")
-	c.Exec(t, "UPDATE users SET vip = NOT vip")
-	p.mustSay(t, 0, "2 of 2 contacts sent", "sync")
 }
 
 // slowly is a query with more rows than a coordinator and workers hold ready: it runs until they are

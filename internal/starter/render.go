@@ -11,6 +11,7 @@ import (
 
 	"gleapsync/engage"
 	"gleapsync/internal/attr"
+	"gleapsync/internal/database"
 	"gleapsync/internal/pattern"
 )
 
@@ -50,6 +51,14 @@ func (p page) render() ([]byte, error) {
 		return nil, fmt.Errorf("the configuration's template: %w", err)
 	}
 	return b.Bytes(), nil
+}
+
+// PasswordVariable names the variable of the environment that a database's password may be in.
+func (f *found) PasswordVariable() string {
+	if database.HasCatalogue(f.Path) {
+		return "PGPASSWORD"
+	}
+	return "TRINO_PASSWORD"
 }
 
 // WhyNot returns why the configuration cannot have f as it is, "" if it can.

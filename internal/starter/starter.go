@@ -109,8 +109,6 @@ func Write(ctx context.Context, o Options) (Result, error) {
 func look(ctx context.Context, o Options, base string) (shown string, sources []source, err error) {
 	place := o.Place
 	switch {
-	case database.IsAddress(place) && !database.HasCatalogue(place):
-		return "", nil, errors.New("init looks for tables in PostgreSQL and Redshift only: write a [[table]] as config.example.toml has it, with source and table")
 	case database.IsAddress(place):
 		if shown, _, err = database.CutPassword(place); err == nil {
 			sources, err = tables(ctx, o)
@@ -153,8 +151,11 @@ func nothing(ctx context.Context, o Options, place string, leftOut []LeftOut) er
 	var seen []string
 	if database.IsAddress(place) {
 		errs = []error{fmt.Errorf("%s has no table with a row for each user, in a column %s, that its role may read", place, cmp.Or(o.UserID, "user_id"))}
-		var err error
-		if seen, err = unread(ctx, o); err != nil { // the catalogue may be another one
+		if !database.HasCatalogue(o.Place) {
+			seen = []string{"check catalog and schema, which stand behind the host of the address, and what the user may read"}
+		} else if lines, err := unread(ctx, o); err == nil {
+			seen = lines
+		} else { // the catalogue may be another one
 			seen = []string{"check the database's name, and grant USAGE on the schema and SELECT on its tables"}
 		}
 	}

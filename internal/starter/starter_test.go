@@ -331,7 +331,6 @@ func TestErrors(t *testing.T) {
 		{"none", "c.toml", "", "there is no folder"},
 		{"vip.csv", "c.toml", "", "the exports cannot be listed"},
 		{"empty", "c.toml", "", "there is no export in"},
-		{"trino://reader@db/lake", "c.toml", "", "init looks for tables in PostgreSQL and Redshift only"},
 		{"useless", "c.toml", "", "useless/x.csv: the file is empty"},
 		{".", "c.toml", "${NOT_THERE}", "c.toml:7: project: the environment has no NOT_THERE"},
 	} {

@@ -47,14 +47,24 @@ func quoteTable(name string) string {
 
 // tablesWithUsers finds the columns of tables that the role may read, and that have a column
 // with user ids.
-const tablesWithUsers = `SELECT c.table_schema || '.' || c.table_name AS user_id, c.column_name AS name, c.data_type AS type, k.reltuples AS size
-FROM information_schema.columns c
-LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = c.table_schema
-LEFT JOIN pg_catalog.pg_class k ON k.relnamespace = n.oid AND k.relname = c.table_name
+const tablesWithUsers = `SELECT c.table_schema || '.' || c.table_name AS user_id, c.column_name AS name, c.data_type AS type, %s
 WHERE c.table_schema NOT IN ('pg_catalog', 'information_schema') AND position('.' IN c.table_schema || c.table_name) = 0
 AND EXISTS (SELECT 1 FROM information_schema.columns u
 WHERE u.table_schema = c.table_schema AND u.table_name = c.table_name AND %s)%s
 ORDER BY c.table_schema, c.table_name, c.ordinal_position`
+
+// How large a table is the catalogue of PostgreSQL knows. In others only the schema of the address
+// counts, if it has one.
+const (
+	withSize = `k.reltuples AS size
+FROM information_schema.columns c
+LEFT JOIN pg_catalog.pg_namespace n ON n.nspname = c.table_schema
+LEFT JOIN pg_catalog.pg_class k ON k.relnamespace = n.oid AND k.relname = c.table_name`
+	withoutSize = `0 AS size
+FROM information_schema.columns c`
+	ofAddress = `
+AND c.table_schema = coalesce(current_schema, c.table_schema)`
+)
 
 // withoutEvents passes over tables of events, which have the time of each, and Segment's own
 // ones of calls: they have a row for each call.
@@ -69,10 +79,10 @@ var errEmptyTable = errors.New("it has no rows: if it is the table that Segment 
 // errRepeated is what is wrong with a table of which the rows come in no order.
 var errRepeated = errors.New("it has several rows for each user, as tables of events have, and nobody can tell which of them counts: sync a query with one row for each")
 
-// What the catalogue calls the types of booleans and numbers.
+// What the catalogues call the types of booleans and numbers.
 var (
 	booleanType  = pattern.Of(`^boolean$`)
-	numericTypes = pattern.Of(`^(smallint|integer|bigint|numeric|real|double precision)$`)
+	numericTypes = pattern.Of(`^(tinyint|smallint|integer|bigint|numeric|decimal\(.*\)|real|double|double precision)$`)
 )
 
 // tables returns the tables of a database.
@@ -88,7 +98,11 @@ func tables(ctx context.Context, o Options) ([]source, error) {
 	if len(o.Tables) > 0 {
 		passOver = ""
 	}
-	e := engage.Export{Source: shown, Password: password, Query: fmt.Sprintf(tablesWithUsers, ids, passOver)}
+	size := withSize
+	if !database.HasCatalogue(o.Place) {
+		size, passOver = withoutSize, passOver+ofAddress
+	}
+	e := engage.Export{Source: shown, Password: password, Query: fmt.Sprintf(tablesWithUsers, size, ids, passOver)}
 	opened, err := e.Open(ctx)
 	if err != nil {
 		return nil, err
@@ -113,7 +127,9 @@ func tables(ctx context.Context, o Options) ([]source, error) {
 	if err != nil {
 		return nil, err
 	}
-	addDenied(ctx, e, all)
+	if database.HasCatalogue(o.Place) {
+		addDenied(ctx, e, all)
+	}
 	more, err := profiles(ctx, e, o)
 	return append(all, more...), err
 }
