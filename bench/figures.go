@@ -94,6 +94,13 @@ func (f *figures) addPlan(w *workload, rows int, truth changes, contenders []con
 	}
 }
 
+// addReaders adds what decoding all columns takes.
+func (f *figures) addReaders(w *workload, all [][]usage) {
+	for i, r := range readers {
+		f.took("decoding all columns, "+w.name, r.name, medianUsage(all[i]), fmt.Sprintf("%.2f", ratio(all[0], all[i])))
+	}
+}
+
 // addFirst adds what it takes to read a wide table for the first time.
 func (f *figures) addFirst(w *workload, contenders []contender, all [][]usage) {
 	what := "first reading, " + w.name

@@ -15,6 +15,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -40,7 +41,7 @@ type bench struct {
 }
 
 func run(args []string) error {
-	if len(args) > 0 && (args[0] == "duckdb" || args[0] == "client") {
+	if len(args) > 0 && slices.Contains([]string{"duckdb", "reader", "client"}, args[0]) {
 		return runContender(args[0], args[1:])
 	}
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
@@ -111,8 +112,11 @@ func run(args []string) error {
 
 // runContender is what this program does when it is started as one of the contenders.
 func runContender(name string, args []string) error {
-	if name == "duckdb" {
+	switch name {
+	case "duckdb":
 		return runDuckDB(args[0])
+	case "reader":
+		return runReader(args[0], args[1])
 	}
 	numbers := make([]int, 3)
 	for i := range numbers {
@@ -166,7 +170,7 @@ func (b *bench) plan(w *workload, dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := b.firstReading(w, dir, rows, contenders); err != nil {
+	if err := errors.Join(b.readParquet(w, dir), b.firstReading(w, dir, rows, contenders)); err != nil {
 		return err
 	}
 	if w.alone {
