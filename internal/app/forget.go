@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
@@ -38,10 +39,17 @@ func (f idFlags) ids() ([]string, error) {
 		if err != nil {
 			return nil, err
 		}
+		n := 0
 		for line := range strings.Lines(string(text)) {
-			if line = strings.TrimRight(line, "\r\n"); line != "" {
-				all = append(all, line)
+			n++
+			line = strings.TrimRight(line, "\r\n")
+			if strings.TrimSpace(line) == "" {
+				continue
 			}
+			if reason := noID(line, n == 1); reason != "" {
+				return nil, fmt.Errorf("%s:%d: %s: the file takes one user id a line and nothing else (who is really called that is named behind the command)", f.File, n, reason)
+			}
+			all = append(all, line)
 		}
 	}
 	if len(all) == 0 {
@@ -54,6 +62,25 @@ func (f idFlags) ids() ([]string, error) {
 	}
 	slices.Sort(all)
 	return slices.Compact(all), nil
+}
+
+var header = regexp.MustCompile(`(?i)^user_?id([,;|\t]|$)`)
+
+// noID says what shows that a line of a file is no user id. Whom it means would not be forgotten,
+// and nobody would notice.
+func noID(line string, first bool) string {
+	reason, _ := userid.Check([]byte(line))
+	switch {
+	case first && header.MatchString(line):
+		return "the line is a header"
+	case line[0] == '"' && strings.HasSuffix(line, `"`):
+		return "the user id is in quotes"
+	case line[0] == '<':
+		return "the line is HTML or a placeholder"
+	case userid.IsNone([]byte(line)):
+		return "the line says that there is no user id"
+	}
+	return reason
 }
 
 // Run deletes contacts here and in Gleap.
