@@ -11,6 +11,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"unicode"
 
 	"golang.org/x/text/unicode/norm"
@@ -47,15 +48,18 @@ func (e *ReservedError) Error() string {
 
 // reservedField returns the field that a key would be, case and underscores apart, "" if
 // there is none.
-func reservedField(key string) string {
-	bare := func(name string) string { return strings.ToLower(strings.ReplaceAll(name, "_", "")) }
-	for _, field := range slices.Concat(reserved, reservedToo) {
-		if bare(field) == bare(key) {
-			return field
-		}
+func reservedField(key string) string { return reservedFields()[bare(key)] }
+
+// reservedFields are the reserved fields by what they are without case and underscores.
+var reservedFields = sync.OnceValue(func() map[string]string {
+	fields := map[string]string{}
+	for _, field := range slices.Backward(slices.Concat(reserved, reservedToo)) { // the first of several counts
+		fields[bare(field)] = field
 	}
-	return ""
-}
+	return fields
+})
+
+func bare(name string) string { return strings.ToLower(strings.ReplaceAll(name, "_", "")) }
 
 // ErrNone is returned by [Of] for a name without a letter or digit.
 var ErrNone = errors.New("the name has no letter or digit to make a key of")
