@@ -106,7 +106,12 @@ func newTally(attributes []Attribute) *tally {
 }
 
 // add counts a value that n contacts more have.
-func (t *tally) add(id uint32, v attr.Value, n int) { t.change[id] += n * MemberCount(t.trait[id], v) }
+func (t *tally) add(id uint32, v attr.Value, n int) {
+	if v.Kind() <= attr.Null { // of no member, as often
+		return
+	}
+	t.change[id] += n * MemberCount(t.trait[id], v)
+}
 
 func (t *tally) write(tx *bbolt.Tx) error {
 	for _, a := range t.attributes {

@@ -43,6 +43,9 @@ func (r *Record) Find(id uint32) Known {
 }
 
 func (r *Record) search(id uint32) (int, bool) {
+	if n := len(r.Attributes); n == 0 || r.Attributes[n-1].ID < id { // as for a new contact, whose attributes come in order
+		return n, false
+	}
 	return slices.BinarySearchFunc(r.Attributes, id, func(k Known, id uint32) int { return int(k.ID) - int(id) })
 }
 
