@@ -264,6 +264,13 @@ func TestClasses(t *testing.T) {
 	if report.Outcome != runs.Complete || len(report.Exports) != 1 || report.Exports[0].PassedOver["prediction"] != 1 {
 		t.Errorf("nothing else: %+v", report)
 	}
+	w.writeEvents(t, "1a", event("", "audience", "vip", "aud_1", "true", 1, "m1a"))
+	if report := w.sync(t, inputs.Request{}); len(report.Exports) != 1 || report.Exports[0].WithoutUserID != 1 || !strings.Contains(report.Exports[0].Note, "nothing of an audience or trait came with the 1 new row of events, 1 of them without user id") {
+		t.Errorf("nobody: %+v", report.Exports)
+	}
+	if report := w.sync(t, inputs.Request{}); report.Exports == nil || len(report.Exports) != 0 {
+		t.Errorf("nothing new: %#v", report.Exports)
+	}
 	w.writeEvents(t, "2", prediction+event("u1", "journey_step", "j_o_x__y", "jst_1", `"true"`, 2, "m2")+event("u2", "journey_step", "j_o_x__y", "jst_1", `"false"`, 2, "m3"))
 	report = w.sync(t, inputs.Request{})
 	if got := statuses(report); got != "j_o_x__y applied new" || report.Exports[0].PassedOver["prediction"] != 1 || report.Exports[0].Kind != engage.Audience {

@@ -102,7 +102,7 @@ func (p *plan) report() runs.Report {
 	if n := p.Overview.Deletions; n > 0 {
 		r.Deletions = &runs.Deletions{Owed: n}
 	}
-	r.Exports = slices.Concat(r.Exports, p.tracks.Reports(), p.lists().Reports())
+	r.Exports = append(r.Exports, slices.Concat(p.tracks.Reports(), p.lists().Reports())...)
 	r.Estimate = p.o.estimate(r.Calls.All())
 	return r
 }

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"gleapsync/engage"
+	"gleapsync/internal/human"
 	"gleapsync/internal/runs"
 	"gleapsync/internal/values"
 	"gleapsync/state"
@@ -53,9 +54,11 @@ func (x *changes) judge() {
 		}
 		return x.mismatched(w.Kind, w.Matches) // what it is to match may come some day
 	})
-	if len(x.Feeds) == 0 && len(x.passedOver) > 0 {
+	if len(x.Feeds) == 0 && x.Result.Rows > 0 { // that nothing came of rows must not look as if none came
 		x.Unusable = append(x.Unusable, runs.ExportReport{
-			Key: x.Source, Name: x.Source, Kind: engage.Audience, Source: x.Source, Status: runs.StatusApplied, Rows: x.Result.Rows, PassedOver: x.passedOver,
+			Key: x.Source, Name: x.Source, Kind: engage.Audience, Source: x.Source, Status: runs.StatusApplied, PassedOver: x.passedOver,
+			Rows: x.Result.Rows, Invalid: x.Result.Invalid, WithoutUserID: x.Result.WithoutUserID, Problems: x.Result.Problems,
+			Note: fmt.Sprintf("nothing of an audience or trait came with the %s of %s, %d of them without user id", human.Count(x.Result.Rows, "new row"), x.Source, x.Result.WithoutUserID),
 		})
 	}
 }
