@@ -3,16 +3,11 @@ package parquet
 import (
 	"bytes"
 	"io"
-	"sync/atomic"
 
 	"github.com/parquet-go/parquet-go"
 
 	"gleapsync/internal/cell"
 )
-
-// mostEntries is how many texts of dictionaries are kept, of all columns of a file together. What a
-// dictionary has beyond that is made again for each row.
-const mostEntries = 1 << 19
 
 // column reads the cells of one column, a row group at a time.
 type column struct {
@@ -23,7 +18,6 @@ type column struct {
 	// The definition level from which on there is an item, or a value. One less: the list
 	// is empty.
 	defined int
-	room    *atomic.Int64 // see mostEntries
 
 	pages
 	left     int    // rows of the present page, or items of lists, that are not read yet
@@ -38,19 +32,12 @@ type column struct {
 	values      values // or its own
 	used        int    // how many of these were read
 
-	// Of the row group:
-	dictionary     values
-	dictionaryText []byte
-	texts          *Texts // of the dictionary, nil: there is no room for them
-	looked         bool   // there is room, or none
-	taken          int64  // of room
+	dictionary dictionary // of the row group
 
 	group int // that is being read, counted from 1,
 	done  int // and how many of its rows were, where few are
 
-	// For prints:
-	salt   salt
-	hashes []sum // of the dictionary, none: there is no room for them
+	salt salt // for prints
 
 	spare  []byte // for levels,
 	truths []byte // and booleans that were not packed
@@ -89,7 +76,7 @@ func newColumn(top *parquet.Column) *column {
 	if c.text = newValueText(c.leaf.Type()); c.text.append == nil {
 		return nil
 	}
-	c.values, c.dictionary = newValues(c.leaf.Type()), newValues(c.leaf.Type())
+	c.values, c.dictionary = newValues(c.leaf.Type()), newDictionary(c.leaf.Type())
 	return c
 }
 
@@ -109,37 +96,8 @@ func (c *column) begin(pages pages) {
 
 // end gives back what the present row group needed.
 func (c *column) end() {
-	if c.taken > 0 {
-		c.room.Add(c.taken)
-	}
-	c.pages, c.left, c.dictionary.count = pages{}, 0, 0
-	c.texts, c.looked, c.taken, c.done, c.hashes = nil, false, 0, 0, c.hashes[:0]
-}
-
-// look makes texts of the dictionary, if there is room for them. A row group has one at most.
-func (c *column) look() {
-	if c.looked {
-		return
-	}
-	c.looked = true
-	if !c.takeRoom() {
-		return
-	}
-	c.texts = &Texts{IsDictionary: true, ends: make([]int, 0, c.dictionary.count)}
-	for i := range c.dictionary.count {
-		c.texts.add(c.text, c.dictionary.value(i))
-	}
-}
-
-// takeRoom takes room for the entries of the dictionary, if there is as much.
-func (c *column) takeRoom() bool {
-	entries := int64(c.dictionary.count)
-	if c.room.Add(-entries) < 0 {
-		c.room.Add(entries)
-		return false
-	}
-	c.taken += entries
-	return true
+	c.dictionary.end()
+	c.pages, c.left, c.done = pages{}, 0, 0
 }
 
 // mostRows is how many rows of a page are read at a time.
@@ -203,8 +161,8 @@ func (c *column) readBits(cells *Cells, rows int) {
 
 // readIndexes reads cells of the page that are texts of the dictionary.
 func (c *column) readIndexes(cells *Cells, rows int) error {
-	c.look()
-	isSame := c.texts != nil && cells.look(c.texts)
+	texts := c.dictionary.asTexts(c.text)
+	isSame := texts != nil && cells.look(texts)
 	if !isSame {
 		cells.lookOwn()
 	}
@@ -223,8 +181,8 @@ func (c *column) readIndexes(cells *Cells, rows int) error {
 			}
 			switch {
 			case isSame:
-			case c.texts != nil:
-				entry = cells.addOwn(c.texts.Text(entry))
+			case texts != nil:
+				entry = cells.addOwn(texts.Text(entry))
 			default:
 				cells.own.add(c.text, c.dictionary.value(int(entry)))
 				entry = int32(cells.own.Len() - 1)

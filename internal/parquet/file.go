@@ -143,7 +143,7 @@ func (t *File) nextBatch() error {
 // Ask says which columns are to be read, before the first row. None is asked for twice.
 func (t *File) Ask(columns []int) {
 	for _, i := range columns {
-		t.found[i].room = &t.room
+		t.found[i].dictionary.room = &t.room
 		t.found[i].at = i
 		t.asked = append(t.asked, t.found[i])
 	}

@@ -49,10 +49,10 @@ func (c *column) readDictionary(header *format.DictionaryPageHeader) (err error)
 	if how := header.Encoding; how != format.Plain && how != format.PlainDictionary {
 		return fmt.Errorf("a dictionary encoded as %s: %w", how, errors.ErrUnsupported)
 	}
-	if c.dictionaryText, err = c.pages.read(c.dictionaryText); err != nil {
+	if c.dictionary.unpacked, err = c.pages.read(c.dictionary.unpacked); err != nil {
 		return err
 	}
-	return c.dictionary.setPlain(c.dictionaryText, int(header.NumValues))
+	return c.dictionary.setPlain(c.dictionary.unpacked, int(header.NumValues))
 }
 
 // open unpacks the page, and finds its levels and its values.

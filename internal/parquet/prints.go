@@ -187,7 +187,7 @@ func (c *column) addIndexes(sums []sum, levels []byte) error {
 	if err := c.indexes.read(indexes); err != nil {
 		return err
 	}
-	hashes := c.hash()
+	hashes := c.dictionary.asHashes(c.salt)
 	if levels == nil && len(hashes) > 0 { // the same, but shorter
 		for row, entry := range indexes {
 			if uint(entry) >= uint(len(hashes)) {
@@ -209,24 +209,10 @@ func (c *column) addIndexes(sums []sum, levels []byte) error {
 		case uint(entry) >= uint(c.dictionary.count):
 			return errDamaged
 		default: // there is no room
-			sums[row].add(c.salt.value(&c.dictionary, int(entry)))
+			sums[row].add(c.salt.value(&c.dictionary.values, int(entry)))
 		}
 	}
 	return nil
-}
-
-// hash returns the hashes of the dictionary, none if there is no room for them.
-func (c *column) hash() []sum {
-	if c.looked {
-		return c.hashes
-	}
-	c.looked = true
-	if c.takeRoom() {
-		for i := range c.dictionary.count {
-			c.hashes = append(c.hashes, c.salt.value(&c.dictionary, i))
-		}
-	}
-	return c.hashes
 }
 
 // wordBits is how many columns of booleans are hashed together, and how many rows of them at a
