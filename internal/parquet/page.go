@@ -42,11 +42,16 @@ func (c *column) nextPage() error {
 	return errDamaged
 }
 
+// plainDictionary is what older writers say of dictionaries, and of pages that refer to them.
+//
+//lint:ignore SA1019 what is not written any more is still read
+const plainDictionary = format.PlainDictionary
+
 func (c *column) readDictionary(header *format.DictionaryPageHeader) (err error) {
 	if c.dictionary.count > 0 || header.NumValues < 0 {
 		return errDamaged // the one of a column chunk stands at its beginning
 	}
-	if how := header.Encoding; how != format.Plain && how != format.PlainDictionary {
+	if how := header.Encoding; how != format.Plain && how != plainDictionary {
 		return fmt.Errorf("a dictionary encoded as %s: %w", how, errors.ErrUnsupported)
 	}
 	if c.dictionary.unpacked, err = c.pages.read(c.dictionary.unpacked); err != nil {
@@ -158,7 +163,7 @@ func cutRuns(text []byte) (runs, rest []byte, err error) {
 
 // openValues finds the values of the page.
 func (c *column) openValues(text []byte, n int, how format.Encoding) error {
-	c.used, c.isIndexed = 0, how == format.PlainDictionary || how == format.RLEDictionary
+	c.used, c.isIndexed = 0, how == plainDictionary || how == format.RLEDictionary
 	switch {
 	case n == 0:
 		return c.values.setPlain(nil, 0)
