@@ -160,3 +160,48 @@ func TestSeveralCompressions(t *testing.T) {
 		t.Fatal(err)
 	}
 }
+
+// TestNullsNotCounted: which values are null the levels say, also where a page of the second kind
+// counts none.
+func TestNullsNotCounted(t *testing.T) {
+	var out bytes.Buffer
+	schema := parquet.NewSchema("users", parquet.Group{"vip": parquet.Optional(parquet.Leaf(parquet.BooleanType))})
+	w := parquet.NewGenericWriter[any](&out, schema, parquet.DataPageVersion(2))
+	want := []string{"true", "-", "-", "true", "false", "-", "true", "false"}
+	for _, text := range want {
+		v := parquet.NullValue().Level(0, 0, 0)
+		if text != "-" {
+			v = parquet.BooleanValue(text == "true").Level(0, 1, 0)
+		}
+		if _, err := w.WriteRows([]parquet.Row{{v}}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := w.Close(); err != nil {
+		t.Fatal(err)
+	}
+	file, err := Open(bytes.NewReader(out.Bytes()), int64(out.Len()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	file.Ask([]int{0})
+	c := file.found[0]
+	c.begin(file.pagesOf(0, 0))
+	if err := c.nextPage(); err != nil {
+		t.Fatal(err)
+	}
+	if nulls := &c.header.DataPageHeaderV2.V.NumNulls; *nulls != 3 {
+		t.Fatal(*nulls)
+	} else {
+		*nulls = 0
+	}
+	var cells Cells
+	if err := c.read(&cells, len(want)); err != nil {
+		t.Fatal(err)
+	}
+	for row, text := range want {
+		if got := shown(cells.Cell(row)); got != text {
+			t.Errorf("row %d: %q, want %q", row, got, text)
+		}
+	}
+}

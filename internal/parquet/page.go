@@ -73,7 +73,7 @@ func (c *column) open() (err error) {
 		v2 := &c.header.DataPageHeaderV2.V
 		repetitions, text = text[:v2.RepetitionLevelsByteLength], text[v2.RepetitionLevelsByteLength:]
 		definitions, text = text[:v2.DefinitionLevelsByteLength], text[v2.DefinitionLevelsByteLength:]
-		how, mayBeNull = v2.Encoding, mayBeNull && (c.list || v2.NumNulls != 0)
+		how, mayBeNull = v2.Encoding, mayBeNull && (c.list || v2.NumNulls != 0 || len(definitions) > 0)
 	} else {
 		v1 := &c.header.DataPageHeader.V
 		if c.list {
