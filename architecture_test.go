@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// mayImport says which packages of ours a package may import, from the bottom to the top.
-// Data goes one way, so what stands here for a package are only packages above it.
+// mayImport says which packages of ours a package may import: groups of them, from the bottom to the
+// top. A package imports those of its own group and of groups above it here.
 var mayImport = map[string]string{
 	// Words and small things, each for itself.
 	"internal/attr":       "",

@@ -16,7 +16,7 @@
 // An attribute is what Gleap gets, made from an audience (boolean) or a computed trait
 // (value), and its key is its name there: see [keys.Of]. A contact field is one of Gleap's own
 // fields, such as the e-mail address. The cells of a column have a form (text, JSON,
-// number, boolean); what is made of them, in the same way for all forms, [Attribute.Value]
+// number, boolean); what is made of them, in the same way for all forms, package values
 // decides. The type of an attribute without one is found once all its values are read, by
 // [values.Fits], and [values.Convert] makes it of each.
 //

@@ -23,8 +23,8 @@
 // Every method that writes is one transaction. What a run writes, in its order: what exports
 // said ([Store.AbsorbChanges], [Store.AbsorbEvents]) after [Store.Begin], what became of calls
 // ([Store.Commit], which also parks contacts and events), and its [Result] ([Store.Finish]).
-// What a person asks for while no run goes on are functions: [Unpark], [Discard], [Verify],
-// [Backup], [Compact], [Restore], [ScrubFormer].
+// What a person asks for are functions: [Backup], also during a run, and while none goes on
+// [Unpark], [Resend], [Discard], [Verify], [Compact], [Restore] and [ScrubFormer].
 //
 // A run that is killed writes no result (holder.go). While it goes on, the lock file says how far
 // it is, see [HolderOf]; and each commit counts what was acknowledged until then. The next run

@@ -12,7 +12,7 @@
 // is committed to the state in batches.
 //
 // Who asks what will change ([Runner.Changes]) is shown the entries of the plan file, in the order
-// of the push. Only then rows are sorted with their lines, and entries say what Gleap has now.
+// of the push (planned.go). Only then rows are sorted with their lines, and entries say what Gleap has now.
 //
 // So the way is basis, inputs, merge, guard, plan. A file uses names of those before it on that
 // way, and not of those behind it. The files of each step:
@@ -21,7 +21,8 @@
 //   - inputs: package inputs
 //   - merge: attribute.go (what it finds of one), merge.go, cursor.go, pass.go; for one contact
 //     contact.go, diff.go, fields.go, damping.go, news.go, class.go, known.go, former.go
-//   - guard: withhold.go, and the rules of package guard
+//   - guard: who would leave (leaving.go), of an export that was not read to its end (withhold.go);
+//     planner.go asks the rules of package guard
 //   - plan: plan.go, findings.go, rowlists.go; planner.go takes all these steps, prepare.go adds
 //     the report (report.go)
 //   - work: job.go, what a run has to carry out: the job that a plan leaves (package job), and the
@@ -30,8 +31,10 @@
 //     carrier.go and run.go are the run as a whole, running.go says how it goes
 //
 // The commands stand on top (runner.go). There are more than plan and sync. [Runner.Baseline]
-// takes what a sync would send as delivered. [Runner.Retire] tells the members of an attribute
-// that nothing feeds any more that they left it, and forgets the attribute. [Runner.Save] writes
+// takes what a sync would send as delivered, and [Runner.Retire] tells the members of an attribute
+// that nothing feeds any more that they left it, and forgets the attribute (retire.go). [Runner.Held]
+// says who would leave what is held (held.go), and [Runner.AskNext] what the next run would do with
+// one contact (next.go). [Runner.Save] writes
 // a plan to a file, and [Runner.CarryOut] sends what is left of one (saved.go, package
 // savedplan). Without a plan, [Runner.Forget] deletes contacts (forget.go), [Runner.Ask] makes
 // one request that belongs to no run (pace.go), and [AskExports] reads what the exports say of

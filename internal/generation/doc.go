@@ -15,4 +15,5 @@
 // _n, the notes. OWNER is of the state whose they are, so that several share a schema.
 //
 // The SQL is what PostgreSQL, Redshift and Trino have in common; what they have not is a [Dialect].
+// Packages postgres and trino have one each, run the statements, and say how a column is kept.
 package generation

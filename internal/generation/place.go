@@ -13,7 +13,8 @@ import (
 	"time"
 )
 
-// database runs statements: a [*gleapsync/internal/postgres.Query], for one.
+// database runs statements: a [*gleapsync/internal/postgres.Work] or a
+// [*gleapsync/internal/trino.Work].
 type database interface {
 	// Exec runs a statement for good.
 	Exec(ctx context.Context, sql string, arguments ...string) error

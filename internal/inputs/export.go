@@ -19,7 +19,7 @@ import (
 	"gleapsync/state"
 )
 
-// Input is an export in a run. What it is an export of its input knows.
+// Input is an export in a run. Whether it says what is or what happened, its kind knows.
 type Input struct {
 	Export
 	kind

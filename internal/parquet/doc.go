@@ -2,6 +2,10 @@
 // them into CSV, a row at a time and of the columns only that are wanted. A column is a
 // value or a list of values, which is JSON then; what is neither, such as a map, is none.
 //
+// Some rows are read at a time, column by column, on all processors (batch.go). Who looks for rows
+// that are not what they were asks for prints of them (prints.go), and then for the first columns of
+// all rows and the others of few (sparse.go).
+//
 // Pages are read here, and held as they are stored: what is packed is unpacked for some rows at a
 // time, and what nobody asks for is passed over. What a file says of itself, compressions and the
 // rarer encodings are the library's part. It takes data for granted; damaged data are an error here,

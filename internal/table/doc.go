@@ -1,5 +1,6 @@
 // Package table reads an input as a table: names of columns, and rows of cells that stand
-// somewhere. What a column means it does not know.
+// somewhere. What a column means it does not know: two names that Segment gives
+// only help to find out what stands between cells of CSV.
 //
 // A [Table] is CSV, JSON with one object per line, or Parquet; [Open] tells them apart. Rows of a
 // database are one too, of package database. What only some of them can is in methods of theirs,
