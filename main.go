@@ -8,7 +8,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -118,16 +117,10 @@ func exitCode(err error, stopped <-chan os.Signal) int {
 		return exitLocked
 	case errors.As(err, new(*gleap.UnreachableError)):
 		return exitUnreachable
-	case isPipeClosed(err):
+	case app.IsUnread(err):
 		return exitPipe
 	}
 	return exitFailed
-}
-
-// isPipeClosed reports whether a result could not be written since nobody reads it any more.
-func isPipeClosed(err error) bool {
-	var write *fs.PathError
-	return errors.As(err, &write) && write.Path == os.Stdout.Name() && errors.Is(write, syscall.EPIPE)
 }
 
 // signalCode is the shell's way to say that a signal ended a process.
