@@ -1,6 +1,7 @@
 package human
 
 import (
+	"slices"
 	"strings"
 	"unicode"
 )
@@ -16,10 +17,22 @@ func Commands(text, config string) string {
 	}) {
 		config = "'" + strings.ReplaceAll(config, "'", `'\''`) + "'"
 	}
-	var pairs []string
-	for _, name := range []string{"check", "compact", "discard", "forget", "inspect", "resend", "restore", "retire", "retry", "sync"} {
-		command := "gleapsync " + name
-		pairs = append(pairs, command, command+" --config "+config)
+	const program = "gleapsync "
+	parts := strings.Split(text, program)
+	for i, part := range parts[1:] {
+		end := strings.IndexFunc(part, func(c rune) bool { return !unicode.IsLetter(c) })
+		if end < 0 {
+			end = len(part)
+		}
+		if slices.Contains(configured, part[:end]) && !strings.HasPrefix(part[end:], " --config") {
+			parts[i+1] = part[:end] + " --config " + config + part[end:]
+		}
 	}
-	return strings.NewReplacer(pairs...).Replace(text)
+	return strings.Join(parts, program)
+}
+
+// configured are the commands that read a configuration.
+var configured = []string{
+	"backup", "baseline", "check", "compact", "discard", "forget", "inspect", "plan", "report", "resend", "restore", "retire", "retry",
+	"serve", "sync", "verify",
 }

@@ -4,6 +4,14 @@ import "testing"
 
 // TestCommands: a command that a text names can be pasted, also where the configuration has to be
 // named.
+func TestCommandsThatAreNamed(t *testing.T) {
+	const text = "gleapsync plan --save FILE, gleapsync verify --config c.toml, gleapsync schema, gleapsync checks, gleapsync 1.0; gleapsync"
+	const want = "gleapsync plan --config c.toml --save FILE, gleapsync verify --config c.toml, gleapsync schema, gleapsync checks, gleapsync 1.0; gleapsync"
+	if got := Commands(text, "c.toml"); got != want {
+		t.Error(got)
+	}
+}
+
 func TestCommands(t *testing.T) {
 	const text = "if that is right, run gleapsync sync --max-exits vip=2 once; gleapsync inspect runs last --held says why"
 	for config, want := range map[string]string{
