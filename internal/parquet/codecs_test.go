@@ -161,6 +161,26 @@ func TestSeveralCompressions(t *testing.T) {
 	}
 }
 
+// TestLevelsAboveMost: a level that a column does not have is damage, and no item that is null.
+func TestLevelsAboveMost(t *testing.T) {
+	top := parquet.NewSchema("users", parquet.Group{"tags": parquet.Optional(parquet.List(parquet.String()))})
+	var out bytes.Buffer
+	if err := parquet.NewGenericWriter[any](&out, top).Close(); err != nil {
+		t.Fatal(err)
+	}
+	file, err := Open(bytes.NewReader(out.Bytes()), int64(out.Len()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := file.found[0]
+	for level, want := range []error{nil, nil, nil, errDamaged} {
+		c.left = 1
+		if _, err := c.openLevels([]byte{1 << 1, byte(level)}); err != want {
+			t.Errorf("level %d of %d: %v", level, c.leaf.MaxDefinitionLevel(), err)
+		}
+	}
+}
+
 // TestNullsNotCounted: which values are null the levels say, also where a page of the second kind
 // counts none.
 func TestNullsNotCounted(t *testing.T) {

@@ -81,6 +81,9 @@ func Open(r io.ReaderAt, size int64) (t *File, err error) {
 	t.room.Store(mostEntries)
 	var rows int64
 	for _, group := range file.RowGroups() {
+		if group.NumRows() < 0 {
+			return nil, errDamaged
+		}
 		rows += group.NumRows()
 	}
 	if rows != file.NumRows() {

@@ -117,6 +117,9 @@ func (c *column) openLevels(text []byte) (values int, err error) {
 	if c.spare, err = readLevels(c.spare, &levels, c.left); err != nil {
 		return 0, err
 	}
+	if slices.Max(c.spare) > byte(most) {
+		return 0, errDamaged
+	}
 	values = bytes.Count(c.spare, []byte{byte(most)})
 	if c.list || values < c.left {
 		c.levels = c.spare
