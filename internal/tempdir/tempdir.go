@@ -5,7 +5,6 @@
 package tempdir
 
 import (
-	"cmp"
 	"errors"
 	"io/fs"
 	"os"
@@ -26,16 +25,22 @@ type Dir struct {
 // those that are left over.
 func New(parent, prefix string) (*Dir, error) {
 	RemoveLeft(parent, prefix)
-	path, err := os.MkdirTemp(parent, prefix+"*")
-	if err != nil {
-		return nil, err
+	for range 10 {
+		path, err := os.MkdirTemp(parent, prefix+"*")
+		if err != nil {
+			return nil, err
+		}
+		d := &Dir{path, flock.New(filepath.Join(path, lockName), flock.SetPermissions(0o600))}
+		locked, err := d.lock.TryLock()
+		if err != nil { // there are file systems without locks: there it stays after a kill, and no more
+			return d, nil
+		}
+		if _, err := os.Stat(d.Join(lockName)); locked && err == nil {
+			return d, nil
+		}
+		d.Remove() // another process took it for one that is left over, before it was locked
 	}
-	d := &Dir{path, flock.New(filepath.Join(path, lockName), flock.SetPermissions(0o600))}
-	if locked, err := d.lock.TryLock(); err != nil || !locked {
-		d.Remove()
-		return nil, cmp.Or(err, errors.New("another process took a temporary folder"))
-	}
-	return d, nil
+	return nil, errors.New("another process takes temporary folders for left over")
 }
 
 // Join returns the path of a file in the folder.
@@ -43,8 +48,9 @@ func (d *Dir) Join(name string) string { return filepath.Join(d.path, name) }
 
 // Remove removes the folder with all that is in it.
 func (d *Dir) Remove() {
-	_ = d.lock.Close() // first, since where an open file cannot be removed it would stay
-	_ = os.RemoveAll(d.path)
+	_ = os.RemoveAll(d.path) // still locked, so that nobody else finds it without
+	_ = d.lock.Close()
+	_ = os.RemoveAll(d.path) // where an open file cannot be removed
 }
 
 // RemoveLeft removes the folders in parent that [New] made with a prefix for processes that were
