@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 
+	"gleapsync/internal/database"
 	"gleapsync/internal/generation"
 )
 
@@ -56,13 +57,31 @@ func (l *layout) missingOnes() []error {
 	return l.missing
 }
 
+// Try reports why a generation that was taken says something else than the export, as far as its
+// columns tell.
+func (k *Keeper) Try(ctx context.Context, id string) error {
+	if k.Types == nil {
+		return nil
+	}
+	rows, err := k.query(k.All(id, k.Export)).Open(ctx)
+	if err == nil {
+		rows.Close()
+	}
+	return err
+}
+
 // Read has the source read a generation from now on: all of its rows, or those of the users who
 // differ, once somebody compared them.
 func (k *Keeper) Read(id string, differ bool) {
-	q := *k.source.query
-	q.Types = k.Types
-	if q.Table, q.SQL = "", k.All(id, k.Export); differ {
-		q.SQL = k.Some(id, k.Export)
+	sql := k.All(id, k.Export)
+	if differ {
+		sql = k.Some(id, k.Export)
 	}
-	k.source.query, k.source.idsChecked = &q, differ
+	k.source.query, k.source.idsChecked = k.query(sql), differ
+}
+
+func (k *Keeper) query(sql string) *database.Query {
+	q := *k.source.query
+	q.Table, q.SQL, q.Types = "", sql, k.Types
+	return &q
 }

@@ -48,7 +48,9 @@ func (s *snapshot) take(ctx context.Context) error {
 			t.id = generation.NewTrialID(s.At)
 		}
 		d.taken = t
-		t.totals, err = t.Take(ctx, t.id, t.Export)
+		if t.totals, err = t.Take(ctx, t.id, t.Export); err == nil {
+			err = t.Try(ctx, t.id)
+		}
 	}
 	switch {
 	case ctx.Err() != nil:

@@ -1,6 +1,7 @@
 package trino
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -12,8 +13,8 @@ import (
 // What is not kept as it is, is kept as the text that is read of it, and is read with the type that
 // the export has.
 
-// asTheyAre are the types whose values every catalog keeps as they are; decimal has its digits behind
-// it, varchar its length.
+// asTheyAre are the types whose values a catalog keeps as they are, if it has them; decimal has its
+// digits behind it, varchar its length.
 var asTheyAre = []string{"boolean", "integer", "bigint", "real", "double", "decimal", "date", "varchar"}
 
 // keyTypes are those whose texts a user id may be.
@@ -63,4 +64,22 @@ func kept(kind string) string {
 		return inText(kind)
 	}
 	return "CAST(" + inText(kind) + " AS varchar)"
+}
+
+// checkKept reports if the columns of what was kept have other types than those that [kept] wants: a
+// catalog may make something else of a date, or of a number.
+func (t *Rows) checkKept() error {
+	if len(t.types) != len(t.Types) {
+		return errors.New("what was kept has other columns than the export")
+	}
+	for i, kind := range t.Types {
+		want := "varchar"
+		if slices.Contains(asTheyAre, nameOf(kind)) && nameOf(kind) != want {
+			want = kind
+		}
+		if is := t.types[i]; is != want && nameOf(is) != want {
+			return fmt.Errorf("the catalog of delta keeps the column %s as %s, where it should be %s: name a schema of another catalog", t.names[i], is, want)
+		}
+	}
+	return nil
 }

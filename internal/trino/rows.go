@@ -126,6 +126,10 @@ func (d *database) open(ctx context.Context) (*Rows, error) {
 		t.names, t.types = append(t.names, column.Name), append(t.types, column.Type)
 	}
 	if t.Types != nil {
+		if err := t.checkKept(); err != nil {
+			t.http.CloseIdleConnections()
+			return nil, err
+		}
 		t.types = t.Types
 	}
 	t.cells = make([][]byte, len(t.names))
