@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"regexp"
 	"slices"
+	"unicode/utf8"
 )
 
 // Line is [Object] for a line as it was read. A text with an escape that is none, or with a
@@ -47,7 +48,10 @@ func Object(b []byte, yield func(name []byte, value json.RawMessage)) bool {
 		}
 		name := rest[1 : size-1]
 		if bytes.IndexByte(name, '\\') >= 0 {
-			name = Text(json.RawMessage(rest[:size]))
+			// Of two names with half of a surrogate pair nobody could tell one from the other.
+			if name = Text(json.RawMessage(rest[:size])); !utf8.Valid(name) {
+				return false
+			}
 		}
 		if rest = SkipBlanks(rest[size:]); len(rest) == 0 || rest[0] != ':' {
 			return false

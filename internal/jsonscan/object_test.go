@@ -23,6 +23,9 @@ func FuzzAppend(f *testing.F) {
 		}
 		wantOK := utf8.Valid(cell) && json.Unmarshal(cell, &want) == nil
 		got, ok := Append(nil, cell)
+		if wantOK && !ok && namesHalf(cell, want) {
+			return
+		}
 		if ok != wantOK {
 			t.Fatalf("%q: read %v, want %v", cell, ok, wantOK)
 		}
@@ -67,6 +70,14 @@ func TestHalfSurrogates(t *testing.T) {
 		if text := Text(json.RawMessage(raw)); utf8.Valid(text) {
 			t.Errorf("%s is %q", raw, text)
 		}
+	}
+	for _, object := range []string{`{"pet\ud83d":"x","pet\ud83e":"y"}`, `{"a":1,"\ude00":2}`} { // two columns would be one
+		if all, ok := Append(nil, []byte(object)); ok {
+			t.Errorf("%s has %q", object, all)
+		}
+	}
+	if all, ok := Append(nil, []byte(`{"pet\ud83d\ude00":"x"}`)); !ok || all.Get("pet\U0001f600") == nil {
+		t.Errorf("%q, %v", all, ok)
 	}
 	for _, raw := range []string{`"\ud83d\ude00"`, `"\\ud83d"`, `"\ufffd"`, `"\n\u00e9\ud7ff\ue000"`, `"\ud83d\ude00\ud83d\ude00\\"`} {
 		var want string
