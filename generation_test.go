@@ -138,6 +138,42 @@ func (k *kept) tables() []string {
 	return k.exec("SELECT table_name FROM information_schema.tables WHERE table_schema = '" + k.schema + "' ORDER BY 1")
 }
 
+// mustSendChanges has a sync send a day on which so many contacts changed: not many more rows than
+// theirs leave the database, and none of others where nothing changed.
+func (k *kept) mustSendChanges(t *testing.T, table string, changed int64) {
+	t.Helper()
+	const besides = 50 // columns, counts and notes
+	k.left.count()
+	k.mustSay(t, 0, fmt.Sprintf("%d contacts to send", changed), "plan")
+	planned, _ := k.left.count()
+	k.mustSay(t, 0, fmt.Sprintf("%d of %d contacts sent", changed, changed), "sync")
+	rows, bytes := k.left.count()
+	t.Logf("%d contacts changed: %d rows and %d bytes left the database for the sync, %d rows for the plan", changed, rows, bytes, planned)
+	if most := 2*changed + besides; rows > most || planned > most {
+		t.Error("more left it than what changed")
+	}
+	k.mustHave(t, table)
+	k.mustSendNothing(t, besides)
+}
+
+func (k *kept) mustSendNothing(t *testing.T, most int64) {
+	t.Helper()
+	k.mustSay(t, 0, "Nothing to send", "sync")
+	if rows, _ := k.left.count(); rows > most {
+		t.Errorf("%d rows left the database although nothing changed", rows)
+	}
+}
+
+// mustReadAll has a sync send one contact, for which it reads so many rows, and the next one none.
+func (k *kept) mustReadAll(t *testing.T, least int64) {
+	t.Helper()
+	k.mustSay(t, 0, "1 of 1 contact sent", "sync")
+	if rows, _ := k.left.count(); rows < least {
+		t.Errorf("%d rows left the database, which had to tell all", rows)
+	}
+	k.mustSendNothing(t, 50)
+}
+
 // TestGenerations: of a table with delta only changes leave the database; the rights are asked for;
 // two projects of one name share a schema.
 func TestGenerations(t *testing.T) {
@@ -158,38 +194,16 @@ func TestGenerations(t *testing.T) {
 	if tables := a.tables(); len(tables) != 4 {
 		t.Errorf("%q", tables)
 	}
-	for _, k := range []*kept{a, b} {
-		k.left.count()
-	}
 	server.Exec(t, "UPDATE users SET score = -score WHERE score <= 39; DELETE FROM users WHERE score = 3998; INSERT INTO users VALUES ('new', true, 7)")
 	for _, k := range []*kept{a, b} {
-		k.mustSay(t, 0, "40 contacts to send", "plan")
-		planned, _ := k.left.count()
-		k.mustSay(t, 0, "40 of 40 contacts sent", "sync")
-		rows, bytes := k.left.count()
-		t.Logf("41 of 4,000 users changed: %d rows and %d bytes left the database for the sync, %d for the plan", rows, bytes, planned)
-		if rows > 2*40+50 || planned > 2*40+50 {
-			t.Error("more left it than what changed")
-		}
-		k.mustHave(t, "users")
-		k.mustSay(t, 0, "Nothing to send", "sync")
-		if rows, _ := k.left.count(); rows > 50 {
-			t.Errorf("%d rows left it although nothing changed", rows)
-		}
+		k.mustSendChanges(t, "users", 40)
 	}
 	if tables := a.tables(); len(tables) != 4 {
 		t.Errorf("%q", tables)
 	}
 	// Without its generation all is read, once.
 	server.Exec(t, "DROP SCHEMA kept CASCADE; CREATE SCHEMA kept; GRANT USAGE, CREATE ON SCHEMA kept TO reader; UPDATE users SET vip = NOT vip WHERE user_id = 'u5'")
-	a.mustSay(t, 0, "1 of 1 contact sent", "sync")
-	if rows, _ := a.left.count(); rows < 3_900 {
-		t.Errorf("%d rows", rows)
-	}
-	a.mustSay(t, 0, "Nothing to send", "sync")
-	if rows, _ := a.left.count(); rows > 50 {
-		t.Errorf("%d rows", rows)
-	}
+	a.mustReadAll(t, 3_900)
 	// Who would leave counts as ever.
 	server.Exec(t, "DELETE FROM users WHERE vip AND score % 4 > 0")
 	a.mustSay(t, 4, "would leave", "sync")
