@@ -15,6 +15,10 @@ func (e *Export) Beside(all []*Export) []string {
 	return e.place().Beside(places)
 }
 
+// Around returns among which files Beside looks, as a pattern: the same for exports that have the same
+// files beside them, "" for those that have none.
+func (e *Export) Around() string { return e.place().Around() }
+
 func (e *Export) place() source.Place {
 	return source.Place{
 		Source: e.Source, Dir: e.Dir, Pick: e.Pick, Loose: e.Changes,

@@ -28,13 +28,18 @@ func (c *catalog) Unused(tracks []*engage.Export) (notes []string) {
 		add(c.unusedColumns(e))
 		add(c.unusedComputations(e))
 	}
-	seen := map[string]bool{} // files: the exports of one folder have the same beside them
+	all := c.allExports(tracks)
+	asked := map[string]bool{"": true}
 	for _, e := range c.All {
-		files := c.filesBeside(e, tracks)
-		if len(files) == 0 || seen[files[0]] {
+		around := e.Around()
+		if asked[around] || e.source == nil || e.refused != nil || e.Result.Rows == 0 {
 			continue
 		}
-		seen[files[0]] = true
+		asked[around] = true
+		files := e.Beside(all)
+		if len(files) == 0 {
+			continue
+		}
 		them := "it"
 		if len(files) > 1 {
 			them = "them"
@@ -95,18 +100,15 @@ func (c *catalog) feeds(kind engage.Kind, name string) bool {
 	})
 }
 
-func (c *catalog) filesBeside(e *Input, tracks []*engage.Export) (files []string) {
-	if e.source == nil || e.refused != nil || e.Result.Rows == 0 {
-		return nil
-	}
-	var all []*engage.Export
+// allExports returns all whose files are read, and these.
+func (c *catalog) allExports(tracks []*engage.Export) (all []*engage.Export) {
 	for i := range c.Configured {
 		all = append(all, &c.Configured[i].Export)
 	}
 	for i := range c.o.Known {
 		all = append(all, &c.o.Known[i].Export)
 	}
-	return e.Beside(append(all, tracks...))
+	return append(all, tracks...)
 }
 
 // listed quotes names as a list in the configuration has them. Of many the middle is left out.

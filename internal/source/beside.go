@@ -7,15 +7,24 @@ import (
 	"strings"
 )
 
-// Beside returns the files in the folder of p that end as its files do and that no place reads.
-// They are those of a local path or glob: a folder is read as a whole, and buckets are not listed
-// for it.
-func (p Place) Beside(places []Place) []string {
+// Around returns among which files Beside looks, as a pattern: those in the folder of p that end as its
+// files do. It is "" where it does not look: a folder is read as a whole, and buckets are not listed for
+// it.
+func (p Place) Around() string {
 	ending := filepath.Ext(p.Source)
-	folder := filepath.Dir(p.path())
 	if !p.isLocal() || ending == "" || strings.ContainsAny(ending, `*?[`) {
+		return ""
+	}
+	return filepath.Join(filepath.Dir(p.path()), "*"+ending)
+}
+
+// Beside returns the files around those of p that no place reads.
+func (p Place) Beside(places []Place) []string {
+	around := p.Around()
+	if around == "" {
 		return nil
 	}
+	folder, ending := filepath.Dir(around), filepath.Ext(around)
 	entries, _ := os.ReadDir(folder) // what cannot be listed has none that anybody misses
 	var names []string
 	for _, entry := range entries {
