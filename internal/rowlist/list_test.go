@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"path/filepath"
 	"slices"
 	"testing"
+	"testing/iotest"
 
 	"pgregory.net/rapid"
 
@@ -336,4 +338,77 @@ func TestWrite(t *testing.T) {
 			t.Fatalf("where nothing can be written: %v", err)
 		}
 	})
+}
+
+// TestLongList: a list that does not fit into memory, of short rows and of some as long as they may be,
+// is what was written, in whatever pieces it comes; cut off anywhere it is damaged.
+func TestLongList(t *testing.T) {
+	state, h := filepath.Join(t.TempDir(), "state.db"), Header{ID: NewID()}
+	var rows []Row
+	for i := range 30_000 {
+		row := Row{UserID: fmt.Appendf(nil, "user-%06d", i), Print: [16]byte{byte(i), byte(i >> 8)}}
+		for n := range i % 4 {
+			row.Notes = Note{uint32(n), Said(n)}.Append(row.Notes)
+		}
+		if i%7_000 == 6_999 {
+			row.Notes = bytes.Repeat(notes(Note{1, Member}), maxRow-100)
+		}
+		rows = append(rows, row)
+	}
+	text, err := os.ReadFile(write(t, state, h, rows))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(text) < 4*bufferLen {
+		t.Fatalf("the list has %d bytes", len(text))
+	}
+	for name, from := range map[string]io.Reader{"whole": bytes.NewReader(text), "in halves": iotest.HalfReader(bytes.NewReader(text))} {
+		r, err := NewReader(from)
+		if err != nil {
+			t.Fatal(name, err)
+		}
+		got, err := read(r)
+		if err != nil || len(got) != len(rows) {
+			t.Fatalf("%s: %d rows, %v", name, len(got), err)
+		}
+		for i := range rows {
+			if !bytes.Equal(got[i].UserID, rows[i].UserID) || got[i].Print != rows[i].Print || !bytes.Equal(got[i].Notes, rows[i].Notes) {
+				t.Fatalf("%s: row %d is %s", name, i, got[i].UserID)
+			}
+		}
+	}
+	for size := len(text) - 1; size > 0; size -= len(text) / 50 {
+		r, err := NewReader(bytes.NewReader(text[:size]))
+		if err == nil {
+			_, err = read(r)
+		}
+		if err == nil {
+			t.Errorf("%d of %d bytes are no damaged list", size, len(text))
+		}
+	}
+}
+
+// BenchmarkRead reads a list of rows without notes, as most are.
+func BenchmarkRead(b *testing.B) {
+	state, h := filepath.Join(b.TempDir(), "state.db"), Header{ID: NewID()}
+	var rows []Row
+	for i := range 20_000 {
+		rows = append(rows, Row{UserID: fmt.Appendf(nil, "user-%09d", i)})
+	}
+	text, err := os.ReadFile(write(b, state, h, rows))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.SetBytes(int64(len(text)))
+	for b.Loop() {
+		r, err := NewReader(bytes.NewReader(text))
+		if err != nil {
+			b.Fatal(err)
+		}
+		for r.Next() != nil {
+		}
+		if r.Err() != nil {
+			b.Fatal(r.Err())
+		}
+	}
 }

@@ -15,6 +15,9 @@ type Reader struct {
 	Header
 	file  io.Closer
 	buf   *bufio.Reader
+	ahead []byte // of buf, from the next row on
+	used  int    // bytes of buf before that
+	last  bool   // nothing is behind it
 	sum   *xxh3.Hasher
 	row   Row
 	rows  uint64
@@ -61,21 +64,25 @@ func (r *Reader) Next() *Row {
 	if r.ended || r.err != nil {
 		return nil
 	}
-	b, _ := r.buf.Peek(maxRow)
-	row, rest, ok := r.cut(b)
+	if len(r.ahead) < maxRow && !r.last { // to ask buf for each row would move what is left for each
+		_, _ = r.buf.Discard(r.used)
+		var err error
+		r.ahead, err = r.buf.Peek(bufferLen)
+		r.used, r.last = 0, err != nil
+	}
+	row, rest, ok := r.cut(r.ahead)
 	if !ok {
 		r.err = ErrDamaged
 		return nil
 	}
-	size := len(b) - len(rest)
-	_, _ = r.sum.Write(b[:size])
-	_, _ = r.buf.Discard(size)
+	size := len(r.ahead) - len(rest)
+	_, _ = r.sum.Write(r.ahead[:size])
+	r.ahead, r.used = rest, r.used+size
 	if row != nil {
 		r.rows++
 		return row
 	}
-	sum := r.sum.Sum128().Bytes()
-	if end, _ := r.buf.Peek(sumSize + 1); !bytes.Equal(end, sum[:]) {
+	if sum := r.sum.Sum128().Bytes(); !bytes.Equal(r.ahead, sum[:]) {
 		r.err = ErrDamaged
 		return nil
 	}
