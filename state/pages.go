@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 
 	"go.etcd.io/bbolt"
 )
@@ -32,12 +33,16 @@ var errPages = errors.New("its pages are not in order")
 
 // pageWalk walks the pages of a file.
 type pageWalk struct {
-	file  *os.File
-	size  int
-	pages uint64 // of the file
-	seen  map[uint64]bool
-	deep  bool // leaf pages too
+	file    *os.File
+	size    int
+	pages   uint64                 // of the file
+	seen    []uint64               // a bit for each page
+	deep    bool                   // leaf pages too
+	buffers [mostLevels + 1][]byte // for a page of each level
 }
+
+// mostLevels is enough for more pages than there are.
+const mostLevels = 16
 
 // checkPages walks the branch pages of all buckets, and the leaf pages if deep. It has to
 // come before anything but the meta pages is read.
@@ -48,7 +53,8 @@ func checkPages(tx *bbolt.Tx, deep bool) error {
 	}
 	defer file.Close()
 	size := tx.DB().Info().PageSize
-	w := &pageWalk{file, size, uint64(tx.Size()) / uint64(size), map[uint64]bool{}, deep}
+	w := &pageWalk{file: file, size: size, pages: uint64(tx.Size()) / uint64(size), deep: deep}
+	w.seen = make([]uint64, w.pages/64+1)
 	if deep {
 		if err := w.checkFreelist(tx); err != nil {
 			return err
@@ -94,9 +100,8 @@ func (w *pageWalk) walkTree(root uint64, elements uint32) error {
 // levels returns how many branch pages are above each leaf page: as many as above the
 // first one.
 func (w *pageWalk) levels(id uint64) (int, error) {
-	const most = 16 // enough for more pages than there are
-	for n := range most {
-		page, err := w.read(id)
+	for n := range mostLevels {
+		page, err := w.read(id, n)
 		if err != nil {
 			return 0, err
 		}
@@ -109,14 +114,14 @@ func (w *pageWalk) levels(id uint64) (int, error) {
 }
 
 func (w *pageWalk) walk(id uint64, levels int, elements uint32) error {
-	if w.seen[id] {
+	if id >= w.pages || w.seen[id/64]&(1<<(id%64)) != 0 {
 		return errPages
 	}
-	w.seen[id] = true
+	w.seen[id/64] |= 1 << (id % 64)
 	if levels == 0 && elements == isValue && !w.deep {
 		return nil
 	}
-	page, err := w.read(id)
+	page, err := w.read(id, levels)
 	if err != nil {
 		return err
 	}
@@ -182,19 +187,27 @@ func holdsElements(page []byte) bool {
 	return true
 }
 
-// read reads a branch or leaf page and checks that what it says of itself can be.
-func (w *pageWalk) read(id uint64) ([]byte, error) {
-	header := make([]byte, pageHeader)
-	if err := w.readAt(header, id); err != nil {
-		return nil, err
+// read reads a branch or leaf page and checks that what it says of itself can be. It is valid until
+// the next one of that level is read.
+func (w *pageWalk) read(id uint64, level int) ([]byte, error) {
+	b := &w.buffers[level]
+	if *b == nil {
+		*b = make([]byte, w.size)
 	}
-	more := uint64(binary.NativeEndian.Uint32(header[12:]))
-	if binary.NativeEndian.Uint64(header) != id || id < 2 || id+more >= w.pages {
-		return nil, errPages
-	}
-	page := make([]byte, (1+more)*uint64(w.size))
+	page := (*b)[:w.size]
 	if err := w.readAt(page, id); err != nil {
 		return nil, err
+	}
+	more := uint64(binary.NativeEndian.Uint32(page[12:]))
+	if binary.NativeEndian.Uint64(page) != id || id < 2 || id+more >= w.pages {
+		return nil, errPages
+	}
+	if more > 0 {
+		page = slices.Grow(page, int(more)*w.size)[:(1+int(more))*w.size]
+		*b = page
+		if err := w.readAt(page, id); err != nil {
+			return nil, err
+		}
 	}
 	if count(page) == 0 && flags(page) == branchPage || !holdsElements(page) {
 		return nil, errPages

@@ -16,6 +16,7 @@ type contact struct {
 	*inputs.Wanted
 	old    []uint32 // by attribute id: the mark, if Gleap knows a value
 	told   []told   // by attribute id: what the contact is told, for the lists of rows
+	member []uint32 // by attribute id: the mark, if it counts as a member for the lists of rows
 	known  bool     // there is a record
 	record state.Record
 

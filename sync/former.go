@@ -23,6 +23,25 @@ func (l *attributeList) addFormer(overview *state.Overview) {
 	}
 }
 
+// markMembers notes of which attributes Gleap has the contact as a member: to look for each of them
+// in the record takes longer.
+func (p *pass) markMembers() {
+	c := &p.contact
+	for _, k := range c.record.Attributes {
+		if a := p.attribute(k.ID); a != nil && a.MemberCount(k.Value) > 0 {
+			c.member[k.ID] = c.now
+		}
+	}
+}
+
+// memberNow is 1 if Gleap has the contact as a member, else 0.
+func (c *contact) memberNow(id uint32) int {
+	if c.member[id] == c.now {
+		return 1
+	}
+	return 0
+}
+
 // takeFormer takes what the rows before said of a contact out of the counts: what it has now comes
 // with its rows. A note tells that also where the record has not what they said.
 func (p *pass) takeFormer() {
@@ -34,7 +53,7 @@ func (p *pass) takeFormer() {
 		if !a.counts || !c.HadRowsIn(a.Input) {
 			continue
 		}
-		n := a.MemberCount(c.record.Find(a.ID).Value)
+		n := c.memberNow(a.ID)
 		if said, noted := c.Noted(a.ID); noted {
 			n = 0
 			if said == rowlist.Member {
@@ -63,7 +82,7 @@ func (p *pass) keepNotes(planned, forgotten bool) error {
 		if !a.counts || !a.Input.HasList() || !c.IsIn(a.Input) {
 			continue
 		}
-		has := a.MemberCount(c.record.Find(a.ID).Value)
+		has := c.memberNow(a.ID)
 		will := has
 		if t := c.told[a.ID]; t.mark == c.now {
 			will = a.MemberCount(t.value)

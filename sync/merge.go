@@ -121,6 +121,7 @@ func newPass(p *plan, span extsort.Span, part *planfile.Part, toStore *extsort.S
 			Wanted: p.in.NewWanted(),
 			old:    make([]uint32, len(p.byID)),
 			told:   make([]told, len(p.byID)),
+			member: make([]uint32, len(p.byID)),
 		},
 	}
 	from, _ := p.FindUnanswered(span.From)
@@ -192,7 +193,10 @@ func (p *pass) run(ctx context.Context, rows *extsort.Merger, sources []*inputs.
 				return err
 			}
 		}
-		p.takeFormer()
+		if c.HadRows() || p.notes != nil && has[atRows] {
+			p.markMembers()
+			p.takeFormer()
+		}
 		if has[atParked] {
 			c.parked = &p.parked[0]
 		}
