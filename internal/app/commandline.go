@@ -78,6 +78,12 @@ func Parse(args []string, version string) (*App, error) {
 	if err != nil {
 		return nil, plain(err)
 	}
+	if err := noneEmpty(parsed); err != nil {
+		return nil, err
+	}
+	if c.Config == "" { // GLEAPSYNC_CONFIG is set, to nothing
+		c.Config = defaultConfig
+	}
 	if c.Verbose {
 		c.LogLevel = "debug"
 	}
@@ -124,6 +130,40 @@ var (
 	noCommand   = pattern.Of(`^expected one of`)
 )
 
+// noneEmpty returns an error if an argument is empty, as "$KEY" is where nobody has set KEY: a flag
+// without its value would be one that is left out, so that --only chose everything and --auth-file
+// let everybody in.
+func noneEmpty(parsed *kong.Context) error {
+	if parsed.Selected().Name == completion.Question { // the word that is being completed may be empty
+		return nil
+	}
+	for _, p := range parsed.Path {
+		switch {
+		case p.Flag != nil && isEmpty(parsed.Value(p)):
+			return errors.New(takesValue(p.Flag))
+		case p.Positional != nil && isEmpty(parsed.Value(p)):
+			return fmt.Errorf("%s is empty", strings.ToUpper(p.Positional.Name))
+		}
+	}
+	return nil
+}
+
+// isEmpty reports whether a value is an empty text, or a list that has one or nothing.
+func isEmpty(value reflect.Value) bool {
+	switch v := value.Interface().(type) {
+	case string:
+		return v == ""
+	case []string:
+		return len(v) == 0 || slices.Contains(v, "")
+	}
+	return false
+}
+
+// takesValue says that a flag does, and which.
+func takesValue(f *kong.Flag) string {
+	return fmt.Sprintf("--%s takes a value: --%[1]s %s", f.Name, strings.Trim(f.FormatPlaceHolder(), `"`))
+}
+
 // plain says in plain words what is wrong with a command line.
 func plain(err error) error {
 	text := unknownFlag().ReplaceAllString(err.Error(), "$1")
@@ -152,10 +192,9 @@ func plain(err error) error {
 		text = fmt.Sprintf("%s takes %s, not %s", m[1], choices, m[4])
 	}
 	if m := noValue().FindStringSubmatch(text); m != nil {
-		text = m[1] + " takes a value"
 		for _, flag := range parse.Context.Flags() {
 			if "--"+flag.Name == m[1] {
-				text += ": " + m[1] + " " + strings.Trim(flag.FormatPlaceHolder(), `"`)
+				text = takesValue(flag)
 			}
 		}
 	}

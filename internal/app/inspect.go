@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"math"
 	"slices"
 	"strings"
 
@@ -89,12 +90,18 @@ func (c *inspectAudiencesCmd) Run(a *App) error {
 type inspectRunsCmd struct {
 	shownFlags
 	ID    string `arg:"" optional:"" help:"Run id, or its beginning, or last; without one the last runs."`
-	Limit int    `help:"How many runs." default:"20"`
+	Limit int    `help:"How many runs, 0 for all." default:"20"`
 }
 
 // Run lists the last runs, or shows one.
 func (c *inspectRunsCmd) Run(a *App) error {
+	limit := c.Limit
+	if limit == 0 {
+		limit = math.MaxInt
+	}
 	switch {
+	case limit < 0:
+		return errLimit
 	case c.ID == "" && c.shown() != (console.Shown{}):
 		return &UsageError{errors.New("--all, --held and --sort are for one run: name its id, or last")}
 	case c.ID != "":
@@ -104,11 +111,11 @@ func (c *inspectRunsCmd) Run(a *App) error {
 		return a.tellRunning("what stands here is the run before")
 	case a.asJSON():
 		return answer(a, func(v *inspect.View) ([]json.RawMessage, error) {
-			reports, err := v.Reports(c.Limit)
+			reports, err := v.Reports(limit)
 			return append([]json.RawMessage{}, reports...), err
 		}, nil)
 	}
-	if err := answer(a, func(v *inspect.View) ([]runs.Summary, error) { return v.Runs(c.Limit) }, console.Runs); err != nil {
+	if err := answer(a, func(v *inspect.View) ([]runs.Summary, error) { return v.Runs(limit) }, console.Runs); err != nil {
 		return err
 	}
 	return a.tellRunning("it is not among these yet")

@@ -21,16 +21,19 @@ import (
 )
 
 type inspectDeliveriesCmd struct {
-	Contact []string `help:"Of this contact only; may be repeated." placeholder:"ID"`
+	Contact []string `help:"Of this contact only; may be repeated." placeholder:"ID" sep:"none"`
 	Key     []string `help:"With this audience or trait only, or with those whose keys match; may be repeated." placeholder:"KEY|PATTERN"`
 	Class   string   `help:"Of this class only: exit, entry, change or first." placeholder:"CLASS"`
 	OfRun   string   `name:"run" help:"Of this run only: its id, its beginning, or last." placeholder:"ID"`
 	Since   string   `help:"Since a date or a time, or for so long, such as 2d." placeholder:"TIME"`
-	Limit   int      `help:"The last ones only; on a terminal 20 if left out, else all." placeholder:"N"`
+	Limit   *int     `help:"The last ones only, 0 for all; on a terminal 20 if left out, else all." placeholder:"N"`
 }
 
 // Run shows which calls Gleap acknowledged.
 func (c *inspectDeliveriesCmd) Run(ctx context.Context, a *App) error {
+	if c.Limit != nil && *c.Limit < 0 {
+		return errLimit
+	}
 	cfg, err := a.config()
 	if err != nil {
 		return err
@@ -53,8 +56,10 @@ func (c *inspectDeliveriesCmd) Run(ctx context.Context, a *App) error {
 	n := 0
 	write := show
 	show = func(d deliveries.Delivery) error { n++; return write(d) }
-	limit := c.Limit
-	if f, ok := a.out.(*os.File); ok && limit == 0 && !a.asJSON() && term.IsTerminal(int(f.Fd())) {
+	limit := 0
+	if c.Limit != nil {
+		limit = *c.Limit
+	} else if f, ok := a.out.(*os.File); ok && !a.asJSON() && term.IsTerminal(int(f.Fd())) {
 		limit = 20
 	}
 	if limit == 0 {
@@ -89,7 +94,7 @@ func (c *inspectDeliveriesCmd) last(ctx context.Context, w io.Writer, log delive
 	}); err != nil {
 		return err
 	}
-	if before > 0 && c.Limit == 0 {
+	if before > 0 && c.Limit == nil {
 		fmt.Fprintf(w, "%d earlier ones are left out; --limit shows more.\n", before)
 	}
 	for _, d := range last {
