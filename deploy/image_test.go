@@ -1,18 +1,21 @@
 package deploy
 
 import (
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
 // image is the name under which the test's image is kept while it runs.
 const image = "localhost/gleapsync-test:1.2.3"
 
-// TestImage makes the image with the script that people use, and syncs in it: as its user,
-// with nothing writable but the state and /tmp, and no other file than its own.
+// TestImage makes the images with the script that people use, and syncs in them: as their user,
+// with nothing writable but the state and /tmp, and no other file than their own.
 func TestImage(t *testing.T) {
 	if _, err := exec.LookPath("buildah"); err != nil {
 		t.Skip("there is no buildah: apt-get install buildah")
@@ -21,6 +24,20 @@ func TestImage(t *testing.T) {
 		t.Skip("a root file system that is read-only can be mounted by root alone")
 	}
 	t.Setenv("STORAGE_DRIVER", "vfs")
+	t.Run("as released", func(t *testing.T) { testImage(t, "") })
+	t.Run("with OpenTelemetry", func(t *testing.T) { testImage(t, "otel") })
+}
+
+// testImage makes the image with these build tags. Only with otel a collector hears of the runs.
+func testImage(t *testing.T, tags string) {
+	t.Setenv("TAGS", tags)
+	var traces atomic.Int32
+	collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/v1/traces" {
+			traces.Add(1)
+		}
+	}))
+	defer collector.Close()
 	run := func(name string, args ...string) string {
 		t.Helper()
 		out, err := exec.Command(name, args...).CombinedOutput()
@@ -70,7 +87,7 @@ mount --bind "$1" "$0/etc/gleapsync"
 mount -t tmpfs -o mode=1777 none "$0/tmp"
 mount -t tmpfs -o uid=65532,gid=65532,mode=0700 none "$0/var/lib/gleapsync"
 mount -t proc none "$0/proc"
-export GLEAPSYNC_CONFIG=` + configPath + `
+export GLEAPSYNC_CONFIG=` + configPath + ` OTEL_EXPORTER_OTLP_ENDPOINT=` + collector.URL + `
 gleapsync() { chroot --userspec=65532:65532 "$0" /usr/local/bin/gleapsync "$@"; }
 gleapsync --version
 gleapsync sync
@@ -81,6 +98,13 @@ gleapsync inspect`
 		if !strings.Contains(out, want) {
 			t.Errorf("%q is missing:\n%s", want, out)
 		}
+	}
+	want := int32(0)
+	if tags == "otel" {
+		want = 2 // syncs
+	}
+	if traces.Load() != want {
+		t.Errorf("a collector got %d traces, want %d:\n%s", traces.Load(), want, out)
 	}
 }
 
