@@ -3,7 +3,9 @@ package extsort
 import (
 	"bytes"
 	"encoding/binary"
+	"runtime"
 	"slices"
+	"sync"
 )
 
 // ref is a row in memory, with the first bytes of its id behind those that all ids
@@ -29,19 +31,23 @@ func prefix(id []byte) uint64 {
 // [Memory.putRefs].
 func (s *Sorter) order() []ref {
 	rows, shared := 0, 0
-	for _, b := range s.blocks {
-		rows, shared = rows+b.rows, b.shared
-	}
-	refs := s.memory.getRefs(rows)[:0]
+	first := make([]int, len(s.blocks)) // row of each block
 	for i, b := range s.blocks {
-		for rest := b.bytes; len(rest) > 0; {
-			off := len(b.bytes) - len(rest)
-			var id []byte
-			id, rest = cut(rest)
-			_, rest = cut(rest)
-			refs = append(refs, ref{prefix(id[shared:]), uint32(i), uint32(off)})
-		}
+		first[i], rows, shared = rows, rows+b.rows, b.shared
 	}
+	refs := s.memory.getRefs(rows)
+	inPieces(len(s.blocks), rows, func(_, from, to int) {
+		for i := from; i < to; i++ {
+			b, next := s.blocks[i].bytes, first[i]
+			for rest := b; len(rest) > 0; next++ {
+				off := len(b) - len(rest)
+				var id []byte
+				id, rest = cut(rest)
+				_, rest = cut(rest)
+				refs[next] = ref{prefix(id[shared:]), uint32(i), uint32(off)}
+			}
+		}
+	})
 	other := s.memory.getRefs(rows)
 	s.sort(refs, other, shared)
 	s.memory.putRefs(other)
@@ -132,6 +138,11 @@ func (s *Sorter) inOrder(yield func(row, userID, payload []byte) error) error {
 	}
 	refs := s.order()
 	defer s.memory.putRefs(refs)
+	return s.rowsOf(refs, yield)
+}
+
+// rowsOf calls yield with the rows at refs.
+func (s *Sorter) rowsOf(refs []ref, yield func(row, userID, payload []byte) error) error {
 	for batch := range slices.Chunk(refs, 32) {
 		s.touch(batch)
 		for _, r := range batch {
@@ -155,20 +166,41 @@ func (s *Sorter) touch(refs []ref) (sum byte) {
 }
 
 func (s *Sorter) copyInOrder() []block {
-	var sorted []block
+	refs := s.order()
+	defer s.memory.putRefs(refs)
+	pieces := make([][]block, runtime.GOMAXPROCS(0))
+	inPieces(len(refs), len(refs), func(piece, from, to int) { pieces[piece] = s.copyRows(refs[from:to]) })
+	return slices.Concat(pieces...)
+}
+
+func (s *Sorter) copyRows(refs []ref) (blocks []block) {
 	var to block
-	_ = s.inOrder(func(row, _, _ []byte) error {
+	_ = s.rowsOf(refs, func(row, _, _ []byte) error {
 		if cap(to.bytes)-len(to.bytes) < len(row) {
 			if len(to.bytes) > 0 {
-				sorted = append(sorted, to)
+				blocks = append(blocks, to)
 			}
 			to.bytes = s.memory.get(len(row))
 		}
 		to.bytes = append(to.bytes, row...)
 		return nil
 	})
-	return append(sorted, to)
+	return append(blocks, to)
 }
+
+// inPieces calls do with the pieces of n things: with one for each processor, at the same time,
+// if they have so many rows that it pays.
+func inPieces(n, rows int, do func(piece, from, to int)) {
+	pieces := min(runtime.GOMAXPROCS(0), 1+rows/fewRows)
+	var group sync.WaitGroup
+	for i := range pieces {
+		group.Go(func() { do(i, n*i/pieces, n*(i+1)/pieces) })
+	}
+	group.Wait()
+}
+
+// fewRows is how many rows keep a processor busy for a while.
+const fewRows = 1 << 14
 
 const refSize = 16
 

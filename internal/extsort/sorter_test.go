@@ -81,7 +81,7 @@ func TestSortsIdsOfManyPrefixes(t *testing.T) {
 	defer s.Close()
 	prefixes := []string{"auth0|65f0a1", "google-oauth2|1077", "auth0|65f0a1\x00\x00\x00\x00\x00\x00\x00\x00\x00", ""}
 	var want []row
-	for i := range 20_000 {
+	for i := range 50_000 { // enough for several processors
 		r := row{prefixes[i%len(prefixes)] + fmt.Sprint(rand.IntN(1000)), fmt.Sprint(i)}
 		if i%7 == 0 {
 			r.id = prefixes[i%len(prefixes)]
