@@ -15,8 +15,8 @@ type Reader struct {
 	Header
 	file  io.Closer
 	buf   *bufio.Reader
-	ahead []byte // of buf, from the next row on
-	used  int    // bytes of buf before that
+	chunk []byte // of buf
+	ahead []byte // of the chunk, from the next row on
 	last  bool   // nothing is behind it
 	sum   *xxh3.Hasher
 	row   Row
@@ -65,23 +65,22 @@ func (r *Reader) Next() *Row {
 		return nil
 	}
 	if len(r.ahead) < maxRow && !r.last { // to ask buf for each row would move what is left for each
-		_, _ = r.buf.Discard(r.used)
+		_, _ = r.buf.Discard(r.addSum())
 		var err error
-		r.ahead, err = r.buf.Peek(bufferLen)
-		r.used, r.last = 0, err != nil
+		r.chunk, err = r.buf.Peek(bufferLen)
+		r.ahead, r.last = r.chunk, err != nil
 	}
 	row, rest, ok := r.cut(r.ahead)
 	if !ok {
 		r.err = ErrDamaged
 		return nil
 	}
-	size := len(r.ahead) - len(rest)
-	_, _ = r.sum.Write(r.ahead[:size])
-	r.ahead, r.used = rest, r.used+size
+	r.ahead = rest
 	if row != nil {
 		r.rows++
 		return row
 	}
+	r.addSum()
 	if sum := r.sum.Sum128().Bytes(); !bytes.Equal(r.ahead, sum[:]) {
 		r.err = ErrDamaged
 		return nil
@@ -90,22 +89,19 @@ func (r *Reader) Next() *Row {
 	return nil
 }
 
+// addSum adds to the sum what was read of the chunk, and returns how many bytes that are.
+func (r *Reader) addSum() int {
+	n, _ := r.sum.Write(r.chunk[:len(r.chunk)-len(r.ahead)]) // it never fails
+	return n
+}
+
 // cut takes a row off the front of b, or what stands behind the last one: then it is nil.
 func (r *Reader) cut(b []byte) (row *Row, rest []byte, ok bool) {
-	number := func() uint64 {
-		v, n := binary.Uvarint(b)
-		if n <= 0 || !ok {
-			ok = false
-			return 0
-		}
-		b = b[n:]
-		return v
-	}
-	ok = true
-	shared, more := number(), number()
-	if ok && shared == 0 && more == 0 {
-		ok = number() == r.rows && ok
-		return nil, b, ok
+	shared, b, ok1 := cutNumber(b)
+	more, b, ok2 := cutNumber(b)
+	if ok = ok1 && ok2; ok && shared == 0 && more == 0 {
+		rows, rest, ok := cutNumber(b)
+		return nil, rest, ok && rows == r.rows
 	}
 	if !ok || shared > uint64(len(r.row.UserID)) || more == 0 || more > uint64(len(b)) {
 		return nil, nil, false
@@ -119,12 +115,23 @@ func (r *Reader) cut(b []byte) (row *Row, rest []byte, ok bool) {
 	}
 	r.row.UserID = append(r.row.UserID[:shared], id...)
 	b = b[copy(r.row.Print[:], b):]
-	size := number()
+	size, b, ok := cutNumber(b)
 	if !ok || size > uint64(len(b)) {
 		return nil, nil, false
 	}
 	r.row.Notes = b[:size]
 	return &r.row, b[size:], true
+}
+
+func cutNumber(b []byte) (v uint64, rest []byte, ok bool) {
+	if len(b) > 0 && b[0] < 0x80 { // nearly all
+		return uint64(b[0]), b[1:], true
+	}
+	v, n := binary.Uvarint(b)
+	if n <= 0 {
+		return 0, nil, false
+	}
+	return v, b[n:], true
 }
 
 // Err returns why the list did not come to a sound end, nil if it did.
