@@ -123,13 +123,18 @@ func (k *keeper) unlock() {
 	k.flock, k.file, k.lost = nil, lockFile{}, nil
 }
 
+// NoFolder returns the error that the folder of a state is not there.
+func NoFolder(path string) error {
+	return fmt.Errorf("the folder of the state file %s does not exist: create it, or set state.path", path)
+}
+
 func (k *keeper) tryLock() (*flock.Flock, error) {
 	path := k.path + ".lock"
 	for range 10 { // it may be removed between opening and locking
 		lock := flock.New(path, flock.SetPermissions(0o600))
 		locked, err := lock.TryLock()
 		if errors.Is(err, fs.ErrNotExist) {
-			return nil, fmt.Errorf("the folder of the state file %s does not exist: create it, or set state.path", k.path)
+			return nil, NoFolder(k.path)
 		}
 		if err != nil {
 			return nil, fmt.Errorf("lock the state: %w", err)

@@ -8,6 +8,7 @@ import (
 	"io"
 	"log/slog"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strings"
 	"time"
@@ -70,7 +71,12 @@ func (c *checkCmd) one(ctx context.Context, a *App) (runs.Report, error) {
 		}
 		detail, tokenErr := c.token(ctx, a, cfg, store)
 		note("token", tokenErr, detail)
-		note("state", err, cfg.State.Path)
+		note("state", cmp.Or(err, stateWritable(cfg.State.Path)), cfg.State.Path)
+		for _, place := range []struct{ key, folder string }{{"log.path", cfg.Sync.Deliveries.Dir}, {"sync.temp_dir", cfg.Sync.TempDir}} {
+			if err := folderWritable(place.folder); err != nil && place.folder != filepath.Dir(cfg.State.Path) {
+				note(place.key, err, "")
+			}
+		}
 		if err == nil {
 			if err := checkGleap(cfg, store, false); err != nil {
 				note("state", err, "")

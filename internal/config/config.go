@@ -61,11 +61,15 @@ func Load(path string) (*Config, error) {
 	if err := toml.NewDecoder(bytes.NewReader(text)).DisallowUnknownFields().Decode(&f); err != nil {
 		return nil, describe(path, err)
 	}
+	lines := findLines(text)
+	if err := otherCase(path, text, lines); err != nil {
+		return nil, err
+	}
 	absolute, err := filepath.Abs(path)
 	if err != nil {
 		return nil, fmt.Errorf("the configuration cannot be read: %w", err)
 	}
-	l := &loader{&reader{path: path, dir: filepath.Dir(absolute), lines: findLines(text)}, &f}
+	l := &loader{&reader{path: path, dir: filepath.Dir(absolute), lines: lines}, &f}
 	c := l.config()
 	return c, errors.Join(l.errs...)
 }

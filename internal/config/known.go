@@ -1,11 +1,14 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/pelletier/go-toml/v2"
 
 	"gleapsync/internal/nearest"
 )
@@ -86,6 +89,39 @@ func unknown(path string) string {
 		return fmt.Sprintf("there is no such key: did you mean %s?", near)
 	}
 	return "there is no such key"
+}
+
+// otherCase returns an error for each key that has capitals where there are none. The library takes
+// them all the same, and of path and Path the one that comes last.
+func otherCase(path string, text []byte, lines lines) error {
+	var file map[string]any
+	if err := toml.Unmarshal(text, &file); err != nil {
+		return describe(path, err)
+	}
+	known := knownKeys()
+	var wrong []error
+	var look func(table, shown string, keys map[string]any)
+	look = func(table, shown string, keys map[string]any) {
+		for _, name := range slices.Sorted(maps.Keys(keys)) {
+			meant := strings.ToLower(table + name)
+			value, isKey := known[meant]
+			if isKey && meant != table+name {
+				wrong = append(wrong, fmt.Errorf("%s:%d: %s: there is no such key: did you mean %s?", path, lines.at(shown+name), table+name, written(meant, value)))
+			}
+			switch keys := keys[name].(type) {
+			case map[string]any:
+				look(meant+".", shown+name+".", keys)
+			case []any:
+				for i, one := range keys {
+					if keys, ok := one.(map[string]any); ok {
+						look(meant+".", fmt.Sprintf("%s%s[%d].", shown, name, i), keys)
+					}
+				}
+			}
+		}
+	}
+	look("", "", file)
+	return errors.Join(wrong...)
 }
 
 // ofOtherSources reports whether a key is one of databases or commands.

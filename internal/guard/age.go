@@ -60,8 +60,12 @@ func CheckAge(asOf time.Time, applied state.Applied, maxAge time.Duration, now t
 	before := lastApplied(applied, now)
 	switch {
 	case asOf.Before(before):
+		form := time.RFC3339
+		if asOf.Truncate(time.Second).Equal(before.Truncate(time.Second)) {
+			form = time.RFC3339Nano
+		}
 		return fmt.Sprintf("the export is of %s, older than the one last applied (%s): export it anew, or if these are the right data give the file a new time (touch it, or upload the object again)",
-			asOf.UTC().Format(time.RFC3339), before.UTC().Format(time.RFC3339))
+			asOf.UTC().Format(form), before.UTC().Format(form))
 	case maxAge > 0 && now.Sub(asOf) > maxAge:
 		return fmt.Sprintf("the export is of %s, older than max_age = %s allows", asOf.UTC().Format(time.RFC3339), maxAge)
 	}

@@ -52,3 +52,15 @@ func TestCheckAge(t *testing.T) {
 		}
 	}
 }
+
+// TestAgeIsShown: two times that differ do not look the same.
+func TestAgeIsShown(t *testing.T) {
+	at := time.Date(2026, 5, 1, 12, 0, 0, 331e6, time.UTC)
+	reason := CheckAge(at.Add(-5*time.Millisecond), state.Applied{AsOf: at}, 0, at)
+	if !strings.HasPrefix(reason, "the export is of 2026-05-01T12:00:00.326Z, older than the one last applied (2026-05-01T12:00:00.331Z)") {
+		t.Error(reason)
+	}
+	if reason := CheckAge(at.Add(-time.Minute), state.Applied{AsOf: at}, 0, at); !strings.HasPrefix(reason, "the export is of 2026-05-01T11:59:00Z,") {
+		t.Error(reason)
+	}
+}
