@@ -29,7 +29,7 @@ func (p *pass) diff() {
 		}
 		if active {
 			want = p.withhold(a, c.Of(a.Attribute, k.Value), k.Value)
-			if _, says := c.Value(k.ID); !says && a.MemberCount(k.Value) > 0 && c.IsIn(a.Input) {
+			if a.MemberCount(k.Value) > 0 && c.IsSilent(a.Attribute) {
 				p.tallies[k.ID].kept++
 			}
 		}

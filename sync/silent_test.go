@@ -35,3 +35,17 @@ func TestSilentColumn(t *testing.T) {
 		}
 	}
 }
+
+// TestKept: members of whom a row says nothing stay and are counted for that. A profile that has no
+// row of the name any more has left, whatever its other rows are.
+func TestKept(t *testing.T) {
+	w := newProfilesWorld(t, longTables([]string{"vip"}, []string{"n"}))
+	w.write(t, "i.csv", idsHeader+"p1,user_id,u1,1\np2,user_id,u2,1\np3,user_id,u3,1\n")
+	w.write(t, "t.csv", traitsHeader+"p1,vip,true,1\np2,vip,true,1\np3,vip,true,1\n")
+	w.sync(t, inputs.Request{})
+	w.write(t, "t.csv", traitsHeader+"p1,vip,true,1\np2,vip,,2\np3,n,5,2\n")
+	report := w.sync(t, inputs.Request{})
+	if e := report.Exports[0]; e.Members != 1 || e.Kept != 1 || e.Exited != 1 {
+		t.Errorf("%d members, %d kept, %d left, want one each", e.Members, e.Kept, e.Exited)
+	}
+}

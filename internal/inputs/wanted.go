@@ -97,9 +97,8 @@ func (w *Wanted) Of(a *Attribute, known attr.Value) attr.Value {
 	if v, ok := w.Value(a.ID); ok {
 		return v
 	}
-	absent := !w.IsIn(a.Input) || a.Input.Result.Sparse && w.silent[a.ID] != w.now
 	switch {
-	case !absent:
+	case w.IsSilent(a):
 	case a.Kind == engage.Audience && known.Kind() == attr.True && !a.Input.KeepAbsent:
 		return attr.OfBool(false)
 	case a.Kind == engage.Trait && known.Kind() != attr.Null && a.Input.ClearMissing:
@@ -110,6 +109,13 @@ func (w *Wanted) Of(a *Attribute, known attr.Value) attr.Value {
 
 // IsIn reports whether a snapshot has the contact.
 func (w *Wanted) IsIn(e *Input) bool { return w.present[e.Index].mark == w.now }
+
+// IsSilent reports whether a snapshot has a row that could say something of an attribute of the
+// contact, and no value.
+func (w *Wanted) IsSilent(a *Attribute) bool {
+	_, says := w.Value(a.ID)
+	return !says && w.IsIn(a.Input) && (!a.Input.Result.Sparse || w.silent[a.ID] == w.now)
+}
 
 // IsTried reports whether Gleap may have a value of an attribute that no record shows.
 func (w *Wanted) IsTried(id uint32) bool { return w.tried[id] == w.now }
