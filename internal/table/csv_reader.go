@@ -66,16 +66,18 @@ func (c *csvReader) next() ([][]byte, error) {
 		if c.sparse.prints {
 			c.sparse.print = xxh3.Hash128Seed(line, c.sparse.seed).Bytes()
 		}
-		if c.sparse.isRow = c.sparse.columns != nil && c.terminated && c.splitFirst(line, quoted); c.sparse.isRow {
-			// The rest is for who asks.
-		} else if !quoted {
-			c.split(line)
-		} else if !c.splitQuoted(line) {
-			return c.quotedRow()
+		fields := c.sparse.cells // the rest is for who asks
+		if c.sparse.isRow = c.sparse.columns != nil && c.terminated && c.splitFirst(line, quoted); !c.sparse.isRow {
+			if !quoted {
+				c.split(line)
+			} else if !c.splitQuoted(line) {
+				return c.quotedRow()
+			}
+			fields = c.fields
 		}
 		c.start += size
 		c.nextLine++
-		return c.fields, nil
+		return fields, nil
 	}
 }
 

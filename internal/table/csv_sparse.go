@@ -49,7 +49,7 @@ func (t *CSV) AskPrints(seed uint64) { t.sparse.prints, t.sparse.seed = true, se
 // rows of one print.
 func (t *CSV) Print() [16]byte { return t.sparse.print }
 
-// splitFirst cuts the columns off a line that were asked for. It reports false, with nothing
+// splitFirst cuts the cells off a line that were asked for. It reports false, with nothing
 // changed in the buffer, if the line may be no row, or ends there: then it has to be looked at as
 // a whole. Where quotes are even in number a line that is no sound row ends nowhere else, either.
 func (c *csvReader) splitFirst(line []byte, quoted bool) bool {
@@ -79,6 +79,5 @@ func (c *csvReader) splitFirst(line []byte, quoted bool) bool {
 			next++
 		}
 	}
-	c.fields = append(c.fields[:0], s.cells...)
 	return true
 }
