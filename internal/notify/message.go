@@ -16,7 +16,7 @@ type Message struct {
 	Project     string       `json:"project"`
 	Run         string       `json:"run"`
 	Outcome     runs.Outcome `json:"outcome"`
-	Previous    runs.Outcome `json:"previous_outcome"`
+	Previous    runs.Outcome `json:"previous_outcome" empty:"yes"`
 	Recovered   bool         `json:"recovered"`
 	Error       string       `json:"error"`
 	Held        []heldExport `json:"held"`

@@ -2,8 +2,8 @@
 // writes JSON, so that a schema says what the program does.
 //
 // A field's name is that of the tag that reads or writes it. What a type does not say a field's
-// own tags do: `one:"a b"` names the texts that it takes, `as:"string integer"` the kinds of an
-// interface.
+// own tags do: `one:"a b"` names the texts that it takes, `empty:"yes"` lets a word be none, and
+// `as:"string integer"` names the kinds of an interface.
 package schema
 
 import (
@@ -95,6 +95,9 @@ func (m Maker) fields(t reflect.Type, properties object, required *[]string) {
 		s := m.of(f.Type)
 		if words := strings.Fields(f.Tag.Get("one")); len(words) > 0 {
 			s = m.words(words)
+		}
+		if words, ok := s["enum"].([]string); ok && f.Tag.Get("empty") != "" {
+			s["enum"] = append(slices.Clone(words), "")
 		}
 		if kinds := strings.Fields(f.Tag.Get("as")); len(kinds) > 0 {
 			s = object{"type": kinds}
