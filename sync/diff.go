@@ -72,11 +72,14 @@ func (p *pass) diff() {
 		class := c.classNow(a, may, v)
 		p.tell(a, id, v, class, !left && (class != runs.ClassFirst || !a.waited || p.o.Events.Backfill))
 	}
+	again := all || p.Resend
 	if c.unanswered != nil {
-		p.diffUnanswered(all || p.Resend)
+		others := len(e.Attributes)
+		p.diffUnanswered(again)
+		again = again || len(e.Attributes) > others // what is held stays without an answer, and makes no call each time
 	}
 	if c.known || len(e.Attributes) > 0 {
-		p.diffFields((all || p.Resend || c.unanswered != nil) && p.fieldsComplete)
+		p.diffFields(again && p.fieldsComplete)
 	}
 	p.takeDamped()
 }
