@@ -23,15 +23,13 @@ func (p *pass) diff() {
 			if !a.Input.IsDelta() {
 				p.tallies[k.ID].before += a.MemberCount(k.Value)
 			}
+			p.countKept(a, k.Value)
 		}
 		if c.isUnanswered(k.ID) { // see below; of one that this run does not look at the record is no news
 			continue
 		}
 		if active {
 			want = p.withhold(a, c.Of(a.Attribute, k.Value), k.Value)
-			if a.MemberCount(k.Value) > 0 && c.IsSilent(a.Attribute) {
-				p.tallies[k.ID].kept++
-			}
 		}
 		switch {
 		case active && a.HasOtherType(k.Value) && (want.Kind() == attr.None || want.Equal(a.AsType(k.Value))):
@@ -109,6 +107,7 @@ func (p *pass) diffUnanswered(all bool) {
 		was, may, is := a.MemberCount(known) > 0, a.MemberCount(u.Value) > 0, a.MemberCount(want) > 0
 		if may && !was { // else it is counted already
 			p.tallies[u.ID].before++
+			p.countKept(a, u.Value)
 		}
 		if is != (was || may) || is && was && !want.Equal(known) {
 			p.count(a, want)
@@ -167,6 +166,13 @@ func (p *pass) takeDamped() {
 		t.due = earlier(t.due, d.due)
 	}
 	p.reasons, p.reason = reasons, reason
+}
+
+// countKept counts a contact whose row says nothing of what Gleap has, or may have.
+func (p *pass) countKept(a *attribute, has attr.Value) {
+	if a.MemberCount(has) > 0 && p.contact.IsSilent(a.Attribute) {
+		p.tallies[a.ID].kept++
+	}
 }
 
 // count counts a change of an attribute to what is wanted.

@@ -7,6 +7,7 @@ import (
 	"gleapsync/engage"
 	"gleapsync/internal/inputs"
 	"gleapsync/internal/runs"
+	"gleapsync/state"
 )
 
 // TestSilentColumn: a column that says nothing any more of anybody is held for that, since nobody
@@ -47,5 +48,20 @@ func TestKept(t *testing.T) {
 	report := w.sync(t, inputs.Request{})
 	if e := report.Exports[0]; e.Members != 1 || e.Kept != 1 || e.Exited != 1 {
 		t.Errorf("%d members, %d kept, %d left, want one each", e.Members, e.Kept, e.Exited)
+	}
+}
+
+// TestKeptUnanswered: who is to be told again is kept like everybody else.
+func TestKeptUnanswered(t *testing.T) {
+	w := newWorld(t, audience("a.csv", "other"), inputs.Export{Export: engage.Export{Source: "t.csv", Attributes: []engage.Attribute{{Kind: engage.Audience, Key: "vip", Name: "vip", Column: "vip"}}}})
+	w.write(t, "a.csv", "user_id\nu1\n")
+	w.write(t, "t.csv", "user_id,vip\nu1,t\nu2,t\n")
+	w.sync(t, inputs.Request{})
+	if _, err := state.Resend(w.runner(t).store, []string{"u1"}); err != nil {
+		t.Fatal(err)
+	}
+	w.write(t, "t.csv", "user_id,vip\nu1,\nu2,t\n")
+	if e := w.sync(t, inputs.Request{}).Exports[1]; e.Members != 1 || e.Kept != 1 {
+		t.Errorf("%d members, %d kept, want one each", e.Members, e.Kept)
 	}
 }
