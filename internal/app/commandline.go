@@ -78,7 +78,7 @@ func Parse(args []string, version string) (*App, error) {
 	if err != nil {
 		return nil, plain(err)
 	}
-	if err := noneEmpty(parsed); err != nil {
+	if err := checkArguments(parsed); err != nil {
 		return nil, err
 	}
 	if c.Config == "" { // GLEAPSYNC_CONFIG is set, to nothing
@@ -130,17 +130,26 @@ var (
 	noCommand   = pattern.Of(`^expected one of`)
 )
 
-// noneEmpty returns an error if an argument is empty, as "$KEY" is where nobody has set KEY: a flag
-// without its value would be one that is left out, so that --only chose everything and --auth-file
-// let everybody in.
-func noneEmpty(parsed *kong.Context) error {
+// checkArguments returns an error if an argument is empty, as "$KEY" is where nobody has set KEY: a
+// flag without its value would be one that is left out, so that --only chose everything and
+// --auth-file let everybody in. Nor may a flag of one value come twice, since the first would count
+// for nothing: --config a.toml --config b.toml is not for two projects.
+func checkArguments(parsed *kong.Context) error {
 	if parsed.Selected().Name == completion.Question { // the word that is being completed may be empty
 		return nil
 	}
+	seen := map[string]bool{}
 	for _, p := range parsed.Path {
 		switch {
 		case p.Flag != nil && isEmpty(parsed.Value(p)):
 			return errors.New(takesValue(p.Flag))
+		case p.Flag != nil && seen[p.Flag.Name] && !p.Flag.IsBool() && !p.Flag.IsCumulative():
+			if p.Flag.Name == "config" {
+				return errors.New("--config is given twice: several projects take a pattern in quotes, as in --config 'projects/*.toml'")
+			}
+			return fmt.Errorf("--%s is given twice, and takes one value", p.Flag.Name)
+		case p.Flag != nil:
+			seen[p.Flag.Name] = true
 		case p.Positional != nil && isEmpty(parsed.Value(p)):
 			return fmt.Errorf("%s is empty", strings.ToUpper(p.Positional.Name))
 		}
