@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"gleapsync/internal/attr"
 	"gleapsync/internal/human"
@@ -61,36 +60,36 @@ const longest = 40
 // PlannedContact writes what a contact would be told: a line for each attribute.
 func PlannedContact(w Out, p *sync.PlannedContact) error {
 	lines := make([][3]string, len(p.Attributes)) // key, change, origin
-	var width [2]int
+	var widths [2]int
 	if len(p.Fields) > 0 {
-		width[0] = len("fields")
+		widths[0] = len("fields")
 	}
 	for i := range p.Attributes {
 		a := &p.Attributes[i]
 		lines[i] = [3]string{human.Printable(a.Key), w.change(a), human.Printable(origin(a))}
-		for j := range width {
-			width[j] = max(width[j], utf8.RuneCountInString(lines[i][j]))
+		for j := range widths {
+			widths[j] = max(widths[j], width(lines[i][j]))
 		}
 	}
 	text := make([]byte, 0, 128*(2+len(lines)))
 	text = append(append(text, human.Printable(string(p.UserID))...), "  "+p.Class.String()+"\n"...)
 	for i, line := range lines {
 		text = append(text, "  "+mark(&p.Attributes[i])+" "...)
-		text = append(appendPadded(text, line[0], width[0]), "  "...)
-		text = append(appendPadded(text, line[1], width[1]), "  "+line[2]...)
+		text = append(appendPadded(text, line[0], widths[0]), "  "...)
+		text = append(appendPadded(text, line[1], widths[1]), "  "+line[2]...)
 		text = append(bytes.TrimRight(text, " "), '\n')
 	}
 	if len(p.Fields) > 0 {
-		text = append(appendPadded(append(text, "    "...), "fields", width[0]), "  "+strings.Join(p.Fields, ", ")+"\n"...)
+		text = append(appendPadded(append(text, "    "...), "fields", widths[0]), "  "+strings.Join(p.Fields, ", ")+"\n"...)
 	}
 	_, err := w.Write(text)
 	return err
 }
 
-// appendPadded appends a text with so many blanks behind it that it has so many characters.
-func appendPadded(dst []byte, text string, width int) []byte {
+// appendPadded appends a text with so many blanks behind it that it has so many columns.
+func appendPadded(dst []byte, text string, columns int) []byte {
 	dst = append(dst, text...)
-	for range width - utf8.RuneCountInString(text) {
+	for range columns - width(text) {
 		dst = append(dst, ' ')
 	}
 	return dst
@@ -107,7 +106,7 @@ func (w Out) change(a *sync.PlannedAttribute) string {
 func (w Out) value(v attr.Value) string {
 	text := human.Printable(string(v.AppendJSON(nil)))
 	if w.Width > 0 {
-		return human.Cut(text, longest)
+		return cut(text, longest)
 	}
 	return text
 }

@@ -5,7 +5,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
 	"gleapsync/internal/deliveries"
 	"gleapsync/internal/human"
@@ -31,10 +30,10 @@ func Delivery(w Out, d deliveries.Delivery) error {
 	}
 	line := fmt.Sprintf("%s  %-6s  %s  ", w.time(d.At), d.Class, human.Printable(d.UserID))
 	const more = len(", and 100 more")
-	if w.Width > 0 && utf8.RuneCountInString(line+strings.Join(what, ", ")) > w.Width {
-		room, n := w.Width-utf8.RuneCountInString(line)-more, 0
-		for n < len(what) && (n == 0 || room >= utf8.RuneCountInString(what[n])) {
-			room -= utf8.RuneCountInString(what[n]) + len(", ")
+	if w.Width > 0 && width(line+strings.Join(what, ", ")) > w.Width {
+		room, n := w.Width-width(line)-more, 0
+		for n < len(what) && (n == 0 || room >= width(what[n])) {
+			room -= width(what[n]) + len(", ")
 			n++
 		}
 		if left := len(what) - n; left > 0 {

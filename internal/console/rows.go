@@ -3,7 +3,6 @@ package console
 import (
 	"fmt"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/jedib0t/go-pretty/v6/table"
 	"github.com/jedib0t/go-pretty/v6/text"
@@ -47,7 +46,7 @@ func (r *rows) add(cells ...any) {
 		row[i] = human.Printable(fmt.Sprint(cell))
 		c := &r.columns[i]
 		c.empty = c.empty && (row[i] == "0" || row[i] == human.Dash)
-		c.width = max(c.width, utf8.RuneCountInString(row[i]))
+		c.width = max(c.width, width(row[i]))
 	}
 	r.cells = append(r.cells, row)
 }
@@ -112,10 +111,10 @@ func (r *rows) blocks(w Out) {
 
 // cell returns what is written of a cell.
 func (r *rows) cell(row, column int) string {
-	return human.Cut(r.cells[row][column], r.columns[column].most)
+	return cut(r.cells[row][column], r.columns[column].most)
 }
 
-// fit makes the table as narrow as a terminal with so many characters, if it can; 0: it is none.
+// fit makes the table as narrow as a terminal with so many columns, if it can; 0: it is none.
 func (r *rows) fit(width int) {
 	over := r.over(width)
 	hide := func(c *column) {
@@ -166,7 +165,7 @@ func (r *rows) merges(column int) bool {
 		for i := 1; i < len(r.columns); i++ {
 			c := r.columns[i]
 			most := min(c.most, r.columns[column].most) // as if both had the same room
-			if c.cut && !c.hidden && row[i] != text && human.Cut(row[i], most) == human.Cut(text, most) {
+			if c.cut && !c.hidden && row[i] != text && cut(row[i], most) == cut(text, most) {
 				return true
 			}
 		}
@@ -174,7 +173,7 @@ func (r *rows) merges(column int) bool {
 	return false
 }
 
-// gap is how many characters are between two columns.
+// gap is how many blanks are between two columns.
 const gap = 2
 
 // over returns how many characters of the table a terminal has no room for.

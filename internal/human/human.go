@@ -70,16 +70,6 @@ func Hours(d time.Duration) string {
 	return strings.TrimSuffix(fmt.Sprintf("%d h %d min", int(d.Hours()), int(d.Minutes())%60), " 0 min")
 }
 
-// Cut takes so much out of the middle of a text that it has so many characters.
-func Cut(s string, most int) string {
-	all := []rune(s)
-	if len(all) <= most || most < 1 {
-		return s
-	}
-	end := (most - 1) / 2
-	return string(all[:most-1-end]) + "…" + string(all[len(all)-end:])
-}
-
 // About writes a duration as far as a person cares.
 func About(d time.Duration) string {
 	switch {
