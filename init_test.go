@@ -132,7 +132,7 @@ func TestInitPostgresChoice(t *testing.T) {
 			}
 		}
 	}
-	if code, written := p.run(t, "init", ".", "--table", "a.b", "--config", p.path("d.toml")); code != 1 || !strings.Contains(written, "--table is for databases") {
+	if code, written := p.run(t, "init", ".", "--table", "a.b"); code != 1 || !strings.Contains(written, "--table is for databases") {
 		t.Errorf("a table of a folder: exit code %d: %s", code, written)
 	}
 }
