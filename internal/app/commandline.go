@@ -133,7 +133,8 @@ var (
 // checkArguments returns an error if an argument is empty, as "$KEY" is where nobody has set KEY: a
 // flag without its value would be one that is left out, so that --only chose everything and
 // --auth-file let everybody in. Nor may a flag of one value come twice, since the first would count
-// for nothing: --config a.toml --config b.toml is not for two projects.
+// for nothing: --config a.toml --config b.toml is not for two projects. How results and logs look
+// may be said again, behind an alias that says it.
 func checkArguments(parsed *kong.Context) error {
 	if parsed.Selected().Name == completion.Question { // the word that is being completed may be empty
 		return nil
@@ -143,6 +144,7 @@ func checkArguments(parsed *kong.Context) error {
 		switch {
 		case p.Flag != nil && isEmpty(parsed.Value(p)):
 			return errors.New(takesValue(p.Flag))
+		case p.Flag != nil && slices.Contains([]string{"output", "log-format", "log-level"}, p.Flag.Name):
 		case p.Flag != nil && seen[p.Flag.Name] && !p.Flag.IsBool() && !p.Flag.IsCumulative():
 			if p.Flag.Name == "config" {
 				return errors.New("--config is given twice: several projects take a pattern in quotes, as in --config 'projects/*.toml'")
