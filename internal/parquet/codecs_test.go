@@ -109,6 +109,33 @@ func testCodec(t *testing.T, isOptional, isDictionary bool, how ...parquet.Write
 	}
 }
 
+// TestDecompress: a page is as long as it says, and no room is made for one that is not.
+func TestDecompress(t *testing.T) {
+	for _, codec := range codecs[1:] { // none are plain
+		for _, size := range []int{0, 1, 1000, 32 << 20} {
+			packed, err := codec.Encode(nil, make([]byte, size))
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, room := range []int{0, max(size-1, 0), size, size + 1} {
+				dst := bytes.Repeat([]byte{1}, room)
+				before := allocated()
+				err := decompress(dst, packed, codec.CompressionCodec())
+				asked := allocated() - before
+				if isRight := room == size; (err == nil) != isRight || isRight && bytes.Count(dst, []byte{0}) < size {
+					t.Errorf("%s, %d bytes instead of %d: %v", codec, room, size, err)
+				}
+				if asked > 16<<20 {
+					t.Errorf("%s, %d bytes instead of %d: %d bytes asked for", codec, room, size, asked)
+				}
+			}
+		}
+	}
+	if err := decompress(nil, nil, format.LZO); err == nil {
+		t.Error("LZO is read")
+	}
+}
+
 // TestSeveralCompressions: each row group may be compressed in a way of its own.
 func TestSeveralCompressions(t *testing.T) {
 	type row struct {

@@ -1,18 +1,14 @@
 package parquet
 
 import (
-	"encoding/binary"
 	"hash/crc32"
 	"io"
 	"slices"
 	"sync"
 
-	"github.com/klauspost/compress/zstd"
 	"github.com/parquet-go/bitpack"
-	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
-	"github.com/pierrec/lz4/v4"
 )
 
 // Pages of up to this size are read whatever the sum says that stands beside them.
@@ -116,39 +112,14 @@ func (p *pages) read(dst []byte) ([]byte, error) {
 	if !p.isSound(packed) {
 		return dst, errDamaged
 	}
-	dst = append(dst[:0], packed[:p.plain]...)
-	return p.unpack(dst, packed[p.plain:], int(p.header.UncompressedPageSize)-int(p.plain))
+	plain, text := int(p.plain), int(p.header.UncompressedPageSize)
+	dst = append(slices.Grow(dst[:0], text+bitpack.PaddingInt32), packed[:plain]...)[:text]
+	return dst, decompress(dst[plain:], packed[plain:], p.chunk.Codec)
 }
 
 // isSound reports whether a page has the checksum that it says it has.
 func (p *pages) isSound(page []byte) bool {
 	return p.header.CRC == 0 || uint32(p.header.CRC) == crc32.ChecksumIEEE(page)
-}
-
-// unpack appends what was compressed, which is of that size.
-func (p *pages) unpack(dst, packed []byte, size int) ([]byte, error) {
-	if err := checkCompression(packed, p.chunk.Codec, largestPage(p.chunk)); err != nil {
-		return dst, err
-	}
-	from := len(dst)
-	dst = slices.Grow(dst, size+bitpack.PaddingInt32)
-	if p.chunk.Codec == format.Lz4Raw {
-		// The library's codec has wrong values of some pages
-		// (v0.32.0, https://github.com/parquet-go/parquet-go/issues/608).
-		n, err := lz4.UncompressBlock(packed, dst[from:from+size])
-		if err != nil || n != size {
-			return dst, errDamaged
-		}
-		return dst[:from+size], nil
-	}
-	text, err := parquet.LookupCompressionCodec(p.chunk.Codec).Decode(dst[from:from+size], packed)
-	if err != nil {
-		return dst, err
-	}
-	if from == 0 {
-		return text, nil
-	}
-	return append(dst[:from], text...), nil // mostly to where it is
 }
 
 // largestPage is how large a page of a chunk can be, and what is behind its compression.
@@ -187,23 +158,4 @@ func pageValues(header *format.PageHeader) int64 {
 		return int64(header.DataPageHeaderV2.V.NumValues)
 	}
 	return 0
-}
-
-// checkCompression looks how much text there is behind the compression of a page.
-func checkCompression(packed []byte, codec format.CompressionCodec, limit int64) error {
-	if len(packed) == 0 {
-		return nil
-	}
-	switch codec {
-	case format.Snappy:
-		if says, n := binary.Uvarint(packed); n <= 0 || says > uint64(limit) {
-			return errDamaged
-		}
-	case format.Zstd:
-		var frame zstd.Header
-		if frame.Decode(packed) != nil || frame.HasFCS && frame.FrameContentSize > uint64(limit) {
-			return errDamaged
-		}
-	}
-	return nil
 }
