@@ -103,7 +103,7 @@ var mayImport = map[string]string{
 
 // mustNotLink says what must not come into a program along with a package.
 var mustNotLink = map[string][]string{
-	"":                {"go.opentelemetry.io", "google.golang.org/grpc"},
+	"":                {"go.opentelemetry.io", "google.golang.org/grpc", "google.golang.org/protobuf"},
 	"internal/config": {"github.com/prometheus"},
 	"internal/page":   {"gleapsync/internal/console", "github.com/jedib0t/go-pretty", "golang.org/x/term"},
 }

@@ -211,8 +211,8 @@ func TestParquetRefused(t *testing.T) {
 	footer[len(footer)-9] ^= 0xff
 	size := bytes.Clone(data)
 	size[len(size)-6] = 0xff
-	panics := bytes.Clone(data)
-	panics[2726] ^= 1 // of the schema: the library panics
+	element := bytes.Clone(data)
+	element[2726] ^= 1 // of the schema
 	header, _, _ := strings.Cut(warehouses["redshift.parquet"], "\n")
 	for _, test := range []struct {
 		name, data string
@@ -222,7 +222,7 @@ func TestParquetRefused(t *testing.T) {
 		{"cut", string(data[:len(data)-20]), AnyFormat, "a: its Parquet data breaks off: the export is not complete; export it again, and the next run takes it"},
 		{"magic", "PAR1", AnyFormat, "a: its Parquet data breaks off: the export is not complete; export it again, and the next run takes it"},
 		{"footer size", string(size), AnyFormat, "a: its Parquet data is damaged: export it again"},
-		{"panic", string(panics), AnyFormat, "a: its Parquet data is damaged: export it again"},
+		{"schema element", string(element), AnyFormat, "a: its Parquet data is damaged: export it again"},
 		{"schema", "PAR1\xff\xff\xff\xff\x04\x00\x00\x00PAR1", AnyFormat, "a: its Parquet data is damaged: export it again"},
 		{"gzip", gzipped(string(data))[:900], AnyFormat, "a: its gzip data breaks off: the export is not complete; export it again, and the next run takes it"},
 		{"CSV", "user_id\nu1\n", Parquet, "a: the file is no Parquet"},

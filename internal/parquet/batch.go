@@ -6,8 +6,6 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
-
-	"github.com/parquet-go/parquet-go"
 )
 
 // Batch is rows that follow each other, column by column.
@@ -60,7 +58,7 @@ func (t *Texts) Text(n int32) []byte {
 	return t.bytes[from:end:end]
 }
 
-func (t *Texts) add(text valueText, v parquet.Value) {
+func (t *Texts) add(text valueText, v []byte) {
 	t.bytes = text.append(t.bytes, v)
 	t.ends = append(t.ends, len(t.bytes))
 }
@@ -122,11 +120,10 @@ func (t *File) read(b *Batch, most int) error {
 
 func (t *File) readBatch(b *Batch, most int) error {
 	for t.left == 0 {
-		groups := t.file.RowGroups()
-		if t.group == len(groups) {
+		if t.group == len(t.groups) {
 			return io.EOF
 		}
-		t.left, t.begun = groups[t.group].NumRows(), 0
+		t.left, t.begun = t.groups[t.group].NumRows, 0
 		t.group++
 		columns := t.asked
 		if t.prints {
@@ -173,7 +170,7 @@ func (t *File) readBatch(b *Batch, most int) error {
 
 // begin has a column begin with the present row group.
 func (t *File) begin(c *column) {
-	c.begin(t.pagesOf(t.group-1, c.leaf.Index()))
+	c.begin(t.pagesOf(t.group-1, c.leaf.index))
 	c.group = t.group
 }
 

@@ -67,6 +67,7 @@ var encodings = map[parquet.Kind][]encoding.Encoding{
 	parquet.Boolean:           {&parquet.Plain, &parquet.RLE},
 	parquet.Int32:             {&parquet.Plain, &parquet.RLEDictionary, &parquet.DeltaBinaryPacked, &parquet.ByteStreamSplit},
 	parquet.Int64:             {&parquet.Plain, &parquet.RLEDictionary, &parquet.DeltaBinaryPacked, &parquet.ByteStreamSplit},
+	parquet.Int96:             {&parquet.Plain, &parquet.RLEDictionary},
 	parquet.Float:             {&parquet.Plain, &parquet.RLEDictionary, &parquet.ByteStreamSplit},
 	parquet.Double:            {&parquet.Plain, &parquet.RLEDictionary, &parquet.ByteStreamSplit},
 	parquet.FixedLenByteArray: {&parquet.Plain, &parquet.RLEDictionary, &parquet.DeltaByteArray, &parquet.ByteStreamSplit},

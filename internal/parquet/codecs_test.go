@@ -203,7 +203,7 @@ func TestLevelsAboveMost(t *testing.T) {
 	for level, want := range []error{nil, nil, nil, errDamaged} {
 		c.left = 1
 		if _, err := c.openLevels([]byte{1 << 1, byte(level)}); err != want {
-			t.Errorf("level %d of %d: %v", level, c.leaf.MaxDefinitionLevel(), err)
+			t.Errorf("level %d of %d: %v", level, c.leaf.definition, err)
 		}
 	}
 }

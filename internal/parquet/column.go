@@ -4,15 +4,15 @@ import (
 	"bytes"
 	"io"
 
-	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
 
 	"gleapsync/internal/cell"
 )
 
 // column reads the cells of one column, a row group at a time.
 type column struct {
-	at   int             // where its cells stand in a row
-	leaf *parquet.Column // the column itself, or that of a list's items
+	at   int   // where its cells stand in a row
+	leaf *node // the column itself, or that of a list's items
 	text valueText
 	list bool
 	// The definition level from which on there is an item, or a value. One less: the list
@@ -46,37 +46,37 @@ type column struct {
 
 // newColumn makes a column of one at the top of the schema: a value, or a list of
 // values. It returns nil for what is neither, such as a map.
-func newColumn(top *parquet.Column) *column {
+func newColumn(top *node) *column {
 	c := &column{leaf: top}
 	for {
-		if c.leaf.Optional() || c.leaf.Repeated() {
+		if c.leaf.isOptional || c.leaf.isRepeated {
 			c.defined++
 		}
-		if c.leaf.Repeated() {
+		if c.leaf.isRepeated {
 			c.list = true
 			break
 		}
-		if c.leaf.Leaf() {
+		if !c.leaf.isGroup {
 			break
 		}
-		if len(c.leaf.Columns()) != 1 {
+		if len(c.leaf.nodes) != 1 {
 			return nil
 		}
-		c.leaf = c.leaf.Columns()[0]
+		c.leaf = c.leaf.nodes[0]
 	}
-	for !c.leaf.Leaf() {
-		if len(c.leaf.Columns()) != 1 {
+	for c.leaf.isGroup {
+		if len(c.leaf.nodes) != 1 {
 			return nil
 		}
-		c.leaf = c.leaf.Columns()[0]
+		c.leaf = c.leaf.nodes[0]
 	}
-	if c.list && c.leaf.MaxRepetitionLevel() != 1 || !c.list && c.leaf != top {
+	if c.list && c.leaf.repetition != 1 || !c.list && c.leaf != top {
 		return nil
 	}
-	if c.text = newValueText(c.leaf.Type()); c.text.append == nil {
+	if c.text = newValueText(c.leaf.values); c.text.append == nil {
 		return nil
 	}
-	c.values, c.dictionary = newValues(c.leaf.Type()), newDictionary(c.leaf.Type())
+	c.values, c.dictionary = newValues(c.leaf.values), newDictionary(c.leaf.values)
 	return c
 }
 
@@ -117,7 +117,7 @@ func (c *column) read(cells *Cells, n int) error {
 		switch {
 		case c.isIndexed:
 			err = c.readIndexes(cells, rows)
-		case c.values.kind == parquet.Boolean:
+		case c.values.kind == format.Boolean:
 			c.readBits(cells, rows)
 		default:
 			c.readPlain(cells, rows)

@@ -1,10 +1,6 @@
 package parquet
 
-import (
-	"sync/atomic"
-
-	"github.com/parquet-go/parquet-go"
-)
+import "sync/atomic"
 
 // mostEntries is how many texts of dictionaries are kept, of all columns of a file together. What a
 // dictionary has beyond that is made again for each row.
@@ -23,7 +19,7 @@ type dictionary struct {
 	hashes []sum  // none: there is no room for them
 }
 
-func newDictionary(t parquet.Type) dictionary { return dictionary{values: newValues(t)} }
+func newDictionary(t valueType) dictionary { return dictionary{values: newValues(t)} }
 
 // end gives back what the present row group needed.
 func (d *dictionary) end() {

@@ -1,7 +1,6 @@
 package parquet
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
@@ -12,13 +11,8 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/parquet-go/parquet-go"
-
 	"gleapsync/internal/cell"
 )
-
-// Magic begins and ends every Parquet file.
-const Magic = "PAR1"
 
 // File is a Parquet file that is being read. It has all columns of the file that can be
 // cells, but reads those only that it is asked for, and of each a page at a time.
@@ -27,7 +21,9 @@ type File struct {
 	found   []*column // one for each name
 	asked   []*column // those that are read,
 	later   []*column // and those that Rest has, or of which there are prints only
-	file    *parquet.File
+	source  io.ReaderAt
+	size    int64
+	groups  []rowGroup
 	group   int          // how many row groups were begun
 	left    int64        // rows of the present group that are not read yet
 	room    atomic.Int64 // how many entries more dictionaries may have
@@ -57,41 +53,30 @@ type File struct {
 // Open finds the columns of a file of that size.
 func Open(r io.ReaderAt, size int64) (t *File, err error) {
 	defer recoverDamage(&err, debug.SetPanicOnFault(true))
-	const tailSize = 8 // the size of what describes the file, and the magic
-	tail := make([]byte, tailSize)
-	least := int64(len(Magic) + tailSize)
-	if size < least {
-		return nil, errBreaksOff
-	}
-	if _, err := r.ReadAt(tail, size-tailSize); err != nil {
-		return nil, readError(err)
-	}
-	switch {
-	case string(tail[4:]) != Magic:
-		return nil, errBreaksOff
-	case int64(binary.LittleEndian.Uint32(tail)) > size-least:
-		return nil, errDamaged
-	}
-	file, err := parquet.OpenFile(r, size, parquet.SkipPageIndex(true), parquet.SkipBloomFilters(true))
+	footer, err := readFooter(r, size)
 	if err != nil {
 		return nil, readError(err)
 	}
-	t = &File{file: file, workers: runtime.GOMAXPROCS(0)}
+	root, columns, err := newSchema(footer.Schema)
+	if err != nil {
+		return nil, err
+	}
+	t = &File{source: r, size: size, groups: footer.RowGroups, workers: runtime.GOMAXPROCS(0)}
 	t.sums = make([][]sum, t.workers)
 	t.room.Store(mostEntries)
 	var rows int64
-	for _, group := range file.RowGroups() {
-		if group.NumRows() < 0 {
+	for _, group := range t.groups {
+		if group.NumRows < 0 || len(group.Columns) != columns {
 			return nil, errDamaged
 		}
-		rows += group.NumRows()
+		rows += group.NumRows
 	}
-	if rows != file.NumRows() {
+	if rows != footer.NumRows {
 		return nil, errDamaged
 	}
-	for _, top := range file.Root().Columns() {
+	for _, top := range root.nodes {
 		if c := newColumn(top); c != nil {
-			t.names = append(t.names, top.Name())
+			t.names = append(t.names, top.name)
 			t.found = append(t.found, c)
 		}
 	}
@@ -168,12 +153,12 @@ var (
 	errDamaged   = errors.New("its Parquet data is damaged: export it again")
 )
 
-// readError tells a disk that cannot be read from data that is damaged. What the
-// library says of them is for programmers.
+// readError tells a disk that cannot be read from data that is damaged. What libraries
+// say of them is for programmers.
 func readError(err error) error {
 	var path *fs.PathError
 	switch {
-	case errors.As(err, &path):
+	case errors.As(err, &path), errors.Is(err, errBreaksOff):
 		return err
 	case errors.Is(err, errors.ErrUnsupported):
 		return fmt.Errorf("its Parquet data is of a kind that cannot be read: %w", err)
@@ -181,8 +166,8 @@ func readError(err error) error {
 	return errDamaged
 }
 
-// recoverDamage is to be deferred around the library, which takes data for granted and
-// panics, or reads past its end, where they are damaged. The latter panics too as long as
+// recoverDamage is to be deferred around libraries, which take data for granted and
+// panic, or read past their end, where they are damaged. The latter panics too as long as
 // [debug.SetPanicOnFault] says so; before is what it said.
 func recoverDamage(err *error, before bool) {
 	debug.SetPanicOnFault(before)

@@ -5,8 +5,6 @@ import (
 	"io"
 	"unicode/utf8"
 
-	"github.com/parquet-go/parquet-go"
-
 	"gleapsync/internal/cell"
 )
 
@@ -30,12 +28,15 @@ func (c *column) readLists(cells *Cells, rows int) error {
 func (c *column) readList() error {
 	c.cell = c.cell[:0]
 	separator := byte('[')
-	err := c.eachItem(func(v parquet.Value, level byte) {
+	err := c.eachItem(func(v []byte, level byte) {
 		switch {
 		case int(level) >= c.defined:
 			c.cell = append(c.cell, separator)
-			c.cell = c.text.appendJSON(c.cell, v)
-			separator = ','
+			if separator = ','; int(level) == c.leaf.definition {
+				c.cell = c.text.appendJSON(c.cell, v)
+			} else {
+				c.cell = append(c.cell, "null"...)
+			}
 		case int(level) == c.defined-1:
 			c.cell = append(c.cell, "[]"...)
 		}
@@ -46,9 +47,9 @@ func (c *column) readList() error {
 	return err
 }
 
-// eachItem calls do with the items of the next row's list, and with their definition levels. Of a
-// list without any there is one, which is null.
-func (c *column) eachItem(do func(v parquet.Value, level byte)) error {
+// eachItem calls do with the items of the next row's list, and with their definition levels, which say
+// what is null. Of a list without any there is one, which is null.
+func (c *column) eachItem(do func(v []byte, level byte)) error {
 	for isFirst := true; ; isFirst = false {
 		isNext, err := c.isNextRow()
 		switch {
@@ -63,8 +64,8 @@ func (c *column) eachItem(do func(v parquet.Value, level byte)) error {
 		}
 		level := c.levels[len(c.levels)-c.left]
 		c.left--
-		var v parquet.Value
-		if int(level) == c.leaf.MaxDefinitionLevel() {
+		var v []byte
+		if int(level) == c.leaf.definition {
 			if v, err = c.nextValue(); err != nil {
 				return err
 			}
@@ -83,17 +84,17 @@ func (c *column) isNextRow() (bool, error) {
 }
 
 // nextValue returns the next value of the page, valid as long as that is.
-func (c *column) nextValue() (parquet.Value, error) {
+func (c *column) nextValue() ([]byte, error) {
 	if !c.isIndexed {
 		c.used++
 		return c.values.value(c.used - 1), nil
 	}
 	var index [1]int32
 	if err := c.indexes.read(index[:]); err != nil {
-		return parquet.Value{}, err
+		return nil, err
 	}
 	if uint(index[0]) >= uint(c.dictionary.count) {
-		return parquet.Value{}, errDamaged
+		return nil, errDamaged
 	}
 	return c.dictionary.value(int(index[0])), nil
 }
@@ -101,7 +102,7 @@ func (c *column) nextValue() (parquet.Value, error) {
 // skipLists passes over the lists of n rows.
 func (c *column) skipLists(n int) error {
 	for range n {
-		if err := c.eachItem(func(parquet.Value, byte) {}); err != nil {
+		if err := c.eachItem(func([]byte, byte) {}); err != nil {
 			return err
 		}
 	}
@@ -109,10 +110,7 @@ func (c *column) skipLists(n int) error {
 }
 
 // appendJSON appends an item of a list.
-func (t valueText) appendJSON(dst []byte, v parquet.Value) []byte {
-	if v.IsNull() {
-		return append(dst, "null"...)
-	}
+func (t valueText) appendJSON(dst, v []byte) []byte {
 	from := len(dst)
 	dst = t.append(dst, v)
 	if t.form == cell.Number && cell.IsNotFinite(dst[from:]) {

@@ -8,7 +8,6 @@ import (
 	"math/bits"
 	"slices"
 
-	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
 )
 
@@ -104,7 +103,7 @@ func (c *column) open() (err error) {
 
 // openLevels reads the definition levels, and returns how many values the page has.
 func (c *column) openLevels(text []byte) (values int, err error) {
-	most := c.leaf.MaxDefinitionLevel()
+	most := c.leaf.definition
 	levels := hybrid{data: text, width: bits.Len(uint(most))}
 	if !c.list {
 		if err := levels.next(); err != nil {
@@ -176,7 +175,7 @@ func (c *column) openValues(text []byte, n int, how format.Encoding) error {
 		}
 		c.indexes = hybrid{data: text[1:], width: int(text[0])}
 		return nil
-	case how == format.RLE && c.values.kind == parquet.Boolean:
+	case how == format.RLE && c.values.kind == format.Boolean:
 		runs, _, err := cutRuns(text)
 		if err != nil {
 			return err
@@ -188,7 +187,7 @@ func (c *column) openValues(text []byte, n int, how format.Encoding) error {
 	case how == format.Plain:
 		return c.values.setPlain(text, n)
 	}
-	return c.values.setEncoded(c.leaf.Type(), text, n, how)
+	return c.values.setEncoded(text, n, how)
 }
 
 // packTruths reads booleans into the memory of dst, as bits.

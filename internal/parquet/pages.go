@@ -7,7 +7,6 @@ import (
 	"sync"
 
 	"github.com/parquet-go/bitpack"
-	"github.com/parquet-go/parquet-go/encoding/thrift"
 	"github.com/parquet-go/parquet-go/format"
 )
 
@@ -18,7 +17,7 @@ const maxPage = 16 << 20
 // granted: one flipped bit would cost 2 GiB and more, and a container with less is killed.
 type pages struct {
 	file    io.ReaderAt
-	chunk   *format.ColumnMetaData
+	chunk   *chunk
 	scratch *sync.Pool // of *[]byte, for what is compressed
 	at      int64      // where the next header is in the file,
 	left    int64      // and how much of the chunk is there
@@ -29,14 +28,18 @@ type pages struct {
 	start  []byte
 }
 
-// pagesOf returns the pages of a column chunk.
+// pagesOf returns the pages of a column chunk, as far as they are in the file.
 func (t *File) pagesOf(group, leaf int) pages {
-	chunk := &t.file.Metadata().RowGroups[group].Columns[leaf].MetaData
+	chunk := &t.groups[group].Columns[leaf].MetaData
 	at := chunk.DataPageOffset
 	if chunk.DictionaryPageOffset != 0 {
 		at = chunk.DictionaryPageOffset
 	}
-	return pages{file: t.file, chunk: chunk, scratch: &t.scratch, at: at, left: chunk.TotalCompressedSize}
+	left := min(chunk.TotalCompressedSize, t.size-at)
+	if at < 0 {
+		left = 0
+	}
+	return pages{file: t.source, chunk: chunk, scratch: &t.scratch, at: at, left: left}
 }
 
 // next goes on to the next page, of which the header is read, or returns io.EOF.
@@ -66,9 +69,8 @@ func (p *pages) readHeader() (size int64, err error) {
 			return 0, err
 		}
 		p.header = new(format.PageHeader)
-		reader := new(thrift.CompactProtocol).NewReaderFromBytes(p.start)
-		if err = thrift.NewDecoder(reader).Decode(p.header); err == nil {
-			return int64(reader.BytesRead()), nil
+		if n, err := decode(p.start, p.header); err == nil {
+			return int64(n), nil
 		}
 		if int64(len(p.start)) < most {
 			break // there is no more
@@ -80,10 +82,7 @@ func (p *pages) readHeader() (size int64, err error) {
 // readAt reads bytes into the memory of dst.
 func (p *pages) readAt(dst []byte, at, size int64) ([]byte, error) {
 	dst = slices.Grow(dst[:0], int(size))[:size]
-	if n, err := p.file.ReadAt(dst, at); n < len(dst) {
-		if err == io.EOF { // of the file, and not of the pages
-			err = errDamaged
-		}
+	if err := readAt(p.file, dst, at); err != nil {
 		return dst[:0], err
 	}
 	return dst, nil
@@ -123,13 +122,13 @@ func (p *pages) isSound(page []byte) bool {
 }
 
 // largestPage is how large a page of a chunk can be, and what is behind its compression.
-func largestPage(chunk *format.ColumnMetaData) int64 {
+func largestPage(chunk *chunk) int64 {
 	return max(chunk.TotalUncompressedSize, maxPage)
 }
 
 // checkHeader looks at the sizes that a page says it has, if that much of its chunk is left. It
 // returns how much of the page's beginning is not compressed.
-func checkHeader(header *format.PageHeader, chunk *format.ColumnMetaData, left int64) (plain int64, err error) {
+func checkHeader(header *format.PageHeader, chunk *chunk, left int64) (plain int64, err error) {
 	compressed, text := int64(header.CompressedPageSize), int64(header.UncompressedPageSize)
 	if n := pageValues(header); compressed < 0 || compressed > left || text < 0 || text > largestPage(chunk) || n < 0 || n > chunk.NumValues {
 		return 0, errDamaged

@@ -5,7 +5,7 @@ import (
 	"math/bits"
 	"slices"
 
-	"github.com/parquet-go/parquet-go"
+	"github.com/parquet-go/parquet-go/format"
 	"github.com/zeebo/xxh3"
 )
 
@@ -77,7 +77,7 @@ func (t *File) salted() (hashed [][]*column) {
 }
 
 // isTruth reports whether the column is one of booleans.
-func (c *column) isTruth() bool { return !c.list && c.leaf.Type().Kind() == parquet.Boolean }
+func (c *column) isTruth() bool { return !c.list && c.leaf.values.kind == format.Boolean }
 
 // Print returns the hash of the row that Next returned last.
 func (t *File) Print() [16]byte {
@@ -283,7 +283,7 @@ func (c *column) pageTruths(rows int) (truths, present uint64, err error) {
 		if err != nil {
 			return 0, 0, err
 		}
-		if v.Boolean() {
+		if isTrue(v) {
 			truths |= left & -left
 		}
 	}

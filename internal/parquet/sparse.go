@@ -15,7 +15,7 @@ func (t *File) Form() string {
 	var form strings.Builder
 	form.WriteString("parquet")
 	for i, c := range t.found {
-		fmt.Fprintf(&form, " %q %s %t", t.names[i], c.leaf.Type(), c.list)
+		fmt.Fprintf(&form, " %q %s %t", t.names[i], c.leaf.values, c.list)
 	}
 	return form.String()
 }

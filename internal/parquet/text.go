@@ -2,6 +2,7 @@ package parquet
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/hex"
 	"math"
 	"math/big"
@@ -9,7 +10,6 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/parquet-go/parquet-go"
 	"github.com/parquet-go/parquet-go/format"
 
 	"gleapsync/internal/cell"
@@ -17,20 +17,16 @@ import (
 
 // valueText appends the text that a column's values have in CSV.
 type valueText struct {
-	append func(dst []byte, v parquet.Value) []byte // nil: they have none
+	append func(dst, v []byte) []byte // nil: they have none
 	form   cell.Form
 }
 
 // newValueText finds the text of a type as warehouses write it.
-func newValueText(t parquet.Type) valueText {
-	var logical format.LogicalTypeValue
-	if l := t.LogicalType(); l != nil {
-		logical = l.Value
-	}
-	switch l := logical.(type) {
+func newValueText(t valueType) valueText {
+	switch l := t.logical.(type) {
 	case *format.DecimalType:
 		if l.Scale >= 0 && l.Scale <= maxScale {
-			return valueText{decimalText(int(l.Scale)), cell.Number}
+			return valueText{decimalText(t.kind, int(l.Scale)), cell.Number}
 		}
 		return valueText{}
 	case *format.DateType:
@@ -51,37 +47,42 @@ func newValueText(t parquet.Type) valueText {
 	default:
 		return valueText{}
 	}
-	switch t.Kind() {
-	case parquet.Boolean:
-		return valueText{func(dst []byte, v parquet.Value) []byte { return strconv.AppendBool(dst, v.Boolean()) }, cell.Boolean}
-	case parquet.Int32, parquet.Int64:
-		return valueText{func(dst []byte, v parquet.Value) []byte { return strconv.AppendInt(dst, integer(v), 10) }, cell.Number}
-	case parquet.Int96:
+	switch t.kind {
+	case format.Boolean:
+		return valueText{func(dst, v []byte) []byte { return strconv.AppendBool(dst, isTrue(v)) }, cell.Boolean}
+	case format.Int32, format.Int64:
+		return valueText{func(dst, v []byte) []byte { return strconv.AppendInt(dst, integer(v), 10) }, cell.Number}
+	case format.Int96:
 		return valueText{int96Text, cell.Text}
-	case parquet.Float:
-		return valueText{func(dst []byte, v parquet.Value) []byte { return floatText(dst, float64(v.Float()), 32) }, cell.Number}
-	case parquet.Double:
-		return valueText{func(dst []byte, v parquet.Value) []byte { return floatText(dst, v.Double(), 64) }, cell.Number}
-	case parquet.ByteArray:
+	case format.Float:
+		return valueText{func(dst, v []byte) []byte {
+			return floatText(dst, float64(math.Float32frombits(binary.LittleEndian.Uint32(v))), 32)
+		}, cell.Number}
+	case format.Double:
+		return valueText{func(dst, v []byte) []byte {
+			return floatText(dst, math.Float64frombits(binary.LittleEndian.Uint64(v)), 64)
+		}, cell.Number}
+	case format.ByteArray:
 		return valueText{plainText, cell.Text}
 	}
 	return valueText{} // bytes of a fixed length can mean anything
 }
 
-func plainText(dst []byte, v parquet.Value) []byte { return append(dst, v.ByteArray()...) }
+func plainText(dst, v []byte) []byte { return append(dst, v...) }
 
-func integer(v parquet.Value) int64 {
-	if v.Kind() == parquet.Int32 {
-		return int64(v.Int32())
+// integer returns a whole number of four or of eight bytes.
+func integer(v []byte) int64 {
+	if len(v) == 4 {
+		return int64(int32(binary.LittleEndian.Uint32(v)))
 	}
-	return v.Int64()
+	return int64(binary.LittleEndian.Uint64(v))
 }
 
-func unsignedText(dst []byte, v parquet.Value) []byte {
-	if v.Kind() == parquet.Int32 {
-		return strconv.AppendUint(dst, uint64(v.Uint32()), 10)
+func unsignedText(dst, v []byte) []byte {
+	if len(v) == 4 {
+		return strconv.AppendUint(dst, uint64(binary.LittleEndian.Uint32(v)), 10)
 	}
-	return strconv.AppendUint(dst, v.Uint64(), 10)
+	return strconv.AppendUint(dst, binary.LittleEndian.Uint64(v), 10)
 }
 
 func floatText(dst []byte, f float64, bits int) []byte {
@@ -100,14 +101,14 @@ func floatText(dst []byte, f float64, bits int) []byte {
 // has 38, others fewer.
 const maxScale = 76
 
-func decimalText(scale int) func([]byte, parquet.Value) []byte {
-	return func(dst []byte, v parquet.Value) []byte {
+func decimalText(kind format.Type, scale int) func([]byte, []byte) []byte {
+	return func(dst, v []byte) []byte {
 		from := len(dst)
-		switch v.Kind() {
-		case parquet.Int32, parquet.Int64:
+		switch kind {
+		case format.Int32, format.Int64:
 			dst = strconv.AppendInt(dst, integer(v), 10)
 		default:
-			dst = appendBigEndian(dst, v.ByteArray())
+			dst = appendBigEndian(dst, v)
 		}
 		if scale == 0 {
 			return dst
@@ -150,12 +151,12 @@ func appendBigEndian(dst, b []byte) []byte {
 
 const secondsPerDay = 24 * 60 * 60
 
-func dateText(dst []byte, v parquet.Value) []byte {
-	return time.Unix(int64(v.Int32())*secondsPerDay, 0).UTC().AppendFormat(dst, time.DateOnly)
+func dateText(dst, v []byte) []byte {
+	return time.Unix(integer(v)*secondsPerDay, 0).UTC().AppendFormat(dst, time.DateOnly)
 }
 
 // timestampText takes a time without a zone for UTC.
-func timestampText(unit format.TimeUnit) func([]byte, parquet.Value) []byte {
+func timestampText(unit format.TimeUnit) func([]byte, []byte) []byte {
 	at := func(n int64) time.Time { return time.Unix(0, n) }
 	switch unit.Value.(type) {
 	case *format.MilliSeconds:
@@ -163,28 +164,27 @@ func timestampText(unit format.TimeUnit) func([]byte, parquet.Value) []byte {
 	case *format.MicroSeconds:
 		at = time.UnixMicro
 	}
-	return func(dst []byte, v parquet.Value) []byte {
-		return at(v.Int64()).UTC().AppendFormat(dst, time.RFC3339Nano)
+	return func(dst, v []byte) []byte {
+		return at(integer(v)).UTC().AppendFormat(dst, time.RFC3339Nano)
 	}
 }
 
-func timeOfDayText(unit format.TimeUnit) func([]byte, parquet.Value) []byte {
+func timeOfDayText(unit format.TimeUnit) func([]byte, []byte) []byte {
 	of := unit.Value.Duration()
-	return func(dst []byte, v parquet.Value) []byte {
+	return func(dst, v []byte) []byte {
 		return time.Unix(0, integer(v)*int64(of)).UTC().AppendFormat(dst, "15:04:05.999999999")
 	}
 }
 
 // int96Text reads the nanoseconds of a day, and the day counted from noon of the year
 // 4713 before Christ: timestamps as older writers have them.
-func int96Text(dst []byte, v parquet.Value) []byte {
+func int96Text(dst, v []byte) []byte {
 	const unixDay = 2440588
-	n := v.Int96()
-	nanos := int64(uint64(n[1])<<32 | uint64(n[0]))
-	return time.Unix((int64(n[2])-unixDay)*secondsPerDay, nanos).UTC().AppendFormat(dst, time.RFC3339Nano)
+	nanos, day := integer(v[:8]), int64(binary.LittleEndian.Uint32(v[8:]))
+	return time.Unix((day-unixDay)*secondsPerDay, nanos).UTC().AppendFormat(dst, time.RFC3339Nano)
 }
 
-func uuidText(dst []byte, v parquet.Value) []byte {
-	text := hex.EncodeToString(v.ByteArray())
+func uuidText(dst, v []byte) []byte {
+	text := hex.EncodeToString(v)
 	return append(dst, bytes.Join([][]byte{[]byte(text[:8]), []byte(text[8:12]), []byte(text[12:16]), []byte(text[16:20]), []byte(text[20:])}, []byte("-"))...)
 }

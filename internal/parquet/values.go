@@ -4,17 +4,17 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"math"
 	"slices"
 
-	"github.com/parquet-go/parquet-go"
-	"github.com/parquet-go/parquet-go/deprecated"
+	"github.com/parquet-go/parquet-go/encoding"
+	"github.com/parquet-go/parquet-go/encoding/bytestreamsplit"
+	"github.com/parquet-go/parquet-go/encoding/delta"
 	"github.com/parquet-go/parquet-go/format"
 )
 
 // values are those of a page or a dictionary, none of them null.
 type values struct {
-	kind  parquet.Kind
+	kind  format.Type
 	count int
 	size  int // of each in bytes; 0: they have various sizes, or are bits
 	data  []byte
@@ -26,17 +26,17 @@ type values struct {
 }
 
 // newValues returns no values yet, of a type.
-func newValues(t parquet.Type) values {
-	v := values{kind: t.Kind()}
+func newValues(t valueType) values {
+	v := values{kind: t.kind}
 	switch v.kind {
-	case parquet.Int32, parquet.Float:
+	case format.Int32, format.Float:
 		v.size = 4
-	case parquet.Int64, parquet.Double:
+	case format.Int64, format.Double:
 		v.size = 8
-	case parquet.Int96:
+	case format.Int96:
 		v.size = 12
-	case parquet.FixedLenByteArray:
-		v.size = t.Length()
+	case format.FixedLenByteArray:
+		v.size = t.length
 	}
 	return v
 }
@@ -45,9 +45,9 @@ func newValues(t parquet.Type) values {
 func (v *values) setPlain(text []byte, count int) error {
 	v.count, v.data, v.begins = count, text, v.begins[:0]
 	switch {
-	case v.kind == parquet.Boolean:
+	case v.kind == format.Boolean:
 		return v.need((count + 7) / 8)
-	case v.kind != parquet.ByteArray:
+	case v.kind != format.ByteArray:
 		return v.need(v.size * count)
 	}
 	const lengthSize = 4
@@ -79,24 +79,30 @@ func (v *values) need(bytes int) error {
 }
 
 // setEncoded has the values be those of a text in one of the other forms, which the library knows.
-func (v *values) setEncoded(t parquet.Type, text []byte, count int, how format.Encoding) error {
-	form := parquet.LookupEncoding(how)
-	if form.Encoding() != how {
+func (v *values) setEncoded(text []byte, count int, how format.Encoding) (err error) {
+	var form encoding.Encoding
+	switch how {
+	case format.DeltaBinaryPacked:
+		form = new(delta.BinaryPackedEncoding)
+	case format.DeltaLengthByteArray:
+		form = new(delta.LengthByteArrayEncoding)
+	case format.DeltaByteArray:
+		form = new(delta.ByteArrayEncoding)
+	case format.ByteStreamSplit:
+		form = new(bytestreamsplit.Encoding)
+	case format.RLE, format.BitPacked: // of levels, and of booleans
+		return errDamaged
+	default:
 		return fmt.Errorf("values encoded as %s: %w", how, errors.ErrUnsupported)
 	}
-	v.count, v.gap = count, 0
-	if v.kind == parquet.ByteArray {
-		v.begins = slices.Grow(v.begins[:0], count+1)[:count+1]
-	}
-	decoded, err := t.Decode(t.NewValues(make([]byte, t.EstimateDecodeSize(count, text, form)), v.begins), text, form)
-	if err != nil {
+	if v.data, v.begins, err = v.decode(text, form); err != nil {
 		return err
 	}
-	v.data, v.begins = decoded.Data()
+	v.count, v.gap = count, 0
 	switch {
-	case v.kind == parquet.Boolean:
+	case v.kind == format.Boolean:
 		return v.need((count + 7) / 8)
-	case v.kind != parquet.ByteArray:
+	case v.kind != format.ByteArray:
 		return v.need(v.size * count)
 	case len(v.begins) <= count:
 		return errDamaged
@@ -104,35 +110,46 @@ func (v *values) setEncoded(t parquet.Type, text []byte, count int, how format.E
 	return nil
 }
 
+// decode brings a text into the plain form, except that there are no lengths between texts.
+func (v *values) decode(text []byte, form encoding.Encoding) (data []byte, begins []uint32, err error) {
+	var all encoding.Values
+	switch v.kind {
+	case format.Int32:
+		all, err = encoding.DecodeInt32(encoding.Int32Values(nil), text, form)
+	case format.Int64:
+		all, err = encoding.DecodeInt64(encoding.Int64Values(nil), text, form)
+	case format.Float:
+		all, err = encoding.DecodeFloat(encoding.FloatValues(nil), text, form)
+	case format.Double:
+		all, err = encoding.DecodeDouble(encoding.DoubleValues(nil), text, form)
+	case format.ByteArray:
+		all, err = encoding.DecodeByteArray(encoding.ByteArrayValues(nil, v.begins), text, form)
+	case format.FixedLenByteArray:
+		all, err = encoding.DecodeFixedLenByteArray(encoding.FixedLenByteArrayValues(nil, v.size), text, form)
+	default: // none of the forms is for booleans, nor for what is older than they are
+		return nil, nil, errDamaged
+	}
+	data, begins = all.Data()
+	return data, begins, err
+}
+
 // bytes returns what stands for a value, which is not a boolean.
 func (v *values) bytes(n int) []byte {
-	if v.kind == parquet.ByteArray {
+	if v.kind == format.ByteArray {
 		return v.data[v.begins[n] : v.begins[n+1]-v.gap]
 	}
 	return v.data[n*v.size : (n+1)*v.size]
 }
 
-// value returns one of the values, valid as long as all are.
-func (v *values) value(n int) parquet.Value {
-	if v.kind == parquet.Boolean {
-		return parquet.BooleanValue(v.data[n/8]>>(n%8)&1 != 0)
+// value returns one of the values in the plain form, valid as long as all are. Of a boolean it is a
+// byte.
+func (v *values) value(n int) []byte {
+	if v.kind == format.Boolean {
+		return truths[v.data[n/8]>>(n%8)&1]
 	}
-	text := v.bytes(n)
-	switch v.kind {
-	case parquet.Int32:
-		return parquet.Int32Value(int32(binary.LittleEndian.Uint32(text)))
-	case parquet.Int64:
-		return parquet.Int64Value(int64(binary.LittleEndian.Uint64(text)))
-	case parquet.Int96:
-		return parquet.Int96Value(deprecated.Int96{
-			binary.LittleEndian.Uint32(text), binary.LittleEndian.Uint32(text[4:]), binary.LittleEndian.Uint32(text[8:]),
-		})
-	case parquet.Float:
-		return parquet.FloatValue(math.Float32frombits(binary.LittleEndian.Uint32(text)))
-	case parquet.Double:
-		return parquet.DoubleValue(math.Float64frombits(binary.LittleEndian.Uint64(text)))
-	case parquet.FixedLenByteArray:
-		return parquet.FixedLenByteArrayValue(text)
-	}
-	return parquet.ByteArrayValue(text)
+	return v.bytes(n)
 }
+
+var truths = [...][]byte{{0}, {1}}
+
+func isTrue(v []byte) bool { return v[0] != 0 }
