@@ -71,8 +71,9 @@ func (c *planCmd) one(ctx context.Context, a *App) (runs.Report, error) {
 		return report, err
 	}
 	err = a.print(report, func(w io.Writer) {
-		console.Plan(a.screen(w), report, c.shown(), cfg.Sync.Rate, cfg.Sync.Window)
-		c.saved(w, len(cfg.Sync.Tracks) > 0)
+		screen := a.screen(w)
+		console.Plan(screen, report, c.shown(), cfg.Sync.Rate, cfg.Sync.Window)
+		c.saved(w, screen.Config, len(cfg.Sync.Tracks) > 0)
 	})
 	return report, judge(report, errors.Join(err, a.tellRunning(sendsThese)))
 }

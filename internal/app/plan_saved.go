@@ -33,8 +33,8 @@ func (f savedFlags) check(c *planCmd) error {
 	return nil
 }
 
-// saved says, behind a plan, where it is. tracks says that there are event exports.
-func (f savedFlags) saved(w io.Writer, tracks bool) {
+// saved says, behind a plan, where it is. config is that of [console.Out]; tracks says that there are event exports.
+func (f savedFlags) saved(w io.Writer, config string, tracks bool) {
 	if f.Save == "" {
 		return
 	}
@@ -43,7 +43,7 @@ func (f savedFlags) saved(w io.Writer, tracks bool) {
 	if tracks {
 		fmt.Fprintln(w, "Event exports are no part of it: the next sync reads them.")
 	}
-	fmt.Fprintf(w, "To send it: gleapsync sync --plan %s\n", path)
+	fmt.Fprintln(w, human.Commands("To send it: gleapsync sync --plan "+human.Printable(human.Argument(f.Save)), config))
 }
 
 // showSaved shows what a saved plan has.

@@ -2,6 +2,7 @@
 package console
 
 import (
+	"fmt"
 	"io"
 	"time"
 
@@ -19,5 +20,8 @@ type Out struct {
 
 // commands has the commands in a text name the configuration.
 func (w Out) commands(text string) string { return human.Commands(text, w.Config) }
+
+// say writes what may hold commands.
+func (w Out) say(format string, args ...any) { fmt.Fprint(w, w.commands(fmt.Sprintf(format, args...))) }
 
 func (w Out) time(t time.Time) string { return human.Time(t, w.Zone) }

@@ -144,7 +144,7 @@ func AllForgotten(w Out, all []state.ForgottenContact) {
 		t.add(w.time(f.At), f.Hash)
 	}
 	t.write(w)
-	fmt.Fprintf(w, "%s forgotten. Their ids are kept nowhere: gleapsync inspect forgotten ID says whether one is among them.\n", human.Count(len(all), "contact"))
+	w.say("%s forgotten. Their ids are kept nowhere: gleapsync inspect forgotten ID says whether one is among them.\n", human.Count(len(all), "contact"))
 }
 
 // on writes when something was, nothing if nobody knows.

@@ -50,7 +50,7 @@ func Summary(w Out, s inspect.Summary) {
 		held = append(held, fmt.Sprintf("%s withheld in %s", human.Count(h.Withheld, "exit"), human.Grouped(h.Of)))
 	}
 	if len(held) > 0 {
-		fmt.Fprintf(w, "Held      %s by the last sync: gleapsync inspect runs last --held says why\n", strings.Join(held, ", "))
+		w.say("Held      %s by the last sync: gleapsync inspect runs last --held says why\n", strings.Join(held, ", "))
 	}
 	for _, note := range s.Notes {
 		fmt.Fprintf(w, "Note      %s\n", human.Printable(note))
@@ -139,7 +139,7 @@ func Attributes(w Out, all []inspect.Attribute) {
 	if a := all[0]; len(all) == 1 && a.Reason != "" {
 		fmt.Fprintf(w, "The last sync: %s\n", human.Printable(w.commands(a.Reason)))
 	} else if isHeld {
-		fmt.Fprintln(w, "Why exports are held, or exits withheld: gleapsync inspect runs last --held")
+		w.say("Why exports are held, or exits withheld: gleapsync inspect runs last --held\n")
 	}
 	orphans(w, unfed)
 }
@@ -214,7 +214,7 @@ func Events(w Out, d inspect.Events, ids bool) {
 		t.add(human.Grouped(g.N), g.Status, runs.FirstOf(g.Names), w.time(g.First), w.time(g.Last), g.Reason)
 	}
 	t.write(w)
-	fmt.Fprintf(w, "\n%s parked. --ids names their contacts; gleapsync retry tries them again, gleapsync discard --parked drops them.\n", human.Count(len(d.Parked), "event"))
+	w.say("\n%s parked. --ids names their contacts; gleapsync retry tries them again, gleapsync discard --parked drops them.\n", human.Count(len(d.Parked), "event"))
 }
 
 // Parked writes why contacts are parked, and how many for each reason; which ones with ids.
@@ -236,7 +236,7 @@ func Parked(w Out, parked []inspect.ParkedContact, ids bool) {
 		t.add(human.Grouped(g.N), g.Status, w.time(g.First), w.time(g.Last), g.Reason)
 	}
 	t.write(w)
-	fmt.Fprintf(w, "\n%s parked. --ids names them; gleapsync retry tries them again, once the exports are mended.\n", human.Count(len(parked), "contact"))
+	w.say("\n%s parked. --ids names them; gleapsync retry tries them again, once the exports are mended.\n", human.Count(len(parked), "contact"))
 }
 
 // Sandbox writes what an embedded sandbox received.

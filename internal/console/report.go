@@ -2,7 +2,6 @@ package console
 
 import (
 	"fmt"
-	"io"
 	"maps"
 	"slices"
 	"time"
@@ -206,27 +205,27 @@ func unknown(r runs.Report) string {
 }
 
 // orphans names the attributes that no export feeds any more: in a line each if they are few.
-func orphans(w io.Writer, all []runs.Orphan) {
+func orphans(w Out, all []runs.Orphan) {
 	const few = 3
 	if len(all) > few {
 		var keys []string
 		for _, o := range all {
 			keys = append(keys, o.Key)
 		}
-		fmt.Fprintf(w, "No export feeds %s any more, and contacts in Gleap have them: if one was renamed, keep key = \"its old key\" with the new name (in tables keys = { \"NEW NAME\" = \"its old key\" }); else put them back, or run gleapsync retire with each.\n", human.Printable(runs.FirstOf(keys)))
+		w.say("No export feeds %s any more, and contacts in Gleap have them: if one was renamed, keep key = \"its old key\" with the new name (in tables keys = { \"NEW NAME\" = \"its old key\" }); else put them back, or run gleapsync retire with each.\n", human.Printable(runs.FirstOf(keys)))
 		return
 	}
 	for _, o := range all {
 		key := human.Printable(o.Key)
-		fmt.Fprintf(w, "No export feeds %s any more, and %s: if it was renamed, keep key = %q with the new name (in tables keys = { \"NEW NAME\" = %q }); else put it back, or run gleapsync retire %s.\n",
+		w.say("No export feeds %s any more, and %s: if it was renamed, keep key = %q with the new name (in tables keys = { \"NEW NAME\" = %q }); else put it back, or run gleapsync retire %s.\n",
 			key, have(o.Members), key, key, key)
 	}
 }
 
 // some writes how many there are of what a noun names, if any, and what is said of them.
-func some(w io.Writer, n int, noun, said string) {
+func some(w Out, n int, noun, said string) {
 	if n > 0 {
-		fmt.Fprintf(w, "%s %s\n", human.Count(n, noun), said)
+		w.say("%s %s\n", human.Count(n, noun), said)
 	}
 }
 

@@ -40,7 +40,7 @@ func Started(w io.Writer, r starter.Result) {
 	}
 	flag := ""
 	if r.Config != "gleapsync.toml" {
-		flag = " --config " + human.Printable(r.Config)
+		flag = " --config " + human.Printable(human.Argument(r.Config))
 	}
 	fmt.Fprintf(w, `%[1]s is written, for the project %[2]s. Next:
   1. Look through it: the project, the names, what is left out.

@@ -6,17 +6,23 @@ import (
 	"unicode"
 )
 
+// Argument writes a path as a shell takes it.
+func Argument(path string) string {
+	if !strings.ContainsFunc(path, func(c rune) bool {
+		return !unicode.IsLetter(c) && !unicode.IsDigit(c) && !strings.ContainsRune("/._-+=:@%,", c)
+	}) {
+		return path
+	}
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
+}
+
 // Commands has the commands in a text name a configuration file, so that they can be pasted; ""
 // leaves the text as it is.
 func Commands(text, config string) string {
 	if config == "" {
 		return text
 	}
-	if strings.ContainsFunc(config, func(c rune) bool {
-		return !unicode.IsLetter(c) && !unicode.IsDigit(c) && !strings.ContainsRune("/._-+=:@%,", c)
-	}) {
-		config = "'" + strings.ReplaceAll(config, "'", `'\''`) + "'"
-	}
+	config = Argument(config)
 	const program = "gleapsync "
 	parts := strings.Split(text, program)
 	for i, part := range parts[1:] {

@@ -24,3 +24,11 @@ func TestCommands(t *testing.T) {
 		}
 	}
 }
+
+func TestArgument(t *testing.T) {
+	for path, want := range map[string]string{"exports/vip.csv": "exports/vip.csv", "größe": "größe", "my exports": "'my exports'", "$HOME": "'$HOME'", "it's": `'it'\''s'`} {
+		if got := Argument(path); got != want {
+			t.Errorf("%s: %s", path, got)
+		}
+	}
+}

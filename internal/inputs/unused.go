@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"gleapsync/engage"
+	"gleapsync/internal/human"
 	"gleapsync/internal/keys"
 )
 
@@ -45,7 +46,7 @@ func (c *catalog) Unused(tracks []*engage.Export) (notes []string) {
 			them = "them"
 		}
 		notes = append(notes, fmt.Sprintf("not read: %s beside %s, %s: take the lines that gleapsync init %s --config new.toml writes for %s, or move %s elsewhere",
-			count(files, "file"), e.Source, listed(files), filepath.Dir(files[0]), them, them))
+			count(files, "file"), e.Source, listed(files), human.Argument(filepath.Dir(files[0])), them, them))
 	}
 	return notes
 }
