@@ -2,6 +2,7 @@ package sync
 
 import (
 	"context"
+	"runtime/debug"
 	"time"
 
 	"gleapsync/internal/events"
@@ -13,6 +14,7 @@ import (
 // plan reads the exports and works out what changed. The caller closes the plan, also after an
 // error.
 func (r planner) plan(ctx context.Context, at time.Time, request inputs.Request) (*plan, error) {
+	defer limitMemory(r.o.Memory)()
 	b, err := r.recall(at, request)
 	in := inputs.New(b.Basis)
 	defer in.Close()
@@ -50,6 +52,15 @@ func (r planner) plan(ctx context.Context, at time.Time, request inputs.Request)
 		}
 		return p, err
 	}
+}
+
+// limitMemory has the garbage collector keep to what the rows may take, and a quarter of that for all
+// else: else there may be as much garbage as there are rows. undo ends that.
+func limitMemory(rows int64) (undo func()) {
+	const least = 64 << 20 // below that the collector would never rest
+	before := debug.SetMemoryLimit(-1)
+	debug.SetMemoryLimit(min(before, max(least, rows+rows/4)))
+	return func() { debug.SetMemoryLimit(before) }
 }
 
 // holds decides which exports are held for what the merge found, and reports whether any is.
