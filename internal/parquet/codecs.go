@@ -2,6 +2,7 @@ package parquet
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -33,7 +34,7 @@ func decompress(dst, packed []byte, codec format.CompressionCodec) error {
 	case format.Brotli:
 		n, err = unpackStream(&brotlis, dst, packed)
 	default:
-		return fmt.Errorf("unknown compression %s", codec)
+		return fmt.Errorf("pages compressed with %s: %w", codec, errors.ErrUnsupported)
 	}
 	if err == nil && n != len(dst) {
 		err = errDamaged

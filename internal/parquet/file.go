@@ -151,6 +151,7 @@ func (t *File) Close() {
 var (
 	errBreaksOff = errors.New("its Parquet data breaks off: the export is not complete; export it again, and the next run takes it")
 	errDamaged   = errors.New("its Parquet data is damaged: export it again")
+	errEncrypted = errors.New("its Parquet data is encrypted: export it without encryption")
 )
 
 // readError tells a disk that cannot be read from data that is damaged. What libraries
@@ -158,7 +159,7 @@ var (
 func readError(err error) error {
 	var path *fs.PathError
 	switch {
-	case errors.As(err, &path), errors.Is(err, errBreaksOff):
+	case errors.As(err, &path), errors.Is(err, errBreaksOff), errors.Is(err, errEncrypted):
 		return err
 	case errors.Is(err, errors.ErrUnsupported):
 		return fmt.Errorf("its Parquet data is of a kind that cannot be read: %w", err)

@@ -12,6 +12,11 @@ import (
 // Magic begins and ends every Parquet file.
 const Magic = "PAR1"
 
+const (
+	encrypted = "PARE" // stands in its place where the footer is encrypted
+	signature = 28     // bytes of one behind the footer, where columns alone are
+)
+
 // footer is what a file says of itself at its end. Of each struct of parquet.thrift it has what must be
 // there, so that damage is found, and what is needed: all that a wide table says of each row group
 // would take a lot of memory.
@@ -69,7 +74,11 @@ func readFooter(r io.ReaderAt, size int64) (*footer, error) {
 	if err := readAt(r, tail, size-tailSize); err != nil {
 		return nil, err
 	}
-	if string(tail[4:]) != Magic {
+	switch string(tail[4:]) {
+	case Magic:
+	case encrypted:
+		return nil, errEncrypted
+	default:
 		return nil, errBreaksOff
 	}
 	length := int64(binary.LittleEndian.Uint32(tail))
@@ -88,10 +97,14 @@ func readFooter(r io.ReaderAt, size int64) (*footer, error) {
 		return nil, err
 	}
 	f := new(footer)
-	if n, err := decode(text, f); err != nil || n != len(text) { // what is behind is a signature, of encryption
-		return nil, errDamaged
+	n, err := decode(text, f)
+	switch {
+	case err == nil && n == len(text):
+		return f, nil
+	case err == nil && n+signature == len(text):
+		return nil, errEncrypted
 	}
-	return f, nil
+	return nil, errDamaged
 }
 
 // readAt reads all bytes of dst. A file that ends before has changed since its size was asked for.

@@ -95,14 +95,21 @@ func TestOpenRefused(t *testing.T) {
 	encrypted := withFooter(valid, footer)
 	copy(encrypted, "PARE")
 	signed := withFooter(valid, append(footer, make([]byte, 28)...))
-	for name, data := range map[string][]byte{"encrypted": encrypted, "signed": signed, "no footer": withFooter(valid, nil)} {
-		if _, err := openBytes(data); err != errDamaged {
-			t.Errorf("%s: %v", name, err)
-		}
-	}
+	otherHead := bytes.Clone(encrypted)
 	copy(encrypted[len(encrypted)-4:], "PARE")
-	for name, data := range map[string][]byte{"encrypted footer": encrypted, "short": []byte("PAR1PAR1"), "nothing": nil} {
-		if _, err := openBytes(data); err != errBreaksOff {
+	for name, refused := range map[string]struct {
+		data []byte
+		want error
+	}{
+		"encrypted":    {encrypted, errEncrypted},
+		"signed":       {signed, errEncrypted},
+		"another head": {otherHead, errDamaged},
+		"no footer":    {withFooter(valid, nil), errDamaged},
+		"more behind":  {withFooter(valid, append(footer, 0)), errDamaged},
+		"short":        {[]byte("PAR1PAR1"), errBreaksOff},
+		"nothing":      {nil, errBreaksOff},
+	} {
+		if _, err := openBytes(refused.data); err != refused.want {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
