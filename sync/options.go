@@ -22,6 +22,7 @@ type Options struct {
 	Fields      []inputs.Field
 	Guard       guard.Limits
 	Memory      int64         // bytes for sorting
+	Alone       bool          // no other run goes on in this process, whose collector may wait
 	TempDir     string        // for what does not fit, and for the plan
 	Deadline    time.Duration // of a run, 0: none
 	Rate        int           // requests per Window, 0: no limit; for estimates

@@ -14,7 +14,9 @@ import (
 // plan reads the exports and works out what changed. The caller closes the plan, also after an
 // error.
 func (r planner) plan(ctx context.Context, at time.Time, request inputs.Request) (*plan, error) {
-	defer limitMemory(r.o.Memory)()
+	if r.o.Alone {
+		defer limitMemory(r.o.Memory)()
+	}
 	b, err := r.recall(at, request)
 	in := inputs.New(b.Basis)
 	defer in.Close()

@@ -33,8 +33,12 @@ func (c *carrier) assume(ctx context.Context, w *work, report *runs.Report) (*pu
 
 func (c *carrier) pushOptions() push.Options {
 	e := &c.o.Events
+	var memory int64
+	if c.o.Alone {
+		memory = c.o.Memory
+	}
 	return push.Options{
-		Client: c.client, Ledger: c.ledger, Store: c.store, Concurrency: c.o.Concurrency, Memory: c.o.Memory,
+		Client: c.client, Ledger: c.ledger, Store: c.store, Concurrency: c.o.Concurrency, Memory: memory,
 		Events:  push.Events{Batch: e.Batch, Entered: e.Entered, Exited: e.Exited, Computed: e.Computed},
 		Replica: c.o.Replica, Slice: sliceOf(c.o.Rate, c.o.Window),
 		Log: c.log, Meter: c.meter, Now: c.now,

@@ -41,6 +41,7 @@ type App struct {
 	version string
 	errs    io.Writer
 	named   string // the configuration of one of several projects, for commands that can be pasted
+	beside  bool   // other runs may go on in this process
 	log     *slog.Logger
 	replica *replica.Status // as a command looked at it; nil: there is none, or nobody looked
 	read    func(path string) (*config.Config, error)
@@ -100,7 +101,7 @@ func (a *App) config() (*config.Config, error) {
 	if err != nil {
 		return cfg, err
 	}
-	a.zone = cfg.Zone
+	a.zone, cfg.Sync.Alone = cfg.Zone, !a.beside
 	return cfg, checkSpace(cfg, spaceLimit())
 }
 

@@ -88,6 +88,7 @@ func (c *serveCmd) ofOne(a *App, reload <-chan os.Signal) (server, []any, error)
 
 // ofSeveral returns a server of all projects that --config stands for.
 func (c *serveCmd) ofSeveral(a *App, reload <-chan os.Signal) (server, []any, error) {
+	a.beside = c.Parallel > 1
 	several, err := serve.NewSeveral(serve.SeveralOptions{
 		Now: c.Now, AtOnce: c.Parallel, Version: a.version, Log: a.log, Find: a.projects, Reload: reload,
 		Job: func(p *projects.Project) serve.Job {

@@ -12,7 +12,6 @@ import (
 // Assume commits the plan's entries as if Gleap had acknowledged them.
 func Assume(ctx context.Context, o Options, plan Plan, report *runs.Report) error {
 	defer collectLess(o.Memory)()
-	defer collectLess(o.Memory)()
 	var b batch
 	flush := func() error {
 		b.Assumed = true

@@ -41,7 +41,7 @@ type Options struct {
 	Replica     replica      // of the state; nil: there is none
 	Slice       int          // contacts that may be sent to before it is kept again; 0: as many as can be
 	Concurrency int          // calls at a time
-	Memory      int64
+	Memory      int64        // that the process may take, for its collector to wait; 0: other runs go on in it
 	Events      Events
 	Log         *slog.Logger
 	Meter       *runs.Meter
@@ -151,7 +151,11 @@ func sendBoth(ctx context.Context, s *sender, ready <-chan []state.Event) (deliv
 
 // collectLess lets garbage pile up for longer, within the memory that planning had: what
 // lives is little now, and the garbage of the calls and of the commits is much. undo ends that.
+// The collector is the process's: nothing changes while another run may plan or push in it.
 func collectLess(memory int64) (undo func()) {
+	if memory == 0 {
+		return func() {}
+	}
 	percent := debug.SetGCPercent(300)
 	const least = 64 << 20 // below that the collector would never rest
 	limit := debug.SetMemoryLimit(min(debug.SetMemoryLimit(-1), max(least, memory)))

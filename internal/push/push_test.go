@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"runtime/metrics"
 	"slices"
 	stdsync "sync"
 	"testing"
@@ -62,7 +63,7 @@ func newPush(t testing.TB, contacts int, f *fakeGleap) (Options, Plan, *runs.Rep
 	}
 	f.store = store
 	o := Options{
-		Client: f, Ledger: store, Store: store, Concurrency: 3, Memory: 1 << 20, Events: Events{Batch: 10},
+		Client: f, Ledger: store, Store: store, Concurrency: 3, Events: Events{Batch: 10},
 		Log: slog.New(slog.DiscardHandler), Meter: runs.NewMeter(nil), Now: time.Now,
 	}
 	plan := Plan{
@@ -89,6 +90,34 @@ func records(t *testing.T, store *state.Store) (n int) {
 }
 
 // TestRun: no call is made that the state did not have announced, all are committed and
+// TestCollector: the collector of a process waits while a push goes on in it alone, and not after. Where
+// there is another run, that one's memory is not the push's to say.
+func TestCollector(t *testing.T) {
+	collector := func() [2]uint64 {
+		all := []metrics.Sample{{Name: "/gc/gogc:percent"}, {Name: "/gc/gomemlimit:bytes"}}
+		metrics.Read(all)
+		return [2]uint64{all[0].Value.Uint64(), all[1].Value.Uint64()}
+	}
+	usual := collector()
+	for memory, want := range map[int64][2]uint64{0: usual, 1 << 20: {300, 64 << 20}, 1 << 30: {300, 1 << 30}} {
+		f := &fakeGleap{}
+		f.answer = func(int) error {
+			if got := collector(); got != want {
+				t.Errorf("memory of %d: %v, want %v", memory, got, want)
+			}
+			return nil
+		}
+		o, plan, report := newPush(t, 3, f)
+		o.Memory = memory
+		if _, err := Run(t.Context(), o, plan, report); err != nil {
+			t.Error(err)
+		}
+		if got := collector(); got != usual {
+			t.Errorf("memory of %d: %v after it, want %v", memory, got, usual)
+		}
+	}
+}
+
 // counted, and nothing stays unanswered.
 func TestRun(t *testing.T) {
 	const contacts = 500
