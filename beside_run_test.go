@@ -10,6 +10,7 @@ import (
 
 // TestAskedWhileRunning: who looks at plans and runs while a run goes on is told so.
 func TestAskedWhileRunning(t *testing.T) {
+	t.Parallel()
 	gleap := newGleap(0, 0)
 	defer gleap.Close()
 	p := newProject(t, gleap.URL, "", "u1")

@@ -14,6 +14,7 @@ import (
 // TestCompletion completes command lines in real shells. A line ends at the word that is
 // to be completed; what it becomes, or its candidates, are in the order of the lines.
 func TestCompletion(t *testing.T) {
+	t.Parallel()
 	const config = "gleapsync --config config.example.toml "
 	for shell, test := range map[string]struct {
 		complete func(*testing.T, shellRun, []string) string

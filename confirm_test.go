@@ -13,6 +13,7 @@ import (
 // TestConfirm: on a terminal what cannot be undone is asked before, and done only if the answer
 // is yes; with --yes, and where there is no terminal, it is done.
 func TestConfirm(t *testing.T) {
+	t.Parallel()
 	gleap := newGleap(0, 0)
 	t.Cleanup(gleap.Close) // after the tests that are parallel
 	commands := map[string]struct {

@@ -52,6 +52,7 @@ type = "number"
 // TestFormats: a state of each version of the format is read and goes on, and so does one that
 // is restored from such a file.
 func TestFormats(t *testing.T) {
+	t.Parallel()
 	for version := 1; version <= formats; version++ {
 		for _, restored := range []bool{false, true} {
 			t.Run(fmt.Sprintf("version %d, restored %t", version, restored), func(t *testing.T) {

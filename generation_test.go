@@ -177,6 +177,7 @@ func (k *kept) mustReadAll(t *testing.T, least int64) {
 // TestGenerations: of a table with delta only changes leave the database; the rights are asked for;
 // two projects of one name share a schema.
 func TestGenerations(t *testing.T) {
+	t.Parallel()
 	server := postgrestest.Start(t)
 	server.Exec(t, `CREATE TABLE users AS SELECT 'u' || i AS user_id, i % 3 = 0 AS vip, i AS score FROM generate_series(1, 4000) i;
 		CREATE ROLE reader LOGIN PASSWORD '`+postgrestest.Password+`'; GRANT SELECT ON users TO reader`)
@@ -214,6 +215,7 @@ func TestGenerations(t *testing.T) {
 // TestGenerationsKilled kills the program at random moments: what Gleap has in the end is what the
 // table says, and nothing is left in the schema but the generation that was applied.
 func TestGenerationsKilled(t *testing.T) {
+	t.Parallel()
 	server := postgrestest.Start(t)
 	server.Exec(t, `CREATE SCHEMA kept; CREATE TABLE users AS SELECT 'u' || i AS user_id, i % 3 = 0 AS vip, i AS score FROM generate_series(1, 5000) i`)
 	k := newKept(t, server, "postgres", "public.users")
@@ -246,6 +248,7 @@ func TestGenerationsKilled(t *testing.T) {
 // TestGenerationsScattered: the table lies on three servers, one of which dies. The export is held,
 // and nobody leaves; once the server is back, what changed meanwhile goes.
 func TestGenerationsScattered(t *testing.T) {
+	t.Parallel()
 	server := postgrestest.Start(t)
 	parts := []*postgrestest.Server{postgrestest.Start(t), postgrestest.Start(t), postgrestest.Start(t)}
 	sql := "CREATE EXTENSION postgres_fdw; CREATE SCHEMA kept; CREATE TABLE users (user_id text, vip boolean, score int) PARTITION BY LIST (vip_of(user_id))"
@@ -297,6 +300,7 @@ func TestGenerationsScattered(t *testing.T) {
 // TestGenerationsServerDies: the server dies while it copies the export. Nobody leaves, and once it is
 // back what changed goes, and nothing of the copy is left.
 func TestGenerationsServerDies(t *testing.T) {
+	t.Parallel()
 	server := postgrestest.Start(t)
 	server.Exec(t, "CREATE SCHEMA kept; CREATE TABLE users AS SELECT 'u' || i AS user_id, i % 3 = 0 AS vip, i AS score FROM generate_series(1, 3000) i")
 	k := newKept(t, server, "postgres", "public.users")

@@ -13,6 +13,7 @@ import (
 // TestInitPostgres makes a configuration of the tables of a database, which works at once
 // and has no password.
 func TestInitPostgres(t *testing.T) {
+	t.Parallel()
 	server := postgrestest.Start(t)
 	server.Exec(t, `
 		CREATE SCHEMA engage_default;
@@ -65,6 +66,7 @@ func TestInitPostgres(t *testing.T) {
 // never one without rows or with a row for each event; where nothing can be taken, each cause has
 // its own words.
 func TestInitPostgresChoice(t *testing.T) {
+	t.Parallel()
 	server := postgrestest.Start(t)
 	server.Exec(t, `
 		CREATE SCHEMA engage_acme;

@@ -14,6 +14,7 @@ func TestInstall(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it links the program")
 	}
+	t.Parallel()
 	readme, err := os.ReadFile("README.md")
 	if err != nil || !strings.Contains(string(readme), "\n```sh\ngo install .\n```\n") {
 		t.Fatalf("the README says something else: %v", err)

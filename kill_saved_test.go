@@ -23,6 +23,7 @@ import (
 // said, no more was sent twice than the calls that were not committed when the program died, and a
 // sync has nothing to do.
 func TestKillSavedPlan(t *testing.T) {
+	t.Parallel()
 	contacts, plans := rounds.Of(2_000, 20_000), rounds.Of(1, 10)
 	const audiences, workers = 3, 32
 	seed := rand.Uint64()

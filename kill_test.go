@@ -26,6 +26,7 @@ var kills = flag.Int("kills", 0, "how often TestKillLoop kills the program, if n
 // more was sent twice than the calls that were not committed when the program died. Of the
 // events each was told, and no more twice than one request for each kill.
 func TestKillLoop(t *testing.T) {
+	t.Parallel()
 	contacts, kills := rounds.Of(2_000, 20_000), cmp.Or(*kills, rounds.Of(4, 200))
 	const audiences, workers, batch = 10, 32, 100
 	first := time.Date(2025, 1, 1, 0, 0, 0, 0, time.UTC) // day 0

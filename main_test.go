@@ -43,6 +43,7 @@ func TestMain(m *testing.M) {
 
 // TestScript runs testdata/script against the real program.
 func TestScript(t *testing.T) {
+	t.Parallel()
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,
@@ -296,6 +297,7 @@ func isPrivate(ts *testscript.TestScript, neg bool, args []string) {
 // TestSandboxCommand: the sandbox runs by itself, takes a sync, and says what it
 // received when it is stopped.
 func TestSandboxCommand(t *testing.T) {
+	t.Parallel()
 	cmd := exec.Command("gleapsync", "sandbox", "--listen", "127.0.0.1:0", "--token", "rehearsal", "--latency", "1ms", "--fault", "500=10%", "--refuse", "u3", "--refuse", "nobody")
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {

@@ -169,6 +169,7 @@ func during(t *testing.T, fn func(p *project, cmd *exec.Cmd)) string {
 // TestSignals: a signal ends a sync after the calls on their way, with what Gleap
 // acknowledged in the state; the next run sends the rest and nothing twice.
 func TestSignals(t *testing.T) {
+	t.Parallel()
 	for s, code := range map[syscall.Signal]int{syscall.SIGINT: 130, syscall.SIGTERM: 143} {
 		t.Run(s.String(), func(t *testing.T) {
 			t.Parallel()

@@ -17,6 +17,7 @@ import (
 // TestPostgres runs the commands with exports from a database. Nothing that they write
 // holds its password.
 func TestPostgres(t *testing.T) {
+	t.Parallel()
 	server := postgrestest.Start(t)
 	server.Exec(t, `
 		CREATE SCHEMA engage_default;

@@ -22,6 +22,7 @@ var consoleBlock = regexp.MustCompile("(?s)```console\n(.*?)```")
 // TestReadme runs the commands of the README and of docs/commands.md one after the other and
 // compares what they print with what is said there. Times and sizes may differ.
 func TestReadme(t *testing.T) {
+	t.Parallel()
 	for _, page := range []string{"README.md", "docs/commands.md"} {
 		dir := t.TempDir()
 		if err := copyExamples(dir); err != nil {
@@ -201,6 +202,7 @@ func TestReliabilityPage(t *testing.T) {
 // one after the other on the sample exports; a command that is for another situation may
 // say so, but not that it was called wrongly.
 func TestOperatingPage(t *testing.T) {
+	t.Parallel()
 	page, err := os.ReadFile("docs/operating.md")
 	if err != nil {
 		t.Fatal(err)

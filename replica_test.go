@@ -265,6 +265,7 @@ func (b *flakyBucket) set(fault func(*http.Request) fault) {
 // The bucket fails meanwhile, loses answers and lists late. Whenever a sync comes to its end,
 // Gleap has what the exports say.
 func TestReplicaKillLoop(t *testing.T) {
+	t.Parallel()
 	contacts, kills := rounds.Of(300, 5_000), rounds.Of(5, 200)
 	seed := rand.Uint64()
 	t.Logf("seed %d", seed)
@@ -346,6 +347,7 @@ func TestReplicaKillLoop(t *testing.T) {
 // TestReplicaBothAtOnce: of two machines that sync at the same time one sends, and the other one
 // says who does.
 func TestReplicaBothAtOnce(t *testing.T) {
+	t.Parallel()
 	f := newFleet(t, 2, "rate = 100\nwindow = \"1s\"")
 	f.lease = 5 * time.Second
 	in := make([][2]bool, 300)
@@ -381,6 +383,7 @@ func TestReplicaStopped(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it waits for a lease to run out")
 	}
+	t.Parallel()
 	f := newFleet(t, 2, "rate = 100\nwindow = \"1s\"")
 	in := make([][2]bool, 300)
 	for u := range in {
@@ -423,6 +426,7 @@ func TestReplicaFull(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it waits until nobody tries any more")
 	}
+	t.Parallel()
 	f := newFleet(t, 2, "rate = 0")
 	f.lease = 2 * time.Second
 	in := make([][2]bool, 100)

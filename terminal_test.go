@@ -20,6 +20,7 @@ import (
 // TestTerminal: on a terminal of any width a sync never shows more than one bar, below log
 // lines that are whole. In the end the bar is gone, and the results follow.
 func TestTerminal(t *testing.T) {
+	t.Parallel()
 	for _, columns := range []int{20, 40, 200} {
 		t.Run(fmt.Sprint(columns), func(t *testing.T) {
 			t.Parallel()
@@ -131,6 +132,7 @@ func TestNoTerminal(t *testing.T) {
 
 // TestSecondSignal: a second signal ends a sync at once, and takes the bar away.
 func TestSecondSignal(t *testing.T) {
+	t.Parallel()
 	started := make(chan *os.Process, 1)
 	gleap := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		process := <-started
@@ -204,6 +206,7 @@ func TestTable(t *testing.T) {
 // TestChangesOnTerminal: a terminal gets the first 20 contacts, and how many more there are.
 // JSON is for a program, and whole.
 func TestChangesOnTerminal(t *testing.T) {
+	t.Parallel()
 	gleap := newGleap(0, 0)
 	defer gleap.Close()
 	p := newProject(t, gleap.URL, "", userIDs(1025)...)

@@ -19,12 +19,16 @@ type Server struct {
 	Address string // host and port
 }
 
-// Start starts a server, which ends with the test, and sets the environment for it. Without
-// versitygw the test is skipped.
+// Start starts a server, which ends with the test, and sets the environment for it, which all
+// servers share: so it stays, for tests beside this one. Without versitygw the test is skipped.
 func Start(t *testing.T) *Server {
 	t.Helper()
 	s := &Server{Folder: t.TempDir()}
-	SetAWS(t, access, secret)
+	for name, value := range Environment(access, secret) {
+		if err := os.Setenv(name, value); err != nil {
+			t.Fatal(err)
+		}
+	}
 	var err error
 	s.Address, err = Serve(s.Folder, t.Cleanup)
 	if errors.Is(err, exec.ErrNotFound) {
