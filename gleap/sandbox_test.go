@@ -121,6 +121,7 @@ func TestStallOverTheNetwork(t *testing.T) {
 
 // TestFaults: whatever goes wrong on the way, every call is applied in the end.
 func TestFaults(t *testing.T) {
+	t.Parallel() // it waits
 	fault, err := sandbox.ParseFaults([]string{"429=0.5%", "500=5%", "reset=5%", "lost=5%"}, 1)
 	if err != nil {
 		t.Fatal(err)

@@ -156,6 +156,7 @@ func TestOneRequestForATicket(t *testing.T) {
 // TestIdleConnections: a connection that the server closed while nobody used it costs no
 // ticket and is no failed attempt.
 func TestIdleConnections(t *testing.T) {
+	t.Parallel() // it waits
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body) }))
 	defer server.Close()
 	c := newClient(t, options(server.URL))

@@ -74,6 +74,7 @@ func TestUnconditional(t *testing.T) {
 
 // TestLostAnswers: a lease that was written counts as written, although the answer was lost.
 func TestLostAnswers(t *testing.T) {
+	t.Parallel()
 	server := s3test.Start(t)
 	var puts atomic.Int64
 	m := newMachine(t, throughProxy(t, server, func(w http.ResponseWriter, r *http.Request, proxy http.Handler) bool {
@@ -122,6 +123,7 @@ func TestExpires(t *testing.T) {
 
 // TestDamagedObjects: an object that is not what was written is an error, and never a state.
 func TestDamagedObjects(t *testing.T) {
+	t.Parallel()
 	server := s3test.Start(t)
 	m := newMachine(t, server.URL("acme"))
 	h := m.hold()
@@ -173,6 +175,7 @@ func TestDamagedObjects(t *testing.T) {
 // TestReplace: where the snapshot that counts is damaged, an earlier one or another state takes
 // its place.
 func TestReplace(t *testing.T) {
+	t.Parallel()
 	server := s3test.Start(t)
 	m := newMachine(t, server.URL("acme"))
 	for _, id := range []string{"u1", "u2"} {

@@ -18,6 +18,7 @@ import (
 
 // A lease that somebody removed must not make a first run of a new machine.
 func TestLeaseRemoved(t *testing.T) {
+	t.Parallel()
 	server := s3test.Start(t)
 	a, b := newMachine(t, server.URL("acme")), newMachine(t, server.URL("acme"))
 	h := a.hold()
@@ -47,6 +48,7 @@ func TestLeaseRemoved(t *testing.T) {
 
 // Who was forgotten here stays forgotten, also if another machine went on.
 func TestForgottenCut(t *testing.T) {
+	t.Parallel()
 	server := s3test.Start(t)
 	a, b := newMachine(t, server.URL("acme")), newMachine(t, server.URL("acme"))
 	now := time.Now()
@@ -90,6 +92,7 @@ func TestForgottenCut(t *testing.T) {
 
 // Two snapshots never have one name: else who saw the first takes it for the second.
 func TestSameName(t *testing.T) {
+	t.Parallel()
 	server := s3test.Start(t)
 	var break_ atomic.Bool
 	var leases atomic.Int64

@@ -7,6 +7,7 @@ import (
 )
 
 func TestMain(m *testing.M) {
+	rounds.Beside()
 	rounds.InMemory()
 	m.Run()
 }

@@ -14,6 +14,7 @@ import (
 
 // What was sent last and is not in the bucket counts against the limit: nobody begins at once.
 func TestEndFails(t *testing.T) {
+	t.Parallel()
 	server := s3test.Start(t)
 	a, b := newMachine(t, server.URL("acme")), newMachine(t, server.URL("acme"))
 	refused := error(nil)

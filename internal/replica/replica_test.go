@@ -108,6 +108,7 @@ func equal(t *testing.T, what string, got, want any) {
 
 // TestTakeOver: what one machine left, another one has, with who may have been told more.
 func TestTakeOver(t *testing.T) {
+	t.Parallel()
 	server := s3test.Start(t)
 	a, b := newMachine(t, server.URL("acme")), newMachine(t, server.URL("acme"))
 	now := time.Now()
@@ -165,6 +166,7 @@ func TestTakeOver(t *testing.T) {
 // TestGoOn: a process that ended without a word is followed at once in its folder, with all that
 // it knew.
 func TestGoOn(t *testing.T) {
+	t.Parallel()
 	server := s3test.Start(t)
 	a := newMachine(t, server.URL("acme"))
 	h := a.hold()
@@ -193,6 +195,7 @@ func TestGoOn(t *testing.T) {
 
 // TestStandings: a local state that is not the bucket's is told apart.
 func TestStandings(t *testing.T) {
+	t.Parallel()
 	server := s3test.Start(t)
 	a, b := newMachine(t, server.URL("acme")), newMachine(t, server.URL("acme"))
 	run := func(m *machine, values map[string]bool) {
@@ -299,6 +302,7 @@ func TestStandings(t *testing.T) {
 
 // TestNothingChanged: without a change nothing is moved but the lease.
 func TestNothingChanged(t *testing.T) {
+	t.Parallel()
 	server := s3test.Start(t)
 	a := newMachine(t, server.URL("acme"))
 	h := a.hold()
@@ -346,6 +350,7 @@ func TestNothingChanged(t *testing.T) {
 
 // TestForgotten: what was forgotten is in no object any more.
 func TestForgotten(t *testing.T) {
+	t.Parallel()
 	server := s3test.Start(t)
 	a := newMachine(t, server.URL("acme"))
 	for _, id := range []string{"u1", "u2", "u3"} {
@@ -409,6 +414,7 @@ func knownTo(t *testing.T, s *state.Store) (records map[string]bool, unanswered 
 // TestFirst: what has to be elsewhere first is, with all that a snapshot knows of; if it cannot be,
 // the snapshot does not count.
 func TestFirst(t *testing.T) {
+	t.Parallel()
 	server := s3test.Start(t)
 	a, b := newMachine(t, server.URL("acme")), newMachine(t, server.URL("acme"))
 	refused, seen := error(nil), 0

@@ -18,6 +18,7 @@ import (
 // TestSize: a run without changes moves its report, one with 1 % changes all over the contacts
 // at most 5 % of the file, in as many slices as it has.
 func TestSize(t *testing.T) {
+	t.Parallel()
 	contacts := rounds.Of(100_000, 2_000_000)
 	const attributes = 5
 	m := newMachine(t, s3test.Start(t).URL("acme"))

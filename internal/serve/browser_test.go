@@ -253,6 +253,7 @@ func demo(t *testing.T, w *world) {
 }
 
 func TestBrowser(t *testing.T) {
+	t.Parallel() // it waits
 	b := open(t)
 	w := newWorld(t, false)
 	demo(t, w)

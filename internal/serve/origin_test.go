@@ -40,6 +40,7 @@ func (w *world) counted() (starts func() int) {
 // TestForeign: whatever a page of another site makes a browser ask for, nothing is started,
 // and only a link that a person follows is answered. Who asks from here is answered.
 func TestForeign(t *testing.T) {
+	t.Parallel() // it waits
 	w := newWorld(t, false)
 	starts := w.counted()
 	run := w.once().Run

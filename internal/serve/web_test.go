@@ -188,6 +188,7 @@ func heap(fn func()) (most uint64) {
 // TestReadersThatDoNotRead: clients who ask for much and take none of it cost little memory,
 // are cut off, and keep neither a run nor a probe from its work.
 func TestReadersThatDoNotRead(t *testing.T) {
+	t.Parallel() // it waits
 	w := newWorld(t, false)
 	w.fill(500, 70_000)
 	limits := &w.server.limits
@@ -224,6 +225,7 @@ func TestReadersThatDoNotRead(t *testing.T) {
 // TestHalfOpen: connections on which nothing is asked are closed, and keep no place that
 // somebody else needs.
 func TestHalfOpen(t *testing.T) {
+	t.Parallel() // it waits
 	w := newWorld(t, false)
 	w.server.limits.read = 2 * time.Second
 	s := w.listen(t)

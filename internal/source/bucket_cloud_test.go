@@ -18,11 +18,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
-
-	"gleapsync/internal/s3test"
 )
 
 // storedAt is when all objects of the fakes were written.
@@ -273,28 +270,4 @@ func TestAzure(t *testing.T) {
 	refused("azblob://exports cannot be read: it answers 403 AuthenticationFailed: the credentials are wrong")
 	t.Setenv("AZURE_STORAGE_CONNECTION_STRING", "hidden")
 	refused("azblob://exports cannot be read: no credentials were found: AZURE_STORAGE_CONNECTION_STRING is not")
-}
-
-// TestNoAnswer: a storage that answers 101 leaves the connection as the body, which never
-// ends; it is an error, and not after a time of silence.
-func TestNoAnswer(t *testing.T) {
-	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusSwitchingProtocols) }))
-	defer server.Close()
-	s3test.SetAWS(t, "access", "secret")
-	t.Setenv("STORAGE_EMULATOR_HOST", server.URL)
-	t.Setenv("AZURE_STORAGE_CONNECTION_STRING", "BlobEndpoint="+server.URL+"/acme;SharedAccessSignature=sv=1&sig=hidden")
-	var all sync.WaitGroup
-	for _, source := range []string{
-		s3Place("a.csv", strings.TrimPrefix(server.URL, "http://")).Source, "gs://exports/a.csv", "azblob://exports/a.csv",
-	} {
-		all.Go(func() { // repeats take some seconds
-			ctx, cancel := context.WithTimeout(context.Background(), 25*time.Second)
-			defer cancel()
-			e := Place{Source: source}
-			if _, err := e.Find(ctx); err == nil || !strings.Contains(err.Error(), "status 101, which is no answer") {
-				t.Errorf("%s: %v", source, err)
-			}
-		})
-	}
-	all.Wait()
 }

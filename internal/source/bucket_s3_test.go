@@ -73,6 +73,7 @@ func equalRows(t *testing.T, got, want []string, err error) {
 }
 
 func TestS3(t *testing.T) {
+	t.Parallel()
 	s := newS3Server(t)
 	s.put(t, "day/a.csv", "user_id\nu1\n")
 	s.put(t, "day/b.csv.gz", gzipped("user_id\nu2\n"))
@@ -107,6 +108,7 @@ func TestS3(t *testing.T) {
 }
 
 func TestS3Version(t *testing.T) {
+	t.Parallel()
 	s := newS3Server(t)
 	fingerprint := func() string {
 		inputs, err := s3Place("a.csv", s.address).Find(context.Background())
@@ -130,6 +132,7 @@ func TestS3Version(t *testing.T) {
 }
 
 func TestS3ManyObjects(t *testing.T) {
+	t.Parallel()
 	s := newS3Server(t)
 	objects := rounds.Of(2_500, 10_000) // S3 lists 1,000 at once
 	for i := range objects {
@@ -152,6 +155,7 @@ func TestS3ManyObjects(t *testing.T) {
 }
 
 func TestS3ConnectionBreaks(t *testing.T) {
+	t.Parallel()
 	s := newS3Server(t)
 	text, want := manyRows(200_000)
 	s.put(t, "plain.csv", text)
@@ -167,6 +171,7 @@ func TestS3ConnectionBreaks(t *testing.T) {
 }
 
 func TestS3ChangedWhileRead(t *testing.T) {
+	t.Parallel()
 	s := newS3Server(t)
 	text, _ := manyRows(200_000)
 	read := func(t *testing.T, address string, replace func()) error {
@@ -207,32 +212,38 @@ func TestS3ChangedWhileRead(t *testing.T) {
 }
 
 func TestS3Refuses(t *testing.T) {
+	t.Parallel() // it waits
+	s := newS3Server(t)
+	noBucket := s3Place("a.csv", s.address)
+	noBucket.Source = strings.Replace(noBucket.Source, "exports", "imports", 1)
+	isRefused(t, noBucket, "s3://imports cannot be read: it answers 404 NoSuchBucket: there is no such bucket")
+	nobody := s3Place("a.csv", s3test.FreeAddress(t))
+	isRefused(t, nobody, "s3://exports cannot be read: connection refused: check the address and the network")
+}
+
+func TestS3RefusesCredentials(t *testing.T) {
 	s := newS3Server(t)
 	s.put(t, "a.csv", "user_id\nu1\n")
-	good := s3Place("a.csv", s.address)
-	nobody := s3Place("a.csv", s3test.FreeAddress(t))
-	noBucket := good
-	noBucket.Source = strings.Replace(good.Source, "exports", "imports", 1)
-	check := func(e Place, want string) {
-		t.Helper()
-		_, err := rows(e)
-		var unreadable *UnreadableError
-		if err == nil || !strings.HasPrefix(err.Error(), want) {
-			t.Errorf("%v, want %s", err, want)
-		} else if !errors.As(err, &unreadable) {
-			t.Errorf("%v is a %T", err, err)
-		} else if strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "Signature=") || strings.Contains(err.Error(), "\n") {
-			t.Errorf("it says too much: %v", err)
-		}
-	}
-	check(noBucket, "s3://imports cannot be read: it answers 404 NoSuchBucket: there is no such bucket")
-	check(nobody, "s3://exports cannot be read: connection refused: check the address and the network")
+	place := s3Place("a.csv", s.address)
 	s3test.SetAWS(t, "test-access", "wrong-secret")
-	check(good, "s3://exports cannot be read: it answers 403 SignatureDoesNotMatch: the credentials are wrong")
+	isRefused(t, place, "s3://exports cannot be read: it answers 403 SignatureDoesNotMatch: the credentials are wrong")
 	s3test.SetAWS(t, "nobody", "wrong-secret")
-	check(good, "s3://exports cannot be read: it answers 40")
+	isRefused(t, place, "s3://exports cannot be read: it answers 40")
 	s3test.SetAWS(t, "", "")
-	check(good, "s3://exports cannot be read: no credentials were found: set AWS_ACCESS_KEY_ID")
+	isRefused(t, place, "s3://exports cannot be read: no credentials were found: set AWS_ACCESS_KEY_ID")
+}
+
+// isRefused checks that a place cannot be read, and that the error says so much and not more.
+func isRefused(t *testing.T, e Place, want string) {
+	t.Helper()
+	_, err := rows(e)
+	if err == nil || !strings.HasPrefix(err.Error(), want) {
+		t.Errorf("%v, want %s", err, want)
+	} else if !errors.As(err, new(*UnreadableError)) {
+		t.Errorf("%v is a %T", err, err)
+	} else if strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), "Signature=") || strings.Contains(err.Error(), "\n") {
+		t.Errorf("it says too much: %v", err)
+	}
 }
 
 // TestS3OtherRegion: a bucket says where it is.

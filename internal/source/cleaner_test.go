@@ -18,6 +18,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"gleapsync/internal/s3test"
 )
@@ -61,12 +62,18 @@ var evilAnswers = []string{
 	"HTTP/1.1 302 Found\r\nLocation: " + knownSecret + "://%zz\r\nContent-Length: 0\r\n\r\n",
 }
 
-// TestStorageRepeats: whatever a storage answers, nothing of it is in the error.
+// TestStorageRepeats: whatever a storage answers, nothing of it is in the error, and there is one also
+// if it never ends to answer.
 func TestStorageRepeats(t *testing.T) {
 	number := regexp.MustCompile(`evil-(\d+)`) // in the name of the bucket
 	address := listen(t, func(conn net.Conn) {
 		request, err := http.ReadRequest(bufio.NewReader(conn))
 		if err != nil {
+			return
+		}
+		if strings.Contains(request.URL.Path, "silent") {
+			_, _ = conn.Write([]byte("HTTP/1.1 101 Switching Protocols\r\n\r\n"))
+			<-t.Context().Done()
 			return
 		}
 		found := number.FindStringSubmatch(request.URL.Path)
@@ -88,6 +95,17 @@ func TestStorageRepeats(t *testing.T) {
 				isShown(t, err)
 			})
 		}
+	}
+	// One that answers 101 leaves the connection as the body, which never ends: it is an error, and not
+	// after a time of silence. Repeats take some seconds.
+	ctx, cancel := context.WithTimeout(context.Background(), 25*time.Second)
+	defer cancel()
+	for _, source := range []string{"s3://silent/a.csv?use_path_style=true&endpoint=http://" + address, "gs://silent/a.csv", "azblob://silent/a.csv"} {
+		all.Go(func() {
+			if _, err := (Place{Source: source}).Find(ctx); err == nil || !strings.Contains(err.Error(), "status 101, which is no answer") {
+				t.Errorf("%s: %v", source, err)
+			}
+		})
 	}
 	all.Wait()
 }
