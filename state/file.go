@@ -23,6 +23,17 @@ import (
 // package cannot read.
 var ErrDamaged = errors.New("the state file is damaged")
 
+// damagedFile is [ErrDamaged] with which file it is, and how it is known.
+type damagedFile struct{ what error }
+
+func (e *damagedFile) Error() string {
+	return fmt.Sprintf("%v: %v: restore a backup, or move it and its lock file away to start with a full sync", ErrDamaged, e.what)
+}
+
+func (e *damagedFile) Is(target error) bool { return target == ErrDamaged }
+
+func (e *damagedFile) Unwrap() error { return e.what }
+
 // damageError marks an error that only a damaged file explains.
 type damageError struct{ error }
 
@@ -101,7 +112,7 @@ func (f *file) open(o *bbolt.Options, fn func(*bbolt.DB) error) (err error) {
 			err = damaged(fmt.Errorf("%v", p))
 		}
 		if errors.As(err, new(damageError)) {
-			err = fmt.Errorf("%w: %s: %w: restore a backup, or move it and its lock file away to start with a full sync", ErrDamaged, f.path, err)
+			err = &damagedFile{fmt.Errorf("%s: %w", f.path, err)}
 		}
 	}()
 	db, err := bbolt.Open(f.path, 0o600, o)
@@ -121,7 +132,7 @@ func (f *file) openError(err error) error {
 	case errors.Is(err, fs.ErrPermission):
 		return fmt.Errorf("the state file cannot be opened: %w", err)
 	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrVersionMismatch), errors.Is(err, berrors.ErrChecksum):
-		return fmt.Errorf("%w: %s is not a state file of gleapsync or lost its start: restore a backup, or move it and its lock file away to start with a full sync", ErrDamaged, f.path)
+		return &damagedFile{fmt.Errorf("%s is not a state file of gleapsync or lost its start", f.path)}
 	}
 	if errors.As(err, new(syscall.Errno)) {
 		return fmt.Errorf("the state file %s cannot be opened: %w", f.path, err)

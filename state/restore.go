@@ -21,11 +21,7 @@ const FormerSuffix = ".before-restore"
 // not come back. That the former file's list of them cannot be read is an error, unless
 // withoutForgotten. Hold [Store.Lock].
 func Restore(s *Store, backup string, withoutForgotten bool) (Verification, error) {
-	from, err := Open(Options{Path: backup, Project: s.project, MustExist: true})
-	if err != nil {
-		return Verification{}, err
-	}
-	v, err := Verify(from)
+	from, v, err := OpenBackup(backup, s.project)
 	if err != nil {
 		return v, err
 	}
@@ -57,6 +53,19 @@ func Restore(s *Store, backup string, withoutForgotten bool) (Verification, erro
 		return v, err
 	}
 	return Verify(s)
+}
+
+// OpenBackup opens a copy of a state, and checks all of it.
+func OpenBackup(path, project string) (s *Store, v Verification, err error) {
+	s, err = Open(Options{Path: path, Project: project, MustExist: true})
+	if err == nil {
+		v, err = Verify(s)
+	}
+	var file *damagedFile
+	if errors.As(err, &file) {
+		err = fmt.Errorf("the backup is damaged: %w: take another one; the state is as it was", file.what)
+	}
+	return s, v, err
 }
 
 // swap moves a file to the place of the state. In between the lock file names none, so that

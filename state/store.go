@@ -51,7 +51,7 @@ func Open(o Options) (*Store, error) {
 	case info.IsDir():
 		return nil, fmt.Errorf("%s is a folder: set state.path to a file in it", o.Path)
 	case info.Size() == 0:
-		return nil, fmt.Errorf("%w: %s is empty: restore a backup, or move it and its lock file away to start with a full sync", ErrDamaged, o.Path)
+		return nil, &damagedFile{fmt.Errorf("%s is empty", o.Path)}
 	}
 	return s, s.load()
 }

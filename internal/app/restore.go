@@ -104,7 +104,7 @@ func (c *restoreCmd) checkForgotten(cfg *config.Config) error {
 	if missed == nil || counts != nil && counts.Forgotten == 0 {
 		return nil
 	}
-	backup, err := state.Open(state.Options{Path: c.Path, Project: cfg.Sync.Project, MustExist: true})
+	backup, _, err := state.OpenBackup(c.Path, cfg.Sync.Project)
 	if err != nil {
 		return err
 	}
@@ -116,11 +116,7 @@ func (c *restoreCmd) checkForgotten(cfg *config.Config) error {
 
 // rehearse says what a restore would put in the place of what.
 func (c *restoreCmd) rehearse(a *App, o state.Options) error {
-	backup, err := state.Open(state.Options{Path: c.Path, Project: o.Project, MustExist: true})
-	if err != nil {
-		return err
-	}
-	v, err := state.Verify(backup)
+	_, v, err := state.OpenBackup(c.Path, o.Project)
 	if err != nil {
 		return err
 	}
