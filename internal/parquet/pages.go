@@ -3,7 +3,6 @@ package parquet
 import (
 	"hash/crc32"
 	"io"
-	"slices"
 	"sync"
 
 	"github.com/parquet-go/bitpack"
@@ -81,7 +80,7 @@ func (p *pages) readHeader() (size int64, err error) {
 
 // readAt reads bytes into the memory of dst.
 func (p *pages) readAt(dst []byte, at, size int64) ([]byte, error) {
-	dst = slices.Grow(dst[:0], int(size))[:size]
+	dst = room(dst, int(size))
 	if err := readAt(p.file, dst, at); err != nil {
 		return dst[:0], err
 	}
@@ -112,8 +111,17 @@ func (p *pages) read(dst []byte) ([]byte, error) {
 		return dst, errDamaged
 	}
 	plain, text := int(p.plain), int(p.header.UncompressedPageSize)
-	dst = append(slices.Grow(dst[:0], text+bitpack.PaddingInt32), packed[:plain]...)[:text]
+	dst = room(dst, text+bitpack.PaddingInt32)[:text]
+	copy(dst, packed[:plain])
 	return dst, decompress(dst[plain:], packed[plain:], p.chunk.Codec)
+}
+
+// room returns n bytes, whatever they are: those of dst if there are so many.
+func room(dst []byte, n int) []byte {
+	if cap(dst) < n {
+		dst = make([]byte, n+n/8) // the next page may be a little longer
+	}
+	return dst[:n]
 }
 
 // isSound reports whether a page has the checksum that it says it has.
