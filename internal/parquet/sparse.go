@@ -60,7 +60,7 @@ func (t *File) Rest() ([][]byte, error) {
 }
 
 // sparseRows is how many rows are read at a time where few are looked at as a whole.
-const sparseRows = 1 << 12
+const sparseRows = 1 << 13
 
 // nextSparse has the next batch be the present one, and begins to read the one behind it.
 func (t *File) nextSparse() error {
