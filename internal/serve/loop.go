@@ -149,6 +149,7 @@ func (s *Server) run(ctx context.Context) {
 	switch {
 	case errors.As(err, new(*state.LockedError)):
 		failed = err.Error()
+		s.live.missed(1)
 		s.o.Log.Warn("the slot is skipped: another run is in flight", "error", failed)
 	case errors.Is(err, sync.ErrInterrupted):
 		s.o.Log.Info("the run was interrupted", "sent", report.Contacts.Sent, "remaining", report.Contacts.Remaining)

@@ -337,7 +337,7 @@ func TestLocked(t *testing.T) {
 			t.Fatal(err)
 		}
 		at(5, 0)
-		if now, last := w.server.live.snapshot(); !strings.Contains(now.Failed, "another run") || last.Outcome != runs.Complete || len(w.gleap.taken()) > 0 {
+		if now, last := w.server.live.snapshot(); !strings.Contains(now.Failed, "another run") || now.Missed != 1 || last.Outcome != runs.Complete || len(w.gleap.taken()) > 0 {
 			t.Errorf("%+v %+v", now, last)
 		}
 		release()
