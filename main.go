@@ -8,6 +8,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -31,6 +32,10 @@ func main() { os.Exit(run(os.Args[1:])) }
 // run runs one command and returns the exit code.
 func run(args []string) int {
 	a, err := app.Parse(args, currentVersion())
+	if errors.As(err, new(*fs.PathError)) { // the help could not be written
+		fmt.Fprintf(os.Stderr, "gleapsync: %s\n", human.Printable(err.Error()))
+		return exitFailed
+	}
 	if err != nil {
 		fmt.Fprintf(os.Stderr, "gleapsync: %s\nRun gleapsync --help for the commands and flags.\n", human.Printable(err.Error()))
 		return exitUsage

@@ -52,3 +52,21 @@ func TestClosedPipe(t *testing.T) {
 		}
 	}
 }
+
+// TestNoRoomForHelp: where the result goes there is no room, which is no wrong command line.
+func TestNoRoomForHelp(t *testing.T) {
+	full, err := os.OpenFile("/dev/full", os.O_WRONLY, 0)
+	if err != nil {
+		t.Skip("there is no /dev/full: ", err)
+	}
+	defer full.Close()
+	for _, args := range [][]string{{"--help"}, {"help", "sync"}, {"schema", "report"}} {
+		cmd := exec.Command("gleapsync", args...)
+		var log bytes.Buffer
+		cmd.Stdout, cmd.Stderr = full, &log
+		_ = cmd.Run()
+		if code := cmd.ProcessState.ExitCode(); code != exitFailed || !bytes.HasSuffix(log.Bytes(), []byte("no space left on device\n")) {
+			t.Errorf("%v: exit code %d: %s", args, code, log.Bytes())
+		}
+	}
+}

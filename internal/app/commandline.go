@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"reflect"
 	"slices"
@@ -62,7 +63,8 @@ var commands = []struct {
 }
 
 // Parse reads a command line and returns an app to run it; close that afterwards. Who asks
-// for help or the version gets that, and the process ends. The error is one of usage.
+// for help or the version gets that, and the process ends. The error is one of usage, or an
+// [*fs.PathError] if the help could not be written.
 func Parse(args []string, version string) (*App, error) {
 	args = asFlags(args)
 	var c flags
@@ -75,6 +77,9 @@ func Parse(args []string, version string) (*App, error) {
 		return nil, errors.New("there is no command: choose one of those above")
 	}
 	parsed, err := parser.Parse(args)
+	if write := (*fs.PathError)(nil); errors.As(err, &write) && write.Op == "write" { // of the help
+		return nil, write
+	}
 	if err != nil {
 		return nil, plain(err)
 	}
