@@ -3,6 +3,7 @@ package source
 import (
 	"context"
 	"fmt"
+	"io"
 	"path"
 	"path/filepath"
 	"slices"
@@ -40,13 +41,30 @@ func (p Place) isPart(name string, size int64) bool {
 	return !isMark(name) && (size > 0 || p.Pick != PickAll)
 }
 
+// isPackedNothing reports whether a file is nothing, compressed: what writers leave, some for each
+// processor, that had no row. It is as a file of zero bytes.
+func (in Input) isPackedNothing(ctx context.Context) bool {
+	const header = 256 // bytes that a compressed file without content has at most: 20, and a name
+	if extension := path.Ext(in.Name); in.size == 0 || in.size > header || !slices.Contains([]string{".gz", ".gzip", ".zst", ".zstd"}, extension) {
+		return false
+	}
+	text, err := in.Open(ctx)
+	if err != nil {
+		return false // who reads it says why
+	}
+	_, err = text.ReadByte()
+	return text.Close() == nil && err == io.EOF && !text.isRaw
+}
+
 // parts chooses from what was found what is to be read, and looks whether it is all.
 func (p Place) parts(ctx context.Context, f found) (*Inputs, error) {
 	s := &Inputs{place: p, All: f.files}
 	if f.named {
 		return s, nil
 	}
-	s.All = slices.DeleteFunc(slices.Clone(f.files), func(in Input) bool { return !p.isPart(in.Name, in.size) })
+	s.All = slices.DeleteFunc(slices.Clone(f.files), func(in Input) bool {
+		return !p.isPart(in.Name, in.size) || p.Pick == PickAll && in.isPackedNothing(ctx)
+	})
 	if len(s.All) == 0 {
 		return nil, empty("%s has no part: all that is there is empty, hidden, a manifest or a mark such as _SUCCESS", p.Source)
 	}
