@@ -23,7 +23,7 @@ func (p *pass) diff() {
 			if !a.Input.IsDelta() {
 				p.tallies[k.ID].before += a.MemberCount(k.Value)
 			}
-			p.countKept(a, k.Value)
+			p.tallies[k.ID].kept += c.keeps(a, k.Value)
 		}
 		if c.isUnanswered(k.ID) { // see below; of one that this run does not look at the record is no news
 			continue
@@ -107,7 +107,7 @@ func (p *pass) diffUnanswered(all bool) {
 		was, may, is := a.MemberCount(known) > 0, a.MemberCount(u.Value) > 0, a.MemberCount(want) > 0
 		if may && !was { // else it is counted already
 			p.tallies[u.ID].before++
-			p.countKept(a, u.Value)
+			p.tallies[u.ID].kept += c.keeps(a, u.Value)
 		}
 		if is != (was || may) || is && was && !want.Equal(known) {
 			p.count(a, want)
@@ -168,11 +168,13 @@ func (p *pass) takeDamped() {
 	p.reasons, p.reason = reasons, reason
 }
 
-// countKept counts a contact whose row says nothing of what Gleap has, or may have.
-func (p *pass) countKept(a *attribute, has attr.Value) {
-	if a.MemberCount(has) > 0 && p.contact.IsSilent(a.Attribute) {
-		p.tallies[a.ID].kept++
+// keeps is 1 if the contact stays a member by a row that says nothing of it, else 0; Gleap has that
+// value, or may have it.
+func (c *contact) keeps(a *attribute, has attr.Value) int {
+	if a.MemberCount(has) > 0 && c.IsSilent(a.Attribute) {
+		return 1
 	}
+	return 0
 }
 
 // count counts a change of an attribute to what is wanted.

@@ -25,10 +25,9 @@ func (l *attributeList) addFormer(overview *state.Overview) {
 
 // markMembers notes of which attributes Gleap has the contact as a member: to look for each of them
 // in the record takes longer.
-func (p *pass) markMembers() {
-	c := &p.contact
+func (c *contact) markMembers(l *attributeList) {
 	for _, k := range c.record.Attributes {
-		if a := p.attribute(k.ID); a != nil && a.MemberCount(k.Value) > 0 {
+		if a := l.attribute(k.ID); a != nil && a.MemberCount(k.Value) > 0 {
 			c.member[k.ID] = c.now
 		}
 	}

@@ -194,7 +194,7 @@ func (p *pass) run(ctx context.Context, rows *extsort.Merger, sources []*inputs.
 			}
 		}
 		if c.HadRows() || p.notes != nil && has[atRows] {
-			p.markMembers()
+			c.markMembers(&p.attributeList)
 			p.takeFormer()
 		}
 		if has[atParked] {
