@@ -9,5 +9,6 @@ import (
 func TestMain(m *testing.M) {
 	rounds.Beside()
 	rounds.InMemory()
+	rounds.CollectLess()
 	m.Run()
 }

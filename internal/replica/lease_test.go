@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"gleapsync/internal/bucket"
+	"gleapsync/internal/rounds"
 	"gleapsync/internal/s3test"
 	"gleapsync/state"
 )
@@ -84,7 +85,7 @@ func TestLostAnswers(t *testing.T) {
 		proxy.ServeHTTP(httptest.NewRecorder(), r)
 		panic(http.ErrAbortHandler)
 	}))
-	for i := range 3 {
+	for i := range rounds.Of(2, 3) {
 		h := m.hold()
 		s, release := m.open()
 		if err := h.Keep(t.Context(), s, announced("u1")); err != nil {

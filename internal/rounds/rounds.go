@@ -6,6 +6,7 @@ package rounds
 import (
 	"flag"
 	"os"
+	"runtime/debug"
 	"strconv"
 	"sync"
 	"testing"
@@ -28,6 +29,14 @@ func Of(few, all int) int {
 // Beside has a package's tests run beside each other, if they may, more of them than there are
 // processors: they wait most of the time. It is to be called by TestMain; -parallel goes before.
 func Beside() { _ = flag.Set("test.parallel", "8") }
+
+// CollectLess has the garbage of a package's tests pile up for longer, if they have few rounds. It is
+// to be called by TestMain.
+func CollectLess() {
+	if !Full() {
+		debug.SetGCPercent(300)
+	}
+}
 
 // Check checks a property with random input: 60 times if the tests have all their rounds.
 func Check(t *testing.T, property func(*rapid.T)) {

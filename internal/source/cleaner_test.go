@@ -63,7 +63,7 @@ var evilAnswers = []string{
 }
 
 // TestStorageRepeats: whatever a storage answers, nothing of it is in the error, and there is one also
-// if it never ends to answer.
+// if it never ends to answer, or does not listen: all in one test, since each is asked for seconds.
 func TestStorageRepeats(t *testing.T) {
 	number := regexp.MustCompile(`evil-(\d+)`) // in the name of the bucket
 	address := listen(t, func(conn net.Conn) {
@@ -107,6 +107,9 @@ func TestStorageRepeats(t *testing.T) {
 			}
 		})
 	}
+	all.Go(func() {
+		isRefused(t, s3Place("a.csv", s3test.FreeAddress(t)), "s3://exports cannot be read: connection refused: check the address and the network")
+	})
 	all.Wait()
 }
 

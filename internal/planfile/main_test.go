@@ -1,0 +1,12 @@
+package planfile
+
+import (
+	"testing"
+
+	"gleapsync/internal/rounds"
+)
+
+func TestMain(m *testing.M) {
+	rounds.InMemory()
+	m.Run()
+}
