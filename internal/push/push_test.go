@@ -89,7 +89,6 @@ func records(t *testing.T, store *state.Store) (n int) {
 	return n
 }
 
-// TestRun: no call is made that the state did not have announced, all are committed and
 // TestCollector: the collector of a process waits while a push goes on in it alone, and not after. Where
 // there is another run, that one's memory is not the push's to say.
 func TestCollector(t *testing.T) {
@@ -118,6 +117,7 @@ func TestCollector(t *testing.T) {
 	}
 }
 
+// TestRun: no call is made that the state did not have announced, all are committed and
 // counted, and nothing stays unanswered.
 func TestRun(t *testing.T) {
 	const contacts = 500
