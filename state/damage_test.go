@@ -2,6 +2,7 @@ package state
 
 import (
 	"bytes"
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -168,4 +169,60 @@ func TestFlippedBytes(t *testing.T) {
 		}
 	}
 	t.Logf("%d of %d bytes flipped, %d were found out", flips, len(whole), found)
+}
+
+// TestPagesOfOthers: a branch page, or a bucket, that has another page for its own, be it one in use, a
+// free one, the list of these or a meta page, is found. To follow it may have no end.
+func TestPagesOfOthers(t *testing.T) {
+	s := filled(t, 2000)
+	want, err := everything(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	whole, err := os.ReadFile(s.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	size := os.Getpagesize()
+	page := func(id int) []byte { return whole[id*size:][:size] }
+	var places []int // where there are numbers of pages
+	free := 0
+	for id := range len(whole) / size {
+		for i := range count(page(id)) {
+			switch at := pageHeader + i*elementSize; flags(page(id)) {
+			case branchPage:
+				places = append(places, id*size+at+8)
+			case leafPage:
+				if e := page(id)[at:]; binary.NativeEndian.Uint32(e) == isBucket {
+					places = append(places, id*size+at+int(binary.NativeEndian.Uint32(e[4:])+binary.NativeEndian.Uint32(e[8:])))
+				}
+			case freelistPage:
+				free++
+			}
+		}
+	}
+	if free == 0 || len(places) < 20 {
+		t.Fatalf("%d free pages, %d places", free, len(places))
+	}
+	path := filepath.Join(t.TempDir(), "state.db")
+	for _, at := range places {
+		for id := range len(whole) / size {
+			if rand.N(rounds.Of(20, 1)) > 0 {
+				continue
+			}
+			content := bytes.Clone(whole)
+			binary.NativeEndian.PutUint64(content[at:], uint64(id))
+			if err := os.WriteFile(path, content, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			got := ""
+			opened, err := Open(Options{Path: path, Project: "acme"})
+			if err == nil {
+				got, err = everything(opened)
+			}
+			if err == nil && got != want {
+				t.Errorf("page %d at %d: there is something else, and no error", id, at)
+			}
+		}
+	}
 }

@@ -1,10 +1,12 @@
 package state
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"os"
 	"slices"
 
@@ -19,14 +21,20 @@ import (
 // the number of pages that it goes on over (4), in the machine's byte order. An element
 // of a branch page has the position of its key, counted from the element (4), the key's
 // size (4) and the page of the child (8); one of a leaf page has flags (4), position (4),
-// size of the key (4) and of the value (4).
+// size of the key (4) and of the value (4). A meta page has among others the page of the list of
+// free pages (8) and the number of the transaction that wrote it (8). The elements of that list are
+// page numbers; the first one is how many there are, if that is more than the header can say.
 const (
-	pageHeader  = 16
-	elementSize = 16
-	branchPage  = 1
-	leafPage    = 2
-	isValue     = 0
-	isBucket    = 1
+	pageHeader   = 16
+	elementSize  = 16
+	branchPage   = 1
+	leafPage     = 2
+	freelistPage = 16
+	isValue      = 0
+	isBucket     = 1
+
+	metaFreelist    = pageHeader + 32
+	metaTransaction = pageHeader + 48
 )
 
 var errPages = errors.New("its pages are not in order")
@@ -55,10 +63,8 @@ func checkPages(tx *bbolt.Tx, deep bool) error {
 	size := tx.DB().Info().PageSize
 	w := &pageWalk{file: file, size: size, pages: uint64(tx.Size()) / uint64(size), deep: deep}
 	w.seen = make([]uint64, w.pages/64+1)
-	if deep {
-		if err := w.checkFreelist(tx); err != nil {
-			return err
-		}
+	if err := w.markFree(tx); err != nil {
+		return err
 	}
 	if err := w.walkTree(uint64(tx.Cursor().Bucket().Root()), isBucket); err != nil {
 		return err
@@ -74,17 +80,52 @@ func checkPages(tx *bbolt.Tx, deep bool) error {
 	})
 }
 
-// checkFreelist checks that the list of free pages ends within the file.
-func (w *pageWalk) checkFreelist(tx *bbolt.Tx) error {
-	for id := range int(w.pages) {
-		info, err := tx.Page(id)
-		if err != nil {
+// markFree marks the pages that are in no tree: the meta pages, the list of free pages and all that
+// stand in it, where old branch pages may still be.
+func (w *pageWalk) markFree(tx *bbolt.Tx) error {
+	last := uint64(tx.ID()) // of the transaction whose file this is
+	if tx.Writable() {
+		last--
+	}
+	list, meta := uint64(0), make([]byte, w.size)
+	for id := range uint64(2) {
+		if err := errors.Join(w.readAt(meta, id), w.mark(id)); err != nil {
 			return err
 		}
-		if info != nil && info.Type == "freelist" && uint64(id+info.OverflowCount) >= w.pages {
-			return errPages
+		if binary.NativeEndian.Uint64(meta[metaTransaction:]) == last {
+			list = binary.NativeEndian.Uint64(meta[metaFreelist:])
 		}
 	}
+	page, err := w.readAll(list, make([]byte, w.size))
+	if err != nil || flags(page) != freelistPage {
+		return cmp.Or(err, errPages)
+	}
+	for id := list; id-list < uint64(len(page)/w.size); id++ {
+		if err := w.mark(id); err != nil {
+			return err
+		}
+	}
+	n, ids := uint64(count(page)), page[pageHeader:]
+	if n == math.MaxUint16 { // there are more than that
+		n, ids = binary.NativeEndian.Uint64(ids), ids[8:]
+	}
+	if n > uint64(len(ids)/8) {
+		return errPages
+	}
+	for i := range n {
+		if err := w.mark(binary.NativeEndian.Uint64(ids[8*i:])); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// mark marks a page as seen, which it may be once.
+func (w *pageWalk) mark(id uint64) error {
+	if id >= w.pages || w.seen[id/64]&(1<<(id%64)) != 0 {
+		return errPages
+	}
+	w.seen[id/64] |= 1 << (id % 64)
 	return nil
 }
 
@@ -105,19 +146,22 @@ func (w *pageWalk) levels(id uint64) (int, error) {
 		if err != nil {
 			return 0, err
 		}
-		if flags(page) != branchPage {
+		switch flags(page) {
+		case leafPage:
 			return n, nil
+		case branchPage:
+			id = child(page, 0)
+		default:
+			return 0, errPages
 		}
-		id = child(page, 0)
 	}
 	return 0, errPages
 }
 
 func (w *pageWalk) walk(id uint64, levels int, elements uint32) error {
-	if id >= w.pages || w.seen[id/64]&(1<<(id%64)) != 0 {
-		return errPages
+	if err := w.mark(id); err != nil {
+		return err
 	}
-	w.seen[id/64] |= 1 << (id % 64)
 	if levels == 0 && elements == isValue && !w.deep {
 		return nil
 	}
@@ -194,7 +238,20 @@ func (w *pageWalk) read(id uint64, level int) ([]byte, error) {
 	if *b == nil {
 		*b = make([]byte, w.size)
 	}
-	page := (*b)[:w.size]
+	page, err := w.readAll(id, *b)
+	if err != nil {
+		return nil, err
+	}
+	*b = page
+	if count(page) == 0 && flags(page) == branchPage || !holdsElements(page) {
+		return nil, errPages
+	}
+	return page, nil
+}
+
+// readAll reads a page with all that it goes on over, into the memory of b if that has room.
+func (w *pageWalk) readAll(id uint64, b []byte) ([]byte, error) {
+	page := b[:w.size]
 	if err := w.readAt(page, id); err != nil {
 		return nil, err
 	}
@@ -202,17 +259,11 @@ func (w *pageWalk) read(id uint64, level int) ([]byte, error) {
 	if binary.NativeEndian.Uint64(page) != id || id < 2 || id+more >= w.pages {
 		return nil, errPages
 	}
-	if more > 0 {
-		page = slices.Grow(page, int(more)*w.size)[:(1+int(more))*w.size]
-		*b = page
-		if err := w.readAt(page, id); err != nil {
-			return nil, err
-		}
+	if more == 0 {
+		return page, nil
 	}
-	if count(page) == 0 && flags(page) == branchPage || !holdsElements(page) {
-		return nil, errPages
-	}
-	return page, nil
+	page = slices.Grow(page, int(more)*w.size)[:(1+int(more))*w.size]
+	return page, w.readAt(page, id)
 }
 
 func (w *pageWalk) readAt(b []byte, id uint64) error {
