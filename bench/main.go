@@ -94,6 +94,7 @@ func run(args []string) error {
 			return err
 		}
 		if err := m.run(folder); err != nil {
+			fmt.Print(b.markdown()) // what was measured took long
 			return fmt.Errorf("%s: %w", m.name, err)
 		}
 		if !*keep {

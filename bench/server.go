@@ -60,6 +60,9 @@ func (s *server) atCall(n int, stop func()) {
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	now := time.Now()
 	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return // who called was killed
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.calls == 0 {
@@ -67,7 +70,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	s.calls++
 	s.bytes += int64(len(body))
-	if s.keep && err == nil {
+	if s.keep {
 		s.stamps = append(s.stamps, now)
 		err = s.seen.addCall(body)
 	}
