@@ -4,8 +4,8 @@
 //	go run -C bench .
 //
 // It needs Linux, GNU sort and comm, awk, 40 GB of disk in the folder for temporary files, and a
-// C++ compiler; PostgreSQL and Python, where they are, for some of the contenders. It takes about 25
-// minutes with -rounds 1, and an hour with the 3 rounds that it makes if nothing is said.
+// C++ compiler; PostgreSQL and Python, where they are, for some of the contenders. It takes about 15
+// minutes with -rounds 1, and three quarters of an hour with the 3 rounds that it makes if nothing is said.
 package main
 
 import (
