@@ -21,9 +21,8 @@ import (
 // the number of pages that it goes on over (4), in the machine's byte order. An element
 // of a branch page has the position of its key, counted from the element (4), the key's
 // size (4) and the page of the child (8); one of a leaf page has flags (4), position (4),
-// size of the key (4) and of the value (4). A meta page has among others the page of the list of
-// free pages (8) and the number of the transaction that wrote it (8). The elements of that list are
-// page numbers; the first one is how many there are, if that is more than the header can say.
+// size of the key (4) and of the value (4). A meta page has the page of the list of free pages (8)
+// and its transaction (8); that list's first number is how many follow, if the header cannot say it.
 const (
 	pageHeader   = 16
 	elementSize  = 16
@@ -61,8 +60,8 @@ func checkPages(tx *bbolt.Tx, deep bool) error {
 	}
 	defer file.Close()
 	size := tx.DB().Info().PageSize
-	w := &pageWalk{file: file, size: size, pages: uint64(tx.Size()) / uint64(size), deep: deep}
-	w.seen = make([]uint64, w.pages/64+1)
+	pages := uint64(tx.Size()) / uint64(size)
+	w := &pageWalk{file: file, size: size, pages: pages, seen: make([]uint64, pages/64+1), deep: deep}
 	if err := w.markFree(tx); err != nil {
 		return err
 	}
@@ -87,46 +86,42 @@ func (w *pageWalk) markFree(tx *bbolt.Tx) error {
 	if tx.Writable() {
 		last--
 	}
-	list, meta := uint64(0), make([]byte, w.size)
+	list, meta, sound := uint64(0), make([]byte, w.size), true
 	for id := range uint64(2) {
-		if err := errors.Join(w.readAt(meta, id), w.mark(id)); err != nil {
+		if err := w.readAt(meta, id); err != nil {
 			return err
 		}
-		if binary.NativeEndian.Uint64(meta[metaTransaction:]) == last {
+		if sound = w.mark(id) && sound; binary.NativeEndian.Uint64(meta[metaTransaction:]) == last {
 			list = binary.NativeEndian.Uint64(meta[metaFreelist:])
 		}
 	}
-	page, err := w.readAll(list, make([]byte, w.size))
+	page, err := w.readAll(list, nil)
 	if err != nil || flags(page) != freelistPage {
 		return cmp.Or(err, errPages)
 	}
-	for id := list; id-list < uint64(len(page)/w.size); id++ {
-		if err := w.mark(id); err != nil {
-			return err
-		}
+	for i := range len(page) / w.size {
+		sound = w.mark(list+uint64(i)) && sound
 	}
 	n, ids := uint64(count(page)), page[pageHeader:]
 	if n == math.MaxUint16 { // there are more than that
 		n, ids = binary.NativeEndian.Uint64(ids), ids[8:]
 	}
-	if n > uint64(len(ids)/8) {
-		return errPages
+	for sound = sound && n <= uint64(len(ids)/8); sound && n > 0; n-- {
+		sound, ids = w.mark(binary.NativeEndian.Uint64(ids)), ids[8:]
 	}
-	for i := range n {
-		if err := w.mark(binary.NativeEndian.Uint64(ids[8*i:])); err != nil {
-			return err
-		}
+	if !sound {
+		return errPages
 	}
 	return nil
 }
 
-// mark marks a page as seen, which it may be once.
-func (w *pageWalk) mark(id uint64) error {
+// mark marks a page as seen, and reports whether it is one of the file, and was not seen before.
+func (w *pageWalk) mark(id uint64) bool {
 	if id >= w.pages || w.seen[id/64]&(1<<(id%64)) != 0 {
-		return errPages
+		return false
 	}
 	w.seen[id/64] |= 1 << (id % 64)
-	return nil
+	return true
 }
 
 // walkTree walks a tree whose leaf pages have elements with those flags.
@@ -159,8 +154,8 @@ func (w *pageWalk) levels(id uint64) (int, error) {
 }
 
 func (w *pageWalk) walk(id uint64, levels int, elements uint32) error {
-	if err := w.mark(id); err != nil {
-		return err
+	if !w.mark(id) {
+		return errPages
 	}
 	if levels == 0 && elements == isValue && !w.deep {
 		return nil
@@ -193,11 +188,8 @@ func (w *pageWalk) walk(id uint64, levels int, elements uint32) error {
 // small and its only page follows.
 func isLeafElement(page []byte, i int, flag uint32) bool {
 	e := page[pageHeader+i*elementSize:]
-	if binary.NativeEndian.Uint32(e) != flag {
-		return false
-	}
-	if flag == isValue {
-		return true
+	if is := binary.NativeEndian.Uint32(e) == flag; !is || flag == isValue {
+		return is
 	}
 	at := binary.NativeEndian.Uint32(e[4:]) + binary.NativeEndian.Uint32(e[8:])
 	value := e[at:][:binary.NativeEndian.Uint32(e[12:])]
@@ -234,15 +226,11 @@ func holdsElements(page []byte) bool {
 // read reads a branch or leaf page and checks that what it says of itself can be. It is valid until
 // the next one of that level is read.
 func (w *pageWalk) read(id uint64, level int) ([]byte, error) {
-	b := &w.buffers[level]
-	if *b == nil {
-		*b = make([]byte, w.size)
-	}
-	page, err := w.readAll(id, *b)
+	page, err := w.readAll(id, w.buffers[level])
 	if err != nil {
 		return nil, err
 	}
-	*b = page
+	w.buffers[level] = page
 	if count(page) == 0 && flags(page) == branchPage || !holdsElements(page) {
 		return nil, errPages
 	}
@@ -251,7 +239,7 @@ func (w *pageWalk) read(id uint64, level int) ([]byte, error) {
 
 // readAll reads a page with all that it goes on over, into the memory of b if that has room.
 func (w *pageWalk) readAll(id uint64, b []byte) ([]byte, error) {
-	page := b[:w.size]
+	page := slices.Grow(b[:0], w.size)[:w.size]
 	if err := w.readAt(page, id); err != nil {
 		return nil, err
 	}
@@ -270,11 +258,9 @@ func (w *pageWalk) readAt(b []byte, id uint64) error {
 	if id >= w.pages {
 		return errPages
 	}
-	_, err := w.file.ReadAt(b, int64(id)*int64(w.size))
-	if err == io.EOF {
+	if _, err := w.file.ReadAt(b, int64(id)*int64(w.size)); err == io.EOF {
 		return errPages
-	}
-	if err != nil {
+	} else if err != nil {
 		return fmt.Errorf("read page %d: %w", id, err)
 	}
 	return nil

@@ -35,11 +35,10 @@ type FieldHash struct {
 
 // Find returns the attribute of that id; its kind is None if there is none.
 func (r *Record) Find(id uint32) Known {
-	i, ok := r.search(id)
-	if !ok {
-		return Known{}
+	if i, ok := r.search(id); ok {
+		return r.Attributes[i]
 	}
-	return r.Attributes[i]
+	return Known{}
 }
 
 func (r *Record) search(id uint32) (int, bool) {
@@ -60,13 +59,11 @@ func (r *Record) set(k Known) {
 }
 
 func (r *Record) setField(f FieldHash) {
-	for i := range r.Fields {
-		if r.Fields[i].Field == f.Field {
-			r.Fields[i] = f
-			return
-		}
+	if i := slices.IndexFunc(r.Fields, func(had FieldHash) bool { return had.Field == f.Field }); i >= 0 {
+		r.Fields[i] = f
+	} else {
+		r.Fields = append(r.Fields, f)
 	}
-	r.Fields = append(r.Fields, f)
 }
 
 // append appends the binary form of r, as docs/state-format.md has it. The
