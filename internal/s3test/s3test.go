@@ -5,10 +5,12 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"testing"
 	"time"
 )
@@ -53,7 +55,7 @@ func Serve(folder string, cleanup func(func())) (address string, err error) {
 	if err := errors.Join(err, os.MkdirAll(filepath.Join(folder, "exports"), 0o700)); err != nil {
 		return "", err
 	}
-	if address, err = freeAddress(); err != nil {
+	if address, err = freeAddress(loopback()); err != nil {
 		return "", err
 	}
 	server := exec.Command(program, "--quiet", "--port", address, "--access", access, "--secret", secret, "posix", "--sidecar", sidecar, folder)
@@ -105,15 +107,24 @@ func Environment(access, secret string) map[string]string {
 // FreeAddress returns an address of loopback where nobody listens.
 func FreeAddress(t *testing.T) string {
 	t.Helper()
-	address, err := freeAddress()
+	address, err := freeAddress("127.0.0.1")
 	if err != nil {
 		t.Fatal(err)
 	}
 	return address
 }
 
-func freeAddress() (string, error) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
+// loopback returns an address of this machine that no other server of a test has: else two that
+// start at a time might find the same port free, and the tests of one use the other.
+func loopback() string {
+	if runtime.GOOS != "linux" { // where all of 127 is loopback
+		return "127.0.0.1"
+	}
+	return fmt.Sprintf("127.%d.%d.%d", 1+rand.IntN(254), 1+rand.IntN(254), 1+rand.IntN(254))
+}
+
+func freeAddress(host string) (string, error) {
+	listener, err := net.Listen("tcp", net.JoinHostPort(host, "0"))
 	if err != nil {
 		return "", err
 	}
