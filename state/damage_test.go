@@ -111,19 +111,24 @@ func FuzzOpen(f *testing.F) {
 	})
 }
 
+// filledFile returns the bytes of a filled state, and everything that it says.
+func filledFile(t *testing.T) (whole []byte, says string) {
+	s := filled(t, 2000)
+	says, err := everything(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if whole, err = os.ReadFile(s.path); err != nil {
+		t.Fatal(err)
+	}
+	return whole, says
+}
+
 // TestFlippedBytes changes single bytes of a state file. Whatever is read from it is
 // then what it was or what it was one transaction before, or else an error; it never
 // panics, and never is there less in it.
 func TestFlippedBytes(t *testing.T) {
-	s := filled(t, 2000)
-	want, err := everything(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	whole, err := os.ReadFile(s.path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	whole, want := filledFile(t)
 	path := filepath.Join(t.TempDir(), "state.db")
 	file, err := os.Create(path)
 	if err != nil {
@@ -174,15 +179,7 @@ func TestFlippedBytes(t *testing.T) {
 // TestPagesOfOthers: a branch page, or a bucket, that has another page for its own, be it one in use, a
 // free one, the list of these or a meta page, is found. To follow it may have no end.
 func TestPagesOfOthers(t *testing.T) {
-	s := filled(t, 2000)
-	want, err := everything(s)
-	if err != nil {
-		t.Fatal(err)
-	}
-	whole, err := os.ReadFile(s.path)
-	if err != nil {
-		t.Fatal(err)
-	}
+	whole, want := filledFile(t)
 	size := os.Getpagesize()
 	page := func(id int) []byte { return whole[id*size:][:size] }
 	var places []int // where there are numbers of pages
